@@ -1,0 +1,18 @@
+//! What a node of a distributed hash table is.
+//!
+//! **Invariant:** nothing here reads a clock, draws randomness from the operating system, or does
+//! I/O, except `reactor` (feature `reactor`, on by default). Without that feature the crate is
+//! `no_std`.
+#![cfg_attr(not(feature = "reactor"), no_std)]
+
+extern crate alloc;
+
+pub mod id;
+pub mod peer;
+pub mod rng;
+pub mod time;
+
+pub use id::{Distance, Id};
+pub use peer::{Address, Peer};
+pub use rng::Rng;
+pub use time::Time;

@@ -1,0 +1,73 @@
+//! Who a node can talk to: an identifier and the address it answers at.
+//!
+//! **Invariant:** plain data; nothing here knows what an address leads to.
+
+use core::fmt;
+
+use crate::id::Id;
+
+/// Where a node receives messages: an IPv4 endpoint, and which of the nodes that share that
+/// endpoint's socket is meant. 8 bytes, because routing tables hold many.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Address {
+    /// IPv4 address as a number, most significant octet first.
+    pub ip: u32,
+    /// UDP port.
+    pub port: u16,
+    /// The node's place behind the socket, 0 when it has the socket to itself.
+    pub slot: u16,
+}
+
+impl Address {
+    /// The address of node `slot` behind the socket at `ip:port`.
+    #[must_use]
+    pub const fn new(ip: [u8; 4], port: u16, slot: u16) -> Address {
+        Address { ip: u32::from_be_bytes(ip), port, slot }
+    }
+
+    /// The socket alone: the same address with slot 0.
+    #[inline]
+    #[must_use]
+    pub const fn socket(self) -> Address {
+        Address { slot: 0, ..self }
+    }
+
+    /// All 64 bits as one integer: IP, port, slot from the top.
+    #[inline]
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        ((self.ip as u64) << 32) | ((self.port as u64) << 16) | self.slot as u64
+    }
+
+    /// The inverse of [`to_bits`](Address::to_bits).
+    #[inline]
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Address {
+        Address { ip: (bits >> 32) as u32, port: (bits >> 16) as u16, slot: bits as u16 }
+    }
+}
+
+/// `127.0.0.1:4000/17`: IP, port, slot.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d] = self.ip.to_be_bytes();
+        write!(f, "{a}.{b}.{c}.{d}:{}/{}", self.port, self.slot)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An identifier with its address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Peer {
+    /// Where on the identifier circle it lies.
+    pub id: Id,
+    /// Where it receives messages.
+    pub address: Address,
+}
+
+const _: () = assert!(size_of::<Peer>() == 28);
