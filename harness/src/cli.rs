@@ -1,0 +1,285 @@
+//! The command line: from arguments to a scenario and what to do with its result.
+//!
+//! Flags that set a value of the scenario are shorthands for `--set`, so that a wrong value is
+//! answered the same way wherever it was written.
+//!
+//! **Invariant:** nothing is run here; a request that is wrong ends with [`Exit::BadRequest`].
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::scenario::{Scenario, ScenarioError};
+
+/// The scenario that runs if none is named.
+const DEFAULT_SCENARIO: &str = "default";
+
+/// Runs thousands of nodes of a distributed hash table and checks every lookup against the truth.
+///
+/// Without a command, it runs the default scenario.
+#[derive(Parser, Debug)]
+#[command(name = "hopwise", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+impl Cli {
+    /// What was asked for.
+    #[must_use]
+    pub fn command(self) -> Command {
+        self.command.unwrap_or_default()
+    }
+}
+
+/// What `hopwise` can be asked for.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run a scenario and report what happened
+    Run(Run),
+    /// List the scenarios that come with it
+    List,
+}
+
+impl Default for Command {
+    fn default() -> Command {
+        Command::Run(Run::default())
+    }
+}
+
+/// `hopwise run`.
+#[derive(Args, Debug, Default)]
+pub struct Run {
+    /// A named scenario (see `hopwise list`) or a file [default: default]
+    #[arg(value_name = "SCENARIO | FILE.toml")]
+    scenario: Option<String>,
+    #[command(flatten)]
+    values: Values,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl Run {
+    /// The scenario asked for.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with it.
+    pub fn scenario(&self) -> Result<Scenario, ScenarioError> {
+        let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
+        Scenario::load(source, &self.values.overrides())
+    }
+
+    /// What to do with the result.
+    #[must_use]
+    pub fn options(&self) -> &RunOptions {
+        &self.options
+    }
+}
+
+/// Values of the scenario that are set from the command line.
+#[derive(Args, Debug, Default)]
+struct Values {
+    /// How many nodes there are at the start (nodes)
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    nodes: Option<String>,
+    /// What kind of nodes (system): ring
+    #[arg(long, value_name = "S")]
+    system: Option<String>,
+    /// The world they run in (engine): udp
+    #[arg(long, value_name = "E")]
+    engine: Option<String>,
+    /// How long to measure (phases.measure), such as 30s
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    duration: Option<String>,
+    /// Lookups per second, system-wide (workload.lookups_per_s)
+    #[arg(long, value_name = "R", allow_hyphen_values = true)]
+    rate: Option<String>,
+    /// What everything random is drawn from (seed)
+    #[arg(long, value_name = "S", allow_hyphen_values = true)]
+    seed: Option<String>,
+    /// Threads that run nodes (threads); 0: one per core
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    threads: Option<String>,
+    /// Set any value of the scenario, such as ring.successors=8
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+}
+
+impl Values {
+    /// All as overrides; `--set` comes last, so it holds against the shorthands.
+    fn overrides(&self) -> Vec<(String, String)> {
+        let shorthands = [
+            ("nodes", &self.nodes),
+            ("system", &self.system),
+            ("engine", &self.engine),
+            ("phases.measure", &self.duration),
+            ("workload.lookups_per_s", &self.rate),
+            ("seed", &self.seed),
+            ("threads", &self.threads),
+        ];
+        let given = shorthands
+            .into_iter()
+            .filter_map(|(key, value)| value.as_ref().map(|value| (key.to_owned(), value.clone())));
+        given.chain(self.set.iter().cloned()).collect()
+    }
+}
+
+/// What to do with the result of a run.
+#[derive(Args, Clone, PartialEq, Eq, Debug, Default)]
+pub struct RunOptions {
+    /// Write the outcome as JSON to a file, or with - to standard output instead of the report
+    #[arg(long, value_name = "FILE | -")]
+    pub json: Option<JsonTarget>,
+    /// The folder for the results [default: results/runs/<time>-<scenario>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Show no progress and no report
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Where the outcome is written as JSON.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum JsonTarget {
+    /// `-`.
+    Stdout,
+    /// Anything else.
+    File(PathBuf),
+}
+
+impl FromStr for JsonTarget {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<JsonTarget, Infallible> {
+        Ok(match text {
+            "-" => JsonTarget::Stdout,
+            path => JsonTarget::File(path.into()),
+        })
+    }
+}
+
+/// How the process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// Ran, and every stated expectation held.
+    Success = 0,
+    /// Could not run to the end.
+    Failure = 1,
+    /// The request was wrong, and the message says what to write instead.
+    BadRequest = 2,
+    /// An expectation or a comparison did not hold.
+    Unmet = 3,
+    /// The load generator could not keep its own schedule.
+    LoadTooHigh = 4,
+    /// Ended by Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| "write KEY=VALUE, such as ring.successors=8".to_owned())?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::scenario::{Load, Measure};
+
+    fn run(arguments: &[&str]) -> Run {
+        let words = ["hopwise"].iter().chain(arguments);
+        match Cli::try_parse_from(words).expect("these arguments are right").command() {
+            Command::Run(run) => run,
+            Command::List => panic!("not a run"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_arguments_run_the_default_scenario() {
+        let bare = run(&[]);
+        assert_eq!(bare.scenario(), Scenario::load("default", &[]));
+        assert_eq!(bare.options(), &RunOptions::default());
+        assert_eq!(run(&["run"]).scenario(), bare.scenario());
+    }
+
+    #[test]
+    fn flags_set_the_values_they_stand_for() {
+        let scenario = run(&[
+            "run",
+            "saturate",
+            "--nodes",
+            "64",
+            "--system",
+            "ring",
+            "--engine",
+            "udp",
+            "--duration",
+            "3s",
+            "--rate",
+            "250",
+            "--seed",
+            "9",
+            "--threads",
+            "128",
+            "--set",
+            "ring.successors=8",
+            "--set",
+            "ring.base = 16",
+        ])
+        .scenario()
+        .expect("all of this is possible");
+        assert_eq!((scenario.nodes, scenario.seed, scenario.threads), (64, 9, 128));
+        assert_eq!(scenario.phases.measure, Measure::Lasting(core::time::Duration::from_secs(3)));
+        assert_eq!(scenario.workload.load, Load::PerSecond(250.0), "replaces the closed loop");
+        assert_eq!((scenario.ring.successors, scenario.ring.base), (8, 16));
+    }
+
+    #[test]
+    fn a_wrong_value_of_a_flag_is_answered_as_in_a_scenario() {
+        for (flag, value, expected) in [
+            ("--nodes", "-3", "nodes = -3 is not accepted: write a whole number from 2"),
+            ("--duration", "30 parsecs", "phases.measure = \"30 parsecs\""),
+            ("--engine", "tcp", "engine = \"tcp\" is not accepted: write \"udp\""),
+        ] {
+            let error = run(&["run", flag, value]).scenario().expect_err(value).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn options_say_where_results_go() {
+        let options = run(&["run", "--json", "-", "--out", "here", "--quiet"]).options;
+        let expected =
+            RunOptions { json: Some(JsonTarget::Stdout), out: Some("here".into()), quiet: true };
+        assert_eq!(options, expected);
+        let file = run(&["run", "--json", "a.json"]).options.json;
+        assert_eq!(file, Some(JsonTarget::File("a.json".into())));
+    }
+
+    #[test]
+    fn usage_errors_are_bad_requests() {
+        for arguments in [&["rnu"][..], &["run", "--node", "3"], &["run", "--set", "nodes"]] {
+            let error = Cli::try_parse_from(["hopwise"].iter().chain(arguments))
+                .expect_err("these arguments are wrong");
+            assert_eq!(error.exit_code(), Exit::BadRequest as i32);
+        }
+    }
+}

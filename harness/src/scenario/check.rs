@@ -1,0 +1,213 @@
+//! Which values are possible, alone and together.
+//!
+//! **Invariant:** what passes here can be run on some machine; what only this machine cannot do
+//! (ports taken, too few descriptors) shows when the engine starts.
+
+use core::time::Duration;
+
+use hopwise_kernel::Peer;
+
+use super::{
+    Amount, ChurnModel, Downtime, FaultKind, Keys, Latency, Lengths, Load, Measure, Scenario,
+    Sockets, Timeout,
+};
+
+/// Latest deadline of a lookup: latencies are counted in histograms of fixed bounds.
+const DEADLINE_MAX: Duration = Duration::from_secs(60);
+/// Nodes behind one socket, at most: slots are 16 bits.
+const NODES_PER_SOCKET: u64 = 65_535;
+/// Nodes and lookups in flight, at most.
+const POPULATION_MAX: u32 = 1 << 24;
+const THREADS_MAX: u32 = 1024;
+const NAME_MAX: usize = 64;
+
+/// A value that cannot be.
+pub(super) struct Impossible {
+    /// Where it is, dotted, with indices: `fault.0.at`.
+    pub(super) path: String,
+    /// What is accepted here, if that is narrower than what the key always says.
+    pub(super) accepted: Option<String>,
+}
+
+type Verdict = Result<(), Impossible>;
+
+/// Finds the first impossible value.
+pub(super) fn check(scenario: &Scenario) -> Verdict {
+    check_top(scenario)?;
+    check_ring(scenario)?;
+    check_network(scenario)?;
+    check_sockets(scenario)?;
+    check_churn(scenario)?;
+    check_workload(scenario)?;
+    check_phases(scenario)?;
+    check_expect(scenario)?;
+    (0..scenario.faults.len()).try_for_each(|index| check_fault(scenario, index))
+}
+
+fn check_top(Scenario { name, nodes, threads, .. }: &Scenario) -> Verdict {
+    let fits_a_folder = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let named = (1..=NAME_MAX).contains(&name.len())
+        && name.chars().all(fits_a_folder)
+        && !name.starts_with('.');
+    require(named, "name")?;
+    require((2..=POPULATION_MAX).contains(nodes), "nodes")?;
+    require(*threads <= THREADS_MAX, "threads")
+}
+
+fn check_ring(Scenario { ring, nodes, udp, .. }: &Scenario) -> Verdict {
+    require(ring.base.is_power_of_two() && (2..=256).contains(&ring.base), "ring.base")?;
+    let successors = "ring.successors";
+    require(ring.successors >= 1, successors)?;
+    require_that(ring.successors < *nodes, successors, || {
+        format!("a whole number from 1 to {} (less than nodes = {nodes})", nodes - 1)
+    })?;
+    let fit = udp.datagram / size_of::<Peer>() as u32;
+    require_that(ring.successors <= fit, successors, || {
+        format!("{fit} at most: a list must fit udp.datagram = {}", udp.datagram)
+    })?;
+    require(ring.stabilize != Some(Duration::ZERO), "ring.stabilize")?;
+    require(ring.fix_fingers != Some(Duration::ZERO), "ring.fix_fingers")
+}
+
+fn check_network(Scenario { network, .. }: &Scenario) -> Verdict {
+    if let Latency::Uniform { min, max } = network.latency {
+        require_that(min <= max, "network.latency.min", || {
+            format!("a duration not above network.latency.max = {:?}", human(max))
+        })?;
+    }
+    require(is_share(network.loss), "network.loss")?;
+    require(network.timeout != Timeout::Fixed(Duration::ZERO), "network.timeout")
+}
+
+fn check_sockets(scenario: &Scenario) -> Verdict {
+    let Scenario { udp, nodes, .. } = scenario;
+    require((576..=65_507).contains(&udp.datagram), "udp.datagram")?;
+    let threads = scenario.thread_count() as u64;
+    let population = u64::from(*nodes) + joining(scenario);
+    let (sockets, most, instead) = match udp.sockets {
+        Sockets::PerCore => (
+            threads,
+            NODES_PER_SOCKET * threads,
+            format!("65,535 per socket and {threads} sockets, one per thread (more with threads)"),
+        ),
+        Sockets::PerNode => (
+            population,
+            NODES_PER_SOCKET,
+            "one port each (more with udp.sockets = \"per-core\")".to_owned(),
+        ),
+    };
+    require_that(population <= most, "nodes", || {
+        format!("so many that with those who join in faults they are {most} at most: {instead}")
+    })?;
+    let port = u64::from(udp.bind.port());
+    require_that(port == 0 || port + sockets <= 65_536, "udp.bind", || {
+        format!("a port from 1 to {}, or 0: {sockets} sockets follow it", 65_536 - sockets)
+    })
+}
+
+fn check_churn(Scenario { churn, .. }: &Scenario) -> Verdict {
+    let is_rate = |rate: f64| (0.0..=1e6).contains(&rate);
+    require(is_rate(churn.joins_per_s), "churn.joins_per_s")?;
+    require(is_rate(churn.departures_per_s), "churn.departures_per_s")?;
+    let idle = churn.joins_per_s == 0.0 && churn.departures_per_s == 0.0;
+    require(churn.model != ChurnModel::Poisson || !idle, "churn.joins_per_s")?;
+    check_lengths(churn.session, "churn.session")?;
+    if let Downtime::Lasts(lengths) = churn.downtime {
+        check_lengths(lengths, "churn.downtime")?;
+    }
+    require(is_share(churn.graceful), "churn.graceful")
+}
+
+fn check_lengths(lengths: Lengths, path: &str) -> Verdict {
+    let (mean, shape_holds) = match lengths {
+        Lengths::Exponential { mean } => (mean, true),
+        Lengths::Weibull { mean, shape } => (mean, (0.1..=100.0).contains(&shape)),
+        Lengths::Pareto { mean, shape } => (mean, shape > 1.0 && shape <= 100.0),
+    };
+    require(mean > Duration::ZERO, &format!("{path}.mean"))?;
+    require(shape_holds, &format!("{path}.shape"))
+}
+
+fn check_workload(Scenario { workload, .. }: &Scenario) -> Verdict {
+    match workload.load {
+        Load::PerSecond(rate) => require(rate > 0.0 && rate <= 1e9, "workload.lookups_per_s"),
+        Load::PerNode(interval) => require(interval > Duration::ZERO, "workload.lookup_interval"),
+        Load::InFlight(count) => {
+            require((1..=POPULATION_MAX).contains(&count), "workload.in_flight")
+        }
+    }?;
+    let deadline = workload.deadline;
+    require(deadline > Duration::ZERO && deadline <= DEADLINE_MAX, "workload.deadline")?;
+    match workload.keys {
+        Keys::Uniform => Ok(()),
+        Keys::Zipf { exponent, population } => {
+            require((0.0..=20.0).contains(&exponent), "workload.keys.exponent")?;
+            // Ranks are drawn as floating point, exact up to here.
+            require((1..=10u64.pow(15)).contains(&population), "workload.keys.population")
+        }
+    }
+}
+
+fn check_phases(Scenario { phases, .. }: &Scenario) -> Verdict {
+    match phases.measure {
+        Measure::Lasting(duration) => require(duration > Duration::ZERO, "phases.measure"),
+        Measure::Lookups(count) => require(count >= 1, "phases.lookups"),
+    }
+}
+
+fn check_expect(Scenario { expect, .. }: &Scenario) -> Verdict {
+    require(expect.completed.is_none_or(is_share), "expect.completed")?;
+    require(expect.correct.is_none_or(is_share), "expect.correct")?;
+    require(expect.failed.is_none_or(is_share), "expect.failed")
+}
+
+fn check_fault(scenario: &Scenario, index: usize) -> Verdict {
+    let fault = &scenario.faults[index];
+    let path = |key: &str| format!("fault.{index}.{key}");
+    match fault.amount {
+        Amount::Fraction(fraction) => require(is_share(fraction), &path("fraction"))?,
+        Amount::Count(count) => {
+            require((1..=POPULATION_MAX).contains(&count), &path("count"))?;
+            let present = u64::from(scenario.nodes) + joining(scenario);
+            let possible = fault.kind == FaultKind::Join || u64::from(count) <= present;
+            require_that(possible, &path("count"), || {
+                format!("a whole number from 1 to {present}, as many nodes as there are")
+            })?;
+        }
+    }
+    if let Measure::Lasting(end) = scenario.phases.measure {
+        let end_is = || format!("phases.measure = {:?}", human(end));
+        require_that(fault.at < end, &path("at"), || format!("a duration below {}", end_is()))?;
+        require_that(fault.over <= end - fault.at, &path("over"), || {
+            format!("a duration that, after at, ends within {}", end_is())
+        })?;
+    }
+    Ok(())
+}
+
+/// Nodes that faults let join.
+fn joining(scenario: &Scenario) -> u64 {
+    let joins = scenario.faults.iter().filter(|fault| fault.kind == FaultKind::Join);
+    joins
+        .map(|fault| match fault.amount {
+            Amount::Count(count) => u64::from(count),
+            Amount::Fraction(fraction) => (fraction * f64::from(scenario.nodes)).ceil() as u64,
+        })
+        .sum()
+}
+
+fn is_share(share: f64) -> bool {
+    (0.0..=1.0).contains(&share)
+}
+
+fn human(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+fn require(holds: bool, path: &str) -> Verdict {
+    if holds { Ok(()) } else { Err(Impossible { path: path.to_owned(), accepted: None }) }
+}
+
+fn require_that(holds: bool, path: &str, accepted: impl FnOnce() -> String) -> Verdict {
+    require(holds, path).map_err(|wrong| Impossible { accepted: Some(accepted()), ..wrong })
+}

@@ -1,0 +1,196 @@
+//! What is asked: when, and for which key.
+//!
+//! Arrivals are *intended* times: the next one does not wait for an answer to the last, so a slow
+//! system cannot slow its own load down (no coordinated omission).
+//!
+//! **Invariant:** no allocation and no clock; the same [`Rng`] gives the same arrivals and keys.
+
+use core::time::Duration;
+
+use hopwise_kernel::{Id, Rng, Time};
+use rand_distr::{Exp1, Zipf};
+
+use crate::draws::draw;
+use crate::scenario::Keys;
+
+/// A Poisson process: the intended times of its arrivals, in order, without end.
+#[derive(Clone, Debug)]
+pub struct Arrivals {
+    last: Time,
+    mean_gap_ns: f64,
+    rng: Rng,
+}
+
+impl Arrivals {
+    /// Arrivals after `start`, so many per second in the mean. A rate that is not above zero means
+    /// no arrivals at all.
+    #[must_use]
+    pub fn new(rate_per_s: f64, start: Time, rng: Rng) -> Arrivals {
+        let mean_gap_ns = if rate_per_s > 0.0 { 1e9 / rate_per_s } else { f64::INFINITY };
+        Arrivals { last: start, mean_gap_ns, rng }
+    }
+}
+
+impl Iterator for Arrivals {
+    type Item = Time;
+
+    fn next(&mut self) -> Option<Time> {
+        let gap: f64 = draw(&Exp1, &mut self.rng);
+        // Rounded, not cut off: at high rates half a nanosecond per arrival would be a faster load.
+        // The cast saturates, and what comes at the end of time never comes.
+        self.last = self.last + Duration::from_nanos((gap * self.mean_gap_ns).round() as u64);
+        (self.last < Time::NEVER).then_some(self.last)
+    }
+}
+
+/// Where the keys that are looked up come from.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySource(Popularity);
+
+#[derive(Clone, Copy, Debug)]
+enum Popularity {
+    Uniform,
+    Zipf(Zipf<f64>),
+}
+
+impl KeySource {
+    /// A source of such keys.
+    ///
+    /// # Panics
+    ///
+    /// If the exponent is negative or the population 0, which no loaded scenario says.
+    #[must_use]
+    pub fn new(keys: Keys) -> KeySource {
+        KeySource(match keys {
+            Keys::Uniform => Popularity::Uniform,
+            Keys::Zipf { exponent, population } => Popularity::Zipf(
+                Zipf::new(population as f64, exponent).expect("the scenario was checked"),
+            ),
+        })
+    }
+
+    /// Draws a key. With Zipf popularity it is [`key_of_rank`] of the rank drawn.
+    pub fn draw(&self, rng: &mut Rng) -> Id {
+        match &self.0 {
+            Popularity::Uniform => Id::random(rng),
+            Popularity::Zipf(ranks) => key_of_rank(draw(ranks, rng) as u64),
+        }
+    }
+}
+
+/// The key that is `rank`-th in popularity, from 1: the identifier of the rank's decimal digits.
+#[must_use]
+pub fn key_of_rank(rank: u64) -> Id {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    let mut rest = rank;
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return Id::of_name(&digits[start..]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const DRAWS: usize = 100_000;
+
+    #[test]
+    fn gaps_are_exponential_with_the_rate_asked_for() {
+        let rate = 1000.0;
+        let start = Time::from_ns(7_000);
+        let times: Vec<Time> = Arrivals::new(rate, start, Rng::new(1, 0)).take(DRAWS).collect();
+        let mut last = start;
+        let mut gaps: Vec<f64> = times
+            .iter()
+            .map(|time| time.since(core::mem::replace(&mut last, *time)).as_secs_f64())
+            .collect();
+        gaps.sort_by(f64::total_cmp);
+        // Standard error of the mean is 0.3 %; the tolerance is five of them.
+        let mean = gaps.iter().sum::<f64>() / DRAWS as f64;
+        assert!((mean * rate - 1.0).abs() < 0.016, "mean {mean}");
+        for quantile in [0.1, 0.5, 0.9, 0.99] {
+            let expected = -(1.0_f64 - quantile).ln() / rate;
+            let drawn = gaps[(quantile * DRAWS as f64) as usize];
+            assert!((drawn / expected - 1.0).abs() < 0.05, "{quantile}: {drawn} for {expected}");
+        }
+    }
+
+    #[test]
+    fn counts_per_second_scatter_as_poisson() {
+        let seconds = 2000;
+        let mut counts = vec![0.0; seconds];
+        let arrivals = Arrivals::new(50.0, Time::ZERO, Rng::new(2, 0));
+        for time in arrivals.take_while(|time| time.as_ns() < seconds as u64 * 1_000_000_000) {
+            counts[(time.as_ns() / 1_000_000_000) as usize] += 1.0;
+        }
+        let mean = counts.iter().sum::<f64>() / seconds as f64;
+        let variance = counts.iter().map(|count| (count - mean) * (count - mean)).sum::<f64>()
+            / (seconds - 1) as f64;
+        // The index of dispersion has standard error √(2/2000) = 0.032.
+        assert!((variance / mean - 1.0).abs() < 0.13, "{variance} / {mean}");
+    }
+
+    #[test]
+    fn no_rate_no_arrivals() {
+        assert_eq!(Arrivals::new(0.0, Time::ZERO, Rng::new(1, 0)).next(), None);
+    }
+
+    #[test]
+    fn arrivals_begin_after_the_start_and_repeat_with_the_seed() {
+        let take = || Arrivals::new(1e6, Time::from_ns(5), Rng::new(9, 3)).take(1000);
+        assert!(take().all(|time| time >= Time::from_ns(5)));
+        assert!(take().is_sorted());
+        assert!(take().eq(take()));
+    }
+
+    #[test]
+    fn zipf_keys_are_as_popular_as_their_rank_says() {
+        let (exponent, population) = (0.9_f64, 1000);
+        let source = KeySource::new(Keys::Zipf { exponent, population });
+        let mut rng = Rng::new(3, 0);
+        let mut counts: HashMap<Id, u32> = HashMap::new();
+        for _ in 0..DRAWS {
+            *counts.entry(source.draw(&mut rng)).or_default() += 1;
+        }
+        let weight = |rank: u64| (rank as f64).powf(-exponent);
+        let total: f64 = (1..=population).map(weight).sum();
+        let mut drawn = 0;
+        for rank in 1..=population {
+            let count = counts.get(&key_of_rank(rank)).copied().unwrap_or_default();
+            drawn += count;
+            let expected = DRAWS as f64 * weight(rank) / total;
+            // Five standard deviations of a Poisson count, and a little for the rarest.
+            let tolerance = 5.0 * expected.sqrt() + 3.0;
+            assert!((f64::from(count) - expected).abs() < tolerance, "{rank}: {count}, {expected}");
+        }
+        assert_eq!(drawn as usize, DRAWS, "every key is that of a rank");
+    }
+
+    #[test]
+    fn uniform_keys_fill_the_circle_evenly() {
+        let source = KeySource::new(Keys::Uniform);
+        let mut rng = Rng::new(4, 0);
+        let mut counts = [0_u32; 16];
+        (0..DRAWS).for_each(|_| counts[(source.draw(&mut rng).prefix() >> 60) as usize] += 1);
+        let expected = DRAWS as f64 / 16.0;
+        let chi2: f64 =
+            counts.iter().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
+        // Chi-square with 15 degrees of freedom exceeds 44.3 once in 10^4.
+        assert!(chi2 < 44.3, "{chi2}");
+    }
+
+    #[test]
+    fn a_rank_is_named_by_its_digits() {
+        for rank in [1, 10, 4096, u64::MAX] {
+            assert_eq!(key_of_rank(rank), Id::of_name(rank.to_string().as_bytes()));
+        }
+    }
+}
