@@ -30,7 +30,7 @@ pub struct Cli {
 impl Cli {
     /// What was asked for.
     #[must_use]
-    pub fn command(self) -> Command {
+    pub fn into_command(self) -> Command {
         self.command.unwrap_or_default()
     }
 }
@@ -39,14 +39,14 @@ impl Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Run a scenario and report what happened
-    Run(Run),
+    Run(Box<Run>),
     /// List the scenarios that come with it
     List,
 }
 
 impl Default for Command {
     fn default() -> Command {
-        Command::Run(Run::default())
+        Command::Run(Box::default())
     }
 }
 
@@ -134,7 +134,7 @@ pub struct RunOptions {
     /// Write the outcome as JSON to a file, or with - to standard output instead of the report
     #[arg(long, value_name = "FILE | -")]
     pub json: Option<JsonTarget>,
-    /// The folder for the results [default: results/runs/<time>-<scenario>]
+    /// The folder for the results [default: results/runs/TIME-SCENARIO]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Show no progress and no report
@@ -199,9 +199,9 @@ mod tests {
     use super::*;
     use crate::scenario::{Load, Measure};
 
-    fn run(arguments: &[&str]) -> Run {
+    fn run(arguments: &[&str]) -> Box<Run> {
         let words = ["hopwise"].iter().chain(arguments);
-        match Cli::try_parse_from(words).expect("these arguments are right").command() {
+        match Cli::try_parse_from(words).expect("these arguments are right").into_command() {
             Command::Run(run) => run,
             Command::List => panic!("not a run"),
         }

@@ -7,7 +7,7 @@ use hopwise_harness::cli::{Cli, Command, Exit, Run, RunOptions};
 use hopwise_harness::{Scenario, library};
 
 fn main() -> ExitCode {
-    let exit = match Cli::parse().command() {
+    let exit = match Cli::parse().into_command() {
         Command::Run(run) => run_command(&run),
         Command::List => list_command(),
     };

@@ -44,14 +44,15 @@ pub(super) fn check(scenario: &Scenario) -> Verdict {
     (0..scenario.faults.len()).try_for_each(|index| check_fault(scenario, index))
 }
 
-fn check_top(Scenario { name, nodes, threads, .. }: &Scenario) -> Verdict {
+fn check_top(Scenario { name, nodes, threads, udp, .. }: &Scenario) -> Verdict {
     let fits_a_folder = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let named = (1..=NAME_MAX).contains(&name.len())
         && name.chars().all(fits_a_folder)
         && !name.starts_with('.');
     require(named, "name")?;
     require((2..=POPULATION_MAX).contains(nodes), "nodes")?;
-    require(*threads <= THREADS_MAX, "threads")
+    require(*threads <= THREADS_MAX, "threads")?;
+    require((576..=65_507).contains(&udp.datagram), "udp.datagram")
 }
 
 fn check_ring(Scenario { ring, nodes, udp, .. }: &Scenario) -> Verdict {
@@ -81,7 +82,6 @@ fn check_network(Scenario { network, .. }: &Scenario) -> Verdict {
 
 fn check_sockets(scenario: &Scenario) -> Verdict {
     let Scenario { udp, nodes, .. } = scenario;
-    require((576..=65_507).contains(&udp.datagram), "udp.datagram")?;
     let threads = scenario.thread_count() as u64;
     let population = u64::from(*nodes) + joining(scenario);
     let (sockets, most, instead) = match udp.sockets {

@@ -12,6 +12,8 @@ mod error;
 mod form;
 mod keys;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;

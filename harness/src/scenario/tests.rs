@@ -1,0 +1,330 @@
+//! Laws of scenarios: what is written reads back, and what is wrong is answered in one message.
+//!
+//! **Invariant:** every key of the table of known keys is exercised.
+
+use super::keys::{ALTERNATIVES, KEYS};
+use super::*;
+
+/// Keys and values to set.
+type Pairs = &'static [(&'static str, &'static str)];
+
+fn overrides(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn with(pairs: &[(&str, &str)]) -> Result<Scenario, ScenarioError> {
+    Scenario::from_toml("", "test", &overrides(pairs))
+}
+
+fn assert_reads_back(scenario: &Scenario) {
+    let text = scenario.to_toml();
+    let again = Scenario::from_toml(&text, "another", &[]);
+    assert_eq!(again.as_ref(), Ok(scenario), "{text}");
+}
+
+#[test]
+fn an_empty_text_is_the_default() {
+    let empty = with(&[]).expect("every value has a default");
+    assert_eq!(empty, Scenario { name: "test".into(), ..Scenario::default() });
+    assert_reads_back(&empty);
+}
+
+#[test]
+fn named_scenarios_load_and_read_back() {
+    for named in library::SCENARIOS {
+        let scenario = Scenario::load(named.name, &[]).expect(named.name);
+        assert_eq!(scenario.name, named.name);
+        assert!(named.source.starts_with("# ") && named.description().len() > 20);
+        assert_reads_back(&scenario);
+    }
+}
+
+#[test]
+fn json_reads_back_too() {
+    for named in library::SCENARIOS {
+        let scenario = Scenario::load(named.name, &[]).expect(named.name);
+        let json = serde_json::to_string(&scenario).expect("plain data");
+        assert_eq!(serde_json::from_str::<Scenario>(&json).expect("plain data"), scenario);
+    }
+}
+
+/// A value for every key, none of them the default, and what else must be set for it.
+const EXAMPLES: &[(&str, &str, Pairs)] = &[
+    ("name", "other", &[]),
+    ("system", "ring", &[]),
+    ("engine", "udp", &[]),
+    ("nodes", "100", &[]),
+    ("seed", "9223372036854775807", &[]),
+    ("start", "joined", &[]),
+    ("threads", "64", &[]),
+    ("udp", "{ pin = false }", &[]),
+    ("udp.sockets", "per-node", &[]),
+    ("udp.bind", "127.0.0.2:4000", &[]),
+    ("udp.datagram", "9000", &[]),
+    ("udp.pin", "false", &[]),
+    ("ring", "{ base = 4 }", &[]),
+    ("ring.base", "256", &[]),
+    ("ring.successors", "8", &[]),
+    ("ring.lookup", "iterative", &[]),
+    ("ring.stabilize", "off", &[]),
+    ("ring.fix_fingers", "250ms", &[]),
+    ("ring.remember_failures", "false", &[]),
+    ("network", "{ loss = 0.5 }", &[]),
+    ("network.latency", "{ model = \"constant\", one_way = \"7ms\" }", &[]),
+    ("network.latency.model", "constant", &[]),
+    ("network.latency.one_way", "20ms", &[("network.latency.model", "constant")]),
+    ("network.latency.min", "5ms", &[("network.latency.model", "uniform")]),
+    ("network.latency.max", "5s", &[("network.latency.model", "uniform")]),
+    ("network.latency.mean", "30us", &[("network.latency.model", "\"exponential\"")]),
+    ("network.loss", "0.25", &[]),
+    ("network.timeout", "500ms", &[]),
+    ("churn", "{ model = \"poisson\" }", &[]),
+    ("churn.model", "sessions", &[]),
+    ("churn.joins_per_s", "3", &[]),
+    ("churn.departures_per_s", "0", &[]),
+    ("churn.session", "{ distribution = \"pareto\", mean = \"2h\", shape = 1.5 }", &[]),
+    ("churn.session.distribution", "weibull", &[]),
+    ("churn.session.mean", "90s", &[]),
+    ("churn.session.shape", "0.4", &[("churn.session.distribution", "weibull")]),
+    ("churn.downtime", "none", &[]),
+    ("churn.downtime.distribution", "pareto", &[]),
+    ("churn.downtime.mean", "10min", &[]),
+    ("churn.downtime.shape", "3", &[("churn.downtime.distribution", "pareto")]),
+    ("churn.graceful", "1", &[]),
+    ("churn.rejoin", "same-id", &[]),
+    ("workload", "{ in_flight = 7 }", &[]),
+    ("workload.lookups_per_s", "12.5", &[]),
+    ("workload.lookup_interval", "10min", &[]),
+    ("workload.in_flight", "64", &[]),
+    ("workload.deadline", "1m", &[]),
+    ("workload.keys", "{ distribution = \"zipf\", exponent = 0.8 }", &[]),
+    ("workload.keys.distribution", "zipf", &[]),
+    ("workload.keys.exponent", "1.2", &[("workload.keys.distribution", "zipf")]),
+    ("workload.keys.population", "10", &[("workload.keys.distribution", "zipf")]),
+    ("phases", "{ warmup = \"0s\" }", &[]),
+    ("phases.warmup", "1s 500ms", &[]),
+    ("phases.measure", "1h", &[]),
+    ("phases.lookups", "10000", &[]),
+    ("expect", "{ failed = 0.0 }", &[]),
+    ("expect.completed", "0.9", &[]),
+    ("expect.correct", "1.0", &[]),
+    ("expect.failed", "0.1", &[]),
+    ("fault", "[{ kind = \"leave\", count = 3 }]", &[]),
+    ("fault.0.at", "2s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
+    ("fault.0.over", "3s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
+    ("fault.0.kind", "join", &[("fault.0.fraction", "0.5")]),
+    ("fault.0.fraction", "0.5", &[("fault.0.kind", "leave")]),
+    ("fault.0.count", "5", &[("fault.0.kind", "crash")]),
+];
+
+#[test]
+fn every_key_can_be_set_and_reads_back() {
+    let exercised: Vec<String> = EXAMPLES.iter().map(|(key, ..)| key.replace(".0", "")).collect();
+    let known: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
+    assert_eq!(exercised, known, "one example per known key, in order");
+
+    let only_choices = ["system", "engine"];
+    for (key, value, context) in EXAMPLES {
+        let before = with(context).ok();
+        let mut pairs = context.to_vec();
+        pairs.push((key, value));
+        let scenario = with(&pairs).unwrap_or_else(|error| panic!("{error}"));
+        assert!(only_choices.contains(key) || before.as_ref() != Some(&scenario), "{key} is inert");
+        assert_reads_back(&scenario);
+    }
+}
+
+#[test]
+fn an_override_replaces_the_alternatives_that_a_file_chose() {
+    for group in ALTERNATIVES.iter().filter(|group| !group[0].starts_with("fault")) {
+        let value = |key: &str| {
+            EXAMPLES.iter().find(|(example, ..)| *example == key).map_or("", |example| example.1)
+        };
+        for chosen in *group {
+            for instead in *group {
+                let text = with(&[(chosen, value(chosen))]).expect(chosen).to_toml();
+                let pair = (*instead, value(instead));
+                let changed = Scenario::from_toml(&text, "test", &overrides(&[pair]));
+                assert_eq!(changed, with(&[pair]), "{chosen} then {instead}");
+            }
+        }
+    }
+    let uniform = "network.latency = { model = \"uniform\", min = \"1ms\", max = \"2ms\" }";
+    let changed = overrides(&[("network.latency.model", "constant")]);
+    let latency = Scenario::from_toml(uniform, "test", &changed).expect("details go").network;
+    assert_eq!(latency.latency, Latency::Constant { one_way: Duration::from_millis(50) });
+}
+
+#[test]
+fn of_two_overrides_the_later_holds() {
+    assert_eq!(with(&[("nodes", "64"), ("nodes", "128")]).map(|scenario| scenario.nodes), Ok(128));
+}
+
+#[test]
+fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
+    let cases: &[(Pairs, &[&str])] = &[
+        (&[("nodes", "0")], &["nodes = 0", "from 2 to 16777216"]),
+        (&[("nodes", "-1")], &["nodes = -1", "whole number"]),
+        (&[("nodes", "many")], &["nodes = \"many\"", "whole number"]),
+        (&[("nodes", "2.5")], &["nodes = 2.5", "whole number"]),
+        (&[("nodes", "16")], &["ring.successors = 16", "1 to 15", "less than nodes = 16"]),
+        (&[("ring.successors", "0")], &["ring.successors = 0", "at least 1"]),
+        (&[("ring.successors", "60")], &["ring.successors = 60", "52 at most", "1472"]),
+        (&[("ring.base", "3")], &["ring.base = 3", "a power of two from 2 to 256"]),
+        (&[("ring.base", "512")], &["ring.base = 512", "a power of two from 2 to 256"]),
+        (&[("ring.lookup", "random")], &["ring.lookup = \"random\"", "\"recursive\" or"]),
+        (&[("ring.stabilize", "0s")], &["ring.stabilize = \"0s\"", "\"off\" or a duration above"]),
+        (&[("ring.fix_fingers", "1")], &["ring.fix_fingers = 1 ", "\"off\" or a duration"]),
+        (&[("system", "central")], &["system = \"central\"", "write \"ring\""]),
+        (&[("engine", "sim")], &["engine = \"sim\"", "write \"udp\""]),
+        (&[("start", "cold")], &["start = \"cold\"", "\"linked\" or \"joined\""]),
+        (&[("seed", "-1")], &["seed = -1", "from 0 to 9223372036854775807"]),
+        (&[("threads", "2000")], &["threads = 2000", "1024"]),
+        (&[("name", "../up")], &["name = \"../up\"", "letters, digits"]),
+        (&[("udp.datagram", "100")], &["udp.datagram = 100", "576 to 65507"]),
+        (&[("udp.bind", "localhost")], &["udp.bind = \"localhost\"", "IPv4 address and port"]),
+        (&[("udp.bind", "[::1]:4000")], &["udp.bind", "IPv4 address and port"]),
+        (
+            &[("udp.bind", "127.0.0.1:65000"), ("udp.sockets", "per-node")],
+            &["udp.bind = \"127.0.0.1:65000\"", "a port from 1 to 61440", "4096 sockets"],
+        ),
+        (&[("nodes", "70000"), ("threads", "1")], &["nodes = 70000", "65535 at most", "threads"]),
+        (&[("nodes", "70000"), ("udp.sockets", "per-node")], &["nodes = 70000", "per-core"]),
+        (&[("network.loss", "2.0")], &["network.loss = 2.0", "a number from 0 to 1"]),
+        (&[("network.loss", "nan")], &["network.loss = nan", "a number from 0 to 1"]),
+        (&[("network.timeout", "0s")], &["network.timeout = \"0s\"", "\"adaptive\" or"]),
+        (&[("network.latency", "50ms")], &["network.latency = \"50ms\"", "a table such as"]),
+        (&[("network.latency.model", "warp")], &["network.latency.model = \"warp\"", "constant"]),
+        (
+            &[("network.latency.one_way", "5ms")],
+            &["network.latency.one_way", "no meaning", "\"none\"", "model = \"constant\""],
+        ),
+        (
+            &[
+                ("network.latency.model", "uniform"),
+                ("network.latency.min", "5s"),
+                ("network.latency.max", "1s"),
+            ],
+            &["network.latency.min = \"5s\"", "network.latency.max = \"1s\""],
+        ),
+        (&[("churn.model", "tides")], &["churn.model = \"tides\"", "\"poisson\""]),
+        (&[("churn.graceful", "1.5")], &["churn.graceful = 1.5", "from 0 to 1"]),
+        (&[("churn.joins_per_s", "-1")], &["churn.joins_per_s = -1", "from 0 to 1e6"]),
+        (
+            &[
+                ("churn.model", "poisson"),
+                ("churn.joins_per_s", "0"),
+                ("churn.departures_per_s", "0"),
+            ],
+            &["churn.joins_per_s = 0.0", "not both"],
+        ),
+        (&[("churn.session.mean", "0s")], &["churn.session.mean = \"0s\"", "above zero"]),
+        (
+            &[("churn.session.shape", "2")],
+            &["churn.session.shape = 2", "\"weibull\" or \"pareto\""],
+        ),
+        (
+            &[("churn.downtime.distribution", "pareto"), ("churn.downtime.shape", "1.0")],
+            &["churn.downtime.shape = 1.0", "pareto above 1"],
+        ),
+        (&[("churn.downtime", "never")], &["churn.downtime = \"never\"", "\"none\" or a table"]),
+        (&[("workload.lookups_per_s", "0")], &["workload.lookups_per_s = 0", "above 0"]),
+        (&[("workload.lookups_per_s", "inf")], &["workload.lookups_per_s = inf", "above 0"]),
+        (&[("workload.in_flight", "0")], &["workload.in_flight = 0", "from 1"]),
+        (
+            &[("workload.in_flight", "8"), ("workload.lookups_per_s", "5")],
+            &["workload.in_flight = 8 contradicts workload.lookups_per_s = 5"],
+        ),
+        (&[("workload.deadline", "61s")], &["workload.deadline = \"1m 1s\"", "at most \"1m\""]),
+        (&[("workload.keys.exponent", "1")], &["workload.keys.exponent = 1", "\"zipf\""]),
+        (
+            &[("workload.keys.distribution", "zipf"), ("workload.keys.population", "0")],
+            &["workload.keys.population = 0", "from 1"],
+        ),
+        (&[("phases.measure", "30 parsecs")], &["phases.measure = \"30 parsecs\"", "\"30s\""]),
+        (&[("phases.measure", "30")], &["phases.measure = 30 ", "a duration above zero such as"]),
+        (&[("phases.measure", "0s")], &["phases.measure = \"0s\"", "above zero"]),
+        (&[("phases.lookups", "0")], &["phases.lookups = 0", "at least 1"]),
+        (
+            &[("phases.measure", "1s"), ("phases.lookups", "5")],
+            &["contradicts", "phases.measure", "phases.lookups = 5"],
+        ),
+        (&[("expect.correct", "99")], &["expect.correct = 99", "from 0 to 1"]),
+        (&[("ring.sucessors", "8")], &["ring.sucessors = 8", "nearest is ring.successors"]),
+        (&[("successors", "8")], &["successors = 8", "nearest is ring.successors"]),
+        (&[("rnig", "{ base = 2 }")], &["rnig", "nearest is ring"]),
+        (&[("network.latency.oneway", "1s")], &["nearest is network.latency.one_way"]),
+        (&[("fault.0.kind", "crash")], &["fault.0 lacks fraction or count"]),
+        (&[("fault.0.count", "5")], &["fault.0 lacks kind", "\"crash\", \"leave\" or \"join\""]),
+        (&[("fault.kind", "crash")], &["fault = ", "[[fault]] tables"]),
+        (&[("fault.7.kind", "crash")], &["fault.7.kind", "an index from 0 to 0"]),
+        (
+            &[("fault", "[{ kind = \"crash\", fraction = 1.5 }]")],
+            &["fault.0.fraction = 1.5", "from 0 to 1"],
+        ),
+        (
+            &[("fault", "[{ kind = \"crash\", fraction = 0.5, count = 3 }]")],
+            &["fault.0.count = 3 contradicts fault.0.fraction = 0.5"],
+        ),
+        (
+            &[("fault", "[{ kind = \"crash\", count = 5000 }]")],
+            &["fault.0.count = 5000", "from 1 to 4096"],
+        ),
+        (
+            &[("fault", "[{ at = \"10s\", kind = \"crash\", count = 5 }]")],
+            &["fault.0.at = \"10s\"", "below phases.measure = \"10s\""],
+        ),
+        (
+            &[("fault", "[{ at = \"8s\", over = \"3s\", kind = \"join\", count = 5 }]")],
+            &["fault.0.over = \"3s\"", "ends within phases.measure = \"10s\""],
+        ),
+    ];
+    let mut astray = Vec::new();
+    for (pairs, fragments) in cases {
+        let error = with(pairs).expect_err(&format!("{pairs:?} is impossible")).to_string();
+        let is_missing = |fragment: &&&str| !error.contains(**fragment);
+        let missing: Vec<_> = fragments.iter().filter(is_missing).collect();
+        if !missing.is_empty() || error.contains('\n') {
+            astray.push(format!("{pairs:?}: no {missing:?} in {error:?}"));
+        }
+    }
+    assert!(astray.is_empty(), "{astray:#?}");
+}
+
+#[test]
+fn a_message_about_a_file_names_the_line() {
+    let text =
+        "nodes = 64\n\n[ring]\nbase = 2\nsuccessors = 64\n[[fault]]\nkind = \"hail\"\ncount = 1\n";
+    let place = |text: &str, pairs: &[(&str, &str)]| {
+        let error = parse::parse(text, Some("my.toml"), "my", &overrides(pairs));
+        error.expect_err("there is something wrong").to_string()
+    };
+    let starts = |text: &str, pairs: &[(&str, &str)], start: &str| {
+        let error = place(text, pairs);
+        assert!(error.starts_with(start), "{error}");
+    };
+    starts(text, &[], "my.toml:7: fault.0.kind = \"hail\"");
+    let hail = [("fault.0.kind", "join")];
+    starts(text, &hail, "my.toml:5: ring.successors = 64");
+    starts(&text.replace("base", "bass"), &hail, "my.toml:4: ring.bass = 2: there is no such key");
+    starts("nodes = 64\nnodes = 65\n", &[], "my.toml:2: not TOML: duplicate key");
+    starts("nodes = 8", &[], "my.toml: ring.successors = 16");
+    starts(text, &[("nodes", "1"), hail[0]], "nodes = 1 is not accepted");
+}
+
+#[test]
+fn what_is_no_scenario_is_answered_with_what_is() {
+    let error = |source| Scenario::load(source, &[]).expect_err(source).to_string();
+    let unknown = error("stedy");
+    assert!(unknown.contains("no scenario \"stedy\", the nearest is \"steady\""), "{unknown}");
+    assert!(library::SCENARIOS.iter().all(|named| unknown.contains(named.name)), "{unknown}");
+    let missing = error("no/such/file.toml");
+    assert!(missing.starts_with("no/such/file.toml: cannot be read"), "{missing}");
+}
+
+#[test]
+fn durations_are_written_as_people_do() {
+    let scenario = with(&[("phases.measure", "3600s"), ("ring.stabilize", "500ms")]);
+    let text = scenario.expect("these are durations").to_toml();
+    assert!(text.contains("measure = \"1h\"") && text.contains("stabilize = \"500ms\""), "{text}");
+}
