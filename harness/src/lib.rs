@@ -1,9 +1,19 @@
-//! What is done to the nodes.
+//! What is done to the nodes: scenarios, load, churn, truth, metrics and reports.
+//!
+//! **Invariant:** a [`Scenario`] comes in and an [`outcome::Outcome`] goes out; a report reads an
+//! outcome and nothing else.
 
 pub mod churn;
 pub mod cli;
 pub mod library;
+pub mod metrics;
+pub mod outcome;
+pub mod progress;
+pub mod provenance;
+pub mod report;
 pub mod scenario;
+pub mod truth;
+pub mod wall_clock;
 pub mod workload;
 
 mod draws;

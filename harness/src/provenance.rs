@@ -1,0 +1,111 @@
+//! Where a result comes from: the machine it was measured on and the program that measured it.
+//!
+//! **Invariant:** never fails; what cannot be found out is "unknown" or 0.
+
+use std::fs;
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+/// The machine, as far as it says something about a measurement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Processor model, as the kernel names it.
+    pub cpu: String,
+    /// Cores this process may run on.
+    pub cores: usize,
+    /// Physical memory.
+    pub memory_bytes: u64,
+    /// Kernel release.
+    pub kernel: String,
+}
+
+impl Machine {
+    /// The machine this runs on, as `/proc` describes it.
+    #[must_use]
+    pub fn here() -> Machine {
+        let cpus = read("/proc/cpuinfo");
+        let unknown = || "unknown".to_owned();
+        Machine {
+            cpu: value_of(&cpus, "model name").map_or_else(unknown, str::to_owned),
+            cores: thread::available_parallelism().map_or(0, usize::from),
+            memory_bytes: bytes_of(&read("/proc/meminfo"), "MemTotal"),
+            kernel: match read("/proc/sys/kernel/osrelease").trim() {
+                "" => unknown(),
+                release => release.to_owned(),
+            },
+        }
+    }
+}
+
+/// The program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Commit it was built from; ends in `+changes` if the sources differed from it.
+    pub commit: String,
+    /// Compiler version.
+    pub rustc: String,
+    /// Cargo profile: `debug` or `release`.
+    pub profile: String,
+}
+
+impl Build {
+    /// This very program.
+    #[must_use]
+    pub fn here() -> Build {
+        Build {
+            commit: env!("HOPWISE_COMMIT").to_owned(),
+            rustc: env!("HOPWISE_RUSTC").to_owned(),
+            profile: env!("HOPWISE_PROFILE").to_owned(),
+        }
+    }
+}
+
+/// The most memory this process has had resident so far, in bytes.
+#[must_use]
+pub fn peak_rss_bytes() -> u64 {
+    bytes_of(&read("/proc/self/status"), "VmHWM")
+}
+
+/// The memory this process has resident now, in bytes.
+#[must_use]
+pub fn rss_bytes() -> u64 {
+    bytes_of(&read("/proc/self/status"), "VmRSS")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The value in the first line `key: value`.
+fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let mut pairs = text.lines().filter_map(|line| line.split_once(':'));
+    pairs.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim())
+}
+
+/// The bytes in the first line `key: n kB`.
+fn bytes_of(text: &str, key: &str) -> u64 {
+    let kib = value_of(text, key).and_then(|value| value.strip_suffix("kB"));
+    kib.and_then(|kib| kib.trim().parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_proc_says() {
+        let text = "Name:\thopwise\nVmHWM:\t    2192 kB\n";
+        assert_eq!(bytes_of(text, "VmHWM"), 2192 * 1024);
+        assert_eq!(bytes_of(text, "VmRSS"), 0);
+        assert_eq!(value_of(text, "Name"), Some("hopwise"));
+        assert!(Machine::here().cores > 0);
+    }
+
+    #[test]
+    fn knows_its_own_build() {
+        let build = Build::here();
+        assert!(!build.commit.is_empty() && !build.rustc.is_empty());
+        assert!(["debug", "release"].contains(&build.profile.as_str()), "{}", build.profile);
+    }
+}

@@ -1,0 +1,175 @@
+//! The result as a folder of files that other tools read.
+//!
+//! | file | for |
+//! |---|---|
+//! | `outcome.json` | everything; each other report can be made from it |
+//! | `scenario.toml` | running it again |
+//! | `latency.hgrm` | HdrHistogram's plotter: percentiles of the latency in milliseconds |
+//! | `series.csv` | any spreadsheet: what happened second by second |
+//!
+//! **Invariant:** writes into the folder it is given, nowhere else.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use hdrhistogram::Histogram;
+
+use crate::metrics::SeriesRow;
+use crate::outcome::{Latency, Outcome};
+
+/// Writes all files into `dir`, which is made if need be; files of an earlier run are replaced.
+///
+/// # Errors
+/// If something cannot be written, or the outcome holds a latency histogram that cannot be read;
+/// the message names the file.
+pub fn write_all(
+    dir: &Path,
+    outcome: &Outcome,
+    scenario_toml: &str,
+    series: &[SeriesRow],
+) -> io::Result<()> {
+    fs::create_dir_all(dir).map_err(|e| naming(dir, &e))?;
+    let write = |name, text: &str| {
+        let path = dir.join(name);
+        fs::write(&path, text).map_err(|e| naming(&path, &e))
+    };
+    write("outcome.json", &outcome.to_json())?;
+    write("scenario.toml", scenario_toml)?;
+    write("latency.hgrm", &latency_hgrm(&outcome.lookups.latency_us)?)?;
+    write("series.csv", &series_csv(series))
+}
+
+/// The percentiles of `latency`, in milliseconds, in the text format of HdrHistogram.
+///
+/// # Errors
+/// If the histogram cannot be read.
+pub fn latency_hgrm(latency: &Latency) -> io::Result<String> {
+    let histogram = latency.decode_histogram().map_err(|why| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("latency_us.histogram: {why}"))
+    })?;
+    let mut text = String::new();
+    write_percentiles(&histogram, &mut text).expect("writing to memory does not fail");
+    Ok(text)
+}
+
+/// The rows under a line of their names.
+#[must_use]
+pub fn series_csv(series: &[SeriesRow]) -> String {
+    let mut csv = "t_s,phase,live_nodes,issued,completed,incorrect,failed,latency_p50_us,\
+                   latency_p99_us,messages_per_s,maintenance_bytes_per_s\n"
+        .to_owned();
+    for row in series {
+        writeln!(
+            csv,
+            "{:.3},{},{},{},{},{},{},{:.1},{:.1},{:.1},{:.1}",
+            row.t_s,
+            row.phase,
+            row.live_nodes,
+            row.issued,
+            row.completed,
+            row.incorrect,
+            row.failed,
+            row.latency_p50_us,
+            row.latency_p99_us,
+            row.messages_per_s,
+            row.maintenance_bytes_per_s,
+        )
+        .expect("writing to memory does not fail");
+    }
+    csv
+}
+
+/// Steps between a percentile and half the way from there to all.
+const TICKS_PER_HALF_DISTANCE: u32 = 5;
+
+fn write_percentiles(us: &Histogram<u64>, text: &mut String) -> std::fmt::Result {
+    let ms = |us: f64| us / 1e3;
+    writeln!(
+        text,
+        "{:>12} {:>14} {:>10} {:>14}\n",
+        "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
+    )?;
+    let mut total = 0;
+    for step in us.iter_quantiles(TICKS_PER_HALF_DISTANCE) {
+        total += step.count_since_last_iteration();
+        let (value, quantile) = (ms(step.value_iterated_to() as f64), step.quantile_iterated_to());
+        write!(text, "{value:12.3} {quantile:2.12} {total:10}")?;
+        // The last step is all of them, and 1/0 no number.
+        if quantile < 1.0 {
+            write!(text, " {:14.2}", 1.0 / (1.0 - quantile))?;
+        }
+        text.push('\n');
+    }
+    let (mean, deviation, max) = (ms(us.mean()), ms(us.stdev()), ms(us.max() as f64));
+    // Buckets of doubling width, each cut into as many steps as three digits need.
+    let (buckets, sub_buckets) = (us.buckets(), 2048);
+    writeln!(text, "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]")?;
+    writeln!(text, "#[Max     = {max:12.3}, Total count    = {:12}]", us.len())?;
+    writeln!(text, "#[Buckets = {buckets:12}, SubBuckets     = {sub_buckets:12}]")
+}
+
+fn naming(path: &Path, cause: &io::Error) -> io::Error {
+    io::Error::new(cause.kind(), format!("cannot write {}: {cause}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Interval, Metrics};
+    use crate::outcome::example;
+    use std::time::Duration;
+
+    fn series() -> Vec<SeriesRow> {
+        let mut metrics = Metrics::new();
+        metrics.record_issued(Duration::ZERO);
+        metrics.record_completed(Duration::from_micros(1500), 3, 0, 8);
+        let (end, length) = (Duration::from_millis(1500), Duration::from_secs(1));
+        let interval = Interval { end, length, phase: "warmup", live_nodes: 64 };
+        vec![SeriesRow::new(interval, &metrics, 1000, 4000)]
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let dir = std::env::temp_dir().join(format!("hopwise-files-{}", std::process::id()));
+        let outcome = example::outcome();
+        write_all(&dir, &outcome, "name = 'default'\n", &series()).unwrap();
+        let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
+        assert_eq!(Outcome::from_json(&read("outcome.json")).unwrap(), outcome);
+        assert_eq!(read("scenario.toml"), "name = 'default'\n");
+        assert_eq!(read("series.csv").lines().count(), 2);
+        assert!(read("latency.hgrm").contains("#[Mean"));
+
+        // A file where a folder should be.
+        let error = write_all(&dir.join("series.csv"), &outcome, "", &[]).unwrap_err().to_string();
+        assert!(error.contains("series.csv"), "{error}");
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_series_has_a_name_for_each_column() {
+        let csv = series_csv(&series());
+        let (names, row) = csv.trim_end().split_once('\n').unwrap();
+        assert_eq!(names.split(',').count(), row.split(',').count());
+        assert_eq!(row, "1.500,warmup,64,1,1,0,0,1500.2,1500.2,1000.0,4000.0");
+    }
+
+    #[test]
+    fn percentiles_rise_to_all_of_them() {
+        let outcome = example::outcome();
+        let text = latency_hgrm(&outcome.lookups.latency_us).unwrap();
+        assert!(text.starts_with("       Value     Percentile TotalCount 1/(1-Percentile)\n\n"));
+        let rows: Vec<Vec<f64>> = text
+            .lines()
+            .skip(2)
+            .take_while(|line| !line.starts_with('#'))
+            .map(|line| line.split_whitespace().map(|cell| cell.parse().unwrap()).collect())
+            .collect();
+        assert!(rows.windows(2).all(|w| w[0][0] <= w[1][0] && w[0][1] <= w[1][1]));
+        assert!(rows.windows(2).all(|w| w[0][2] <= w[1][2]));
+        let last = rows.last().unwrap();
+        assert_eq!((last[1], last[2]), (1.0, outcome.lookups.completed as f64));
+        assert_eq!(text.lines().filter(|line| line.starts_with("#[")).count(), 3);
+    }
+}

@@ -1,0 +1,396 @@
+//! The result on one screen: at most 80 columns and 45 lines.
+//!
+//! **Invariant:** plain text without escape sequences, the same for a terminal, a file or a pipe.
+
+use std::fmt::Display;
+
+use super::units::{bytes, count, micros, number, share};
+use crate::outcome::{Engine, Expectation, Hops, KindRate, Lookups, Maintenance, Outcome, Regime};
+
+/// No line is longer.
+const COLUMNS: usize = 80;
+/// What stands left of the figures.
+const LABEL: usize = 14;
+/// The longest bar.
+const BAR: usize = 48;
+/// Bars of the histogram; if there are more numbers of hops, they share bars.
+const BARS: usize = 13;
+/// Kinds of message that are listed; the rest are summed up.
+const KINDS: usize = 5;
+/// Reasons for drops that are listed; the rest are summed up.
+const DROPS: usize = 2;
+/// Expectations that are listed, those that did not hold first.
+const EXPECTATIONS: usize = 4;
+
+/// The report of `outcome`, each line ended.
+#[must_use]
+pub fn text(outcome: &Outcome) -> String {
+    let mut page = Page(String::new());
+    heading(outcome, &mut page);
+    page.blank();
+    lookups(&outcome.lookups, &mut page);
+    page.blank();
+    hops(&outcome.lookups.hops, &mut page);
+    page.blank();
+    delays(&outcome.lookups, &mut page);
+    page.blank();
+    maintenance(&outcome.maintenance, &mut page);
+    page.blank();
+    nodes(outcome, &mut page);
+    engine(&outcome.engine, &mut page);
+    if !outcome.expectations.is_empty() {
+        page.blank();
+        expectations(&outcome.expectations, &mut page);
+    }
+    page.0
+}
+
+/// What ran, when, where, and what it was built from.
+fn heading(outcome: &Outcome, page: &mut Page) {
+    let Outcome { scenario, machine, build, .. } = outcome;
+    let word = |key| scenario.get(key).and_then(toml::Value::as_str).unwrap_or("?");
+    let nodes = scenario.get("nodes").and_then(toml::Value::as_integer).unwrap_or(0);
+    page.line(&format!(
+        "{}: {} over {}, {} nodes, seed {}, {} threads{}",
+        word("name"),
+        word("system"),
+        word("engine"),
+        count(nodes.unsigned_abs()),
+        outcome.seed,
+        outcome.engine.threads,
+        if outcome.interrupted { "   INTERRUPTED" } else { "" },
+    ));
+    let simulated = outcome.simulated_s.map_or(String::new(), |simulated_s| {
+        format!(" for {} simulated", micros(simulated_s * 1e6))
+    });
+    // The processor's name is last: some are long enough to be cut.
+    page.line(&format!(
+        "{}, {}{simulated}; {} cores, {}, Linux {}, {}",
+        outcome.started_at,
+        micros(outcome.wall_s * 1e6),
+        machine.cores,
+        bytes(machine.memory_bytes as f64),
+        machine.kernel,
+        machine.cpu,
+    ));
+    let (commit, changes) = match build.commit.split_once('+') {
+        Some((commit, _)) => (commit, "+changes"),
+        None => (build.commit.as_str(), ""),
+    };
+    // The compiler's own commit and date are for the document.
+    let rustc = build.rustc.split(" (").next().unwrap_or_default();
+    let regime = match outcome.regime {
+        Regime::ExactDetection => "failures detected exactly",
+        Regime::Suspicion => "live nodes may be suspected",
+    };
+    page.line(&format!("commit {commit:.12}{changes}, {rustc}, {}; {regime}", build.profile));
+}
+
+fn lookups(lookups: &Lookups, page: &mut Page) {
+    let Lookups { issued, completed, correct, incorrect, failed, shed, .. } = *lookups;
+    let shed = if shed > 0 { format!(", {} more were shed", count(shed)) } else { String::new() };
+    page.row(
+        "lookups",
+        format!(
+            "{} completed per s, {} messages each{shed}",
+            number(lookups.per_s),
+            number(lookups.messages.mean),
+        ),
+    );
+    let row = |cells: [&str; 5]| cells.map(|cell| format!("{cell:>13}")).concat();
+    page.row("", row(["issued", "completed", "correct", "incorrect", "failed"]));
+    let counts = [issued, completed, correct, incorrect, failed].map(count);
+    page.row("", row(counts.each_ref().map(String::as_str)));
+    // An answer is right or wrong among answers; whether there is one, among all.
+    let shares = [
+        share(completed, issued),
+        share(correct, completed),
+        share(incorrect, completed),
+        share(failed, issued),
+    ];
+    let [completed, correct, incorrect, failed] = shares.each_ref().map(String::as_str);
+    page.row("", row(["", completed, correct, incorrect, failed]));
+}
+
+fn hops(hops: &Hops, page: &mut Page) {
+    let Hops { mean, p1, p50, p99, max, .. } = *hops;
+    page.row(
+        "hops",
+        format!("mean {}   p1 {p1}   p50 {p50}   p99 {p99}   max {max}", number(mean)),
+    );
+    let per_bar = hops.histogram.len().div_ceil(BARS).max(1);
+    let all = hops.histogram.iter().sum();
+    let bars: Vec<u64> = hops.histogram.chunks(per_bar).map(|chunk| chunk.iter().sum()).collect();
+    let longest = bars.iter().copied().max().unwrap_or(0);
+    for (first, &n) in (0..).step_by(per_bar).zip(&bars) {
+        let label = match per_bar {
+            1 => first.to_string(),
+            _ => format!("{first}–{}", first + per_bar - 1),
+        };
+        page.row(&format!("{label:>12}"), format!("{} {}", bar(n, longest), share(n, all)));
+    }
+}
+
+/// `n` as part of the longest bar, to an eighth of a character; never nothing for something.
+fn bar(n: u64, longest: u64) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (n as f64 / longest.max(1) as f64 * (8 * BAR) as f64).round() as usize;
+    let eighths = eighths.max(usize::from(n > 0));
+    "█".repeat(eighths / 8) + PARTS[eighths % 8]
+}
+
+fn delays(lookups: &Lookups, page: &mut Page) {
+    let latency = &lookups.latency_us;
+    page.row(
+        "latency",
+        format!(
+            "p50 {}   p90 {}   p99 {}   p99.9 {}   max {}",
+            micros(latency.p50),
+            micros(latency.p90),
+            micros(latency.p99),
+            micros(latency.p99_9),
+            micros(latency.max),
+        ),
+    );
+    let timeouts = &lookups.timeouts;
+    page.row(
+        "timeouts",
+        format!(
+            "mean {:.4}   p1 {}   p50 {}   p99 {}   per lookup",
+            timeouts.mean, timeouts.p1, timeouts.p50, timeouts.p99,
+        ),
+    );
+    let lag = &lookups.lag_us;
+    page.row(
+        "issued late",
+        format!("p50 {}   p99 {}   max {}", micros(lag.p50), micros(lag.p99), micros(lag.max)),
+    );
+}
+
+fn maintenance(maintenance: &Maintenance, page: &mut Page) {
+    page.row(
+        "maintenance",
+        format!(
+            "{} and {} messages per node per second",
+            bytes(maintenance.bytes_per_node_s),
+            number(maintenance.messages_per_node_s),
+        ),
+    );
+    let mut kinds: Vec<(&str, KindRate)> =
+        maintenance.by_kind.iter().map(|(kind, &rate)| (kind.as_str(), rate)).collect();
+    kinds.sort_by(|(_, a), (_, b)| b.bytes_per_node_s.total_cmp(&a.bytes_per_node_s));
+    if kinds.len() > KINDS + 1 {
+        let rest = kinds.split_off(KINDS).into_iter().map(|(_, rate)| rate);
+        kinds.extend(rest.reduce(sum).map(|rate| ("other kinds", rate)));
+    }
+    for pair in kinds.chunks(2) {
+        let cells = pair.iter().map(|&(kind, rate)| {
+            let sent = bytes(rate.bytes_per_node_s);
+            format!("{kind:<15.15}{sent:>9} {:>6}", number(rate.messages_per_node_s))
+        });
+        page.row("", cells.collect::<Vec<_>>().join("   "));
+    }
+}
+
+fn sum(a: KindRate, b: KindRate) -> KindRate {
+    KindRate {
+        bytes_per_node_s: a.bytes_per_node_s + b.bytes_per_node_s,
+        messages_per_node_s: a.messages_per_node_s + b.messages_per_node_s,
+    }
+}
+
+fn nodes(outcome: &Outcome, page: &mut Page) {
+    let state = &outcome.state;
+    page.row(
+        "node",
+        format!(
+            "knows {} peers, at most {}; takes {}",
+            number(state.entries_mean),
+            count(state.entries_max),
+            bytes(state.bytes_per_node as f64),
+        ),
+    );
+    if let Some(load) = &outcome.load {
+        page.row(
+            "keys",
+            format!(
+                "mean {}   p1 {}   p99 {}   max {}   per node",
+                number(load.keys_mean),
+                count(load.p1),
+                count(load.p99),
+                count(load.max),
+            ),
+        );
+    }
+    let membership = &outcome.membership;
+    page.row(
+        "membership",
+        format!(
+            "{} joined, {} left, {} crashed; {} live on average",
+            count(membership.joins),
+            count(membership.leaves),
+            count(membership.crashes),
+            number(membership.live_mean),
+        ),
+    );
+}
+
+fn engine(engine: &Engine, page: &mut Page) {
+    page.row(
+        "engine",
+        format!(
+            "{} messages/s, {} events/s, {} datagrams",
+            number(engine.messages_per_s),
+            number(engine.events_per_s),
+            count(engine.datagrams),
+        ),
+    );
+    let digest = engine.trace_digest.as_ref().map_or(String::new(), |d| format!(", trace {d:.16}"));
+    page.row(
+        "",
+        format!(
+            "{} at most in memory, dropped {}{digest}",
+            bytes(engine.peak_rss_bytes as f64),
+            drops(engine),
+        ),
+    );
+}
+
+/// `12 malformed, 3 shed, 1 other`.
+fn drops(engine: &Engine) -> String {
+    let mut drops: Vec<(&str, u64)> =
+        engine.drops.iter().map(|(reason, &n)| (reason.as_str(), n)).filter(|d| d.1 > 0).collect();
+    drops.sort_by_key(|&(_, n)| std::cmp::Reverse(n));
+    if drops.len() > DROPS + 1 {
+        let rest = drops.split_off(DROPS);
+        drops.push(("other", rest.iter().map(|&(_, n)| n).sum()));
+    }
+    if drops.is_empty() {
+        return "nothing".to_owned();
+    }
+    drops.iter().map(|(reason, n)| format!("{} {reason}", count(*n))).collect::<Vec<_>>().join(", ")
+}
+
+fn expectations(expectations: &[Expectation], page: &mut Page) {
+    let (held, broken): (Vec<_>, Vec<_>) = expectations.iter().partition(|e| e.held);
+    page.row("expectations", format!("{} of {} held", held.len(), expectations.len()));
+    for expectation in broken.iter().chain(&held).take(EXPECTATIONS) {
+        let Expectation { name, wanted, got, held } = expectation;
+        let mark = if *held { "held" } else { "NOT HELD" };
+        page.row(&format!("{mark:>12}"), format!("{name} {wanted}: {got}"));
+    }
+    if expectations.len() > EXPECTATIONS {
+        page.row("", format!("and {} more", expectations.len() - EXPECTATIONS));
+    }
+}
+
+/// The lines written so far.
+struct Page(String);
+
+impl Page {
+    /// Adds a line of figures under or beside their label.
+    fn row(&mut self, label: &str, figures: impl Display) {
+        self.line(&format!("{label:<width$}{figures}", width = LABEL));
+    }
+
+    /// Adds a line, cut where the screen ends.
+    fn line(&mut self, line: &str) {
+        match line.char_indices().nth(COLUMNS) {
+            None => self.0.push_str(line.trim_end()),
+            Some(_) => self.0.extend(line.chars().take(COLUMNS - 1).chain(['…'])),
+        }
+        self.0.push('\n');
+    }
+
+    fn blank(&mut self) {
+        self.0.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Load, example};
+
+    fn assert_has(text: &str, line: &str) {
+        assert!(text.lines().any(|l| l == line), "no line {line:?} in\n{text}");
+    }
+
+    fn assert_fits(text: &str) {
+        assert!(text.lines().count() <= 45, "{} lines\n{text}", text.lines().count());
+        for line in text.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+            assert!(!line.ends_with(' '), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn says_what_matters() {
+        let text = text(&example::outcome());
+        for line in [
+            "default: ring over udp, 4,096 nodes, seed 1, 2 threads",
+            "commit d2250302f2b1, rustc 1.95.0, release; live nodes may be suspected",
+            "                     issued    completed      correct    incorrect       failed",
+            "                     10,001       10,000        9,999            1            1",
+            "                                 99.99 %      99.99 %       0.01 %       0.01 %",
+            "hops          mean 6.00   p1 2   p50 6   p99 10   max 12",
+            "           0  ▏ 0.02 %",
+            "           6  ████████████████████████████████████████████████ 22.57 %",
+            "node          knows 27.3 peers, at most 29; takes 1.46 KiB",
+            "membership    41 joined, 19 left, 22 crashed; 4,096 live on average",
+            "              23.0 MiB at most in memory, dropped 12 malformed, 3 shed",
+            "expectations  2 of 2 held",
+            "        held  lookups.correct ≥ 99.9 %: 99.99 %",
+        ] {
+            assert_has(&text, line);
+        }
+        assert!(text.contains("other kinds") && !text.contains("INTERRUPTED"));
+        assert_fits(&text);
+    }
+
+    #[test]
+    fn says_what_went_wrong_first() {
+        let mut outcome = example::outcome();
+        outcome.interrupted = true;
+        outcome.expectations.push(example::expectation("hops.max", "≤ 9", "12", false));
+        let text = text(&outcome);
+        assert_has(&text, "default: ring over udp, 4,096 nodes, seed 1, 2 threads   INTERRUPTED");
+        assert_has(&text, "expectations  2 of 3 held");
+        let (broken, held) = (text.find("NOT HELD  hops.max ≤ 9: 12"), text.find("  held  "));
+        assert!(broken.is_some() && broken < held);
+    }
+
+    #[test]
+    fn fits_one_screen_whatever_came() {
+        let mut outcome = example::outcome();
+        outcome.machine.cpu = "Processor With A Very Long Marketing Name ".repeat(4);
+        outcome.simulated_s = Some(86_400.0);
+        outcome.load = Some(Load { keys_mean: 1e6, p1: 1 << 40, p99: 1 << 50, max: u64::MAX });
+        outcome.lookups.issued = 10_000_000_000;
+        outcome.lookups.shed = 77;
+        outcome.lookups.hops = Hops::new(&[1; 256]);
+        outcome.engine.trace_digest = Some("0123456789abcdef0123".into());
+        for reason in ["unknown-kind", "truncated", "foreign-version"] {
+            outcome.engine.drops.insert(reason.into(), 1 << 40);
+        }
+        let more = example::expectation("state.entries_max", "≤ 24", "29", false);
+        outcome.expectations.extend(std::iter::repeat_n(more, 9));
+        let text = text(&outcome);
+        assert_fits(&text);
+        assert!(text.contains("\n        0–19  █"), "{text}");
+    }
+
+    #[test]
+    fn an_empty_run_has_a_report_too() {
+        let mut outcome = example::outcome();
+        outcome.lookups =
+            Lookups::new(&crate::metrics::Metrics::new(), std::time::Duration::from_secs(1));
+        outcome.scenario.clear();
+        outcome.engine.drops.clear();
+        outcome.expectations.clear();
+        let text = text(&outcome);
+        assert!(text.starts_with("?: ? over ?, 0 nodes"), "{text}");
+        assert!(text.contains("dropped nothing"));
+        assert_fits(&text);
+    }
+}

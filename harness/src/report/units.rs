@@ -1,0 +1,79 @@
+//! Numbers, none of them negative, as people write them.
+//!
+//! **Invariant:** every text here is short: at most a dozen characters for what a run can measure.
+
+use indicatif::HumanCount;
+
+/// `12,345`.
+pub(super) fn count(n: u64) -> String {
+    HumanCount(n).to_string()
+}
+
+/// `5.86`, `58.6` or `5,860`: three digits, or all before the point.
+pub(super) fn number(x: f64) -> String {
+    match x {
+        _ if x < 9.995 => format!("{x:.2}"),
+        _ if x < 99.95 => format!("{x:.1}"),
+        _ => count(x.round() as u64),
+    }
+}
+
+/// `50.3 µs`, `1.25 ms`, `15.0 s`.
+pub(super) fn micros(us: f64) -> String {
+    match us {
+        _ if us < 999.5 => format!("{} µs", number(us)),
+        _ if us < 999.5e3 => format!("{} ms", number(us / 1e3)),
+        _ => format!("{} s", number(us / 1e6)),
+    }
+}
+
+/// `512 B`, `1.46 KiB`, `23.0 MiB`.
+pub(super) fn bytes(n: f64) -> String {
+    let unit = ["KiB", "MiB", "GiB", "TiB"].into_iter().zip(1..);
+    match unit.take_while(|&(_, power)| n >= 1024f64.powi(power)).last() {
+        Some((unit, power)) => format!("{} {unit}", number(n / 1024f64.powi(power))),
+        None => format!("{} B", number(n).trim_end_matches(".00")),
+    }
+}
+
+/// `99.95 %` of a whole; `–` of nothing. Only all is 100 %, and only nothing is 0 %.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "–".to_owned();
+    }
+    let percent = part as f64 / whole as f64 * 100.0;
+    let honest = match part {
+        0 => 0.0,
+        _ if part >= whole => percent,
+        _ => percent.clamp(0.01, 99.99),
+    };
+    format!("{honest:.2} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_or_all_before_the_point() {
+        let texts = [0.0, 5.864, 9.996, 58.64, 586.4, 999.6, 1_234_567.8].map(number);
+        assert_eq!(texts, ["0.00", "5.86", "10.0", "58.6", "586", "1,000", "1,234,568"]);
+    }
+
+    #[test]
+    fn units_fit_the_size() {
+        let texts = [50.34, 1250.0, 999.7, 15e6, 999_800.0].map(micros);
+        assert_eq!(texts, ["50.3 µs", "1.25 ms", "1.00 ms", "15.0 s", "1.00 s"]);
+        let texts = [0.0, 512.0, 90.5, 1496.0, f64::from(23 << 20)].map(bytes);
+        assert_eq!(texts, ["0 B", "512 B", "90.5 B", "1.46 KiB", "23.0 MiB"]);
+    }
+
+    #[test]
+    fn shares_do_not_round_to_all_or_nothing() {
+        assert_eq!(share(10, 10), "100.00 %");
+        assert_eq!(share(999_999, 1_000_000), "99.99 %");
+        assert_eq!(share(1, 1_000_000), "0.01 %");
+        assert_eq!(share(0, 10), "0.00 %");
+        assert_eq!(share(0, 0), "–");
+    }
+}

@@ -1,0 +1,33 @@
+//! The machine's clocks, for what people wait for and read: how long a run took, and when it was.
+//!
+//! **Invariant:** no other file of this crate reads a clock.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// A stopwatch, running since it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    start: Instant,
+    date: SystemTime,
+}
+
+impl WallClock {
+    /// Starts now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this file owns the wall clock")]
+    pub fn start() -> WallClock {
+        WallClock { start: Instant::now(), date: SystemTime::now() }
+    }
+
+    /// Time passed since the start; never goes backwards.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The date at the start.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        self.date
+    }
+}
