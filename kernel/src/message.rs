@@ -1,0 +1,347 @@
+//! What nodes say to each other.
+//!
+//! Messages borrow: a list of peers or a payload points into the sender's table or into the datagram
+//! it arrived in, so that neither sending nor receiving copies or allocates.
+//!
+//! **Invariant:** plain data. How it looks as bytes is [`wire`](crate::wire)'s business, what it
+//! makes a node do is the node's.
+
+use crate::id::Id;
+use crate::peer::Peer;
+use crate::wire::WirePeer;
+
+/// Names a request, so that its reply can be told from a forged or a stale one: 64 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct RequestId(pub u64);
+
+/// Proof that its bearer receives what is sent to its address: a keyed hash of that address, made
+/// by the node that now sees it again. Zero proves nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Cookie(pub u64);
+
+/// Longest payload of [`Message::Deliver`], in bytes.
+pub const MAX_PAYLOAD: usize = 1024;
+
+/// Largest hop budget a lookup may carry.
+pub const MAX_HOP_BUDGET: u8 = 200;
+
+/// What a lookup is for. Maintenance pays for its own lookups.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Purpose {
+    /// The application asked.
+    User = 0,
+    /// A finger is being refreshed.
+    FixFingers = 1,
+    /// A joining node looks for its place, or reads the tables it starts from.
+    Join = 2,
+    /// A node checks its neighbourhood.
+    Stabilize = 3,
+}
+
+impl Purpose {
+    /// The purpose with this number, if there is one.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Purpose> {
+        match number {
+            0 => Some(Purpose::User),
+            1 => Some(Purpose::FixFingers),
+            2 => Some(Purpose::Join),
+            3 => Some(Purpose::Stabilize),
+            _ => None,
+        }
+    }
+}
+
+/// A recursive lookup on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lookup {
+    /// Names the lookup at its origin; the [`Message::Answer`] repeats it.
+    pub lookup: RequestId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What is looked up.
+    pub key: Id,
+    /// Who gets the answer.
+    pub origin: Peer,
+    /// Transfers still allowed, 1 … [`MAX_HOP_BUDGET`]; strictly decreases.
+    pub budget: u8,
+    /// Transfers so far, until a node that knew the answer was reached.
+    pub hops: u8,
+    /// Contacts that did not answer in time, so far.
+    pub timeouts: u8,
+    /// Whether a node on the way already knew the answer, so that hops count no more.
+    pub known: bool,
+}
+
+/// What a node tells the origin of an iterative lookup.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The key's owner.
+    Owner(Peer),
+    /// The closest preceding node known here.
+    Next(Peer),
+    /// Nobody here is closer.
+    Stuck,
+}
+
+/// One message. Replies repeat the [`RequestId`] of what they answer.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Message<'a> {
+    /// Are you alive?
+    Ping {
+        /// Named by the sender.
+        request: RequestId,
+    },
+    /// Answers [`Message::Ping`].
+    Pong {
+        /// Which ping.
+        request: RequestId,
+    },
+    /// Tell me your predecessor and your successor list.
+    Neighbors {
+        /// Named by the sender.
+        request: RequestId,
+        /// The last cookie received from this node, or zero.
+        cookie: Cookie,
+        /// Stabilize or join.
+        purpose: Purpose,
+    },
+    /// Answers [`Message::Neighbors`] if its cookie was good.
+    NeighborsReply {
+        /// Which request.
+        request: RequestId,
+        /// As in the request.
+        purpose: Purpose,
+        /// The predecessor, if there is one.
+        predecessor: Option<Peer>,
+        /// The successor list, nearest first.
+        successors: Peers<'a>,
+    },
+    /// Answers [`Message::Neighbors`] if its cookie was not good: ask again with this one. The
+    /// reply proper is longer than the request, so it goes only to who has shown to be there.
+    CookieReply {
+        /// Which request.
+        request: RequestId,
+        /// As in the request.
+        purpose: Purpose,
+        /// What to ask with.
+        cookie: Cookie,
+    },
+    /// I may be your predecessor.
+    Notify {
+        /// The last cookie received from this node, or zero.
+        cookie: Cookie,
+    },
+    /// This node may be your successor now.
+    Introduce {
+        /// Who that is.
+        peer: Peer,
+    },
+    /// I am leaving.
+    Leave {
+        /// My predecessor: for my successor.
+        predecessor: Option<Peer>,
+        /// My successor list: for my predecessor.
+        successors: Peers<'a>,
+    },
+    /// Find the owner of a key, and have it answered to the origin.
+    Lookup {
+        /// Named by the previous hop; acknowledged to it.
+        request: RequestId,
+        /// The lookup itself.
+        lookup: Lookup,
+    },
+    /// The lookup was taken over: answers [`Message::Lookup`].
+    Ack {
+        /// Which request.
+        request: RequestId,
+        /// As in the request.
+        purpose: Purpose,
+    },
+    /// The end of a recursive lookup, sent to its origin by the owner's predecessor.
+    Answer {
+        /// The origin's name for the lookup.
+        lookup: RequestId,
+        /// As in the lookup.
+        purpose: Purpose,
+        /// The key's owner.
+        owner: Peer,
+        /// See [`Lookup::hops`].
+        hops: u8,
+        /// See [`Lookup::timeouts`].
+        timeouts: u8,
+    },
+    /// One step of an iterative lookup: who is the closest node you know before `limit` on the way
+    /// to `key`?
+    FindNext {
+        /// Named by the origin.
+        request: RequestId,
+        /// As in a lookup.
+        purpose: Purpose,
+        /// What is looked up.
+        key: Id,
+        /// Only nodes before this one: the key itself, or a contact that did not answer.
+        limit: Id,
+    },
+    /// Answers [`Message::FindNext`].
+    FindNextReply {
+        /// Which request.
+        request: RequestId,
+        /// As in the request.
+        purpose: Purpose,
+        /// Where to go on.
+        step: Step,
+        /// Whether the answering node's own list has the key in one of its gaps.
+        knows: bool,
+    },
+    /// A message for the owner of a key.
+    Deliver {
+        /// Named by the sender.
+        request: RequestId,
+        /// Whose owner is meant.
+        key: Id,
+        /// Up to [`MAX_PAYLOAD`] bytes.
+        payload: &'a [u8],
+    },
+    /// The owner has it: answers [`Message::Deliver`].
+    Delivered {
+        /// Which request.
+        request: RequestId,
+    },
+}
+
+/// What a message is accounted to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Class {
+    /// Lookups the application asked for.
+    Lookup,
+    /// Messages the application sent to the owners of keys.
+    Delivery,
+    /// Stabilize, notify, rectify.
+    Stabilize,
+    /// Refreshing fingers.
+    FixFingers,
+    /// Joining.
+    Join,
+    /// Announced departures.
+    Leave,
+    /// Probes of contacts that did not answer, or are new.
+    Probe,
+}
+
+impl Class {
+    /// Every class, in the order of its number.
+    pub const ALL: [Class; 7] = [
+        Class::Lookup,
+        Class::Delivery,
+        Class::Stabilize,
+        Class::FixFingers,
+        Class::Join,
+        Class::Leave,
+        Class::Probe,
+    ];
+
+    /// The name reports use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Lookup => "lookup",
+            Class::Delivery => "delivery",
+            Class::Stabilize => "stabilize",
+            Class::FixFingers => "fix_fingers",
+            Class::Join => "join",
+            Class::Leave => "leave",
+            Class::Probe => "probe",
+        }
+    }
+
+    /// Whether nodes send this of their own accord, to keep their tables right.
+    #[must_use]
+    pub const fn is_maintenance(self) -> bool {
+        !matches!(self, Class::Lookup | Class::Delivery)
+    }
+}
+
+impl From<Purpose> for Class {
+    fn from(purpose: Purpose) -> Class {
+        match purpose {
+            Purpose::User => Class::Lookup,
+            Purpose::FixFingers => Class::FixFingers,
+            Purpose::Join => Class::Join,
+            Purpose::Stabilize => Class::Stabilize,
+        }
+    }
+}
+
+impl Message<'_> {
+    /// What this message is accounted to.
+    #[inline]
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Message::Ping { .. } | Message::Pong { .. } => Class::Probe,
+            Message::Notify { .. } | Message::Introduce { .. } => Class::Stabilize,
+            Message::Leave { .. } => Class::Leave,
+            Message::Deliver { .. } | Message::Delivered { .. } => Class::Delivery,
+            Message::Lookup { lookup, .. } => lookup.purpose.into(),
+            Message::Neighbors { purpose, .. }
+            | Message::NeighborsReply { purpose, .. }
+            | Message::CookieReply { purpose, .. }
+            | Message::Ack { purpose, .. }
+            | Message::Answer { purpose, .. }
+            | Message::FindNext { purpose, .. }
+            | Message::FindNextReply { purpose, .. } => (*purpose).into(),
+        }
+    }
+}
+
+/// A borrowed list of peers: a node's own, or one still in its datagram.
+#[derive(Clone, Copy, Debug)]
+pub enum Peers<'a> {
+    /// From a table.
+    Table(&'a [Peer]),
+    /// From a datagram.
+    Wire(&'a [WirePeer]),
+}
+
+impl<'a> Peers<'a> {
+    /// No peers.
+    pub const NONE: Peers<'static> = Peers::Table(&[]);
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        match self {
+            Peers::Table(peers) => peers.len(),
+            Peers::Wire(peers) => peers.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The peer at `index`.
+    #[must_use]
+    pub fn at(self, index: usize) -> Option<Peer> {
+        match self {
+            Peers::Table(peers) => peers.get(index).copied(),
+            Peers::Wire(peers) => peers.get(index).map(WirePeer::to_peer),
+        }
+    }
+
+    /// The peers in order.
+    pub fn iter(self) -> impl Iterator<Item = Peer> + 'a {
+        (0..self.len()).map_while(move |index| self.at(index))
+    }
+}
+
+impl PartialEq for Peers<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
