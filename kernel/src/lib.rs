@@ -7,12 +7,20 @@
 
 extern crate alloc;
 
+pub mod context;
 pub mod id;
+pub mod message;
 pub mod peer;
+pub mod ring;
 pub mod rng;
+pub mod rpc;
 pub mod time;
+pub mod timer;
+pub mod wire;
 
+pub use context::{Context, Event, Node, World};
 pub use id::{Distance, Id};
+pub use message::{Message, RequestId};
 pub use peer::{Address, Peer};
 pub use rng::Rng;
 pub use time::Time;

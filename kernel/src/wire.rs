@@ -346,9 +346,10 @@ impl Writer<'_> {
     fn put_peers(&mut self, predecessor: Option<Peer>, successors: Peers<'_>) -> Option<()> {
         let count = u8::try_from(successors.len()).ok()?;
         self.put(&[u8::from(predecessor.is_some()), count])?;
-        predecessor.into_iter().chain(successors.iter()).try_for_each(|peer| {
-            self.put(&WirePeer::from(peer))
-        })
+        predecessor
+            .into_iter()
+            .chain(successors.iter())
+            .try_for_each(|peer| self.put(&WirePeer::from(peer)))
     }
 }
 
@@ -467,8 +468,7 @@ fn write_payload(message: &Message<'_>, out: &mut Writer<'_>) -> Option<Kind> {
 /// The first frame of `bytes`, and what follows it.
 #[inline]
 fn decode(bytes: &[u8]) -> Result<(Frame<'_>, &[u8]), WireError> {
-    let (header, rest) =
-        FrameHeader::ref_from_prefix(bytes).map_err(|_| WireError::Truncated)?;
+    let (header, rest) = FrameHeader::ref_from_prefix(bytes).map_err(|_| WireError::Truncated)?;
     let (payload, rest) =
         rest.split_at_checked(header.length.get().into()).ok_or(WireError::Truncated)?;
     let kind = Kind::from_number(header.kind).ok_or(WireError::BadKind)?;

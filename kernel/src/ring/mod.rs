@@ -1,0 +1,12 @@
+//! The distributed hash table: a ring of nodes with fingers (Stoica et al., *Chord*, IEEE/ACM ToN
+//! 11(1), 2003), maintained by the rules that Zave proved correct (*Reasoning about identifier
+//! spaces: how to make Chord correct*, IEEE TSE 2017).
+//!
+//! **Invariant:** nothing here allocates after construction, blocks, or reads a clock.
+
+pub mod config;
+pub mod fingers;
+pub mod successors;
+pub mod suspects;
+
+pub use config::{LookupMode, RingConfig};
