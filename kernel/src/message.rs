@@ -334,6 +334,15 @@ impl<'a> Peers<'a> {
         }
     }
 
+    /// The list without its first peer.
+    #[must_use]
+    pub fn skip_first(self) -> Peers<'a> {
+        match self {
+            Peers::Table(peers) => Peers::Table(peers.get(1..).unwrap_or_default()),
+            Peers::Wire(peers) => Peers::Wire(peers.get(1..).unwrap_or_default()),
+        }
+    }
+
     /// The peers in order.
     pub fn iter(self) -> impl Iterator<Item = Peer> + 'a {
         (0..self.len()).map_while(move |index| self.at(index))

@@ -6,7 +6,14 @@
 
 pub mod config;
 pub mod fingers;
+pub mod node;
 pub mod successors;
 pub mod suspects;
 
+mod lookup;
+mod maintain;
+mod membership;
+mod upkeep;
+
 pub use config::{LookupMode, RingConfig};
+pub use node::RingNode;

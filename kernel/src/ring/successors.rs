@@ -88,6 +88,12 @@ impl SuccessorList {
         }
     }
 
+    /// Puts these, which must be in order and none of them this node, in place of everything here.
+    pub(crate) fn adopt_exact(&mut self, peers: impl Iterator<Item = Peer>) {
+        self.peers.clear();
+        self.peers.extend(peers.take(self.capacity));
+    }
+
     /// Takes out the entry at `address` and closes up. Returns whether it was there.
     pub fn remove(&mut self, address: Address) -> bool {
         let before = self.peers.len();

@@ -1,0 +1,435 @@
+//! Finding the owner of a key: greedy routing, recursive and iterative, and the routing interface
+//! `send(key, bytes)` on top of it.
+//!
+//! A contact that does not answer costs one timeout; the next try goes to the closest entry *before*
+//! it. So the failed contact's identifier, as a limit, is all that a retry must remember, and
+//! retries end because limits only come closer.
+//!
+//! **Invariant:** every hop is strictly closer to the key than the one before, and hop budgets
+//! strictly decrease: a lookup ends.
+
+use core::time::Duration;
+
+use crate::context::{Context, Drop, Event, LookupDone};
+use crate::id::Id;
+use crate::message::{Lookup, MAX_HOP_BUDGET, Message, Purpose, RequestId, Step};
+use crate::peer::Peer;
+use crate::ring::config::LookupMode;
+use crate::ring::node::RingNode;
+use crate::rpc::{OwnLookup, Probe, Request, RequestKind};
+
+/// An origin that hears nothing asks again after so many hop timeouts, then twice as many, …
+const RESTART_HOP_TIMEOUTS: u32 = 16;
+const MIN_RESTART: Duration = Duration::from_millis(50);
+
+impl RingNode {
+    /// Looks up the owner of `key`. Ends in [`Event::LookupDone`] or, after the configured
+    /// deadline, [`Event::LookupFailed`], either of them with `token`; the first possibly at once.
+    ///
+    /// Returns whether it was begun; it is not if too many requests are in flight, or this node is
+    /// no member of a ring.
+    pub fn lookup(&mut self, cx: &mut Context<'_>, key: Id, token: u64) -> bool {
+        self.is_member() && self.begin_lookup(cx, key, token, Purpose::User, None)
+    }
+
+    /// Sends `payload` (at most [`MAX_PAYLOAD`](crate::message::MAX_PAYLOAD) bytes) to the owner of
+    /// `key`. Ends in [`Event::Sent`] or [`Event::SendFailed`] with `token`.
+    ///
+    /// Returns whether it was begun; see [`lookup`](Self::lookup). A payload that is too long, or
+    /// one more than 64 at a time, is refused too.
+    pub fn send_to_key(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: Id,
+        payload: &[u8],
+        token: u64,
+    ) -> bool {
+        if !self.is_member() {
+            return false;
+        }
+        let Some(kept) = cx.requests.keep_payload(payload) else { return false };
+        let begun = self.begin_lookup(cx, key, token, Purpose::User, Some(kept));
+        if !begun {
+            cx.requests.free_payload(kept);
+        }
+        begun
+    }
+
+    pub(crate) fn begin_lookup(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: Id,
+        token: u64,
+        purpose: Purpose,
+        payload: Option<crate::rpc::PayloadHandle>,
+    ) -> bool {
+        let deadline = cx.now + self.config.deadline;
+        let own = OwnLookup { token, key, purpose, deadline, timeouts: 0, payload };
+        self.start(cx, own, 0)
+    }
+
+    fn start(&mut self, cx: &mut Context<'_>, own: OwnLookup, attempts: u8) -> bool {
+        match self.route(cx, own.key, own.key) {
+            Step::Owner(owner) => {
+                self.finish(cx, own, owner, self.me, 0, 0);
+                return true;
+            }
+            Step::Next(peer) if self.config.lookup == LookupMode::Iterative => {
+                let known = self.successors.covers(own.key);
+                return self.step(cx, peer, self.me, own, 0, known, MAX_HOP_BUDGET, own.key);
+            }
+            Step::Next(_) | Step::Stuck => {}
+        }
+        let patience =
+            (self.hop_timeout() * RESTART_HOP_TIMEOUTS).max(MIN_RESTART) * (1 << attempts.min(10));
+        let wait = patience.min(own.deadline.since(cx.now));
+        let kind = RequestKind::Origin(own);
+        let Some(lookup) = self.request(cx, self.me, attempts, kind, wait) else {
+            return false;
+        };
+        let lookup = Lookup {
+            lookup,
+            purpose: own.purpose,
+            key: own.key,
+            origin: self.me,
+            budget: MAX_HOP_BUDGET,
+            hops: 0,
+            timeouts: own.timeouts,
+            known: false,
+        };
+        self.hand_on(cx, lookup);
+        true
+    }
+
+    /// The origin's patience is spent: ends the lookup, or begins it again.
+    pub(crate) fn restart(&mut self, cx: &mut Context<'_>, request: Request, own: OwnLookup) {
+        if cx.now >= own.deadline || !self.start(cx, own, request.retries + 1) {
+            self.fail(cx, own);
+        }
+    }
+
+    fn fail(&mut self, cx: &mut Context<'_>, own: OwnLookup) {
+        if let Some(kept) = own.payload {
+            cx.requests.free_payload(kept);
+            cx.world.report(cx.node, Event::SendFailed { token: own.token });
+            return;
+        }
+        match own.purpose {
+            Purpose::User => {
+                let (token, timeouts) = (own.token, own.timeouts);
+                cx.world.report(cx.node, Event::LookupFailed { token, timeouts });
+            }
+            Purpose::FixFingers => self.on_finger_failed(cx),
+            Purpose::Join | Purpose::Stabilize => self.fail_join(cx),
+        }
+    }
+
+    /// A lookup of this node's own has its answer, given by `teller`.
+    fn finish(
+        &mut self,
+        cx: &mut Context<'_>,
+        own: OwnLookup,
+        owner: Peer,
+        teller: Peer,
+        hops: u8,
+        timeouts: u8,
+    ) {
+        match own.purpose {
+            Purpose::User if own.payload.is_some() => self.deliver(cx, own, owner),
+            Purpose::User => {
+                let (token, key) = (own.token, own.key);
+                let done = LookupDone { token, key, owner, hops, timeouts };
+                cx.world.report(cx.node, Event::LookupDone(done));
+            }
+            Purpose::FixFingers => self.on_finger_found(cx, own.token as usize, owner),
+            Purpose::Join | Purpose::Stabilize => self.on_place_found(cx, teller),
+        }
+    }
+
+    /// Where a lookup for `key` goes from here, if nobody at or after `limit` will do.
+    pub(crate) fn route(&self, cx: &Context<'_>, key: Id, limit: Id) -> Step {
+        if key == self.me.id {
+            return Step::Owner(self.me);
+        }
+        let Some(first) = self.successors.first() else { return Step::Stuck };
+        if self.me.id.distance_to(key) <= self.me.id.distance_to(first.id) {
+            return Step::Owner(first);
+        }
+        if let Some(next) = self.closest_live(cx, limit) {
+            return Step::Next(next);
+        }
+        // Nobody in between is left to ask, but this node's own list may have the gap.
+        let owner = self.successors.peers().get(self.successors.count_before(key));
+        owner.map_or(Step::Stuck, |&owner| Step::Owner(owner))
+    }
+
+    /// The closest entry strictly between this node and `limit` that is not suspected.
+    #[inline]
+    fn closest_live(&self, cx: &Context<'_>, mut limit: Id) -> Option<Peer> {
+        let avoid = |peer: Peer| {
+            self.config.remember_failures && self.suspects.contains(peer.address, cx.now)
+        };
+        while let Some(finger) = self.fingers.closest_preceding(limit) {
+            if !avoid(finger) {
+                return Some(finger);
+            }
+            limit = finger.id;
+        }
+        let before = self.successors.count_before(limit);
+        self.successors.peers()[..before].iter().rev().copied().find(|&peer| !avoid(peer))
+    }
+
+    /// Takes over a lookup: answers it or forwards it. Returns whether it was taken over.
+    pub(crate) fn hand_on(&mut self, cx: &mut Context<'_>, lookup: Lookup) -> bool {
+        self.hand_on_before(cx, lookup, lookup.key)
+    }
+
+    fn hand_on_before(&mut self, cx: &mut Context<'_>, lookup: Lookup, limit: Id) -> bool {
+        match self.route(cx, lookup.key, limit) {
+            Step::Owner(owner) => {
+                let Lookup { lookup: id, purpose, origin, hops, timeouts, .. } = lookup;
+                if origin.address == self.me.address {
+                    self.on_answer(cx, id, self.me, owner, hops, timeouts);
+                } else {
+                    let answer = Message::Answer { lookup: id, purpose, owner, hops, timeouts };
+                    self.send(cx, origin.address, &answer);
+                }
+                true
+            }
+            Step::Next(next) => self.forward(cx, lookup, next),
+            Step::Stuck => {
+                cx.world.count_drop(Drop::Stuck);
+                false
+            }
+        }
+    }
+
+    fn forward(&mut self, cx: &mut Context<'_>, lookup: Lookup, next: Peer) -> bool {
+        if lookup.budget <= 1 {
+            cx.world.count_drop(Drop::BudgetSpent);
+            return false;
+        }
+        if lookup.origin != self.me && cx.requests.is_crowded() {
+            cx.world.count_drop(Drop::Overload);
+            return false;
+        }
+        let wait = self.hop_timeout();
+        let Some(request) = self.request(cx, next, 0, RequestKind::Forward { lookup }, wait) else {
+            return false;
+        };
+        let known = lookup.known || self.successors.covers(lookup.key);
+        let hops = lookup.hops.saturating_add(u8::from(!known));
+        let lookup = Lookup { budget: lookup.budget - 1, hops, known, ..lookup };
+        self.send(cx, next.address, &Message::Lookup { request, lookup });
+        true
+    }
+
+    pub(crate) fn on_forward_timeout(&mut self, cx: &mut Context<'_>, to: Peer, lookup: Lookup) {
+        self.suspect(cx, to);
+        let lookup = Lookup { timeouts: lookup.timeouts.saturating_add(1), ..lookup };
+        if self.is_member() {
+            self.hand_on_before(cx, lookup, to.id);
+        } else {
+            // A join's first contact: the driver names another one.
+            self.fail_join(cx);
+        }
+    }
+
+    /// `peer` did not answer: avoids it from now on, and asks whether it lives.
+    pub(crate) fn suspect(&mut self, cx: &mut Context<'_>, peer: Peer) {
+        self.round_trips.record_timeout();
+        if self.config.remember_failures && !self.suspects.contains(peer.address, cx.now) {
+            self.suspects.insert(peer.address, cx.now);
+            if self.config.stabilize.is_some() {
+                self.ping(cx, peer, 0, Probe::Suspect);
+            }
+        }
+    }
+
+    pub(crate) fn on_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        lookup: RequestId,
+        from: Peer,
+        owner: Peer,
+        hops: u8,
+        timeouts: u8,
+    ) {
+        // Who answers a recursive lookup cannot be known beforehand: 64 random bits must do.
+        let found = cx.requests.find(lookup).filter(|&handle| {
+            cx.requests.at(handle).is_some_and(|request| {
+                request.node == cx.node && matches!(request.kind, RequestKind::Origin(_))
+            })
+        });
+        let Some(handle) = found else {
+            cx.world.count_drop(Drop::Unmatched);
+            return;
+        };
+        cx.world.disarm_request(handle);
+        if let Some(Request { kind: RequestKind::Origin(own), .. }) = cx.requests.remove(handle) {
+            self.finish(cx, own, owner, from, hops, timeouts);
+        }
+    }
+
+    pub(crate) fn on_find_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: Peer,
+        request: RequestId,
+        purpose: Purpose,
+        key: Id,
+        limit: Id,
+    ) {
+        let step = self.route(cx, key, limit);
+        let knows = matches!(step, Step::Owner(_)) || self.successors.covers(key);
+        self.send(cx, from.address, &Message::FindNextReply { request, purpose, step, knows });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the state of an iterative lookup, spelled out")]
+    fn step(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: Peer,
+        previous: Peer,
+        own: OwnLookup,
+        hops: u8,
+        known: bool,
+        budget: u8,
+        limit: Id,
+    ) -> bool {
+        let kind = RequestKind::Iterate { own, previous, hops, known, budget };
+        let wait = self.hop_timeout();
+        let Some(request) = self.request(cx, to, 0, kind, wait) else { return false };
+        let (purpose, key) = (own.purpose, own.key);
+        self.send(cx, to.address, &Message::FindNext { request, purpose, key, limit });
+        true
+    }
+
+    pub(crate) fn on_step(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: RequestId,
+        from: Peer,
+        step: Step,
+        knows: bool,
+    ) {
+        let matched =
+            self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Iterate { .. }));
+        let Some(Request { kind: RequestKind::Iterate { own, hops, known, budget, .. }, .. }) =
+            matched
+        else {
+            return;
+        };
+        let hops = hops.saturating_add(u8::from(!known));
+        let known = known || knows;
+        let begun = match step {
+            Step::Owner(owner) => {
+                self.finish(cx, own, owner, from, hops, own.timeouts);
+                true
+            }
+            // Only onwards, or a liar could lead in circles.
+            Step::Next(next) if budget > 1 && next.id.is_between(from.id, own.key) => {
+                self.step(cx, next, from, own, hops, known, budget - 1, own.key)
+            }
+            Step::Next(_) | Step::Stuck => self.again_later(cx, own),
+        };
+        if !begun {
+            self.fail(cx, own);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the state of an iterative lookup, spelled out")]
+    pub(crate) fn on_step_timeout(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: Peer,
+        previous: Peer,
+        own: OwnLookup,
+        hops: u8,
+        known: bool,
+        budget: u8,
+    ) {
+        self.suspect(cx, to);
+        let own = OwnLookup { timeouts: own.timeouts.saturating_add(1), ..own };
+        let begun = if cx.now >= own.deadline || budget <= 1 {
+            false
+        } else if previous != self.me {
+            // Ask who named it for somebody else; if that one is gone too, begin from here.
+            let hops = hops.saturating_sub(u8::from(!known));
+            self.step(cx, previous, self.me, own, hops, known, budget - 1, to.id)
+        } else {
+            match self.route(cx, own.key, to.id) {
+                Step::Owner(owner) => {
+                    self.finish(cx, own, owner, self.me, 0, own.timeouts);
+                    true
+                }
+                Step::Next(next) => {
+                    let known = self.successors.covers(own.key);
+                    self.step(cx, next, self.me, own, 0, known, budget - 1, own.key)
+                }
+                Step::Stuck => self.again_later(cx, own),
+            }
+        };
+        if !begun {
+            self.fail(cx, own);
+        }
+    }
+
+    /// Nobody can help now; maintenance may have mended the tables by the next attempt.
+    fn again_later(&mut self, cx: &mut Context<'_>, own: OwnLookup) -> bool {
+        let wait = MIN_RESTART.min(own.deadline.since(cx.now));
+        self.request(cx, self.me, 0, RequestKind::Origin(own), wait).is_some()
+    }
+
+    fn deliver(&mut self, cx: &mut Context<'_>, own: OwnLookup, owner: Peer) {
+        let Some(kept) = own.payload else { return };
+        if owner == self.me {
+            let (key, from) = (own.key, self.me);
+            let payload = cx.requests.payload(kept);
+            cx.world.report(cx.node, Event::Received { key, from, payload });
+            cx.requests.free_payload(kept);
+            cx.world.report(cx.node, Event::Sent { token: own.token, owner });
+            return;
+        }
+        let wait = self.probe_timeout(0);
+        let Some(request) = self.request(cx, owner, 0, RequestKind::Deliver(own), wait) else {
+            return self.fail(cx, own);
+        };
+        let payload = cx.requests.payload(kept);
+        let message = Message::Deliver { request, key: own.key, payload };
+        cx.world.send(self.me, owner.address, &message);
+    }
+
+    pub(crate) fn on_deliver(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: Peer,
+        request: RequestId,
+        key: Id,
+        payload: &[u8],
+    ) {
+        if self.predecessor.is_some_and(|peer| !self.me.id.owns(key, peer.id)) {
+            cx.world.count_drop(Drop::NotOwner);
+            return;
+        }
+        cx.world.report(cx.node, Event::Received { key, from, payload });
+        self.send(cx, from.address, &Message::Delivered { request });
+    }
+
+    pub(crate) fn on_delivered(&mut self, cx: &mut Context<'_>, id: RequestId, from: Peer) {
+        let matched = self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Deliver(_)));
+        let Some(Request { kind: RequestKind::Deliver(own), to, .. }) = matched else { return };
+        if let Some(kept) = own.payload {
+            cx.requests.free_payload(kept);
+        }
+        cx.world.report(cx.node, Event::Sent { token: own.token, owner: to });
+    }
+
+    /// Not acknowledged: the owner may have changed, so looks it up again.
+    pub(crate) fn on_deliver_timeout(&mut self, cx: &mut Context<'_>, to: Peer, own: OwnLookup) {
+        self.suspect(cx, to);
+        if cx.now >= own.deadline || !self.start(cx, own, 0) {
+            self.fail(cx, own);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Keeping the neighbourhood right: stabilize, notify, rectify, and what happens when a peer is
+//! found dead. The rules are Zave's (IEEE TSE 2017).
+//!
+//! **Invariant:** a node enters the successor list's head, or becomes predecessor, only after it has
+//! answered.
+
+use crate::context::Context;
+use crate::message::{Cookie, Message, Peers, RequestId};
+use crate::peer::Peer;
+use crate::ring::node::{PROBE_ATTEMPTS, RingNode, purpose_of};
+use crate::rpc::{Ask, Probe, Request, RequestKind};
+use crate::time::Time;
+
+impl RingNode {
+    /// Sets the periodic timers going.
+    pub(crate) fn begin_maintenance(&mut self, cx: &mut Context<'_>) {
+        let mut next = |period| match period {
+            Some(period) => cx.now + cx.rng.around(period),
+            None => Time::NEVER,
+        };
+        self.stabilize_at = next(self.config.stabilize);
+        self.fix_at = next(self.config.fix_fingers);
+        self.arm(cx);
+    }
+
+    pub(crate) fn begin_stabilize(&mut self, cx: &mut Context<'_>) {
+        if let Some(period) = self.config.stabilize {
+            self.stabilize_at = cx.now + cx.rng.around(period);
+        }
+        if !self.stabilizing {
+            self.check_first_successor(cx);
+        }
+    }
+
+    pub(crate) fn check_first_successor(&mut self, cx: &mut Context<'_>) {
+        // A node that has lost all its list asks whoever it knows to be next clockwise.
+        let first = self
+            .successors
+            .first()
+            .or_else(|| self.fingers.entries().next().map(|(_, finger)| finger))
+            .or(self.predecessor);
+        self.stabilizing = first.is_some_and(|first| {
+            let (cookie, of) = self.cookie;
+            let cookie = if of == first.address { cookie } else { Cookie::default() };
+            self.ask_neighbors(cx, first, Ask::Stabilize, cookie, 0)
+        });
+    }
+
+    pub(crate) fn ask_neighbors(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: Peer,
+        reason: Ask,
+        cookie: Cookie,
+        retries: u8,
+    ) -> bool {
+        let wait = self.probe_timeout(retries);
+        let kind = RequestKind::Neighbors { reason, cookie };
+        let Some(request) = self.request(cx, to, retries, kind, wait) else {
+            self.stabilizing &= reason != Ask::Stabilize;
+            return false;
+        };
+        let purpose = purpose_of(reason);
+        self.send(cx, to.address, &Message::Neighbors { request, cookie, purpose });
+        true
+    }
+
+    pub(crate) fn on_cookie(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: RequestId,
+        from: Peer,
+        cookie: Cookie,
+    ) {
+        let matched =
+            self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Neighbors { .. }));
+        let Some(Request {
+            kind: RequestKind::Neighbors { reason, cookie: tried }, retries, ..
+        }) = matched
+        else {
+            return;
+        };
+        if tried == cookie || retries + 1 >= PROBE_ATTEMPTS {
+            self.on_neighbors_dead(cx, from, reason);
+        } else {
+            self.ask_neighbors(cx, from, reason, cookie, retries + 1);
+        }
+    }
+
+    pub(crate) fn on_neighbors(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: RequestId,
+        from: Peer,
+        predecessor: Option<Peer>,
+        successors: Peers<'_>,
+    ) {
+        let matched =
+            self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Neighbors { .. }));
+        let Some(Request { kind: RequestKind::Neighbors { reason, cookie }, .. }) = matched else {
+            return;
+        };
+        match reason {
+            Ask::Stabilize => {
+                self.stabilizing = false;
+                if self.successors.first().is_some_and(|first| first != from) {
+                    return; // Another one has come in between meanwhile.
+                }
+                self.cookie = (cookie, from.address);
+                self.adopt_list(cx.now, from, successors);
+                match predecessor {
+                    Some(candidate) if self.may_be_next(cx, candidate) => {
+                        self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
+                    }
+                    _ => self.notify_first(cx),
+                }
+            }
+            Ask::Candidate => {
+                if self.may_be_next(cx, from) {
+                    self.cookie = (cookie, from.address);
+                    self.adopt_list(cx.now, from, successors);
+                }
+                self.notify_first(cx);
+            }
+            Ask::Join => self.on_place_told(cx, from, cookie, successors),
+        }
+    }
+
+    /// `to` has answered none of several requests for its neighbours.
+    pub(crate) fn on_neighbors_dead(&mut self, cx: &mut Context<'_>, to: Peer, reason: Ask) {
+        match reason {
+            Ask::Stabilize => {
+                self.stabilizing = false;
+                self.bury(cx, to);
+            }
+            Ask::Candidate => {
+                self.suspects.insert(to.address, cx.now);
+                self.notify_first(cx);
+            }
+            Ask::Join => self.fail_join(cx),
+        }
+    }
+
+    /// Rectify: `candidate` believes to be this node's predecessor. `proven`: it receives what is
+    /// sent to its address.
+    pub(crate) fn rectify(&mut self, cx: &mut Context<'_>, candidate: Peer, proven: bool) {
+        match self.predecessor {
+            Some(predecessor) if predecessor == candidate => {}
+            Some(predecessor) if !candidate.id.is_between(predecessor.id, self.me.id) => {
+                if !self.probing_predecessor {
+                    self.probing_predecessor =
+                        self.ping(cx, predecessor, 0, Probe::Predecessor(candidate));
+                }
+            }
+            _ if proven => self.adopt_predecessor(cx, candidate),
+            _ => {
+                self.ping(cx, candidate, 0, Probe::Rectify);
+            }
+        }
+    }
+
+    pub(crate) fn on_introduce(&mut self, cx: &mut Context<'_>, candidate: Peer) {
+        if self.may_be_next(cx, candidate) {
+            self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
+        }
+    }
+
+    pub(crate) fn on_pong(&mut self, cx: &mut Context<'_>, id: RequestId, from: Peer) {
+        let matched = self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Probe(_)));
+        let Some(Request { kind: RequestKind::Probe(why), .. }) = matched else { return };
+        match why {
+            Probe::Suspect => {}
+            Probe::Rectify => self.rectify(cx, from, true),
+            Probe::Predecessor(_) => self.probing_predecessor = false,
+            Probe::Finger => self.on_finger_alive(cx, from),
+        }
+    }
+
+    pub(crate) fn on_probe_timeout(&mut self, cx: &mut Context<'_>, request: Request, why: Probe) {
+        if request.retries + 1 < PROBE_ATTEMPTS {
+            self.ping(cx, request.to, request.retries + 1, why);
+            return;
+        }
+        match why {
+            Probe::Suspect => self.bury(cx, request.to),
+            Probe::Rectify => {}
+            Probe::Predecessor(candidate) => {
+                self.probing_predecessor = false;
+                self.bury(cx, request.to);
+                self.rectify(cx, candidate, false);
+            }
+            Probe::Finger => self.on_finger_failed(cx),
+        }
+    }
+
+    /// `peer` is dead or gone: takes it out of every table.
+    pub(crate) fn bury(&mut self, cx: &mut Context<'_>, peer: Peer) {
+        self.suspects.insert(peer.address, cx.now);
+        self.fingers.remove(peer.address);
+        if self.predecessor == Some(peer) {
+            self.predecessor = None;
+        }
+        let was_first = self.successors.first() == Some(peer);
+        if self.successors.remove(peer.address) {
+            self.list_changed();
+        }
+        if was_first && !self.stabilizing && self.config.stabilize.is_some() {
+            self.check_first_successor(cx);
+        }
+    }
+
+    /// Whether `candidate` lies before the first successor, and is worth asking.
+    fn may_be_next(&self, cx: &Context<'_>, candidate: Peer) -> bool {
+        self.successors.first().is_none_or(|first| self.is_after_me(candidate.id, first.id))
+            && candidate.id != self.me.id
+            && !self.suspects.contains(candidate.address, cx.now)
+    }
+
+    pub(crate) fn notify_first(&self, cx: &mut Context<'_>) {
+        if let Some(first) = self.successors.first() {
+            let (cookie, of) = self.cookie;
+            let cookie = if of == first.address { cookie } else { Cookie::default() };
+            self.send(cx, first.address, &Message::Notify { cookie });
+        }
+    }
+
+    fn adopt_predecessor(&mut self, cx: &mut Context<'_>, candidate: Peer) {
+        let old = self.predecessor.replace(candidate);
+        if let Some(old) = old {
+            self.send(cx, old.address, &Message::Introduce { peer: candidate });
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Coming and going: a ring's start, join, and announced departure.
+//!
+//! **Invariant:** a node is a member from the moment it has a live list, never before.
+
+use core::time::Duration;
+
+use crate::context::{Context, Event};
+use crate::id::Id;
+use crate::message::{Cookie, Lookup, MAX_HOP_BUDGET, Message, Peers, Purpose};
+use crate::peer::Peer;
+use crate::ring::node::{Phase, RingNode};
+use crate::rpc::{Ask, OwnLookup, Probe, RequestKind};
+use crate::time::Time;
+
+/// A join that has not led to a place by then has failed.
+const JOIN_DEADLINE: Duration = Duration::from_secs(3);
+
+impl RingNode {
+    /// Becomes a member with exact tables: `ring` is all members, this node among them, in
+    /// ascending order of identifiers.
+    ///
+    /// # Panics
+    ///
+    /// If this node is not in `ring`.
+    pub fn start_linked(&mut self, cx: &mut Context<'_>, ring: &[Peer]) {
+        let here = ring
+            .binary_search_by_key(&self.me.id, |peer| peer.id)
+            .expect("a node starts in a ring that it is part of");
+        let count = ring.len();
+        let clockwise = |steps: usize| ring[(here + steps) % count];
+        let reach = self.config.successors.min((count - 1).min(255) as u8);
+        self.successors.adopt_exact((1..=reach.into()).map(clockwise));
+        self.list_changed();
+        self.predecessor = (count > 1).then(|| clockwise(count - 1));
+        let shape = self.fingers.shape();
+        for slot in self.fingers.boundary() + 1..shape.slots() {
+            let start = self.me.id.add(shape.start(slot));
+            let owner = ring[ring.partition_point(|peer| peer.id < start) % count];
+            if self.fingers.slot_of(owner.id) == slot {
+                self.fingers.insert(owner);
+            }
+        }
+        self.phase = Phase::Member;
+        self.begin_maintenance(cx);
+    }
+
+    /// Joins the ring that `bootstrap` is a member of. Ends in [`Event::Joined`] or
+    /// [`Event::JoinFailed`].
+    pub fn join(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
+        self.phase = Phase::Joining { deadline: cx.now + JOIN_DEADLINE };
+        self.arm(cx);
+        let own = OwnLookup {
+            token: 0,
+            key: self.me.id,
+            purpose: Purpose::Join,
+            deadline: cx.now + JOIN_DEADLINE,
+            timeouts: 0,
+            payload: None,
+        };
+        let kind = RequestKind::Origin(own);
+        let Some(lookup) = self.request(cx, self.me, 0, kind, JOIN_DEADLINE) else {
+            return self.fail_join(cx);
+        };
+        let lookup = Lookup {
+            lookup,
+            purpose: Purpose::Join,
+            key: self.me.id,
+            origin: self.me,
+            budget: MAX_HOP_BUDGET,
+            hops: 0,
+            timeouts: 0,
+            known: false,
+        };
+        let wait = self.probe_timeout(0);
+        let kind = RequestKind::Forward { lookup };
+        if let Some(request) = self.request(cx, bootstrap, 0, kind, wait) {
+            self.send(cx, bootstrap.address, &Message::Lookup { request, lookup });
+        }
+    }
+
+    /// Leaves the ring and says so. The driver removes the node afterwards.
+    pub fn leave(&mut self, cx: &mut Context<'_>) {
+        let (predecessor, successors) = (self.predecessor, Peers::Table(self.successors.peers()));
+        let message = Message::Leave { predecessor, successors };
+        for neighbor in [predecessor, self.successors.first()].into_iter().flatten() {
+            self.send(cx, neighbor.address, &message);
+        }
+        self.phase = Phase::Outside;
+        (self.stabilize_at, self.fix_at) = (Time::NEVER, Time::NEVER);
+        self.arm(cx);
+    }
+
+    pub(crate) fn fail_join(&mut self, cx: &mut Context<'_>) {
+        if matches!(self.phase, Phase::Joining { .. }) {
+            self.phase = Phase::Outside;
+            cx.world.report(cx.node, Event::JoinFailed);
+        }
+    }
+
+    /// `teller` says that this node's place is between it and its first successor.
+    pub(crate) fn on_place_found(&mut self, cx: &mut Context<'_>, teller: Peer) {
+        if matches!(self.phase, Phase::Joining { .. })
+            && !self.ask_neighbors(cx, teller, Ask::Join, Cookie::default(), 0)
+        {
+            self.fail_join(cx);
+        }
+    }
+
+    /// `m`, which may be this node's predecessor, has told its list.
+    pub(crate) fn on_place_told(
+        &mut self,
+        cx: &mut Context<'_>,
+        m: Peer,
+        cookie: Cookie,
+        list: Peers<'_>,
+    ) {
+        if !matches!(self.phase, Phase::Joining { .. }) {
+            return;
+        }
+        let me = self.me.id;
+        let first = list.at(0).unwrap_or(m);
+        let is_place = |first: Id| me.is_between(m.id, first);
+        if first != m && !is_place(first.id) {
+            // Somebody has joined in between: the place is further on.
+            if first.id.is_between(m.id, me) {
+                self.ask_neighbors(cx, first, Ask::Join, cookie, 0);
+            } else {
+                self.fail_join(cx);
+            }
+            return;
+        }
+        self.successors.adopt(first, list.skip_first(), |_| true);
+        self.list_changed();
+        self.predecessor = Some(m);
+        self.phase = Phase::Member;
+        self.filling = self.config.fix_fingers.is_some();
+        cx.world.report(cx.node, Event::Joined);
+        self.begin_maintenance(cx);
+        self.notify_first(cx);
+        if self.filling {
+            self.fix_at = cx.now;
+            self.arm(cx);
+        }
+    }
+
+    pub(crate) fn on_leave(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: Peer,
+        predecessor: Option<Peer>,
+        successors: Peers<'_>,
+    ) {
+        let was_predecessor = self.predecessor == Some(from);
+        if self.successors.first() == Some(from)
+            && let Some(next) = successors.at(0)
+            && next.id != self.me.id
+        {
+            self.adopt_list(cx.now, next, successors.skip_first());
+            self.stabilizing = false;
+            self.check_first_successor(cx);
+        }
+        self.bury(cx, from);
+        if was_predecessor
+            && let Some(candidate) = predecessor
+            && candidate.id != self.me.id
+        {
+            self.ping(cx, candidate, 0, Probe::Rectify);
+        }
+    }
+}

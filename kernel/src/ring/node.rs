@@ -1,0 +1,362 @@
+//! The ring node: its state, and which rule each input goes to.
+//!
+//! The rules themselves are next door: `lookup` finds owners, `maintain` keeps the neighbourhood,
+//! `upkeep` the far entries, `membership` comes and goes.
+//!
+//! **Invariant:** a reply is acted on only if it matches a request in flight in its number, its
+//! sender's address and its sender's identifier; once.
+
+use core::hash::Hasher;
+use core::time::Duration;
+
+use siphasher::sip::SipHasher13;
+
+use crate::context::{Context, Drop, Node};
+use crate::id::Id;
+use crate::message::{Cookie, Message, Peers, RequestId};
+use crate::peer::{Address, Peer};
+use crate::ring::config::RingConfig;
+use crate::ring::fingers::FingerTable;
+use crate::ring::successors::SuccessorList;
+use crate::ring::suspects::Suspects;
+use crate::rng::Rng;
+use crate::rpc::{Ask, Probe, Request, RequestHandle, RequestKind, RoundTrips};
+use crate::time::Time;
+
+/// Probes of one peer before it is held to be dead; the wait doubles each time.
+pub(crate) const PROBE_ATTEMPTS: u8 = 3;
+/// Shortest wait for a reply on which a peer's life depends. A lookup that waits in vain goes round;
+/// a neighbour held to be dead by mistake makes wrong answers, so this outlasts a stalled thread.
+pub(crate) const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
+
+/// A node of the ring.
+#[derive(Debug)]
+pub struct RingNode {
+    pub(crate) me: Peer,
+    pub(crate) config: RingConfig,
+    pub(crate) phase: Phase,
+    pub(crate) predecessor: Option<Peer>,
+    pub(crate) successors: SuccessorList,
+    pub(crate) fingers: FingerTable,
+    pub(crate) suspects: Suspects,
+    pub(crate) round_trips: RoundTrips,
+    pub(crate) cookie_key: u64,
+    /// The cookie that the first successor gave, and which node that was.
+    pub(crate) cookie: (Cookie, Address),
+    pub(crate) stabilize_at: Time,
+    pub(crate) fix_at: Time,
+    pub(crate) armed_at: Time,
+    pub(crate) next_slot: u16,
+    /// A check of the first successor is under way.
+    pub(crate) stabilizing: bool,
+    pub(crate) probing_predecessor: bool,
+    pub(crate) fixing: bool,
+    /// Fingers are filled one after the other, without waiting, until the first pass is done.
+    pub(crate) filling: bool,
+}
+
+/// Where a node stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    Outside,
+    Joining { deadline: Time },
+    Member,
+}
+
+impl RingNode {
+    /// A node that is not yet a member of any ring: give it [`start_linked`](Self::start_linked) or
+    /// [`join`](Self::join).
+    #[must_use]
+    pub fn new(me: Peer, config: RingConfig, rng: &mut Rng) -> RingNode {
+        RingNode {
+            me,
+            phase: Phase::Outside,
+            predecessor: None,
+            successors: SuccessorList::new(me.id, config.successors.into()),
+            fingers: FingerTable::new(me.id, config.shape),
+            suspects: Suspects::default(),
+            round_trips: RoundTrips::default(),
+            cookie_key: rng.next_u64(),
+            cookie: (Cookie::default(), me.address),
+            stabilize_at: Time::NEVER,
+            fix_at: Time::NEVER,
+            armed_at: Time::NEVER,
+            next_slot: 0,
+            stabilizing: false,
+            probing_predecessor: false,
+            fixing: false,
+            filling: false,
+            config,
+        }
+    }
+
+    /// Whether it is a member of the ring.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.phase == Phase::Member
+    }
+
+    /// The predecessor, if one is known.
+    #[must_use]
+    pub fn predecessor(&self) -> Option<Peer> {
+        self.predecessor
+    }
+
+    /// The successor list, nearest first.
+    #[must_use]
+    pub fn successors(&self) -> &[Peer] {
+        self.successors.peers()
+    }
+
+    /// The finger table.
+    #[must_use]
+    pub fn fingers(&self) -> &FingerTable {
+        &self.fingers
+    }
+
+    /// Distinct peers in its tables; looks at all of them.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        let list = self.successors.peers();
+        let fingers = self.fingers.entries().filter(|(_, finger)| !list.contains(finger)).count();
+        let predecessor = self.predecessor.is_some_and(|peer| !list.contains(&peer));
+        list.len() + fingers + usize::from(predecessor)
+    }
+
+    /// Memory it takes, tables included, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.fingers.heap_bytes() + self.successors.heap_bytes()
+    }
+
+    pub(crate) fn send(&self, cx: &mut Context<'_>, to: Address, message: &Message<'_>) {
+        cx.world.send(self.me, to, message);
+    }
+
+    /// Enters a request under a fresh name and arms its timer. Nothing if the table is full.
+    pub(crate) fn request(
+        &self,
+        cx: &mut Context<'_>,
+        to: Peer,
+        retries: u8,
+        kind: RequestKind,
+        wait: Duration,
+    ) -> Option<RequestId> {
+        let id = RequestId(cx.rng.next_u64());
+        let request = Request { id, node: cx.node, to, sent_at: cx.now, retries, kind };
+        let Some(handle) = cx.requests.insert(request) else {
+            cx.world.count_drop(Drop::Overload);
+            return None;
+        };
+        cx.world.arm_request(handle, cx.now + wait);
+        Some(id)
+    }
+
+    /// Takes out the request that a reply from `from` answers, and learns from its round trip.
+    pub(crate) fn matched(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: RequestId,
+        from: Peer,
+        fits: impl Fn(&RequestKind) -> bool,
+    ) -> Option<Request> {
+        let found = cx.requests.find(id).filter(|&handle| {
+            cx.requests.at(handle).is_some_and(|request| {
+                request.node == cx.node && request.to == from && fits(&request.kind)
+            })
+        });
+        let Some(handle) = found else {
+            cx.world.count_drop(Drop::Unmatched);
+            return None;
+        };
+        cx.world.disarm_request(handle);
+        let request = cx.requests.remove(handle)?;
+        self.round_trips.record(cx.now.since(request.sent_at));
+        self.suspects.remove(from.address);
+        Some(request)
+    }
+
+    /// How long to wait for the acknowledgement of a hop.
+    pub(crate) fn hop_timeout(&self) -> Duration {
+        self.round_trips.timeout(self.config.timeout)
+    }
+
+    /// How long to wait for a reply on which a peer's life depends.
+    pub(crate) fn probe_timeout(&self, retries: u8) -> Duration {
+        self.hop_timeout().max(MIN_PROBE_TIMEOUT) * (1 << retries.min(4))
+    }
+
+    pub(crate) fn ping(&self, cx: &mut Context<'_>, to: Peer, retries: u8, why: Probe) -> bool {
+        if to.address == self.me.address {
+            return false;
+        }
+        let wait = self.probe_timeout(retries);
+        let request = self.request(cx, to, retries, RequestKind::Probe(why), wait);
+        if let Some(request) = request {
+            self.send(cx, to.address, &Message::Ping { request });
+        }
+        request.is_some()
+    }
+
+    /// The cookie that proves that who bears it receives what is sent to `address`.
+    pub(crate) fn cookie_for(&self, address: Address) -> Cookie {
+        let mut hasher = SipHasher13::new_with_keys(self.cookie_key, !self.cookie_key);
+        hasher.write_u64(address.to_bits());
+        Cookie(hasher.finish() | 1)
+    }
+
+    /// Arms the node's one timer for whatever comes next.
+    pub(crate) fn arm(&mut self, cx: &mut Context<'_>) {
+        let joining = match self.phase {
+            Phase::Joining { deadline } => deadline,
+            Phase::Outside | Phase::Member => Time::NEVER,
+        };
+        let next = self.stabilize_at.min(self.fix_at).min(joining);
+        if next != self.armed_at {
+            self.armed_at = next;
+            cx.world.arm_node(cx.node, next);
+        }
+    }
+
+    /// The successor list has changed: the fingers begin where it ends.
+    pub(crate) fn list_changed(&mut self) {
+        self.fingers.set_reach(self.successors.last());
+    }
+
+    /// Puts `first` and its list in place of the successor list, without those known to be dead.
+    pub(crate) fn adopt_list(&mut self, now: Time, first: Peer, its_list: Peers<'_>) {
+        let suspects = &self.suspects;
+        self.successors
+            .adopt(first, its_list, |peer| peer == first || !suspects.contains(peer.address, now));
+        self.list_changed();
+    }
+
+    pub(crate) fn is_after_me(&self, id: Id, before: Id) -> bool {
+        id.is_between(self.me.id, before)
+    }
+}
+
+impl Node for RingNode {
+    fn peer(&self) -> Peer {
+        self.me
+    }
+
+    fn handle_message(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
+        if from.id == self.me.id {
+            cx.world.count_drop(Drop::FromSelf);
+            return;
+        }
+        // Who is not a member answers probes, and waits for the replies to its own join.
+        let needs_member = matches!(
+            message,
+            Message::Neighbors { .. }
+                | Message::Notify { .. }
+                | Message::Introduce { .. }
+                | Message::Leave { .. }
+                | Message::Lookup { .. }
+                | Message::FindNext { .. }
+                | Message::Deliver { .. }
+        );
+        if needs_member && !self.is_member() {
+            cx.world.count_drop(Drop::NotMember);
+            return;
+        }
+        match message {
+            Message::Ping { request } => {
+                self.send(cx, from.address, &Message::Pong { request });
+            }
+            Message::Pong { request } => self.on_pong(cx, request, from),
+            Message::Neighbors { request, cookie, purpose } => {
+                let expected = self.cookie_for(from.address);
+                if cookie == expected {
+                    let successors = Peers::Table(self.successors.peers());
+                    let predecessor = self.predecessor;
+                    let reply =
+                        Message::NeighborsReply { request, purpose, predecessor, successors };
+                    self.send(cx, from.address, &reply);
+                } else {
+                    let reply = Message::CookieReply { request, purpose, cookie: expected };
+                    self.send(cx, from.address, &reply);
+                }
+            }
+            Message::NeighborsReply { request, predecessor, successors, .. } => {
+                self.on_neighbors(cx, request, from, predecessor, successors);
+            }
+            Message::CookieReply { request, cookie, .. } => {
+                self.on_cookie(cx, request, from, cookie);
+            }
+            Message::Notify { cookie } => {
+                let proven = cookie == self.cookie_for(from.address);
+                self.rectify(cx, from, proven);
+            }
+            Message::Introduce { peer } => self.on_introduce(cx, peer),
+            Message::Leave { predecessor, successors } => {
+                self.on_leave(cx, from, predecessor, successors);
+            }
+            Message::Lookup { request, lookup } => {
+                let purpose = lookup.purpose;
+                if self.hand_on(cx, lookup) {
+                    self.send(cx, from.address, &Message::Ack { request, purpose });
+                }
+            }
+            Message::Ack { request, .. } => {
+                self.matched(cx, request, from, |kind| matches!(kind, RequestKind::Forward { .. }));
+            }
+            Message::Answer { lookup, owner, hops, timeouts, .. } => {
+                self.on_answer(cx, lookup, from, owner, hops, timeouts);
+            }
+            Message::FindNext { request, purpose, key, limit } => {
+                self.on_find_next(cx, from, request, purpose, key, limit);
+            }
+            Message::FindNextReply { request, step, knows, .. } => {
+                self.on_step(cx, request, from, step, knows);
+            }
+            Message::Deliver { request, key, payload } => {
+                self.on_deliver(cx, from, request, key, payload);
+            }
+            Message::Delivered { request } => self.on_delivered(cx, request, from),
+        }
+    }
+
+    fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        self.armed_at = Time::NEVER;
+        if cx.now >= self.stabilize_at {
+            self.begin_stabilize(cx);
+        }
+        if cx.now >= self.fix_at {
+            self.begin_fix(cx);
+        }
+        if matches!(self.phase, Phase::Joining { deadline } if cx.now >= deadline) {
+            self.fail_join(cx);
+        }
+        self.arm(cx);
+    }
+
+    fn handle_request_timeout(&mut self, cx: &mut Context<'_>, handle: RequestHandle) {
+        let Some(request) = cx.requests.remove(handle) else { return };
+        match request.kind {
+            RequestKind::Probe(why) => self.on_probe_timeout(cx, request, why),
+            RequestKind::Neighbors { reason, cookie } => {
+                if request.retries + 1 < PROBE_ATTEMPTS {
+                    self.ask_neighbors(cx, request.to, reason, cookie, request.retries + 1);
+                } else {
+                    self.on_neighbors_dead(cx, request.to, reason);
+                }
+            }
+            RequestKind::Forward { lookup } => self.on_forward_timeout(cx, request.to, lookup),
+            RequestKind::Origin(own) => self.restart(cx, request, own),
+            RequestKind::Iterate { own, previous, hops, known, budget } => {
+                self.on_step_timeout(cx, request.to, previous, own, hops, known, budget);
+            }
+            RequestKind::Deliver(own) => self.on_deliver_timeout(cx, request.to, own),
+        }
+    }
+}
+
+/// What asking for neighbours is accounted to.
+pub(crate) const fn purpose_of(reason: Ask) -> crate::message::Purpose {
+    match reason {
+        Ask::Stabilize | Ask::Candidate => crate::message::Purpose::Stabilize,
+        Ask::Join => crate::message::Purpose::Join,
+    }
+}
