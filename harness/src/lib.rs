@@ -5,12 +5,14 @@
 
 pub mod churn;
 pub mod cli;
+pub mod engine;
 pub mod library;
 pub mod metrics;
 pub mod outcome;
 pub mod progress;
 pub mod provenance;
 pub mod report;
+pub mod run;
 pub mod scenario;
 pub mod truth;
 pub mod wall_clock;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hopwise_harness::cli::{Cli, Command, Exit, Run, RunOptions};
-use hopwise_harness::{Scenario, library};
+use hopwise_harness::cli::{Cli, Command, Exit, Run};
+use hopwise_harness::library;
 
 fn main() -> ExitCode {
     let exit = match Cli::parse().into_command() {
@@ -16,17 +16,12 @@ fn main() -> ExitCode {
 
 fn run_command(run: &Run) -> Exit {
     match run.scenario() {
-        Ok(scenario) => execute(&scenario, run.options()),
+        Ok(scenario) => hopwise_harness::run::run(&scenario, run.options()),
         Err(error) => {
             eprintln!("hopwise: {error}");
             Exit::BadRequest
         }
     }
-}
-
-fn execute(scenario: &Scenario, _options: &RunOptions) -> Exit {
-    print!("{}", scenario.to_toml());
-    Exit::Success
 }
 
 fn list_command() -> Exit {

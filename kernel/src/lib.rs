@@ -11,6 +11,8 @@ pub mod context;
 pub mod id;
 pub mod message;
 pub mod peer;
+#[cfg(feature = "reactor")]
+pub mod reactor;
 pub mod ring;
 pub mod rng;
 pub mod rpc;

@@ -262,14 +262,20 @@ impl Requests {
         Some(request)
     }
 
-    /// The requests of one node; looks at every entry.
-    pub fn of_node(&self, node: u32) -> impl Iterator<Item = (RequestHandle, &Request)> {
-        self.entries.iter().enumerate().filter_map(move |(at, entry)| match entry {
-            Entry::Used(request) if request.node == node => {
-                Some((RequestHandle(at as u32), request))
-            }
-            _ => None,
-        })
+    /// Takes out one of the requests of a node that is gone, with its payload if it has one. Looks
+    /// at every entry; call until it finds none.
+    pub fn abandon_one(&mut self, node: u32) -> Option<RequestHandle> {
+        let is_its = |entry: &Entry| matches!(entry, Entry::Used(request) if request.node == node);
+        let handle = RequestHandle(self.entries.iter().position(is_its)? as u32);
+        let request = self.remove(handle)?;
+        if let RequestKind::Origin(own)
+        | RequestKind::Deliver(own)
+        | RequestKind::Iterate { own, .. } = request.kind
+            && let Some(payload) = own.payload
+        {
+            self.free_payload(payload);
+        }
+        Some(handle)
     }
 
     /// Keeps a payload until it is [freed](Self::free_payload); refuses one that is too long, or

@@ -1,0 +1,85 @@
+//! The worlds a scenario runs in, and what each of them gives back.
+//!
+//! **Invariant:** whatever an engine is, it takes a [`Scenario`] and gives [`Measured`]; it prints
+//! nothing and writes no file.
+
+pub mod udp;
+
+use std::fmt;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use crate::Scenario;
+use crate::metrics::{Metrics, SeriesRow, Traffic};
+use crate::outcome::{Membership, State};
+use crate::progress::Progress;
+
+/// Where scenarios run.
+pub trait Engine {
+    /// Runs a scenario from start to end, or until `interrupts` is no longer 0.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not run; see [`EngineError`].
+    fn run(
+        &self,
+        scenario: &Scenario,
+        interrupts: &AtomicU32,
+        progress: &Progress,
+    ) -> Result<Measured, EngineError>;
+}
+
+/// Why a scenario could not run.
+#[derive(Debug)]
+pub enum EngineError {
+    /// It asks for something this host or engine cannot give; the message says what to write
+    /// instead.
+    Request(String),
+    /// Something broke on the way.
+    Broken(String),
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EngineError::Request(message) | EngineError::Broken(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+/// What was measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// Lookups of the measured phase.
+    pub metrics: Metrics,
+    /// Messages of the measured phase, all kinds.
+    pub traffic: Traffic,
+    /// Maintenance messages of the measured phase.
+    pub maintenance: Traffic,
+    /// Length of the measured phase.
+    pub measured: Duration,
+    /// Live nodes, summed over the seconds of the measured phase.
+    pub node_s: f64,
+    /// Table sizes at its end.
+    pub state: State,
+    /// Who came and went during it.
+    pub membership: Membership,
+    /// Messages and timers handled.
+    pub events: u64,
+    /// Datagrams sent.
+    pub datagrams: u64,
+    /// Everything dropped since the start, by reason.
+    pub drops: Vec<(&'static str, u64)>,
+    /// Threads that ran nodes.
+    pub threads: usize,
+    /// Time from the start until all nodes were members.
+    pub bring_up: Duration,
+    /// Ended by the user.
+    pub interrupted: bool,
+    /// One row per second.
+    pub series: Vec<SeriesRow>,
+    /// Worth telling, but no error: a core that may not be pinned to, …
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,78 @@
+//! What the shards and the control thread share: a few atomics, one bounded queue, and one cold
+//! slot per shard.
+//!
+//! **Invariant:** nothing here is touched on the way of a message.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use crossbeam_queue::ArrayQueue;
+use crossbeam_utils::CachePadded;
+use hopwise_kernel::reactor::Counters;
+use hopwise_kernel::{Id, Peer, Time};
+use parking_lot::Mutex;
+
+use crate::metrics::Metrics;
+
+/// Batches of records on their way to the judge.
+const BATCHES: usize = 1024;
+
+/// Something the judge must know.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Record {
+    Joined { id: Id, at: Time },
+    Gone { id: Id, at: Time },
+    Answered { key: Id, owner: Id, issued: Time, answered: Time },
+}
+
+/// Shared by all threads of a run.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The measured phase; [`Time::NEVER`] until it is known.
+    pub(super) measure_from: CachePadded<AtomicU64>,
+    pub(super) measure_to: CachePadded<AtomicU64>,
+    pub(super) stop: AtomicBool,
+    /// Shards that failed; the run ends.
+    pub(super) failed: AtomicUsize,
+    pub(super) records: ArrayQueue<Vec<Record>>,
+    /// Members of the start, for nodes whose shard knows nobody.
+    pub(super) seeds: Vec<Peer>,
+    pub(super) shards: Vec<Board>,
+}
+
+/// What one shard shows the control thread.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    pub(super) live: CachePadded<AtomicUsize>,
+    /// Measured lookups that have not ended.
+    pub(super) outstanding: CachePadded<AtomicUsize>,
+    /// Measured lookups that were issued.
+    pub(super) issued: CachePadded<AtomicU64>,
+    /// Once a second: what was recorded since, and the counters.
+    pub(super) interval: Mutex<Option<Box<(Metrics, Counters)>>>,
+}
+
+impl Shared {
+    pub(super) fn new(shards: usize, seeds: Vec<Peer>) -> Shared {
+        Shared {
+            measure_from: CachePadded::new(AtomicU64::new(u64::MAX)),
+            measure_to: CachePadded::new(AtomicU64::new(u64::MAX)),
+            stop: AtomicBool::new(false),
+            failed: AtomicUsize::new(0),
+            records: ArrayQueue::new(BATCHES),
+            seeds,
+            shards: (0..shards).map(|_| Board::default()).collect(),
+        }
+    }
+
+    pub(super) fn from(&self) -> Time {
+        Time::from_ns(self.measure_from.load(Ordering::Acquire))
+    }
+
+    pub(super) fn to(&self) -> Time {
+        Time::from_ns(self.measure_to.load(Ordering::Acquire))
+    }
+
+    pub(super) fn live(&self) -> usize {
+        self.shards.iter().map(|board| board.live.load(Ordering::Relaxed)).sum()
+    }
+}

@@ -1,0 +1,195 @@
+//! One run from a scenario to its result: on the screen, in files, and as an exit status.
+//!
+//! **Invariant:** results go to standard output, everything else to standard error.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::Scenario;
+use crate::cli::{Exit, JsonTarget, RunOptions};
+use crate::engine::udp::UdpEngine;
+use crate::engine::{Engine, EngineError, Measured};
+use crate::outcome::{self, Expectation, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION};
+use crate::progress::Progress;
+use crate::provenance::{Build, Machine, peak_rss_bytes};
+use crate::report::{files, text};
+use crate::scenario::{Engine as EngineKey, Measure};
+use crate::wall_clock::WallClock;
+
+/// A lookup issued later than this after its intended time was not offered as the scenario says.
+const LAG_MAX: Duration = Duration::from_millis(100);
+
+/// Runs `scenario` and reports as `options` say.
+#[must_use]
+pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
+    let interrupts = watch_for_interrupts();
+    let clock = WallClock::start();
+    let progress = Progress::new(options.quiet, expected_length(scenario));
+    let engine: &dyn Engine = match scenario.engine {
+        EngineKey::Udp => &UdpEngine,
+    };
+    let measured = engine.run(scenario, &interrupts, &progress);
+    progress.finish();
+    let measured = match measured {
+        Ok(measured) => measured,
+        Err(EngineError::Request(message)) => {
+            eprintln!("hopwise: {message}");
+            return Exit::BadRequest;
+        }
+        Err(EngineError::Broken(message)) => {
+            eprintln!("hopwise: {message}");
+            return Exit::Failure;
+        }
+    };
+    if !options.quiet {
+        measured.warnings.iter().for_each(|warning| eprintln!("hopwise: {warning}"));
+    }
+    let outcome = outcome_of(scenario, &measured, &clock);
+    if let Err(error) = report(scenario, options, &measured, &outcome, &clock) {
+        eprintln!("hopwise: cannot write the result: {error}");
+        return Exit::Failure;
+    }
+    if outcome.interrupted {
+        Exit::Interrupted
+    } else if lagged(&measured) {
+        eprintln!(
+            "hopwise: the load generator could not keep its schedule: over 1 % of lookups were \
+             issued more than {} ms late. Lower workload.lookups_per_s or use fewer nodes",
+            LAG_MAX.as_millis()
+        );
+        Exit::LoadTooHigh
+    } else if outcome.held() {
+        Exit::Success
+    } else {
+        Exit::Unmet
+    }
+}
+
+/// Counts Ctrl-C: the first one ends the run early, the second the process.
+fn watch_for_interrupts() -> Arc<AtomicU32> {
+    let count = Arc::new(AtomicU32::new(0));
+    let counted = count.clone();
+    let set = ctrlc::set_handler(move || {
+        if counted.fetch_add(1, Ordering::Relaxed) > 0 {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    });
+    if let Err(error) = set {
+        eprintln!("hopwise: Ctrl-C will end the run without a result: {error}");
+    }
+    count
+}
+
+fn expected_length(scenario: &Scenario) -> Duration {
+    let measure = match scenario.phases.measure {
+        Measure::Lasting(length) => length,
+        Measure::Lookups(_) => Duration::ZERO,
+    };
+    scenario.phases.warmup + measure
+}
+
+fn lagged(measured: &Measured) -> bool {
+    let lag = measured.metrics.lag();
+    !lag.is_empty() && lag.value_at_quantile(0.99) > LAG_MAX.as_nanos() as u64
+}
+
+fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Outcome {
+    let lookups = Lookups::new(&measured.metrics, measured.measured);
+    let seconds = measured.measured.as_secs_f64().max(f64::MIN_POSITIVE);
+    let drops = measured.drops.iter().map(|&(reason, count)| (reason.to_owned(), count));
+    Outcome {
+        schema_version: SCHEMA_VERSION,
+        scenario: toml::Table::try_from(scenario).unwrap_or_default(),
+        seed: scenario.seed,
+        machine: Machine::here(),
+        build: Build::here(),
+        started_at: outcome::rfc3339(clock.started_at()),
+        wall_s: clock.elapsed().as_secs_f64(),
+        simulated_s: None,
+        interrupted: measured.interrupted,
+        regime: Regime::Suspicion,
+        maintenance: Maintenance::new(&measured.maintenance, measured.node_s),
+        state: measured.state.clone(),
+        load: None,
+        membership: measured.membership.clone(),
+        engine: outcome::Engine {
+            events: measured.events,
+            events_per_s: measured.events as f64 / seconds,
+            messages_per_s: measured.traffic.messages() as f64 / seconds,
+            datagrams: measured.datagrams,
+            drops: drops.collect(),
+            peak_rss_bytes: peak_rss_bytes(),
+            threads: measured.threads,
+            trace_digest: None,
+        },
+        expectations: expectations(scenario, &lookups),
+        lookups,
+    }
+}
+
+fn expectations(scenario: &Scenario, lookups: &Lookups) -> Vec<Expectation> {
+    let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
+    let expect = &scenario.expect;
+    let at_least = |name: &str, wanted: Option<f64>, got: f64| {
+        wanted.map(|wanted| Expectation {
+            name: name.to_owned(),
+            wanted: format!("at least {wanted}"),
+            got: format!("{got:.6}"),
+            held: got >= wanted,
+        })
+    };
+    let completed = share(lookups.completed, lookups.issued);
+    let correct = share(lookups.correct, lookups.completed);
+    let failed = share(lookups.failed, lookups.issued);
+    let at_most = expect.failed.map(|wanted| Expectation {
+        name: "failed".to_owned(),
+        wanted: format!("at most {wanted}"),
+        got: format!("{failed:.6}"),
+        held: failed <= wanted,
+    });
+    [
+        at_least("completed", expect.completed, completed),
+        at_least("correct", expect.correct, correct),
+        at_most,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn report(
+    scenario: &Scenario,
+    options: &RunOptions,
+    measured: &Measured,
+    outcome: &Outcome,
+    clock: &WallClock,
+) -> io::Result<()> {
+    let folder = options.out.clone().unwrap_or_else(|| default_folder(scenario, clock));
+    files::write_all(&folder, outcome, &scenario.to_toml(), &measured.series)?;
+    match &options.json {
+        Some(JsonTarget::Stdout) => return writeln!(io::stdout().lock(), "{}", outcome.to_json()),
+        Some(JsonTarget::File(path)) => fs::write(path, outcome.to_json())?,
+        None => {}
+    }
+    if options.quiet {
+        return Ok(());
+    }
+    write!(io::stdout().lock(), "{}", text::text(outcome))?;
+    eprintln!(
+        "bring-up took {:.2} s; written to {}",
+        measured.bring_up.as_secs_f64(),
+        folder.display()
+    );
+    Ok(())
+}
+
+fn default_folder(scenario: &Scenario, clock: &WallClock) -> PathBuf {
+    let at = clock.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let stamp =
+        outcome::rfc3339(UNIX_EPOCH + Duration::from_secs(at.as_secs())).replace(['-', ':'], "");
+    Path::new("results/runs").join(format!("{stamp}-{}", scenario.name))
+}

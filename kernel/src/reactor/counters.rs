@@ -1,0 +1,75 @@
+//! What a shard counts: messages by class, datagrams, drops by reason.
+//!
+//! **Invariant:** plain numbers, written by one thread.
+
+use crate::context::Drop;
+use crate::message::Class;
+use crate::wire::WireError;
+
+/// Counts since the shard's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages sent, by [`Class`].
+    pub messages: [u64; Class::ALL.len()],
+    /// Bytes of those messages, each charged as if it travelled alone: frame, bundle header, and
+    /// 28 bytes of IPv4 and UDP headers.
+    pub bytes: [u64; Class::ALL.len()],
+    /// Messages received and handed to a node.
+    pub received: u64,
+    /// Datagrams sent.
+    pub datagrams: u64,
+    /// Messages not acted on, by [`Drop`].
+    pub dropped: [u64; Drop::ALL.len()],
+    /// Datagrams refused, by [`WireError`].
+    pub refused: [u64; WireError::ALL.len()],
+    /// Datagrams longer than the configured size.
+    pub oversized: u64,
+    /// Datagrams the system would not take.
+    pub unsent: u64,
+    /// Messages that do not fit a datagram.
+    pub unsendable: u64,
+}
+
+impl Counters {
+    /// What was counted since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Counters) -> Counters {
+        let mut difference = *self;
+        difference.combine(earlier, u64::wrapping_sub);
+        difference
+    }
+
+    /// Adds the counts of another shard.
+    pub fn merge(&mut self, other: &Counters) {
+        self.combine(other, u64::wrapping_add);
+    }
+
+    /// Every count of something dropped, with its name.
+    pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let dropped = Drop::ALL.iter().map(|reason| reason.name()).zip(self.dropped);
+        let refused = WireError::ALL.iter().map(|reason| reason.name()).zip(self.refused);
+        let others = [
+            ("oversized", self.oversized),
+            ("unsent", self.unsent),
+            ("unsendable", self.unsendable),
+        ];
+        dropped.chain(refused).chain(others)
+    }
+
+    fn combine(&mut self, other: &Counters, with: fn(u64, u64) -> u64) {
+        fn each(to: &mut [u64], from: &[u64], with: fn(u64, u64) -> u64) {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = with(*to, *from);
+            }
+        }
+        each(&mut self.messages, &other.messages, with);
+        each(&mut self.bytes, &other.bytes, with);
+        each(&mut self.dropped, &other.dropped, with);
+        each(&mut self.refused, &other.refused, with);
+        self.received = with(self.received, other.received);
+        self.datagrams = with(self.datagrams, other.datagrams);
+        self.oversized = with(self.oversized, other.oversized);
+        self.unsent = with(self.unsent, other.unsent);
+        self.unsendable = with(self.unsendable, other.unsendable);
+    }
+}

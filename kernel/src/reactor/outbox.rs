@@ -1,0 +1,85 @@
+//! Messages on their way out: bundled by destination socket, or alone.
+//!
+//! **Invariant:** a bundle never exceeds the configured size and is flushed at the end of the turn;
+//! the number of open bundles is bounded, and one too many flushes them all.
+
+use crate::peer::Address;
+use crate::reactor::counters::Counters;
+use crate::reactor::sockets::{BATCH, Batch, Layout, Sockets};
+use crate::wire::{BUNDLE_HEADER_BYTES, Frame, begin_bundle, encode};
+
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    batch: Batch,
+    /// Datagrams begun since the last flush.
+    open: Vec<Datagram>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Datagram {
+    socket: usize,
+    to: Address,
+    length: usize,
+    /// No further message fits.
+    full: bool,
+}
+
+impl Outbox {
+    pub(crate) fn new(datagram_bytes: usize) -> Outbox {
+        Outbox { batch: Batch::new(datagram_bytes), open: Vec::with_capacity(BATCH) }
+    }
+
+    /// Adds a message from the node behind `socket`; returns the bytes of its frame, or nothing if
+    /// it can fit no datagram.
+    pub(crate) fn push(
+        &mut self,
+        sockets: &Sockets,
+        counters: &mut Counters,
+        socket: usize,
+        to: Address,
+        frame: &Frame<'_>,
+    ) -> Option<usize> {
+        let to = to.socket();
+        if sockets.layout() == Layout::PerCore {
+            let fits = |datagram: &Datagram| !datagram.full && datagram.to == to;
+            if let Some(index) = self.open.iter().rposition(fits) {
+                let datagram = &mut self.open[index];
+                let room = &mut self.batch.buffer(index)[datagram.length..];
+                if let Some(length) = encode(frame, room) {
+                    datagram.length += length;
+                    return Some(length);
+                }
+                datagram.full = true;
+            }
+        }
+        if self.open.len() == BATCH {
+            self.flush(sockets, counters);
+        }
+        let index = self.open.len();
+        let buffer = self.batch.buffer(index);
+        begin_bundle(buffer)?;
+        let length = encode(frame, &mut buffer[BUNDLE_HEADER_BYTES..])?;
+        let full = sockets.layout() == Layout::PerNode;
+        let bytes = BUNDLE_HEADER_BYTES + length;
+        self.open.push(Datagram { socket, to, length: bytes, full });
+        Some(length)
+    }
+
+    /// Sends everything. What the system does not take is counted and lost, as the network may.
+    pub(crate) fn flush(&mut self, sockets: &Sockets, counters: &mut Counters) {
+        let mut from = 0;
+        while from < self.open.len() {
+            let socket = self.open[from].socket;
+            let run = self.open[from..].iter().take_while(|next| next.socket == socket).count();
+            let to = from + run;
+            let open = &self.open;
+            let sent = self.batch.send(sockets.descriptor(socket), from, to, |index| {
+                (open[index].to, open[index].length)
+            });
+            counters.datagrams += sent as u64;
+            counters.unsent += (run - sent) as u64;
+            from = to;
+        }
+        self.open.clear();
+    }
+}
