@@ -31,8 +31,6 @@ pub(super) struct Shared {
     pub(super) measure_from: CachePadded<AtomicU64>,
     pub(super) measure_to: CachePadded<AtomicU64>,
     pub(super) stop: AtomicBool,
-    /// Shards that failed; the run ends.
-    pub(super) failed: AtomicUsize,
     pub(super) records: ArrayQueue<Vec<Record>>,
     /// Members of the start, for nodes whose shard knows nobody.
     pub(super) seeds: Vec<Peer>,
@@ -57,7 +55,6 @@ impl Shared {
             measure_from: CachePadded::new(AtomicU64::new(u64::MAX)),
             measure_to: CachePadded::new(AtomicU64::new(u64::MAX)),
             stop: AtomicBool::new(false),
-            failed: AtomicUsize::new(0),
             records: ArrayQueue::new(BATCHES),
             seeds,
             shards: (0..shards).map(|_| Board::default()).collect(),
