@@ -152,7 +152,7 @@ impl TimerWheel {
         let ahead = self.next_occupied(0, slot).map_or(to_boundary, |ahead| ahead as u64);
         let step = ahead.min(to_boundary).max(1).min(last - self.tick);
         self.tick += step;
-        if self.tick as usize % SLOTS == 0 {
+        if (self.tick as usize).is_multiple_of(SLOTS) {
             self.cascade(1);
         }
     }
