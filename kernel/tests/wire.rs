@@ -231,6 +231,23 @@ fn limits_are_exact() {
     };
     assert!(Bundle::parse(&bundle_of([leave(MAX_LISTED_PEERS)])).is_ok());
     assert_eq!(encode(&leave(MAX_LISTED_PEERS + 1), &mut buffer), None);
+    let lookup = |budget| {
+        let lookup = Lookup {
+            lookup: request,
+            purpose: Purpose::User,
+            key,
+            origin: Peer::default(),
+            budget,
+            hops: 0,
+            timeouts: 0,
+            known: false,
+        };
+        frame(Message::Lookup { request, lookup })
+    };
+    assert!(Bundle::parse(&bundle_of([lookup(1), lookup(MAX_HOP_BUDGET)])).is_ok());
+    assert_eq!(encode(&lookup(0), &mut buffer), None);
+    assert_eq!(encode(&lookup(MAX_HOP_BUDGET + 1), &mut buffer), None);
+
     assert_eq!(begin_bundle(&mut buffer[..BUNDLE_HEADER_BYTES - 1]), None);
 }
 
