@@ -112,7 +112,8 @@ pub fn begin_bundle(buffer: &mut [u8]) -> Option<usize> {
 }
 
 /// Writes one frame at the start of `buffer` and returns its length in bytes, or nothing if it does
-/// not fit; then `buffer`'s content is undefined.
+/// not fit or has a value that would make readers refuse the whole bundle; then `buffer`'s content
+/// is undefined.
 #[inline]
 pub fn encode(frame: &Frame<'_>, buffer: &mut [u8]) -> Option<usize> {
     let (head, payload) = buffer.split_at_mut_checked(FRAME_HEADER_BYTES)?;
@@ -399,6 +400,9 @@ fn write_payload(message: &Message<'_>, out: &mut Writer<'_>) -> Option<Kind> {
             Kind::Leave
         }
         Message::Lookup { request, lookup } => {
+            if !(1..=MAX_HOP_BUDGET).contains(&lookup.budget) {
+                return None;
+            }
             out.put(&WireLookup {
                 request: U64::new(request.0),
                 lookup: U64::new(lookup.lookup.0),

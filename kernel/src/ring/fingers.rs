@@ -140,7 +140,10 @@ pub fn closest_preceding(shape: Shape, hot: &[HotFinger], own: u64, key: u64) ->
     let distance = key.wrapping_sub(own);
     let slot = shape.slot_of_prefix(distance);
     let there = hot[slot].prefix;
-    let chosen = slot - usize::from(there.wrapping_sub(own) >= distance && slot > 0);
+    // A prefix equal to the owner's is either the mark, below which lie only marks, or a node just
+    // behind the owner, the furthest of all: taking one off both sides makes zero the largest.
+    let beyond = there.wrapping_sub(own).wrapping_sub(1) >= distance.wrapping_sub(1);
+    let chosen = slot - usize::from(beyond && slot > 0);
     if there == key || hot[chosen].prefix == key || distance == 0 {
         return Choice::Tie;
     }

@@ -26,7 +26,7 @@ pub struct Suspects {
 impl Suspects {
     /// Remembers that `address` did not answer.
     pub fn insert(&mut self, address: Address, now: Time) {
-        let until_ms = ((now + SUSPICION).as_ns() / 1_000_000) as u32;
+        let until_ms = (now + SUSPICION).as_ns().div_ceil(1_000_000) as u32;
         let bits = address.to_bits();
         let known = self.addresses[..self.count.into()].iter().position(|&other| other == bits);
         let at = known.unwrap_or_else(|| {

@@ -1,0 +1,257 @@
+//! The finger table, together with the successor list, against a scan over everything they hold.
+//!
+//! **Invariant:** the model compares whole identifiers and keeps no copies.
+
+use std::collections::BTreeMap;
+
+use hopwise_kernel::message::Peers;
+use hopwise_kernel::ring::fingers::{FingerTable, Shape};
+use hopwise_kernel::ring::successors::SuccessorList;
+use hopwise_kernel::{Address, Distance, Id, Peer};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+/// Digit bits of the bases 2, 4, 8 and 16.
+const DIGIT_BITS: [u32; 4] = [1, 2, 3, 4];
+
+/// A point seen from the table's owner, or from another point.
+#[derive(Clone, Copy, Debug)]
+enum Spot {
+    /// So many low bits of a random distance: every level is met.
+    Ahead { bits: u32, random: [u8; 20] },
+    /// Next to a peer, so that the prefixes tie.
+    Near { peer: Index, tail: i8 },
+    /// Next to the owner, before or after.
+    NearOwn { tail: i8 },
+    /// A few prefixes beside the start of a slot, where digits carry.
+    NearStart { slot: Index, prefix: i8, tail: i8 },
+}
+
+fn spot() -> impl Strategy<Value = Spot> {
+    let tail = || prop_oneof![-1..=1_i8, any::<i8>()];
+    prop_oneof![
+        5 => (1..=160_u32, any::<[u8; 20]>())
+            .prop_map(|(bits, random)| Spot::Ahead { bits, random }),
+        3 => (any::<Index>(), tail()).prop_map(|(peer, tail)| Spot::Near { peer, tail }),
+        1 => tail().prop_map(|tail| Spot::NearOwn { tail }),
+        2 => (any::<Index>(), -1..=1_i8, tail())
+            .prop_map(|(slot, prefix, tail)| Spot::NearStart { slot, prefix, tail }),
+    ]
+}
+
+fn moved(id: Id, prefix: i8, tail: i8) -> Id {
+    let by = |id: Id, steps: i8, unit: Distance| {
+        (0..steps.unsigned_abs()).fold(id, |id, _| match steps > 0 {
+            true => id.add(unit),
+            false => id.add(unit_back(unit)),
+        })
+    };
+    by(by(id, prefix, Distance::multiple_of_power(1, 96)), tail, Distance::multiple_of_power(1, 0))
+}
+
+/// The distance that undoes `unit`.
+fn unit_back(unit: Distance) -> Distance {
+    Id::ZERO.add(unit).distance_to(Id::ZERO)
+}
+
+fn place(spot: Spot, own: Id, shape: Shape, peers: &[Peer]) -> Id {
+    match spot {
+        Spot::Ahead { bits, mut random } => {
+            let zeros = (160 - bits) as usize;
+            random[..zeros / 8].fill(0);
+            random[zeros / 8..].iter_mut().take(1).for_each(|byte| *byte &= 0xff >> (zeros % 8));
+            own.add(Distance::from_bytes(random))
+        }
+        Spot::Near { tail, .. } if peers.is_empty() => moved(own, 0, tail),
+        Spot::Near { peer, tail } => moved(peer.get(peers).id, 0, tail),
+        Spot::NearOwn { tail } => moved(own, 0, tail),
+        Spot::NearStart { slot, prefix, tail } => {
+            moved(own.add(shape.start(slot.index(shape.slots()))), prefix, tail)
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(Index),
+    Remove(Index),
+    Clear {
+        from: Index,
+        to: Index,
+    },
+    /// The successor list is now the nearest of every so-many-th peer.
+    Reach {
+        every: usize,
+        count: usize,
+    },
+    Look(Spot),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => any::<Index>().prop_map(Step::Insert),
+        2 => any::<Index>().prop_map(Step::Remove),
+        1 => any::<[Index; 2]>().prop_map(|[from, to]| Step::Clear { from, to }),
+        2 => (1..4_usize, 0..6_usize).prop_map(|(every, count)| Step::Reach { every, count }),
+        8 => spot().prop_map(Step::Look),
+    ]
+}
+
+/// Table and list, and what they should hold: one finger a slot, beyond the list.
+struct Twins {
+    own: Id,
+    shape: Shape,
+    /// All nodes but the owner, nearest first.
+    peers: Vec<Peer>,
+    table: FingerTable,
+    list: SuccessorList,
+    fingers: BTreeMap<usize, Peer>,
+}
+
+impl Twins {
+    fn new(own: Id, shape: Shape, spots: &[Spot]) -> Twins {
+        let mut peers: Vec<Peer> = Vec::new();
+        for &spot in spots {
+            let id = place(spot, own, shape, &peers);
+            if id != own && peers.iter().all(|peer| peer.id != id) {
+                peers.push(Peer { id, address: Address::from_bits(peers.len() as u64 + 1) });
+            }
+        }
+        peers.sort_by_key(|peer| own.distance_to(peer.id));
+        Twins {
+            own,
+            shape,
+            peers,
+            table: FingerTable::new(own, shape),
+            list: SuccessorList::new(own, 8),
+            fingers: BTreeMap::new(),
+        }
+    }
+
+    fn boundary(&self) -> usize {
+        self.list.last().map_or(0, |last| self.slot_of(last.id))
+    }
+
+    /// The last slot that starts at or before `id`.
+    fn slot_of(&self, id: Id) -> usize {
+        let distance = self.own.distance_to(id);
+        let first = self.shape.start(1);
+        // Slot 0 holds all that is nearer than slot 1's start.
+        if distance < first {
+            return 0;
+        }
+        (1..self.shape.slots()).rfind(|&slot| self.shape.start(slot) <= distance).unwrap_or(0)
+    }
+
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Insert(which) if !self.peers.is_empty() => {
+                let peer = *which.get(&self.peers);
+                self.table.insert(peer);
+                let slot = self.slot_of(peer.id);
+                if slot > self.boundary() {
+                    self.fingers.insert(slot, peer);
+                }
+            }
+            Step::Remove(which) if !self.peers.is_empty() => {
+                let address = which.get(&self.peers).address;
+                self.table.remove(address);
+                self.fingers.retain(|_, finger| finger.address != address);
+            }
+            Step::Insert(_) | Step::Remove(_) => {}
+            Step::Clear { from, to } => {
+                let (from, to) =
+                    (from.index(self.shape.slots() + 1), to.index(self.shape.slots() + 1));
+                self.table.clear(from, to);
+                self.fingers.retain(|&slot, _| slot < from || slot >= to);
+            }
+            Step::Reach { every, count } => self.reach(every, count),
+            Step::Look(spot) => {
+                self.look(place(spot, self.own, self.shape, &self.peers));
+            }
+        }
+        let entries: Vec<(usize, Peer)> = self.table.entries().collect();
+        let expected: Vec<(usize, Peer)> = self.fingers.clone().into_iter().collect();
+        assert_eq!(entries, expected);
+        assert_eq!(self.table.boundary(), self.boundary());
+    }
+
+    fn reach(&mut self, every: usize, count: usize) {
+        let ordered: Vec<Peer> = self.peers.iter().copied().step_by(every).take(count).collect();
+        self.list = SuccessorList::new(self.own, 8);
+        if let [first, rest @ ..] = ordered.as_slice() {
+            self.list.adopt(*first, Peers::Table(rest), |_| true);
+        }
+        self.table.set_reach(self.list.last());
+        let boundary = self.boundary();
+        self.fingers.retain(|&slot, _| slot > boundary);
+    }
+
+    fn look(&self, key: Id) {
+        let known = self.list.peers().iter().chain(self.fingers.values());
+        let expected = known
+            .filter(|peer| peer.id.is_between(self.own, key))
+            .max_by_key(|peer| self.own.distance_to(peer.id))
+            .copied();
+        let found = self.table.closest_preceding(key).or_else(|| {
+            let before = self.list.count_before(key);
+            before.checked_sub(1).map(|at| self.list.peers()[at])
+        });
+        assert_eq!(found, expected, "own {:?}, key {key:?}", self.own);
+    }
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    (select(&DIGIT_BITS[..]), 1..=64_u32)
+        .prop_map(|(digit_bits, levels)| Shape::new(digit_bits, levels))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn closest_preceding_is_a_scan(
+        own in any::<[u8; 20]>().prop_map(Id::from_bytes),
+        shape in shape(),
+        peers in vec(spot(), 0..40),
+        steps in vec(step(), 1..120),
+    ) {
+        let mut twins = Twins::new(own, shape, &peers);
+        for step in &steps {
+            twins.take(step);
+        }
+        for peer in &twins.peers {
+            for tail in -1..=1 {
+                twins.look(moved(peer.id, 0, tail));
+            }
+        }
+    }
+
+    /// Slots lie end to end: each distance is in the last one that starts at or before it.
+    #[test]
+    fn slots_cut_the_circle_where_they_start(
+        digit_bits in 1..=8_u32,
+        levels in 1..=64_u32,
+        spot in spot(),
+    ) {
+        let shape = Shape::new(digit_bits, levels);
+        let twins = Twins::new(Id::ZERO, shape, &[]);
+        let id = place(spot, Id::ZERO, shape, &[]);
+        prop_assert_eq!(shape.slot_of(Id::ZERO.distance_to(id)), twins.slot_of(id));
+        let starts: Vec<Distance> = (0..shape.slots()).map(|slot| shape.start(slot)).collect();
+        prop_assert!(starts.is_sorted_by(|a, b| a < b));
+    }
+}
+
+/// A peer just behind the owner shares its prefix, yet is the furthest of all.
+#[test]
+fn a_peer_just_behind_is_the_furthest() {
+    let own = Id::from_parts(7, [1, 0, 0]);
+    let behind = Peer { id: Id::from_parts(7, [0; 3]), address: Address::from_bits(1) };
+    let key = Id::from_parts(u64::MAX, [0; 3]);
+    let mut table = FingerTable::new(own, Shape::new(1, 16));
+    table.insert(behind);
+    assert_eq!(table.closest_preceding(key), None);
+    assert_eq!(table.closest_preceding(own), Some(behind));
+}

@@ -1,0 +1,158 @@
+//! Identifiers and distances against big-endian bytes added and subtracted by hand.
+//!
+//! **Invariant:** the model never uses the arithmetic that it judges.
+
+use hopwise_kernel::id::{ID_BITS, ID_BYTES};
+use hopwise_kernel::{Distance, Id};
+use proptest::prelude::*;
+
+type Bytes = [u8; ID_BYTES];
+
+/// Uniform bytes, and runs of equal ones at the end, where carries travel far.
+fn bytes() -> impl Strategy<Value = Bytes> {
+    let run = (any::<Bytes>(), 0..=ID_BYTES, prop_oneof![Just(0), Just(1), Just(0x7f), Just(0xff)])
+        .prop_map(|(mut bytes, from, value)| {
+            bytes[from..].fill(value);
+            bytes
+        });
+    prop_oneof![any::<Bytes>(), run]
+}
+
+fn id() -> impl Strategy<Value = Id> {
+    bytes().prop_map(Id::from_bytes)
+}
+
+/// Three points of which some may be the same.
+fn points() -> impl Strategy<Value = (Id, Id, Id)> {
+    (id(), id(), id(), 0..5).prop_map(|(a, b, c, same)| match same {
+        0 => (a, a, c),
+        1 => (a, b, a),
+        2 => (a, b, b),
+        3 => (a, a, a),
+        _ => (a, b, c),
+    })
+}
+
+fn naive_add(a: Bytes, b: Bytes) -> Bytes {
+    let (mut sum, mut carry) = ([0; ID_BYTES], 0);
+    for at in (0..ID_BYTES).rev() {
+        let digit = u16::from(a[at]) + u16::from(b[at]) + carry;
+        sum[at] = digit as u8;
+        carry = digit >> 8;
+    }
+    sum
+}
+
+fn naive_sub(a: Bytes, b: Bytes) -> Bytes {
+    let (mut difference, mut borrow) = ([0; ID_BYTES], 0);
+    for at in (0..ID_BYTES).rev() {
+        let digit = i16::from(a[at]) - i16::from(b[at]) - borrow;
+        difference[at] = digit as u8;
+        borrow = i16::from(digit < 0);
+    }
+    difference
+}
+
+/// Bit `place` from the top; zero past the end.
+fn naive_bit(bytes: Bytes, place: u32) -> u32 {
+    let byte = bytes.get((place / 8) as usize).copied().unwrap_or(0);
+    u32::from(byte >> (7 - place % 8)) & 1
+}
+
+proptest! {
+    #[test]
+    fn bytes_and_parts_come_back(bytes in bytes()) {
+        let id = Id::from_bytes(bytes);
+        prop_assert_eq!(id.to_bytes(), bytes);
+        prop_assert_eq!(Distance::from_bytes(bytes).to_bytes(), bytes);
+        prop_assert_eq!(Id::from_parts(id.prefix(), id.tail()), id);
+        prop_assert!(bytes.starts_with(&id.prefix().to_be_bytes()));
+        let hexadecimal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        prop_assert_eq!(id.to_string(), hexadecimal);
+    }
+
+    #[test]
+    fn order_is_that_of_the_bytes(a in bytes(), b in bytes()) {
+        prop_assert_eq!(Id::from_bytes(a).cmp(&Id::from_bytes(b)), a.cmp(&b));
+        prop_assert_eq!(Distance::from_bytes(a).cmp(&Distance::from_bytes(b)), a.cmp(&b));
+    }
+
+    #[test]
+    fn add_carries_as_bytes_do(a in bytes(), b in bytes()) {
+        let sum = Id::from_bytes(a).add(Distance::from_bytes(b));
+        prop_assert_eq!(sum.to_bytes(), naive_add(a, b));
+    }
+
+    #[test]
+    fn distance_borrows_as_bytes_do(a in bytes(), b in bytes()) {
+        let distance = Id::from_bytes(a).distance_to(Id::from_bytes(b));
+        prop_assert_eq!(distance.to_bytes(), naive_sub(b, a));
+    }
+
+    #[test]
+    fn adding_the_distance_arrives(a in id(), b in id()) {
+        prop_assert_eq!(a.add(a.distance_to(b)), b);
+        prop_assert_eq!(a.distance_to(a), Distance::ZERO);
+        prop_assert_eq!(a.add(a.distance_to(b)).add(b.distance_to(a)), a);
+    }
+
+    #[test]
+    fn bits_and_leading_zeros_are_those_of_the_bytes(
+        bytes in bytes(),
+        offset in 0..2 * ID_BITS,
+        width in 1..=32_u32,
+    ) {
+        let distance = Distance::from_bytes(bytes);
+        let expected =
+            (offset..offset + width).fold(0, |bits: u32, at| (bits << 1) | naive_bit(bytes, at));
+        prop_assert_eq!(distance.bits(offset, width), expected);
+        let zeros = (0..ID_BITS).take_while(|&place| naive_bit(bytes, place) == 0).count();
+        prop_assert_eq!(distance.leading_zeros(), zeros as u32);
+    }
+
+    #[test]
+    fn multiples_of_powers_are_repeated_doublings(multiple: u32, exponent in 0..2 * ID_BITS) {
+        let mut bytes = [0; ID_BYTES];
+        bytes[ID_BYTES - 4..].copy_from_slice(&multiple.to_be_bytes());
+        let expected = (0..exponent).fold(bytes, |bytes, _| naive_add(bytes, bytes));
+        prop_assert_eq!(Distance::multiple_of_power(multiple, exponent).to_bytes(), expected);
+    }
+
+    /// Between by its definition on the line, cut open at zero.
+    #[test]
+    fn between_is_its_definition((a, x, b) in points()) {
+        let expected = if a < b { a < x && x < b } else { (a < x || x < b) && x != a };
+        prop_assert_eq!(x.is_between(a, b), expected, "{:?} between {:?} and {:?}", x, a, b);
+    }
+
+    /// Of two different points each other point lies on exactly one side.
+    #[test]
+    fn two_arcs_make_the_circle((a, x, b) in points()) {
+        let distinct = a != b && x != a && x != b;
+        prop_assert!(!distinct || x.is_between(a, b) != x.is_between(b, a));
+    }
+
+    #[test]
+    fn between_turns_with_the_circle((a, x, b) in points(), turn in bytes()) {
+        let turn = Distance::from_bytes(turn);
+        let turned = x.add(turn).is_between(a.add(turn), b.add(turn));
+        prop_assert_eq!(turned, x.is_between(a, b));
+    }
+
+    /// A key has one owner, and that is the first node at or clockwise after it.
+    #[test]
+    fn the_owner_is_the_first_node_at_or_after_the_key(
+        mut nodes in prop::collection::vec(id(), 1..8),
+        key in id(),
+        at_a_node: Option<prop::sample::Index>,
+    ) {
+        nodes.sort();
+        nodes.dedup();
+        let key = at_a_node.map_or(key, |index| *index.get(&nodes));
+        let expected = *nodes.iter().find(|&&node| node >= key).unwrap_or(&nodes[0]);
+        for (at, &node) in nodes.iter().enumerate() {
+            let predecessor = nodes[(at + nodes.len() - 1) % nodes.len()];
+            prop_assert_eq!(node.owns(key, predecessor), node == expected);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The successor list against a plain sorted list.
+//!
+//! **Invariant:** the model orders by distance and knows nothing of how the list is kept.
+
+use hopwise_kernel::message::Peers;
+use hopwise_kernel::ring::successors::SuccessorList;
+use hopwise_kernel::{Address, Distance, Id, Peer};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// A small circle inside the large one, so that points meet; and points anywhere.
+fn id() -> impl Strategy<Value = Id> {
+    prop_oneof![
+        (0..24_u64).prop_map(|point| Id::from_parts(point << 59, [0; 3])),
+        any::<[u8; 20]>().prop_map(Id::from_bytes),
+    ]
+}
+
+/// Who is at an identifier never changes.
+fn peer_at(id: Id) -> Peer {
+    Peer { id, address: Address::from_bits(id.prefix() ^ u64::from(id.tail()[2]) | 1) }
+}
+
+fn peers() -> impl Strategy<Value = Vec<Peer>> {
+    vec(id().prop_map(peer_at), 1..24)
+}
+
+/// The nodes of a ring as seen from `own`, nearest first.
+fn in_order(own: Id, peers: &[Peer]) -> Vec<Peer> {
+    let mut ordered: Vec<Peer> = peers.iter().copied().filter(|peer| peer.id != own).collect();
+    ordered.sort_by_key(|peer| own.distance_to(peer.id));
+    ordered.dedup();
+    ordered
+}
+
+fn list_of(own: Id, capacity: usize, ordered: &[Peer]) -> SuccessorList {
+    let mut list = SuccessorList::new(own, capacity);
+    if let [first, rest @ ..] = ordered {
+        list.adopt(*first, Peers::Table(rest), |_| true);
+    }
+    list
+}
+
+proptest! {
+    /// Whatever it is told, the list keeps its invariant, and lists nobody it was not told of.
+    #[test]
+    fn adopt_keeps_the_invariant(
+        own in id(),
+        capacity in 1..12_usize,
+        told in peers(),
+        refused in any::<Index>(),
+    ) {
+        let refused = *refused.get(&told);
+        let mut list = SuccessorList::new(own, capacity);
+        list.adopt(told[0], Peers::Table(&told[1..]), |peer| peer != refused);
+        prop_assert!(list.peers().len() <= capacity);
+        let mut reached = Distance::ZERO;
+        for &peer in list.peers() {
+            prop_assert!(own.distance_to(peer.id) > reached, "distances strictly increase");
+            prop_assert!(told.contains(&peer) && peer != refused);
+            reached = own.distance_to(peer.id);
+        }
+    }
+
+    /// An ordered list is taken over whole, up to r, without the refused.
+    #[test]
+    fn adopt_takes_an_ordered_list_whole(
+        own in id(),
+        capacity in 1..12_usize,
+        told in peers(),
+        refused in any::<Index>(),
+    ) {
+        let ordered = in_order(own, &told);
+        prop_assume!(!ordered.is_empty());
+        let refused = *refused.get(&ordered);
+        let mut list = list_of(own, capacity, &told);
+        list.adopt(ordered[0], Peers::Table(&ordered[1..]), |peer| peer != refused);
+        let expected: Vec<Peer> =
+            ordered.into_iter().filter(|&peer| peer != refused).take(capacity).collect();
+        prop_assert_eq!(list.peers(), expected.as_slice());
+        prop_assert_eq!(list.first(), expected.first().copied());
+        prop_assert_eq!(list.last(), expected.last().copied());
+    }
+
+    /// A list that comes round to its reader ends there.
+    #[test]
+    fn adopt_ends_where_it_comes_round(own in id(), told in peers()) {
+        let ordered = in_order(own, &told);
+        prop_assume!(!ordered.is_empty());
+        let round: Vec<Peer> =
+            ordered.iter().copied().chain([peer_at(own)]).chain(ordered.iter().copied()).collect();
+        let list = list_of(own, 100, &round);
+        prop_assert_eq!(list.peers(), ordered.as_slice());
+    }
+
+    #[test]
+    fn remove_takes_out_one_and_closes_up(own in id(), told in peers(), which: Index) {
+        let ordered = in_order(own, &told);
+        prop_assume!(!ordered.is_empty());
+        let mut list = list_of(own, 24, &ordered);
+        let gone = *which.get(&ordered);
+        prop_assert!(list.contains(gone.address));
+        prop_assert!(list.remove(gone.address));
+        prop_assert!(!list.contains(gone.address) && !list.remove(gone.address));
+        let expected: Vec<Peer> =
+            ordered.into_iter().filter(|peer| peer.address != gone.address).collect();
+        prop_assert_eq!(list.peers(), expected.as_slice());
+    }
+
+    /// A key is covered if some entry owns it, given the one before as its predecessor.
+    #[test]
+    fn covers_the_gaps_between_its_entries(
+        own in id(),
+        capacity in 1..12_usize,
+        told in peers(),
+        key in id(),
+        at_an_entry: Option<Index>,
+    ) {
+        let ordered = in_order(own, &told);
+        let list = list_of(own, capacity, &ordered);
+        let key = at_an_entry.map_or(key, |index| index.get(&told).id);
+        let mut before = own;
+        let mut covered = false;
+        for peer in list.peers() {
+            covered |= peer.id.owns(key, before);
+            before = peer.id;
+        }
+        prop_assert_eq!(list.covers(key), covered);
+    }
+
+    /// As many lie before a key as a scan finds between.
+    #[test]
+    fn count_before_is_a_scan(
+        own in id(),
+        capacity in 1..12_usize,
+        told in peers(),
+        key in id(),
+        at_an_entry: Option<Index>,
+    ) {
+        let list = list_of(own, capacity, &in_order(own, &told));
+        let key = at_an_entry.map_or(key, |index| index.get(&told).id);
+        let between = list.peers().iter().filter(|peer| peer.id.is_between(own, key)).count();
+        prop_assert_eq!(list.count_before(key), between);
+        // The first that is not before a covered key owns it.
+        if list.covers(key) {
+            let before = between.checked_sub(1).map_or(own, |at| list.peers()[at].id);
+            prop_assert!(list.peers()[between].id.owns(key, before));
+        }
+    }
+}
+
+#[test]
+fn an_empty_list_covers_nothing() {
+    let list = SuccessorList::new(Id::ZERO, 4);
+    assert_eq!((list.first(), list.last(), list.count_before(Id::MAX)), (None, None, 0));
+    assert!(!list.covers(Id::MAX) && !list.covers(Id::ZERO));
+}

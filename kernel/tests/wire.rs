@@ -1,0 +1,279 @@
+//! Messages and their bytes: what is written is read back, and nothing else is.
+//!
+//! **Invariant:** no byte string makes the reader panic.
+
+use hopwise_kernel::message::{Cookie, Lookup, MAX_HOP_BUDGET, MAX_PAYLOAD, Peers, Purpose, Step};
+use hopwise_kernel::wire::{
+    BUNDLE_HEADER_BYTES, Bundle, FRAME_HEADER_BYTES, Frame, MAGIC, MAX_LISTED_PEERS, VERSION,
+    WireError, begin_bundle, encode,
+};
+use hopwise_kernel::{Address, Id, Message, Peer, RequestId};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+/// Kinds of messages.
+const KINDS: u8 = 15;
+/// Room for any bundle made here.
+const ROOM: usize = 1 << 18;
+
+/// What a frame is made from: every field that any kind of message has.
+#[derive(Clone, Debug)]
+struct Draw {
+    kind: u8,
+    numbers: [u64; 2],
+    ids: [Id; 3],
+    slots: [u16; 2],
+    peer: Peer,
+    predecessor: Option<Peer>,
+    successors: Vec<Peer>,
+    payload: Vec<u8>,
+    purpose: Purpose,
+    bytes: [u8; 3],
+    flag: bool,
+}
+
+impl Draw {
+    fn frame(&self) -> Frame<'_> {
+        let [from_slot, to_slot] = self.slots;
+        Frame { from_id: self.ids[0], from_slot, to_slot, message: self.message() }
+    }
+
+    fn message(&self) -> Message<'_> {
+        let Draw { peer, predecessor, purpose, .. } = *self;
+        let (request, cookie) = (RequestId(self.numbers[0]), Cookie(self.numbers[1]));
+        let [key, limit] = [self.ids[1], self.ids[2]];
+        let [budget, hops, timeouts] = self.bytes;
+        let successors = Peers::Table(&self.successors);
+        match self.kind {
+            0 => Message::Ping { request },
+            1 => Message::Pong { request },
+            2 => Message::Neighbors { request, cookie, purpose },
+            3 => Message::NeighborsReply { request, purpose, predecessor, successors },
+            4 => Message::CookieReply { request, purpose, cookie },
+            5 => Message::Notify { cookie },
+            6 => Message::Introduce { peer },
+            7 => Message::Leave { predecessor, successors },
+            8 => {
+                let lookup = Lookup {
+                    lookup: RequestId(self.numbers[1]),
+                    purpose,
+                    key,
+                    origin: peer,
+                    budget: budget % MAX_HOP_BUDGET + 1,
+                    hops,
+                    timeouts,
+                    known: self.flag,
+                };
+                Message::Lookup { request, lookup }
+            }
+            9 => Message::Ack { request, purpose },
+            10 => Message::Answer { lookup: request, purpose, owner: peer, hops, timeouts },
+            11 => Message::FindNext { request, purpose, key, limit },
+            12 => {
+                let step = match budget % 3 {
+                    0 => Step::Stuck,
+                    1 => Step::Next(peer),
+                    _ => Step::Owner(peer),
+                };
+                Message::FindNextReply { request, purpose, step, knows: self.flag }
+            }
+            13 => Message::Deliver { request, key, payload: &self.payload },
+            _ => Message::Delivered { request },
+        }
+    }
+}
+
+fn id() -> impl Strategy<Value = Id> {
+    any::<[u8; 20]>().prop_map(Id::from_bytes)
+}
+
+fn peer() -> impl Strategy<Value = Peer> {
+    (id(), any::<u64>()).prop_map(|(id, bits)| Peer { id, address: Address::from_bits(bits) })
+}
+
+fn draw() -> impl Strategy<Value = Draw> {
+    let names = (0..KINDS, any::<[u64; 2]>(), [id(), id(), id()], any::<[u16; 2]>());
+    let peers = (peer(), proptest::option::of(peer()), vec(peer(), 0..20));
+    let rest = (
+        vec(any::<u8>(), 0..100),
+        select(vec![Purpose::User, Purpose::FixFingers, Purpose::Join, Purpose::Stabilize]),
+        any::<[u8; 3]>(),
+        any::<bool>(),
+    );
+    (names, peers, rest).prop_map(|(names, peers, rest)| Draw {
+        kind: names.0,
+        numbers: names.1,
+        ids: names.2,
+        slots: names.3,
+        peer: peers.0,
+        predecessor: peers.1,
+        successors: peers.2,
+        payload: rest.0,
+        purpose: rest.1,
+        bytes: rest.2,
+        flag: rest.3,
+    })
+}
+
+fn bundle_of<'a>(frames: impl IntoIterator<Item = Frame<'a>>) -> Vec<u8> {
+    let mut buffer = vec![0; ROOM];
+    let mut length = begin_bundle(&mut buffer).unwrap();
+    for frame in frames {
+        length += encode(&frame, &mut buffer[length..]).unwrap();
+    }
+    buffer.truncate(length);
+    buffer
+}
+
+/// If these bytes are a bundle, then they are what is written for what is read.
+fn is_refused_or_exact(datagram: &[u8]) -> bool {
+    Bundle::parse(datagram).map_or(true, |bundle| bundle_of(bundle.frames()) == datagram)
+}
+
+proptest! {
+    #[test]
+    fn bundles_are_read_back_equal(draws in vec(draw(), 1..12)) {
+        let datagram = bundle_of(draws.iter().map(Draw::frame));
+        let bundle = Bundle::parse(&datagram).unwrap();
+        prop_assert!(bundle.frames().eq(draws.iter().map(Draw::frame)));
+        prop_assert_eq!(bundle_of(bundle.frames()), datagram);
+    }
+
+    #[test]
+    fn every_kind_is_read_back_equal(draw in draw()) {
+        for kind in 0..KINDS {
+            let draw = Draw { kind, ..draw.clone() };
+            let datagram = bundle_of([draw.frame()]);
+            let bundle = Bundle::parse(&datagram).unwrap();
+            prop_assert!(bundle.frames().eq([draw.frame()]));
+        }
+    }
+
+    /// No frame is written past the end, nor one byte short of it.
+    #[test]
+    fn a_frame_fits_exactly_or_not_at_all(draw in draw(), short: Index) {
+        let mut buffer = vec![0; ROOM];
+        let length = encode(&draw.frame(), &mut buffer).unwrap();
+        prop_assert_eq!(encode(&draw.frame(), &mut buffer[..length]), Some(length));
+        prop_assert_eq!(encode(&draw.frame(), &mut buffer[..short.index(length)]), None);
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_exact(bytes in vec(any::<u8>(), 0..600)) {
+        prop_assert!(is_refused_or_exact(&bytes));
+    }
+
+    /// As above, behind headers that get the reader to the payload.
+    #[test]
+    fn any_payload_is_refused_or_exact(
+        kind in 0..=KINDS + 1,
+        header in any::<[u8; 24]>(),
+        payload in vec(prop_oneof![0..6_u8, any::<u8>()], 0..200),
+    ) {
+        let mut datagram = vec![MAGIC, VERSION, kind];
+        datagram.extend((payload.len() as u16).to_be_bytes());
+        datagram.extend(header);
+        datagram.extend(&payload);
+        prop_assert!(is_refused_or_exact(&datagram));
+    }
+
+    #[test]
+    fn mutated_bundles_are_refused_or_exact(
+        draws in vec(draw(), 1..4),
+        changes in vec((any::<Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut datagram = bundle_of(draws.iter().map(Draw::frame));
+        for (at, value) in changes {
+            let at = at.index(datagram.len());
+            datagram[at] = value;
+        }
+        prop_assert!(is_refused_or_exact(&datagram));
+    }
+
+    /// Cut anywhere but between two frames, a bundle is refused.
+    #[test]
+    fn cut_bundles_are_refused(draws in vec(draw(), 1..4), cut: Index) {
+        let datagram = bundle_of(draws.iter().map(Draw::frame));
+        let ends: Vec<usize> =
+            (1..=draws.len()).map(|n| bundle_of(draws[..n].iter().map(Draw::frame)).len()).collect();
+        let cut = cut.index(datagram.len());
+        prop_assert_eq!(Bundle::parse(&datagram[..cut]).is_ok(), ends.contains(&cut));
+    }
+
+    /// The receiver learns the sender's socket from the datagram, its slot from the frame.
+    #[test]
+    fn the_sender_is_its_socket_and_slot(draw in draw()) {
+        let sender = draw.frame().sender(draw.peer.address);
+        prop_assert_eq!(sender.id, draw.frame().from_id);
+        prop_assert_eq!(sender.address.socket(), draw.peer.address.socket());
+        prop_assert_eq!(sender.address.slot, draw.frame().from_slot);
+    }
+}
+
+fn frame(message: Message<'_>) -> Frame<'_> {
+    Frame { from_id: Id::ZERO, from_slot: 0, to_slot: 0, message }
+}
+
+/// The largest of each thing fits, and one more does not.
+#[test]
+fn limits_are_exact() {
+    let mut buffer = vec![0; ROOM];
+    let (request, key, bytes) = (RequestId(0), Id::ZERO, [0; MAX_PAYLOAD + 1]);
+    let deliver = |length| frame(Message::Deliver { request, key, payload: &bytes[..length] });
+    assert!(Bundle::parse(&bundle_of([deliver(MAX_PAYLOAD)])).is_ok());
+    assert_eq!(encode(&deliver(MAX_PAYLOAD + 1), &mut buffer), None);
+
+    let peers = [Peer::default(); MAX_LISTED_PEERS + 1];
+    let leave = |count| {
+        let successors = Peers::Table(&peers[..count]);
+        frame(Message::Leave { predecessor: None, successors })
+    };
+    assert!(Bundle::parse(&bundle_of([leave(MAX_LISTED_PEERS)])).is_ok());
+    assert_eq!(encode(&leave(MAX_LISTED_PEERS + 1), &mut buffer), None);
+    let lookup = |budget| {
+        let lookup = Lookup {
+            lookup: request,
+            purpose: Purpose::User,
+            key,
+            origin: Peer::default(),
+            budget,
+            hops: 0,
+            timeouts: 0,
+            known: false,
+        };
+        frame(Message::Lookup { request, lookup })
+    };
+    assert!(Bundle::parse(&bundle_of([lookup(1), lookup(MAX_HOP_BUDGET)])).is_ok());
+    assert_eq!(encode(&lookup(0), &mut buffer), None);
+    assert_eq!(encode(&lookup(MAX_HOP_BUDGET + 1), &mut buffer), None);
+
+    assert_eq!(begin_bundle(&mut buffer[..BUNDLE_HEADER_BYTES - 1]), None);
+}
+
+/// Each way to be wrong has its own name.
+#[test]
+fn reasons_are_told_apart() {
+    let good = bundle_of([frame(Message::Ping { request: RequestId(7) })]);
+    let changed = |at: usize, value: u8| {
+        let mut datagram = good.clone();
+        datagram[at] = value;
+        Bundle::parse(&datagram).map(|_| ()).unwrap_err()
+    };
+    assert_eq!(changed(0, MAGIC + 1), WireError::BadMagic);
+    assert_eq!(changed(1, VERSION + 1), WireError::BadVersion);
+    assert_eq!(changed(BUNDLE_HEADER_BYTES, 0), WireError::BadKind);
+    assert_eq!(changed(BUNDLE_HEADER_BYTES, KINDS + 1), WireError::BadKind);
+    assert_eq!(changed(BUNDLE_HEADER_BYTES, 8), WireError::BadLength);
+    assert_eq!(changed(BUNDLE_HEADER_BYTES + 2, 9), WireError::Truncated);
+    let refused = |datagram: &[u8]| Bundle::parse(datagram).map(|_| ()).unwrap_err();
+    assert_eq!(refused(&[]), WireError::Truncated);
+    assert_eq!(refused(&good[..BUNDLE_HEADER_BYTES]), WireError::Empty);
+    assert_eq!(refused(&good[..good.len() - 1]), WireError::Truncated);
+
+    let purpose = Purpose::User;
+    let mut ack = bundle_of([frame(Message::Ack { request: RequestId(7), purpose })]);
+    *ack.last_mut().unwrap() = 4;
+    assert_eq!(refused(&ack), WireError::BadValue);
+    assert_eq!(good.len(), BUNDLE_HEADER_BYTES + FRAME_HEADER_BYTES + 8);
+}
