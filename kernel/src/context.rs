@@ -14,7 +14,7 @@
 
 use crate::id::Id;
 use crate::message::Message;
-use crate::peer::{Address, Peer};
+use crate::peer::Peer;
 use crate::rng::Rng;
 use crate::rpc::{RequestHandle, Requests};
 use crate::time::Time;
@@ -52,7 +52,7 @@ pub struct Context<'a> {
 /// What the driver does for its nodes.
 pub trait World {
     /// Sends a message. It may be lost, late, or repeated.
-    fn send(&mut self, from: Peer, to: Address, message: &Message<'_>);
+    fn send(&mut self, from: Peer, to: Peer, message: &Message<'_>);
 
     /// Calls [`Node::handle_timeout`] of `node` at `at`, instead of at any time armed before.
     fn arm_node(&mut self, node: u32, at: Time);
@@ -128,7 +128,7 @@ pub struct LookupDone {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Drop {
-    /// No node is behind the slot it names.
+    /// The node it is for is not, or no longer, behind the slot it names.
     NoSuchNode,
     /// It claims to come from the receiver itself.
     FromSelf,

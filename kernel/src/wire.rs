@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! datagram   magic 'H' | version 1 | frame | frame | …
-//! frame      kind u8 | length of payload u16 | to slot u16 | from slot u16 | from identifier [20] | payload
+//! frame      kind u8 | length of payload u16 | to slot u16 | from slot u16
+//!            | to identifier's top 64 bits | from identifier [20] | payload
 //! ```
 //!
 //! Every integer is big-endian. A datagram bundles frames for and from any of the nodes that share
@@ -92,6 +93,9 @@ pub struct Frame<'a> {
     pub from_slot: u16,
     /// The receiver's place behind its socket.
     pub to_slot: u16,
+    /// The top 64 bits of the receiver's identifier: whoever has its place now, but is not it, must
+    /// not act for it.
+    pub to_prefix: u64,
     /// What it says.
     pub message: Message<'a>,
 }
@@ -125,6 +129,7 @@ pub fn encode(frame: &Frame<'_>, buffer: &mut [u8]) -> Option<usize> {
         length: U16::new(u16::try_from(length).ok()?),
         to_slot: U16::new(frame.to_slot),
         from_slot: U16::new(frame.from_slot),
+        to_prefix: U64::new(frame.to_prefix),
         from_id: frame.from_id.to_bytes(),
     }
     .write_to(head)
@@ -214,6 +219,7 @@ struct FrameHeader {
     length: U16,
     to_slot: U16,
     from_slot: U16,
+    to_prefix: U64,
     from_id: [u8; ID_BYTES],
 }
 
@@ -480,6 +486,7 @@ fn decode(bytes: &[u8]) -> Result<(Frame<'_>, &[u8]), WireError> {
         from_id: Id::from_bytes(header.from_id),
         from_slot: header.from_slot.get(),
         to_slot: header.to_slot.get(),
+        to_prefix: header.to_prefix.get(),
         message: read_payload(kind, payload)?,
     };
     Ok((frame, rest))

@@ -36,7 +36,13 @@ struct Draw {
 impl Draw {
     fn frame(&self) -> Frame<'_> {
         let [from_slot, to_slot] = self.slots;
-        Frame { from_id: self.ids[0], from_slot, to_slot, message: self.message() }
+        Frame {
+            from_id: self.ids[0],
+            from_slot,
+            to_slot,
+            to_prefix: self.ids[0].prefix(),
+            message: self.message(),
+        }
     }
 
     fn message(&self) -> Message<'_> {
@@ -212,7 +218,7 @@ proptest! {
 }
 
 fn frame(message: Message<'_>) -> Frame<'_> {
-    Frame { from_id: Id::ZERO, from_slot: 0, to_slot: 0, message }
+    Frame { from_id: Id::ZERO, from_slot: 0, to_slot: 0, to_prefix: 0, message }
 }
 
 /// The largest of each thing fits, and one more does not.

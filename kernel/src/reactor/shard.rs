@@ -272,9 +272,16 @@ impl<N: Node> Shard<N> {
                 for frame in bundle.frames() {
                     let node = self.outside.sockets.node_at(socket, frame.to_slot);
                     let sender = frame.sender(from);
-                    let taken = self.with_at(now, node, |node, cx| {
-                        node.handle_message(cx, sender, frame.message);
-                    });
+                    let is_meant = self
+                        .node(node)
+                        .is_some_and(|node| node.peer().id.prefix() == frame.to_prefix);
+                    let taken = is_meant
+                        .then(|| {
+                            self.with_at(now, node, |node, cx| {
+                                node.handle_message(cx, sender, frame.message);
+                            })
+                        })
+                        .flatten();
                     match taken {
                         Some(()) => self.outside.counters.received += 1,
                         None => self.outside.count_drop(Drop::NoSuchNode),
@@ -337,13 +344,20 @@ struct Outside {
 
 impl World for Outside {
     #[inline]
-    fn send(&mut self, from: Peer, to: Address, message: &Message<'_>) {
+    fn send(&mut self, from: Peer, to: Peer, message: &Message<'_>) {
         let (from_slot, socket) = match self.sockets.layout() {
             Layout::PerCore => (from.address.slot, 0),
             Layout::PerNode => (0, self.sockets.socket_at(from.address)),
         };
-        let frame = Frame { from_id: from.id, from_slot, to_slot: to.slot, message: *message };
-        let pushed = self.outbox.push(&self.sockets, &mut self.counters, socket, to, &frame);
+        let frame = Frame {
+            from_id: from.id,
+            from_slot,
+            to_slot: to.address.slot,
+            to_prefix: to.id.prefix(),
+            message: *message,
+        };
+        let pushed =
+            self.outbox.push(&self.sockets, &mut self.counters, socket, to.address, &frame);
         let Some(bytes) = pushed else {
             self.counters.unsendable += 1;
             return;

@@ -192,7 +192,7 @@ impl RingNode {
                     self.on_answer(cx, id, self.me, owner, hops, timeouts);
                 } else {
                     let answer = Message::Answer { lookup: id, purpose, owner, hops, timeouts };
-                    self.send(cx, origin.address, &answer);
+                    self.send(cx, origin, &answer);
                 }
                 true
             }
@@ -220,7 +220,7 @@ impl RingNode {
         let known = lookup.known || self.successors.covers(lookup.key);
         let hops = lookup.hops.saturating_add(u8::from(!known));
         let lookup = Lookup { budget: lookup.budget - 1, hops, known, ..lookup };
-        self.send(cx, next.address, &Message::Lookup { request, lookup });
+        self.send(cx, next, &Message::Lookup { request, lookup });
         true
     }
 
@@ -282,7 +282,7 @@ impl RingNode {
     ) {
         let step = self.route(cx, key, limit);
         let knows = matches!(step, Step::Owner(_)) || self.successors.covers(key);
-        self.send(cx, from.address, &Message::FindNextReply { request, purpose, step, knows });
+        self.send(cx, from, &Message::FindNextReply { request, purpose, step, knows });
     }
 
     #[expect(clippy::too_many_arguments, reason = "the state of an iterative lookup, spelled out")]
@@ -301,7 +301,7 @@ impl RingNode {
         let wait = self.hop_timeout();
         let Some(request) = self.request(cx, to, 0, kind, wait) else { return false };
         let (purpose, key) = (own.purpose, own.key);
-        self.send(cx, to.address, &Message::FindNext { request, purpose, key, limit });
+        self.send(cx, to, &Message::FindNext { request, purpose, key, limit });
         true
     }
 
@@ -397,7 +397,7 @@ impl RingNode {
         };
         let payload = cx.requests.payload(kept);
         let message = Message::Deliver { request, key: own.key, payload };
-        cx.world.send(self.me, owner.address, &message);
+        cx.world.send(self.me, owner, &message);
     }
 
     pub(crate) fn on_deliver(
@@ -413,7 +413,7 @@ impl RingNode {
             return;
         }
         cx.world.report(cx.node, Event::Received { key, from, payload });
-        self.send(cx, from.address, &Message::Delivered { request });
+        self.send(cx, from, &Message::Delivered { request });
     }
 
     pub(crate) fn on_delivered(&mut self, cx: &mut Context<'_>, id: RequestId, from: Peer) {

@@ -61,7 +61,7 @@ impl RingNode {
             return false;
         };
         let purpose = purpose_of(reason);
-        self.send(cx, to.address, &Message::Neighbors { request, cookie, purpose });
+        self.send(cx, to, &Message::Neighbors { request, cookie, purpose });
         true
     }
 
@@ -220,14 +220,14 @@ impl RingNode {
         if let Some(first) = self.successors.first() {
             let (cookie, of) = self.cookie;
             let cookie = if of == first.address { cookie } else { Cookie::default() };
-            self.send(cx, first.address, &Message::Notify { cookie });
+            self.send(cx, first, &Message::Notify { cookie });
         }
     }
 
     fn adopt_predecessor(&mut self, cx: &mut Context<'_>, candidate: Peer) {
         let old = self.predecessor.replace(candidate);
         if let Some(old) = old {
-            self.send(cx, old.address, &Message::Introduce { peer: candidate });
+            self.send(cx, old, &Message::Introduce { peer: candidate });
         }
     }
 }

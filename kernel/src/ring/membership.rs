@@ -74,7 +74,7 @@ impl RingNode {
         let wait = self.probe_timeout(0);
         let kind = RequestKind::Forward { lookup };
         if let Some(request) = self.request(cx, bootstrap, 0, kind, wait) {
-            self.send(cx, bootstrap.address, &Message::Lookup { request, lookup });
+            self.send(cx, bootstrap, &Message::Lookup { request, lookup });
         }
     }
 
@@ -83,7 +83,7 @@ impl RingNode {
         let (predecessor, successors) = (self.predecessor, Peers::Table(self.successors.peers()));
         let message = Message::Leave { predecessor, successors };
         for neighbor in [predecessor, self.successors.first()].into_iter().flatten() {
-            self.send(cx, neighbor.address, &message);
+            self.send(cx, neighbor, &message);
         }
         self.phase = Phase::Outside;
         (self.stabilize_at, self.fix_at) = (Time::NEVER, Time::NEVER);

@@ -129,7 +129,7 @@ impl RingNode {
         size_of::<Self>() + self.fingers.heap_bytes() + self.successors.heap_bytes()
     }
 
-    pub(crate) fn send(&self, cx: &mut Context<'_>, to: Address, message: &Message<'_>) {
+    pub(crate) fn send(&self, cx: &mut Context<'_>, to: Peer, message: &Message<'_>) {
         cx.world.send(self.me, to, message);
     }
 
@@ -193,7 +193,7 @@ impl RingNode {
         let wait = self.probe_timeout(retries);
         let request = self.request(cx, to, retries, RequestKind::Probe(why), wait);
         if let Some(request) = request {
-            self.send(cx, to.address, &Message::Ping { request });
+            self.send(cx, to, &Message::Ping { request });
         }
         request.is_some()
     }
@@ -263,7 +263,7 @@ impl Node for RingNode {
         }
         match message {
             Message::Ping { request } => {
-                self.send(cx, from.address, &Message::Pong { request });
+                self.send(cx, from, &Message::Pong { request });
             }
             Message::Pong { request } => self.on_pong(cx, request, from),
             Message::Neighbors { request, cookie, purpose } => {
@@ -273,10 +273,10 @@ impl Node for RingNode {
                     let predecessor = self.predecessor;
                     let reply =
                         Message::NeighborsReply { request, purpose, predecessor, successors };
-                    self.send(cx, from.address, &reply);
+                    self.send(cx, from, &reply);
                 } else {
                     let reply = Message::CookieReply { request, purpose, cookie: expected };
-                    self.send(cx, from.address, &reply);
+                    self.send(cx, from, &reply);
                 }
             }
             Message::NeighborsReply { request, predecessor, successors, .. } => {
@@ -296,7 +296,7 @@ impl Node for RingNode {
             Message::Lookup { request, lookup } => {
                 let purpose = lookup.purpose;
                 if self.hand_on(cx, lookup) {
-                    self.send(cx, from.address, &Message::Ack { request, purpose });
+                    self.send(cx, from, &Message::Ack { request, purpose });
                 }
             }
             Message::Ack { request, .. } => {
