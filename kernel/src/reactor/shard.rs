@@ -25,7 +25,7 @@ use crate::peer::{Address, Peer};
 use crate::reactor::clock::Clock;
 use crate::reactor::counters::Counters;
 use crate::reactor::outbox::Outbox;
-use crate::reactor::sockets::{BATCH, Batch, Layout, Sockets};
+use crate::reactor::sockets::{Batch, Layout, Sockets};
 use crate::rng::Rng;
 use crate::rpc::{RequestHandle, Requests};
 use crate::time::Time;
@@ -237,18 +237,19 @@ impl<N: Node> Shard<N> {
 
     fn read_sockets(&mut self, pilot: &mut impl Pilot<N>) {
         let Some(mut inbox) = self.inbox.take() else { return };
+        let most = self.outside.sockets.batch();
         for at in (0..self.unread.len()).rev() {
             let socket = self.unread[at];
             let descriptor = self.outside.sockets.descriptor(socket);
             let mut drained = false;
             for _ in 0..BATCHES_PER_SOCKET {
-                let count = inbox.receive(descriptor);
+                let count = inbox.receive(descriptor, most);
                 let now = self.clock.now();
                 for index in 0..count {
                     self.take_datagram(now, socket, inbox.received(index));
                 }
                 self.hand_over(pilot);
-                drained = count < BATCH;
+                drained = count < most;
                 if drained {
                     break;
                 }

@@ -20,6 +20,8 @@ pub enum Layout {
 
 /// Datagrams moved by one system call.
 pub(crate) const BATCH: usize = 64;
+/// The same for reading a per-node socket, which seldom holds more.
+const SMALL_BATCH: usize = 8;
 /// Asked of the system for each per-core socket, in bytes; it may give less.
 const BUFFER_BYTES: i32 = 8 << 20;
 /// The same for each per-node socket.
@@ -144,6 +146,14 @@ impl Sockets {
         }
     }
 
+    /// Datagrams to read from one socket at a time.
+    pub(crate) fn batch(&self) -> usize {
+        match self.layout {
+            Layout::PerCore => BATCH,
+            Layout::PerNode => SMALL_BATCH,
+        }
+    }
+
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.sockets.iter().map(AsRawFd::as_raw_fd)
     }
@@ -208,19 +218,20 @@ impl Batch {
         &mut self.bytes[index * self.length..(index + 1) * self.length]
     }
 
-    /// Reads up to [`BATCH`] datagrams; 0 if none is there.
-    pub(crate) fn receive(&mut self, socket: RawFd) -> usize {
-        for index in 0..BATCH {
+    /// Reads up to `most` datagrams, at most [`BATCH`]; 0 if none is there.
+    pub(crate) fn receive(&mut self, socket: RawFd, most: usize) -> usize {
+        let most = most.min(BATCH);
+        for index in 0..most {
             self.point(index, self.length);
         }
         loop {
-            // SAFETY: `headers` are BATCH valid headers whose pointers `point` has just set to
+            // SAFETY: the first `most` headers' pointers have just been set by `point` to
             // `names` and `bytes`, which outlive the call.
             let count = unsafe {
                 libc::recvmmsg(
                     socket,
                     self.headers.as_mut_ptr(),
-                    BATCH as libc::c_uint,
+                    most as libc::c_uint,
                     libc::MSG_DONTWAIT,
                     std::ptr::null_mut(),
                 )

@@ -239,7 +239,7 @@ impl RingNode {
     pub(crate) fn suspect(&mut self, cx: &mut Context<'_>, peer: Peer) {
         self.round_trips.record_timeout();
         if self.config.remember_failures && !self.suspects.contains(peer.address, cx.now) {
-            self.suspects.insert(peer.address, cx.now);
+            self.suspects.insert(peer.address, cx.now, false);
             if self.config.stabilize.is_some() {
                 self.ping(cx, peer, 0, Probe::Suspect);
             }

@@ -134,7 +134,7 @@ impl RingNode {
                 self.bury(cx, to);
             }
             Ask::Candidate => {
-                self.suspects.insert(to.address, cx.now);
+                self.suspects.insert(to.address, cx.now, true);
                 self.notify_first(cx);
             }
             Ask::Join => self.fail_join(cx),
@@ -195,7 +195,7 @@ impl RingNode {
 
     /// `peer` is dead or gone: takes it out of every table.
     pub(crate) fn bury(&mut self, cx: &mut Context<'_>, peer: Peer) {
-        self.suspects.insert(peer.address, cx.now);
+        self.suspects.insert(peer.address, cx.now, true);
         self.fingers.remove(peer.address);
         if self.predecessor == Some(peer) {
             self.predecessor = None;
@@ -213,7 +213,7 @@ impl RingNode {
     fn may_be_next(&self, cx: &Context<'_>, candidate: Peer) -> bool {
         self.successors.first().is_none_or(|first| self.is_after_me(candidate.id, first.id))
             && candidate.id != self.me.id
-            && !self.suspects.contains(candidate.address, cx.now)
+            && !self.suspects.is_dead(candidate.address, cx.now)
     }
 
     pub(crate) fn notify_first(&self, cx: &mut Context<'_>) {

@@ -227,7 +227,7 @@ impl RingNode {
     pub(crate) fn adopt_list(&mut self, now: Time, first: Peer, its_list: Peers<'_>) {
         let suspects = &self.suspects;
         self.successors
-            .adopt(first, its_list, |peer| peer == first || !suspects.contains(peer.address, now));
+            .adopt(first, its_list, |peer| peer == first || !suspects.is_dead(peer.address, now));
         self.list_changed();
     }
 

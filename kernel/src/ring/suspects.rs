@@ -19,13 +19,15 @@ pub struct Suspects {
     addresses: [u64; CAPACITY],
     /// In milliseconds since the driver's start, rounded up.
     until_ms: [u32; CAPACITY],
+    /// Bit per entry: it answered no probe either.
+    dead: u8,
     count: u8,
     next: u8,
 }
 
 impl Suspects {
-    /// Remembers that `address` did not answer.
-    pub fn insert(&mut self, address: Address, now: Time) {
+    /// Remembers that `address` did not answer; `dead`: nor any of several probes.
+    pub fn insert(&mut self, address: Address, now: Time, dead: bool) {
         let until_ms = (now + SUSPICION).as_ns().div_ceil(1_000_000) as u32;
         let bits = address.to_bits();
         let known = self.addresses[..self.count.into()].iter().position(|&other| other == bits);
@@ -36,16 +38,20 @@ impl Suspects {
             at.into()
         });
         (self.addresses[at], self.until_ms[at]) = (bits, until_ms);
+        self.dead = self.dead & !(1 << at) | u8::from(dead) << at;
     }
 
     /// Whether `address` is to be avoided.
     #[inline]
     #[must_use]
     pub fn contains(&self, address: Address, now: Time) -> bool {
-        let bits = address.to_bits();
-        (0..usize::from(self.count)).any(|at| {
-            self.addresses[at] == bits && u64::from(self.until_ms[at]) * 1_000_000 > now.as_ns()
-        })
+        self.place(address, now).is_some()
+    }
+
+    /// Whether `address` answered no probe either, and so is held to be dead.
+    #[must_use]
+    pub fn is_dead(&self, address: Address, now: Time) -> bool {
+        self.place(address, now).is_some_and(|at| self.dead & 1 << at != 0)
     }
 
     /// It answered after all.
@@ -57,5 +63,13 @@ impl Suspects {
                 self.until_ms[at] = 0;
             }
         }
+    }
+
+    #[inline]
+    fn place(&self, address: Address, now: Time) -> Option<usize> {
+        let bits = address.to_bits();
+        (0..usize::from(self.count)).find(|&at| {
+            self.addresses[at] == bits && u64::from(self.until_ms[at]) * 1_000_000 > now.as_ns()
+        })
     }
 }
