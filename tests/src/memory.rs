@@ -25,8 +25,8 @@ pub const DELAY: Duration = Duration::from_micros(500);
 const DATAGRAM_BYTES: usize = 8 * 1024;
 /// Datagrams in flight and events kept for which there is room from the start.
 const ROOM: usize = 1024;
-/// Requests in flight per place for a node.
-const REQUESTS_PER_NODE: usize = 64;
+/// Requests in flight, of all nodes together: far more than tests begin at once.
+const REQUESTS: usize = 64 * 1024;
 
 /// Nodes, and the world they live in. A node is named by its place, `0 .. capacity`.
 #[derive(Debug)]
@@ -49,16 +49,15 @@ impl Memory {
             id: Id::random(&mut rng),
             address: Address::new([127, 0, 0, 1], 4000, slot as u16),
         };
-        let requests = capacity * REQUESTS_PER_NODE;
         Memory {
             peers: (0..capacity).map(peer_at).collect(),
             nodes: (0..capacity).map(|_| None).collect(),
-            requests: Requests::new(requests),
+            requests: Requests::new(REQUESTS),
             rng,
             now: Time::ZERO,
             outside: Outside {
                 capacity: capacity as u32,
-                wheel: TimerWheel::new(capacity + requests),
+                wheel: TimerWheel::new(capacity + REQUESTS),
                 in_flight: VecDeque::with_capacity(ROOM),
                 spare: (0..ROOM).map(|_| vec![0; DATAGRAM_BYTES]).collect(),
                 copies: 1,
