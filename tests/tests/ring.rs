@@ -198,6 +198,81 @@ fn the_crash_of_a_fifth_heals() {
 }
 
 #[test]
+fn lookups_right_after_the_crash_of_a_fifth_end_soon() {
+    const NODES: u32 = 200;
+    const STEP: Duration = Duration::from_millis(1);
+    for lookup in MODES {
+        let mut times = Vec::new();
+        for seed in 20..30 {
+            let config = RingConfig { lookup, ..config(NODES as usize, 15) };
+            let mut memory = Memory::linked(NODES as usize, config, seed);
+            memory.run_for(Duration::from_secs(5));
+            (0..NODES / 5).for_each(|node| memory.remove(node));
+            // One after the other, as an application that waits for each would.
+            for token in 0..25 {
+                let key = Id::random(memory.rng());
+                let from = NODES / 5 + memory.rng().below(u64::from(NODES - NODES / 5)) as u32;
+                memory.with(from, |node, cx| node.lookup(cx, key, token));
+                let begun = memory.now();
+                loop {
+                    if let Some((_, event)) = memory.events().next() {
+                        assert!(matches!(event, Event::LookupDone(_)), "{event:?}");
+                        break;
+                    }
+                    memory.run_for(STEP);
+                }
+                times.push(memory.now().since(begun));
+            }
+        }
+        times.sort();
+        let percentile = |percent: usize| times[times.len() * percent / 100];
+        assert!(percentile(50) <= Duration::from_millis(5), "{lookup:?}: {:?}", percentile(50));
+        assert!(percentile(99) <= Duration::from_millis(100), "{lookup:?}: {:?}", percentile(99));
+    }
+}
+
+#[test]
+fn who_came_back_but_is_no_member_holds_no_place() {
+    let config = config(64, 8);
+    let mut memory = Memory::linked(64, config, 14);
+    memory.run_for(Duration::from_secs(5));
+    memory.remove(0);
+    memory.insert(0, config);
+    memory.run_for(Duration::from_secs(30));
+    assert_eq!(memory.members().len(), 63);
+    assert_exact(&memory, 8);
+}
+
+#[test]
+fn a_ring_recovers_from_churn() {
+    const PLACES: u32 = 200;
+    const SUCCESSORS: u8 = 15;
+    let config = config(PLACES as usize, SUCCESSORS);
+    for seed in 30..33 {
+        let mut memory = Memory::linked(PLACES as usize, config, seed);
+        // Three changes a second: crashes, departures and joins by turns.
+        for step in 0..300 {
+            let node = memory.rng().below(PLACES.into()) as u32;
+            if memory.node(node).is_some() {
+                if step % 2 == 0 {
+                    memory.with(node, |it, cx| it.leave(cx));
+                }
+                memory.remove(node);
+            } else {
+                let members = memory.members();
+                let bootstrap = members[memory.rng().below(members.len() as u64) as usize];
+                memory.insert(node, config);
+                memory.with(node, |it, cx| it.join(cx, bootstrap));
+            }
+            memory.run_for(Duration::from_millis(333));
+        }
+        memory.run_for(Duration::from_secs(60));
+        assert_exact(&memory, SUCCESSORS.into());
+        look_up(&mut memory, 1_000, Duration::from_secs(5));
+    }
+}
+
+#[test]
 fn an_announced_departure_mends_the_gap_at_once() {
     let mut memory = Memory::linked(64, config(64, 8), 9);
     memory.run_for(Duration::from_secs(5));
