@@ -246,7 +246,9 @@ impl Node for RingNode {
             cx.world.count_drop(Drop::FromSelf);
             return;
         }
-        // Who is not a member answers probes, and waits for the replies to its own join.
+        // Who is joining answers probes, and waits for the replies to its join. Who is outside is
+        // silent: a predecessor that has left, or has come back in vain, must be found gone.
+        let silent = self.phase == Phase::Outside && matches!(message, Message::Ping { .. });
         let needs_member = matches!(
             message,
             Message::Neighbors { .. }
@@ -257,7 +259,7 @@ impl Node for RingNode {
                 | Message::FindNext { .. }
                 | Message::Deliver { .. }
         );
-        if needs_member && !self.is_member() {
+        if silent || (needs_member && !self.is_member()) {
             cx.world.count_drop(Drop::NotMember);
             return;
         }

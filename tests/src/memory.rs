@@ -1,0 +1,325 @@
+//! Ring nodes in memory: the smallest driver that keeps the kernel's contract.
+//!
+//! Time is virtual and jumps to whatever comes next. A message is encoded when it is sent, takes
+//! [`DELAY`], and is parsed when it arrives, as it would be over UDP; none is lost unless nobody is
+//! there to take it.
+//!
+//! **Invariant:** everything follows from the seed. Once all queues have been as long as they get,
+//! nothing is allocated, except to keep payloads.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hopwise_kernel::context::Drop;
+use hopwise_kernel::message::Class;
+use hopwise_kernel::ring::{RingConfig, RingNode};
+use hopwise_kernel::rpc::{RequestHandle, Requests};
+use hopwise_kernel::timer::TimerWheel;
+use hopwise_kernel::wire::{self, Bundle, Frame};
+use hopwise_kernel::{Address, Context, Event, Id, Message, Node, Peer, Rng, Time, World};
+
+/// How long every message takes.
+pub const DELAY: Duration = Duration::from_micros(500);
+
+/// Longer than any single message.
+const DATAGRAM_BYTES: usize = 8 * 1024;
+/// Datagrams in flight and events kept for which there is room from the start.
+const ROOM: usize = 1024;
+/// Requests in flight, of all nodes together: far more than tests begin at once.
+const REQUESTS: usize = 64 * 1024;
+
+/// Nodes, and the world they live in. A node is named by its place, `0 .. capacity`.
+#[derive(Debug)]
+pub struct Memory {
+    peers: Vec<Peer>,
+    nodes: Vec<Option<RingNode>>,
+    requests: Requests,
+    rng: Rng,
+    now: Time,
+    outside: Outside,
+}
+
+impl Memory {
+    /// Room for `capacity` nodes, at most 65,536, none of them there yet. Their identifiers are
+    /// drawn here.
+    #[must_use]
+    pub fn new(capacity: usize, seed: u64) -> Memory {
+        let mut rng = Rng::new(seed, 0);
+        let peer_at = |slot: usize| Peer {
+            id: Id::random(&mut rng),
+            address: Address::new([127, 0, 0, 1], 4000, slot as u16),
+        };
+        Memory {
+            peers: (0..capacity).map(peer_at).collect(),
+            nodes: (0..capacity).map(|_| None).collect(),
+            requests: Requests::new(REQUESTS),
+            rng,
+            now: Time::ZERO,
+            outside: Outside {
+                capacity: capacity as u32,
+                wheel: TimerWheel::new(capacity + REQUESTS),
+                in_flight: VecDeque::with_capacity(ROOM),
+                spare: (0..ROOM).map(|_| vec![0; DATAGRAM_BYTES]).collect(),
+                copies: 1,
+                now: Time::ZERO,
+                events: Vec::with_capacity(ROOM),
+                payloads: Vec::new(),
+                dropped: [0; Drop::ALL.len()],
+                sent: [0; Class::ALL.len()],
+            },
+        }
+    }
+
+    /// A linked ring of `count` nodes.
+    #[must_use]
+    pub fn linked(count: usize, config: RingConfig, seed: u64) -> Memory {
+        let mut memory = Memory::new(count, seed);
+        memory.link(count, config);
+        memory
+    }
+
+    /// Makes the first `count` places a linked ring.
+    pub fn link(&mut self, count: usize, config: RingConfig) {
+        let mut ring = self.peers[..count].to_vec();
+        ring.sort_by_key(|peer| peer.id);
+        for node in 0..count as u32 {
+            self.insert(node, config);
+            self.with(node, |it, cx| it.start_linked(cx, &ring));
+        }
+    }
+
+    /// Puts a new node, not yet a member of any ring, in place `node`.
+    pub fn insert(&mut self, node: u32, config: RingConfig) {
+        let it = RingNode::new(self.peers[node as usize], config, &mut self.rng);
+        self.nodes[node as usize] = Some(it);
+    }
+
+    /// Takes a node away, with its timers and requests. Nobody is told.
+    pub fn remove(&mut self, node: u32) {
+        self.outside.wheel.disarm(node);
+        while let Some(handle) = self.requests.abandon_one(node) {
+            self.outside.disarm_request(handle);
+        }
+        self.nodes[node as usize] = None;
+    }
+
+    /// Who is, was or will be in place `node`.
+    #[must_use]
+    pub fn peer(&self, node: u32) -> Peer {
+        self.peers[node as usize]
+    }
+
+    /// The node in place `node`.
+    #[must_use]
+    pub fn node(&self, node: u32) -> Option<&RingNode> {
+        self.nodes.get(node as usize)?.as_ref()
+    }
+
+    /// All members of the ring, in ascending order of identifiers: the truth.
+    #[must_use]
+    pub fn members(&self) -> Vec<Peer> {
+        let members = self.nodes.iter().flatten().filter(|node| node.is_member());
+        let mut peers: Vec<_> = members.map(Node::peer).collect();
+        peers.sort_by_key(|peer| peer.id);
+        peers
+    }
+
+    /// Randomness for the test.
+    pub fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Gives a command to a node; nothing if it is not there.
+    pub fn with<T>(
+        &mut self,
+        node: u32,
+        command: impl FnOnce(&mut RingNode, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let it = self.nodes.get_mut(node as usize)?.as_mut()?;
+        self.outside.now = self.now;
+        let mut cx = Context {
+            now: self.now,
+            node,
+            rng: &mut self.rng,
+            requests: &mut self.requests,
+            world: &mut self.outside,
+        };
+        Some(command(it, &mut cx))
+    }
+
+    /// Sends a message as if `from` had.
+    pub fn inject(&mut self, from: Peer, to: Address, message: &Message<'_>) {
+        self.outside.now = self.now;
+        self.outside.send(from, to, message);
+    }
+
+    /// From now on every message arrives so many times, all at once.
+    pub fn set_copies(&mut self, copies: usize) {
+        self.outside.copies = copies;
+    }
+
+    /// Lets time pass.
+    pub fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            let arrival = self.outside.in_flight.front().map_or(Time::NEVER, |first| first.at);
+            let next = arrival.min(self.outside.wheel.next_expiry());
+            if next > end {
+                self.now = end;
+                return;
+            }
+            self.now = self.now.max(next);
+            if let Some(datagram) =
+                self.outside.in_flight.pop_front_if(|first| first.at <= self.now)
+            {
+                self.deliver(&datagram);
+                self.outside.spare.push(datagram.bytes);
+            } else if let Some(timer) = self.outside.wheel.expire(self.now) {
+                self.fire(timer);
+            }
+        }
+    }
+
+    /// What nodes have told since this was last called, with who told it, in order. Payloads are
+    /// left out; see [`payloads`](Self::payloads).
+    pub fn events(&mut self) -> impl Iterator<Item = (u32, Event<'static>)> + '_ {
+        self.outside.events.drain(..)
+    }
+
+    /// The payloads of all [`Event::Received`] since the start.
+    #[must_use]
+    pub fn payloads(&self) -> &[Vec<u8>] {
+        &self.outside.payloads
+    }
+
+    /// Messages not acted on for this reason since the start.
+    #[must_use]
+    pub fn dropped(&self, reason: Drop) -> u64 {
+        self.outside.dropped[reason as usize]
+    }
+
+    /// Messages of this class sent since the start.
+    #[must_use]
+    pub fn sent(&self, class: Class) -> u64 {
+        self.outside.sent[class as usize]
+    }
+
+    fn deliver(&mut self, datagram: &Datagram) {
+        let bundle = Bundle::parse(&datagram.bytes[..datagram.length])
+            .expect("what has been encoded can be parsed");
+        for frame in bundle.frames() {
+            let sender = frame.sender(datagram.from.socket());
+            let taken = self.with(frame.to_slot.into(), |node, cx| {
+                node.handle_message(cx, sender, frame.message);
+            });
+            if taken.is_none() {
+                self.outside.count_drop(Drop::NoSuchNode);
+            }
+        }
+    }
+
+    fn fire(&mut self, timer: u32) {
+        if timer < self.outside.capacity {
+            self.with(timer, |node, cx| node.handle_timeout(cx));
+            return;
+        }
+        let handle = RequestHandle(timer - self.outside.capacity);
+        if let Some(request) = self.requests.at(handle) {
+            let node = request.node;
+            self.with(node, |node, cx| node.handle_request_timeout(cx, handle));
+        }
+    }
+}
+
+/// The first of `ring`, which is in ascending order, at or clockwise after `key`: its owner.
+///
+/// # Panics
+///
+/// If `ring` is empty.
+#[must_use]
+pub fn owner_in(ring: &[Peer], key: Id) -> Peer {
+    ring[ring.partition_point(|peer| peer.id < key) % ring.len()]
+}
+
+/// Everything outside the nodes.
+#[derive(Debug)]
+struct Outside {
+    /// Timers below are nodes', the others requests'.
+    capacity: u32,
+    wheel: TimerWheel,
+    /// In the order of arrival, because all take equally long.
+    in_flight: VecDeque<Datagram>,
+    spare: Vec<Vec<u8>>,
+    copies: usize,
+    now: Time,
+    events: Vec<(u32, Event<'static>)>,
+    payloads: Vec<Vec<u8>>,
+    dropped: [u64; Drop::ALL.len()],
+    sent: [u64; Class::ALL.len()],
+}
+
+#[derive(Debug)]
+struct Datagram {
+    at: Time,
+    from: Address,
+    length: usize,
+    bytes: Vec<u8>,
+}
+
+impl World for Outside {
+    fn send(&mut self, from: Peer, to: Address, message: &Message<'_>) {
+        self.sent[message.class() as usize] += 1;
+        let frame = Frame {
+            from_id: from.id,
+            from_slot: from.address.slot,
+            to_slot: to.slot,
+            message: *message,
+        };
+        for _ in 0..self.copies {
+            let mut bytes = self.spare.pop().unwrap_or_else(|| vec![0; DATAGRAM_BYTES]);
+            let length = wire::begin_bundle(&mut bytes)
+                .and_then(|header| Some(header + wire::encode(&frame, &mut bytes[header..])?))
+                .expect("nodes send only what can be encoded");
+            let at = self.now + DELAY;
+            self.in_flight.push_back(Datagram { at, from: from.address, length, bytes });
+        }
+    }
+
+    fn arm_node(&mut self, node: u32, at: Time) {
+        self.wheel.arm(node, at);
+    }
+
+    fn arm_request(&mut self, request: RequestHandle, at: Time) {
+        self.wheel.arm(self.capacity + request.0, at);
+    }
+
+    fn disarm_request(&mut self, request: RequestHandle) {
+        self.wheel.disarm(self.capacity + request.0);
+    }
+
+    fn report(&mut self, node: u32, event: Event<'_>) {
+        let event = match event {
+            Event::Received { key, from, payload } => {
+                self.payloads.push(payload.to_vec());
+                Event::Received { key, from, payload: &[] }
+            }
+            Event::Joined => Event::Joined,
+            Event::JoinFailed => Event::JoinFailed,
+            Event::LookupDone(done) => Event::LookupDone(done),
+            Event::LookupFailed { token, timeouts } => Event::LookupFailed { token, timeouts },
+            Event::Sent { token, owner } => Event::Sent { token, owner },
+            Event::SendFailed { token } => Event::SendFailed { token },
+        };
+        self.events.push((node, event));
+    }
+
+    fn count_drop(&mut self, reason: Drop) {
+        self.dropped[reason as usize] += 1;
+    }
+}

@@ -1,0 +1,106 @@
+//! Nodes at work do not allocate.
+//!
+//! **Invariant:** one test only, so that nothing else shares its allocator.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+use std::time::Duration;
+
+use hopwise_kernel::message::Class;
+use hopwise_kernel::ring::fingers::Shape;
+use hopwise_kernel::ring::{LookupMode, RingConfig};
+use hopwise_kernel::{Event, Id};
+use hopwise_tests::Memory;
+use hopwise_tests::memory::owner_in;
+
+const NODES: u32 = 64;
+/// Each takes a second: about one stabilize round per node.
+const TURNS: u64 = 1_700;
+const LOOKUPS_PER_TURN: u64 = 64;
+const WARM_UP_TURNS: u64 = 50;
+
+#[test]
+fn lookups_and_stabilize_rounds_allocate_nothing() {
+    for lookup in [LookupMode::Recursive, LookupMode::Iterative] {
+        let shape = Shape::for_ring(1, NODES as usize, 8);
+        let config = RingConfig { shape, successors: 8, lookup, ..RingConfig::default() };
+        let mut memory = Memory::linked(NODES as usize, config, 1);
+        let ring = memory.members();
+        let mut turns = |count: u64| {
+            let before = memory.sent(Class::Stabilize);
+            let mut done = 0;
+            for token in 0..count * LOOKUPS_PER_TURN {
+                let key = Id::random(memory.rng());
+                let node = memory.rng().below(NODES.into()) as u32;
+                memory.with(node, |node, cx| node.lookup(cx, key, token));
+                memory.run_for(Duration::from_secs(1) / LOOKUPS_PER_TURN as u32);
+                for (_, event) in memory.events() {
+                    let Event::LookupDone(answer) = event else { panic!("{event:?}") };
+                    assert_eq!(answer.owner, owner_in(&ring, answer.key));
+                    done += 1;
+                }
+            }
+            // A round is a request, its reply, and a notification.
+            (done, (memory.sent(Class::Stabilize) - before) / 3)
+        };
+        turns(WARM_UP_TURNS);
+        COUNTING.set(true);
+        let (lookups, rounds) = turns(TURNS);
+        COUNTING.set(false);
+        assert_eq!(COUNT.take(), 0, "heap allocations with {lookup:?} lookups");
+        assert!(lookups >= 100_000, "{lookups} lookups");
+        assert!(rounds >= 100_000, "{rounds} stabilize rounds");
+    }
+    // A count of zero says something only if the allocator does count.
+    COUNTING.set(true);
+    drop(black_box(Box::new(0)));
+    COUNTING.set(false);
+    assert_eq!(COUNT.take(), 1);
+}
+
+thread_local! {
+    static COUNTING: Cell<bool> = const { Cell::new(false) };
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The system's allocator; counts what this thread asks of it while it is to be counted.
+struct Counting;
+
+impl Counting {
+    fn count() {
+        if COUNTING.get() {
+            COUNT.set(COUNT.get() + 1);
+        }
+    }
+}
+
+// SAFETY: every call goes to the system's allocator unchanged. The counters need no allocation:
+// they are constants at first and have no destructors.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Counting::count();
+        // SAFETY: the caller keeps `alloc`'s contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Counting::count();
+        // SAFETY: the caller keeps `alloc_zeroed`'s contract.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Counting::count();
+        // SAFETY: the caller keeps `realloc`'s contract.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps `dealloc`'s contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}

@@ -1,0 +1,381 @@
+//! The ring as a whole, against its naive twin: a sorted list of who is a member.
+//!
+//! **Invariant:** every test names its seed, and gives the same on every machine.
+
+use std::time::Duration;
+
+use hopwise_kernel::context::{Drop, LookupDone};
+use hopwise_kernel::message::{Cookie, Peers, Purpose, Step};
+use hopwise_kernel::ring::fingers::Shape;
+use hopwise_kernel::ring::{LookupMode, RingConfig};
+use hopwise_kernel::{Event, Id, Message, Peer, RequestId};
+use hopwise_tests::Memory;
+use hopwise_tests::memory::owner_in;
+
+const MODES: [LookupMode; 2] = [LookupMode::Recursive, LookupMode::Iterative];
+/// Long enough for any lookup between live nodes, too short for a stabilize round to matter.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
+/// Base 2, for a ring of `nodes`.
+fn config(nodes: usize, successors: u8) -> RingConfig {
+    let shape = Shape::for_ring(1, nodes, successors.into());
+    RingConfig { shape, successors, ..RingConfig::default() }
+}
+
+/// The same, with tables that change only by what arrives.
+fn still(nodes: usize, successors: u8) -> RingConfig {
+    RingConfig { stabilize: None, fix_fingers: None, ..config(nodes, successors) }
+}
+
+/// Looks up `count` random keys from random live nodes, all at once, waits for `patience`, and
+/// checks that each has its answer, once, and the right one.
+fn look_up(memory: &mut Memory, count: u64, patience: Duration) -> Vec<LookupDone> {
+    let ring = memory.members();
+    memory.events().for_each(drop);
+    for token in 0..count {
+        let from = ring[memory.rng().below(ring.len() as u64) as usize];
+        let key = Id::random(memory.rng());
+        let begun = memory.with(from.address.slot.into(), |node, cx| node.lookup(cx, key, token));
+        assert_eq!(begun, Some(true));
+    }
+    memory.run_for(patience);
+    assert_eq!(memory.dropped(Drop::Overload), 0, "more lookups at once than there is room for");
+    let mut answers = vec![None; count as usize];
+    for (_, event) in memory.events() {
+        let Event::LookupDone(done) = event else { panic!("{event:?}") };
+        assert_eq!(done.owner, owner_in(&ring, done.key), "owner of {}", done.key);
+        let earlier = answers[done.token as usize].replace(done);
+        assert_eq!(earlier, None, "answered twice");
+    }
+    answers.into_iter().map(|answer| answer.expect("every lookup is answered")).collect()
+}
+
+/// Checks that every member's list and predecessor are what the truth says.
+fn assert_exact(memory: &Memory, successors: usize) {
+    let ring = memory.members();
+    let count = ring.len();
+    for (at, peer) in ring.iter().enumerate() {
+        let clockwise = |steps: usize| ring[(at + steps) % count];
+        let expected: Vec<_> = (1..=successors.min(count - 1)).map(clockwise).collect();
+        let node = memory.node(peer.address.slot.into()).expect("members are there");
+        assert_eq!(node.successors(), expected, "successor list of {peer:?}");
+        assert_eq!(node.predecessor(), Some(clockwise(count - 1)), "predecessor of {peer:?}");
+    }
+}
+
+type Tables = Vec<(Option<Peer>, Vec<Peer>, Vec<(usize, Peer)>)>;
+
+fn tables(memory: &Memory) -> Tables {
+    let nodes = memory.members();
+    let nodes = nodes.iter().filter_map(|peer| memory.node(peer.address.slot.into()));
+    nodes
+        .map(|node| {
+            let fingers = node.fingers().entries().collect();
+            (node.predecessor(), node.successors().to_vec(), fingers)
+        })
+        .collect()
+}
+
+#[test]
+fn every_lookup_names_the_owner() {
+    for (seed, count) in [(1, 64), (2, 100), (3, 512)] {
+        for lookup in MODES {
+            for successors in [1, 8] {
+                let config = RingConfig { lookup, ..config(count, successors) };
+                let mut memory = Memory::linked(count, config, seed);
+                look_up(&mut memory, 2_000, A_MOMENT);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_nodes_own_identifier_and_its_neighbours_belong_to_the_right_nodes() {
+    let mut memory = Memory::linked(64, still(64, 4), 4);
+    let ring = memory.members();
+    for (at, peer) in ring.iter().enumerate() {
+        let next = peer.id.add(Id::ZERO.distance_to(Id::from_parts(0, [0, 0, 1])));
+        for (key, owner) in [(peer.id, *peer), (next, ring[(at + 1) % ring.len()])] {
+            for from in 0..64 {
+                memory.with(from, |node, cx| node.lookup(cx, key, 0));
+            }
+            memory.run_for(A_MOMENT);
+            let mut answers = 0;
+            for (_, event) in memory.events() {
+                let Event::LookupDone(done) = event else { panic!("{event:?}") };
+                assert_eq!(done.owner, owner);
+                answers += 1;
+            }
+            assert_eq!(answers, 64);
+        }
+    }
+}
+
+#[test]
+fn mean_hops_follow_the_formula() {
+    const NODES: usize = 4096;
+    for lookup in MODES {
+        let config = RingConfig { lookup, ..still(NODES, 1) };
+        let mut memory = Memory::linked(NODES, config, 5);
+        let (mut hops, mut lookups) = (0, 0);
+        for _ in 0..10 {
+            for done in look_up(&mut memory, NODES as u64, A_MOMENT) {
+                hops += u64::from(done.hops);
+                lookups += 1;
+            }
+        }
+        let mean = hops as f64 / f64::from(lookups);
+        let expected = 0.5 * (NODES as f64).log2() - 0.14;
+        assert!((mean - expected).abs() <= 0.05, "{mean} hops, {expected} expected");
+    }
+}
+
+#[test]
+fn a_ring_grows_by_joins() {
+    const NODES: usize = 64;
+    const SUCCESSORS: u8 = 8;
+    let config = config(NODES, SUCCESSORS);
+    let first = u32::from(SUCCESSORS) + 1;
+    let mut memory = Memory::new(NODES, 6);
+    memory.link(first as usize, config);
+    for node in first..NODES as u32 {
+        let bootstrap = memory.rng().below(node.into()) as u32;
+        let bootstrap = memory.peer(bootstrap);
+        memory.insert(node, config);
+        memory.with(node, |it, cx| it.join(cx, bootstrap));
+        memory.run_for(A_MOMENT);
+        assert!(memory.events().any(|event| event == (node, Event::Joined)), "node {node}");
+    }
+    memory.run_for(Duration::from_secs(30));
+    assert_exact(&memory, SUCCESSORS.into());
+    look_up(&mut memory, 1_000, A_MOMENT);
+}
+
+#[test]
+fn many_joins_at_once_lead_to_the_same_ring() {
+    const NODES: usize = 64;
+    const SUCCESSORS: u8 = 8;
+    let config = config(NODES, SUCCESSORS);
+    let first = u32::from(SUCCESSORS) + 1;
+    let mut memory = Memory::new(NODES, 7);
+    memory.link(first as usize, config);
+    for node in first..NODES as u32 {
+        memory.insert(node, config);
+    }
+    // A join may fail where many come at once; then its driver tries again.
+    for _ in 0..10 {
+        for node in first..NODES as u32 {
+            let bootstrap = memory.rng().below(first.into()) as u32;
+            let bootstrap = memory.peer(bootstrap);
+            if memory.node(node).is_some_and(|it| !it.is_member()) {
+                memory.with(node, |it, cx| it.join(cx, bootstrap));
+            }
+        }
+        memory.run_for(Duration::from_secs(4));
+    }
+    assert_eq!(memory.members().len(), NODES);
+    memory.run_for(Duration::from_secs(60));
+    assert_exact(&memory, SUCCESSORS.into());
+    look_up(&mut memory, 1_000, A_MOMENT);
+}
+
+#[test]
+fn the_crash_of_a_fifth_heals() {
+    const NODES: u32 = 200;
+    const SUCCESSORS: u8 = 15;
+    for lookup in MODES {
+        let config = RingConfig { lookup, ..config(NODES as usize, SUCCESSORS) };
+        let mut memory = Memory::linked(NODES as usize, config, 8);
+        memory.run_for(Duration::from_secs(5));
+        // Places are in no order of identifiers: these are random nodes.
+        for node in 0..NODES / 5 {
+            memory.remove(node);
+        }
+        memory.run_for(Duration::from_secs(40));
+        assert_exact(&memory, SUCCESSORS.into());
+        look_up(&mut memory, 2_000, Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn lookups_right_after_the_crash_of_a_fifth_end_soon() {
+    const NODES: u32 = 200;
+    const STEP: Duration = Duration::from_millis(1);
+    for lookup in MODES {
+        let mut times = Vec::new();
+        for seed in 20..30 {
+            let config = RingConfig { lookup, ..config(NODES as usize, 15) };
+            let mut memory = Memory::linked(NODES as usize, config, seed);
+            memory.run_for(Duration::from_secs(5));
+            (0..NODES / 5).for_each(|node| memory.remove(node));
+            // One after the other, as an application that waits for each would.
+            for token in 0..25 {
+                let key = Id::random(memory.rng());
+                let from = NODES / 5 + memory.rng().below(u64::from(NODES - NODES / 5)) as u32;
+                memory.with(from, |node, cx| node.lookup(cx, key, token));
+                let begun = memory.now();
+                loop {
+                    if let Some((_, event)) = memory.events().next() {
+                        assert!(matches!(event, Event::LookupDone(_)), "{event:?}");
+                        break;
+                    }
+                    memory.run_for(STEP);
+                }
+                times.push(memory.now().since(begun));
+            }
+        }
+        times.sort();
+        let percentile = |percent: usize| times[times.len() * percent / 100];
+        assert!(percentile(50) <= Duration::from_millis(5), "{lookup:?}: {:?}", percentile(50));
+        assert!(percentile(99) <= Duration::from_millis(100), "{lookup:?}: {:?}", percentile(99));
+    }
+}
+
+#[test]
+fn who_came_back_but_is_no_member_holds_no_place() {
+    let config = config(64, 8);
+    let mut memory = Memory::linked(64, config, 14);
+    memory.run_for(Duration::from_secs(5));
+    memory.remove(0);
+    memory.insert(0, config);
+    memory.run_for(Duration::from_secs(30));
+    assert_eq!(memory.members().len(), 63);
+    assert_exact(&memory, 8);
+}
+
+#[test]
+fn a_ring_recovers_from_churn() {
+    const PLACES: u32 = 200;
+    const SUCCESSORS: u8 = 15;
+    let config = config(PLACES as usize, SUCCESSORS);
+    for seed in 30..33 {
+        let mut memory = Memory::linked(PLACES as usize, config, seed);
+        // Three changes a second: crashes, departures and joins by turns.
+        for step in 0..300 {
+            let node = memory.rng().below(PLACES.into()) as u32;
+            if memory.node(node).is_some() {
+                if step % 2 == 0 {
+                    memory.with(node, |it, cx| it.leave(cx));
+                }
+                memory.remove(node);
+            } else {
+                let members = memory.members();
+                let bootstrap = members[memory.rng().below(members.len() as u64) as usize];
+                memory.insert(node, config);
+                memory.with(node, |it, cx| it.join(cx, bootstrap));
+            }
+            memory.run_for(Duration::from_millis(333));
+        }
+        memory.run_for(Duration::from_secs(60));
+        assert_exact(&memory, SUCCESSORS.into());
+        look_up(&mut memory, 1_000, Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn an_announced_departure_mends_the_gap_at_once() {
+    let mut memory = Memory::linked(64, config(64, 8), 9);
+    memory.run_for(Duration::from_secs(5));
+    let ring = memory.members();
+    let [before, leaving, after] = [10, 11, 12].map(|at| u32::from(ring[at].address.slot));
+    memory.with(leaving, |node, cx| node.leave(cx));
+    memory.remove(leaving);
+    memory.run_for(Duration::from_millis(10));
+    let first = memory.node(before).and_then(|node| node.successors().first().copied());
+    assert_eq!(first, Some(ring[12]));
+    assert_eq!(memory.node(after).and_then(|node| node.predecessor()), Some(ring[10]));
+    memory.run_for(Duration::from_secs(30));
+    assert_exact(&memory, 8);
+    look_up(&mut memory, 1_000, Duration::from_secs(5));
+}
+
+#[test]
+fn a_message_for_a_key_arrives_at_its_owner_once() {
+    for lookup in MODES {
+        let mut memory = Memory::linked(100, RingConfig { lookup, ..config(100, 8) }, 10);
+        let ring = memory.members();
+        for token in 0..500_u32 {
+            let key = Id::random(memory.rng());
+            let from = memory.rng().below(100) as u32;
+            let begun = memory.with(from, |node, cx| {
+                node.send_to_key(cx, key, &token.to_be_bytes(), token.into())
+            });
+            assert_eq!(begun, Some(true));
+            memory.run_for(A_MOMENT);
+            let owner = owner_in(&ring, key);
+            let received = Event::Received { key, from: memory.peer(from), payload: &[] };
+            let sent = Event::Sent { token: token.into(), owner };
+            let events: Vec<_> = memory.events().collect();
+            assert_eq!(events, [(owner.address.slot.into(), received), (from, sent)]);
+            assert_eq!(memory.payloads().last(), Some(&token.to_be_bytes().to_vec()));
+        }
+        assert_eq!(memory.payloads().len(), 500);
+    }
+}
+
+#[test]
+fn repeated_messages_change_nothing() {
+    for lookup in MODES {
+        let mut memory = Memory::linked(64, RingConfig { lookup, ..config(64, 8) }, 11);
+        let before = tables(&memory);
+        memory.set_copies(2);
+        look_up(&mut memory, 50, A_MOMENT);
+        memory.run_for(Duration::from_secs(10));
+        assert!(memory.dropped(Drop::Unmatched) > 0, "second replies are counted");
+        assert_eq!(tables(&memory), before);
+    }
+}
+
+#[test]
+fn replies_to_nothing_are_dropped() {
+    let mut memory = Memory::linked(64, still(64, 8), 12);
+    let before = tables(&memory);
+    let ring = memory.members();
+    let stranger = Peer { id: Id::random(memory.rng()), ..ring[20] };
+    let (request, purpose) = (RequestId(7), Purpose::Stabilize);
+    let replies = [
+        Message::Pong { request },
+        Message::NeighborsReply {
+            request,
+            purpose,
+            predecessor: Some(stranger),
+            successors: Peers::Table(&ring[30..34]),
+        },
+        Message::CookieReply { request, purpose, cookie: Cookie(1) },
+        Message::Ack { request, purpose },
+        Message::Answer { lookup: request, purpose, owner: stranger, hops: 1, timeouts: 0 },
+        Message::FindNextReply { request, purpose, step: Step::Owner(stranger), knows: true },
+        Message::Delivered { request },
+    ];
+    for (count, reply) in (1..).zip(&replies) {
+        memory.inject(ring[11], ring[10].address, reply);
+        memory.inject(stranger, ring[10].address, reply);
+        memory.run_for(A_MOMENT);
+        assert_eq!(memory.dropped(Drop::Unmatched), 2 * count, "{reply:?}");
+    }
+    assert_eq!(memory.events().count(), 0);
+    assert_eq!(tables(&memory), before);
+}
+
+#[test]
+fn messages_from_ones_own_identifier_are_dropped() {
+    let mut memory = Memory::linked(64, still(64, 8), 13);
+    let before = tables(&memory);
+    let ring = memory.members();
+    let twin = Peer { id: ring[10].id, ..ring[40] };
+    let request = RequestId(7);
+    let messages = [
+        Message::Ping { request },
+        Message::Notify { cookie: Cookie::default() },
+        Message::Introduce { peer: ring[40] },
+        Message::Leave { predecessor: Some(ring[40]), successors: Peers::Table(&ring[41..44]) },
+        Message::Deliver { request, key: ring[10].id, payload: b"mine" },
+    ];
+    for (count, message) in (1..).zip(&messages) {
+        memory.inject(twin, ring[10].address, message);
+        memory.run_for(A_MOMENT);
+        assert_eq!(memory.dropped(Drop::FromSelf), count, "{message:?}");
+    }
+    assert_eq!(memory.events().count(), 0);
+    assert_eq!(tables(&memory), before);
+}
