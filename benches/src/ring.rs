@@ -1,0 +1,217 @@
+//! Rings whose routing tables are filled exactly, as after any amount of maintenance.
+//!
+//! **Invariant:** a row of [`StaticRing`] equals the [`FingerTable`] of the same node.
+
+use std::mem::size_of_val;
+
+use hopwise_kernel::ring::fingers::{
+    Choice, FingerTable, HotFinger, SEARCH_SUCCESSORS, Shape, closest_preceding,
+};
+use hopwise_kernel::{Address, Id, Peer, Rng};
+
+/// Length of successor lists, in nodes.
+pub const SUCCESSORS: usize = 16;
+
+/// Identifiers in ascending order. A node's *rank* is its place among them; its address is the
+/// rank plus one, since zero marks the successor list.
+pub struct Ring(Vec<Id>);
+
+impl Ring {
+    /// A ring of `nodes` identifiers drawn uniformly.
+    ///
+    /// # Panics
+    ///
+    /// If two of them have the same prefix, or if there are no more than [`SUCCESSORS`].
+    #[must_use]
+    pub fn random(nodes: usize, rng: &mut Rng) -> Ring {
+        assert!(nodes > SUCCESSORS, "a ring must be larger than a successor list");
+        let mut ids: Vec<Id> = (0..nodes).map(|_| Id::random(rng)).collect();
+        ids.sort_unstable();
+        assert!(ids.windows(2).all(|pair| pair[0].prefix() != pair[1].prefix()), "prefixes tie");
+        Ring(ids)
+    }
+
+    /// The identifier of the node with this rank.
+    #[must_use]
+    pub fn id(&self, rank: usize) -> Id {
+        self.0[rank]
+    }
+
+    /// The finger table of the node with this rank.
+    #[must_use]
+    pub fn table(&self, rank: usize, shape: Shape) -> FingerTable {
+        let own = self.0[rank];
+        let mut table = FingerTable::new(own, shape);
+        table.set_reach(Some(self.peer(rank + SUCCESSORS)));
+        for slot in table.boundary() + 1..shape.slots() {
+            table.insert(self.peer(self.rank_at_or_after(own.add(shape.start(slot)))));
+        }
+        table
+    }
+
+    /// The rank of the first node at or after `point`, or one too many if there is none before
+    /// zero is passed: ranks go round.
+    fn rank_at_or_after(&self, point: Id) -> usize {
+        self.0.partition_point(|&id| id < point)
+    }
+
+    fn peer(&self, rank: usize) -> Peer {
+        let rank = rank % self.0.len();
+        Peer { id: self.0[rank], address: Address::from_bits(rank as u64 + 1) }
+    }
+}
+
+/// A ring of whose nodes nothing is kept but what choosing a hop reads, in one array.
+pub struct StaticRing {
+    shape: Shape,
+    hot: Box<[HotFinger]>,
+}
+
+/// A lookup at a node on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Visit {
+    /// The node's rank.
+    pub rank: usize,
+    /// The prefix of its identifier: known from the finger that led there.
+    pub own: u64,
+    /// The key's prefix.
+    pub key: u64,
+}
+
+impl StaticRing {
+    /// Fills the tables of all nodes of `ring`.
+    #[must_use]
+    pub fn new(ring: &Ring, shape: Shape) -> StaticRing {
+        let (nodes, slots) = (ring.0.len(), shape.slots());
+        let prefixes: Vec<u64> = ring.0.iter().map(|id| id.prefix()).collect();
+        let finger = |rank: usize| {
+            let rank = rank % nodes;
+            HotFinger { prefix: prefixes[rank], address: rank as u64 + 1 }
+        };
+        let mark = |own| HotFinger { prefix: own, address: SEARCH_SUCCESSORS };
+        let mut hot: Box<[HotFinger]> =
+            prefixes.iter().flat_map(|&own| vec![mark(own); slots]).collect();
+
+        // From one node to the next, the node that each slot starts with moves on, never back.
+        let mut firsts: Vec<usize> = vec![0; slots];
+        for (rank, row) in hot.chunks_exact_mut(slots).enumerate() {
+            let own = prefixes[rank];
+            let last = finger(rank + SUCCESSORS);
+            let boundary = shape.slot_of_prefix(last.prefix.wrapping_sub(own));
+            if boundary > 0 {
+                row[boundary] = last;
+            }
+            for slot in boundary + 1..slots {
+                let start = shape.start(slot).prefix();
+                let first = &mut firsts[slot];
+                *first = (*first).max(rank + 1);
+                while *first < rank + nodes && finger(*first).prefix.wrapping_sub(own) < start {
+                    *first += 1;
+                }
+                let candidate = finger(*first);
+                let covered = shape.slot_of_prefix(candidate.prefix.wrapping_sub(own)) == slot;
+                row[slot] = if covered { candidate } else { row[slot - 1] };
+            }
+        }
+        StaticRing { shape, hot }
+    }
+
+    /// Memory that routing reads, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.hot)
+    }
+
+    /// Chooses the next node; nothing where the successor list takes over.
+    #[inline]
+    #[must_use]
+    pub fn next(&self, visit: Visit) -> Option<Visit> {
+        let row = self.row(visit.rank);
+        let Choice::Slot(slot) = closest_preceding(self.shape, row, visit.own, visit.key) else {
+            return None;
+        };
+        let HotFinger { prefix, address } = row[slot];
+        (address != SEARCH_SUCCESSORS).then(|| Visit {
+            rank: address as usize - 1,
+            own: prefix,
+            key: visit.key,
+        })
+    }
+
+    /// Asks for the memory that [`next`](Self::next) will read at `visit`: the slot of the key and
+    /// the one below it, most often the same line.
+    #[inline]
+    pub fn prefetch(&self, visit: Visit) {
+        let slot = self.shape.slot_of_prefix(visit.key.wrapping_sub(visit.own));
+        let row = self.row(visit.rank);
+        prefetch(&row[slot]);
+        prefetch(&row[slot.saturating_sub(1)]);
+    }
+
+    fn row(&self, rank: usize) -> &[HotFinger] {
+        let slots = self.shape.slots();
+        &self.hot[rank * slots..][..slots]
+    }
+}
+
+/// `count` lookups of uniform keys from uniform nodes of `ring`.
+///
+/// # Panics
+///
+/// If one of them does not end where a successor list holds the key's owner, or meets a tie.
+#[must_use]
+pub fn lookups(ring: &Ring, routed: &StaticRing, count: usize, rng: &mut Rng) -> Vec<Visit> {
+    let nodes = ring.0.len();
+    let lookup = |rng: &mut Rng| {
+        let rank = rng.below(nodes as u64) as usize;
+        let key = Id::random(rng);
+        let start = Visit { rank, own: ring.0[rank].prefix(), key: key.prefix() };
+        let end = last_visit(routed, start);
+        let ahead = (ring.rank_at_or_after(key) + nodes - end.rank) % nodes;
+        assert!((1..=SUCCESSORS).contains(&ahead), "the lookup ends {ahead} nodes from the owner");
+        start
+    };
+    (0..count).map(|_| lookup(rng)).collect()
+}
+
+fn last_visit(routed: &StaticRing, start: Visit) -> Visit {
+    std::iter::successors(Some(start), |&visit| routed.next(visit)).last().unwrap_or(start)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn prefetch<T>(place: &T) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: a prefetch changes nothing that a program can see, and every x86_64 has SSE.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast()) };
+}
+
+/// Elsewhere the processor's own reordering has to do.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn prefetch<T>(_place: &T) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_equal_finger_tables() {
+        for (seed, digit_bits) in [(1, 1), (2, 2), (3, 4)] {
+            let ring = Ring::random(300, &mut Rng::new(seed, 0));
+            let shape = Shape::for_ring(digit_bits, 300, SUCCESSORS);
+            let routed = StaticRing::new(&ring, shape);
+            for rank in 0..300 {
+                assert_eq!(routed.row(rank), ring.table(rank, shape).hot(), "rank {rank}");
+            }
+        }
+    }
+
+    #[test]
+    fn lookups_end_beside_the_owner() {
+        let mut rng = Rng::new(4, 0);
+        let ring = Ring::random(1000, &mut rng);
+        let routed = StaticRing::new(&ring, Shape::for_ring(1, 1000, SUCCESSORS));
+        assert_eq!(lookups(&ring, &routed, 500, &mut rng).len(), 500);
+    }
+}
