@@ -90,7 +90,13 @@ fn bundle_of(frame: &Frame<'_>, most: usize) -> Vec<u8> {
 }
 
 fn frame<'a>(rng: &mut Rng, message: impl FnOnce(&mut Rng) -> Message<'a>) -> Frame<'a> {
-    Frame { from_id: Id::random(rng), from_slot: 7, to_slot: 9, message: message(rng) }
+    Frame {
+        from_id: Id::random(rng),
+        from_slot: 7,
+        to_slot: 9,
+        to_prefix: rng.next_u64(),
+        message: message(rng),
+    }
 }
 
 fn peer(rng: &mut Rng) -> Peer {

@@ -154,7 +154,7 @@ impl Memory {
     }
 
     /// Sends a message as if `from` had.
-    pub fn inject(&mut self, from: Peer, to: Address, message: &Message<'_>) {
+    pub fn inject(&mut self, from: Peer, to: Peer, message: &Message<'_>) {
         self.outside.now = self.now;
         self.outside.send(from, to, message);
     }
@@ -215,10 +215,10 @@ impl Memory {
             .expect("what has been encoded can be parsed");
         for frame in bundle.frames() {
             let sender = frame.sender(datagram.from.socket());
-            let taken = self.with(frame.to_slot.into(), |node, cx| {
-                node.handle_message(cx, sender, frame.message);
-            });
-            if taken.is_none() {
+            let node = frame.to_slot.into();
+            if self.node(node).is_some_and(|node| node.peer().id.prefix() == frame.to_prefix) {
+                self.with(node, |node, cx| node.handle_message(cx, sender, frame.message));
+            } else {
                 self.outside.count_drop(Drop::NoSuchNode);
             }
         }
@@ -273,12 +273,13 @@ struct Datagram {
 }
 
 impl World for Outside {
-    fn send(&mut self, from: Peer, to: Address, message: &Message<'_>) {
+    fn send(&mut self, from: Peer, to: Peer, message: &Message<'_>) {
         self.sent[message.class() as usize] += 1;
         let frame = Frame {
             from_id: from.id,
             from_slot: from.address.slot,
-            to_slot: to.slot,
+            to_slot: to.address.slot,
+            to_prefix: to.id.prefix(),
             message: *message,
         };
         for _ in 0..self.copies {

@@ -348,8 +348,8 @@ fn replies_to_nothing_are_dropped() {
         Message::Delivered { request },
     ];
     for (count, reply) in (1..).zip(&replies) {
-        memory.inject(ring[11], ring[10].address, reply);
-        memory.inject(stranger, ring[10].address, reply);
+        memory.inject(ring[11], ring[10], reply);
+        memory.inject(stranger, ring[10], reply);
         memory.run_for(A_MOMENT);
         assert_eq!(memory.dropped(Drop::Unmatched), 2 * count, "{reply:?}");
     }
@@ -372,7 +372,7 @@ fn messages_from_ones_own_identifier_are_dropped() {
         Message::Deliver { request, key: ring[10].id, payload: b"mine" },
     ];
     for (count, message) in (1..).zip(&messages) {
-        memory.inject(twin, ring[10].address, message);
+        memory.inject(twin, ring[10], message);
         memory.run_for(A_MOMENT);
         assert_eq!(memory.dropped(Drop::FromSelf), count, "{message:?}");
     }
