@@ -37,6 +37,18 @@ pub const DATAGRAM_OVERHEAD_BYTES: usize = 28;
 /// Longest successor list a message can carry.
 pub const MAX_LISTED_PEERS: usize = 255;
 
+/// The longest successor list that a datagram of `bytes` can carry, beside a predecessor, in a
+/// [`Message::NeighborsReply`].
+#[must_use]
+pub const fn max_successors(bytes: usize) -> usize {
+    let request_and_purpose = size_of::<WireAck>();
+    let flags = 2;
+    let fixed = BUNDLE_HEADER_BYTES + FRAME_HEADER_BYTES + request_and_purpose + flags;
+    let peers = bytes.saturating_sub(fixed) / size_of::<WirePeer>();
+    let successors = peers.saturating_sub(1);
+    if successors < MAX_LISTED_PEERS { successors } else { MAX_LISTED_PEERS }
+}
+
 /// Why a datagram was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]

@@ -283,3 +283,23 @@ fn reasons_are_told_apart() {
     assert_eq!(refused(&ack), WireError::BadValue);
     assert_eq!(good.len(), BUNDLE_HEADER_BYTES + FRAME_HEADER_BYTES + 8);
 }
+
+#[test]
+fn the_longest_successor_list_just_fits_its_datagram() {
+    for bytes in [576, 1472, 9000] {
+        let most = hopwise_kernel::wire::max_successors(bytes);
+        let fits = |count: usize| {
+            let peers = vec![Peer::default(); count];
+            let message = Message::NeighborsReply {
+                request: RequestId(1),
+                purpose: Purpose::Stabilize,
+                predecessor: Some(Peer::default()),
+                successors: Peers::Table(&peers),
+            };
+            let frame =
+                Frame { from_id: Id::ZERO, from_slot: 0, to_slot: 0, to_prefix: 0, message };
+            encode(&frame, &mut vec![0; bytes - BUNDLE_HEADER_BYTES]).is_some()
+        };
+        assert!(fits(most) && !fits(most + 1), "{bytes} bytes, {most} successors");
+    }
+}

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use hopwise_kernel::Peer;
+use hopwise_kernel::wire::max_successors;
 
 use super::{
     Amount, ChurnModel, Downtime, FaultKind, Keys, Latency, Lengths, Load, Measure, Scenario,
@@ -62,7 +62,7 @@ fn check_ring(Scenario { ring, nodes, udp, .. }: &Scenario) -> Verdict {
     require_that(ring.successors < *nodes, successors, || {
         format!("a whole number from 1 to {} (less than nodes = {nodes})", nodes - 1)
     })?;
-    let fit = udp.datagram / size_of::<Peer>() as u32;
+    let fit = max_successors(udp.datagram as usize) as u32;
     require_that(ring.successors <= fit, successors, || {
         format!("{fit} at most: a list must fit udp.datagram = {}", udp.datagram)
     })?;
