@@ -67,16 +67,10 @@ impl RingNode {
             self.filling = false;
         }
         if self.filling {
-            self.fixing = true;
-            self.fill_at_once(cx);
+            // From the timer, not from here: a run of lookups that this node answers itself would
+            // otherwise nest.
+            self.fix_at = cx.now;
+            self.arm(cx);
         }
-    }
-
-    /// Goes on with the next slot from the timer, not from here: a run of lookups that this node
-    /// answers itself would otherwise nest.
-    fn fill_at_once(&mut self, cx: &mut Context<'_>) {
-        self.fixing = false;
-        self.fix_at = cx.now;
-        self.arm(cx);
     }
 }
