@@ -7,15 +7,17 @@ use core::fmt;
 use crate::id::Id;
 
 /// Where a node receives messages: an IPv4 endpoint, and which of the nodes that share that
-/// endpoint's socket is meant. 8 bytes, because routing tables hold many.
+/// endpoint's socket is meant. 8 bytes, because routing tables hold many, in the order that makes
+/// [`to_bits`](Address::to_bits) a plain load where integers are little-endian.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(C)]
 pub struct Address {
-    /// IPv4 address as a number, most significant octet first.
-    pub ip: u32,
-    /// UDP port.
-    pub port: u16,
     /// The node's place behind the socket, 0 when it has the socket to itself.
     pub slot: u16,
+    /// UDP port.
+    pub port: u16,
+    /// IPv4 address as a number, most significant octet first.
+    pub ip: u32,
 }
 
 impl Address {

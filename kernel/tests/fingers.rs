@@ -247,9 +247,9 @@ proptest! {
 /// A peer just behind the owner shares its prefix, yet is the furthest of all.
 #[test]
 fn a_peer_just_behind_is_the_furthest() {
-    let own = Id::from_parts(7, [1, 0, 0]);
-    let behind = Peer { id: Id::from_parts(7, [0; 3]), address: Address::from_bits(1) };
-    let key = Id::from_parts(u64::MAX, [0; 3]);
+    let own = Id::from_parts(7, Id::MAX.tail());
+    let behind = Peer { id: Id::from_parts(7, Id::ZERO.tail()), address: Address::from_bits(1) };
+    let key = Id::from_parts(u64::MAX, Id::ZERO.tail());
     let mut table = FingerTable::new(own, Shape::new(1, 16));
     table.insert(behind);
     assert_eq!(table.closest_preceding(key), None);

@@ -53,12 +53,6 @@ fn naive_sub(a: Bytes, b: Bytes) -> Bytes {
     difference
 }
 
-/// Bit `place` from the top; zero past the end.
-fn naive_bit(bytes: Bytes, place: u32) -> u32 {
-    let byte = bytes.get((place / 8) as usize).copied().unwrap_or(0);
-    u32::from(byte >> (7 - place % 8)) & 1
-}
-
 proptest! {
     #[test]
     fn bytes_and_parts_come_back(bytes in bytes()) {
@@ -94,20 +88,6 @@ proptest! {
         prop_assert_eq!(a.add(a.distance_to(b)), b);
         prop_assert_eq!(a.distance_to(a), Distance::ZERO);
         prop_assert_eq!(a.add(a.distance_to(b)).add(b.distance_to(a)), a);
-    }
-
-    #[test]
-    fn bits_and_leading_zeros_are_those_of_the_bytes(
-        bytes in bytes(),
-        offset in 0..2 * ID_BITS,
-        width in 1..=32_u32,
-    ) {
-        let distance = Distance::from_bytes(bytes);
-        let expected =
-            (offset..offset + width).fold(0, |bits: u32, at| (bits << 1) | naive_bit(bytes, at));
-        prop_assert_eq!(distance.bits(offset, width), expected);
-        let zeros = (0..ID_BITS).take_while(|&place| naive_bit(bytes, place) == 0).count();
-        prop_assert_eq!(distance.leading_zeros(), zeros as u32);
     }
 
     #[test]

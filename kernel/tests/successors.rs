@@ -12,14 +12,15 @@ use proptest::sample::Index;
 /// A small circle inside the large one, so that points meet; and points anywhere.
 fn id() -> impl Strategy<Value = Id> {
     prop_oneof![
-        (0..24_u64).prop_map(|point| Id::from_parts(point << 59, [0; 3])),
+        (0..24_u64).prop_map(|point| Id::from_parts(point << 59, Id::ZERO.tail())),
         any::<[u8; 20]>().prop_map(Id::from_bytes),
     ]
 }
 
 /// Who is at an identifier never changes.
 fn peer_at(id: Id) -> Peer {
-    Peer { id, address: Address::from_bits(id.prefix() ^ u64::from(id.tail()[2]) | 1) }
+    let last_byte = id.to_bytes()[19];
+    Peer { id, address: Address::from_bits(id.prefix() ^ u64::from(last_byte) | 1) }
 }
 
 fn peers() -> impl Strategy<Value = Vec<Peer>> {

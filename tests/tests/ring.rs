@@ -8,7 +8,7 @@ use hopwise_kernel::context::{Drop, LookupDone};
 use hopwise_kernel::message::{Cookie, Peers, Purpose, Step};
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{LookupMode, RingConfig};
-use hopwise_kernel::{Event, Id, Message, Peer, RequestId};
+use hopwise_kernel::{Distance, Event, Id, Message, Peer, RequestId};
 use hopwise_tests::Memory;
 use hopwise_tests::memory::owner_in;
 
@@ -94,7 +94,7 @@ fn a_nodes_own_identifier_and_its_neighbours_belong_to_the_right_nodes() {
     let mut memory = Memory::linked(64, still(64, 4), 4);
     let ring = memory.members();
     for (at, peer) in ring.iter().enumerate() {
-        let next = peer.id.add(Id::ZERO.distance_to(Id::from_parts(0, [0, 0, 1])));
+        let next = peer.id.add(Distance::multiple_of_power(1, 0));
         for (key, owner) in [(peer.id, *peer), (next, ring[(at + 1) % ring.len()])] {
             for from in 0..64 {
                 memory.with(from, |node, cx| node.lookup(cx, key, 0));

@@ -27,16 +27,22 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use crate::id::{Distance, Id};
+use crate::id::{Distance, Id, Tail};
 use crate::peer::{Address, Peer};
 
 /// How distances are cut into slots.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shape {
-    digit_bits: u32,
-    levels: u32,
+    /// All bits of the digit just below the lowest level. Set in a distance, they change no slot
+    /// but the lowest, and make that one come out of the same arithmetic as all others.
+    floor: u64,
     /// 65,536 / digit_bits, rounded up: division by multiplication.
     reciprocal: u32,
+    /// Where the top level begins.
+    top: u16,
+    digit_bits: u8,
+    /// Fingers per level: base − 1.
+    columns: u8,
 }
 
 impl Shape {
@@ -56,7 +62,8 @@ impl Shape {
         Shape::new(digit_bits, bits.div_ceil(digit_bits))
     }
 
-    /// Base 2^`digit_bits` with so many levels, at most as many as 64 bits hold.
+    /// Base 2^`digit_bits` with so many levels: at least one, and at most one fewer than 64 bits
+    /// hold.
     ///
     /// # Panics
     ///
@@ -64,15 +71,22 @@ impl Shape {
     #[must_use]
     pub fn new(digit_bits: u32, levels: u32) -> Shape {
         assert!((1..=8).contains(&digit_bits), "a digit has 1 to 8 bits");
-        let levels = levels.clamp(1, 64 / digit_bits);
-        Shape { digit_bits, levels, reciprocal: 65_536_u32.div_ceil(digit_bits) }
+        let levels = levels.clamp(1, 64 / digit_bits - 1);
+        let columns = ((1_u32 << digit_bits) - 1) as u8;
+        Shape {
+            floor: u64::from(columns) << (64 - (levels + 1) * digit_bits),
+            reciprocal: 65_536_u32.div_ceil(digit_bits),
+            top: (levels - 1) as u16 * u16::from(columns),
+            digit_bits: digit_bits as u8,
+            columns,
+        }
     }
 
     /// Number of slots, slot 0 included.
     #[inline]
     #[must_use]
     pub const fn slots(self) -> usize {
-        (self.levels * self.columns()) as usize + 1
+        self.top as usize + self.columns as usize + 1
     }
 
     /// Where slot `slot` starts; zero for slot 0.
@@ -81,10 +95,11 @@ impl Shape {
         if slot == 0 {
             return Distance::ZERO;
         }
-        let (from_bottom, column) =
-            ((slot as u32 - 1) / self.columns(), (slot as u32 - 1) % self.columns());
-        let digits_above = self.levels - from_bottom;
-        Distance::multiple_of_power(column + 1, 160 - digits_above * self.digit_bits)
+        let columns = self.columns as usize;
+        let (level, column) = ((slot - 1) / columns, (slot - 1) % columns);
+        let digits_above = self.top as usize / columns + 1 - level;
+        let exponent = 160 - digits_above as u32 * self.digit_bits as u32;
+        Distance::multiple_of_power(column as u32 + 1, exponent)
     }
 
     /// The slot that covers `distance`.
@@ -97,16 +112,11 @@ impl Shape {
     #[inline]
     #[must_use]
     pub const fn slot_of_prefix(self, distance: u64) -> usize {
-        let place = ((distance | 1).leading_zeros() * self.reciprocal) >> 16;
-        if place >= self.levels || distance == 0 {
-            return 0;
-        }
-        let digit = ((distance << (place * self.digit_bits)) >> (64 - self.digit_bits)) as u32;
-        ((self.levels - 1 - place) * self.columns() + digit) as usize
-    }
-
-    const fn columns(self) -> u32 {
-        (1 << self.digit_bits) - 1
+        let distance = distance | self.floor;
+        let digit_bits = self.digit_bits as u32;
+        let place = (distance.leading_zeros() * self.reciprocal) >> 16;
+        let digit = (distance >> (64 - digit_bits - place * digit_bits)) as usize;
+        self.top as usize + digit - (place * self.columns as u32) as usize
     }
 }
 
@@ -137,14 +147,22 @@ pub enum Choice {
 #[inline]
 #[must_use]
 pub fn closest_preceding(shape: Shape, hot: &[HotFinger], own: u64, key: u64) -> Choice {
-    let distance = key.wrapping_sub(own);
-    let slot = shape.slot_of_prefix(distance);
+    let slot = shape.slot_of_prefix(key.wrapping_sub(own));
+    closest_preceding_in(slot, hot, own, key)
+}
+
+/// [`closest_preceding`], given the slot that covers the distance from `own` to `key`.
+#[inline]
+#[must_use]
+pub fn closest_preceding_in(slot: usize, hot: &[HotFinger], own: u64, key: u64) -> Choice {
+    let hot = &hot[..=slot];
     let there = hot[slot].prefix;
     // A prefix equal to the owner's is either the mark, below which lie only marks, or a node just
     // behind the owner, the furthest of all: taking one off both sides makes zero the largest.
-    let beyond = there.wrapping_sub(own).wrapping_sub(1) >= distance.wrapping_sub(1);
-    let chosen = slot - usize::from(beyond && slot > 0);
-    if there == key || hot[chosen].prefix == key || distance == 0 {
+    let beyond = there.wrapping_sub(own).wrapping_sub(1) >= key.wrapping_sub(own).wrapping_sub(1);
+    let chosen = slot.saturating_sub(usize::from(beyond));
+    // A key that ties with the owner lies in slot 0, where the owner's own prefix is the mark.
+    if there == key || hot[chosen].prefix == key {
         return Choice::Tie;
     }
     Choice::Slot(chosen)
@@ -156,7 +174,7 @@ pub struct FingerTable {
     own: Id,
     shape: Shape,
     hot: Box<[HotFinger]>,
-    tails: Box<[[u32; 3]]>,
+    tails: Box<[Tail]>,
     /// The slot in which the successor list ends.
     boundary: u16,
 }
