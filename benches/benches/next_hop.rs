@@ -33,8 +33,8 @@ fn next_hop(criterion: &mut Criterion) {
                     measure::time_units(calls, |asked| {
                         let rounds = asked.div_ceil(KEYS as u64);
                         for _ in 0..rounds {
-                            for &key in &keys {
-                                black_box(table.closest_preceding(black_box(key)));
+                            for key in &keys {
+                                black_box(&table.closest_preceding(*black_box(key)));
                             }
                         }
                         rounds * KEYS as u64

@@ -12,9 +12,8 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
-use hopwise_benches::lines::Lines;
-use hopwise_benches::measure;
 use hopwise_benches::ring::{Ring, SUCCESSORS, StaticRing, Visit, lookups};
+use hopwise_benches::{lines, measure};
 use hopwise_kernel::Rng;
 use hopwise_kernel::ring::fingers::Shape;
 
@@ -35,9 +34,8 @@ fn static_ring(criterion: &mut Criterion) {
         let ring = Ring::random(nodes, &mut rng);
         let routed = StaticRing::new(&ring, Shape::for_ring(1, nodes, SUCCESSORS));
         let visits = lookups(&ring, &routed, LOOKUPS, &mut rng);
-        let lines = Lines::new(routed.bytes(), &mut rng);
 
-        let mut source = visits.iter().copied().cycle();
+        let mut source = Endless { visits: &visits, taken: 0 };
         group.bench_function(BenchmarkId::new("hop_one_at_a_time", nodes), |bencher| {
             bencher.iter_custom(|hops| {
                 measure::time_units(hops, |asked| one_at_a_time(&routed, &mut source, asked))
@@ -48,26 +46,25 @@ fn static_ring(criterion: &mut Criterion) {
                 measure::time_units(hops, |asked| interleaved(&routed, &mut source, asked))
             });
         });
-        bench_lines::<1>(&mut group, "line_one_at_a_time", nodes, &lines, &mut rng);
-        bench_lines::<LANES>(&mut group, "line_16_in_flight", nodes, &lines, &mut rng);
+        bench_lines::<1>(&mut group, "line_one_at_a_time", nodes, &routed);
+        bench_lines::<LANES>(&mut group, "line_16_in_flight", nodes, &routed);
     }
     group.finish();
 }
 
-/// Follows `CHAINS` chains through `lines`.
+/// Reads random lines of the routing tables, in `CHAINS` chains at once.
 fn bench_lines<const CHAINS: usize>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
     nodes: usize,
-    lines: &Lines,
-    rng: &mut Rng,
+    routed: &StaticRing,
 ) {
-    let mut at: [u64; CHAINS] = array::from_fn(|_| rng.below(lines.count() as u64));
+    let (mut at, mut step) = (array::from_fn::<_, CHAINS, _>(|chain| chain), 0);
     group.bench_function(BenchmarkId::new(name, nodes), |bencher| {
         bencher.iter_custom(|reads| {
             measure::time_units(reads, |asked| {
                 let steps = asked.div_ceil(CHAINS as u64);
-                lines.follow(&mut at, steps);
+                lines::follow(routed.memory(), &mut at, &mut step, steps);
                 black_box(&at);
                 steps * CHAINS as u64
             })
@@ -75,16 +72,25 @@ fn bench_lines<const CHAINS: usize>(
     });
 }
 
+/// The same lookups again and again.
+struct Endless<'a> {
+    visits: &'a [Visit],
+    taken: usize,
+}
+
+impl Endless<'_> {
+    fn next(&mut self) -> Visit {
+        self.taken += 1;
+        self.visits[self.taken % self.visits.len()]
+    }
+}
+
 /// Routes lookups to their ends, each after the one before; returns how many hops that took, at
 /// least `asked`.
-fn one_at_a_time(
-    routed: &StaticRing,
-    lookups: &mut impl Iterator<Item = Visit>,
-    asked: u64,
-) -> u64 {
+fn one_at_a_time(routed: &StaticRing, lookups: &mut Endless<'_>, asked: u64) -> u64 {
     let mut hops = 0;
     while hops < asked {
-        let mut next = lookups.next();
+        let mut next = Some(lookups.next());
         while let Some(visit) = next {
             next = routed.next(visit);
             hops += 1;
@@ -96,16 +102,13 @@ fn one_at_a_time(
 
 /// Routes [`LANES`] lookups in turns, each of whose next line is on its way meanwhile; a lookup
 /// that ends makes room for another. Returns how many hops were made, at least `asked`.
-fn interleaved(routed: &StaticRing, lookups: &mut impl Iterator<Item = Visit>, asked: u64) -> u64 {
-    let mut lanes: Vec<Visit> = lookups.by_ref().take(LANES).collect();
+fn interleaved(routed: &StaticRing, lookups: &mut Endless<'_>, asked: u64) -> u64 {
+    let mut lanes: [Visit; LANES] = array::from_fn(|_| lookups.next());
     let rounds = asked.div_ceil(LANES as u64);
     for _ in 0..rounds {
         for lane in &mut lanes {
-            let next = routed.next(*lane).or_else(|| lookups.next());
-            if let Some(visit) = next {
-                routed.prefetch(visit);
-                *lane = visit;
-            }
+            *lane = routed.next(*lane).unwrap_or_else(|| lookups.next());
+            routed.prefetch(*lane);
         }
     }
     black_box(&lanes);

@@ -1,49 +1,29 @@
 //! What the machine charges for reading random cache lines, one after the other or several at once.
 //!
+//! The lines are those of the routing tables themselves: two arrays of the same size can differ by
+//! half in cost, depending on which physical pages they were given.
+//!
 //! **Invariant:** each address comes out of the line read before it, so nothing can run ahead
 //! within a chain.
 
-use std::mem::size_of;
+use hopwise_kernel::ring::fingers::HotFinger;
 
-use hopwise_kernel::Rng;
+/// Odd, and its bits without a pattern: 2^64 divided by the golden ratio.
+const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A cache line that names the next one.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line {
-    next: u64,
-}
-
-const _: () = assert!(size_of::<Line>() == 64);
-
-/// An array of lines, linked in random order into a single cycle.
-pub struct Lines(Box<[Line]>);
-
-impl Lines {
-    /// As many lines as fit in `bytes`, at least one.
-    #[must_use]
-    pub fn new(bytes: usize, rng: &mut Rng) -> Lines {
-        let count = (bytes / size_of::<Line>()).max(1);
-        let mut lines: Box<[Line]> = (0..count as u64).map(|next| Line { next }).collect();
-        // Sattolo's algorithm: a uniform permutation among those of a single cycle.
-        for last in (1..count).rev() {
-            lines.swap(last, rng.below(last as u64) as usize);
-        }
-        Lines(lines)
-    }
-
-    /// How many lines there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Reads `steps` lines from each of `at` on, taking turns, and moves `at` to where they end.
-    pub fn follow<const CHAINS: usize>(&self, at: &mut [u64; CHAINS], steps: u64) {
-        for _ in 0..steps {
-            for place in &mut *at {
-                *place = self.0[*place as usize].next;
-            }
+/// Reads `steps` random lines of `memory` in each of the chains that stand at `at`, taking turns,
+/// and moves `at` to where they end. `step` numbers the steps, so that no chain runs in a circle.
+pub fn follow<const CHAINS: usize>(
+    memory: &[HotFinger],
+    at: &mut [usize; CHAINS],
+    step: &mut u64,
+    steps: u64,
+) {
+    for _ in 0..steps {
+        *step += 1;
+        for place in &mut *at {
+            let scattered = (memory[*place].prefix ^ *step).wrapping_mul(SCATTER);
+            *place = ((u128::from(scattered) * memory.len() as u128) >> 64) as usize;
         }
     }
 }
@@ -53,12 +33,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_lies_on_the_cycle() {
-        let lines = Lines::new(64 * 1000, &mut Rng::new(1, 0));
-        let mut at = [0];
-        for step in 1..=1000 {
-            lines.follow(&mut at, 1);
-            assert_eq!(at == [0], step == 1000);
+    fn chains_spread_over_all_lines() {
+        let memory: Vec<_> =
+            (0..64).map(|number| HotFinger { prefix: number << 58, address: 1 }).collect();
+        let (mut at, mut step, mut visits) = ([0], 0, [0; 64]);
+        for _ in 0..6400 {
+            follow(&memory, &mut at, &mut step, 1);
+            visits[at[0]] += 1;
         }
+        assert!(visits.iter().all(|&visits| (50..200).contains(&visits)), "{visits:?}");
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** a row of [`StaticRing`] equals the [`FingerTable`] of the same node.
 
-use std::mem::size_of_val;
+use std::iter;
 
 use hopwise_kernel::ring::fingers::{
-    Choice, FingerTable, HotFinger, SEARCH_SUCCESSORS, Shape, closest_preceding,
+    Choice, FingerTable, HotFinger, SEARCH_SUCCESSORS, Shape, closest_preceding_in,
 };
 use hopwise_kernel::{Address, Id, Peer, Rng};
 
@@ -76,6 +76,8 @@ pub struct Visit {
     pub own: u64,
     /// The key's prefix.
     pub key: u64,
+    /// The slot that covers the distance from `own` to `key`.
+    pub slot: usize,
 }
 
 impl StaticRing {
@@ -89,8 +91,10 @@ impl StaticRing {
             HotFinger { prefix: prefixes[rank], address: rank as u64 + 1 }
         };
         let mark = |own| HotFinger { prefix: own, address: SEARCH_SUCCESSORS };
-        let mut hot: Box<[HotFinger]> =
-            prefixes.iter().flat_map(|&own| vec![mark(own); slots]).collect();
+        let mut hot = Vec::with_capacity(nodes * slots);
+        for &own in &prefixes {
+            hot.extend(iter::repeat_n(mark(own), slots));
+        }
 
         // From one node to the next, the node that each slot starts with moves on, never back.
         let mut firsts: Vec<usize> = vec![0; slots];
@@ -113,39 +117,39 @@ impl StaticRing {
                 row[slot] = if covered { candidate } else { row[slot - 1] };
             }
         }
-        StaticRing { shape, hot }
+        StaticRing { shape, hot: hot.into_boxed_slice() }
     }
 
-    /// Memory that routing reads, in bytes.
+    /// The memory that routing reads.
     #[must_use]
-    pub fn bytes(&self) -> usize {
-        size_of_val(&*self.hot)
+    pub fn memory(&self) -> &[HotFinger] {
+        &self.hot
+    }
+
+    /// The lookup of the key with prefix `key` at the node with this rank and this prefix.
+    #[inline]
+    #[must_use]
+    pub fn visit(&self, rank: usize, own: u64, key: u64) -> Visit {
+        Visit { rank, own, key, slot: self.shape.slot_of_prefix(key.wrapping_sub(own)) }
     }
 
     /// Chooses the next node; nothing where the successor list takes over.
     #[inline]
     #[must_use]
-    pub fn next(&self, visit: Visit) -> Option<Visit> {
-        let row = self.row(visit.rank);
-        let Choice::Slot(slot) = closest_preceding(self.shape, row, visit.own, visit.key) else {
+    pub fn next(&self, Visit { rank, own, key, slot }: Visit) -> Option<Visit> {
+        let row = self.row(rank);
+        let Choice::Slot(chosen) = closest_preceding_in(slot, row, own, key) else {
             return None;
         };
-        let HotFinger { prefix, address } = row[slot];
-        (address != SEARCH_SUCCESSORS).then(|| Visit {
-            rank: address as usize - 1,
-            own: prefix,
-            key: visit.key,
-        })
+        let HotFinger { prefix, address } = row[chosen];
+        (address != SEARCH_SUCCESSORS).then(|| self.visit(address as usize - 1, prefix, key))
     }
 
-    /// Asks for the memory that [`next`](Self::next) will read at `visit`: the slot of the key and
-    /// the one below it, most often the same line.
+    /// Asks for the line that [`next`](Self::next) will read first at `visit`. One time in four the
+    /// slot below lies in the line before; to ask for that as well costs more than it saves.
     #[inline]
     pub fn prefetch(&self, visit: Visit) {
-        let slot = self.shape.slot_of_prefix(visit.key.wrapping_sub(visit.own));
-        let row = self.row(visit.rank);
-        prefetch(&row[slot]);
-        prefetch(&row[slot.saturating_sub(1)]);
+        prefetch(&self.row(visit.rank)[visit.slot]);
     }
 
     fn row(&self, rank: usize) -> &[HotFinger] {
@@ -165,7 +169,7 @@ pub fn lookups(ring: &Ring, routed: &StaticRing, count: usize, rng: &mut Rng) ->
     let lookup = |rng: &mut Rng| {
         let rank = rng.below(nodes as u64) as usize;
         let key = Id::random(rng);
-        let start = Visit { rank, own: ring.0[rank].prefix(), key: key.prefix() };
+        let start = routed.visit(rank, ring.0[rank].prefix(), key.prefix());
         let end = last_visit(routed, start);
         let ahead = (ring.rank_at_or_after(key) + nodes - end.rank) % nodes;
         assert!((1..=SUCCESSORS).contains(&ahead), "the lookup ends {ahead} nodes from the owner");

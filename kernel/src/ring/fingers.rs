@@ -160,12 +160,17 @@ pub fn closest_preceding_in(slot: usize, hot: &[HotFinger], own: u64, key: u64) 
     // A prefix equal to the owner's is either the mark, below which lie only marks, or a node just
     // behind the owner, the furthest of all: taking one off both sides makes zero the largest.
     let beyond = there.wrapping_sub(own).wrapping_sub(1) >= key.wrapping_sub(own).wrapping_sub(1);
-    let chosen = slot.saturating_sub(usize::from(beyond));
     // A key that ties with the owner lies in slot 0, where the owner's own prefix is the mark.
-    if there == key || hot[chosen].prefix == key {
+    if there == key {
         return Choice::Tie;
     }
-    Choice::Slot(chosen)
+    // Rare, and a branch on purpose: whoever routes on can fetch what lies behind the likely choice
+    // before this comparison is decided.
+    if beyond {
+        let below = slot.saturating_sub(1);
+        return if hot[below].prefix == key { Choice::Tie } else { Choice::Slot(below) };
+    }
+    Choice::Slot(slot)
 }
 
 /// One node's fingers.
