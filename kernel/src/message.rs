@@ -297,6 +297,82 @@ impl Message<'_> {
     }
 }
 
+/// What a [`Message`] borrows; a message borrows at most one of both.
+#[derive(Clone, Copy, Debug)]
+pub enum Borrowed<'a> {
+    /// Nothing.
+    Nothing,
+    /// A successor list.
+    Peers(Peers<'a>),
+    /// A payload.
+    Payload(&'a [u8]),
+}
+
+impl<'a> Message<'a> {
+    /// The message with nothing in place of what it borrows, which comes beside it: for drivers
+    /// that keep typed messages for a while.
+    #[must_use]
+    pub fn detach(self) -> (Message<'static>, Borrowed<'a>) {
+        let own = match self {
+            Message::NeighborsReply { request, purpose, predecessor, successors } => {
+                let none = Peers::NONE;
+                let own =
+                    Message::NeighborsReply { request, purpose, predecessor, successors: none };
+                return (own, Borrowed::Peers(successors));
+            }
+            Message::Leave { predecessor, successors } => {
+                let own = Message::Leave { predecessor, successors: Peers::NONE };
+                return (own, Borrowed::Peers(successors));
+            }
+            Message::Deliver { request, key, payload } => {
+                let own = Message::Deliver { request, key, payload: &[] };
+                return (own, Borrowed::Payload(payload));
+            }
+            Message::Ping { request } => Message::Ping { request },
+            Message::Pong { request } => Message::Pong { request },
+            Message::Neighbors { request, cookie, purpose } => {
+                Message::Neighbors { request, cookie, purpose }
+            }
+            Message::CookieReply { request, purpose, cookie } => {
+                Message::CookieReply { request, purpose, cookie }
+            }
+            Message::Notify { cookie } => Message::Notify { cookie },
+            Message::Introduce { peer } => Message::Introduce { peer },
+            Message::Lookup { request, lookup } => Message::Lookup { request, lookup },
+            Message::Ack { request, purpose } => Message::Ack { request, purpose },
+            Message::Answer { lookup, purpose, owner, hops, timeouts } => {
+                Message::Answer { lookup, purpose, owner, hops, timeouts }
+            }
+            Message::FindNext { request, purpose, key, limit } => {
+                Message::FindNext { request, purpose, key, limit }
+            }
+            Message::FindNextReply { request, purpose, step, knows } => {
+                Message::FindNextReply { request, purpose, step, knows }
+            }
+            Message::Delivered { request } => Message::Delivered { request },
+        };
+        (own, Borrowed::Nothing)
+    }
+
+    /// The inverse of [`detach`](Self::detach).
+    #[must_use]
+    pub fn attach(self, borrowed: Borrowed<'a>) -> Message<'a> {
+        match (self, borrowed) {
+            (
+                Message::NeighborsReply { request, purpose, predecessor, .. },
+                Borrowed::Peers(successors),
+            ) => Message::NeighborsReply { request, purpose, predecessor, successors },
+            (Message::Leave { predecessor, .. }, Borrowed::Peers(successors)) => {
+                Message::Leave { predecessor, successors }
+            }
+            (Message::Deliver { request, key, .. }, Borrowed::Payload(payload)) => {
+                Message::Deliver { request, key, payload }
+            }
+            (other, _) => other,
+        }
+    }
+}
+
 /// A borrowed list of peers: a node's own, or one still in its datagram.
 #[derive(Clone, Copy, Debug)]
 pub enum Peers<'a> {

@@ -149,6 +149,33 @@ pub fn encode(frame: &Frame<'_>, buffer: &mut [u8]) -> Option<usize> {
     Some(FRAME_HEADER_BYTES + length)
 }
 
+/// Length of the frame that carries `message`, in bytes, without encoding it.
+#[must_use]
+pub fn frame_bytes(message: &Message<'_>) -> usize {
+    let peers = |predecessor: &Option<Peer>, successors: &Peers<'_>| {
+        2 + (usize::from(predecessor.is_some()) + successors.len()) * size_of::<WirePeer>()
+    };
+    let payload = match message {
+        Message::Ping { .. }
+        | Message::Pong { .. }
+        | Message::Notify { .. }
+        | Message::Delivered { .. } => size_of::<U64>(),
+        Message::Neighbors { .. } | Message::CookieReply { .. } => size_of::<WireAsk>(),
+        Message::NeighborsReply { predecessor, successors, .. } => {
+            size_of::<WireAck>() + peers(predecessor, successors)
+        }
+        Message::Introduce { .. } => size_of::<WirePeer>(),
+        Message::Leave { predecessor, successors } => peers(predecessor, successors),
+        Message::Lookup { .. } => size_of::<WireLookup>(),
+        Message::Ack { .. } => size_of::<WireAck>(),
+        Message::Answer { .. } => size_of::<WireAnswer>(),
+        Message::FindNext { .. } => size_of::<WireFindNext>(),
+        Message::FindNextReply { .. } => size_of::<WireFindNextReply>(),
+        Message::Deliver { payload, .. } => size_of::<U64>() + ID_BYTES + payload.len(),
+    };
+    FRAME_HEADER_BYTES + payload
+}
+
 /// A datagram that has been checked from end to end.
 #[derive(Clone, Copy, Debug)]
 pub struct Bundle<'a> {

@@ -5,7 +5,7 @@
 use hopwise_kernel::message::{Cookie, Lookup, MAX_HOP_BUDGET, MAX_PAYLOAD, Peers, Purpose, Step};
 use hopwise_kernel::wire::{
     BUNDLE_HEADER_BYTES, Bundle, FRAME_HEADER_BYTES, Frame, MAGIC, MAX_LISTED_PEERS, VERSION,
-    WireError, begin_bundle, encode,
+    WireError, begin_bundle, encode, frame_bytes,
 };
 use hopwise_kernel::{Address, Id, Message, Peer, RequestId};
 use proptest::collection::vec;
@@ -157,6 +157,21 @@ proptest! {
     }
 
     /// No frame is written past the end, nor one byte short of it.
+    #[test]
+    fn a_message_is_as_long_as_foretold(draw in draw()) {
+        let frame = draw.frame();
+        if let Some(length) = encode(&frame, &mut [0; ROOM]) {
+            prop_assert_eq!(frame_bytes(&frame.message), length);
+        }
+    }
+
+    #[test]
+    fn what_is_taken_apart_goes_together(draw in draw()) {
+        let message = draw.message();
+        let (own, borrowed) = message.detach();
+        prop_assert_eq!(own.attach(borrowed), message);
+    }
+
     #[test]
     fn a_frame_fits_exactly_or_not_at_all(draw in draw(), short: Index) {
         let mut buffer = vec![0; ROOM];
