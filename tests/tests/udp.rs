@@ -71,7 +71,8 @@ fn crashes_are_survived() {
 #[test]
 fn lookups_right_after_a_crash_of_a_fifth_are_all_answered() {
     let named = library::find("crash-fifth").expect("it comes along");
-    let overrides = [("phases.warmup".to_owned(), "500ms".to_owned())];
+    // Long enough for every node to have measured a round trip.
+    let overrides = [("phases.warmup".to_owned(), "2s".to_owned())];
     let scenario = Scenario::load(named.name, &overrides).expect("the scenario is sound");
     let measured = run_scenario(&scenario).expect("the scenario runs");
     let metrics = &measured.metrics;
