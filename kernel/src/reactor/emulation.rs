@@ -136,3 +136,57 @@ impl Slab {
         &mut self.bytes[slot as usize * self.room..][..self.room]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+
+    use super::*;
+    use crate::reactor::sockets::Layout;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn one_byte(byte: u8) -> impl Fn(&mut [u8]) -> Option<usize> {
+        move |room| {
+            room[0] = byte;
+            Some(1)
+        }
+    }
+
+    #[test]
+    fn what_is_due_leaves_in_order_and_the_rest_waits() {
+        let fates = [Some(LONG), Some(Duration::ZERO), None, Some(Duration::ZERO)];
+        let mut next = fates.into_iter();
+        let transit = move || next.next().expect("as many fates as messages");
+        let mut emulation = Emulation::new(transit, Clock::start(), 1472);
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let port = receiver.local_addr().expect("it is bound").port();
+        let to = Address::new([127, 0, 0, 1], port, 0);
+        let any_port = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let sockets = Sockets::bind(Layout::PerCore, any_port, 1).expect("a free port");
+        let (mut outbox, mut counters) = (Outbox::new(1472), Counters::default());
+        for byte in 0..fates.len() as u8 {
+            assert_eq!(emulation.push(&mut counters, 0, to, one_byte(byte)), Some(1));
+        }
+        emulation.release(&sockets, &mut counters, &mut outbox);
+        outbox.flush(&sockets, &mut counters);
+        let mut datagram = [0; 16];
+        let length = receiver.recv(&mut datagram).expect("it was sent");
+        assert_eq!(datagram[BUNDLE_HEADER_BYTES..length], [1, 3]);
+        assert_eq!((counters.lost, counters.datagrams, emulation.due.len()), (1, 1, 1));
+        assert!(emulation.next_due() >= Time::ZERO + LONG && emulation.next_due() < Time::NEVER);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_dropped_and_counted() {
+        let mut emulation = Emulation::new(|| Some(LONG), Clock::start(), 65_507);
+        let (rooms, reserved) = (emulation.slab.free.len(), emulation.due.capacity());
+        let mut counters = Counters::default();
+        let to = Address::default();
+        let taken = (0..rooms + 3)
+            .filter(|_| emulation.push(&mut counters, 0, to, one_byte(0)).is_some())
+            .count();
+        assert_eq!((taken, counters.delay_overflow), (rooms, 3));
+        assert_eq!(emulation.due.capacity(), reserved, "nothing is allocated on the way");
+    }
+}
