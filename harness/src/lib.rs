@@ -8,6 +8,7 @@ pub mod cli;
 pub mod engine;
 pub mod library;
 pub mod metrics;
+pub mod network;
 pub mod outcome;
 pub mod progress;
 pub mod provenance;

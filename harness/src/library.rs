@@ -26,11 +26,12 @@ macro_rules! named {
 }
 
 /// All of them, in the order they are listed.
-pub const SCENARIOS: [Named; 7] = named![
+pub const SCENARIOS: [Named; 8] = named![
     "default",
     "steady",
     "churn-light",
     "churn-heavy",
+    "crash-fifth",
     "crash-half",
     "flash-crowd",
     "saturate",

@@ -343,11 +343,12 @@ pub enum TimeoutPolicy {
     Fixed(Duration),
 }
 
-/// Shortest adaptive timeout.
+/// Shortest adaptive timeout, and the least that it lies above the mean: where every round trip takes
+/// the same, the deviation alone would leave a reply no time to be a little late.
 pub const MIN_TIMEOUT: Duration = Duration::from_millis(2);
 /// Longest adaptive timeout.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(3);
-/// Adaptive timeout before anything was measured.
+/// Adaptive timeout before anything was measured, unless replies have failed to come already.
 pub const INITIAL_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Measured round trips: running mean and mean deviation (Jacobson, *Congestion avoidance and
@@ -390,11 +391,15 @@ impl RoundTrips {
     pub fn timeout(&self, policy: TimeoutPolicy) -> Duration {
         match policy {
             TimeoutPolicy::Fixed(timeout) => timeout,
-            TimeoutPolicy::Adaptive if self.mean_us == 0 => INITIAL_TIMEOUT,
             TimeoutPolicy::Adaptive => {
-                let us = u64::from(self.mean_us) + 4 * u64::from(self.deviation_us);
-                let us = us.max(MIN_TIMEOUT.as_micros() as u64) << self.backoff;
-                Duration::from_micros(us).min(MAX_TIMEOUT)
+                let us = match self.mean_us {
+                    0 => INITIAL_TIMEOUT.as_micros() as u64,
+                    mean => {
+                        let spread = 4 * u64::from(self.deviation_us);
+                        u64::from(mean) + spread.max(MIN_TIMEOUT.as_micros() as u64)
+                    }
+                };
+                Duration::from_micros(us << self.backoff).min(MAX_TIMEOUT)
             }
         }
     }

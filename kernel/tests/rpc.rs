@@ -135,6 +135,9 @@ proptest! {
     fn timeouts_keep_their_bounds(round_trips_us in vec(0..100_000_000_u64, 1..50)) {
         let mut measured = RoundTrips::default();
         prop_assert_eq!(measured.timeout(TimeoutPolicy::Adaptive), INITIAL_TIMEOUT);
+        let mut unanswered = measured;
+        unanswered.record_timeout();
+        prop_assert_eq!(unanswered.timeout(TimeoutPolicy::Adaptive), INITIAL_TIMEOUT * 2);
         for us in round_trips_us {
             measured.record(Duration::from_micros(us));
             let timeout = measured.timeout(TimeoutPolicy::Adaptive);
@@ -148,14 +151,14 @@ proptest! {
         prop_assert_eq!(measured.timeout(TimeoutPolicy::Fixed(fixed)), fixed);
     }
 
-    /// Round trips that do not vary are waited for little longer than they take.
+    /// Round trips that do not vary are waited for little longer than they take, but longer.
     #[test]
     fn a_steady_round_trip_is_learned(us in 1000..1_000_000_u64) {
         let mut measured = RoundTrips::default();
         (0..100).for_each(|_| measured.record(Duration::from_micros(us)));
         let timeout = measured.timeout(TimeoutPolicy::Adaptive);
-        let longest = Duration::from_micros(us * 5 / 4).max(MIN_TIMEOUT);
-        prop_assert!(timeout >= Duration::from_micros(us * 7 / 8) && timeout <= longest);
+        let longest = Duration::from_micros(us * 5 / 4) + MIN_TIMEOUT;
+        prop_assert!(timeout > Duration::from_micros(us) + MIN_TIMEOUT / 2 && timeout <= longest);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hopwise_kernel::context::{Drop, LookupDone};
-use hopwise_kernel::message::{Cookie, Peers, Purpose, Step};
+use hopwise_kernel::message::{Class, Cookie, Peers, Purpose, Step};
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{LookupMode, RingConfig};
 use hopwise_kernel::{Distance, Event, Id, Message, Peer, RequestId};
@@ -228,6 +228,33 @@ fn lookups_right_after_the_crash_of_a_fifth_end_soon() {
         let percentile = |percent: usize| times[times.len() * percent / 100];
         assert!(percentile(50) <= Duration::from_millis(5), "{lookup:?}: {:?}", percentile(50));
         assert!(percentile(99) <= Duration::from_millis(100), "{lookup:?}: {:?}", percentile(99));
+    }
+}
+
+#[test]
+fn a_neighbour_that_gave_a_cookie_has_all_its_attempts_left() {
+    let mut memory = Memory::linked(2, still(2, 1), 60);
+    // Only node 0 checks its neighbour.
+    let ring = memory.members();
+    memory.insert(0, RingConfig { stabilize: Some(Duration::from_secs(1)), ..still(2, 1) });
+    memory.with(0, |node, cx| node.start_linked(cx, &ring));
+    let run_until_sent = |memory: &mut Memory, count: u64| {
+        while memory.sent(Class::Stabilize) < count {
+            memory.run_for(Duration::from_micros(100));
+        }
+    };
+    // The first request is lost, the second brings the cookie, the third, with it, is lost again.
+    memory.set_copies(0);
+    run_until_sent(&mut memory, 1);
+    memory.set_copies(1);
+    run_until_sent(&mut memory, 3);
+    memory.set_copies(0);
+    run_until_sent(&mut memory, 4);
+    memory.set_copies(1);
+    for _ in 0..100 {
+        memory.run_for(Duration::from_millis(50));
+        let successors = memory.node(0).expect("it is there").successors();
+        assert_eq!(successors, [memory.peer(1)]);
     }
 }
 

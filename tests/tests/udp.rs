@@ -6,11 +6,20 @@ use std::time::Duration;
 use hopwise_harness::Scenario;
 use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::engine::{Engine, EngineError, Measured};
+use hopwise_harness::library;
 use hopwise_harness::progress::Progress;
 
 fn run(toml: &str) -> Result<Measured, EngineError> {
-    let scenario = Scenario::from_toml(toml, "test", &[]).expect("the scenario is sound");
-    UdpEngine.run(&scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+    run_scenario(&Scenario::from_toml(toml, "test", &[]).expect("the scenario is sound"))
+}
+
+fn run_scenario(scenario: &Scenario) -> Result<Measured, EngineError> {
+    UdpEngine.run(scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+}
+
+fn dropped(measured: &Measured, reason: &str) -> u64 {
+    let named = measured.drops.iter().find(|&&(name, _)| name == reason);
+    named.map_or(0, |&(_, count)| count)
 }
 
 const SMALL: &str = "
@@ -22,7 +31,12 @@ const SMALL: &str = "
 
 #[test]
 fn a_steady_ring_answers_every_lookup_correctly() {
-    for extra in ["", "ring = { lookup = \"iterative\" }", "udp = { sockets = \"per-node\" }"] {
+    for extra in [
+        "",
+        "ring = { lookup = \"iterative\" }",
+        "udp = { sockets = \"per-node\" }",
+        "network = { timeout = \"500ms\" }",
+    ] {
         let measured = run(&format!("{SMALL}\n{extra}")).expect("the scenario runs");
         let metrics = &measured.metrics;
         assert!(metrics.issued >= 300, "{extra}: {} issued", metrics.issued);
@@ -52,6 +66,67 @@ fn crashes_are_survived() {
     assert_eq!(measured.membership.crashes, 16);
     assert_eq!(measured.metrics.completed + measured.metrics.failed, measured.metrics.issued);
     assert!(measured.metrics.correct * 10 >= measured.metrics.issued * 5);
+}
+
+#[test]
+fn lookups_right_after_a_crash_of_a_fifth_are_all_answered() {
+    let named = library::find("crash-fifth").expect("it comes along");
+    // Long enough for every node to have measured a round trip.
+    let overrides = [("phases.warmup".to_owned(), "2s".to_owned())];
+    let scenario = Scenario::load(named.name, &overrides).expect("the scenario is sound");
+    let measured = run_scenario(&scenario).expect("the scenario runs");
+    let metrics = &measured.metrics;
+    let quantile_ms = |q| metrics.latency().value_at_quantile(q) as f64 / 1e6;
+    println!(
+        "p50 {:.2} ms, p99 {:.2} ms, {} of {} correct",
+        quantile_ms(0.5),
+        quantile_ms(0.99),
+        metrics.correct,
+        metrics.issued
+    );
+    assert_eq!(measured.membership.crashes, 40);
+    assert_eq!((metrics.issued, metrics.completed, metrics.failed), (25, 25, 0));
+    assert_eq!(metrics.correct + metrics.incorrect, 25, "all are judged");
+}
+
+#[test]
+fn lookups_cross_a_slow_network_that_loses_messages() {
+    // With repair, a live neighbour that loses three probes in a row is taken for dead for a while.
+    for (stabilize, least_correct) in [("off", 1.0), ("1s", 0.95)] {
+        for sockets in ["per-core", "per-node"] {
+            let measured = run(&format!(
+                "{SMALL}
+                network = {{ latency = {{ model = \"constant\", one_way = \"5ms\" }}, loss = 0.02 }}
+                ring = {{ stabilize = \"{stabilize}\", successors = 4 }}
+                udp = {{ sockets = \"{sockets}\" }}"
+            ))
+            .expect("the scenario runs");
+            let metrics = &measured.metrics;
+            assert_eq!(metrics.completed, metrics.issued);
+            assert!(metrics.correct as f64 >= least_correct * metrics.completed as f64);
+
+            let hops: u64 = (0..).zip(metrics.hops()).map(|(hops, count)| hops * count).sum();
+            let mean_hops = hops as f64 / metrics.completed as f64;
+            let mean_ms = metrics.latency().mean() / 1e6;
+            assert!(mean_hops > 1.0, "{mean_hops}");
+            assert!(mean_ms >= 5.0 * mean_hops, "{mean_ms} ms for {mean_hops} hops");
+
+            let lost = dropped(&measured, "lost") as f64 / measured.traffic.messages() as f64;
+            assert!((0.01..0.04).contains(&lost), "{lost} of all messages");
+            assert_eq!(dropped(&measured, "delay_overflow"), 0);
+        }
+    }
+}
+
+#[test]
+fn a_network_that_loses_everything_answers_nothing() {
+    let toml = SMALL.replace("lookups = 300", "lookups = 20")
+        + "network = { loss = 1.0 }\n[ring]\nsuccessors = 1\n";
+    let toml = toml.replace("lookups_per_s = 500.0", "lookups_per_s = 500.0, deadline = \"200ms\"");
+    let measured = run(&toml).expect("the scenario runs");
+    assert!(dropped(&measured, "lost") > 0);
+    assert!(measured.metrics.hops()[1..].iter().all(|&count| count == 0), "no message arrives");
+    assert!(measured.metrics.failed > 0);
 }
 
 #[test]

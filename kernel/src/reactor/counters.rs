@@ -28,6 +28,11 @@ pub struct Counters {
     pub unsent: u64,
     /// Messages that do not fit a datagram.
     pub unsendable: u64,
+    /// Messages sent that [`Shard::emulate`](crate::reactor::Shard::emulate) lost.
+    pub lost: u64,
+    /// Messages not sent because too many waited already under
+    /// [`Shard::emulate`](crate::reactor::Shard::emulate).
+    pub delay_overflow: u64,
 }
 
 impl Counters {
@@ -52,6 +57,8 @@ impl Counters {
             ("oversized", self.oversized),
             ("unsent", self.unsent),
             ("unsendable", self.unsendable),
+            ("lost", self.lost),
+            ("delay_overflow", self.delay_overflow),
         ];
         dropped.chain(refused).chain(others)
     }
@@ -71,5 +78,7 @@ impl Counters {
         self.oversized = with(self.oversized, other.oversized);
         self.unsent = with(self.unsent, other.unsent);
         self.unsendable = with(self.unsendable, other.unsendable);
+        self.lost = with(self.lost, other.lost);
+        self.delay_overflow = with(self.delay_overflow, other.delay_overflow);
     }
 }

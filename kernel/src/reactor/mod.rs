@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod core;
 pub mod counters;
+mod emulation;
 mod outbox;
 pub mod shard;
 pub mod sockets;

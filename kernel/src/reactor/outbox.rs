@@ -6,7 +6,7 @@
 use crate::peer::Address;
 use crate::reactor::counters::Counters;
 use crate::reactor::sockets::{BATCH, Batch, Layout, Sockets};
-use crate::wire::{BUNDLE_HEADER_BYTES, Frame, begin_bundle, encode};
+use crate::wire::{BUNDLE_HEADER_BYTES, begin_bundle};
 
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -30,14 +30,15 @@ impl Outbox {
     }
 
     /// Adds a message from the node behind `socket`; returns the bytes of its frame, or nothing if
-    /// it can fit no datagram.
+    /// it can fit no datagram, which is counted. `write` puts the frame at the start of the room it
+    /// is given and tells its length, or nothing if it does not fit.
     pub(crate) fn push(
         &mut self,
         sockets: &Sockets,
         counters: &mut Counters,
         socket: usize,
         to: Address,
-        frame: &Frame<'_>,
+        write: impl Fn(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
         let to = to.socket();
         if sockets.layout() == Layout::PerCore {
@@ -45,7 +46,7 @@ impl Outbox {
             if let Some(index) = self.open.iter().rposition(fits) {
                 let datagram = &mut self.open[index];
                 let room = &mut self.batch.buffer(index)[datagram.length..];
-                if let Some(length) = encode(frame, room) {
+                if let Some(length) = write(room) {
                     datagram.length += length;
                     return Some(length);
                 }
@@ -57,8 +58,11 @@ impl Outbox {
         }
         let index = self.open.len();
         let buffer = self.batch.buffer(index);
-        begin_bundle(buffer)?;
-        let length = encode(frame, &mut buffer[BUNDLE_HEADER_BYTES..])?;
+        let header = begin_bundle(buffer);
+        let Some(length) = header.and_then(|header| write(&mut buffer[header..])) else {
+            counters.unsendable += 1;
+            return None;
+        };
         let full = sockets.layout() == Layout::PerNode;
         let bytes = BUNDLE_HEADER_BYTES + length;
         self.open.push(Datagram { socket, to, length: bytes, full });

@@ -24,13 +24,14 @@ use crate::message::Message;
 use crate::peer::{Address, Peer};
 use crate::reactor::clock::Clock;
 use crate::reactor::counters::Counters;
+use crate::reactor::emulation::Emulation;
 use crate::reactor::outbox::Outbox;
 use crate::reactor::sockets::{Batch, Layout, Sockets};
 use crate::rng::Rng;
 use crate::rpc::{RequestHandle, Requests};
 use crate::time::Time;
 use crate::timer::TimerWheel;
-use crate::wire::{BUNDLE_HEADER_BYTES, Bundle, DATAGRAM_OVERHEAD_BYTES, Frame};
+use crate::wire::{BUNDLE_HEADER_BYTES, Bundle, DATAGRAM_OVERHEAD_BYTES, Frame, encode};
 
 /// Batches of datagrams read from one socket before other work has its turn.
 pub const BATCHES_PER_SOCKET: usize = 4;
@@ -67,6 +68,7 @@ pub struct Shard<N> {
     rng: Rng,
     outside: Outside,
     clock: Clock,
+    datagram_bytes: usize,
     poll: Poll,
     inbox: Option<Batch>,
     /// Sockets that may have more to read.
@@ -103,17 +105,27 @@ impl<N: Node> Shard<N> {
                 capacity: capacity as u32,
                 wheel: TimerWheel::new(capacity + requests),
                 outbox: Outbox::new(datagram_bytes),
+                emulation: None,
                 sockets,
                 counters: Counters::default(),
                 reports: Vec::with_capacity(REPORTS),
                 payloads: Vec::new(),
             },
             clock,
+            datagram_bytes,
             poll,
             inbox: Some(Batch::new(datagram_bytes)),
             unread: Vec::with_capacity(socket_count),
             is_unread: vec![false; socket_count],
         })
+    }
+
+    /// Treats every message sent from now on as a worse network would: `transit` says how long the
+    /// next one waits before it is sent, or nothing if it is lost. What waits is bounded, and what
+    /// finds no room is dropped; see [`Counters`] for how both are counted.
+    pub fn emulate(&mut self, transit: impl FnMut() -> Option<Duration> + 'static) {
+        let emulation = Emulation::new(transit, self.clock, self.datagram_bytes);
+        self.outside.emulation = Some(emulation);
     }
 
     /// The time now.
@@ -201,10 +213,10 @@ impl<N: Node> Shard<N> {
             self.fire_timers(before_reading, pilot);
             let turn = pilot.turn(self);
             self.hand_over(pilot);
-            self.outside.outbox.flush(&self.outside.sockets, &mut self.outside.counters);
+            self.outside.flush();
             match turn {
                 Turn::Stop => return Ok(()),
-                Turn::Until(time) => wake = time.min(self.outside.wheel.next_expiry()),
+                Turn::Until(time) => wake = time.min(self.outside.next_wake()),
             }
         }
     }
@@ -336,11 +348,29 @@ struct Outside {
     capacity: u32,
     wheel: TimerWheel,
     outbox: Outbox,
+    /// What stands between the nodes and the outbox, if anything does.
+    emulation: Option<Emulation>,
     sockets: Sockets,
     counters: Counters,
     reports: Vec<(u32, Event<'static>, Range<usize>)>,
     /// Payloads of the reports.
     payloads: Vec<u8>,
+}
+
+impl Outside {
+    /// Sends what is to be sent by now.
+    fn flush(&mut self) {
+        if let Some(emulation) = &mut self.emulation {
+            emulation.release(&self.sockets, &mut self.counters, &mut self.outbox);
+        }
+        self.outbox.flush(&self.sockets, &mut self.counters);
+    }
+
+    /// When there is something to do of its own accord.
+    fn next_wake(&self) -> Time {
+        let due = self.emulation.as_ref().map_or(Time::NEVER, Emulation::next_due);
+        due.min(self.wheel.next_expiry())
+    }
 }
 
 impl World for Outside {
@@ -357,12 +387,13 @@ impl World for Outside {
             to_prefix: to.id.prefix(),
             message: *message,
         };
-        let pushed =
-            self.outbox.push(&self.sockets, &mut self.counters, socket, to.address, &frame);
-        let Some(bytes) = pushed else {
-            self.counters.unsendable += 1;
-            return;
+        let write = |room: &mut [u8]| encode(&frame, room);
+        let counters = &mut self.counters;
+        let pushed = match &mut self.emulation {
+            None => self.outbox.push(&self.sockets, counters, socket, to.address, write),
+            Some(emulation) => emulation.push(counters, socket, to.address, write),
         };
+        let Some(bytes) = pushed else { return };
         let class = message.class() as usize;
         self.counters.messages[class] += 1;
         self.counters.bytes[class] +=

@@ -80,10 +80,12 @@ impl RingNode {
         else {
             return;
         };
-        if tried == cookie || retries + 1 >= PROBE_ATTEMPTS {
+        // The first cookie is half an answer: what was lost before it does not count any more.
+        let attempts = if tried == Cookie::default() { 0 } else { retries + 1 };
+        if tried == cookie || attempts >= PROBE_ATTEMPTS {
             self.on_neighbors_dead(cx, from, reason);
         } else {
-            self.ask_neighbors(cx, from, reason, cookie, retries + 1);
+            self.ask_neighbors(cx, from, reason, cookie, attempts);
         }
     }
 

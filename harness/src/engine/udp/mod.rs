@@ -35,10 +35,11 @@ use self::shared::Shared;
 use crate::Scenario;
 use crate::engine::{Engine, EngineError, Measured};
 use crate::metrics::{Interval, Metrics, SeriesRow, Traffic};
+use crate::network::Link;
 use crate::outcome::{Membership, State};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::{
-    self, Amount, ChurnModel, FaultKind, Latency, Measure, Sockets as SocketsKey, Start, Timeout,
+    self, Amount, ChurnModel, FaultKind, Measure, Sockets as SocketsKey, Start, Timeout,
 };
 
 /// Requests in flight per shard.
@@ -61,7 +62,6 @@ impl Engine for UdpEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
-        check(scenario)?;
         let clock = Clock::start();
         let mut plan = Plan::new(scenario)?;
         let mut rng = Rng::new(scenario.seed, 0);
@@ -70,6 +70,7 @@ impl Engine for UdpEngine {
         let ring = Arc::new(ring);
         let cores = available_cores();
         let config = ring_config(scenario, plan.most_nodes);
+        let link = Link::new(&scenario.network);
 
         let mut handles = Vec::new();
         for (index, (sockets, share)) in
@@ -78,13 +79,17 @@ impl Engine for UdpEngine {
             let (scenario, shared, ring) = (scenario.clone(), shared.clone(), ring.clone());
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
-            let to_join = plan.share_of(index, scenario.nodes as usize) - share.len();
+            let to_join = share_of(scenario.nodes as usize, plan.threads, index) - share.len();
             let run = move || -> std::io::Result<(Log, Counters, bool)> {
                 let pinned = !scenario.udp.pin || pin_to(core);
                 let rng = Rng::new(scenario.seed, 16 * index as u64 + 5);
                 let datagram = scenario.udp.datagram as usize;
                 let mut shard: Shard<RingNode> =
                     Shard::new(sockets, capacity, REQUESTS, datagram, clock, rng)?;
+                if !link.is_perfect() {
+                    let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
+                    shard.emulate(move || link.transit(&mut rng));
+                }
                 let mut pilot = UdpPilot::new(&scenario, config, index, shared, capacity, to_join);
                 pilot.start_linked(&mut shard, &ring, &share);
                 shard.run(&mut pilot)?;
@@ -110,6 +115,11 @@ impl Engine for UdpEngine {
         }
         watched.map(|watched| assemble(watched, &shared, ends))
     }
+}
+
+/// How many of `all` the part `index` of `parts` has, if they are dealt out one by one.
+fn share_of(all: usize, parts: usize, index: usize) -> usize {
+    (all + parts - 1 - index) / parts
 }
 
 /// Who goes where.
@@ -157,11 +167,6 @@ impl Plan {
         Ok(Plan { threads, sockets, capacity, most_nodes })
     }
 
-    /// How many of `nodes` shard `shard` has.
-    fn share_of(&self, shard: usize, nodes: usize) -> usize {
-        (nodes + self.threads - 1 - shard) / self.threads
-    }
-
     /// The members at the start, sorted by identifier; and each shard's own, by place.
     fn initial_ring(&self, scenario: &Scenario, rng: &mut Rng) -> (Vec<Peer>, Vec<Vec<Peer>>) {
         let members = match scenario.start {
@@ -171,7 +176,7 @@ impl Plan {
         } as usize;
         let mut shares = Vec::new();
         for (shard, sockets) in self.sockets.iter().enumerate() {
-            let count = self.share_of(shard, members) as u32;
+            let count = share_of(members, self.threads, shard) as u32;
             let peer = |place| Peer { id: Id::random(rng), address: sockets.address_of(place) };
             shares.push((0..count).map(peer).collect::<Vec<Peer>>());
         }
@@ -179,17 +184,6 @@ impl Plan {
         ring.sort_unstable_by_key(|peer| peer.id);
         (ring, shares)
     }
-}
-
-fn check(scenario: &Scenario) -> Result<(), EngineError> {
-    if scenario.network.latency != Latency::None || scenario.network.loss > 0.0 {
-        return Err(EngineError::Request(
-            "network.latency and network.loss are not available over UDP: write \
-             network.latency = { model = \"none\" } and network.loss = 0.0"
-                .into(),
-        ));
-    }
-    Ok(())
 }
 
 fn ring_config(scenario: &Scenario, nodes: usize) -> RingConfig {

@@ -12,6 +12,7 @@ use hopwise_kernel::reactor::{Counters, Pilot, Shard, Turn};
 use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::{Event, Id, Peer, Rng, Time};
 
+use super::share_of;
 use super::shared::{Board, Record, Shared};
 use crate::Scenario;
 use crate::churn::LengthSource;
@@ -329,7 +330,7 @@ impl UdpPilot {
                 }
                 Amount::Count(count) => count as usize,
             };
-            let mine = (all + self.shards - 1 - self.shard) / self.shards;
+            let mine = share_of(all, self.shards, self.shard);
             match fault.over {
                 over if !over.is_zero() => {
                     for index in 0..mine {
@@ -363,9 +364,16 @@ impl UdpPilot {
     }
 
     fn turn_load(&mut self, shard: &mut Shard<RingNode>, now: Time) {
-        let shards = self.shards;
+        // With fewer lookups in flight than shards, only the first shards issue any.
+        let issuers = match self.scenario.workload.load {
+            Load::InFlight(all) => self.shards.min(all as usize),
+            Load::PerSecond(_) | Load::PerNode(_) => self.shards,
+        };
+        if self.shard >= issuers {
+            return;
+        }
         let quota = match self.scenario.phases.measure {
-            Measure::Lookups(count) => (count as usize + shards - 1 - self.shard) / shards,
+            Measure::Lookups(count) => share_of(count as usize, issuers, self.shard),
             Measure::Lasting(_) => usize::MAX,
         };
         if now >= self.shared.to() || self.board().issued.load(Ordering::Relaxed) as usize >= quota
@@ -374,7 +382,7 @@ impl UdpPilot {
         }
         let mut begun = 0;
         if let Load::InFlight(all) = self.scenario.workload.load {
-            let mine = (all as usize + shards - 1 - self.shard) / shards;
+            let mine = share_of(all as usize, self.shards, self.shard);
             while begun < LOOKUPS_PER_TURN
                 && self.pending.len() - self.free_tokens.len() < mine
                 && self.begin_lookup(shard, now, now)

@@ -1,0 +1,192 @@
+//! Makes the network worse than it is: messages are lost, or wait before they are sent.
+//!
+//! What waits lies encoded in a slab and is found by a heap in the order it is due; messages due at
+//! one time leave in the order they were sent.
+//!
+//! **Invariant:** all memory is reserved at construction (and touched as it is first used); a
+//! message that finds no room is dropped and counted.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::peer::Address;
+use crate::reactor::clock::Clock;
+use crate::reactor::counters::Counters;
+use crate::reactor::outbox::Outbox;
+use crate::reactor::sockets::Sockets;
+use crate::time::Time;
+use crate::wire::BUNDLE_HEADER_BYTES;
+
+/// Bytes for messages that wait, at most: some 45,000 of the default datagram's size.
+const SLAB_BYTES: usize = 64 << 20;
+
+pub(crate) struct Emulation {
+    transit: Box<dyn FnMut() -> Option<Duration>>,
+    clock: Clock,
+    slab: Slab,
+    /// When, in which order, and where in the slab.
+    due: BinaryHeap<Reverse<(Time, u64, u32)>>,
+    pushed: u64,
+}
+
+/// Room for messages, all of one size.
+struct Slab {
+    bytes: Box<[u8]>,
+    room: usize,
+    held: Box<[Held]>,
+    free: Vec<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    socket: usize,
+    to: Address,
+    length: usize,
+}
+
+impl Emulation {
+    /// `transit` says how long the next message waits, or nothing if it is lost.
+    pub(crate) fn new(
+        transit: impl FnMut() -> Option<Duration> + 'static,
+        clock: Clock,
+        datagram_bytes: usize,
+    ) -> Emulation {
+        let slab = Slab::new(SLAB_BYTES, datagram_bytes - BUNDLE_HEADER_BYTES);
+        let due = BinaryHeap::with_capacity(slab.held.len());
+        Emulation { transit: Box::new(transit), clock, slab, due, pushed: 0 }
+    }
+
+    /// As [`Outbox::push`], but the message waits, or is lost on its way.
+    pub(crate) fn push(
+        &mut self,
+        counters: &mut Counters,
+        socket: usize,
+        to: Address,
+        write: impl Fn(&mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        let Some(&slot) = self.slab.free.last() else {
+            counters.delay_overflow += 1;
+            return None;
+        };
+        let Some(length) = write(self.slab.room_mut(slot)) else {
+            counters.unsendable += 1;
+            return None;
+        };
+        match (self.transit)() {
+            None => counters.lost += 1,
+            Some(delay) => {
+                self.slab.free.pop();
+                self.slab.held[slot as usize] = Held { socket, to, length };
+                self.due.push(Reverse((self.clock.now() + delay, self.pushed, slot)));
+                self.pushed += 1;
+            }
+        }
+        Some(length)
+    }
+
+    /// Hands on everything whose time has come.
+    pub(crate) fn release(
+        &mut self,
+        sockets: &Sockets,
+        counters: &mut Counters,
+        outbox: &mut Outbox,
+    ) {
+        let now = self.clock.now();
+        while let Some(&Reverse((at, _, slot))) = self.due.peek()
+            && at <= now
+        {
+            self.due.pop();
+            let Held { socket, to, length } = self.slab.held[slot as usize];
+            let message = &self.slab.room_mut(slot)[..length];
+            outbox.push(sockets, counters, socket, to, |room| {
+                room.get_mut(..length)?.copy_from_slice(message);
+                Some(length)
+            });
+            self.slab.free.push(slot);
+        }
+    }
+
+    /// When the next message is due, or [`Time::NEVER`].
+    pub(crate) fn next_due(&self) -> Time {
+        self.due.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at)
+    }
+}
+
+impl fmt::Debug for Emulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulation").field("waiting", &self.due.len()).finish_non_exhaustive()
+    }
+}
+
+impl Slab {
+    fn new(bytes: usize, room: usize) -> Slab {
+        let count = bytes / room;
+        let nothing = Held { socket: 0, to: Address::default(), length: 0 };
+        Slab {
+            bytes: vec![0; count * room].into_boxed_slice(),
+            room,
+            held: vec![nothing; count].into_boxed_slice(),
+            free: (0..count as u32).rev().collect(),
+        }
+    }
+
+    fn room_mut(&mut self, slot: u32) -> &mut [u8] {
+        &mut self.bytes[slot as usize * self.room..][..self.room]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+
+    use super::*;
+    use crate::reactor::sockets::Layout;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn one_byte(byte: u8) -> impl Fn(&mut [u8]) -> Option<usize> {
+        move |room| {
+            room[0] = byte;
+            Some(1)
+        }
+    }
+
+    #[test]
+    fn what_is_due_leaves_in_order_and_the_rest_waits() {
+        let fates = [Some(LONG), Some(Duration::ZERO), None, Some(Duration::ZERO)];
+        let mut next = fates.into_iter();
+        let transit = move || next.next().expect("as many fates as messages");
+        let mut emulation = Emulation::new(transit, Clock::start(), 1472);
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let port = receiver.local_addr().expect("it is bound").port();
+        let to = Address::new([127, 0, 0, 1], port, 0);
+        let any_port = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let sockets = Sockets::bind(Layout::PerCore, any_port, 1).expect("a free port");
+        let (mut outbox, mut counters) = (Outbox::new(1472), Counters::default());
+        for byte in 0..fates.len() as u8 {
+            assert_eq!(emulation.push(&mut counters, 0, to, one_byte(byte)), Some(1));
+        }
+        emulation.release(&sockets, &mut counters, &mut outbox);
+        outbox.flush(&sockets, &mut counters);
+        let mut datagram = [0; 16];
+        let length = receiver.recv(&mut datagram).expect("it was sent");
+        assert_eq!(datagram[BUNDLE_HEADER_BYTES..length], [1, 3]);
+        assert_eq!((counters.lost, counters.datagrams, emulation.due.len()), (1, 1, 1));
+        assert!(emulation.next_due() >= Time::ZERO + LONG && emulation.next_due() < Time::NEVER);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_dropped_and_counted() {
+        let mut emulation = Emulation::new(|| Some(LONG), Clock::start(), 65_507);
+        let (rooms, reserved) = (emulation.slab.free.len(), emulation.due.capacity());
+        let mut counters = Counters::default();
+        let to = Address::default();
+        let taken = (0..rooms + 3)
+            .filter(|_| emulation.push(&mut counters, 0, to, one_byte(0)).is_some())
+            .count();
+        assert_eq!((taken, counters.delay_overflow), (rooms, 3));
+        assert_eq!(emulation.due.capacity(), reserved, "nothing is allocated on the way");
+    }
+}
