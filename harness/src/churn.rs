@@ -7,14 +7,17 @@
 use core::time::Duration;
 
 use hopwise_kernel::Rng;
-use rand_distr::{Exp1, Pareto, Weibull};
+use rand_distr::{Exp1, Gamma, Pareto, Weibull};
 
 use crate::draws::draw;
 use crate::scenario::Lengths;
 
 /// A source of session or downtime lengths.
 #[derive(Clone, Copy, Debug)]
-pub struct LengthSource(Shape);
+pub struct LengthSource {
+    shape: Shape,
+    begun: Begun,
+}
 
 /// Each with its scale in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,23 @@ enum Shape {
     Exponential { mean_s: f64 },
     Weibull(Weibull<f64>),
     Pareto(Pareto<f64>),
+}
+
+/// Lengths of what is found under way at a random moment: the longer, the likelier it is met.
+#[derive(Clone, Copy, Debug)]
+enum Begun {
+    Exponential,
+    /// (length / scale)^shape is Gamma distributed.
+    Weibull {
+        scale_s: f64,
+        shape: f64,
+        power: Gamma<f64>,
+    },
+    /// Pareto again, its shape less by one.
+    Pareto {
+        scale_s: f64,
+        exponent: f64,
+    },
 }
 
 impl LengthSource {
@@ -35,28 +55,53 @@ impl LengthSource {
     #[must_use]
     pub fn new(lengths: Lengths) -> LengthSource {
         const CHECKED: &str = "the scenario was checked";
-        LengthSource(match lengths {
-            Lengths::Exponential { mean } => Shape::Exponential { mean_s: mean.as_secs_f64() },
+        let (shape, begun) = match lengths {
+            Lengths::Exponential { mean } => {
+                (Shape::Exponential { mean_s: mean.as_secs_f64() }, Begun::Exponential)
+            }
             Lengths::Weibull { mean, shape } => {
-                let scale = mean.as_secs_f64() / libm::tgamma(1.0 + 1.0 / shape);
-                Shape::Weibull(Weibull::new(scale, shape).expect(CHECKED))
+                let scale_s = mean.as_secs_f64() / libm::tgamma(1.0 + 1.0 / shape);
+                let power = Gamma::new(1.0 + 1.0 / shape, 1.0).expect(CHECKED);
+                let weibull = Weibull::new(scale_s, shape).expect(CHECKED);
+                (Shape::Weibull(weibull), Begun::Weibull { scale_s, shape, power })
             }
             Lengths::Pareto { mean, shape } => {
-                let scale = mean.as_secs_f64() * (shape - 1.0) / shape;
-                Shape::Pareto(Pareto::new(scale, shape).expect(CHECKED))
+                let scale_s = mean.as_secs_f64() * (shape - 1.0) / shape;
+                let pareto = Pareto::new(scale_s, shape).expect(CHECKED);
+                let exponent = -1.0 / (shape - 1.0);
+                (Shape::Pareto(pareto), Begun::Pareto { scale_s, exponent })
             }
-        })
+        };
+        LengthSource { shape, begun }
     }
 
     /// Draws a length. One that no [`Duration`] can hold is [`Duration::MAX`].
     pub fn draw(&self, rng: &mut Rng) -> Duration {
-        let length_s = match &self.0 {
+        as_duration(match &self.shape {
             Shape::Exponential { mean_s } => mean_s * draw::<f64>(&Exp1, rng),
             Shape::Weibull(weibull) => draw(weibull, rng),
             Shape::Pareto(pareto) => draw(pareto, rng),
-        };
-        Duration::try_from_secs_f64(length_s).unwrap_or(Duration::MAX)
+        })
     }
+
+    /// Draws how much is left of a length that is under way at a random moment: what nodes that are
+    /// there when a run begins have before them (the equilibrium distribution of renewal theory;
+    /// Cox, *Renewal Theory*, 1962). It has no memory only if exponential.
+    pub fn draw_residual(&self, rng: &mut Rng) -> Duration {
+        let whole_s = match &self.begun {
+            Begun::Exponential => return self.draw(rng),
+            Begun::Weibull { scale_s, shape, power } => {
+                scale_s * draw::<f64>(power, rng).powf(1.0 / shape)
+            }
+            // `1 − u` is not zero.
+            Begun::Pareto { scale_s, exponent } => scale_s * (1.0 - rng.unit()).powf(*exponent),
+        };
+        as_duration(whole_s * rng.unit())
+    }
+}
+
+fn as_duration(length_s: f64) -> Duration {
+    Duration::try_from_secs_f64(length_s).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]
@@ -109,6 +154,23 @@ mod tests {
         let lengths = Lengths::Pareto { mean: MEAN, shape };
         check(lengths, 0.01, |p| scale * (1.0 - p).powf(-1.0 / shape));
         assert!(sorted_draws(lengths)[0] >= scale, "no length below the scale");
+    }
+
+    /// The mean of what is left is (variance + mean²) / (2 · mean).
+    #[test]
+    fn residual_lengths_have_the_equilibrium_mean() {
+        let mean = MEAN;
+        // Weibull of shape ½: variance is 5 · mean². Pareto of shape 5: mean² / 15.
+        for (lengths, expected_s) in [
+            (Lengths::Exponential { mean }, 60.0),
+            (Lengths::Weibull { mean, shape: 0.5 }, 180.0),
+            (Lengths::Pareto { mean, shape: 5.0 }, 32.0),
+        ] {
+            let (source, mut rng) = (LengthSource::new(lengths), Rng::new(12, 0));
+            let total: f64 = (0..DRAWS).map(|_| source.draw_residual(&mut rng).as_secs_f64()).sum();
+            let seen_s = total / DRAWS as f64;
+            assert!((seen_s / expected_s - 1.0).abs() < 0.03, "{lengths:?}: {seen_s}");
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@
 
 pub mod churn;
 pub mod cli;
+pub mod director;
 pub mod engine;
+pub mod judge;
 pub mod library;
 pub mod metrics;
 pub mod network;

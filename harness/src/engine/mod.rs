@@ -3,6 +3,8 @@
 //! **Invariant:** whatever an engine is, it takes a [`Scenario`] and gives [`Measured`]; it prints
 //! nothing and writes no file.
 
+mod books;
+mod ring;
 pub mod udp;
 
 use std::fmt;
@@ -78,8 +80,22 @@ pub struct Measured {
     pub bring_up: Duration,
     /// Ended by the user.
     pub interrupted: bool,
+    /// What only a simulator can tell.
+    pub simulation: Option<Simulation>,
     /// One row per second.
     pub series: Vec<SeriesRow>,
     /// Worth telling, but no error: a core that may not be pinned to, …
     pub warnings: Vec<String>,
+}
+
+/// What only a simulator can tell.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Simulation {
+    /// Virtual time from the start of bring-up to the last event.
+    pub simulated: Duration,
+    /// Real time that took, building the nodes not counted.
+    pub real: Duration,
+    /// Depends on every event and on its place in the order of its node's events, and on nothing
+    /// else.
+    pub trace_digest: u64,
 }

@@ -10,7 +10,6 @@
 //!
 //! **Invariant:** the control thread never touches a node.
 
-mod judge;
 mod pilot;
 mod shared;
 
@@ -20,32 +19,30 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hopwise_kernel::message::Class;
 use hopwise_kernel::reactor::{
     BindError, Clock, Counters, Layout, Shard, Sockets, available_cores, pin_to,
 };
-use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
-use hopwise_kernel::rpc::TimeoutPolicy;
+use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
-use self::judge::Judge;
-use self::pilot::{Log, UdpPilot};
+use self::pilot::UdpPilot;
 use self::shared::Shared;
 use crate::Scenario;
-use crate::engine::{Engine, EngineError, Measured};
-use crate::metrics::{Interval, Metrics, SeriesRow, Traffic};
+use crate::director::{Director, Share};
+use crate::engine::books::{Course, Sums, maintenance_of};
+use crate::engine::{Engine, EngineError, Measured, ring};
+use crate::judge::Judge;
+use crate::metrics::{Interval, Metrics, SeriesRow};
 use crate::network::Link;
-use crate::outcome::{Membership, State};
 use crate::progress::{Progress, Snapshot};
-use crate::scenario::{
-    self, Amount, ChurnModel, FaultKind, Measure, Sockets as SocketsKey, Start, Timeout,
-};
+use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
 
 /// Requests in flight per shard.
 const REQUESTS: usize = 16_384;
 /// The control thread looks around this often.
 const LOOK: Duration = Duration::from_millis(20);
+/// Several times longer than a shard keeps records to itself.
+const SETTLED: Duration = Duration::from_millis(300);
 /// A bring-up through the protocol that takes longer has failed.
 const BRING_UP_MAX: Duration = Duration::from_secs(120);
 /// Room in a shard for nodes beyond those planned, because churn is uneven.
@@ -66,10 +63,10 @@ impl Engine for UdpEngine {
         let mut plan = Plan::new(scenario)?;
         let mut rng = Rng::new(scenario.seed, 0);
         let (ring, shares) = plan.initial_ring(scenario, &mut rng);
-        let shared = Arc::new(Shared::new(plan.threads, ring.clone()));
+        let shared = Arc::new(Shared::new(plan.threads));
         let ring = Arc::new(ring);
         let cores = available_cores();
-        let config = ring_config(scenario, plan.most_nodes);
+        let config = ring::config(scenario, plan.most_nodes);
         let link = Link::new(&scenario.network);
 
         let mut handles = Vec::new();
@@ -79,8 +76,9 @@ impl Engine for UdpEngine {
             let (scenario, shared, ring) = (scenario.clone(), shared.clone(), ring.clone());
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
-            let to_join = share_of(scenario.nodes as usize, plan.threads, index) - share.len();
-            let run = move || -> std::io::Result<(Log, Counters, bool)> {
+            let part = Share { index, of: plan.threads };
+            let to_join = part.part(scenario.nodes as usize) - share.len();
+            let run = move || -> std::io::Result<(Sums, Conduct)> {
                 let pinned = !scenario.udp.pin || pin_to(core);
                 let rng = Rng::new(scenario.seed, 16 * index as u64 + 5);
                 let datagram = scenario.udp.datagram as usize;
@@ -90,11 +88,11 @@ impl Engine for UdpEngine {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
                     shard.emulate(move || link.transit(&mut rng));
                 }
-                let mut pilot = UdpPilot::new(&scenario, config, index, shared, capacity, to_join);
+                let director = Director::new(&scenario, part, capacity, to_join, ring.clone());
+                let mut pilot = UdpPilot::new(shared, index, config, director);
                 pilot.start_linked(&mut shard, &ring, &share);
                 shard.run(&mut pilot)?;
-                let log = pilot.into_log(&shard);
-                Ok((log, *shard.counters(), pinned))
+                Ok((pilot.sums(&shard), Conduct { pinned, unjudged: pilot.unjudged() }))
             };
             let handle = thread::Builder::new()
                 .name(format!("shard-{index}"))
@@ -117,11 +115,6 @@ impl Engine for UdpEngine {
     }
 }
 
-/// How many of `all` the part `index` of `parts` has, if they are dealt out one by one.
-fn share_of(all: usize, parts: usize, index: usize) -> usize {
-    (all + parts - 1 - index) / parts
-}
-
 /// Who goes where.
 struct Plan {
     threads: usize,
@@ -135,18 +128,8 @@ struct Plan {
 impl Plan {
     fn new(scenario: &Scenario) -> Result<Plan, EngineError> {
         let threads = scenario.thread_count().max(1);
-        let nodes = scenario.nodes as usize;
-        let joins: usize = scenario
-            .faults
-            .iter()
-            .filter(|fault| fault.kind == FaultKind::Join)
-            .map(|fault| match fault.amount {
-                Amount::Fraction(share) => (nodes as f64 * share).ceil() as usize,
-                Amount::Count(count) => count as usize,
-            })
-            .sum();
         let uneven = if scenario.churn.model == ChurnModel::Off { 0 } else { SPARE_PLACES };
-        let most_nodes = nodes + joins;
+        let most_nodes = ring::planned_nodes(scenario);
         let capacity = most_nodes.div_ceil(threads) + uneven;
         let layout = match scenario.udp.sockets {
             SocketsKey::PerCore => Layout::PerCore,
@@ -169,40 +152,16 @@ impl Plan {
 
     /// The members at the start, sorted by identifier; and each shard's own, by place.
     fn initial_ring(&self, scenario: &Scenario, rng: &mut Rng) -> (Vec<Peer>, Vec<Vec<Peer>>) {
-        let members = match scenario.start {
-            Start::Linked => scenario.nodes,
-            // A ring begins with r + 1 nodes that know each other.
-            Start::Joined => scenario.nodes.min(scenario.ring.successors + 1),
-        } as usize;
+        let members = ring::members_at_start(scenario);
         let mut shares = Vec::new();
         for (shard, sockets) in self.sockets.iter().enumerate() {
-            let count = share_of(members, self.threads, shard) as u32;
+            let count = Share { index: shard, of: self.threads }.part(members) as u32;
             let peer = |place| Peer { id: Id::random(rng), address: sockets.address_of(place) };
             shares.push((0..count).map(peer).collect::<Vec<Peer>>());
         }
         let mut ring: Vec<Peer> = shares.concat();
         ring.sort_unstable_by_key(|peer| peer.id);
         (ring, shares)
-    }
-}
-
-fn ring_config(scenario: &Scenario, nodes: usize) -> RingConfig {
-    let ring = &scenario.ring;
-    RingConfig {
-        shape: Shape::for_ring(ring.base.trailing_zeros(), nodes, ring.successors as usize),
-        successors: ring.successors as u8,
-        lookup: match ring.lookup {
-            scenario::LookupMode::Recursive => LookupMode::Recursive,
-            scenario::LookupMode::Iterative => LookupMode::Iterative,
-        },
-        stabilize: ring.stabilize,
-        fix_fingers: ring.fix_fingers,
-        remember_failures: ring.remember_failures,
-        timeout: match scenario.network.timeout {
-            Timeout::Adaptive => TimeoutPolicy::Adaptive,
-            Timeout::Fixed(timeout) => TimeoutPolicy::Fixed(timeout),
-        },
-        deadline: scenario.workload.deadline,
     }
 }
 
@@ -218,18 +177,23 @@ struct Control<'a> {
 /// What the control thread has seen.
 struct Watched {
     judge: Judge,
-    series: Vec<SeriesRow>,
-    bring_up: Duration,
-    measured: Duration,
-    node_s: f64,
-    interrupted: bool,
+    course: Course,
 }
 
-type ShardHandle = thread::JoinHandle<std::io::Result<(Log, Counters, bool)>>;
+/// What else a shard has to tell at the end.
+#[derive(Debug)]
+struct Conduct {
+    /// Its thread is pinned as asked.
+    pinned: bool,
+    /// Records the judge was too slow for.
+    unjudged: u64,
+}
+
+type ShardHandle = thread::JoinHandle<std::io::Result<(Sums, Conduct)>>;
 
 impl Control<'_> {
     fn watch(&self, handles: &[ShardHandle]) -> Result<Watched, EngineError> {
-        let mut judge = Judge::new();
+        let mut judge = Judge::new(self.scenario.workload.deadline);
         let mut series = Series::default();
         let wanted = self.scenario.nodes as usize;
         while self.shared.live() < wanted {
@@ -281,8 +245,9 @@ impl Control<'_> {
         self.look(&mut judge, &mut series, "drain", handles)?;
         self.look(&mut judge, &mut series, "drain", handles)?;
         let series = series.rows;
-        let (measured, node_s) = (end.since(from), node_ns / 1e9);
-        Ok(Watched { judge, series, bring_up, measured, node_s, interrupted })
+        let (measured, node_s, threads) = (end.since(from), node_ns / 1e9, handles.len());
+        let course = Course { series, bring_up, measured, node_s, interrupted, threads };
+        Ok(Watched { judge, course })
     }
 
     /// Waits a little, judges, and shows where things stand.
@@ -295,7 +260,8 @@ impl Control<'_> {
     ) -> Result<Time, EngineError> {
         thread::sleep(LOOK);
         let now = self.clock.now();
-        judge.work(self.shared, now);
+        take_records(self.shared, judge);
+        judge.settle(now - SETTLED);
         series.collect(self.shared, now, phase, self.progress);
         if handles.iter().any(thread::JoinHandle::is_finished) {
             return Err(EngineError::Broken("a shard stopped before its time".into()));
@@ -363,73 +329,30 @@ impl Series {
     }
 }
 
-fn assemble(watched: Watched, shared: &Shared, ends: Vec<(Log, Counters, bool)>) -> Measured {
-    let Watched { mut judge, series, bring_up, measured, node_s, interrupted } = watched;
-    judge.finish(shared);
-    let mut metrics = Metrics::new();
-    let (mut counters, mut total) = (Counters::default(), Counters::default());
-    let mut membership = Membership { joins: 0, leaves: 0, crashes: 0, live_mean: 0.0 };
-    let (mut entries, mut entries_max, mut nodes, mut bytes, mut unjudged) = (0, 0, 0, 0, 0);
+fn assemble(watched: Watched, shared: &Shared, ends: Vec<(Sums, Conduct)>) -> Measured {
+    let Watched { mut judge, course } = watched;
+    take_records(shared, &mut judge);
+    judge.settle(Time::NEVER);
+    let mut sums = Sums::new();
+    let mut unjudged = 0;
     let mut warnings = Vec::new();
-    let threads = ends.len();
-    for (index, (log, all, pinned)) in ends.into_iter().enumerate() {
-        metrics.merge(&log.metrics);
-        counters.merge(&log.counters);
-        total.merge(&all);
-        membership.joins += log.joins;
-        membership.leaves += log.leaves;
-        membership.crashes += log.crashes;
-        entries += log.entries_sum;
-        entries_max = entries_max.max(log.entries_max);
-        nodes += log.nodes;
-        bytes += log.bytes;
-        unjudged += log.unjudged;
-        if !pinned {
+    for (index, (part, conduct)) in ends.into_iter().enumerate() {
+        sums.merge(&part);
+        unjudged += conduct.unjudged;
+        if !conduct.pinned {
             warnings.push(format!("shard {index} may not be pinned to its core"));
         }
     }
-    metrics.correct = judge.correct;
-    metrics.incorrect = judge.incorrect;
-    metrics.messages = counters.messages[Class::Lookup as usize];
-    membership.live_mean = node_s / measured.as_secs_f64().max(f64::MIN_POSITIVE);
-    let mut drops: Vec<_> = total.drops().filter(|&(_, count)| count > 0).collect();
+    let mut measured = sums.measured(&judge, course);
+    measured.warnings = warnings;
     if unjudged > 0 {
-        drops.push(("unjudged", unjudged));
+        measured.drops.push(("unjudged", unjudged));
     }
-    Measured {
-        traffic: traffic_of(&counters, |_| true),
-        maintenance: maintenance_of(&counters),
-        measured,
-        node_s,
-        state: State {
-            entries_mean: entries as f64 / nodes.max(1) as f64,
-            entries_max,
-            bytes_per_node: bytes / nodes.max(1),
-        },
-        membership,
-        events: counters.received,
-        datagrams: counters.datagrams,
-        drops,
-        threads,
-        bring_up,
-        interrupted,
-        series,
-        warnings,
-        metrics,
-    }
+    measured
 }
 
-fn maintenance_of(counters: &Counters) -> Traffic {
-    traffic_of(counters, Class::is_maintenance)
-}
-
-fn traffic_of(counters: &Counters, wanted: impl Fn(Class) -> bool) -> Traffic {
-    let mut traffic = Traffic::new();
-    for class in Class::ALL.into_iter().filter(|&class| wanted(class)) {
-        let at = class as usize;
-        if counters.messages[at] > 0 {
-            traffic.record(class.name(), counters.messages[at], counters.bytes[at]);
-        }
+fn take_records(shared: &Shared, judge: &mut Judge) {
+    while let Some(batch) = shared.records.pop() {
+        batch.into_iter().for_each(|record| judge.take(record));
     }
-    traffic
 }

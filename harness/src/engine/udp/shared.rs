@@ -7,22 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 use crossbeam_utils::CachePadded;
+use hopwise_kernel::Time;
 use hopwise_kernel::reactor::Counters;
-use hopwise_kernel::{Id, Peer, Time};
 use parking_lot::Mutex;
 
+use crate::judge::Record;
 use crate::metrics::Metrics;
 
 /// Batches of records on their way to the judge.
 const BATCHES: usize = 1024;
-
-/// Something the judge must know.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Record {
-    Joined { id: Id, at: Time },
-    Gone { id: Id, at: Time },
-    Answered { key: Id, owner: Id, issued: Time, answered: Time },
-}
 
 /// Shared by all threads of a run.
 #[derive(Debug)]
@@ -32,8 +25,6 @@ pub(super) struct Shared {
     pub(super) measure_to: CachePadded<AtomicU64>,
     pub(super) stop: AtomicBool,
     pub(super) records: ArrayQueue<Vec<Record>>,
-    /// Members of the start, for nodes whose shard knows nobody.
-    pub(super) seeds: Vec<Peer>,
     pub(super) shards: Vec<Board>,
 }
 
@@ -50,13 +41,12 @@ pub(super) struct Board {
 }
 
 impl Shared {
-    pub(super) fn new(shards: usize, seeds: Vec<Peer>) -> Shared {
+    pub(super) fn new(shards: usize) -> Shared {
         Shared {
             measure_from: CachePadded::new(AtomicU64::new(u64::MAX)),
             measure_to: CachePadded::new(AtomicU64::new(u64::MAX)),
             stop: AtomicBool::new(false),
             records: ArrayQueue::new(BATCHES),
-            seeds,
             shards: (0..shards).map(|_| Board::default()).collect(),
         }
     }

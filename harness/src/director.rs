@@ -1,0 +1,659 @@
+//! Who comes, who goes, and what is asked, whatever world the nodes live in.
+//!
+//! A director has charge of some places for nodes: all of them in a simulator, one shard's over
+//! UDP. Its engine calls [`Director::turn`] again and again, each time for the stretch of time up
+//! to `until`, passes every event of a node to [`Director::on_event`], and carries out what the
+//! director wants through its [`Stage`].
+//!
+//! **Invariant:** latency counts from the intended start of a lookup, whenever it was really issued;
+//! and everything decided follows from the scenario, the seed and the events.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
+
+use crate::Scenario;
+use crate::churn::LengthSource;
+use crate::judge::Record;
+use crate::metrics::Metrics;
+use crate::scenario::{Amount, ChurnModel, Downtime, Fault, FaultKind, Load, Measure, Rejoin};
+use crate::workload::{Arrivals, KeySource};
+
+/// Lookups begun in one turn, so that a turn ends.
+const LOOKUPS_PER_TURN: usize = 512;
+/// Most joins in flight at a time, as a share of the members.
+const JOINS_PER_MEMBER: usize = 4;
+const MIN_JOINS: usize = 8;
+const NONE: u32 = u32::MAX;
+
+/// Where nodes live, in places numbered from 0. Everything happens at the time given, which is not
+/// before the turn's.
+pub trait Stage {
+    /// Where the node in `place` receives messages.
+    fn address_of(&self, place: u32) -> Address;
+
+    /// Puts a new node, no member of any ring, in `place`.
+    fn insert(&mut self, at: Time, place: u32, peer: Peer);
+
+    /// Has the node in `place` join the ring that `bootstrap` is a member of.
+    fn join(&mut self, at: Time, place: u32, bootstrap: Peer);
+
+    /// Takes the node in `place` away; announced if `graceful`.
+    fn depart(&mut self, at: Time, place: u32, graceful: bool);
+
+    /// Begins a lookup at the node in `place`; false if there is no room for it. `token` comes back
+    /// with its end.
+    fn lookup(&mut self, at: Time, place: u32, key: Id, token: u64) -> bool;
+}
+
+/// Which of several equal directors this is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share {
+    /// Its number, from 0.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+impl Share {
+    /// The only director there is.
+    pub const WHOLE: Share = Share { index: 0, of: 1 };
+
+    /// How many of `all` fall to this one, if they are dealt out one by one.
+    #[must_use]
+    pub const fn part(self, all: usize) -> usize {
+        (all + self.of - 1 - self.index) / self.of
+    }
+}
+
+/// How often members came and went in the measured phase.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Moves {
+    /// Joined through the protocol.
+    pub joins: u64,
+    /// Left, announced.
+    pub leaves: u64,
+    /// Crashed.
+    pub crashes: u64,
+}
+
+/// Decides what happens to the nodes of some places.
+#[derive(Debug)]
+pub struct Director {
+    scenario: Scenario,
+    share: Share,
+    rng: Rng,
+    keys: KeySource,
+    /// Start and end of the measured phase.
+    phase: Option<(Time, Time)>,
+    /// Members of the start, for nodes that know nobody.
+    seeds: Arc<Vec<Peer>>,
+    /// Who is or was last in a place.
+    peers: Vec<Peer>,
+    members: Vec<u32>,
+    /// Where in `members` a place stands, or [`NONE`].
+    position: Vec<u32>,
+    free: Vec<u32>,
+    /// Nodes still to be brought up through the protocol.
+    to_join: Vec<Option<Id>>,
+    joining: usize,
+    /// Nodes whose join failed and is to be tried again.
+    retry: Vec<u32>,
+    /// Places whose nodes have departed in the last turn.
+    departed: Vec<u32>,
+    lookups: Lookups,
+    arrivals: Option<Peekable<Arrivals>>,
+    churn_joins: Option<Peekable<Arrivals>>,
+    churn_departures: Option<Peekable<Arrivals>>,
+    sessions: Option<LengthSource>,
+    downtimes: Option<LengthSource>,
+    /// Ends of sessions: a place, and how many nodes it has had before this one.
+    ends: BinaryHeap<Reverse<(Time, u32, u32)>>,
+    generations: Vec<u32>,
+    /// Returns of nodes that are away.
+    returns: BinaryHeap<Reverse<(Time, Option<Id>)>>,
+    /// Latest first.
+    faults: Vec<Strike>,
+    records: Vec<Record>,
+    metrics: Metrics,
+    interval: Metrics,
+    moves: Moves,
+}
+
+/// A fault that is to come.
+#[derive(Clone, Copy, Debug)]
+struct Strike {
+    at: Time,
+    over: Duration,
+    kind: FaultKind,
+    amount: Amount,
+}
+
+impl Director {
+    /// A director of `places` places, all of them empty, with `to_join` nodes to be brought up
+    /// through the protocol.
+    #[must_use]
+    pub fn new(
+        scenario: &Scenario,
+        share: Share,
+        places: usize,
+        to_join: usize,
+        seeds: Arc<Vec<Peer>>,
+    ) -> Director {
+        let sessions = (scenario.churn.model == ChurnModel::Sessions)
+            .then(|| LengthSource::new(scenario.churn.session));
+        let downtimes = match scenario.churn.downtime {
+            Downtime::Lasts(lengths) => Some(LengthSource::new(lengths)),
+            Downtime::None => None,
+        };
+        Director {
+            share,
+            scenario: scenario.clone(),
+            rng: Rng::new(scenario.seed, stream(share, Stream::Choices)),
+            keys: KeySource::new(scenario.workload.keys),
+            phase: None,
+            seeds,
+            peers: vec![Peer::default(); places],
+            members: Vec::with_capacity(places),
+            position: vec![NONE; places],
+            free: (0..places as u32).rev().collect(),
+            to_join: vec![None; to_join],
+            joining: 0,
+            retry: Vec::new(),
+            departed: Vec::new(),
+            lookups: Lookups::new(places),
+            arrivals: None,
+            churn_joins: None,
+            churn_departures: None,
+            sessions,
+            downtimes,
+            ends: BinaryHeap::new(),
+            generations: vec![0; places],
+            returns: BinaryHeap::new(),
+            faults: Vec::new(),
+            records: Vec::new(),
+            metrics: Metrics::new(),
+            interval: Metrics::new(),
+            moves: Moves::default(),
+        }
+    }
+
+    /// The next free place has a node that was a member from the start, at `now`.
+    pub fn enter_member(&mut self, peer: Peer, now: Time) -> Option<u32> {
+        let place = self.free.pop()?;
+        self.peers[place as usize] = peer;
+        let length = self.sessions.map(|sessions| sessions.draw_residual(&mut self.rng));
+        self.add_member(place, now, length);
+        Some(place)
+    }
+
+    /// The measured phase lies between these; may be called again to end it sooner. With the first
+    /// call the load, the churn and the clock of the faults begin, a warm-up before `from`.
+    pub fn set_phase(&mut self, from: Time, to: Time) {
+        let begins = self.phase.is_none();
+        self.phase = Some((from, to));
+        if begins {
+            self.plan(from);
+        }
+    }
+
+    /// Does all that is due by `until`; `now` is when the turn begins, and no later. Lookups,
+    /// departures and faults get their exact times; who joins does so at `until`.
+    pub fn turn(&mut self, stage: &mut impl Stage, now: Time, until: Time) {
+        self.end_lookups_of_departed();
+        self.turn_faults(stage, until);
+        self.turn_churn(stage, until);
+        self.turn_joins(stage, until);
+        self.turn_load(stage, now, until);
+    }
+
+    /// When the next thing happens of its own accord.
+    #[must_use]
+    pub fn next_due(&mut self) -> Time {
+        let mut next = Time::NEVER;
+        for stream in [&mut self.arrivals, &mut self.churn_joins, &mut self.churn_departures] {
+            let due = stream.as_mut().and_then(|stream| stream.peek().copied());
+            next = next.min(due.unwrap_or(Time::NEVER));
+        }
+        let end = self.ends.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
+        let back = self.returns.peek().map_or(Time::NEVER, |&Reverse((at, _))| at);
+        let fault = self.faults.last().map_or(Time::NEVER, |strike| strike.at);
+        next.min(end).min(back).min(fault)
+    }
+
+    /// Whether a turn would do something whatever the time: after an event that calls for one.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        let closed_loop = matches!(self.scenario.workload.load, Load::InFlight(_));
+        !self.retry.is_empty()
+            || !self.departed.is_empty()
+            || (!self.to_join.is_empty() && self.joining < self.most_joining())
+            || (closed_loop && self.phase.is_some())
+    }
+
+    /// The node in `place` has told something at `now`.
+    pub fn on_event(&mut self, now: Time, place: u32, event: Event<'_>) {
+        match event {
+            Event::Joined => {
+                self.joining = self.joining.saturating_sub(1);
+                if self.is_measured(now) {
+                    self.moves.joins += 1;
+                }
+                let length = self.sessions.map(|sessions| sessions.draw(&mut self.rng));
+                self.add_member(place, now, length);
+            }
+            Event::JoinFailed => self.retry.push(place),
+            Event::LookupDone(done) => {
+                let Some(lookup) = self.lookups.end(done.token) else { return };
+                let latency = now.since(lookup.intended);
+                let (hops, timeouts) = (done.hops.into(), done.timeouts.into());
+                self.interval.record_completed(latency, hops, timeouts, 0);
+                if lookup.counted {
+                    self.metrics.record_completed(latency, hops, timeouts, 0);
+                    self.records.push(Record::Answered {
+                        key: lookup.key,
+                        owner: done.owner.id,
+                        issued: lookup.intended,
+                        answered: now,
+                    });
+                }
+            }
+            Event::LookupFailed { token, timeouts } => self.end_failed(token, timeouts),
+            Event::Received { .. } | Event::Sent { .. } | Event::SendFailed { .. } => {}
+        }
+    }
+
+    /// What has to be known to judge answers, since this was last called.
+    pub fn take_records(&mut self) -> std::vec::Drain<'_, Record> {
+        self.records.drain(..)
+    }
+
+    /// Members now.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The places of all members now.
+    #[must_use]
+    pub fn members(&self) -> &[u32] {
+        &self.members
+    }
+
+    /// Measured lookups begun, or that should have been.
+    #[must_use]
+    pub fn issued(&self) -> u64 {
+        self.metrics.issued
+    }
+
+    /// Measured lookups that have not ended.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.lookups.counted
+    }
+
+    /// Lookups of the measured phase.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Lookups since the interval was last [cleared](Metrics::clear), measured or not.
+    pub fn interval(&mut self) -> &mut Metrics {
+        &mut self.interval
+    }
+
+    /// Who came and went in the measured phase.
+    #[must_use]
+    pub fn moves(&self) -> Moves {
+        self.moves
+    }
+
+    fn is_measured(&self, at: Time) -> bool {
+        self.phase.is_some_and(|(from, to)| at >= from && at < to)
+    }
+
+    fn add_member(&mut self, place: u32, now: Time, session: Option<Duration>) {
+        self.position[place as usize] = self.members.len() as u32;
+        self.members.push(place);
+        if let Some(length) = session {
+            self.ends.push(Reverse((now + length, place, self.generations[place as usize])));
+        }
+        self.records.push(Record::Joined { id: self.peers[place as usize].id, at: now });
+    }
+
+    fn random_member(&mut self) -> Option<u32> {
+        let at = self.rng.below(self.members.len() as u64) as usize;
+        self.members.get(at).copied()
+    }
+
+    /// Begins what waits for the measured phase to be known.
+    fn plan(&mut self, from: Time) {
+        self.faults = self
+            .scenario
+            .faults
+            .iter()
+            .rev()
+            .map(|fault| {
+                let Fault { at, over, kind, amount } = fault.clone();
+                Strike { at: from + at, over, kind, amount }
+            })
+            .collect();
+        self.faults.sort_by_key(|strike| Reverse(strike.at));
+        let start = from - self.scenario.phases.warmup;
+        let (share, seed) = (self.share, self.scenario.seed);
+        let arrivals = |rate: f64, which| {
+            let rng = Rng::new(seed, stream(share, which));
+            Some(Arrivals::new(rate / share.of as f64, start, rng).peekable())
+        };
+        self.arrivals = match self.scenario.workload.load {
+            Load::PerSecond(rate) => arrivals(rate, Stream::Lookups),
+            Load::PerNode(interval) => {
+                let rate = f64::from(self.scenario.nodes) / interval.as_secs_f64();
+                arrivals(rate, Stream::Lookups)
+            }
+            Load::InFlight(_) => None,
+        };
+        if self.scenario.churn.model == ChurnModel::Poisson {
+            self.churn_joins = arrivals(self.scenario.churn.joins_per_s, Stream::Joins);
+            self.churn_departures =
+                arrivals(self.scenario.churn.departures_per_s, Stream::Departures);
+        }
+    }
+
+    fn turn_faults(&mut self, stage: &mut impl Stage, until: Time) {
+        while let Some(strike) = self.faults.pop_if(|strike| strike.at <= until) {
+            let count = match strike.amount {
+                Amount::Fraction(share) => (self.members.len() as f64 * share).round() as usize,
+                Amount::Count(count) => self.share.part(count as usize),
+            };
+            if strike.over.is_zero() {
+                (0..count).for_each(|_| self.strike_one(stage, strike.at, strike.kind));
+                continue;
+            }
+            let singly = |index: usize| Strike {
+                at: strike.at + strike.over.mul_f64(index as f64 / count as f64),
+                over: Duration::ZERO,
+                kind: strike.kind,
+                amount: Amount::Count((self.share.of) as u32),
+            };
+            self.faults.extend((0..count).map(singly));
+            self.faults.sort_by_key(|strike| Reverse(strike.at));
+        }
+    }
+
+    fn strike_one(&mut self, stage: &mut impl Stage, at: Time, kind: FaultKind) {
+        match kind {
+            FaultKind::Join => self.to_join.push(None),
+            FaultKind::Crash => self.depart_random(stage, at, false),
+            FaultKind::Leave => self.depart_random(stage, at, true),
+        }
+    }
+
+    fn turn_churn(&mut self, stage: &mut impl Stage, until: Time) {
+        while next_due(&mut self.churn_joins, until).is_some() {
+            self.to_join.push(None);
+        }
+        while let Some(at) = next_due(&mut self.churn_departures, until) {
+            let graceful = self.draws_graceful();
+            self.depart_random(stage, at, graceful);
+        }
+        while let Some(&Reverse((end, place, generation))) = self.ends.peek()
+            && end <= until
+        {
+            self.ends.pop();
+            if self.generations[place as usize] == generation && self.members.len() > 1 {
+                let graceful = self.draws_graceful();
+                self.depart(stage, end, place, graceful);
+            }
+        }
+        while let Some(&Reverse((at, id))) = self.returns.peek()
+            && at <= until
+        {
+            self.returns.pop();
+            self.to_join.push(id);
+        }
+    }
+
+    fn draws_graceful(&mut self) -> bool {
+        self.rng.unit() < self.scenario.churn.graceful
+    }
+
+    fn depart_random(&mut self, stage: &mut impl Stage, at: Time, graceful: bool) {
+        if self.members.len() > 1
+            && let Some(place) = self.random_member()
+        {
+            self.depart(stage, at, place, graceful);
+        }
+    }
+
+    /// Takes a member away.
+    fn depart(&mut self, stage: &mut impl Stage, at: Time, place: u32, graceful: bool) {
+        let position = std::mem::replace(&mut self.position[place as usize], NONE);
+        self.members.swap_remove(position as usize);
+        if let Some(&moved) = self.members.get(position as usize) {
+            self.position[moved as usize] = position;
+        }
+        if self.is_measured(at) {
+            *(if graceful { &mut self.moves.leaves } else { &mut self.moves.crashes }) += 1;
+        }
+        stage.depart(at, place, graceful);
+        let id = self.peers[place as usize].id;
+        self.records.push(Record::Gone { id, at });
+        self.plan_return(id, at);
+        self.generations[place as usize] += 1;
+        self.free.push(place);
+        self.departed.push(place);
+    }
+
+    /// Lookups that began at nodes that are gone will get no answer.
+    fn end_lookups_of_departed(&mut self) {
+        while let Some(place) = self.departed.pop() {
+            while let Some(token) = self.lookups.first_of(place) {
+                self.end_failed(token, 0);
+            }
+        }
+    }
+
+    /// Sessions: who has gone comes back, as itself or as another.
+    fn plan_return(&mut self, id: Id, now: Time) {
+        if self.scenario.churn.model != ChurnModel::Sessions {
+            return;
+        }
+        let away = self.downtimes.map_or(Duration::ZERO, |downtimes| downtimes.draw(&mut self.rng));
+        let id = (self.scenario.churn.rejoin == Rejoin::SameId).then_some(id);
+        self.returns.push(Reverse((now + away, id)));
+    }
+
+    fn turn_joins(&mut self, stage: &mut impl Stage, at: Time) {
+        for place in std::mem::take(&mut self.retry) {
+            self.send_join(stage, at, place);
+        }
+        while self.joining < self.most_joining()
+            && !self.to_join.is_empty()
+            && let Some(place) = self.free.pop()
+        {
+            let id = self.to_join.pop().flatten().unwrap_or_else(|| Id::random(&mut self.rng));
+            let peer = Peer { id, address: stage.address_of(place) };
+            self.peers[place as usize] = peer;
+            stage.insert(at, place, peer);
+            self.joining += 1;
+            self.send_join(stage, at, place);
+        }
+    }
+
+    fn most_joining(&self) -> usize {
+        MIN_JOINS.max(self.members.len() / JOINS_PER_MEMBER)
+    }
+
+    fn send_join(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
+        let far = self.seeds[self.rng.below(self.seeds.len() as u64) as usize];
+        let near = self.random_member().map(|member| self.peers[member as usize]);
+        stage.join(at, place, near.unwrap_or(far));
+    }
+
+    fn turn_load(&mut self, stage: &mut impl Stage, now: Time, until: Time) {
+        let Some((_, to)) = self.phase else { return };
+        // With fewer lookups in flight than directors, only the first directors issue any.
+        let of = match self.scenario.workload.load {
+            Load::InFlight(all) => self.share.of.min(all as usize),
+            Load::PerSecond(_) | Load::PerNode(_) => self.share.of,
+        };
+        if self.share.index >= of || now >= to {
+            return;
+        }
+        let quota = match self.scenario.phases.measure {
+            Measure::Lookups(count) => Share { of, ..self.share }.part(count as usize),
+            Measure::Lasting(_) => usize::MAX,
+        };
+        let mut begun = 0;
+        if let Load::InFlight(all) = self.scenario.workload.load {
+            let mine = self.share.part(all as usize);
+            while begun < LOOKUPS_PER_TURN
+                && self.lookups.len() < mine
+                && (self.metrics.issued as usize) < quota
+                && self.begin_lookup(stage, now, now)
+            {
+                begun += 1;
+            }
+            return;
+        }
+        while begun < LOOKUPS_PER_TURN
+            && (self.metrics.issued as usize) < quota
+            && let Some(intended) = next_due(&mut self.arrivals, until)
+        {
+            self.begin_lookup(stage, intended, now.max(intended));
+            begun += 1;
+        }
+    }
+
+    fn begin_lookup(&mut self, stage: &mut impl Stage, intended: Time, at: Time) -> bool {
+        let Some(origin) = self.random_member() else { return false };
+        let key = self.keys.draw(&mut self.rng);
+        let counted = self.is_measured(intended);
+        self.interval.record_issued(at.since(intended));
+        if counted {
+            self.metrics.record_issued(at.since(intended));
+        }
+        let token = self.lookups.begin(Lookup { key, intended, origin, counted, next: NONE });
+        let begun = stage.lookup(at, origin, key, token);
+        if !begun {
+            if counted {
+                self.metrics.record_shed();
+            }
+            self.end_failed(token, 0);
+        }
+        begun
+    }
+
+    fn end_failed(&mut self, token: u64, timeouts: u8) {
+        if let Some(lookup) = self.lookups.end(token) {
+            self.interval.record_failed(timeouts.into(), 0);
+            if lookup.counted {
+                self.metrics.record_failed(timeouts.into(), 0);
+            }
+        }
+    }
+}
+
+/// Lookups that have not ended, found by token or by origin.
+#[derive(Debug)]
+struct Lookups {
+    entries: Vec<(u32, Option<Lookup>)>,
+    free: Vec<u32>,
+    /// The first entry of each origin, or [`NONE`].
+    firsts: Vec<u32>,
+    counted: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lookup {
+    key: Id,
+    intended: Time,
+    origin: u32,
+    counted: bool,
+    /// The next entry of the same origin, or [`NONE`].
+    next: u32,
+}
+
+impl Lookups {
+    fn new(places: usize) -> Lookups {
+        Lookups { entries: Vec::new(), free: Vec::new(), firsts: vec![NONE; places], counted: 0 }
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    /// Enters a lookup and names it: its entry, and how many that entry has had before.
+    fn begin(&mut self, lookup: Lookup) -> u64 {
+        let entry = self.free.pop().unwrap_or_else(|| {
+            self.entries.push((0, None));
+            (self.entries.len() - 1) as u32
+        });
+        self.counted += usize::from(lookup.counted);
+        let first = &mut self.firsts[lookup.origin as usize];
+        let (uses, slot) = &mut self.entries[entry as usize];
+        *slot = Some(Lookup { next: *first, ..lookup });
+        *first = entry;
+        u64::from(*uses) << 32 | u64::from(entry)
+    }
+
+    /// Takes out the lookup of that name, if it has not ended.
+    fn end(&mut self, token: u64) -> Option<Lookup> {
+        let entry = token as u32;
+        let (uses, slot) = self.entries.get_mut(entry as usize)?;
+        if u64::from(*uses) != token >> 32 {
+            return None;
+        }
+        let lookup = slot.take()?;
+        *uses = uses.wrapping_add(1);
+        self.free.push(entry);
+        self.counted -= usize::from(lookup.counted);
+        self.unlink(entry, &lookup);
+        Some(lookup)
+    }
+
+    /// The name of a lookup that began at `origin`.
+    fn first_of(&self, origin: u32) -> Option<u64> {
+        let entry = self.firsts[origin as usize];
+        let (uses, _) = self.entries.get(entry as usize)?;
+        Some(u64::from(*uses) << 32 | u64::from(entry))
+    }
+
+    fn unlink(&mut self, entry: u32, lookup: &Lookup) {
+        let mut at = self.firsts[lookup.origin as usize];
+        if at == entry {
+            self.firsts[lookup.origin as usize] = lookup.next;
+            return;
+        }
+        while let Some((_, Some(before))) = self.entries.get_mut(at as usize) {
+            if before.next == entry {
+                before.next = lookup.next;
+                return;
+            }
+            at = before.next;
+        }
+    }
+}
+
+/// What a director draws from separate generators.
+#[derive(Clone, Copy)]
+enum Stream {
+    Choices = 1,
+    Lookups = 2,
+    Joins = 3,
+    Departures = 4,
+}
+
+const fn stream(share: Share, which: Stream) -> u64 {
+    16 * share.index as u64 + which as u64
+}
+
+fn next_due(arrivals: &mut Option<Peekable<Arrivals>>, until: Time) -> Option<Time> {
+    arrivals.as_mut()?.next_if(|&at| at <= until)
+}

@@ -1,0 +1,102 @@
+//! Judges every answer against the truth, off the message path.
+//!
+//! Whoever directs nodes reports who is a member and what was answered. An answer is judged only
+//! once every change up to then has surely been reported; when that is, the engine knows.
+//!
+//! **Invariant:** each reported answer is judged once, by the complete history of its window.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hopwise_kernel::{Id, Time};
+
+use crate::truth::Truth;
+
+/// Departures are forgotten this often.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
+
+/// Something the judge must know.
+#[derive(Clone, Copy, Debug)]
+pub enum Record {
+    /// A node has become a member.
+    Joined {
+        /// Who.
+        id: Id,
+        /// When.
+        at: Time,
+    },
+    /// A member has left or crashed.
+    Gone {
+        /// Who.
+        id: Id,
+        /// When.
+        at: Time,
+    },
+    /// A lookup has been answered.
+    Answered {
+        /// What was looked up.
+        key: Id,
+        /// Who was named.
+        owner: Id,
+        /// When it should have been issued.
+        issued: Time,
+        /// When the answer came.
+        answered: Time,
+    },
+}
+
+/// Judges answers in the order in which they are reported.
+#[derive(Debug)]
+pub struct Judge {
+    truth: Truth,
+    waiting: VecDeque<Answer>,
+    /// Lookups never last longer than this.
+    deadline: Duration,
+    forgotten: Time,
+    /// Answers that named the true owner.
+    pub correct: u64,
+    /// Answers that named another.
+    pub incorrect: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    key: Id,
+    owner: Id,
+    issued: Time,
+    answered: Time,
+}
+
+impl Judge {
+    /// A judge of lookups that never last longer than `deadline`.
+    #[must_use]
+    pub fn new(deadline: Duration) -> Judge {
+        let truth = Truth::new();
+        let (waiting, forgotten) = (VecDeque::new(), Time::ZERO);
+        Judge { truth, waiting, deadline, forgotten, correct: 0, incorrect: 0 }
+    }
+
+    /// Takes a record.
+    pub fn take(&mut self, record: Record) {
+        match record {
+            Record::Joined { id, at } => self.truth.join(id, at),
+            Record::Gone { id, at } => self.truth.leave(id, at),
+            Record::Answered { key, owner, issued, answered } => {
+                self.waiting.push_back(Answer { key, owner, issued, answered });
+            }
+        }
+    }
+
+    /// Judges what was answered by `t`: everything up to then has been reported.
+    pub fn settle(&mut self, t: Time) {
+        while let Some(answer) = self.waiting.pop_front_if(|answer| answer.answered <= t) {
+            let Answer { key, owner, issued, answered } = answer;
+            let correct = self.truth.judge(key, owner, issued, answered);
+            *(if correct { &mut self.correct } else { &mut self.incorrect }) += 1;
+        }
+        if t.since(self.forgotten) > self.deadline + FORGET_EVERY && t != Time::NEVER {
+            self.forgotten = t - self.deadline;
+            self.truth.forget_before(self.forgotten);
+        }
+    }
+}
