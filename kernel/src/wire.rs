@@ -405,10 +405,7 @@ fn write_payload(message: &Message<'_>, out: &mut Writer<'_>) -> Option<Kind> {
             })?;
             Kind::CookieReply
         }
-        Message::Notify { cookie } => {
-            out.put(&U64::new(cookie.0))?;
-            Kind::Notify
-        }
+        Message::Notify => Kind::Notify,
         Message::Introduce { peer } => {
             out.put(&WirePeer::from(peer))?;
             Kind::Introduce
@@ -532,7 +529,8 @@ fn read_payload(kind: Kind, payload: &[u8]) -> Result<Message<'_>, WireError> {
                 cookie: Cookie(wire.cookie.get()),
             }
         }
-        Kind::Notify => Message::Notify { cookie: Cookie(whole::<U64>(payload)?.get()) },
+        Kind::Notify if payload.is_empty() => Message::Notify,
+        Kind::Notify => return Err(WireError::BadLength),
         Kind::Introduce => Message::Introduce { peer: whole::<WirePeer>(payload)?.to_peer() },
         Kind::Leave => {
             let (predecessor, successors) = read_peers(payload)?;

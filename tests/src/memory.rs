@@ -2,7 +2,7 @@
 //!
 //! Time is virtual and jumps to whatever comes next. A message is encoded when it is sent, takes
 //! [`DELAY`], and is parsed when it arrives, as it would be over UDP; none is lost unless nobody is
-//! there to take it.
+//! there to take it. All nodes are behind one socket; what is sent anywhere else is gone.
 //!
 //! **Invariant:** everything follows from the seed. Once all queues have been as long as they get,
 //! nothing is allocated, except to keep payloads.
@@ -15,14 +15,16 @@ use hopwise_kernel::message::Class;
 use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::rpc::{RequestHandle, Requests};
 use hopwise_kernel::timer::TimerWheel;
-use hopwise_kernel::wire::{self, Bundle, Frame};
+use hopwise_kernel::wire::{self, Bundle, Frame, WireError};
 use hopwise_kernel::{Address, Context, Event, Id, Message, Node, Peer, Rng, Time, World};
 
 /// How long every message takes.
 pub const DELAY: Duration = Duration::from_micros(500);
 
-/// Longer than any single message.
-const DATAGRAM_BYTES: usize = 8 * 1024;
+/// Longer than any single message, in bytes.
+pub const DATAGRAM_BYTES: usize = 8 * 1024;
+/// The one socket that all nodes are behind.
+const SOCKET: Address = Address::new([127, 0, 0, 1], 4000, 0);
 /// Datagrams in flight and events kept for which there is room from the start.
 const ROOM: usize = 1024;
 /// Requests in flight, of all nodes together: far more than tests begin at once.
@@ -47,7 +49,7 @@ impl Memory {
         let mut rng = Rng::new(seed, 0);
         let peer_at = |slot: usize| Peer {
             id: Id::random(&mut rng),
-            address: Address::new([127, 0, 0, 1], 4000, slot as u16),
+            address: Address { slot: slot as u16, ..SOCKET },
         };
         Memory {
             peers: (0..capacity).map(peer_at).collect(),
@@ -65,6 +67,7 @@ impl Memory {
                 events: Vec::with_capacity(ROOM),
                 payloads: Vec::new(),
                 dropped: [0; Drop::ALL.len()],
+                refused: [0; WireError::ALL.len()],
                 sent: [0; Class::ALL.len()],
             },
         }
@@ -124,6 +127,14 @@ impl Memory {
         peers
     }
 
+    /// What all members know, in ascending order of their identifiers.
+    #[must_use]
+    pub fn tables(&self) -> Vec<Tables> {
+        let members = self.members();
+        let nodes = members.iter().filter_map(|peer| self.node(peer.address.slot.into()));
+        nodes.map(Tables::of).collect()
+    }
+
     /// Randomness for the test.
     pub fn rng(&mut self) -> &mut Rng {
         &mut self.rng
@@ -157,6 +168,24 @@ impl Memory {
     pub fn inject(&mut self, from: Peer, to: Peer, message: &Message<'_>) {
         self.outside.now = self.now;
         self.outside.send(from, to, message);
+    }
+
+    /// Sends any bytes as if they came from the socket at `from`.
+    ///
+    /// # Panics
+    ///
+    /// If they are more than [`DATAGRAM_BYTES`].
+    pub fn inject_bytes(&mut self, from: Address, bytes: &[u8]) {
+        self.outside.now = self.now;
+        self.outside.put_on_the_way(from, |buffer| {
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            bytes.len()
+        });
+    }
+
+    /// The datagrams on their way, each with the address of who sent it, in order of arrival.
+    pub fn in_flight(&self) -> impl Iterator<Item = (Address, &[u8])> {
+        self.outside.in_flight.iter().map(|it| (it.from, &it.bytes[..it.length]))
     }
 
     /// From now on every message arrives so many times, all at once.
@@ -204,6 +233,12 @@ impl Memory {
         self.outside.dropped[reason as usize]
     }
 
+    /// Datagrams refused for this reason since the start.
+    #[must_use]
+    pub fn refused(&self, reason: WireError) -> u64 {
+        self.outside.refused[reason as usize]
+    }
+
     /// Messages of this class sent since the start.
     #[must_use]
     pub fn sent(&self, class: Class) -> u64 {
@@ -211,8 +246,10 @@ impl Memory {
     }
 
     fn deliver(&mut self, datagram: &Datagram) {
-        let bundle = Bundle::parse(&datagram.bytes[..datagram.length])
-            .expect("what has been encoded can be parsed");
+        let bundle = match Bundle::parse(&datagram.bytes[..datagram.length]) {
+            Ok(bundle) => bundle,
+            Err(reason) => return self.outside.refused[reason as usize] += 1,
+        };
         for frame in bundle.frames() {
             let sender = frame.sender(datagram.from.socket());
             let node = frame.to_slot.into();
@@ -233,6 +270,29 @@ impl Memory {
         if let Some(request) = self.requests.at(handle) {
             let node = request.node;
             self.with(node, |node, cx| node.handle_request_timeout(cx, handle));
+        }
+    }
+}
+
+/// What a node knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tables {
+    /// Its predecessor.
+    pub predecessor: Option<Peer>,
+    /// Its successor list.
+    pub successors: Vec<Peer>,
+    /// Its fingers, each with its slot.
+    pub fingers: Vec<(usize, Peer)>,
+}
+
+impl Tables {
+    /// What `node` knows now.
+    #[must_use]
+    pub fn of(node: &RingNode) -> Tables {
+        Tables {
+            predecessor: node.predecessor(),
+            successors: node.successors().to_vec(),
+            fingers: node.fingers().entries().collect(),
         }
     }
 }
@@ -261,6 +321,7 @@ struct Outside {
     events: Vec<(u32, Event<'static>)>,
     payloads: Vec<Vec<u8>>,
     dropped: [u64; Drop::ALL.len()],
+    refused: [u64; WireError::ALL.len()],
     sent: [u64; Class::ALL.len()],
 }
 
@@ -270,6 +331,15 @@ struct Datagram {
     from: Address,
     length: usize,
     bytes: Vec<u8>,
+}
+
+impl Outside {
+    /// `write` fills a buffer and says how much of it is the datagram.
+    fn put_on_the_way(&mut self, from: Address, write: impl FnOnce(&mut [u8]) -> usize) {
+        let mut bytes = self.spare.pop().unwrap_or_else(|| vec![0; DATAGRAM_BYTES]);
+        let length = write(&mut bytes);
+        self.in_flight.push_back(Datagram { at: self.now + DELAY, from, length, bytes });
+    }
 }
 
 impl World for Outside {
@@ -282,13 +352,15 @@ impl World for Outside {
             to_prefix: to.id.prefix(),
             message: *message,
         };
+        if to.address.socket() != SOCKET {
+            return;
+        }
         for _ in 0..self.copies {
-            let mut bytes = self.spare.pop().unwrap_or_else(|| vec![0; DATAGRAM_BYTES]);
-            let length = wire::begin_bundle(&mut bytes)
-                .and_then(|header| Some(header + wire::encode(&frame, &mut bytes[header..])?))
-                .expect("nodes send only what can be encoded");
-            let at = self.now + DELAY;
-            self.in_flight.push_back(Datagram { at, from: from.address, length, bytes });
+            self.put_on_the_way(from.address, |bytes| {
+                wire::begin_bundle(bytes)
+                    .and_then(|header| Some(header + wire::encode(&frame, &mut bytes[header..])?))
+                    .expect("nodes send only what can be encoded")
+            });
         }
     }
 
