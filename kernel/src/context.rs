@@ -144,7 +144,7 @@ pub enum Drop {
     Stuck,
     /// A message for a key that the receiver does not own.
     NotOwner,
-    /// Somebody who is in none of the receiver's tables announces its departure.
+    /// Somebody who is in none of the receiver's tables says what only neighbours say.
     UnknownPeer,
 }
 

@@ -4,7 +4,7 @@
 //! **Invariant:** a node enters the successor list's head, or becomes predecessor, only after it has
 //! answered.
 
-use crate::context::Context;
+use crate::context::{Context, Drop};
 use crate::message::{Cookie, Message, Peers, RequestId};
 use crate::peer::Peer;
 use crate::ring::node::{PROBE_ATTEMPTS, RingNode, purpose_of};
@@ -160,7 +160,16 @@ impl RingNode {
         }
     }
 
-    pub(crate) fn on_introduce(&mut self, cx: &mut Context<'_>, candidate: Peer) {
+    pub(crate) fn on_introduce(&mut self, cx: &mut Context<'_>, from: Peer, candidate: Peer) {
+        if self.knows(from) {
+            self.consider(cx, candidate);
+        } else {
+            cx.world.count_drop(Drop::UnknownPeer);
+        }
+    }
+
+    /// `candidate` may have come before the first successor: asks it.
+    pub(crate) fn consider(&mut self, cx: &mut Context<'_>, candidate: Peer) {
         if self.may_be_next(cx, candidate) && RingNode::has_room_for_others(cx) {
             self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
         }

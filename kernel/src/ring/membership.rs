@@ -160,7 +160,7 @@ impl RingNode {
         self.bury(cx, from);
         // Who takes its place is asked first: a departure may be forged, and who is named be dead.
         if was_first && let Some(next) = successors.at(0) {
-            self.on_introduce(cx, next);
+            self.consider(cx, next);
         }
         if was_predecessor && let Some(candidate) = predecessor {
             self.rectify(cx, candidate, false);

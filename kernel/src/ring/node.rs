@@ -304,7 +304,7 @@ impl Node for RingNode {
                 self.on_cookie(cx, request, from, cookie);
             }
             Message::Notify => self.rectify(cx, from, false),
-            Message::Introduce { peer } => self.on_introduce(cx, peer),
+            Message::Introduce { peer } => self.on_introduce(cx, from, peer),
             Message::Leave { predecessor, successors } => {
                 self.on_leave(cx, from, predecessor, successors);
             }
