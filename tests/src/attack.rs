@@ -52,6 +52,7 @@ impl Attack {
         let mut memory = ring();
         // What the attacker has seen must not tell it what will be drawn.
         *memory.rng() = Rng::new(SEED, 1);
+        memory.forget_payloads();
         let (ring, before) = (memory.members(), memory.tables());
         Attack {
             memory,
@@ -95,6 +96,11 @@ impl Attack {
             self.memory.events().for_each(drop);
         }
         assert_eq!(self.memory.tables(), self.before, "the ring is whole again");
+    }
+
+    /// Takes all memory that will be needed now.
+    pub fn make_room(&mut self) {
+        self.memory.make_room();
     }
 
     /// The ring.

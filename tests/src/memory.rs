@@ -5,7 +5,7 @@
 //! there to take it. All nodes are behind one socket; what is sent anywhere else is gone.
 //!
 //! **Invariant:** everything follows from the seed. Once all queues have been as long as they get,
-//! nothing is allocated, except to keep payloads.
+//! or [room was made](Memory::make_room), nothing is allocated, except to keep payloads.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,10 +25,10 @@ pub const DELAY: Duration = Duration::from_micros(500);
 pub const DATAGRAM_BYTES: usize = 8 * 1024;
 /// The one socket that all nodes are behind.
 const SOCKET: Address = Address::new([127, 0, 0, 1], 4000, 0);
-/// Datagrams in flight and events kept for which there is room from the start.
+/// Datagrams in flight and events kept for which room is made.
 const ROOM: usize = 1024;
 /// Requests in flight, of all nodes together: far more than tests begin at once.
-const REQUESTS: usize = 64 * 1024;
+const REQUESTS: usize = 16 * 1024;
 
 /// Nodes, and the world they live in. A node is named by its place, `0 .. capacity`.
 #[derive(Debug)]
@@ -61,11 +61,12 @@ impl Memory {
                 capacity: capacity as u32,
                 wheel: TimerWheel::new(capacity + REQUESTS),
                 in_flight: VecDeque::with_capacity(ROOM),
-                spare: (0..ROOM).map(|_| vec![0; DATAGRAM_BYTES]).collect(),
+                spare: Vec::with_capacity(ROOM),
                 copies: 1,
                 now: Time::ZERO,
                 events: Vec::with_capacity(ROOM),
                 payloads: Vec::new(),
+                keeps_payloads: true,
                 dropped: [0; Drop::ALL.len()],
                 refused: [0; WireError::ALL.len()],
                 sent: [0; Class::ALL.len()],
@@ -215,13 +216,24 @@ impl Memory {
         }
     }
 
+    /// Takes the room for datagrams now that would otherwise be taken when it is first needed.
+    pub fn make_room(&mut self) {
+        self.outside.spare.resize_with(ROOM, || vec![0; DATAGRAM_BYTES]);
+    }
+
+    /// From now on no payloads are kept.
+    pub fn forget_payloads(&mut self) {
+        self.outside.keeps_payloads = false;
+    }
+
     /// What nodes have told since this was last called, with who told it, in order. Payloads are
     /// left out; see [`payloads`](Self::payloads).
     pub fn events(&mut self) -> impl Iterator<Item = (u32, Event<'static>)> + '_ {
         self.outside.events.drain(..)
     }
 
-    /// The payloads of all [`Event::Received`] since the start.
+    /// The payloads of all [`Event::Received`] since the start, or until they were
+    /// [forgotten](Self::forget_payloads).
     #[must_use]
     pub fn payloads(&self) -> &[Vec<u8>] {
         &self.outside.payloads
@@ -320,6 +332,7 @@ struct Outside {
     now: Time,
     events: Vec<(u32, Event<'static>)>,
     payloads: Vec<Vec<u8>>,
+    keeps_payloads: bool,
     dropped: [u64; Drop::ALL.len()],
     refused: [u64; WireError::ALL.len()],
     sent: [u64; Class::ALL.len()],
@@ -379,7 +392,9 @@ impl World for Outside {
     fn report(&mut self, node: u32, event: Event<'_>) {
         let event = match event {
             Event::Received { key, from, payload } => {
-                self.payloads.push(payload.to_vec());
+                if self.keeps_payloads {
+                    self.payloads.push(payload.to_vec());
+                }
                 Event::Received { key, from, payload: &[] }
             }
             Event::Joined => Event::Joined,

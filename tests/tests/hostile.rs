@@ -121,10 +121,8 @@ fn who_leaves_names_nobody_into_a_table() {
     let (before, before_node) = at(&ring, 10);
     let (leaving, leaving_node) = at(&ring, 11);
     let (after, after_node) = at(&ring, 12);
-    let dead = [1, 2].map(|slot| Peer {
-        id: Id::random(memory.rng()),
-        address: Address { slot, ..STRANGER },
-    });
+    let dead = [1, 2]
+        .map(|slot| Peer { id: Id::random(memory.rng()), address: Address { slot, ..STRANGER } });
     memory.remove(leaving_node);
     for neighbor in [before, after] {
         let (predecessor, successors) = (Some(dead[0]), Peers::Table(&dead));
