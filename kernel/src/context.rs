@@ -144,11 +144,13 @@ pub enum Drop {
     Stuck,
     /// A message for a key that the receiver does not own.
     NotOwner,
+    /// Somebody who is in none of the receiver's tables says what only neighbours say.
+    UnknownPeer,
 }
 
 impl Drop {
     /// Every reason, in the order of its number.
-    pub const ALL: [Drop; 8] = [
+    pub const ALL: [Drop; 9] = [
         Drop::NoSuchNode,
         Drop::FromSelf,
         Drop::Unmatched,
@@ -157,6 +159,7 @@ impl Drop {
         Drop::BudgetSpent,
         Drop::Stuck,
         Drop::NotOwner,
+        Drop::UnknownPeer,
     ];
 
     /// The name reports use.
@@ -171,6 +174,7 @@ impl Drop {
             Drop::BudgetSpent => "budget_spent",
             Drop::Stuck => "stuck",
             Drop::NotOwner => "not_owner",
+            Drop::UnknownPeer => "unknown_peer",
         }
     }
 }

@@ -129,10 +129,7 @@ pub enum Message<'a> {
         cookie: Cookie,
     },
     /// I may be your predecessor.
-    Notify {
-        /// The last cookie received from this node, or zero.
-        cookie: Cookie,
-    },
+    Notify,
     /// This node may be your successor now.
     Introduce {
         /// Who that is.
@@ -282,7 +279,7 @@ impl Message<'_> {
     pub fn class(&self) -> Class {
         match self {
             Message::Ping { .. } | Message::Pong { .. } => Class::Probe,
-            Message::Notify { .. } | Message::Introduce { .. } => Class::Stabilize,
+            Message::Notify | Message::Introduce { .. } => Class::Stabilize,
             Message::Leave { .. } => Class::Leave,
             Message::Deliver { .. } | Message::Delivered { .. } => Class::Delivery,
             Message::Lookup { lookup, .. } => lookup.purpose.into(),
@@ -336,7 +333,7 @@ impl<'a> Message<'a> {
             Message::CookieReply { request, purpose, cookie } => {
                 Message::CookieReply { request, purpose, cookie }
             }
-            Message::Notify { cookie } => Message::Notify { cookie },
+            Message::Notify => Message::Notify,
             Message::Introduce { peer } => Message::Introduce { peer },
             Message::Lookup { request, lookup } => Message::Lookup { request, lookup },
             Message::Ack { request, purpose } => Message::Ack { request, purpose },

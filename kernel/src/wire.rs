@@ -156,10 +156,8 @@ pub fn frame_bytes(message: &Message<'_>) -> usize {
         2 + (usize::from(predecessor.is_some()) + successors.len()) * size_of::<WirePeer>()
     };
     let payload = match message {
-        Message::Ping { .. }
-        | Message::Pong { .. }
-        | Message::Notify { .. }
-        | Message::Delivered { .. } => size_of::<U64>(),
+        Message::Ping { .. } | Message::Pong { .. } | Message::Delivered { .. } => size_of::<U64>(),
+        Message::Notify => 0,
         Message::Neighbors { .. } | Message::CookieReply { .. } => size_of::<WireAsk>(),
         Message::NeighborsReply { predecessor, successors, .. } => {
             size_of::<WireAck>() + peers(predecessor, successors)
@@ -432,10 +430,7 @@ fn write_payload(message: &Message<'_>, out: &mut Writer<'_>) -> Option<Kind> {
             })?;
             Kind::CookieReply
         }
-        Message::Notify { cookie } => {
-            out.put(&U64::new(cookie.0))?;
-            Kind::Notify
-        }
+        Message::Notify => Kind::Notify,
         Message::Introduce { peer } => {
             out.put(&WirePeer::from(peer))?;
             Kind::Introduce
@@ -559,7 +554,8 @@ fn read_payload(kind: Kind, payload: &[u8]) -> Result<Message<'_>, WireError> {
                 cookie: Cookie(wire.cookie.get()),
             }
         }
-        Kind::Notify => Message::Notify { cookie: Cookie(whole::<U64>(payload)?.get()) },
+        Kind::Notify if payload.is_empty() => Message::Notify,
+        Kind::Notify => return Err(WireError::BadLength),
         Kind::Introduce => Message::Introduce { peer: whole::<WirePeer>(payload)?.to_peer() },
         Kind::Leave => {
             let (predecessor, successors) = read_peers(payload)?;

@@ -57,7 +57,7 @@ impl Draw {
             2 => Message::Neighbors { request, cookie, purpose },
             3 => Message::NeighborsReply { request, purpose, predecessor, successors },
             4 => Message::CookieReply { request, purpose, cookie },
-            5 => Message::Notify { cookie },
+            5 => Message::Notify,
             6 => Message::Introduce { peer },
             7 => Message::Leave { predecessor, successors },
             8 => {

@@ -2,6 +2,9 @@
 //!
 //! **Invariant:** uses nothing of the system but its public interfaces.
 
+pub mod attack;
+pub mod forge;
 pub mod memory;
 
+pub use attack::Attack;
 pub use memory::Memory;

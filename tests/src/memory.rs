@@ -2,10 +2,10 @@
 //!
 //! Time is virtual and jumps to whatever comes next. A message is encoded when it is sent, takes
 //! [`DELAY`], and is parsed when it arrives, as it would be over UDP; none is lost unless nobody is
-//! there to take it.
+//! there to take it. All nodes are behind one socket; what is sent anywhere else is gone.
 //!
 //! **Invariant:** everything follows from the seed. Once all queues have been as long as they get,
-//! nothing is allocated, except to keep payloads.
+//! or [room was made](Memory::make_room), nothing is allocated, except to keep payloads.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,18 +15,20 @@ use hopwise_kernel::message::Class;
 use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::rpc::{RequestHandle, Requests};
 use hopwise_kernel::timer::TimerWheel;
-use hopwise_kernel::wire::{self, Bundle, Frame};
+use hopwise_kernel::wire::{self, Bundle, Frame, WireError};
 use hopwise_kernel::{Address, Context, Event, Id, Message, Node, Peer, Rng, Time, World};
 
 /// How long every message takes.
 pub const DELAY: Duration = Duration::from_micros(500);
 
-/// Longer than any single message.
-const DATAGRAM_BYTES: usize = 8 * 1024;
-/// Datagrams in flight and events kept for which there is room from the start.
+/// Longer than any single message, in bytes.
+pub const DATAGRAM_BYTES: usize = 8 * 1024;
+/// The one socket that all nodes are behind.
+const SOCKET: Address = Address::new([127, 0, 0, 1], 4000, 0);
+/// Datagrams in flight and events kept for which room is made.
 const ROOM: usize = 1024;
 /// Requests in flight, of all nodes together: far more than tests begin at once.
-const REQUESTS: usize = 64 * 1024;
+const REQUESTS: usize = 16 * 1024;
 
 /// Nodes, and the world they live in. A node is named by its place, `0 .. capacity`.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Memory {
         let mut rng = Rng::new(seed, 0);
         let peer_at = |slot: usize| Peer {
             id: Id::random(&mut rng),
-            address: Address::new([127, 0, 0, 1], 4000, slot as u16),
+            address: Address { slot: slot as u16, ..SOCKET },
         };
         Memory {
             peers: (0..capacity).map(peer_at).collect(),
@@ -59,12 +61,14 @@ impl Memory {
                 capacity: capacity as u32,
                 wheel: TimerWheel::new(capacity + REQUESTS),
                 in_flight: VecDeque::with_capacity(ROOM),
-                spare: (0..ROOM).map(|_| vec![0; DATAGRAM_BYTES]).collect(),
+                spare: Vec::with_capacity(ROOM),
                 copies: 1,
                 now: Time::ZERO,
                 events: Vec::with_capacity(ROOM),
                 payloads: Vec::new(),
+                keeps_payloads: true,
                 dropped: [0; Drop::ALL.len()],
+                refused: [0; WireError::ALL.len()],
                 sent: [0; Class::ALL.len()],
             },
         }
@@ -124,6 +128,14 @@ impl Memory {
         peers
     }
 
+    /// What all members know, in ascending order of their identifiers.
+    #[must_use]
+    pub fn tables(&self) -> Vec<Tables> {
+        let members = self.members();
+        let nodes = members.iter().filter_map(|peer| self.node(peer.address.slot.into()));
+        nodes.map(Tables::of).collect()
+    }
+
     /// Randomness for the test.
     pub fn rng(&mut self) -> &mut Rng {
         &mut self.rng
@@ -159,6 +171,24 @@ impl Memory {
         self.outside.send(from, to, message);
     }
 
+    /// Sends any bytes as if they came from the socket at `from`.
+    ///
+    /// # Panics
+    ///
+    /// If they are more than [`DATAGRAM_BYTES`].
+    pub fn inject_bytes(&mut self, from: Address, bytes: &[u8]) {
+        self.outside.now = self.now;
+        self.outside.put_on_the_way(from, |buffer| {
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            bytes.len()
+        });
+    }
+
+    /// The datagrams on their way, each with the address of who sent it, in order of arrival.
+    pub fn in_flight(&self) -> impl Iterator<Item = (Address, &[u8])> {
+        self.outside.in_flight.iter().map(|it| (it.from, &it.bytes[..it.length]))
+    }
+
     /// From now on every message arrives so many times, all at once.
     pub fn set_copies(&mut self, copies: usize) {
         self.outside.copies = copies;
@@ -186,13 +216,24 @@ impl Memory {
         }
     }
 
+    /// Takes the room for datagrams now that would otherwise be taken when it is first needed.
+    pub fn make_room(&mut self) {
+        self.outside.spare.resize_with(ROOM, || vec![0; DATAGRAM_BYTES]);
+    }
+
+    /// From now on no payloads are kept.
+    pub fn forget_payloads(&mut self) {
+        self.outside.keeps_payloads = false;
+    }
+
     /// What nodes have told since this was last called, with who told it, in order. Payloads are
     /// left out; see [`payloads`](Self::payloads).
     pub fn events(&mut self) -> impl Iterator<Item = (u32, Event<'static>)> + '_ {
         self.outside.events.drain(..)
     }
 
-    /// The payloads of all [`Event::Received`] since the start.
+    /// The payloads of all [`Event::Received`] since the start, or until they were
+    /// [forgotten](Self::forget_payloads).
     #[must_use]
     pub fn payloads(&self) -> &[Vec<u8>] {
         &self.outside.payloads
@@ -204,6 +245,12 @@ impl Memory {
         self.outside.dropped[reason as usize]
     }
 
+    /// Datagrams refused for this reason since the start.
+    #[must_use]
+    pub fn refused(&self, reason: WireError) -> u64 {
+        self.outside.refused[reason as usize]
+    }
+
     /// Messages of this class sent since the start.
     #[must_use]
     pub fn sent(&self, class: Class) -> u64 {
@@ -211,8 +258,10 @@ impl Memory {
     }
 
     fn deliver(&mut self, datagram: &Datagram) {
-        let bundle = Bundle::parse(&datagram.bytes[..datagram.length])
-            .expect("what has been encoded can be parsed");
+        let bundle = match Bundle::parse(&datagram.bytes[..datagram.length]) {
+            Ok(bundle) => bundle,
+            Err(reason) => return self.outside.refused[reason as usize] += 1,
+        };
         for frame in bundle.frames() {
             let sender = frame.sender(datagram.from.socket());
             let node = frame.to_slot.into();
@@ -233,6 +282,29 @@ impl Memory {
         if let Some(request) = self.requests.at(handle) {
             let node = request.node;
             self.with(node, |node, cx| node.handle_request_timeout(cx, handle));
+        }
+    }
+}
+
+/// What a node knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tables {
+    /// Its predecessor.
+    pub predecessor: Option<Peer>,
+    /// Its successor list.
+    pub successors: Vec<Peer>,
+    /// Its fingers, each with its slot.
+    pub fingers: Vec<(usize, Peer)>,
+}
+
+impl Tables {
+    /// What `node` knows now.
+    #[must_use]
+    pub fn of(node: &RingNode) -> Tables {
+        Tables {
+            predecessor: node.predecessor(),
+            successors: node.successors().to_vec(),
+            fingers: node.fingers().entries().collect(),
         }
     }
 }
@@ -260,7 +332,9 @@ struct Outside {
     now: Time,
     events: Vec<(u32, Event<'static>)>,
     payloads: Vec<Vec<u8>>,
+    keeps_payloads: bool,
     dropped: [u64; Drop::ALL.len()],
+    refused: [u64; WireError::ALL.len()],
     sent: [u64; Class::ALL.len()],
 }
 
@@ -270,6 +344,15 @@ struct Datagram {
     from: Address,
     length: usize,
     bytes: Vec<u8>,
+}
+
+impl Outside {
+    /// `write` fills a buffer and says how much of it is the datagram.
+    fn put_on_the_way(&mut self, from: Address, write: impl FnOnce(&mut [u8]) -> usize) {
+        let mut bytes = self.spare.pop().unwrap_or_else(|| vec![0; DATAGRAM_BYTES]);
+        let length = write(&mut bytes);
+        self.in_flight.push_back(Datagram { at: self.now + DELAY, from, length, bytes });
+    }
 }
 
 impl World for Outside {
@@ -282,13 +365,15 @@ impl World for Outside {
             to_prefix: to.id.prefix(),
             message: *message,
         };
+        if to.address.socket() != SOCKET {
+            return;
+        }
         for _ in 0..self.copies {
-            let mut bytes = self.spare.pop().unwrap_or_else(|| vec![0; DATAGRAM_BYTES]);
-            let length = wire::begin_bundle(&mut bytes)
-                .and_then(|header| Some(header + wire::encode(&frame, &mut bytes[header..])?))
-                .expect("nodes send only what can be encoded");
-            let at = self.now + DELAY;
-            self.in_flight.push_back(Datagram { at, from: from.address, length, bytes });
+            self.put_on_the_way(from.address, |bytes| {
+                wire::begin_bundle(bytes)
+                    .and_then(|header| Some(header + wire::encode(&frame, &mut bytes[header..])?))
+                    .expect("nodes send only what can be encoded")
+            });
         }
     }
 
@@ -307,7 +392,9 @@ impl World for Outside {
     fn report(&mut self, node: u32, event: Event<'_>) {
         let event = match event {
             Event::Received { key, from, payload } => {
-                self.payloads.push(payload.to_vec());
+                if self.keeps_payloads {
+                    self.payloads.push(payload.to_vec());
+                }
                 Event::Received { key, from, payload: &[] }
             }
             Event::Joined => Event::Joined,

@@ -4,7 +4,7 @@
 //! **Invariant:** a node enters the successor list's head, or becomes predecessor, only after it has
 //! answered.
 
-use crate::context::Context;
+use crate::context::{Context, Drop};
 use crate::message::{Cookie, Message, Peers, RequestId};
 use crate::peer::Peer;
 use crate::ring::node::{PROBE_ATTEMPTS, RingNode, purpose_of};
@@ -143,26 +143,36 @@ impl RingNode {
         }
     }
 
-    /// Rectify: `candidate` believes to be this node's predecessor. `proven`: it receives what is
-    /// sent to its address.
-    pub(crate) fn rectify(&mut self, cx: &mut Context<'_>, candidate: Peer, proven: bool) {
+    /// Rectify: `candidate` believes to be this node's predecessor. `answered`: it has just shown to
+    /// live, which its notification, an old one perhaps, does not.
+    pub(crate) fn rectify(&mut self, cx: &mut Context<'_>, candidate: Peer, answered: bool) {
         match self.predecessor {
             Some(predecessor) if predecessor == candidate => {}
+            _ if !answered && !RingNode::has_room_for_others(cx) => {}
             Some(predecessor) if !candidate.id.is_between(predecessor.id, self.me.id) => {
                 if !self.probing_predecessor {
                     self.probing_predecessor =
                         self.ping(cx, predecessor, 0, Probe::Predecessor(candidate));
                 }
             }
-            _ if proven => self.adopt_predecessor(cx, candidate),
+            _ if answered => self.adopt_predecessor(cx, candidate),
             _ => {
                 self.ping(cx, candidate, 0, Probe::Rectify);
             }
         }
     }
 
-    pub(crate) fn on_introduce(&mut self, cx: &mut Context<'_>, candidate: Peer) {
-        if self.may_be_next(cx, candidate) {
+    pub(crate) fn on_introduce(&mut self, cx: &mut Context<'_>, from: Peer, candidate: Peer) {
+        if self.knows(from) {
+            self.consider(cx, candidate);
+        } else {
+            cx.world.count_drop(Drop::UnknownPeer);
+        }
+    }
+
+    /// `candidate` may have come before the first successor: asks it.
+    pub(crate) fn consider(&mut self, cx: &mut Context<'_>, candidate: Peer) {
+        if self.may_be_next(cx, candidate) && RingNode::has_room_for_others(cx) {
             self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
         }
     }
@@ -220,9 +230,7 @@ impl RingNode {
 
     pub(crate) fn notify_first(&self, cx: &mut Context<'_>) {
         if let Some(first) = self.successors.first() {
-            let (cookie, of) = self.cookie;
-            let cookie = if of == first.address { cookie } else { Cookie::default() };
-            self.send(cx, first, &Message::Notify { cookie });
+            self.send(cx, first, &Message::Notify);
         }
     }
 

@@ -4,12 +4,12 @@
 
 use core::time::Duration;
 
-use crate::context::{Context, Event};
+use crate::context::{Context, Drop, Event};
 use crate::id::Id;
 use crate::message::{Cookie, Lookup, MAX_HOP_BUDGET, Message, Peers, Purpose};
 use crate::peer::Peer;
 use crate::ring::node::{Phase, RingNode};
-use crate::rpc::{Ask, OwnLookup, Probe, RequestKind};
+use crate::rpc::{Ask, OwnLookup, RequestKind};
 use crate::time::Time;
 
 /// A join that has not led to a place by then has failed.
@@ -150,21 +150,20 @@ impl RingNode {
         predecessor: Option<Peer>,
         successors: Peers<'_>,
     ) {
-        let was_predecessor = self.predecessor == Some(from);
-        if self.successors.first() == Some(from)
-            && let Some(next) = successors.at(0)
-            && next.id != self.me.id
-        {
-            self.adopt_list(cx.now, next, successors.skip_first());
-            self.stabilizing = false;
-            self.check_first_successor(cx);
+        if !self.knows(from) {
+            cx.world.count_drop(Drop::UnknownPeer);
+            return;
         }
+        let was_predecessor = self.predecessor == Some(from);
+        let was_first = self.successors.first() == Some(from);
+        self.stabilizing &= !was_first;
         self.bury(cx, from);
-        if was_predecessor
-            && let Some(candidate) = predecessor
-            && candidate.id != self.me.id
-        {
-            self.ping(cx, candidate, 0, Probe::Rectify);
+        // Who takes its place is asked first: a departure may be forged, and who is named be dead.
+        if was_first && let Some(next) = successors.at(0) {
+            self.consider(cx, next);
+        }
+        if was_predecessor && let Some(candidate) = predecessor {
+            self.rectify(cx, candidate, false);
         }
     }
 }

@@ -176,6 +176,15 @@ impl RingNode {
         Some(request)
     }
 
+    /// Whether there is room for a request that somebody else's message would cause; counted if not.
+    pub(crate) fn has_room_for_others(cx: &mut Context<'_>) -> bool {
+        let has_room = !cx.requests.is_crowded();
+        if !has_room {
+            cx.world.count_drop(Drop::Overload);
+        }
+        has_room
+    }
+
     /// How long to wait for the acknowledgement of a hop.
     pub(crate) fn hop_timeout(&self) -> Duration {
         self.round_trips.timeout(self.config.timeout)
@@ -231,6 +240,13 @@ impl RingNode {
         self.list_changed();
     }
 
+    /// Whether just this peer, with this address, is in one of the tables.
+    pub(crate) fn knows(&self, peer: Peer) -> bool {
+        self.predecessor == Some(peer)
+            || self.successors.peers().contains(&peer)
+            || self.fingers.own_entry(self.fingers.slot_of(peer.id)) == Some(peer)
+    }
+
     pub(crate) fn is_after_me(&self, id: Id, before: Id) -> bool {
         id.is_between(self.me.id, before)
     }
@@ -252,7 +268,7 @@ impl Node for RingNode {
         let needs_member = matches!(
             message,
             Message::Neighbors { .. }
-                | Message::Notify { .. }
+                | Message::Notify
                 | Message::Introduce { .. }
                 | Message::Leave { .. }
                 | Message::Lookup { .. }
@@ -287,11 +303,8 @@ impl Node for RingNode {
             Message::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, request, from, cookie);
             }
-            Message::Notify { cookie } => {
-                let proven = cookie == self.cookie_for(from.address);
-                self.rectify(cx, from, proven);
-            }
-            Message::Introduce { peer } => self.on_introduce(cx, peer),
+            Message::Notify => self.rectify(cx, from, false),
+            Message::Introduce { peer } => self.on_introduce(cx, from, peer),
             Message::Leave { predecessor, successors } => {
                 self.on_leave(cx, from, predecessor, successors);
             }

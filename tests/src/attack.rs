@@ -1,0 +1,227 @@
+//! A ring under attack, and the laws it keeps all the same.
+//!
+//! The attack is played from a [`Script`]: datagrams of every kind that a [`Forge`] makes, time that
+//! passes between them, and lookups that the ring has to answer meanwhile. The attacker sends from
+//! any address, the nodes' own included, and repeats what nodes once said. It sees no request
+//! that is in flight, and never answers one.
+//!
+//! **Invariant:** a script gives the same on every machine.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use hopwise_kernel::ring::fingers::Shape;
+use hopwise_kernel::ring::{LookupMode, RingConfig};
+use hopwise_kernel::wire::Bundle;
+use hopwise_kernel::{Address, Event, Id, Message, Peer, Rng};
+
+use crate::forge::{Forge, Script};
+use crate::memory::{DELAY, Memory, Tables, owner_in};
+
+/// Members of the ring under attack.
+pub const NODES: u32 = 24;
+/// Places in all: those of members that have come and gone before the attack.
+const PLACES: u32 = NODES + 2;
+const SUCCESSORS: u8 = 4;
+const SEED: u64 = 1;
+/// The attacker's own socket.
+const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
+/// Longer than any lookup between live nodes takes.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// A ring from which live nodes were driven away by forged departures is whole again after this.
+const HEALING: Duration = Duration::from_secs(60);
+
+/// A ring under attack.
+#[derive(Debug)]
+pub struct Attack {
+    memory: Memory,
+    ring: Vec<Peer>,
+    before: Vec<Tables>,
+    /// A departure was sent as if from a member. There is no telling it from a real one: until the
+    /// ring has healed that member may be missing from tables.
+    departure_forged: bool,
+    lookups: u64,
+    answers: u64,
+    buffer: Vec<u8>,
+}
+
+impl Attack {
+    /// A ring with exact tables, not yet attacked.
+    #[must_use]
+    pub fn new() -> Attack {
+        let mut memory = ring();
+        // What the attacker has seen must not tell it what will be drawn.
+        *memory.rng() = Rng::new(SEED, 1);
+        memory.forget_payloads();
+        let (ring, before) = (memory.members(), memory.tables());
+        Attack {
+            memory,
+            ring,
+            before,
+            departure_forged: false,
+            lookups: 0,
+            answers: 0,
+            buffer: Vec::with_capacity(16 * 1024),
+        }
+    }
+
+    /// Plays a script to its end.
+    ///
+    /// # Panics
+    ///
+    /// If the ring breaks one of its laws: no table takes in a peer that has not answered, itself,
+    /// or a peer twice; every lookup names the owner; and but for forged departures no table
+    /// changes at all.
+    pub fn play(&mut self, script: &[u8]) {
+        let mut script = Script::new(script);
+        while !script.is_over() {
+            match script.below(8) {
+                0 => self.pass(DELAY * (1 << script.below(12))),
+                1 => self.look_up(&mut script),
+                _ => self.strike(&mut script),
+            }
+        }
+        self.pass(PATIENCE);
+        assert!(self.departure_forged || self.answers == self.lookups, "a lookup was lost");
+    }
+
+    /// Waits until the ring must be as it was before the attack, and checks that it is.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    pub fn settle(&mut self) {
+        if self.departure_forged {
+            self.memory.run_for(HEALING);
+            self.memory.events().for_each(drop);
+        }
+        assert_eq!(self.memory.tables(), self.before, "the ring is whole again");
+    }
+
+    /// Takes all memory that will be needed now.
+    pub fn make_room(&mut self) {
+        self.memory.make_room();
+    }
+
+    /// The ring.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn strike(&mut self, script: &mut Script<'_>) {
+        let forge = Forge { ring: &self.ring, stranger: STRANGER, genuine: history() };
+        let from = forge.datagram(script, &mut self.buffer);
+        if let Ok(bundle) = Bundle::parse(&self.buffer) {
+            self.departure_forged |= bundle.frames().any(|frame| {
+                matches!(frame.message, Message::Leave { .. })
+                    && self.ring.contains(&frame.sender(from.socket()))
+            });
+        }
+        self.memory.inject_bytes(from, &self.buffer);
+    }
+
+    fn look_up(&mut self, script: &mut Script<'_>) {
+        let node = self.ring[script.below(self.ring.len())].address.slot;
+        let key = Id::random(self.memory.rng());
+        let token = self.lookups;
+        let begun = self.memory.with(node.into(), |node, cx| node.lookup(cx, key, token));
+        assert_eq!(begun, Some(true), "a member looks up what it is asked to");
+        self.lookups += 1;
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        self.memory.run_for(duration);
+        for (_, event) in self.memory.events() {
+            match event {
+                Event::LookupDone(done) => {
+                    let owner = owner_in(&self.ring, done.key);
+                    assert!(self.departure_forged || done.owner == owner, "{done:?}");
+                    self.answers += 1;
+                }
+                Event::Received { .. } => {}
+                other => assert!(self.departure_forged, "{other:?}"),
+            }
+        }
+        for (me, before) in self.ring.iter().zip(&self.before) {
+            let node = self.memory.node(me.address.slot.into()).expect("no node is taken away");
+            if !self.departure_forged {
+                let fingers = before.fingers.iter().copied();
+                assert_eq!(node.predecessor(), before.predecessor, "predecessor of {me:?}");
+                assert_eq!(node.successors(), before.successors, "successors of {me:?}");
+                assert!(node.fingers().entries().eq(fingers), "fingers of {me:?}");
+            }
+            let fingers = node.fingers().entries().map(|(_, finger)| finger);
+            let list = node.successors().iter().copied();
+            for peer in fingers.chain(list).chain(node.predecessor()) {
+                let is_member = self.ring.binary_search_by_key(&peer.id, |peer| peer.id);
+                let is_member = is_member.is_ok_and(|at| self.ring[at] == peer);
+                assert!(is_member && peer != *me, "{me:?} knows {peer:?}");
+            }
+            let distances = node.successors().iter().map(|peer| me.id.distance_to(peer.id));
+            assert!(distances.is_sorted_by(|a, b| a < b), "the list of {me:?} is in order");
+        }
+    }
+}
+
+impl Default for Attack {
+    fn default() -> Attack {
+        Attack::new()
+    }
+}
+
+/// The ring, some of whose members look up recursively and some iteratively.
+fn ring() -> Memory {
+    let mut memory = Memory::new(PLACES as usize, SEED);
+    let mut ring: Vec<_> = (0..NODES).map(|node| memory.peer(node)).collect();
+    ring.sort_by_key(|peer| peer.id);
+    for node in 0..NODES {
+        memory.insert(node, config(node));
+        memory.with(node, |it, cx| it.start_linked(cx, &ring));
+    }
+    memory
+}
+
+fn config(node: u32) -> RingConfig {
+    let modes = [LookupMode::Recursive, LookupMode::Iterative];
+    let shape = Shape::for_ring(1, NODES as usize, SUCCESSORS.into());
+    let lookup = modes[node as usize % modes.len()];
+    RingConfig { shape, successors: SUCCESSORS, lookup, ..RingConfig::default() }
+}
+
+/// Datagrams of every kind that the ring's nodes have sent before the attack, some of them from two
+/// nodes that have joined and are gone again: one left, one crashed.
+fn history() -> &'static [(Address, Vec<u8>)] {
+    static HISTORY: OnceLock<Vec<(Address, Vec<u8>)>> = OnceLock::new();
+    HISTORY.get_or_init(|| {
+        const A_WHILE: Duration = Duration::from_secs(3);
+        let mut memory = ring();
+        let mut history = Vec::new();
+        let bootstrap = memory.peer(0);
+        for node in NODES..PLACES {
+            memory.insert(node, config(node));
+            memory.with(node, |it, cx| it.join(cx, bootstrap));
+        }
+        record(&mut memory, A_WHILE, &mut history);
+        for node in 0..PLACES {
+            let key = Id::random(memory.rng());
+            memory.with(node, |it, cx| it.lookup(cx, key, 0));
+            memory.with(node, |it, cx| it.send_to_key(cx, key, b"to whom it concerns", 1));
+        }
+        record(&mut memory, A_WHILE, &mut history);
+        memory.with(NODES, |it, cx| it.leave(cx));
+        (NODES..PLACES).for_each(|node| memory.remove(node));
+        record(&mut memory, A_WHILE, &mut history);
+        history
+    })
+}
+
+/// Lets time pass and keeps all that is sent.
+fn record(memory: &mut Memory, duration: Duration, history: &mut Vec<(Address, Vec<u8>)>) {
+    let end = memory.now() + duration;
+    while memory.now() < end {
+        history.extend(memory.in_flight().map(|(from, bytes)| (from, bytes.to_vec())));
+        // Just long enough for everything on its way to have arrived, and nothing else.
+        memory.run_for(DELAY);
+    }
+}

@@ -1,0 +1,241 @@
+//! Live reactors, flooded with garbage while they work.
+//!
+//! **Invariant:** the flood is as fast as the reactors read, never faster: a burst ends with pings,
+//! and the next one waits for their pongs. So what is lost is lost to the nodes, not to a full
+//! socket.
+
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hopwise_kernel::context::Drop;
+use hopwise_kernel::reactor::{Clock, Counters, Layout, Pilot, Shard, Sockets, Turn};
+use hopwise_kernel::ring::fingers::Shape;
+use hopwise_kernel::ring::{RingConfig, RingNode};
+use hopwise_kernel::wire::{self, Bundle, Frame, WireError};
+use hopwise_kernel::{Address, Event, Id, Message, Peer, RequestId, Rng, Time};
+use hopwise_tests::forge::{Forge, Script, named_addresses};
+use hopwise_tests::memory::{Tables, owner_in};
+
+const SHARDS: usize = 2;
+const NODES_PER_SHARD: u32 = 128;
+const SUCCESSORS: u8 = 8;
+const DATAGRAM_BYTES: usize = 1472;
+const REQUESTS: usize = 16_384;
+/// Hostile datagrams sent in all.
+const FLOOD: u64 = 1_000_000;
+/// Of them, how many are on their way at a time: a socket's buffer holds more.
+const BURST: u64 = 128;
+/// Random bytes that each is made from.
+const SCRIPT_BYTES: usize = 192;
+/// Between two lookups of a shard.
+const PERIOD: Duration = Duration::from_millis(2);
+/// A pong that takes longer is lost.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Share of the flood that the system may lose on the way.
+const LOST: f64 = 0.01;
+
+#[test]
+fn a_million_hostile_datagrams_change_no_answer() {
+    let local = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+    let sockets: Vec<Sockets> = (0..SHARDS)
+        .map(|_| Sockets::bind(Layout::PerCore, local, NODES_PER_SHARD as usize).expect("a port"))
+        .collect();
+    let mut rng = Rng::new(1, 0);
+    let mut ring: Vec<Peer> = sockets
+        .iter()
+        .flat_map(|sockets| (0..NODES_PER_SHARD).map(|node| sockets.address_of(node)))
+        .map(|address| Peer { id: Id::random(&mut rng), address })
+        .collect();
+    ring.sort_by_key(|peer| peer.id);
+
+    let (stop, clock) = (AtomicBool::new(false), Clock::start());
+    let (sent, ends) = thread::scope(|scope| {
+        let (ring, stop) = (&ring, &stop);
+        let shards: Vec<_> = (1..)
+            .zip(sockets)
+            .map(|(stream, sockets)| {
+                scope.spawn(move || run(sockets, ring, clock, Rng::new(1, stream), stop))
+            })
+            .collect();
+        let sent = flood(ring, &mut rng);
+        stop.store(true, Ordering::Relaxed);
+        let ends: Vec<_> = shards.into_iter().map(|it| it.join().expect("no panic")).collect();
+        (sent, ends)
+    });
+
+    let mut counted = Counters::default();
+    for (books, counters) in ends {
+        assert!(books.issued > 100, "{books:?}: lookups all the while");
+        assert_eq!((books.correct, books.incorrect, books.failed), (books.issued, 0, 0));
+        counted.merge(&counters);
+    }
+    let expected = sent.refused.into_iter().chain([sent.oversized]);
+    let names = WireError::ALL.iter().map(|reason| reason.name()).chain(["oversized"]);
+    let found = counted.refused.into_iter().chain([counted.oversized]);
+    for ((expected, found), name) in expected.zip(found).zip(names) {
+        let least = (expected as f64 * (1.0 - LOST)) as u64;
+        assert!(expected > 0, "{name}: the flood has some");
+        assert!((least..=expected).contains(&found), "{name}: {found} counted of {expected}");
+    }
+    for reason in [Drop::NoSuchNode, Drop::FromSelf, Drop::Unmatched, Drop::UnknownPeer] {
+        assert!(counted.dropped[reason as usize] > 0, "{}", reason.name());
+    }
+}
+
+/// Drives one shard's nodes until it is stopped and all its lookups have ended.
+fn run(
+    sockets: Sockets,
+    ring: &[Peer],
+    clock: Clock,
+    rng: Rng,
+    stop: &AtomicBool,
+) -> (Books, Counters) {
+    let shape = Shape::for_ring(1, ring.len(), SUCCESSORS.into());
+    let config = RingConfig { shape, successors: SUCCESSORS, ..RingConfig::default() };
+    let capacity = NODES_PER_SHARD as usize;
+    let mut shard = Shard::new(sockets, capacity, REQUESTS, DATAGRAM_BYTES, clock, rng)
+        .expect("the system gives a poll");
+    for node in 0..NODES_PER_SHARD {
+        let address = shard.address_of(node);
+        let me = ring.iter().find(|peer| peer.address == address).expect("all are in the ring");
+        let it = RingNode::new(*me, config, shard.rng());
+        shard.insert(node, it);
+        shard.with(node, |it, cx| it.start_linked(cx, ring));
+    }
+    let mut judge = Judge { ring, stop, next: shard.now(), books: Books::default() };
+    shard.run(&mut judge).expect("polling works");
+    for node in 0..NODES_PER_SHARD {
+        let tables = Tables::of(shard.node(node).expect("no node is taken away"));
+        let fingers = tables.fingers.iter().map(|(_, finger)| finger);
+        let mut known = tables.successors.iter().chain(&tables.predecessor).chain(fingers);
+        assert!(known.all(|peer| ring.contains(peer)), "{tables:?}");
+    }
+    (judge.books, *shard.counters())
+}
+
+/// Lookups of one shard.
+#[derive(Clone, Copy, Default, Debug)]
+struct Books {
+    issued: u64,
+    correct: u64,
+    incorrect: u64,
+    failed: u64,
+}
+
+/// Issues lookups, and judges the answers.
+struct Judge<'a> {
+    ring: &'a [Peer],
+    stop: &'a AtomicBool,
+    next: Time,
+    books: Books,
+}
+
+impl Pilot<RingNode> for Judge<'_> {
+    fn on_event(&mut self, _: Time, _: u32, event: Event<'_>) {
+        match event {
+            Event::LookupDone(done) if done.owner == owner_in(self.ring, done.key) => {
+                self.books.correct += 1;
+            }
+            Event::LookupDone(_) => self.books.incorrect += 1,
+            Event::LookupFailed { .. } => self.books.failed += 1,
+            _ => {}
+        }
+    }
+
+    fn turn(&mut self, shard: &mut Shard<RingNode>) -> Turn {
+        let Books { issued, correct, incorrect, failed } = self.books;
+        let now = shard.now();
+        if self.stop.load(Ordering::Relaxed) {
+            let ended = issued == correct + incorrect + failed;
+            return if ended { Turn::Stop } else { Turn::Until(now + PERIOD) };
+        }
+        if now >= self.next {
+            let key = Id::random(shard.rng());
+            let node = shard.rng().below(NODES_PER_SHARD.into()) as u32;
+            let begun = shard.with(node, |it, cx| it.lookup(cx, key, 0));
+            assert_eq!(begun, Some(true), "there is room for the nodes' own lookups");
+            self.books.issued += 1;
+            self.next = now + PERIOD;
+        }
+        Turn::Until(self.next)
+    }
+}
+
+/// What was sent, by what must become of it.
+#[derive(Default)]
+struct Sent {
+    refused: [u64; WireError::ALL.len()],
+    oversized: u64,
+}
+
+fn flood(ring: &[Peer], rng: &mut Rng) -> Sent {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
+    let port = socket.local_addr().expect("a bound socket has an address").port();
+    let stranger = Address::new(Ipv4Addr::LOCALHOST.octets(), port, 0);
+    let mut targets: Vec<Peer> = ring.to_vec();
+    targets.sort_by_key(|peer| peer.address);
+    targets.dedup_by_key(|peer| peer.address.socket());
+    assert_eq!(targets.len(), SHARDS);
+
+    let forge = Forge { ring, stranger, genuine: &[] };
+    let is_ours = |address: Address| {
+        let socket = address.socket();
+        socket == stranger || targets.iter().any(|target| target.address.socket() == socket)
+    };
+    let (mut sent, mut bytes, mut script) = (Sent::default(), Vec::new(), [0; SCRIPT_BYTES]);
+    for count in 1..=FLOOD {
+        loop {
+            rng.fill(&mut script);
+            forge.datagram(&mut Script::new(&script), &mut bytes);
+            let parsed = Bundle::parse(&bytes);
+            match parsed {
+                _ if bytes.len() > DATAGRAM_BYTES => sent.oversized += 1,
+                Err(reason) => sent.refused[reason as usize] += 1,
+                // What nodes might answer must not leave the test.
+                Ok(bundle) => {
+                    let mut frames = bundle.frames();
+                    if !frames.all(|it| named_addresses(&it.message).all(is_ours)) {
+                        continue;
+                    }
+                }
+            }
+            break;
+        }
+        let target = targets[count as usize % SHARDS].address;
+        socket.send_to(&bytes, endpoint(target)).expect("loopback takes it");
+        if count % BURST == 0 || count == FLOOD {
+            wait(&socket, stranger, &targets, RequestId(count));
+        }
+    }
+    sent
+}
+
+/// Pings one node of each shard, and waits for their pongs, which come after everything before.
+fn wait(socket: &UdpSocket, stranger: Address, targets: &[Peer], request: RequestId) {
+    let mut buffer = [0; DATAGRAM_BYTES];
+    for target in targets {
+        let ping = Frame {
+            from_id: Id::ZERO,
+            from_slot: stranger.slot,
+            to_slot: target.address.slot,
+            to_prefix: target.id.prefix(),
+            message: Message::Ping { request },
+        };
+        let head = wire::begin_bundle(&mut buffer).expect("there is room");
+        let length = head + wire::encode(&ping, &mut buffer[head..]).expect("there is room");
+        socket.send_to(&buffer[..length], endpoint(target.address)).expect("loopback takes it");
+    }
+    let mut pongs = 0;
+    while pongs < targets.len() {
+        let Ok(length) = socket.recv(&mut buffer) else { return };
+        let bundle = Bundle::parse(&buffer[..length]).expect("nodes send bundles");
+        pongs += bundle.frames().filter(|it| it.message == Message::Pong { request }).count();
+    }
+}
+
+fn endpoint(address: Address) -> SocketAddrV4 {
+    SocketAddrV4::new(address.ip.into(), address.port)
+}

@@ -1,0 +1,223 @@
+//! Nodes among datagrams that nobody should send.
+//!
+//! **Invariant:** what a script does, it does again: a failing one is all there is to keep.
+
+use std::time::Duration;
+
+use hopwise_kernel::context::Drop;
+use hopwise_kernel::message::{Class, Lookup, Peers, Purpose};
+use hopwise_kernel::ring::RingConfig;
+use hopwise_kernel::ring::fingers::Shape;
+use hopwise_kernel::wire::{Bundle, WireError};
+use hopwise_kernel::{Address, Event, Id, Message, Peer, RequestId, Rng};
+use hopwise_tests::forge::{Forge, Script, is_refused_or_exact};
+use hopwise_tests::memory::{DELAY, Tables};
+use hopwise_tests::{Attack, Memory};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const A_MOMENT: Duration = Duration::from_millis(100);
+/// Where the attacker is.
+const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
+
+/// Base 2, for a ring of 64.
+fn config() -> RingConfig {
+    RingConfig { shape: Shape::for_ring(1, 64, 8), successors: 8, ..RingConfig::default() }
+}
+
+/// Who is at this place of `ring`, going round, and the number of its node.
+fn at(ring: &[Peer], place: usize) -> (Peer, u32) {
+    let peer = ring[place % ring.len()];
+    (peer, peer.address.slot.into())
+}
+
+proptest! {
+    #[test]
+    fn a_ring_under_attack_keeps_its_laws(script in vec(any::<u8>(), 0..4096)) {
+        let mut attack = Attack::new();
+        attack.play(&script);
+        attack.settle();
+    }
+
+    #[test]
+    fn damaged_datagrams_are_refused_or_exact(script in vec(any::<u8>(), 0..4096)) {
+        let memory = Memory::linked(8, config(), 2);
+        let forge = Forge { ring: &memory.members(), stranger: STRANGER, genuine: &[] };
+        let (mut script, mut datagram) = (Script::new(&script), Vec::new());
+        while !script.is_over() {
+            forge.datagram(&mut script, &mut datagram);
+            prop_assert!(is_refused_or_exact(&datagram), "{datagram:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_bundle_is_counted_and_changes_nothing(
+        datagrams in vec(vec(any::<u8>(), 0..200), 1..50),
+    ) {
+        let still = RingConfig { stabilize: None, fix_fingers: None, ..config() };
+        let mut memory = Memory::linked(8, still, 3);
+        let before = memory.tables();
+        for datagram in &datagrams {
+            memory.inject_bytes(STRANGER, datagram);
+        }
+        memory.run_for(A_MOMENT);
+        let refused: u64 = WireError::ALL.iter().map(|&reason| memory.refused(reason)).sum();
+        prop_assert_eq!(refused, datagrams.len() as u64);
+        prop_assert_eq!(Class::ALL.map(|class| memory.sent(class)), [0; Class::ALL.len()]);
+        prop_assert_eq!(memory.events().count(), 0);
+        prop_assert_eq!(memory.tables(), before);
+    }
+}
+
+#[test]
+fn a_long_attack_meets_every_reason_to_refuse() {
+    let mut script = vec![0; 1 << 18];
+    Rng::new(4, 0).fill(&mut script);
+    let mut attack = Attack::new();
+    attack.play(&script);
+    let memory = attack.memory();
+    for reason in WireError::ALL {
+        assert!(memory.refused(reason) > 0, "{}", reason.name());
+    }
+    // The members stay members, and far from having too many requests.
+    let others = [Drop::NotMember, Drop::Overload, Drop::Stuck];
+    for reason in Drop::ALL.into_iter().filter(|reason| !others.contains(reason)) {
+        assert!(memory.dropped(reason) > 0, "{}", reason.name());
+    }
+}
+
+#[test]
+fn a_lookup_with_a_small_budget_makes_nobody_a_suspect() {
+    let still = RingConfig { fix_fingers: None, ..config() };
+    let mut memory = Memory::linked(64, still, 5);
+    let ring = memory.members();
+    let (victim, _) = at(&ring, 10);
+    let (origin, _) = at(&ring, 11);
+    let attacker = Peer { id: Id::random(memory.rng()), address: STRANGER };
+    for budget in 1..=3 {
+        let lookup = Lookup {
+            lookup: RequestId(7),
+            purpose: Purpose::User,
+            // As far away as can be.
+            key: victim.id,
+            origin,
+            budget,
+            hops: 0,
+            timeouts: 0,
+            known: false,
+        };
+        let message = Message::Lookup { request: RequestId(budget.into()), lookup };
+        memory.inject(attacker, origin, &message);
+        memory.run_for(Duration::from_secs(3));
+    }
+    assert_eq!(memory.dropped(Drop::BudgetSpent), 3);
+    assert_eq!(memory.sent(Class::Probe), 0, "nobody is asked whether it lives");
+}
+
+#[test]
+fn who_leaves_names_nobody_into_a_table() {
+    let mut memory = Memory::linked(64, config(), 6);
+    let ring = memory.members();
+    let (before, before_node) = at(&ring, 10);
+    let (leaving, leaving_node) = at(&ring, 11);
+    let (after, after_node) = at(&ring, 12);
+    let dead = [1, 2]
+        .map(|slot| Peer { id: Id::random(memory.rng()), address: Address { slot, ..STRANGER } });
+    memory.remove(leaving_node);
+    for neighbor in [before, after] {
+        let (predecessor, successors) = (Some(dead[0]), Peers::Table(&dead));
+        memory.inject(leaving, neighbor, &Message::Leave { predecessor, successors });
+    }
+    for _ in 0..100 {
+        memory.run_for(Duration::from_millis(1));
+        for node in [before_node, after_node] {
+            let tables = Tables::of(memory.node(node).expect("it is there"));
+            let known = tables.successors.iter().chain(&tables.predecessor);
+            assert!(known.clone().all(|peer| ring.contains(peer)), "{tables:?}");
+        }
+    }
+    memory.run_for(Duration::from_secs(10));
+    let first = memory.node(before_node).and_then(|node| node.successors().first().copied());
+    assert_eq!(first, Some(after));
+    let predecessor = memory.node(after_node).and_then(|node| node.predecessor());
+    assert_eq!(predecessor, Some(before));
+}
+
+#[test]
+fn what_only_neighbours_may_say_is_not_taken_from_others() {
+    let still = RingConfig { stabilize: None, fix_fingers: None, ..config() };
+    let mut memory = Memory::linked(64, still, 7);
+    let (tables, ring) = (memory.tables(), memory.members());
+    let id = ring[10].id.add(Id::ZERO.distance_to(Id::from_parts(0, [0, 0, 1])));
+    let stranger = Peer { id: ring[11].id, address: STRANGER };
+    let messages = [
+        Message::Leave { predecessor: None, successors: Peers::Table(&ring[20..23]) },
+        Message::Introduce { peer: Peer { id, address: STRANGER } },
+    ];
+    for (count, message) in (1..).zip(&messages) {
+        memory.inject(stranger, ring[10], message);
+        memory.run_for(A_MOMENT);
+        assert_eq!(memory.dropped(Drop::UnknownPeer), count, "{message:?}");
+    }
+    assert_eq!(Class::ALL.iter().map(|&class| memory.sent(class)).sum::<u64>(), 2);
+    assert_eq!(memory.tables(), tables);
+}
+
+#[test]
+fn an_old_notification_does_not_bring_back_the_dead() {
+    let mut memory = Memory::linked(64, config(), 8);
+    memory.run_for(Duration::from_secs(5));
+    let ring = memory.members();
+    let (crashed, crashed_node) = at(&ring, 11);
+    let (after, _) = at(&ring, 12);
+    // Its own words, as a network may repeat them.
+    let mut notification = None;
+    while notification.is_none() {
+        let is_it = |(from, bytes): &(Address, &[u8])| {
+            let bundle = Bundle::parse(bytes).expect("nodes send bundles");
+            *from == crashed.address
+                && bundle.frames().any(|frame| {
+                    frame.message == Message::Notify && frame.to_prefix == after.id.prefix()
+                })
+        };
+        notification = memory.in_flight().find(is_it).map(|(_, bytes)| bytes.to_vec());
+        memory.run_for(DELAY);
+    }
+    memory.remove(crashed_node);
+    memory.run_for(Duration::from_secs(60));
+    let tables = memory.tables();
+    memory.inject_bytes(crashed.address, &notification.expect("it was found"));
+    for _ in 0..100 {
+        memory.run_for(Duration::from_millis(10));
+        assert_eq!(memory.tables(), tables);
+    }
+}
+
+#[test]
+fn strangers_cannot_fill_the_table_of_requests() {
+    let still = RingConfig { stabilize: None, fix_fingers: None, ..config() };
+    let mut memory = Memory::linked(64, still, 9);
+    let ring = memory.members();
+    let (victim, node) = at(&ring, 10);
+    // Each would be its predecessor, and is asked whether it lives, all within the time of a probe.
+    let id = victim.id.add(Id::from_parts(0, [0, 0, 1]).distance_to(Id::ZERO));
+    for slot in 0..=u16::MAX {
+        let peer = Peer { id, address: Address { slot, ..STRANGER } };
+        memory.inject(peer, victim, &Message::Notify);
+        if slot % 1024 == 0 {
+            memory.run_for(DELAY);
+        }
+    }
+    memory.run_for(Duration::from_millis(1));
+    assert!(memory.dropped(Drop::Overload) > 0, "there were too many");
+    let begun = memory.with(node, |node, cx| node.lookup(cx, victim.id.add(half_way()), 0));
+    assert_eq!(begun, Some(true), "there is room for the node's own lookup");
+    memory.run_for(config().deadline);
+    let events: Vec<_> = memory.events().map(|(_, event)| event).collect();
+    assert!(matches!(events[..], [Event::LookupDone(_)]), "{events:?}");
+}
+
+/// Half of the circle.
+fn half_way() -> hopwise_kernel::Distance {
+    Id::ZERO.distance_to(Id::from_parts(1 << 63, [0; 3]))
+}
