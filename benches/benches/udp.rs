@@ -18,7 +18,7 @@ const PACKET_BYTES: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Fewest messages between reactors timed at once: the first of them travel in bundles that are
 /// not full yet.
-const MIN_MESSAGES: u64 = 1 << 17;
+const MIN_MESSAGES: u64 = 1 << 18;
 /// As in the scenario `saturate`.
 const PER_CORE: Exchange = Exchange { layout: Layout::PerCore, nodes: 2048, in_flight: 1024 };
 /// No more sockets than a process may open by default.
