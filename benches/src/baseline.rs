@@ -1,7 +1,7 @@
 //! Instruction counts that were committed, and how others compare with them.
 //!
-//! **Invariant:** counts are compared only with those of the same compiler and processor family;
-//! both decide which instructions there are.
+//! **Invariant:** counts are compared only with those of the same compiler, profile and processor
+//! family: they decide which instructions there are.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,8 @@ pub const TOLERANCE: f64 = 0.02;
 pub struct Baseline {
     /// Compiler version.
     pub rustc: String,
+    /// Cargo profile: `debug` or `release`.
+    pub profile: String,
     /// Processor family.
     pub arch: String,
     /// Instructions per operation, by the path's name.
@@ -38,17 +40,15 @@ impl Baseline {
     /// No counts yet, by this very program.
     #[must_use]
     pub fn here() -> Baseline {
-        Baseline {
-            rustc: Build::here().rustc,
-            arch: std::env::consts::ARCH.to_owned(),
-            instructions: BTreeMap::new(),
-        }
+        let Build { rustc, profile, .. } = Build::here();
+        let arch = std::env::consts::ARCH.to_owned();
+        Baseline { rustc, profile, arch, instructions: BTreeMap::new() }
     }
 
     /// Whether the counts of `other` can be compared with these.
     #[must_use]
     pub fn is_comparable(&self, other: &Baseline) -> bool {
-        self.rustc == other.rustc && self.arch == other.arch
+        (&self.rustc, &self.profile, &self.arch) == (&other.rustc, &other.profile, &other.arch)
     }
 
     /// How `instructions` per operation of the path called `name` compare.

@@ -47,22 +47,15 @@ fn main() -> ExitCode {
         path.run();
         return ExitCode::SUCCESS;
     }
-    match count_all() {
-        Err(error) if matches!(error.downcast_ref(), Some(CountError::NoValgrind)) => {
-            eprintln!("{error}: instructions are not counted");
-            ExitCode::SUCCESS
+    let counts = count_all();
+    match counts.and_then(|counts| if request.save { save(&counts) } else { compare(&counts) }) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("instructions are not counted or compared: {error}");
+            let excused = matches!(error.downcast_ref(), Some(CountError::NoValgrind));
+            if excused && !request.save { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        Err(error) => fail(&*error),
-        Ok(counts) if request.save => {
-            save(&counts).map_or_else(|error| fail(&*error), |()| ExitCode::SUCCESS)
-        }
-        Ok(counts) => compare(&counts).unwrap_or_else(|error| fail(&*error)),
     }
-}
-
-fn fail(error: &dyn Error) -> ExitCode {
-    eprintln!("{error}");
-    ExitCode::FAILURE
 }
 
 fn count_all() -> Result<Baseline, Box<dyn Error>> {
@@ -76,18 +69,24 @@ fn count_all() -> Result<Baseline, Box<dyn Error>> {
     Ok(counts)
 }
 
-fn save(counts: &Baseline) -> Result<(), Box<dyn Error>> {
-    fs::write(FILE, HEADER.to_owned() + &toml::to_string(counts)?)?;
-    Ok(())
+fn save(counts: &Baseline) -> Result<ExitCode, Box<dyn Error>> {
+    let text = HEADER.to_owned() + &toml::to_string(counts)?;
+    fs::write(FILE, text).map_err(|error| format!("{FILE}: {error}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_baseline() -> Result<Baseline, Box<dyn Error>> {
+    Ok(toml::from_str(&fs::read_to_string(FILE)?)?)
 }
 
 /// Prints all counts, beside the baseline if they can be compared; status 3 if one takes too much.
 fn compare(counts: &Baseline) -> Result<ExitCode, Box<dyn Error>> {
-    let baseline: Baseline = toml::from_str(&fs::read_to_string(FILE)?)?;
+    let baseline =
+        read_baseline().map_err(|error| format!("{FILE}: {error}; or write it anew: --save"))?;
     let comparable = baseline.is_comparable(counts);
     if !comparable {
-        let Baseline { rustc, arch, .. } = &baseline;
-        eprintln!("not compared: the baseline was counted with {rustc} on {arch}");
+        let Baseline { rustc, arch, profile, .. } = &baseline;
+        eprintln!("not compared: the baseline was counted with {rustc} on {arch}, {profile}");
     }
     let mut status = ExitCode::SUCCESS;
     println!("{:28} {:>12}  against the baseline", "path", "instructions");
@@ -104,7 +103,7 @@ fn compare(counts: &Baseline) -> Result<ExitCode, Box<dyn Error>> {
                 "not there: save a new one".to_owned()
             }
         };
-        println!("{name:28} {count:12.2}  {verdict}");
+        println!("{}", format!("{name:28} {count:12.2}  {verdict}").trim_end());
     }
     Ok(status)
 }
