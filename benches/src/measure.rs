@@ -29,8 +29,25 @@ pub fn run(bench: impl FnOnce(&mut Criterion)) {
 ///
 /// If `work` does fewer.
 pub fn time_units(units: u64, work: impl FnOnce(u64) -> u64) -> Duration {
+    scale(units, |asked| time(|| work(asked)))
+}
+
+/// The same by whole rounds of `per_round` units, of which only what each `round` returns counts.
+pub fn time_rounds(units: u64, per_round: u64, mut round: impl FnMut() -> Duration) -> Duration {
+    scale(units, |asked| {
+        let rounds = asked.div_ceil(per_round);
+        ((0..rounds).map(|_| round()).sum(), rounds * per_round)
+    })
+}
+
+/// The same by `work` that keeps its own time: it returns how long it took, and how many units.
+///
+/// # Panics
+///
+/// If `work` does fewer units than it is told.
+pub fn scale(units: u64, work: impl FnOnce(u64) -> (Duration, u64)) -> Duration {
     let asked = units.max(MIN_UNITS);
-    let (took, done) = time(|| work(asked));
+    let (took, done) = work(asked);
     assert!(done >= asked, "asked for {asked} units, done {done}");
     took.mul_f64(units as f64 / done as f64)
 }

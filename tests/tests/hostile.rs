@@ -9,7 +9,7 @@ use hopwise_kernel::message::{Class, Lookup, Peers, Purpose};
 use hopwise_kernel::ring::RingConfig;
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::wire::{Bundle, WireError};
-use hopwise_kernel::{Address, Event, Id, Message, Peer, RequestId, Rng};
+use hopwise_kernel::{Address, Distance, Event, Id, Message, Peer, RequestId, Rng};
 use hopwise_tests::forge::{Forge, Script, is_refused_or_exact};
 use hopwise_tests::memory::{DELAY, Tables};
 use hopwise_tests::{Attack, Memory};
@@ -148,7 +148,7 @@ fn what_only_neighbours_may_say_is_not_taken_from_others() {
     let still = RingConfig { stabilize: None, fix_fingers: None, ..config() };
     let mut memory = Memory::linked(64, still, 7);
     let (tables, ring) = (memory.tables(), memory.members());
-    let id = ring[10].id.add(Id::ZERO.distance_to(Id::from_parts(0, [0, 0, 1])));
+    let id = ring[10].id.add(Distance::multiple_of_power(1, 0));
     let stranger = Peer { id: ring[11].id, address: STRANGER };
     let messages = [
         Message::Leave { predecessor: None, successors: Peers::Table(&ring[20..23]) },
@@ -200,7 +200,7 @@ fn strangers_cannot_fill_the_table_of_requests() {
     let ring = memory.members();
     let (victim, node) = at(&ring, 10);
     // Each would be its predecessor, and is asked whether it lives, all within the time of a probe.
-    let id = victim.id.add(Id::from_parts(0, [0, 0, 1]).distance_to(Id::ZERO));
+    let id = victim.id.add(Distance::MAX);
     for slot in 0..=u16::MAX {
         let peer = Peer { id, address: Address { slot, ..STRANGER } };
         memory.inject(peer, victim, &Message::Notify);
@@ -219,5 +219,5 @@ fn strangers_cannot_fill_the_table_of_requests() {
 
 /// Half of the circle.
 fn half_way() -> hopwise_kernel::Distance {
-    Id::ZERO.distance_to(Id::from_parts(1 << 63, [0; 3]))
+    Distance::multiple_of_power(1, 159)
 }

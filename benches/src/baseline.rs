@@ -1,0 +1,86 @@
+//! Instruction counts that were committed, and how others compare with them.
+//!
+//! **Invariant:** counts are compared only with those of the same compiler, profile and processor
+//! family: they decide which instructions there are.
+
+use std::collections::BTreeMap;
+
+use hopwise_harness::provenance::Build;
+use serde::{Deserialize, Serialize};
+
+/// A path may take so much more than its baseline, as a share of it.
+pub const TOLERANCE: f64 = 0.02;
+
+/// Instructions per operation of each path, and what they were counted with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// Compiler version.
+    pub rustc: String,
+    /// Cargo profile: `debug` or `release`.
+    pub profile: String,
+    /// Processor family.
+    pub arch: String,
+    /// Instructions per operation, by the path's name.
+    pub instructions: BTreeMap<String, f64>,
+}
+
+/// How a path compares with its baseline.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    /// It takes this much more, as a share of the baseline; negative: less. Within [`TOLERANCE`].
+    Held(f64),
+    /// The same, but it is more than [`TOLERANCE`].
+    Exceeded(f64),
+    /// There is no baseline for it.
+    Unknown,
+}
+
+impl Baseline {
+    /// No counts yet, by this very program.
+    #[must_use]
+    pub fn here() -> Baseline {
+        let Build { rustc, profile, .. } = Build::here();
+        let arch = std::env::consts::ARCH.to_owned();
+        Baseline { rustc, profile, arch, instructions: BTreeMap::new() }
+    }
+
+    /// Whether the counts of `other` can be compared with these.
+    #[must_use]
+    pub fn is_comparable(&self, other: &Baseline) -> bool {
+        (&self.rustc, &self.profile, &self.arch) == (&other.rustc, &other.profile, &other.arch)
+    }
+
+    /// How `instructions` per operation of the path called `name` compare.
+    #[must_use]
+    pub fn judge(&self, name: &str, instructions: f64) -> Verdict {
+        let Some(baseline) = self.instructions.get(name) else { return Verdict::Unknown };
+        let change = instructions / baseline - 1.0;
+        if change <= TOLERANCE { Verdict::Held(change) } else { Verdict::Exceeded(change) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_the_tolerance_is_too_much_and_less_never_is() {
+        let mut baseline = Baseline::here();
+        baseline.instructions.insert("path".into(), 100.0);
+        assert_eq!(baseline.judge("path", 100.0), Verdict::Held(0.0));
+        assert!(matches!(baseline.judge("path", 101.9), Verdict::Held(_)));
+        assert!(matches!(baseline.judge("path", 102.1), Verdict::Exceeded(_)));
+        assert!(matches!(baseline.judge("path", 50.0), Verdict::Held(_)));
+        assert_eq!(baseline.judge("other", 1.0), Verdict::Unknown);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut baseline = Baseline::here();
+        baseline.instructions.insert("path".into(), 30.25);
+        let text = toml::to_string(&baseline).expect("a baseline is TOML");
+        assert_eq!(toml::from_str::<Baseline>(&text).expect("it was just written"), baseline);
+        assert!(!baseline.is_comparable(&Baseline { rustc: "another".into(), ..baseline.clone() }));
+    }
+}

@@ -1,0 +1,75 @@
+//! Messages with random content, as frames and as datagrams.
+//!
+//! **Invariant:** every one of them can be encoded.
+
+use hopwise_kernel::message::{Lookup, Message, Peers, Purpose};
+use hopwise_kernel::wire::{Frame, begin_bundle, encode};
+use hopwise_kernel::{Address, Id, Peer, RequestId, Rng};
+
+/// What an Ethernet frame carries of a UDP datagram over IPv4.
+pub const DATAGRAM_BYTES: usize = 1472;
+
+/// A lookup on its way.
+#[must_use]
+pub fn lookup(rng: &mut Rng) -> Frame<'static> {
+    let request = RequestId(rng.next_u64());
+    let (key, origin) = (Id::random(rng), peer(rng));
+    let lookup = lookup_of(rng, key, origin);
+    frame(rng, Message::Lookup { request, lookup })
+}
+
+/// The answer to a stabilize request.
+#[must_use]
+pub fn neighbors_reply<'a>(rng: &mut Rng, successors: &'a [Peer]) -> Frame<'a> {
+    let message = Message::NeighborsReply {
+        request: RequestId(rng.next_u64()),
+        purpose: Purpose::Stabilize,
+        predecessor: Some(peer(rng)),
+        successors: Peers::Table(successors),
+    };
+    frame(rng, message)
+}
+
+/// A lookup of `key` after three hops from `origin`.
+#[must_use]
+pub fn lookup_of(rng: &mut Rng, key: Id, origin: Peer) -> Lookup {
+    Lookup {
+        lookup: RequestId(rng.next_u64()),
+        purpose: Purpose::User,
+        key,
+        origin,
+        budget: 64,
+        hops: 3,
+        timeouts: 0,
+        known: false,
+    }
+}
+
+/// Anybody.
+#[must_use]
+pub fn peer(rng: &mut Rng) -> Peer {
+    Peer { id: Id::random(rng), address: Address::from_bits(rng.next_u64()) }
+}
+
+/// A datagram with `frame` in it as often as fits, at most `most` times.
+///
+/// # Panics
+///
+/// If it does not fit once.
+#[must_use]
+pub fn bundle_of(frame: &Frame<'_>, most: usize) -> Vec<u8> {
+    let mut buffer = vec![0; DATAGRAM_BYTES];
+    let header = begin_bundle(&mut buffer).expect("a header fits in a datagram");
+    let mut length = header;
+    for _ in 0..most {
+        let Some(written) = encode(frame, &mut buffer[length..]) else { break };
+        length += written;
+    }
+    assert!(length > header, "a frame fits in a datagram");
+    buffer.truncate(length);
+    buffer
+}
+
+fn frame<'a>(rng: &mut Rng, message: Message<'a>) -> Frame<'a> {
+    Frame { from_id: Id::random(rng), from_slot: 7, to_slot: 9, to_prefix: rng.next_u64(), message }
+}
