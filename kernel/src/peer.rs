@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** plain data; nothing here knows what an address leads to.
 
+use core::cmp::Ordering;
 use core::fmt;
 
 use crate::id::Id;
@@ -9,7 +10,7 @@ use crate::id::Id;
 /// Where a node receives messages: an IPv4 endpoint, and which of the nodes that share that
 /// endpoint's socket is meant. 8 bytes, because routing tables hold many, in the order that makes
 /// [`to_bits`](Address::to_bits) a plain load where integers are little-endian.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(C)]
 pub struct Address {
     /// The node's place behind the socket, 0 when it has the socket to itself.
@@ -46,6 +47,19 @@ impl Address {
     #[must_use]
     pub const fn from_bits(bits: u64) -> Address {
         Address { ip: (bits >> 32) as u32, port: (bits >> 16) as u16, slot: bits as u16 }
+    }
+}
+
+/// By IP, then port, then slot.
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.to_bits().cmp(&other.to_bits())
+    }
+}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -59,8 +59,9 @@ fn a_million_hostile_datagrams_change_no_answer() {
                 scope.spawn(move || run(sockets, ring, clock, Rng::new(1, stream), stop))
             })
             .collect();
+        let stops = StopOnDrop(stop);
         let sent = flood(ring, &mut rng);
-        stop.store(true, Ordering::Relaxed);
+        drop(stops);
         let ends: Vec<_> = shards.into_iter().map(|it| it.join().expect("no panic")).collect();
         (sent, ends)
     });
@@ -81,6 +82,15 @@ fn a_million_hostile_datagrams_change_no_answer() {
     }
     for reason in [Drop::NoSuchNode, Drop::FromSelf, Drop::Unmatched, Drop::UnknownPeer] {
         assert!(counted.dropped[reason as usize] > 0, "{}", reason.name());
+    }
+}
+
+/// Stops the shards however the flood ends: they are waited for.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl std::ops::Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
