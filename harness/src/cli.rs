@@ -89,7 +89,7 @@ struct Values {
     /// What kind of nodes (system): ring
     #[arg(long, value_name = "S")]
     system: Option<String>,
-    /// The world they run in (engine): udp
+    /// The world they run in (engine): udp, sim
     #[arg(long, value_name = "E")]
     engine: Option<String>,
     /// How long to measure (phases.measure), such as 30s
@@ -257,7 +257,7 @@ mod tests {
         for (flag, value, expected) in [
             ("--nodes", "-3", "nodes = -3 is not accepted: write a whole number from 2"),
             ("--duration", "30 parsecs", "phases.measure = \"30 parsecs\""),
-            ("--engine", "tcp", "engine = \"tcp\" is not accepted: write \"udp\""),
+            ("--engine", "tcp", "engine = \"tcp\" is not accepted: write \"udp\" or \"sim\""),
         ] {
             let error = run(&["run", flag, value]).scenario().expect_err(value).to_string();
             assert!(error.contains(expected), "{error}");

@@ -8,7 +8,7 @@ use hopwise_kernel::Rng;
 use rand_distr::Exp1;
 
 use crate::draws::draw;
-use crate::scenario::{Latency, Network};
+use crate::scenario::Latency;
 
 /// What becomes of messages between two nodes.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub struct Link {
 impl Link {
     /// The link that a scenario's network asks for.
     #[must_use]
-    pub fn new(network: &Network) -> Link {
+    pub fn new(network: &crate::scenario::Network) -> Link {
         Link { latency: network.latency, loss: network.loss }
     }
 
@@ -56,6 +56,33 @@ impl Link {
     }
 }
 
+/// Simulator's network.
+#[derive(Clone, Copy, Debug)]
+pub struct Network(Link, Duration);
+
+impl Network {
+    /// As the scenario says.
+    #[must_use]
+    pub fn new(network: &crate::scenario::Network) -> Network {
+        let least = match network.latency {
+            Latency::None => Duration::ZERO,
+            Latency::Constant { one_way } => one_way,
+            Latency::Uniform { min, .. } => min,
+            Latency::Exponential { mean } => mean / 100,
+        };
+        Network(Link::new(network), least.max(Duration::from_micros(20)))
+    }
+    /// Lower bound.
+    #[must_use]
+    pub fn least_delay(&self) -> Duration {
+        self.1
+    }
+    /// Delay.
+    pub fn transit(&self, _from: u32, _to: u32, rng: &mut Rng) -> Option<Duration> {
+        self.0.transit(rng).map(|delay| delay.max(self.1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,7 +91,11 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn link(latency: Latency, loss: f64) -> Link {
-        Link::new(&Network { latency, loss, ..Network::default() })
+        Link::new(&crate::scenario::Network {
+            latency,
+            loss,
+            ..crate::scenario::Network::default()
+        })
     }
 
     fn sorted_delays(latency: Latency) -> Vec<Duration> {

@@ -11,6 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::Scenario;
 use crate::cli::{Exit, JsonTarget, RunOptions};
+use crate::engine::sim::SimEngine;
 use crate::engine::udp::UdpEngine;
 use crate::engine::{Engine, EngineError, Measured};
 use crate::outcome::{self, Expectation, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION};
@@ -31,6 +32,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
     let progress = Progress::new(options.quiet, expected_length(scenario));
     let engine: &dyn Engine = match scenario.engine {
         EngineKey::Udp => &UdpEngine,
+        EngineKey::Sim => &SimEngine,
     };
     let measured = engine.run(scenario, &interrupts, &progress);
     progress.finish();
@@ -100,6 +102,12 @@ fn lagged(measured: &Measured) -> bool {
 fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Outcome {
     let lookups = Lookups::new(&measured.metrics, measured.measured);
     let seconds = measured.measured.as_secs_f64().max(f64::MIN_POSITIVE);
+    let simulation = measured.simulation;
+    // A simulator's speed is told in real time.
+    let (events, events_s) = match simulation {
+        Some(it) => (it.events, it.real.as_secs_f64().max(f64::MIN_POSITIVE)),
+        None => (measured.events, seconds),
+    };
     let drops = measured.drops.iter().map(|&(reason, count)| (reason.to_owned(), count));
     Outcome {
         schema_version: SCHEMA_VERSION,
@@ -109,7 +117,7 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
         build: Build::here(),
         started_at: outcome::rfc3339(clock.started_at()),
         wall_s: clock.elapsed().as_secs_f64(),
-        simulated_s: None,
+        simulated_s: simulation.map(|it| it.simulated.as_secs_f64()),
         interrupted: measured.interrupted,
         regime: Regime::Suspicion,
         maintenance: Maintenance::new(&measured.maintenance, measured.node_s),
@@ -117,14 +125,14 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
         load: None,
         membership: measured.membership.clone(),
         engine: outcome::Engine {
-            events: measured.events,
-            events_per_s: measured.events as f64 / seconds,
+            events,
+            events_per_s: events as f64 / events_s,
             messages_per_s: measured.traffic.messages() as f64 / seconds,
             datagrams: measured.datagrams,
             drops: drops.collect(),
             peak_rss_bytes: peak_rss_bytes(),
             threads: measured.threads,
-            trace_digest: None,
+            trace_digest: simulation.map(|it| format!("{:016x}", it.trace_digest)),
         },
         expectations: expectations(scenario, &lookups),
         lookups,

@@ -29,7 +29,7 @@ impl Tables {
         self.merge(&Tables { nodes: 1, entries, entries_max: entries, bytes });
     }
 
-    fn merge(&mut self, other: &Tables) {
+    pub(super) fn merge(&mut self, other: &Tables) {
         self.nodes += other.nodes;
         self.entries += other.entries;
         self.entries_max = self.entries_max.max(other.entries_max);

@@ -5,6 +5,7 @@
 
 mod books;
 mod ring;
+pub mod sim;
 pub mod udp;
 
 use std::fmt;
@@ -95,6 +96,8 @@ pub struct Simulation {
     pub simulated: Duration,
     /// Real time that took, building the nodes not counted.
     pub real: Duration,
+    /// Events since the start.
+    pub events: u64,
     /// Depends on every event and on its place in the order of its node's events, and on nothing
     /// else.
     pub trace_digest: u64,

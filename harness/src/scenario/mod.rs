@@ -149,6 +149,8 @@ pub enum System {
 pub enum Engine {
     /// Real sockets, real time.
     Udp,
+    /// Virtual time.
+    Sim,
 }
 
 /// How the nodes come to know each other.

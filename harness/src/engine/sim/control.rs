@@ -1,0 +1,338 @@
+//! The course of a simulated run: phases, the director, the judge, and where windows end.
+//!
+//! **Invariant:** decides from virtual time and what the shards show, never from the clock or the
+//! number of threads; only an interrupt comes from outside.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use hopwise_kernel::reactor::Counters;
+use hopwise_kernel::{Address, Id, Peer, Time};
+
+use super::meeting::{Leader, Table};
+use super::queue::{Command, Key, What, source};
+use super::shard::{Report, Spread, address_of};
+use crate::Scenario;
+use crate::director::{Director, Share, Stage};
+use crate::engine::books::{Course, Sums, maintenance_of};
+use crate::judge::Judge;
+use crate::metrics::{Interval, SeriesRow};
+use crate::progress::{Progress, Snapshot};
+use crate::scenario::Measure;
+
+const SECOND: Duration = Duration::from_secs(1);
+/// A bring-up through the protocol that takes longer has failed.
+const BRING_UP_MAX: Duration = Duration::from_secs(3600);
+/// Windows are no longer than this, however slow the network: so soon is who has joined asked
+/// something, and does a closed loop go round.
+const WINDOW_MAX: Duration = Duration::from_millis(5);
+
+/// See the [module](self).
+pub(super) struct Control<'a> {
+    scenario: &'a Scenario,
+    interrupts: &'a AtomicU32,
+    progress: &'a Progress,
+    spread: Spread,
+    director: Director,
+    judge: Judge,
+    /// Commands issued so far.
+    commands: u64,
+    /// The end of the window before.
+    now: Time,
+    window: Duration,
+    phase: Phase,
+    bring_up: Duration,
+    interrupted: bool,
+    node_ns: f64,
+    at_from: Counters,
+    at_to: Counters,
+    total: Counters,
+    series: Vec<SeriesRow>,
+    second_at: Time,
+    at_second: Counters,
+    reports: Vec<Report>,
+    failure: Option<String>,
+}
+
+/// Where the run stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    BringUp,
+    Warmup { from: Time, to: Time },
+    Measure { from: Time, to: Time },
+    Drain { from: Time, to: Time },
+}
+
+impl<'a> Control<'a> {
+    /// A run of nodes among which `ring` are members from the start and `to_join` join later.
+    pub(super) fn new(
+        scenario: &'a Scenario,
+        interrupts: &'a AtomicU32,
+        progress: &'a Progress,
+        spread: Spread,
+        ring: Arc<Vec<Peer>>,
+        to_join: usize,
+        least_delay: Duration,
+    ) -> Control<'a> {
+        let places = spread.places as usize;
+        let mut director = Director::new(scenario, Share::WHOLE, places, to_join, ring.clone());
+        for &peer in &*ring {
+            director.enter_member(peer, Time::ZERO);
+        }
+        Control {
+            scenario,
+            interrupts,
+            progress,
+            spread,
+            director,
+            judge: Judge::new(scenario.workload.deadline),
+            commands: 0,
+            now: Time::ZERO,
+            window: least_delay.min(WINDOW_MAX),
+            phase: Phase::BringUp,
+            bring_up: Duration::ZERO,
+            interrupted: false,
+            node_ns: 0.0,
+            at_from: Counters::default(),
+            at_to: Counters::default(),
+            total: Counters::default(),
+            series: Vec::new(),
+            second_at: Time::ZERO + SECOND,
+            at_second: Counters::default(),
+            reports: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Virtual time now.
+    pub(super) fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Who is a member now.
+    pub(super) fn members(&self) -> &[u32] {
+        self.director.members()
+    }
+
+    /// What was counted and how it went, or why it could not run to its end.
+    pub(super) fn finish(self, threads: usize) -> Result<(Sums, Judge, Course), String> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let (from, to) = match self.phase {
+            Phase::Drain { from, to } => (from, to),
+            _ => (self.now, self.now),
+        };
+        let sums = Sums {
+            metrics: self.director.metrics().clone(),
+            counters: self.at_to.since(&self.at_from),
+            total: self.total,
+            moves: self.director.moves(),
+            ..Sums::new()
+        };
+        let course = Course {
+            series: self.series,
+            bring_up: self.bring_up,
+            measured: to.since(from),
+            node_s: self.node_ns / 1e9,
+            interrupted: self.interrupted,
+            threads,
+        };
+        Ok((sums, self.judge, course))
+    }
+
+    /// Takes in what happened up to now.
+    fn hear(&mut self, table: &Table) -> Time {
+        let mut next_due = Time::NEVER;
+        self.total = Counters::default();
+        let mut reports = std::mem::take(&mut self.reports);
+        for shown in &table.shown {
+            let mut shown = shown.lock();
+            reports.append(&mut shown.reports);
+            self.total.merge(&shown.counters);
+            next_due = next_due.min(shown.next_due);
+        }
+        if table.shown.len() > 1 {
+            // Stable: what one node told stays in order.
+            reports.sort_by_key(|&(time, place, _)| (time, place));
+        }
+        for (time, place, event) in reports.drain(..) {
+            self.director.on_event(time, place, event);
+        }
+        self.reports = reports;
+        self.director.take_records().for_each(|record| self.judge.take(record));
+        self.judge.settle(self.now - Duration::from_nanos(1));
+        next_due
+    }
+
+    /// Moves from one phase to the next, as many as are due now.
+    fn turn_phase(&mut self) -> bool {
+        if self.interrupts.load(Ordering::Relaxed) > 0 {
+            self.interrupted = true;
+            if let Phase::Warmup { from, .. } | Phase::Measure { from, .. } = self.phase {
+                let to = self.now.max(from);
+                self.at_to = self.total;
+                self.phase = Phase::Drain { from, to };
+            }
+            return false;
+        }
+        if self.phase == Phase::BringUp && self.director.live() >= self.scenario.nodes as usize {
+            self.bring_up = self.now.since(Time::ZERO);
+            let from = self.now + self.scenario.phases.warmup;
+            let to = match self.scenario.phases.measure {
+                Measure::Lasting(length) => from + length,
+                Measure::Lookups(_) => Time::from_ns(Time::NEVER.as_ns() - 1),
+            };
+            self.director.set_phase(from, to);
+            self.phase = Phase::Warmup { from, to };
+        }
+        if let Phase::Warmup { from, to } = self.phase
+            && self.now >= from
+        {
+            self.at_from = self.total;
+            self.phase = Phase::Measure { from, to };
+        }
+        if let Phase::Measure { from, to } = self.phase
+            && (self.now >= to || self.all_issued_ended())
+        {
+            let to = to.min(self.now);
+            self.director.set_phase(from, to);
+            self.at_to = self.total;
+            self.phase = Phase::Drain { from, to };
+        }
+        match self.phase {
+            Phase::BringUp if self.now.since(Time::ZERO) >= BRING_UP_MAX => {
+                self.failure = Some(format!(
+                    "bring-up: after {} simulated seconds only {} of {} nodes are members",
+                    BRING_UP_MAX.as_secs(),
+                    self.director.live(),
+                    self.scenario.nodes,
+                ));
+                false
+            }
+            Phase::Drain { to, .. } => {
+                self.director.outstanding() > 0
+                    && self.now <= to + self.scenario.workload.deadline + SECOND
+            }
+            _ => true,
+        }
+    }
+
+    fn all_issued_ended(&self) -> bool {
+        let Measure::Lookups(wanted) = self.scenario.phases.measure else { return false };
+        self.director.issued() >= wanted && self.director.outstanding() == 0
+    }
+
+    /// The next time at which a window must end.
+    fn next_mark(&self) -> Time {
+        let phase = match self.phase {
+            Phase::BringUp | Phase::Drain { .. } => Time::NEVER,
+            Phase::Warmup { from, .. } => from,
+            Phase::Measure { to, .. } => to,
+        };
+        phase.min(self.second_at)
+    }
+
+    fn turn_second(&mut self) {
+        if self.now < self.second_at {
+            return;
+        }
+        let phase = match self.phase {
+            Phase::BringUp => "bring-up",
+            Phase::Warmup { .. } => "warmup",
+            Phase::Measure { .. } => "measure",
+            Phase::Drain { .. } => "drain",
+        };
+        let fresh = self.total.since(&self.at_second);
+        self.at_second = self.total;
+        self.second_at = self.second_at + SECOND;
+        let live_nodes = self.director.live();
+        let elapsed = self.now.since(Time::ZERO);
+        let interval = Interval { end: elapsed, length: SECOND, phase, live_nodes };
+        let messages = fresh.messages.iter().sum();
+        let maintenance = maintenance_of(&fresh).bytes();
+        let lookups = self.director.interval();
+        self.series.push(SeriesRow::new(interval, lookups, messages, maintenance));
+        self.progress.update(&Snapshot {
+            phase,
+            live_nodes,
+            lookups_per_s: lookups.completed as f64,
+            p99: Duration::from_nanos(lookups.latency().value_at_quantile(0.99)),
+            elapsed,
+        });
+        lookups.clear();
+    }
+}
+
+impl Leader for Control<'_> {
+    fn decide(&mut self, table: &Table) -> Option<Time> {
+        let next_due = self.hear(table);
+        if !self.turn_phase() {
+            return None;
+        }
+        self.turn_second();
+        let start = if self.director.is_waiting() {
+            self.now
+        } else {
+            self.now.max(next_due.min(self.director.next_due()))
+        };
+        // Nothing happens before `start`, but marks may lie on the way.
+        let until = (start + self.window).min(self.next_mark());
+        if start <= until {
+            let mut stage =
+                CommandStage { table, spread: self.spread, commands: &mut self.commands };
+            self.director.turn(&mut stage, start.max(self.now), until);
+            self.director.take_records().for_each(|record| self.judge.take(record));
+        }
+        if matches!(self.phase, Phase::Measure { .. }) {
+            self.node_ns += self.director.live() as f64 * until.since(self.now).as_nanos() as f64;
+        }
+        self.now = until;
+        Some(until)
+    }
+}
+
+/// The shards as a stage: what is wanted becomes an event.
+struct CommandStage<'a> {
+    table: &'a Table,
+    spread: Spread,
+    commands: &'a mut u64,
+}
+
+impl CommandStage<'_> {
+    fn command(&mut self, at: Time, place: u32, command: Command) {
+        *self.commands += 1;
+        let key = Key {
+            time: at,
+            place,
+            source: source::DIRECTOR,
+            sequence: *self.commands,
+            what: What::NodeTimer,
+        };
+        self.table.commands[self.spread.shard_of(place)].lock().push_command(key, command);
+    }
+}
+
+impl Stage for CommandStage<'_> {
+    fn address_of(&self, place: u32) -> Address {
+        address_of(place)
+    }
+
+    fn insert(&mut self, at: Time, place: u32, peer: Peer) {
+        self.command(at, place, Command::Insert { peer });
+    }
+
+    fn join(&mut self, at: Time, place: u32, bootstrap: Peer) {
+        self.command(at, place, Command::Join { bootstrap });
+    }
+
+    fn depart(&mut self, at: Time, place: u32, graceful: bool) {
+        self.command(at, place, Command::Depart { graceful });
+    }
+
+    fn lookup(&mut self, at: Time, place: u32, key: Id, token: u64) -> bool {
+        self.command(at, place, Command::Lookup { key, token });
+        true
+    }
+}

@@ -1,0 +1,144 @@
+//! Where shards meet at the end of each window.
+//!
+//! A window is no longer than the least delay of the network, so nothing that a node sends in it
+//! arrives in it: shards can run through it side by side. Then they meet, hand over what is for
+//! others, and learn how far to go on.
+//!
+//! **Invariant:** what a shard is handed lies at or after the end of the window it comes from.
+
+use std::hint;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use hopwise_kernel::Time;
+use hopwise_kernel::reactor::Counters;
+use parking_lot::Mutex;
+
+use super::queue::Batch;
+use super::shard::{Report, Shard};
+
+/// Looks at the clock's hand so often before letting another thread have the core.
+const SPINS: u32 = 4096;
+
+/// What shards need of whatever connects them.
+pub(super) trait Meeting {
+    /// Hands over what `shard` has for others and takes what they have for it; gives the time up to
+    /// which it is to run next, or nothing if it is over.
+    fn meet(&mut self, shard: &mut Shard) -> Option<Time>;
+}
+
+/// Decides, when all have come, how far they go on.
+pub(super) trait Leader {
+    /// Sees what each shard has shown and may add commands; gives the end of the next window, or
+    /// nothing if it is over.
+    fn decide(&mut self, table: &Table) -> Option<Time>;
+}
+
+/// What lies between the shards of one process while they meet.
+#[derive(Debug)]
+pub(super) struct Table {
+    shards: usize,
+    /// `mail[from * shards + to]`.
+    mail: Vec<Mutex<Batch>>,
+    /// The leader's, by shard.
+    pub(super) commands: Vec<Mutex<Batch>>,
+    pub(super) shown: Vec<Mutex<Shown>>,
+    until: Mutex<Option<Time>>,
+    barrier: Barrier,
+}
+
+/// What one shard shows the leader.
+#[derive(Debug)]
+pub(super) struct Shown {
+    /// In order of time and place.
+    pub(super) reports: Vec<Report>,
+    pub(super) counters: Counters,
+    /// Its next event, or the earliest of what it hands over.
+    pub(super) next_due: Time,
+}
+
+impl Table {
+    pub(super) fn new(shards: usize) -> Table {
+        let batches = |count: usize| (0..count).map(|_| Mutex::new(Batch::default())).collect();
+        let shown =
+            || Shown { reports: Vec::new(), counters: Counters::default(), next_due: Time::NEVER };
+        Table {
+            shards,
+            mail: batches(shards * shards),
+            commands: batches(shards),
+            shown: (0..shards).map(|_| Mutex::new(shown())).collect(),
+            until: Mutex::new(None),
+            barrier: Barrier::new(shards),
+        }
+    }
+}
+
+/// A shard's seat at the [`Table`]. The first shard's has the leader beside it.
+pub(super) struct Seat<'a, L> {
+    pub(super) table: &'a Table,
+    pub(super) index: usize,
+    pub(super) leader: Option<&'a mut L>,
+}
+
+impl<L: Leader> Meeting for Seat<'_, L> {
+    fn meet(&mut self, shard: &mut Shard) -> Option<Time> {
+        let table = self.table;
+        let mut next_due = shard.next_due();
+        for (to, outgoing) in shard.outgoing().iter_mut().enumerate() {
+            next_due = next_due.min(outgoing.earliest());
+            // What lay there has been taken and is empty.
+            std::mem::swap(outgoing, &mut *table.mail[self.index * table.shards + to].lock());
+        }
+        {
+            let mut shown = table.shown[self.index].lock();
+            std::mem::swap(shard.reports(), &mut shown.reports);
+            shown.counters = *shard.counters();
+            shown.next_due = next_due;
+        }
+        table.barrier.wait();
+        if let Some(leader) = &mut self.leader {
+            *table.until.lock() = leader.decide(table);
+        }
+        table.barrier.wait();
+        for from in 0..table.shards {
+            shard.take(&mut table.mail[from * table.shards + self.index].lock());
+        }
+        shard.take(&mut table.commands[self.index].lock());
+        *table.until.lock()
+    }
+}
+
+/// Holds threads until all have come. Windows are short, so it spins before it yields.
+#[derive(Debug)]
+struct Barrier {
+    threads: usize,
+    waiting: AtomicUsize,
+    round: AtomicUsize,
+}
+
+impl Barrier {
+    const fn new(threads: usize) -> Barrier {
+        Barrier { threads, waiting: AtomicUsize::new(0), round: AtomicUsize::new(0) }
+    }
+
+    fn wait(&self) {
+        if self.threads == 1 {
+            return;
+        }
+        let round = self.round.load(Ordering::Acquire);
+        if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+            self.waiting.store(0, Ordering::Relaxed);
+            self.round.store(round + 1, Ordering::Release);
+            return;
+        }
+        let mut spins = 0;
+        while self.round.load(Ordering::Acquire) == round {
+            spins += 1;
+            if spins < SPINS {
+                hint::spin_loop();
+            } else {
+                thread::yield_now();
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The simulator: the same nodes in virtual time, exact and repeatable.
+//!
+//! *Time* is a number that jumps from one event to the next. An event is a message that arrives, a
+//! timer that fires, or a command of the director; it takes no time.
+//!
+//! *Order.* Events at different nodes do not touch each other, so only the order at each node
+//! matters, and it is exact: by time, then by where an event comes from (the director, the node's
+//! own timers, other nodes by place), then by a number that each source counts up. Nodes are spread
+//! over shards, one per thread, which run side by side through windows no longer than the least
+//! delay of the network:
+//!
+//! ```text
+//! shard 0  ──run──┐ meet ┌──run──┐ meet ┌──
+//! shard 1  ──run──┤      ├──run──┤      ├──      leader: director, judge, phases
+//! shard 2  ──run──┘      └──run──┘      └──
+//! ```
+//!
+//! *Randomness.* Each node draws from its own generator, and what the network does to a message
+//! follows from its sender and its number. So a node's history does not depend on what other nodes
+//! draw meanwhile, nor on the number of threads: one, two or N give the same outcome and the same
+//! digest of all events, and a seed gives the same run always.
+//!
+//! **Invariant:** nothing here reads a clock but to say how fast it was.
+
+mod control;
+mod meeting;
+mod queue;
+mod shard;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::thread;
+
+use hopwise_kernel::{Id, Peer, Rng, Time};
+
+use self::control::Control;
+use self::meeting::{Meeting, Seat, Table};
+use self::shard::{Shard, Spread, address_of};
+use crate::Scenario;
+use crate::engine::books::Tables;
+use crate::engine::{Engine, EngineError, Measured, Simulation, ring};
+use crate::network::Network;
+use crate::progress::Progress;
+use crate::scenario::ChurnModel;
+use crate::wall_clock::WallClock;
+
+/// Room for nodes beyond those planned where churn may add some.
+const SPARE_PLACES: usize = 64;
+
+/// The simulator.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SimEngine;
+
+impl Engine for SimEngine {
+    fn run(
+        &self,
+        scenario: &Scenario,
+        interrupts: &AtomicU32,
+        progress: &Progress,
+    ) -> Result<Measured, EngineError> {
+        let network = Network::new(&scenario.network);
+        let threads = scenario.thread_count().max(1);
+        let most_nodes = ring::planned_nodes(scenario);
+        let spare = if scenario.churn.model == ChurnModel::Off {
+            0
+        } else {
+            SPARE_PLACES.max(most_nodes / 8)
+        };
+        let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
+        let config = ring::config(scenario, most_nodes);
+        let members = initial_ring(scenario);
+        let to_join = scenario.nodes as usize - members.len();
+        let least_delay = network.least_delay();
+
+        let table = Table::new(threads);
+        let mut control = Control::new(
+            scenario,
+            interrupts,
+            progress,
+            spread,
+            members.clone(),
+            to_join,
+            least_delay,
+        );
+        let run = |index: usize, leader: Option<&mut Control<'_>>| {
+            let mut shard = Shard::new(index, spread, config, network, scenario.seed);
+            shard.start_linked(&members);
+            let clock = WallClock::start();
+            let mut seat = Seat { table: &table, index, leader };
+            while let Some(until) = seat.meet(&mut shard) {
+                shard.run(until);
+            }
+            (shard, clock.elapsed())
+        };
+        let (first, others): (_, Vec<_>) = thread::scope(|scope| {
+            let handles: Vec<_> =
+                (1..threads).map(|index| scope.spawn(move || run(index, None))).collect();
+            let first = run(0, Some(&mut control));
+            let others = handles.into_iter().map(|handle| handle.join()).collect();
+            (first, others)
+        });
+        let (first, real) = first;
+        let mut tables: Tables = first.tables(control.members());
+        let mut digest = first.digest();
+        for end in others {
+            let (shard, _) =
+                end.map_err(|_| EngineError::Broken("a shard's thread panicked".into()))?;
+            tables.merge(&shard.tables(control.members()));
+            digest = digest.wrapping_add(shard.digest());
+        }
+        let simulated = control.now().since(Time::ZERO);
+        let (mut sums, judge, course) = control.finish(threads).map_err(EngineError::Broken)?;
+        sums.tables = tables;
+        let events = sums.total.received;
+        let mut measured = sums.measured(&judge, course);
+        measured.simulation = Some(Simulation { simulated, real, events, trace_digest: digest });
+        Ok(measured)
+    }
+}
+
+/// The members at the start, sorted by identifier, in the places of their ranks.
+fn initial_ring(scenario: &Scenario) -> Arc<Vec<Peer>> {
+    let mut rng = Rng::new(scenario.seed, 0);
+    let count = ring::members_at_start(scenario);
+    let mut ids: Vec<Id> = (0..count).map(|_| Id::random(&mut rng)).collect();
+    ids.sort_unstable();
+    let peer = |(place, id): (u32, Id)| Peer { id, address: address_of(place) };
+    Arc::new((0..).zip(ids).map(peer).collect())
+}

@@ -1,0 +1,452 @@
+//! Some of the nodes, with all that is to happen to them.
+//!
+//! **Invariant:** what a node does depends on its own history alone: its state, its messages and
+//! timers in the order of their keys, and its own randomness. So it is the same however nodes are
+//! spread over shards.
+
+use std::time::Duration;
+
+use hopwise_kernel::context::Drop;
+use hopwise_kernel::reactor::Counters;
+use hopwise_kernel::ring::{RingConfig, RingNode};
+use hopwise_kernel::rng::mix;
+use hopwise_kernel::rpc::{RequestHandle, Requests};
+use hopwise_kernel::wire::{BUNDLE_HEADER_BYTES, DATAGRAM_OVERHEAD_BYTES, frame_bytes};
+use hopwise_kernel::{Address, Context, Event, Message, Node, Peer, Rng, Time, World};
+
+use super::queue::{Batch, Command, Key, Queue, What, source};
+use crate::engine::books::Tables;
+use crate::network::Network;
+
+/// Neighbouring places share a shard in blocks of this size: who is linked by rank talks most to
+/// those beside it.
+const BLOCK_BITS: u32 = 6;
+/// Requests in flight for which a shard has room, beside two for each node there is.
+const REQUESTS: usize = 64 * 1024;
+
+/// Where in which shard a place lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spread {
+    pub(super) shards: u32,
+    pub(super) places: u32,
+}
+
+impl Spread {
+    #[inline]
+    pub(super) const fn shard_of(self, place: u32) -> usize {
+        ((place >> BLOCK_BITS) % self.shards) as usize
+    }
+
+    #[inline]
+    const fn index_of(self, place: u32) -> usize {
+        let block = (place >> BLOCK_BITS) / self.shards;
+        ((block << BLOCK_BITS) | (place & ((1 << BLOCK_BITS) - 1))) as usize
+    }
+}
+
+/// Where the node in `place` receives messages.
+pub(super) const fn address_of(place: u32) -> Address {
+    Address::from_bits(place as u64 + 1)
+}
+
+/// The place of an address, if it is one.
+const fn place_of(address: Address) -> Option<u32> {
+    let bits = address.to_bits();
+    if bits > 0 && bits <= u32::MAX as u64 { Some((bits - 1) as u32) } else { None }
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Shard {
+    config: RingConfig,
+    seats: Vec<Seat>,
+    requests: Requests,
+    outside: Outside,
+    /// The events of the tick that is open, in order; those before `at` are over.
+    open: Batch,
+    at: usize,
+    /// One late event.
+    single: Batch,
+}
+
+/// A place for a node, with what outlasts the node.
+#[derive(Debug)]
+struct Seat {
+    node: Option<RingNode>,
+    /// State of the node's own randomness.
+    rng: u64,
+    /// Messages sent and timers armed so far.
+    sequence: u64,
+    timer_due: Time,
+    /// Of all events so far, in order.
+    digest: u64,
+}
+
+impl Shard {
+    /// Shard `index` of those that `spread` says, without nodes.
+    pub(super) fn new(
+        index: usize,
+        spread: Spread,
+        config: RingConfig,
+        network: Network,
+        seed: u64,
+    ) -> Shard {
+        let mine = (0..spread.places).filter(|&place| spread.shard_of(place) == index);
+        let seat = |place: u32| Seat {
+            node: None,
+            rng: mix(mix(seed).wrapping_add(place.into())),
+            sequence: 0,
+            timer_due: Time::NEVER,
+            digest: 0,
+        };
+        let seats: Vec<Seat> = mine.map(seat).collect();
+        Shard {
+            config,
+            requests: Requests::new(2 * seats.len() + REQUESTS),
+            seats,
+            outside: Outside {
+                index,
+                spread,
+                network,
+                seed: mix(seed ^ 0x6e65_7477_6f72_6b00),
+                now: Time::ZERO,
+                place: 0,
+                sequence: 0,
+                timer_due: Time::NEVER,
+                queue: Queue::new(),
+                outgoing: (0..spread.shards).map(|_| Batch::default()).collect(),
+                request_due: Vec::new(),
+                counters: Counters::default(),
+                reports: Vec::new(),
+            },
+            open: Batch::default(),
+            at: 0,
+            single: Batch::default(),
+        }
+    }
+
+    /// Seats this shard's share of a ring whose tables are exact, each in the place of its address.
+    pub(super) fn start_linked(&mut self, ring: &[Peer]) {
+        for &peer in ring {
+            let Some(place) = place_of(peer.address) else { continue };
+            if self.outside.spread.shard_of(place) == self.outside.index {
+                self.seat_node(place, peer);
+                self.with(place, |node, cx| node.start_linked(cx, ring));
+            }
+        }
+    }
+
+    /// Lets everything happen that is due before `until`.
+    pub(super) fn run(&mut self, until: Time) {
+        while let Some((key, is_late)) = self.next_key() {
+            if key.time >= until {
+                return;
+            }
+            self.outside.now = key.time;
+            if !is_late {
+                self.at += 1;
+                let open = std::mem::take(&mut self.open);
+                self.happen(key, &open);
+                self.open = open;
+            } else {
+                let mut single = std::mem::take(&mut self.single);
+                if let Some(key) = self.outside.queue.take_late(&mut single) {
+                    self.happen(key, &single);
+                }
+                self.single = single;
+            }
+        }
+    }
+
+    /// When the next event is due; [`Time::NEVER`] if there is none.
+    pub(super) fn next_due(&mut self) -> Time {
+        self.next_key().map_or(Time::NEVER, |(key, _)| key.time)
+    }
+
+    /// Takes over events, and empties their batch.
+    pub(super) fn take(&mut self, batch: &mut Batch) {
+        self.outside.queue.take(batch);
+    }
+
+    /// Events for the other shards, one batch for each shard.
+    pub(super) fn outgoing(&mut self) -> &mut [Batch] {
+        &mut self.outside.outgoing
+    }
+
+    /// What nodes have told since this was last emptied: when, who, what; in order.
+    pub(super) fn reports(&mut self) -> &mut Vec<Report> {
+        &mut self.outside.reports
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.outside.counters
+    }
+
+    /// Sizes of the tables of this shard's nodes among `members`.
+    pub(super) fn tables(&self, members: &[u32]) -> Tables {
+        let mut tables = Tables::default();
+        let spread = self.outside.spread;
+        let mine = members.iter().filter(|&&place| spread.shard_of(place) == self.outside.index);
+        mine.filter_map(|&place| self.seats[spread.index_of(place)].node.as_ref())
+            .for_each(|node| tables.add(node));
+        tables
+    }
+
+    /// The sum over all seats: the order of events at each counts, the spread over shards does not.
+    pub(super) fn digest(&self) -> u64 {
+        self.seats.iter().fold(0, |sum, seat| sum.wrapping_add(mix(seat.digest)))
+    }
+
+    #[inline]
+    fn next_key(&mut self) -> Option<(Key, bool)> {
+        loop {
+            let ready = self.open.keys().get(self.at).copied();
+            if let Some(late) = self.outside.queue.first_late()
+                && ready.is_none_or(|ready| late < ready)
+            {
+                return Some((late, true));
+            }
+            if let Some(key) = ready {
+                return Some((key, false));
+            }
+            self.at = 0;
+            if !self.outside.queue.open_next(&mut self.open) {
+                return None;
+            }
+        }
+    }
+
+    /// An event of `batch` happens now.
+    fn happen(&mut self, key: Key, batch: &Batch) {
+        let place = key.place;
+        let happened = match key.what {
+            What::NodeTimer => {
+                let seat = self.seat(place);
+                let is_due = seat.timer_due == key.time;
+                if is_due {
+                    seat.timer_due = Time::NEVER;
+                    self.with(place, |node, cx| node.handle_timeout(cx));
+                }
+                is_due
+            }
+            What::RequestTimer(handle) => self.expire_request(key, RequestHandle(handle)),
+            What::Command(index) => {
+                self.obey(place, batch.command(index));
+                true
+            }
+            What::Letter(index) => {
+                let letter = batch.letter(index);
+                let is_there = |node: &RingNode| node.peer().id.prefix() == letter.to_prefix;
+                if self.seat(place).node.as_ref().is_some_and(is_there) {
+                    let message = batch.message(letter);
+                    self.with(place, |node, cx| node.handle_message(cx, letter.from, message));
+                } else {
+                    self.outside.count_drop(Drop::NoSuchNode);
+                }
+                true
+            }
+        };
+        if happened {
+            self.outside.counters.received += 1;
+            let seat = self.seat(place);
+            let event = key.time.as_ns() ^ (u64::from(key.source) << 32) ^ mix(key.sequence);
+            seat.digest = mix(seat.digest ^ event).wrapping_add(1);
+        }
+    }
+
+    fn expire_request(&mut self, key: Key, handle: RequestHandle) -> bool {
+        let due = &mut self.outside.request_due[handle.0 as usize];
+        let is_its = |node: u32| node == key.place;
+        if *due != key.time || !self.requests.at(handle).is_some_and(|it| is_its(it.node)) {
+            return false; // Answered in time; the handle may serve another request by now.
+        }
+        *due = Time::NEVER;
+        let expired = |node: &mut RingNode, cx: &mut Context<'_>| {
+            node.handle_request_timeout(cx, handle);
+        };
+        if self.with(key.place, expired).is_none() {
+            self.requests.remove(handle);
+        }
+        true
+    }
+
+    fn obey(&mut self, place: u32, command: Command) {
+        match command {
+            Command::Insert { peer } => self.seat_node(place, peer),
+            Command::Join { bootstrap } => {
+                self.with(place, |node, cx| node.join(cx, bootstrap));
+            }
+            Command::Depart { graceful } => {
+                if graceful {
+                    self.with(place, |node, cx| node.leave(cx));
+                }
+                while let Some(handle) = self.requests.abandon_one(place) {
+                    self.outside.disarm_request(handle);
+                }
+                let seat = self.seat(place);
+                seat.node = None;
+                seat.timer_due = Time::NEVER;
+            }
+            Command::Lookup { key, token } => {
+                if self.with(place, |node, cx| node.lookup(cx, key, token)) != Some(true) {
+                    self.outside.report(place, Event::LookupFailed { token, timeouts: 0 });
+                }
+            }
+        }
+    }
+
+    fn seat_node(&mut self, place: u32, peer: Peer) {
+        let config = self.config;
+        let seat = self.seat(place);
+        let mut rng = Rng::light(seat.rng);
+        seat.node = Some(RingNode::new(peer, config, &mut rng));
+        seat.rng = rng.light_state().unwrap_or_default();
+    }
+
+    fn seat(&mut self, place: u32) -> &mut Seat {
+        &mut self.seats[self.outside.spread.index_of(place)]
+    }
+
+    /// Gives something to do to the node in `place`; nothing if there is none.
+    #[inline]
+    fn with<T>(
+        &mut self,
+        place: u32,
+        act: impl FnOnce(&mut RingNode, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let seat = &mut self.seats[self.outside.spread.index_of(place)];
+        let node = seat.node.as_mut()?;
+        let mut rng = Rng::light(seat.rng);
+        self.outside.place = place;
+        self.outside.sequence = seat.sequence;
+        self.outside.timer_due = seat.timer_due;
+        let mut cx = Context {
+            now: self.outside.now,
+            node: place,
+            rng: &mut rng,
+            requests: &mut self.requests,
+            world: &mut self.outside,
+        };
+        let done = act(node, &mut cx);
+        seat.rng = rng.light_state().unwrap_or_default();
+        seat.sequence = self.outside.sequence;
+        seat.timer_due = self.outside.timer_due;
+        Some(done)
+    }
+}
+
+/// What a node told: when, who, what.
+pub(super) type Report = (Time, u32, Event<'static>);
+
+/// Everything outside a shard's nodes.
+#[derive(Debug)]
+struct Outside {
+    index: usize,
+    spread: Spread,
+    network: Network,
+    /// Of what the network does.
+    seed: u64,
+    now: Time,
+    /// The node that acts, and what is kept for it meanwhile.
+    place: u32,
+    sequence: u64,
+    timer_due: Time,
+    queue: Queue,
+    outgoing: Vec<Batch>,
+    /// When each request in flight times out, by handle.
+    request_due: Vec<Time>,
+    counters: Counters,
+    reports: Vec<Report>,
+}
+
+impl Outside {
+    fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    fn post(&mut self, place: u32, delay: Duration, from: Peer, to: Peer, message: &Message<'_>) {
+        let key = Key {
+            time: self.now + delay,
+            place,
+            source: source::node(self.place),
+            sequence: self.next_sequence(),
+            what: What::NodeTimer,
+        };
+        let to_prefix = to.id.prefix();
+        let shard = self.spread.shard_of(place);
+        if shard == self.index {
+            self.queue.enter(key, |batch| batch.push_letter(key, from, to_prefix, message));
+        } else {
+            self.outgoing[shard].push_letter(key, from, to_prefix, message);
+        }
+    }
+}
+
+impl World for Outside {
+    fn send(&mut self, from: Peer, to: Peer, message: &Message<'_>) {
+        let class = message.class() as usize;
+        let bytes = BUNDLE_HEADER_BYTES + frame_bytes(message) + DATAGRAM_OVERHEAD_BYTES;
+        self.counters.messages[class] += 1;
+        self.counters.bytes[class] += bytes as u64;
+        let Some(place) = place_of(to.address).filter(|&place| place < self.spread.places) else {
+            return; // An address nobody has ever had.
+        };
+        let sender = mix(self.seed ^ u64::from(self.place));
+        let mut rng = Rng::light(mix(sender ^ self.sequence));
+        match self.network.transit(self.place, place, &mut rng) {
+            Some(delay) => self.post(place, delay, from, to, message),
+            None => {
+                self.next_sequence();
+                self.counters.lost += 1;
+            }
+        }
+    }
+
+    fn arm_node(&mut self, _node: u32, at: Time) {
+        self.timer_due = at;
+        if at == Time::NEVER {
+            return;
+        }
+        let sequence = self.next_sequence();
+        let (place, source) = (self.place, source::TIMER);
+        let key = Key { time: at, place, source, sequence, what: What::NodeTimer };
+        self.queue.enter(key, |batch| batch.push_timer(key));
+    }
+
+    fn arm_request(&mut self, request: RequestHandle, at: Time) {
+        let index = request.0 as usize;
+        if index >= self.request_due.len() {
+            self.request_due.resize(index + 1, Time::NEVER);
+        }
+        self.request_due[index] = at;
+        let sequence = self.next_sequence();
+        let (place, source) = (self.place, source::TIMER);
+        let key = Key { time: at, place, source, sequence, what: What::RequestTimer(request.0) };
+        self.queue.enter(key, |batch| batch.push_timer(key));
+    }
+
+    fn disarm_request(&mut self, request: RequestHandle) {
+        if let Some(due) = self.request_due.get_mut(request.0 as usize) {
+            *due = Time::NEVER;
+        }
+    }
+
+    fn report(&mut self, node: u32, event: Event<'_>) {
+        let event = match event {
+            Event::Joined => Event::Joined,
+            Event::JoinFailed => Event::JoinFailed,
+            Event::LookupDone(done) => Event::LookupDone(done),
+            Event::LookupFailed { token, timeouts } => Event::LookupFailed { token, timeouts },
+            Event::Sent { token, owner } => Event::Sent { token, owner },
+            Event::SendFailed { token } => Event::SendFailed { token },
+            // Nobody in a simulation reads payloads.
+            Event::Received { .. } => return,
+        };
+        self.reports.push((self.now, node, event));
+    }
+
+    fn count_drop(&mut self, reason: Drop) {
+        self.counters.dropped[reason as usize] += 1;
+    }
+}
