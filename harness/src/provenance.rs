@@ -73,6 +73,12 @@ pub fn rss_bytes() -> u64 {
     bytes_of(&read("/proc/self/status"), "VmRSS")
 }
 
+/// The memory this machine can still give without swapping, in bytes; 0 if it does not say.
+#[must_use]
+pub fn available_bytes() -> u64 {
+    bytes_of(&read("/proc/meminfo"), "MemAvailable")
+}
+
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }

@@ -8,8 +8,8 @@ use core::time::Duration;
 use hopwise_kernel::wire::max_successors;
 
 use super::{
-    Amount, ChurnModel, Downtime, FaultKind, Keys, Latency, Lengths, Load, Measure, Scenario,
-    Sockets, Timeout,
+    Amount, ChurnModel, Downtime, Engine, FaultKind, Keys, Latency, Lengths, Load, Measure,
+    Scenario, Sockets, Timeout,
 };
 
 /// Latest deadline of a lookup: latencies are counted in histograms of fixed bounds.
@@ -36,7 +36,9 @@ pub(super) fn check(scenario: &Scenario) -> Verdict {
     check_top(scenario)?;
     check_ring(scenario)?;
     check_network(scenario)?;
-    check_sockets(scenario)?;
+    if scenario.engine == Engine::Udp {
+        check_sockets(scenario)?;
+    }
     check_churn(scenario)?;
     check_workload(scenario)?;
     check_phases(scenario)?;

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::thread;
 
+use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
 use self::control::Control;
@@ -41,11 +42,15 @@ use crate::engine::books::Tables;
 use crate::engine::{Engine, EngineError, Measured, Simulation, ring};
 use crate::network::Network;
 use crate::progress::Progress;
+use crate::provenance::available_bytes;
 use crate::scenario::ChurnModel;
 use crate::wall_clock::WallClock;
 
 /// Room for nodes beyond those planned where churn may add some.
 const SPARE_PLACES: usize = 64;
+
+/// Memory per node beside its own: its seat, its events and requests in flight, the truth.
+const BESIDE_NODE_BYTES: u64 = 400;
 
 /// The simulator.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,6 +73,7 @@ impl Engine for SimEngine {
         };
         let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
         let config = ring::config(scenario, most_nodes);
+        check_memory(config, spread.places)?;
         let members = initial_ring(scenario);
         let to_join = scenario.nodes as usize - members.len();
         let least_delay = network.least_delay();
@@ -116,6 +122,23 @@ impl Engine for SimEngine {
         measured.simulation = Some(Simulation { simulated, real, events, trace_digest: digest });
         Ok(measured)
     }
+}
+
+/// Refuses more nodes than there is memory for.
+fn check_memory(config: RingConfig, places: u32) -> Result<(), EngineError> {
+    let node = RingNode::new(Peer::default(), config, &mut Rng::light(0));
+    let needed = u64::from(places) * (node.memory_bytes() as u64 + BESIDE_NODE_BYTES);
+    let available = available_bytes();
+    if available == 0 || needed <= available {
+        return Ok(());
+    }
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    Err(EngineError::Request(format!(
+        "{places} nodes take about {:.1} GiB, and {:.1} GiB are free: write nodes = {} or fewer",
+        gib(needed),
+        gib(available),
+        u64::from(places) * available / needed,
+    )))
 }
 
 /// The members at the start, sorted by identifier, in the places of their ranks.

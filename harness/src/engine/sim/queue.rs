@@ -368,7 +368,8 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         // From the same nanosecond to well beyond the far wheel.
-        let after = prop_oneof![Just(0_u64), 0..1000_u64, 0..1_u64 << 20, 0..1_u64 << 30, 0..1_u64 << 40];
+        let after =
+            prop_oneof![Just(0_u64), 0..1000_u64, 0..1_u64 << 20, 0..1_u64 << 30, 0..1_u64 << 40];
         let enter = (after, 0..4_u32, 0..4_u64)
             .prop_map(|(after_ns, place, sequence)| Step::Enter { after_ns, place, sequence });
         prop_oneof![4 => enter, 1 => (0..8_usize).prop_map(Step::Take)]
