@@ -4,6 +4,7 @@
 
 use std::iter;
 
+use hopwise_kernel::prefetch::prefetch;
 use hopwise_kernel::ring::fingers::{
     Choice, FingerTable, HotFinger, SEARCH_SUCCESSORS, Shape, closest_preceding_in,
 };
@@ -181,19 +182,6 @@ pub fn lookups(ring: &Ring, routed: &StaticRing, count: usize, rng: &mut Rng) ->
 fn last_visit(routed: &StaticRing, start: Visit) -> Visit {
     std::iter::successors(Some(start), |&visit| routed.next(visit)).last().unwrap_or(start)
 }
-
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn prefetch<T>(place: &T) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    // SAFETY: a prefetch changes nothing that a program can see, and every x86_64 has SSE.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast()) };
-}
-
-/// Elsewhere the processor's own reordering has to do.
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn prefetch<T>(_place: &T) {}
 
 #[cfg(test)]
 mod tests {

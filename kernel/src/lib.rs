@@ -11,6 +11,7 @@ pub mod context;
 pub mod id;
 pub mod message;
 pub mod peer;
+pub mod prefetch;
 #[cfg(feature = "reactor")]
 pub mod reactor;
 pub mod ring;

@@ -85,35 +85,39 @@ pub(super) struct Letter {
 #[derive(Debug)]
 pub(super) struct Batch {
     keys: Vec<Key>,
+    /// Of all keys.
+    earliest: Time,
+    /// Most batches hold timers only, and need no room for more.
+    contents: Option<Box<Contents>>,
+}
+
+/// What the keys of a batch stand for.
+#[derive(Debug, Default)]
+struct Contents {
     letters: Vec<Letter>,
     commands: Vec<Command>,
     peers: Vec<Peer>,
     bytes: Vec<u8>,
-    /// Of all keys.
-    earliest: Time,
 }
 
 impl Default for Batch {
     fn default() -> Batch {
-        Batch {
-            keys: Vec::new(),
-            letters: Vec::new(),
-            commands: Vec::new(),
-            peers: Vec::new(),
-            bytes: Vec::new(),
-            earliest: Time::NEVER,
-        }
+        Batch { keys: Vec::new(), earliest: Time::NEVER, contents: None }
     }
 }
 
 impl Batch {
+    #[inline]
     pub(super) fn push_timer(&mut self, key: Key) {
-        self.push(key);
+        self.earliest = self.earliest.min(key.time);
+        self.keys.push(key);
     }
 
     pub(super) fn push_command(&mut self, key: Key, command: Command) {
-        self.push(Key { what: What::Command(self.commands.len() as u32), ..key });
-        self.commands.push(command);
+        let contents = self.contents.get_or_insert_default();
+        let what = What::Command(contents.commands.len() as u32);
+        contents.commands.push(command);
+        self.push_timer(Key { what, ..key });
     }
 
     pub(super) fn push_letter(
@@ -123,43 +127,54 @@ impl Batch {
         to_prefix: u64,
         message: &Message<'_>,
     ) {
-        self.push(Key { what: What::Letter(self.letters.len() as u32), ..key });
+        let contents = self.contents.get_or_insert_default();
+        let what = What::Letter(contents.letters.len() as u32);
         let (message, borrowed) = message.detach();
         let (start, length) = match borrowed {
             Borrowed::Nothing => (0, 0),
             Borrowed::Peers(peers) => {
-                self.peers.extend(peers.iter());
-                (self.peers.len() - peers.len(), peers.len())
+                contents.peers.extend(peers.iter());
+                (contents.peers.len() - peers.len(), peers.len())
             }
             Borrowed::Payload(bytes) => {
-                self.bytes.extend_from_slice(bytes);
-                (self.bytes.len() - bytes.len(), bytes.len())
+                contents.bytes.extend_from_slice(bytes);
+                (contents.bytes.len() - bytes.len(), bytes.len())
             }
         };
         let (start, length) = (start as u32, length as u32);
-        self.letters.push(Letter { from, to_prefix, message, start, length });
+        contents.letters.push(Letter { from, to_prefix, message, start, length });
+        self.push_timer(Key { what, ..key });
     }
 
+    /// # Panics
+    ///
+    /// If no key of this batch stands for that letter.
+    #[inline]
     pub(super) fn letter(&self, index: u32) -> &Letter {
-        &self.letters[index as usize]
+        &self.contents().letters[index as usize]
     }
 
     /// The message of one of this batch's letters.
+    #[inline]
     pub(super) fn message(&self, letter: &Letter) -> Message<'_> {
         let range = letter.start as usize..(letter.start + letter.length) as usize;
         let borrowed = match letter.message {
-            Message::Deliver { .. } => Borrowed::Payload(&self.bytes[range]),
-            _ if letter.length > 0 => Borrowed::Peers(Peers::Table(&self.peers[range])),
+            Message::Deliver { .. } => Borrowed::Payload(&self.contents().bytes[range]),
+            _ if letter.length > 0 => Borrowed::Peers(Peers::Table(&self.contents().peers[range])),
             _ => return letter.message,
         };
         letter.message.attach(borrowed)
     }
 
+    /// # Panics
+    ///
+    /// If no key of this batch stands for that command.
     pub(super) fn command(&self, index: u32) -> Command {
-        self.commands[index as usize]
+        self.contents().commands[index as usize]
     }
 
     /// The keys; in order if this batch was [opened](Queue::open_next).
+    #[inline]
     pub(super) fn keys(&self) -> &[Key] {
         &self.keys
     }
@@ -172,16 +187,17 @@ impl Batch {
     /// Empties it, keeping the memory.
     pub(super) fn clear(&mut self) {
         self.keys.clear();
-        self.letters.clear();
-        self.commands.clear();
-        self.peers.clear();
-        self.bytes.clear();
         self.earliest = Time::NEVER;
+        if let Some(Contents { letters, commands, peers, bytes }) = self.contents.as_deref_mut() {
+            letters.clear();
+            commands.clear();
+            peers.clear();
+            bytes.clear();
+        }
     }
 
-    fn push(&mut self, key: Key) {
-        self.earliest = self.earliest.min(key.time);
-        self.keys.push(key);
+    fn contents(&self) -> &Contents {
+        self.contents.as_ref().expect("a key stands for something in here")
     }
 
     /// Copies one event of `other`.
@@ -197,6 +213,32 @@ impl Batch {
     }
 }
 
+/// Memory of batches that are over, for those to come.
+#[derive(Debug, Default)]
+struct Spare {
+    keys: Vec<Vec<Key>>,
+    contents: Vec<Box<Contents>>,
+}
+
+impl Spare {
+    fn keep(&mut self, mut batch: Batch) {
+        batch.clear();
+        self.keys.push(batch.keys);
+        self.contents.extend(batch.contents);
+    }
+
+    fn batch(&mut self) -> Batch {
+        Batch { keys: self.keys.pop().unwrap_or_default(), ..Batch::default() }
+    }
+
+    /// Gives `batch` room for more than timers.
+    fn furnish(&mut self, batch: &mut Batch) {
+        if batch.contents.is_none() {
+            batch.contents = self.contents.pop();
+        }
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -208,7 +250,7 @@ pub(super) struct Queue {
     late: BinaryHeap<Reverse<Key>>,
     /// What the keys of `late` stand for.
     late_batch: Batch,
-    spare: Vec<Batch>,
+    spare: Spare,
 }
 
 impl Queue {
@@ -220,17 +262,38 @@ impl Queue {
             beyond: Batch::default(),
             late: BinaryHeap::new(),
             late_batch: Batch::default(),
-            spare: Vec::new(),
+            spare: Spare::default(),
         }
     }
 
-    /// The batch in which an event of this time is to be entered, by one of its `push` methods.
+    /// Enters a timer.
     #[inline]
-    pub(super) fn enter(&mut self, key: Key, fill: impl FnOnce(&mut Batch)) {
+    pub(super) fn enter_timer(&mut self, key: Key) {
+        self.enter(key, |batch, _| batch.push_timer(key));
+    }
+
+    /// Enters a message.
+    #[inline]
+    pub(super) fn enter_letter(
+        &mut self,
+        key: Key,
+        from: Peer,
+        to_prefix: u64,
+        message: &Message<'_>,
+    ) {
+        self.enter(key, |batch, spare| {
+            spare.furnish(batch);
+            batch.push_letter(key, from, to_prefix, message);
+        });
+    }
+
+    /// Has `fill` enter an event in the batch of its time.
+    #[inline]
+    fn enter(&mut self, key: Key, fill: impl FnOnce(&mut Batch, &mut Spare)) {
         let tick = tick_of(key.time);
         if tick <= self.tick {
             let keys = self.late_batch.keys.len();
-            fill(&mut self.late_batch);
+            fill(&mut self.late_batch, &mut self.spare);
             self.late.extend(self.late_batch.keys[keys..].iter().map(|&key| Reverse(key)));
             return;
         }
@@ -242,13 +305,18 @@ impl Queue {
         } else {
             &mut self.beyond
         };
-        fill(batch);
+        fill(batch, &mut self.spare);
     }
 
     /// Takes over all events of `batch`, and empties it.
     pub(super) fn take(&mut self, batch: &mut Batch) {
         for &key in &batch.keys {
-            self.enter(key, |to| to.copy(batch, key));
+            self.enter(key, |to, spare| {
+                if !matches!(key.what, What::NodeTimer | What::RequestTimer(_)) {
+                    spare.furnish(to);
+                }
+                to.copy(batch, key);
+            });
         }
         batch.clear();
     }
@@ -289,12 +357,12 @@ impl Queue {
                     self.far.remove(start >> SLOT_BITS)
                 };
                 self.take(&mut batch);
-                self.spare.push(batch);
+                self.spare.keep(batch);
                 continue;
             }
             let Some(tick) = near else { return false };
             self.tick = tick;
-            self.spare.push(std::mem::replace(open, self.near.remove(tick)));
+            self.spare.keep(std::mem::replace(open, self.near.remove(tick)));
             open.keys.sort_unstable();
             return true;
         }
@@ -315,12 +383,12 @@ impl Wheel {
     }
 
     #[inline]
-    fn slot(&mut self, number: u64, spare: &mut Vec<Batch>) -> &mut Batch {
+    fn slot(&mut self, number: u64, spare: &mut Spare) -> &mut Batch {
         let slot = number as usize % SLOTS;
         let (word, bit) = (slot / 64, 1 << (slot % 64));
         if self.occupied[word] & bit == 0 {
             self.occupied[word] |= bit;
-            self.slots[slot] = spare.pop().unwrap_or_default();
+            self.slots[slot] = spare.batch();
         }
         &mut self.slots[slot]
     }
@@ -439,8 +507,7 @@ mod tests {
                         } else {
                             Message::Leave { predecessor: None, successors: Peers::Table(&list) }
                         };
-                        let fill = |batch: &mut Batch| batch.push_letter(key, peer, 0, &message);
-                        cursor.queue.enter(key, fill);
+                        cursor.queue.enter_letter(key, peer, 0, &message);
                         twin.push((key, 3 * entered));
                     }
                     Step::Take(count) => {

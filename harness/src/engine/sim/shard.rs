@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use hopwise_kernel::context::Drop;
+use hopwise_kernel::prefetch::prefetch;
 use hopwise_kernel::reactor::Counters;
 use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::rng::mix;
@@ -23,6 +24,9 @@ use crate::network::Network;
 const BLOCK_BITS: u32 = 6;
 /// Requests in flight for which a shard has room, beside two for each node there is.
 const REQUESTS: usize = 64 * 1024;
+
+/// So many events ahead, the memory of a node is asked for.
+const PREFETCHED: usize = 4;
 
 /// Where in which shard a place lies.
 #[derive(Clone, Copy, Debug)]
@@ -138,29 +142,24 @@ impl Shard {
 
     /// Lets everything happen that is due before `until`.
     pub(super) fn run(&mut self, until: Time) {
-        while let Some((key, is_late)) = self.next_key() {
-            if key.time >= until {
+        loop {
+            let open = std::mem::take(&mut self.open);
+            let is_over = self.run_tick(&open, until);
+            self.open = open;
+            if is_over || !self.open_next() {
                 return;
-            }
-            self.outside.now = key.time;
-            if !is_late {
-                self.at += 1;
-                let open = std::mem::take(&mut self.open);
-                self.happen(key, &open);
-                self.open = open;
-            } else {
-                let mut single = std::mem::take(&mut self.single);
-                if let Some(key) = self.outside.queue.take_late(&mut single) {
-                    self.happen(key, &single);
-                }
-                self.single = single;
             }
         }
     }
 
     /// When the next event is due; [`Time::NEVER`] if there is none.
     pub(super) fn next_due(&mut self) -> Time {
-        self.next_key().map_or(Time::NEVER, |(key, _)| key.time)
+        if self.at == self.open.keys().len() && self.outside.queue.first_late().is_none() {
+            self.open_next();
+        }
+        let ready = self.open.keys().get(self.at).copied();
+        let first = ready.into_iter().chain(self.outside.queue.first_late()).min();
+        first.map_or(Time::NEVER, |key| key.time)
     }
 
     /// Takes over events, and empties their batch.
@@ -197,21 +196,39 @@ impl Shard {
         self.seats.iter().fold(0, |sum, seat| sum.wrapping_add(mix(seat.digest)))
     }
 
-    #[inline]
-    fn next_key(&mut self) -> Option<(Key, bool)> {
+    /// Opens the next tick that has any events; all of this one's are over.
+    fn open_next(&mut self) -> bool {
+        self.at = 0;
+        self.outside.queue.open_next(&mut self.open)
+    }
+
+    /// Goes on with the events of `open` and the late ones between them. True once the next one is
+    /// not due before `until`, false if there is none left.
+    fn run_tick(&mut self, open: &Batch, until: Time) -> bool {
         loop {
-            let ready = self.open.keys().get(self.at).copied();
-            if let Some(late) = self.outside.queue.first_late()
-                && ready.is_none_or(|ready| late < ready)
-            {
-                return Some((late, true));
+            let ready = open.keys().get(self.at).copied();
+            let late = self.outside.queue.first_late();
+            let key = match (ready, late) {
+                (Some(ready), Some(late)) => ready.min(late),
+                (Some(key), None) | (None, Some(key)) => key,
+                (None, None) => return false,
+            };
+            if key.time >= until {
+                return true;
             }
-            if let Some(key) = ready {
-                return Some((key, false));
-            }
-            self.at = 0;
-            if !self.outside.queue.open_next(&mut self.open) {
-                return None;
+            self.outside.now = key.time;
+            if ready == Some(key) {
+                self.at += 1;
+                if let Some(soon) = open.keys().get(self.at + PREFETCHED) {
+                    prefetch(&self.seats[self.outside.spread.index_of(soon.place)]);
+                }
+                self.happen(key, open);
+            } else {
+                let mut single = std::mem::take(&mut self.single);
+                if let Some(key) = self.outside.queue.take_late(&mut single) {
+                    self.happen(key, &single);
+                }
+                self.single = single;
             }
         }
     }
@@ -376,7 +393,7 @@ impl Outside {
         let to_prefix = to.id.prefix();
         let shard = self.spread.shard_of(place);
         if shard == self.index {
-            self.queue.enter(key, |batch| batch.push_letter(key, from, to_prefix, message));
+            self.queue.enter_letter(key, from, to_prefix, message);
         } else {
             self.outgoing[shard].push_letter(key, from, to_prefix, message);
         }
@@ -411,7 +428,7 @@ impl World for Outside {
         let sequence = self.next_sequence();
         let (place, source) = (self.place, source::TIMER);
         let key = Key { time: at, place, source, sequence, what: What::NodeTimer };
-        self.queue.enter(key, |batch| batch.push_timer(key));
+        self.queue.enter_timer(key);
     }
 
     fn arm_request(&mut self, request: RequestHandle, at: Time) {
@@ -423,7 +440,7 @@ impl World for Outside {
         let sequence = self.next_sequence();
         let (place, source) = (self.place, source::TIMER);
         let key = Key { time: at, place, source, sequence, what: What::RequestTimer(request.0) };
-        self.queue.enter(key, |batch| batch.push_timer(key));
+        self.queue.enter_timer(key);
     }
 
     fn disarm_request(&mut self, request: RequestHandle) {
