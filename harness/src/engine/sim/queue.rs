@@ -251,6 +251,8 @@ pub(super) struct Queue {
     /// What the keys of `late` stand for.
     late_batch: Batch,
     spare: Spare,
+    /// Apart, because a block holds a thousand times as many events as a tick.
+    far_spare: Spare,
 }
 
 impl Queue {
@@ -263,6 +265,7 @@ impl Queue {
             late: BinaryHeap::new(),
             late_batch: Batch::default(),
             spare: Spare::default(),
+            far_spare: Spare::default(),
         }
     }
 
@@ -298,14 +301,13 @@ impl Queue {
             return;
         }
         let (block, now) = (tick >> SLOT_BITS, self.tick >> SLOT_BITS);
-        let batch = if tick - self.tick <= SLOTS as u64 {
-            self.near.slot(tick, &mut self.spare)
+        if tick - self.tick <= SLOTS as u64 {
+            fill(self.near.slot(tick, &mut self.spare), &mut self.spare);
         } else if block - now < SLOTS as u64 {
-            self.far.slot(block, &mut self.spare)
+            fill(self.far.slot(block, &mut self.far_spare), &mut self.far_spare);
         } else {
-            &mut self.beyond
-        };
-        fill(batch, &mut self.spare);
+            fill(&mut self.beyond, &mut self.far_spare);
+        }
     }
 
     /// Takes over all events of `batch`, and empties it.
@@ -357,7 +359,7 @@ impl Queue {
                     self.far.remove(start >> SLOT_BITS)
                 };
                 self.take(&mut batch);
-                self.spare.keep(batch);
+                self.far_spare.keep(batch);
                 continue;
             }
             let Some(tick) = near else { return false };
