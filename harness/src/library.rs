@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// All of them, in the order they are listed.
-pub const SCENARIOS: [Named; 8] = named![
+pub const SCENARIOS: [Named; 12] = named![
     "default",
     "steady",
     "churn-light",
@@ -35,6 +35,10 @@ pub const SCENARIOS: [Named; 8] = named![
     "crash-half",
     "flash-crowd",
     "saturate",
+    "paths",
+    "failures",
+    "stabilization",
+    "million",
 ];
 
 /// The scenario of that name.

@@ -12,7 +12,7 @@ use std::thread;
 
 use hopwise_kernel::Time;
 use hopwise_kernel::reactor::Counters;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::queue::Batch;
 use super::shard::{Report, Shard};
@@ -38,7 +38,8 @@ pub(super) trait Leader {
 #[derive(Debug)]
 pub(super) struct Table {
     shards: usize,
-    /// `mail[from * shards + to]`.
+    /// `mail[(parity * shards + from) * shards + to]`. Meetings take turns with two sets: who is
+    /// quick may hand over anew while others still take what they were handed.
     mail: Vec<Mutex<Batch>>,
     /// The leader's, by shard.
     pub(super) commands: Vec<Mutex<Batch>>,
@@ -64,20 +65,31 @@ impl Table {
             || Shown { reports: Vec::new(), counters: Counters::default(), next_due: Time::NEVER };
         Table {
             shards,
-            mail: batches(shards * shards),
+            mail: batches(2 * shards * shards),
             commands: batches(shards),
             shown: (0..shards).map(|_| Mutex::new(shown())).collect(),
             until: Mutex::new(None),
             barrier: Barrier::new(shards),
         }
     }
+
+    fn mail(&self, parity: usize, from: usize, to: usize) -> MutexGuard<'_, Batch> {
+        self.mail[(parity * self.shards + from) * self.shards + to].lock()
+    }
 }
 
 /// A shard's seat at the [`Table`]. The first shard's has the leader beside it.
 pub(super) struct Seat<'a, L> {
-    pub(super) table: &'a Table,
-    pub(super) index: usize,
-    pub(super) leader: Option<&'a mut L>,
+    table: &'a Table,
+    index: usize,
+    leader: Option<&'a mut L>,
+    parity: usize,
+}
+
+impl<'a, L> Seat<'a, L> {
+    pub(super) fn new(table: &'a Table, index: usize, leader: Option<&'a mut L>) -> Seat<'a, L> {
+        Seat { table, index, leader, parity: 0 }
+    }
 }
 
 impl<L: Leader> Meeting for Seat<'_, L> {
@@ -87,7 +99,7 @@ impl<L: Leader> Meeting for Seat<'_, L> {
         for (to, outgoing) in shard.outgoing().iter_mut().enumerate() {
             next_due = next_due.min(outgoing.earliest());
             // What lay there has been taken and is empty.
-            std::mem::swap(outgoing, &mut *table.mail[self.index * table.shards + to].lock());
+            std::mem::swap(outgoing, &mut *table.mail(self.parity, self.index, to));
         }
         {
             let mut shown = table.shown[self.index].lock();
@@ -101,9 +113,10 @@ impl<L: Leader> Meeting for Seat<'_, L> {
         }
         table.barrier.wait();
         for from in 0..table.shards {
-            shard.take(&mut table.mail[from * table.shards + self.index].lock());
+            shard.take(&mut table.mail(self.parity, from, self.index));
         }
         shard.take(&mut table.commands[self.index].lock());
+        self.parity ^= 1;
         *table.until.lock()
     }
 }

@@ -92,7 +92,7 @@ impl Engine for SimEngine {
             let mut shard = Shard::new(index, spread, config, network, scenario.seed);
             shard.start_linked(&members);
             let clock = WallClock::start();
-            let mut seat = Seat { table: &table, index, leader };
+            let mut seat = Seat::new(&table, index, leader);
             while let Some(until) = seat.meet(&mut shard) {
                 shard.run(until);
             }
