@@ -18,7 +18,7 @@
 mod principals;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::{fmt, mem, slice};
 
 use hopwise_kernel::Id;
 
@@ -31,8 +31,10 @@ pub struct Invariant {
     successors: usize,
     members: BTreeMap<Id, Member>,
     principals: Principals,
-    /// On whom each member leans, and the member: those without support come first.
-    leaning: BTreeSet<(Option<Id>, Id)>,
+    /// On whom each member leans, and the member.
+    leaning: BTreeSet<(Id, Id)>,
+    /// The members without support.
+    stranded: BTreeSet<Id>,
     violation: Option<Violation>,
     /// Where a new list is gathered. Its memory is kept.
     fresh: Vec<Id>,
@@ -42,9 +44,16 @@ pub struct Invariant {
 #[derive(Clone, Debug, Default)]
 struct Member {
     list: Vec<Id>,
-    /// A live member in its list. As long as that one lives and is listed, nothing else matters to
-    /// the first rule.
+    /// A live member in its list, if there is one.
     support: Option<Id>,
+}
+
+impl Member {
+    /// Whose coming or going can change what the first rule says of this member: its support goes,
+    /// or, if it has none, anyone it lists comes.
+    fn leans_on(&self) -> &[Id] {
+        self.support.as_ref().map_or(&self.list, slice::from_ref)
+    }
 }
 
 /// The rule that is broken, and an example of where.
@@ -88,6 +97,7 @@ impl Invariant {
             members: BTreeMap::new(),
             principals: Principals::default(),
             leaning: BTreeSet::new(),
+            stranded: BTreeSet::new(),
             violation: None,
             fresh: Vec::with_capacity(successors),
         }
@@ -98,8 +108,8 @@ impl Invariant {
         if !self.members.contains_key(&id) {
             self.members.insert(id, Member::default());
             self.principals.join(id);
-            self.leaning.insert((None, id));
-            self.support_those_who_lean_on(None);
+            self.stranded.insert(id);
+            self.support_those_who_lean_on(id);
         }
         self.replace_list(id, list);
         self.violation = self.judge();
@@ -110,8 +120,8 @@ impl Invariant {
         self.replace_list(id, []);
         if self.members.remove(&id).is_some() {
             self.principals.leave(id);
-            self.leaning.remove(&(None, id));
-            self.support_those_who_lean_on(Some(id));
+            self.stranded.remove(&id);
+            self.support_those_who_lean_on(id);
             self.violation = self.judge();
         }
     }
@@ -134,44 +144,55 @@ impl Invariant {
     /// Returns whether that changed anything.
     fn replace_list(&mut self, id: Id, list: impl IntoIterator<Item = Id>) -> bool {
         let Some(member) = self.members.get_mut(&id) else { return false };
-        let (old, new) = (&mut member.list, &mut self.fresh);
+        let new = &mut self.fresh;
         new.clear();
         new.extend(list);
-        if old == new {
+        if member.list == *new {
             return false;
         }
-        let same = old.iter().zip(&*new).take_while(|(old, new)| old == new).count();
+        let same = member.list.iter().zip(&*new).take_while(|(old, new)| old == new).count();
         // First what is new: pairs that stay are then never let go of.
         pairs(id, new).skip(same).for_each(|(from, to)| self.principals.hold(from, to));
-        pairs(id, old).skip(same).for_each(|(from, to)| self.principals.let_go(from, to));
-        std::mem::swap(old, new);
-        self.support(id);
+        pairs(id, &member.list).skip(same).for_each(|(from, to)| self.principals.let_go(from, to));
+
+        if member.support.is_some_and(|support| new.contains(&support)) {
+            mem::swap(&mut member.list, new);
+        } else {
+            stop_leaning(id, member, &mut self.leaning);
+            mem::swap(&mut member.list, new);
+            self.lean(id);
+        }
         true
     }
 
-    /// Finds a new support for each member that leans on `on`.
-    fn support_those_who_lean_on(&mut self, on: Option<Id>) {
-        let leaning = self.leaning.range((on, Id::ZERO)..=(on, Id::MAX));
+    /// Looks for support anew for each member that leans on `id`, which has come or gone.
+    fn support_those_who_lean_on(&mut self, id: Id) {
+        let leaning = self.leaning.range((id, Id::ZERO)..=(id, Id::MAX));
         let members: Vec<Id> = leaning.map(|&(_, member)| member).collect();
-        members.into_iter().for_each(|member| self.support(member));
+        for member in members {
+            stop_leaning(member, &self.members[&member], &mut self.leaning);
+            self.lean(member);
+        }
     }
 
-    /// Lets the member `id` lean on the first live entry in its list.
-    fn support(&mut self, id: Id) {
-        let member = &self.members[&id];
-        let live = member.list.iter().copied().find(|entry| self.members.contains_key(entry));
-        if live != member.support {
-            self.leaning.remove(&(member.support, id));
-            self.leaning.insert((live, id));
-            self.members.entry(id).and_modify(|member| member.support = live);
-        }
+    /// Lets the member `id`, which leans on nobody, lean on the first live entry in its list.
+    fn lean(&mut self, id: Id) {
+        let list = &self.members[&id].list;
+        let live = list.iter().copied().find(|entry| self.members.contains_key(entry));
+        match live {
+            Some(_) => self.stranded.remove(&id),
+            None => self.stranded.insert(id),
+        };
+        let member = self.members.entry(id).or_default();
+        member.support = live;
+        self.leaning.extend(member.leans_on().iter().map(|&on| (on, id)));
     }
 
     fn judge(&self) -> Option<Violation> {
         if self.members.len() <= self.successors {
             return self.stranger();
         }
-        if let Some(&(None, member)) = self.leaning.first() {
+        if let Some(&member) = self.stranded.first() {
             return Some(Violation::NoLiveSuccessor { member });
         }
         let principals = self.principals.count();
@@ -202,6 +223,13 @@ impl Invariant {
         members
             .find(|(id, member)| pairs(**id, &member.list).any(|pair| pair == (from, to)))
             .map(|(&id, _)| id)
+    }
+}
+
+/// Takes out what `lean` put in for the member `id`.
+fn stop_leaning(id: Id, member: &Member, leaning: &mut BTreeSet<(Id, Id)>) {
+    for &on in member.leans_on() {
+        leaning.remove(&(on, id));
     }
 }
 
