@@ -17,7 +17,8 @@
 
 mod principals;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::btree_set::BTreeSet;
 use std::{fmt, mem, slice};
 
 use hopwise_kernel::Id;
@@ -105,8 +106,8 @@ impl Invariant {
 
     /// `id` has become a member and holds `list`. If it is one already, only its list changes.
     pub fn join(&mut self, id: Id, list: impl IntoIterator<Item = Id>) {
-        if !self.members.contains_key(&id) {
-            self.members.insert(id, Member::default());
+        if let Entry::Vacant(place) = self.members.entry(id) {
+            place.insert(Member::default());
             self.principals.join(id);
             self.stranded.insert(id);
             self.support_those_who_lean_on(id);
@@ -215,11 +216,11 @@ impl Invariant {
         })
     }
 
-    /// The member that holds the pair and is nearest to its start: nearly always that itself, or
-    /// one of the r before it.
+    /// The member that holds the pair and is nearest before its start: nearly always the start
+    /// itself, or one of the r members before it.
     fn holder(&self, from: Id, to: Id) -> Option<Id> {
-        let upwards = self.members.range(..=from).rev();
-        let mut members = upwards.chain(self.members.range(from..).rev());
+        let downwards = self.members.range(..=from).rev();
+        let mut members = downwards.chain(self.members.range(from..).rev());
         members
             .find(|(id, member)| pairs(**id, &member.list).any(|pair| pair == (from, to)))
             .map(|(&id, _)| id)
