@@ -247,9 +247,8 @@ impl fmt::Display for Violation {
             }
             Violation::TooFewPrincipals { principals, needed, skipped, by, from, to } => write!(
                 f,
-                "only {principals} members are skipped by no successor list, and at least \
-                 {needed} must be: member {skipped}, for one, is skipped by member {by}, whose \
-                 list goes from {from} to {to}"
+                "too few principals, {principals} where at least {needed} are needed: member \
+                 {skipped}, for one, is skipped by member {by}, whose list goes from {from} to {to}"
             ),
             Violation::Stranger { member, unknown } => write!(
                 f,
@@ -517,7 +516,7 @@ mod tests {
         );
         assert_eq!(
             violation.to_string(),
-            "only 1 members are skipped by no successor list, and at least 3 must be: member \
+            "too few principals, 1 where at least 3 are needed: member \
              0000000000000000000000000000000000000000, for one, is skipped by member \
              0000000000000000000000000000000000000002, whose list goes from \
              0000000000000000000000000000000000000002 to 0000000000000000000000000000000000000002"
