@@ -7,6 +7,7 @@ pub mod churn;
 pub mod cli;
 pub mod director;
 pub mod engine;
+pub mod invariant;
 pub mod judge;
 pub mod library;
 pub mod metrics;
