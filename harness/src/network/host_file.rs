@@ -148,9 +148,10 @@ fn number(word: &str, file: &HostFile, line: usize, accepted: &str) -> Result<f6
         DelayUnit::Ms => 1e6,
         DelayUnit::S => 1e9,
     };
-    let number = word.parse::<f64>().ok().filter(|number| number.is_finite());
-    let number = number.ok_or_else(|| wrong(file, line, &format!("{word:?}"), accepted))?;
-    Ok(number * unit_ns)
+    let number_ns = word.parse::<f64>().ok().map(|number| number * unit_ns);
+    number_ns
+        .filter(|number_ns| number_ns.is_finite())
+        .ok_or_else(|| wrong(file, line, &format!("{word:?}"), accepted))
 }
 
 /// A number that is not negative, in whole nanoseconds.
