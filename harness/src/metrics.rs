@@ -288,7 +288,8 @@ fn histogram(digits: u8) -> Histogram<u64> {
     Histogram::new_with_bounds(1, as_ns(LATENCY_MAX), digits).expect("the bounds are valid")
 }
 
-fn as_ns(duration: Duration) -> u64 {
+/// Nanoseconds; more than 64 bits hold are the most they hold.
+pub(crate) fn as_ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

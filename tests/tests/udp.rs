@@ -119,6 +119,33 @@ fn lookups_cross_a_slow_network_that_loses_messages() {
 }
 
 #[test]
+fn lookups_are_answered_though_messages_overtake_each_other() {
+    let measured = run(&format!(
+        "{SMALL}
+        [network]
+        latency = {{ model = \"uniform\", min = \"0s\", max = \"2ms\" }}
+        reordering = 0.2"
+    ))
+    .expect("the scenario runs");
+    let metrics = &measured.metrics;
+    assert_eq!(metrics.completed, metrics.issued);
+    assert!(metrics.correct as f64 >= 0.95 * metrics.completed as f64);
+}
+
+#[test]
+fn what_can_only_be_simulated_is_a_clear_request_error() {
+    for (network, expected) in [
+        ("latency = { model = \"king\" }", "network.latency.model = \"king\""),
+        ("duplication = 0.5", "network.duplication = 0.5"),
+    ] {
+        match run(&format!("{SMALL}\n[network]\n{network}")) {
+            Err(EngineError::Request(message)) => assert!(message.contains(expected), "{message}"),
+            other => panic!("expected a request error, got {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_network_that_loses_everything_answers_nothing() {
     let toml = SMALL.replace("lookups = 300", "lookups = 20")
         + "network = { loss = 1.0 }\n[ring]\nsuccessors = 1\n";

@@ -73,12 +73,19 @@ fn check_ring(Scenario { ring, nodes, udp, .. }: &Scenario) -> Verdict {
 }
 
 fn check_network(Scenario { network, .. }: &Scenario) -> Verdict {
-    if let Latency::Uniform { min, max } = network.latency {
-        require_that(min <= max, "network.latency.min", || {
-            format!("a duration not above network.latency.max = {:?}", human(max))
-        })?;
+    match &network.latency {
+        Latency::Uniform { min, max } => require_that(min <= max, "network.latency.min", || {
+            format!("a duration not above network.latency.max = {:?}", human(*max))
+        })?,
+        Latency::Euclidean { side, .. } => require(!side.is_zero(), "network.latency.side")?,
+        Latency::Coordinates(hosts) | Latency::Matrix(hosts) => {
+            require(!hosts.file.is_empty(), "network.latency.file")?;
+        }
+        Latency::None | Latency::Constant { .. } | Latency::Exponential { .. } | Latency::King => {}
     }
     require(is_share(network.loss), "network.loss")?;
+    require(is_share(network.duplication), "network.duplication")?;
+    require(is_share(network.reordering), "network.reordering")?;
     require(network.timeout != Timeout::Fixed(Duration::ZERO), "network.timeout")
 }
 

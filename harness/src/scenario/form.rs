@@ -14,12 +14,16 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    Amount, Downtime, Fault, FaultKind, Keys, Latency, Lengths, Load, Measure, Phases, Timeout,
-    Workload, duration,
+    Amount, DelayUnit, Downtime, Fault, FaultKind, HostFile, Keys, Latency, Lengths, Load, Measure,
+    Phases, Reuse, Timeout, Workload, duration,
 };
 
 /// The delay that `constant` and `exponential` latency mean unless told; `uniform` lies around it.
 const LATENCY: Duration = Duration::from_millis(50);
+/// The delay across the square of `euclidean` latency unless told.
+const SIDE: Duration = Duration::from_millis(100);
+/// The delay that comes on top of it unless told.
+const BASE: Duration = Duration::from_millis(1);
 /// The mean of sessions and downtimes unless told.
 const LENGTH: Duration = Duration::from_secs(3600);
 /// The shape of Weibull sessions unless told: near what file sharers show (Stutzbach and Rejaie,
@@ -40,6 +44,10 @@ enum LatencyModel {
     Constant,
     Uniform,
     Exponential,
+    Euclidean,
+    King,
+    Coordinates,
+    Matrix,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -54,6 +62,33 @@ pub(super) struct LatencyForm {
     max: Option<Duration>,
     #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
     mean: Option<Duration>,
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    side: Option<Duration>,
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    base: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<DelayUnit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reuse: Option<Reuse>,
+}
+
+impl LatencyForm {
+    /// What is said about a file. One that is not named is found out by the check.
+    fn hosts(self) -> HostFile {
+        HostFile {
+            file: self.file.unwrap_or_default(),
+            unit: self.unit.unwrap_or(DelayUnit::Ms),
+            reuse: self.reuse.unwrap_or(Reuse::Never),
+        }
+    }
+
+    fn of_hosts(model: LatencyModel, hosts: HostFile) -> LatencyForm {
+        let HostFile { file, unit, reuse } = hosts;
+        let (file, unit, reuse) = (Some(file), Some(unit), Some(reuse));
+        LatencyForm { model, file, unit, reuse, ..LatencyForm::default() }
+    }
 }
 
 impl From<LatencyForm> for Latency {
@@ -74,6 +109,13 @@ impl From<LatencyForm> for Latency {
             LatencyModel::Exponential => {
                 Latency::Exponential { mean: form.mean.unwrap_or(LATENCY) }
             }
+            LatencyModel::Euclidean => Latency::Euclidean {
+                side: form.side.unwrap_or(SIDE),
+                base: form.base.unwrap_or(BASE),
+            },
+            LatencyModel::King => Latency::King,
+            LatencyModel::Coordinates => Latency::Coordinates(form.hosts()),
+            LatencyModel::Matrix => Latency::Matrix(form.hosts()),
         }
     }
 }
@@ -92,6 +134,15 @@ impl From<Latency> for LatencyForm {
             Latency::Exponential { mean } => {
                 LatencyForm { model: LatencyModel::Exponential, mean: Some(mean), ..form }
             }
+            Latency::Euclidean { side, base } => LatencyForm {
+                model: LatencyModel::Euclidean,
+                side: Some(side),
+                base: Some(base),
+                ..form
+            },
+            Latency::King => LatencyForm { model: LatencyModel::King, ..form },
+            Latency::Coordinates(hosts) => LatencyForm::of_hosts(LatencyModel::Coordinates, hosts),
+            Latency::Matrix(hosts) => LatencyForm::of_hosts(LatencyModel::Matrix, hosts),
         }
     }
 }

@@ -55,12 +55,23 @@ pub(super) const KEYS: &[Key] = &[
     key("ring.remember_failures", "true or false"),
     key("network", TABLE),
     key("network.latency", "a table such as { model = \"constant\", one_way = \"50ms\" }"),
-    key("network.latency.model", "\"none\", \"constant\", \"uniform\" or \"exponential\""),
+    key(
+        "network.latency.model",
+        "\"none\", \"constant\", \"uniform\", \"exponential\", \"euclidean\", \"king\", \
+         \"coordinates\" or \"matrix\"",
+    ),
     detail("network.latency.one_way", DURATION, LATENCY, &["constant"]),
     detail("network.latency.min", DURATION, LATENCY, &["uniform"]),
     detail("network.latency.max", DURATION, LATENCY, &["uniform"]),
     detail("network.latency.mean", DURATION, LATENCY, &["exponential"]),
+    detail("network.latency.side", DURATION_ABOVE_ZERO, LATENCY, &["euclidean"]),
+    detail("network.latency.base", DURATION, LATENCY, &["euclidean"]),
+    detail("network.latency.file", HOST_FILE, LATENCY, HOST_FILES),
+    detail("network.latency.unit", "\"us\", \"ms\" or \"s\"", LATENCY, HOST_FILES),
+    detail("network.latency.reuse", "\"never\" or \"modulo\"", LATENCY, HOST_FILES),
     key("network.loss", SHARE),
+    key("network.duplication", SHARE),
+    key("network.reordering", SHARE),
     key("network.timeout", "\"adaptive\" or a duration above zero such as \"500ms\""),
     key("churn", TABLE),
     key("churn.model", "\"off\", \"poisson\" or \"sessions\""),
@@ -130,11 +141,13 @@ const RATE_OR_ZERO: &str = "a number from 0 to 1e6, not both joins and departure
 const DURATION: &str = "a duration such as \"500ms\", \"30s\" or \"1h\"";
 const DURATION_ABOVE_ZERO: &str = "a duration above zero such as \"500ms\", \"30s\" or \"1h\"";
 const OFF_OR_DURATION: &str = "\"off\" or a duration above zero such as \"500ms\" or \"1s\"";
+const HOST_FILE: &str = "the path of a text file with delays (matrix) or places (coordinates)";
 const LENGTHS_TABLE: &str = "a table such as { distribution = \"exponential\", mean = \"1h\" }";
 const LENGTHS_DISTRIBUTION: &str = "\"exponential\", \"weibull\" or \"pareto\"";
 const SHAPE: &str = "a number: weibull from 0.1 to 100, pareto above 1 to 100";
 
 const LATENCY: (&str, &str) = ("model", "none");
+const HOST_FILES: &[&str] = &["coordinates", "matrix"];
 const LENGTHS: (&str, &str) = ("distribution", "exponential");
 const UNIFORM_KEYS: (&str, &str) = ("distribution", "uniform");
 

@@ -242,26 +242,40 @@ pub enum LookupMode {
     Iterative,
 }
 
-/// What the network does to messages, on top of what loopback really takes.
+/// What the network does to messages; over UDP, on top of what loopback really takes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// Delay added to each message.
+    /// How long a message takes.
     pub latency: Latency,
     /// Share of messages lost, 0 … 1.
     pub loss: f64,
+    /// Share of messages that arrive twice, 0 … 1: the second time a further delay after the first.
+    /// Not over UDP.
+    pub duplication: f64,
+    /// Share of messages that a further delay holds up, 0 … 1, so that later ones overtake them.
+    pub reordering: f64,
     /// How long a node waits for an answer.
     pub timeout: Timeout,
 }
 
 impl Default for Network {
     fn default() -> Network {
-        Network { latency: Latency::None, loss: 0.0, timeout: Timeout::Adaptive }
+        Network {
+            latency: Latency::None,
+            loss: 0.0,
+            duplication: 0.0,
+            reordering: 0.0,
+            timeout: Timeout::Adaptive,
+        }
     }
 }
 
 /// One-way delay of a message. In TOML a table: `{ model = "constant", one_way = "50ms" }`.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+///
+/// In the first four models it does not matter who sends to whom. In the others it is all that
+/// matters; over UDP they are refused.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(from = "form::LatencyForm", into = "form::LatencyForm")]
 pub enum Latency {
     /// None is added.
@@ -283,6 +297,52 @@ pub enum Latency {
         /// The mean delay.
         mean: Duration,
     },
+    /// Hosts lie uniformly in a square: `base`, and the distance.
+    Euclidean {
+        /// The delay that an edge of the square stands for.
+        side: Duration,
+        /// The delay between two hosts at one point.
+        base: Duration,
+    },
+    /// As measured between DNS servers of the Internet; see [`network`](crate::network).
+    King,
+    /// Hosts on a plane, from a file: the distance, and the heights of both.
+    Coordinates(HostFile),
+    /// The delay from each host to each, from a file.
+    Matrix(HostFile),
+}
+
+/// A file that tells delays between hosts. What it may hold: [`network`](crate::network).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostFile {
+    /// Its path, from the folder that the run is started in.
+    pub file: String,
+    /// What its figures count.
+    pub unit: DelayUnit,
+    /// Which host a node is on that comes after the last.
+    pub reuse: Reuse,
+}
+
+/// What the figures of a [`HostFile`] count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DelayUnit {
+    /// Microseconds.
+    Us,
+    /// Milliseconds.
+    Ms,
+    /// Seconds.
+    S,
+}
+
+/// Which host of a [`HostFile`] a node is on if there are more nodes than hosts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reuse {
+    /// None: such a run is refused.
+    Never,
+    /// Node n is on host n modulo the number of hosts.
+    Modulo,
 }
 
 /// How long a node waits for an answer: `"adaptive"` or a duration.

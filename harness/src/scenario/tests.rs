@@ -48,6 +48,9 @@ fn json_reads_back_too() {
     }
 }
 
+const MATRIX: Pairs =
+    &[("network.latency.model", "matrix"), ("network.latency.file", "delays.txt")];
+
 /// A value for every key, none of them the default, and what else must be set for it.
 const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("name", "other", &[]),
@@ -76,7 +79,14 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("network.latency.min", "5ms", &[("network.latency.model", "uniform")]),
     ("network.latency.max", "5s", &[("network.latency.model", "uniform")]),
     ("network.latency.mean", "30us", &[("network.latency.model", "\"exponential\"")]),
+    ("network.latency.side", "20ms", &[("network.latency.model", "euclidean")]),
+    ("network.latency.base", "0s", &[("network.latency.model", "euclidean")]),
+    ("network.latency.file", "hosts.txt", &[("network.latency.model", "coordinates")]),
+    ("network.latency.unit", "us", MATRIX),
+    ("network.latency.reuse", "modulo", MATRIX),
     ("network.loss", "0.25", &[]),
+    ("network.duplication", "0.01", &[]),
+    ("network.reordering", "0.1", &[]),
     ("network.timeout", "500ms", &[]),
     ("churn", "{ model = \"poisson\" }", &[]),
     ("churn.model", "sessions", &[]),
@@ -192,6 +202,36 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         (&[("nodes", "70000"), ("udp.sockets", "per-node")], &["nodes = 70000", "per-core"]),
         (&[("network.loss", "2.0")], &["network.loss = 2.0", "a number from 0 to 1"]),
         (&[("network.loss", "nan")], &["network.loss = nan", "a number from 0 to 1"]),
+        (&[("network.duplication", "-0.5")], &["network.duplication = -0.5", "from 0 to 1"]),
+        (&[("network.reordering", "1.5")], &["network.reordering = 1.5", "from 0 to 1"]),
+        (
+            &[("network.latency.model", "matrix")],
+            &["network.latency.file = \"\"", "the path of a text file"],
+        ),
+        (
+            &[("network.latency.model", "king"), ("network.latency.file", "hosts.txt")],
+            &["network.latency.file", "no meaning", "\"coordinates\" or", "\"matrix\""],
+        ),
+        (
+            &[("network.latency.model", "euclidean"), ("network.latency.side", "0s")],
+            &["network.latency.side = \"0s\"", "above zero"],
+        ),
+        (
+            &[
+                ("network.latency.model", "matrix"),
+                ("network.latency.file", "delays.txt"),
+                ("network.latency.unit", "ns"),
+            ],
+            &["network.latency.unit = \"ns\"", "\"us\", \"ms\" or \"s\""],
+        ),
+        (
+            &[
+                ("network.latency.model", "matrix"),
+                ("network.latency.file", "delays.txt"),
+                ("network.latency.reuse", "random"),
+            ],
+            &["network.latency.reuse = \"random\"", "\"never\" or \"modulo\""],
+        ),
         (&[("network.timeout", "0s")], &["network.timeout = \"0s\"", "\"adaptive\" or"]),
         (&[("network.latency", "50ms")], &["network.latency = \"50ms\"", "a table such as"]),
         (&[("network.latency.model", "warp")], &["network.latency.model = \"warp\"", "constant"]),
@@ -327,4 +367,24 @@ fn durations_are_written_as_people_do() {
     let scenario = with(&[("phases.measure", "3600s"), ("ring.stabilize", "500ms")]);
     let text = scenario.expect("these are durations").to_toml();
     assert!(text.contains("measure = \"1h\"") && text.contains("stabilize = \"500ms\""), "{text}");
+}
+
+#[test]
+fn every_model_of_latency_reads_back() {
+    for (model, file) in [
+        ("none", false),
+        ("constant", false),
+        ("uniform", false),
+        ("exponential", false),
+        ("euclidean", false),
+        ("king", false),
+        ("coordinates", true),
+        ("matrix", true),
+    ] {
+        let mut pairs = vec![("network.latency.model", model)];
+        pairs.extend(file.then_some(("network.latency.file", "some folder/hosts.txt")));
+        let scenario = with(&pairs).expect(model);
+        assert!(scenario.to_toml().contains(&format!("model = \"{model}\"")), "{model}");
+        assert_reads_back(&scenario);
+    }
 }

@@ -33,7 +33,7 @@ use crate::engine::books::{Course, Sums, maintenance_of};
 use crate::engine::{Engine, EngineError, Measured, ring};
 use crate::judge::Judge;
 use crate::metrics::{Interval, Metrics, SeriesRow};
-use crate::network::Link;
+use crate::network::{Network, Transit};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
 
@@ -59,6 +59,7 @@ impl Engine for UdpEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
+        let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
         let clock = Clock::start();
         let mut plan = Plan::new(scenario)?;
         let mut rng = Rng::new(scenario.seed, 0);
@@ -67,13 +68,13 @@ impl Engine for UdpEngine {
         let ring = Arc::new(ring);
         let cores = available_cores();
         let config = ring::config(scenario, plan.most_nodes);
-        let link = Link::new(&scenario.network);
 
         let mut handles = Vec::new();
         for (index, (sockets, share)) in
             std::mem::take(&mut plan.sockets).into_iter().zip(shares).enumerate()
         {
             let (scenario, shared, ring) = (scenario.clone(), shared.clone(), ring.clone());
+            let network = network.clone();
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
             let part = Share { index, of: plan.threads };
@@ -84,9 +85,13 @@ impl Engine for UdpEngine {
                 let datagram = scenario.udp.datagram as usize;
                 let mut shard: Shard<RingNode> =
                     Shard::new(sockets, capacity, REQUESTS, datagram, clock, rng)?;
-                if !link.is_perfect() {
+                if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
-                    shard.emulate(move || link.transit(&mut rng));
+                    // Who sends to whom is of no account, and nothing arrives twice.
+                    shard.emulate(move || match network.transit(0, 0, &mut rng) {
+                        Transit::Lost => None,
+                        Transit::Once(delay) | Transit::Twice(delay, _) => Some(delay),
+                    });
                 }
                 let director = Director::new(&scenario, part, capacity, to_join, ring.clone());
                 let mut pilot = UdpPilot::new(shared, index, config, director);

@@ -1,0 +1,298 @@
+//! Laws of networks: delays follow their model, and are never below the least that is promised.
+//!
+//! **Invariant:** each model is tested through what the engines call.
+
+use proptest::prelude::{
+    Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_assert_ne, prop_assume,
+    prop_oneof, proptest,
+};
+
+use super::*;
+use crate::scenario::{DelayUnit, HostFile, Reuse};
+
+const DRAWS: usize = 100_000;
+const MS: Duration = Duration::from_millis(1);
+
+fn asked(latency: Latency) -> scenario::Network {
+    scenario::Network { latency, ..scenario::Network::default() }
+}
+
+fn network(latency: Latency) -> Network {
+    Network::new(&asked(latency), 1).expect("these are networks")
+}
+
+fn once(transit: Transit) -> Duration {
+    match transit {
+        Transit::Once(delay) => delay,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Delays of messages between nodes 0, 1, …, each the other end of one pair only; sorted.
+fn sorted_delays(network: &Network) -> Vec<Duration> {
+    let mut rng = Rng::light(5);
+    let pairs = (0..DRAWS as u32).map(|pair| (2 * pair, 2 * pair + 1));
+    let mut delays: Vec<Duration> =
+        pairs.map(|(from, to)| once(network.transit(from, to, &mut rng))).collect();
+    delays.sort_unstable();
+    delays
+}
+
+fn quantile_ms(sorted: &[Duration], p: f64) -> f64 {
+    sorted[(p * sorted.len() as f64) as usize].as_secs_f64() * 1e3
+}
+
+/// Compares quantiles with those of the model's closed form, in milliseconds.
+fn check(latency: Latency, expected_ms: impl Fn(f64) -> f64) {
+    let delays = sorted_delays(&network(latency.clone()));
+    for p in [0.1, 0.25, 0.5, 0.75, 0.9, 0.99] {
+        let seen_ms = quantile_ms(&delays, p);
+        assert!((seen_ms / expected_ms(p) - 1.0).abs() < 0.06, "{latency:?} {p}: {seen_ms}");
+    }
+}
+
+#[test]
+fn delays_follow_their_model() {
+    check(Latency::None, |_| 0.02);
+    check(Latency::Constant { one_way: 7 * MS }, |_| 7.0);
+    check(Latency::Uniform { min: 2 * MS, max: 12 * MS }, |p| 2.0 + 10.0 * p);
+    check(Latency::Exponential { mean: 8 * MS }, |p| -8.0 * (1.0 - p).ln());
+    let uniform = sorted_delays(&network(Latency::Uniform { min: 2 * MS, max: 12 * MS }));
+    assert!(uniform[0] >= 2 * MS && uniform[DRAWS - 1] <= 12 * MS);
+}
+
+/// The distance d of two points in the unit square is, for d ≤ 1, below d with probability
+/// πd² − 8d³/3 + d⁴/2.
+#[test]
+fn euclidean_distances_are_those_of_points_in_a_square() {
+    for (side, base) in [(100 * MS, 5 * MS), (MS, Duration::ZERO)] {
+        let delays = sorted_delays(&network(Latency::Euclidean { side, base }));
+        for p in [0.01, 0.05, 0.25, 0.5, 0.75, 0.95] {
+            let distance_ms = quantile_ms(&delays, p) - base.as_secs_f64() * 1e3;
+            let d = distance_ms / (side.as_secs_f64() * 1e3);
+            let below = core::f64::consts::PI * d * d - 8.0 / 3.0 * d.powi(3) + d.powi(4) / 2.0;
+            assert!((below - p).abs() < 0.006, "{side:?} {p}: {below}");
+        }
+        assert!(delays[DRAWS - 1] <= base + side.mul_f64(core::f64::consts::SQRT_2));
+    }
+}
+
+/// 1 % of the mean raises the mean by 0.005 %; [`MIN_DELAY`] raises small means by more.
+#[test]
+fn raising_what_is_too_fast_raises_the_mean_as_stated() {
+    for mean in [8 * MS, MS / 10] {
+        let network = network(Latency::Exponential { mean });
+        let least = network.least_delay().as_secs_f64() / mean.as_secs_f64();
+        let total: f64 = sorted_delays(&network).iter().map(Duration::as_secs_f64).sum();
+        let seen = total / DRAWS as f64 / mean.as_secs_f64();
+        assert!((seen - (least + (-least).exp())).abs() < 0.012, "{mean:?}: {seen}");
+    }
+}
+
+fn arbitrary_latency() -> impl Strategy<Value = Latency> {
+    let duration = || (0..200_000_000_u64).prop_map(Duration::from_nanos);
+    prop_oneof![
+        Just(Latency::None),
+        Just(Latency::King),
+        duration().prop_map(|one_way| Latency::Constant { one_way }),
+        (duration(), duration())
+            .prop_map(|(a, b)| Latency::Uniform { min: a.min(b), max: a.max(b) }),
+        duration().prop_map(|mean| Latency::Exponential { mean }),
+        (duration(), duration()).prop_map(|(side, base)| Latency::Euclidean { side, base }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_delay_is_below_the_least(
+        latency in arbitrary_latency(),
+        seed: u64,
+        shares in (0.0..1.0, 0.0..1.0, 0.0..1.0),
+        pairs in prop::collection::vec((any::<u32>(), any::<u32>()), 200),
+    ) {
+        let (loss, duplication, reordering) = shares;
+        let asked = scenario::Network { loss, duplication, reordering, ..asked(latency) };
+        let network = Network::new(&asked, seed).expect("these are networks");
+        let least = network.least_delay();
+        prop_assert!(least >= MIN_DELAY);
+        let mut rng = Rng::light(seed);
+        for (from, to) in pairs {
+            match network.transit(from, to, &mut rng) {
+                Transit::Lost => {}
+                Transit::Once(delay) => prop_assert!(delay >= least),
+                Transit::Twice(first, second) => {
+                    prop_assert!(first >= least && second >= first + least);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pair_of_hosts_has_one_delay_both_ways(seed: u64, from: u32, to: u32, draws: u64) {
+        for latency in [Latency::King, Latency::Euclidean { side: 100 * MS, base: MS }] {
+            let asked = asked(latency);
+            let delay = |from, to, draws| {
+                let network = Network::new(&asked, seed).expect("these are networks");
+                once(network.transit(from, to, &mut Rng::light(draws)))
+            };
+            prop_assert_eq!(delay(from, to, draws), delay(to, from, draws.wrapping_mul(3)));
+            prop_assume!(from != to);
+            let elsewhere = Network::new(&asked, seed ^ 1).expect("these are networks");
+            prop_assert_ne!(
+                once(elsewhere.transit(from, to, &mut Rng::light(0))),
+                delay(from, to, draws)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_seeds_give_the_same_transits() {
+    let shares =
+        scenario::Network { loss: 0.2, duplication: 0.2, reordering: 0.2, ..asked(Latency::King) };
+    for latency in [Latency::King, Latency::Exponential { mean: MS }] {
+        let asked = scenario::Network { latency, ..shares.clone() };
+        let run = || {
+            let network = Network::new(&asked, 3).expect("these are networks");
+            let mut rng = Rng::light(4);
+            (0..1000).map(|node| network.transit(node, node / 2, &mut rng)).collect::<Vec<_>>()
+        };
+        assert_eq!(run(), run());
+    }
+}
+
+#[test]
+fn as_many_are_lost_doubled_and_held_up_as_asked_for() {
+    let constant = Latency::Constant { one_way: MS };
+    for (share, slack) in [(0.0, 0.0), (0.02, 0.002), (0.5, 0.007), (1.0, 0.0)] {
+        let of = |asked: scenario::Network, counts: fn(Transit) -> bool| {
+            let network = Network::new(&asked, 1).expect("these are networks");
+            let mut rng = Rng::new(6, 0);
+            let transits = (0..DRAWS).map(|_| network.transit(0, 1, &mut rng));
+            let count = transits.filter(|transit| counts(*transit)).count();
+            assert!((count as f64 / DRAWS as f64 - share).abs() <= slack, "{asked:?}: {count}");
+        };
+        let base = asked(constant.clone());
+        of(scenario::Network { loss: share, ..base.clone() }, |transit| transit == Transit::Lost);
+        of(scenario::Network { duplication: share, ..base.clone() }, |transit| {
+            transit == Transit::Twice(MS, 2 * MS)
+        });
+        of(scenario::Network { reordering: share, ..base }, |transit| {
+            transit == Transit::Once(2 * MS)
+        });
+    }
+}
+
+#[test]
+fn a_network_is_perfect_if_it_changes_nothing() {
+    let on_top = |asked: &scenario::Network| Network::on_top(asked).expect("not simulated only");
+    let zero = Duration::ZERO;
+    for latency in [
+        Latency::None,
+        Latency::Constant { one_way: zero },
+        Latency::Uniform { min: zero, max: zero },
+        Latency::Exponential { mean: zero },
+    ] {
+        let asked = asked(latency.clone());
+        assert!(on_top(&asked).is_perfect(), "{latency:?}");
+        assert_eq!(on_top(&asked).transit(0, 0, &mut Rng::light(0)), Transit::Once(zero));
+        assert!(!on_top(&scenario::Network { loss: 0.1, ..asked }).is_perfect(), "{latency:?}");
+    }
+    for latency in [
+        Latency::Constant { one_way: MS },
+        Latency::Uniform { min: zero, max: MS },
+        Latency::Exponential { mean: MS },
+    ] {
+        assert!(!on_top(&asked(latency.clone())).is_perfect(), "{latency:?}");
+    }
+    assert!(!network(Latency::None).is_perfect(), "what is simulated takes time");
+}
+
+#[test]
+fn what_can_only_be_simulated_is_refused_on_top_of_a_real_network() {
+    let refused = |asked: &scenario::Network, expected: &str| {
+        let error = Network::on_top(asked).expect_err(expected);
+        assert!(error.contains(expected) && error.contains("engine = \"sim\""), "{error}");
+    };
+    let square = Latency::Euclidean { side: MS, base: MS };
+    refused(&asked(Latency::King), "network.latency.model = \"king\"");
+    refused(&asked(square), "network.latency.model = \"euclidean\"");
+    refused(&asked(Latency::Matrix(hosts("none.txt"))), "network.latency.model = \"matrix\"");
+    let none = asked(Latency::None);
+    refused(
+        &scenario::Network { duplication: 0.1, ..none.clone() },
+        "network.duplication = 0.1 can only be simulated: write 0",
+    );
+    let held_up = scenario::Network { reordering: 0.1, ..none };
+    refused(&held_up, "network.reordering = 0.1");
+    let slow = scenario::Network { latency: Latency::Constant { one_way: MS }, ..held_up };
+    assert!(Network::on_top(&slow).is_ok());
+}
+
+#[test]
+fn what_64_bits_cannot_hold_is_the_most_they_can() {
+    let delays = sorted_delays(&network(Latency::Exponential { mean: Duration::MAX }));
+    assert_eq!(delays[DRAWS - 1], Duration::from_nanos(u64::MAX));
+    let all = scenario::Network { duplication: 1.0, reordering: 1.0, ..asked(Latency::None) };
+    let latency = Latency::Constant { one_way: Duration::MAX };
+    let network = Network::new(&scenario::Network { latency, ..all }, 1).expect("a network");
+    let most = Duration::from_nanos(u64::MAX);
+    assert_eq!(network.transit(0, 1, &mut Rng::light(0)), Transit::Twice(most, most));
+}
+
+fn hosts(file: &str) -> HostFile {
+    HostFile { file: file.to_owned(), unit: DelayUnit::Ms, reuse: Reuse::Never }
+}
+
+#[test]
+fn a_file_that_is_missing_is_named() {
+    for latency in
+        [Latency::Matrix(hosts("no/such.txt")), Latency::Coordinates(hosts("no/such.txt"))]
+    {
+        let error = Network::new(&asked(latency), 1).expect_err("there is no such file");
+        let expected = "network.latency.file = \"no/such.txt\" cannot be read";
+        assert!(error.starts_with(expected) && error.contains(": write "), "{error}");
+    }
+}
+
+/// A file with `text` that lasts as long as what `with` does.
+fn with_file<T>(name: &str, text: &str, with: impl FnOnce(&str) -> T) -> T {
+    let path = std::env::temp_dir().join(format!("hopwise-{name}-{}.txt", std::process::id()));
+    std::fs::write(&path, text).expect("there is room for a file");
+    let result = with(path.to_str().expect("a path in plain letters"));
+    std::fs::remove_file(&path).expect("it was just written");
+    result
+}
+
+#[test]
+fn hosts_from_a_file_are_as_far_apart_as_it_says() {
+    with_file("delays", "0 2 0\n3 0 4\n5 6 1\n", |path| {
+        let network = network(Latency::Matrix(hosts(path)));
+        assert_eq!(network.least_delay(), MIN_DELAY, "hosts 0 and 2 are at one point");
+        let delay = |from, to| once(network.transit(from, to, &mut Rng::light(0)));
+        assert_eq!((delay(0, 1), delay(1, 0), delay(1, 2)), (2 * MS, 3 * MS, 4 * MS));
+        assert_eq!((delay(0, 2), delay(0, 0), delay(2, 2)), (MIN_DELAY, MIN_DELAY, MS));
+    });
+    with_file("places", "0 0 1\n3 4 1\n0 0 2\n", |path| {
+        let network = network(Latency::Coordinates(hosts(path)));
+        let delay = |from, to| once(network.transit(from, to, &mut Rng::light(0)));
+        assert_eq!((delay(0, 1), delay(1, 0), delay(2, 1)), (7 * MS, 7 * MS, 8 * MS));
+        assert_eq!(network.least_delay(), 2 * MS);
+    });
+}
+
+#[test]
+fn more_nodes_than_hosts_need_a_rule() {
+    with_file("few", "0 2\n3 0\n", |path| {
+        for latency in [Latency::Matrix, Latency::Coordinates] {
+            let never = network(latency(hosts(path)));
+            assert_eq!(never.check_hosts(2), Ok(()));
+            let error = never.check_hosts(3).expect_err("there are two hosts");
+            let expected = "has 2 hosts, too few for 3 nodes: write ";
+            assert!(error.contains(expected) && error.contains("reuse = \"modulo\""), "{error}");
+            let again = network(latency(HostFile { reuse: Reuse::Modulo, ..hosts(path) }));
+            assert_eq!(again.check_hosts(1_000_000), Ok(()));
+        }
+    });
+    assert_eq!(network(Latency::King).check_hosts(1_000_000), Ok(()));
+}
