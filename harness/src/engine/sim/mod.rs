@@ -63,7 +63,8 @@ impl Engine for SimEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
-        let network = Network::new(&scenario.network);
+        let network =
+            Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
         let threads = scenario.thread_count().max(1);
         let most_nodes = ring::planned_nodes(scenario);
         let spare = if scenario.churn.model == ChurnModel::Off {
@@ -74,6 +75,7 @@ impl Engine for SimEngine {
         let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
         let config = ring::config(scenario, most_nodes);
         check_memory(config, spread.places)?;
+        network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
         let members = initial_ring(scenario);
         let to_join = scenario.nodes as usize - members.len();
         let least_delay = network.least_delay();
@@ -89,7 +91,7 @@ impl Engine for SimEngine {
             least_delay,
         );
         let run = |index: usize, leader: Option<&mut Control<'_>>| {
-            let mut shard = Shard::new(index, spread, config, network, scenario.seed);
+            let mut shard = Shard::new(index, spread, config, network.clone(), scenario.seed);
             shard.start_linked(&members);
             let clock = WallClock::start();
             let mut seat = Seat::new(&table, index, leader);

@@ -17,7 +17,7 @@ use hopwise_kernel::{Address, Context, Event, Message, Node, Peer, Rng, Time, Wo
 
 use super::queue::{Batch, Command, Key, Queue, What, source};
 use crate::engine::books::Tables;
-use crate::network::Network;
+use crate::network::{Network, Transit};
 
 /// Neighbouring places share a shard in blocks of this size: who is linked by rank talks most to
 /// those beside it.
@@ -412,8 +412,12 @@ impl World for Outside {
         let sender = mix(self.seed ^ u64::from(self.place));
         let mut rng = Rng::light(mix(sender ^ self.sequence));
         match self.network.transit(self.place, place, &mut rng) {
-            Some(delay) => self.post(place, delay, from, to, message),
-            None => {
+            Transit::Once(delay) => self.post(place, delay, from, to, message),
+            Transit::Twice(first, second) => {
+                self.post(place, first, from, to, message);
+                self.post(place, second, from, to, message);
+            }
+            Transit::Lost => {
                 self.next_sequence();
                 self.counters.lost += 1;
             }
