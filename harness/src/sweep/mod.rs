@@ -72,7 +72,9 @@ pub fn sweep(plan: &Plan, threads: Option<NonZeroUsize>, options: &RunOptions) -
         return Exit::Failure;
     }
     if !options.quiet {
-        eprintln!("{complete} of {} runs are complete in {}", plan.runs.len(), folder.display());
+        let (of, folder) = (plan.runs.len(), folder.display());
+        let resume = if interrupted { "; to go on, add --out and this folder" } else { "" };
+        eprintln!("complete: {complete} of {of} runs, in {folder}{resume}");
     }
     if interrupted { Exit::Interrupted } else { verdict }
 }
@@ -146,7 +148,8 @@ impl Sweep<'_> {
             }
         }
         if self.lines && results.complete_count() > 0 {
-            eprintln!("{} runs are kept from before", results.complete_count());
+            let (kept, of) = (results.complete_count(), self.plan.runs.len());
+            eprintln!("kept from before: {kept} of {of} runs");
         }
         if elsewhere > 0 {
             eprintln!("hopwise: {elsewhere} of the runs kept are of another build or machine");
