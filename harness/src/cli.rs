@@ -6,6 +6,7 @@
 //! **Invariant:** nothing is run here; a request that is wrong ends with [`Exit::BadRequest`].
 
 use std::convert::Infallible;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use crate::scenario::{Scenario, ScenarioError};
+use crate::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
 
 /// The scenario that runs if none is named.
 const DEFAULT_SCENARIO: &str = "default";
@@ -40,6 +42,8 @@ impl Cli {
 pub enum Command {
     /// Run a scenario and report what happened
     Run(Box<Run>),
+    /// Run every combination of the values of some keys, and compare the figures
+    Sweep(Box<Sweep>),
     /// List the scenarios that come with it
     List,
 }
@@ -58,6 +62,9 @@ pub struct Run {
     scenario: Option<String>,
     #[command(flatten)]
     values: Values,
+    /// Threads that run nodes (threads); 0: one per core
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    threads: Option<String>,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -70,7 +77,62 @@ impl Run {
     /// Whatever is wrong with it.
     pub fn scenario(&self) -> Result<Scenario, ScenarioError> {
         let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
-        Scenario::load(source, &self.values.overrides())
+        let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
+        let overrides: Vec<_> = threads.chain(self.values.overrides()).collect();
+        Scenario::load(source, &overrides)
+    }
+
+    /// What to do with the result.
+    #[must_use]
+    pub fn options(&self) -> &RunOptions {
+        &self.options
+    }
+}
+
+/// `hopwise sweep`.
+#[derive(Args, Debug, Default)]
+#[command(mut_arg("json", |json| json.help("Write the table as JSON to a file, or with - to \
+    standard output instead of a line per run")))]
+#[command(mut_arg("out", |out| out.help("The folder for the results; runs that are complete in it \
+    are not run again [default: results/runs/TIME-sweep-SCENARIO]")))]
+pub struct Sweep {
+    /// A named scenario (see `hopwise list`) or a file [default: default]
+    #[arg(value_name = "SCENARIO | FILE.toml")]
+    scenario: Option<String>,
+    /// Run with each of these values, in every combination with those of other keys; they are
+    /// written as for --set, and a comma within brackets, braces or quotes is part of a value
+    #[arg(long = "vary", value_name = "KEY=VALUE,VALUE,...")]
+    vary: Vec<Vary>,
+    /// Run each combination so many times, with seeds seed, seed + 1, ...
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=REPEATS_MAX))]
+    repeat: u32,
+    #[command(flatten)]
+    values: Values,
+    /// Runs at a time [default: one per core]; over UDP always one, which has the host to itself
+    #[arg(long, value_name = "T")]
+    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl Sweep {
+    /// The runs asked for.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with any of them.
+    pub fn plan(&self) -> Result<Plan, PlanError> {
+        let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
+        let values = self.values.overrides();
+        let load = |varied: &[_]| Scenario::load(source, &[&values, varied].concat());
+        Plan::new(load, &self.vary, self.repeat)
+    }
+
+    /// Runs at a time, if that was asked for.
+    #[must_use]
+    pub fn threads(&self) -> Option<NonZeroUsize> {
+        self.threads
     }
 
     /// What to do with the result.
@@ -101,9 +163,6 @@ struct Values {
     /// What everything random is drawn from (seed)
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
     seed: Option<String>,
-    /// Threads that run nodes (threads); 0: one per core
-    #[arg(long, value_name = "T", allow_hyphen_values = true)]
-    threads: Option<String>,
     /// Set any value of the scenario, such as ring.successors=8
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
@@ -119,7 +178,6 @@ impl Values {
             ("phases.measure", &self.duration),
             ("workload.lookups_per_s", &self.rate),
             ("seed", &self.seed),
-            ("threads", &self.threads),
         ];
         let given = shorthands
             .into_iter()
@@ -128,7 +186,7 @@ impl Values {
     }
 }
 
-/// What to do with the result of a run.
+/// What to do with the result.
 #[derive(Args, Clone, PartialEq, Eq, Debug, Default)]
 pub struct RunOptions {
     /// Write the outcome as JSON to a file, or with - to standard output instead of the report
@@ -203,7 +261,7 @@ mod tests {
         let words = ["hopwise"].iter().chain(arguments);
         match Cli::try_parse_from(words).expect("these arguments are right").into_command() {
             Command::Run(run) => run,
-            Command::List => panic!("not a run"),
+            _ => panic!("not a run"),
         }
     }
 
@@ -265,6 +323,22 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_is_planned_from_what_is_set_and_varied() {
+        let arguments = "hopwise sweep steady --nodes 64 --seed 5 --vary ring.successors=4,8 \
+                         --vary workload.keys={distribution='zipf',exponent=1.1} --repeat 2 \
+                         --threads 3 --out here";
+        let words = arguments.split_whitespace();
+        let command = Cli::try_parse_from(words).expect("these arguments are right").into_command();
+        let Command::Sweep(sweep) = command else { panic!("not a sweep") };
+        let plan = sweep.plan().expect("all of this is possible");
+        let runs = plan.runs.iter().map(|run| (run.scenario.ring.successors, run.scenario.seed));
+        assert_eq!(runs.collect::<Vec<_>>(), [(4, 5), (4, 6), (8, 5), (8, 6)]);
+        assert!(plan.runs.iter().all(|run| run.scenario.nodes == 64));
+        assert_eq!(sweep.threads(), NonZeroUsize::new(3));
+        assert_eq!(sweep.options().out, Some("here".into()));
+    }
+
+    #[test]
     fn options_say_where_results_go() {
         let options = run(&["run", "--json", "-", "--out", "here", "--quiet"]).options;
         let expected =
@@ -276,7 +350,15 @@ mod tests {
 
     #[test]
     fn usage_errors_are_bad_requests() {
-        for arguments in [&["rnu"][..], &["run", "--node", "3"], &["run", "--set", "nodes"]] {
+        for arguments in [
+            &["rnu"][..],
+            &["run", "--node", "3"],
+            &["run", "--set", "nodes"],
+            &["sweep", "--vary", "nodes"],
+            &["sweep", "--vary", "nodes="],
+            &["sweep", "--repeat", "0"],
+            &["sweep", "--threads", "0"],
+        ] {
             let error = Cli::try_parse_from(["hopwise"].iter().chain(arguments))
                 .expect_err("these arguments are wrong");
             assert_eq!(error.exit_code(), Exit::BadRequest as i32);

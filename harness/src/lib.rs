@@ -18,6 +18,7 @@ pub mod provenance;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod sweep;
 pub mod truth;
 pub mod wall_clock;
 pub mod workload;

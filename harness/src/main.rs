@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hopwise_harness::cli::{Cli, Command, Exit, Run};
+use hopwise_harness::cli::{Cli, Command, Exit, Run, Sweep};
 use hopwise_harness::library;
 
 fn main() -> ExitCode {
     let exit = match Cli::parse().into_command() {
         Command::Run(run) => run_command(&run),
+        Command::Sweep(sweep) => sweep_command(&sweep),
         Command::List => list_command(),
     };
     exit.into()
@@ -17,6 +18,16 @@ fn main() -> ExitCode {
 fn run_command(run: &Run) -> Exit {
     match run.scenario() {
         Ok(scenario) => hopwise_harness::run::run(&scenario, run.options()),
+        Err(error) => {
+            eprintln!("hopwise: {error}");
+            Exit::BadRequest
+        }
+    }
+}
+
+fn sweep_command(sweep: &Sweep) -> Exit {
+    match sweep.plan() {
+        Ok(plan) => hopwise_harness::sweep::sweep(&plan, sweep.threads(), sweep.options()),
         Err(error) => {
             eprintln!("hopwise: {error}");
             Exit::BadRequest

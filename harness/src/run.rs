@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::Scenario;
 use crate::cli::{Exit, JsonTarget, RunOptions};
@@ -28,16 +28,8 @@ const LAG_MAX: Duration = Duration::from_millis(100);
 #[must_use]
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
     let interrupts = watch_for_interrupts();
-    let clock = WallClock::start();
-    let progress = Progress::new(options.quiet, expected_length(scenario));
-    let engine: &dyn Engine = match scenario.engine {
-        EngineKey::Udp => &UdpEngine,
-        EngineKey::Sim => &SimEngine,
-    };
-    let measured = engine.run(scenario, &interrupts, &progress);
-    progress.finish();
-    let measured = match measured {
-        Ok(measured) => measured,
+    let Ended { measured, outcome } = match execute(scenario, &interrupts, options.quiet) {
+        Ok(ended) => ended,
         Err(EngineError::Request(message)) => {
             eprintln!("hopwise: {message}");
             return Exit::BadRequest;
@@ -50,19 +42,55 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
     if !options.quiet {
         measured.warnings.iter().for_each(|warning| eprintln!("hopwise: {warning}"));
     }
-    let outcome = outcome_of(scenario, &measured, &clock);
-    if let Err(error) = report(scenario, options, &measured, &outcome, &clock) {
+    if let Err(error) = report(scenario, options, &measured, &outcome) {
         eprintln!("hopwise: cannot write the result: {error}");
         return Exit::Failure;
     }
-    if outcome.interrupted {
-        Exit::Interrupted
-    } else if lagged(&measured) {
+    let exit = verdict(&outcome);
+    if exit == Exit::LoadTooHigh {
         eprintln!(
             "hopwise: the load generator could not keep its schedule: over 1 % of lookups were \
              issued more than {} ms late. Lower workload.lookups_per_s or use fewer nodes",
             LAG_MAX.as_millis()
         );
+    }
+    exit
+}
+
+/// A run that came to its end, or was ended by the user.
+pub(crate) struct Ended {
+    pub(crate) measured: Measured,
+    pub(crate) outcome: Outcome,
+}
+
+/// Runs `scenario` in its engine, showing how far it is unless `quiet`.
+///
+/// # Errors
+///
+/// As [`Engine::run`].
+pub(crate) fn execute(
+    scenario: &Scenario,
+    interrupts: &AtomicU32,
+    quiet: bool,
+) -> Result<Ended, EngineError> {
+    let clock = WallClock::start();
+    let progress = Progress::new(quiet, expected_length(scenario));
+    let engine: &dyn Engine = match scenario.engine {
+        EngineKey::Udp => &UdpEngine,
+        EngineKey::Sim => &SimEngine,
+    };
+    let measured = engine.run(scenario, interrupts, &progress);
+    progress.finish();
+    let measured = measured?;
+    let outcome = outcome_of(scenario, &measured, &clock);
+    Ok(Ended { measured, outcome })
+}
+
+/// How a run with this outcome ends.
+pub(crate) fn verdict(outcome: &Outcome) -> Exit {
+    if outcome.interrupted {
+        Exit::Interrupted
+    } else if outcome.lookups.lag_us.p99 > LAG_MAX.as_micros() as f64 {
         Exit::LoadTooHigh
     } else if outcome.held() {
         Exit::Success
@@ -72,7 +100,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
 }
 
 /// Counts Ctrl-C: the first one ends the run early, the second the process.
-fn watch_for_interrupts() -> Arc<AtomicU32> {
+pub(crate) fn watch_for_interrupts() -> Arc<AtomicU32> {
     let count = Arc::new(AtomicU32::new(0));
     let counted = count.clone();
     let set = ctrlc::set_handler(move || {
@@ -92,11 +120,6 @@ fn expected_length(scenario: &Scenario) -> Duration {
         Measure::Lookups(_) => Duration::ZERO,
     };
     scenario.phases.warmup + measure
-}
-
-fn lagged(measured: &Measured) -> bool {
-    let lag = measured.metrics.lag();
-    !lag.is_empty() && lag.value_at_quantile(0.99) > LAG_MAX.as_nanos() as u64
 }
 
 fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Outcome {
@@ -174,9 +197,9 @@ fn report(
     options: &RunOptions,
     measured: &Measured,
     outcome: &Outcome,
-    clock: &WallClock,
 ) -> io::Result<()> {
-    let folder = options.out.clone().unwrap_or_else(|| default_folder(scenario, clock));
+    let default_folder = || default_folder(&outcome.started_at, &scenario.name);
+    let folder = options.out.clone().unwrap_or_else(default_folder);
     files::write_all(&folder, outcome, &scenario.to_toml(), &measured.series)?;
     match &options.json {
         Some(JsonTarget::Stdout) => return writeln!(io::stdout().lock(), "{}", outcome.to_json()),
@@ -195,9 +218,8 @@ fn report(
     Ok(())
 }
 
-fn default_folder(scenario: &Scenario, clock: &WallClock) -> PathBuf {
-    let at = clock.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let stamp =
-        outcome::rfc3339(UNIX_EPOCH + Duration::from_secs(at.as_secs())).replace(['-', ':'], "");
-    Path::new("results/runs").join(format!("{stamp}-{}", scenario.name))
+/// Where results go unless told: named by what was started when (RFC 3339).
+pub(crate) fn default_folder(started_at: &str, name: &str) -> PathBuf {
+    let stamp = started_at.replace(['-', ':'], "");
+    Path::new("results/runs").join(format!("{stamp}-{name}"))
 }

@@ -5,4 +5,4 @@
 
 pub mod files;
 pub mod text;
-mod units;
+pub(crate) mod units;

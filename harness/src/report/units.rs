@@ -5,12 +5,12 @@
 use indicatif::HumanCount;
 
 /// `12,345`.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     HumanCount(n).to_string()
 }
 
 /// `5.86`, `58.6` or `5,860`: three digits, or all before the point.
-pub(super) fn number(x: f64) -> String {
+pub(crate) fn number(x: f64) -> String {
     match x {
         _ if x < 9.995 => format!("{x:.2}"),
         _ if x < 99.95 => format!("{x:.1}"),
@@ -19,7 +19,7 @@ pub(super) fn number(x: f64) -> String {
 }
 
 /// `50.3 µs`, `1.25 ms`, `15.0 s`.
-pub(super) fn micros(us: f64) -> String {
+pub(crate) fn micros(us: f64) -> String {
     match us {
         _ if us < 999.5 => format!("{} µs", number(us)),
         _ if us < 999.5e3 => format!("{} ms", number(us / 1e3)),
@@ -28,7 +28,7 @@ pub(super) fn micros(us: f64) -> String {
 }
 
 /// `512 B`, `1.46 KiB`, `23.0 MiB`.
-pub(super) fn bytes(n: f64) -> String {
+pub(crate) fn bytes(n: f64) -> String {
     let unit = ["KiB", "MiB", "GiB", "TiB"].into_iter().zip(1..);
     match unit.take_while(|&(_, power)| n >= 1024f64.powi(power)).last() {
         Some((unit, power)) => format!("{} {unit}", number(n / 1024f64.powi(power))),
@@ -37,7 +37,7 @@ pub(super) fn bytes(n: f64) -> String {
 }
 
 /// `99.95 %` of a whole; `–` of nothing. Only all is 100 %, and only nothing is 0 %.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "–".to_owned();
     }

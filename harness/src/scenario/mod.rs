@@ -22,6 +22,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use error::ScenarioError;
+pub(crate) use parse::value_of;
 
 use crate::library;
 

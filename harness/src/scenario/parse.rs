@@ -95,7 +95,7 @@ fn make_room(tree: &mut Value, key: &str, value: &str) {
 }
 
 /// Reads TOML, or takes the text as it is: `500ms` and `iterative` need no quotes.
-fn value_of(text: &str) -> Value {
+pub(crate) fn value_of(text: &str) -> Value {
     text.parse().unwrap_or_else(|_| text.into())
 }
 

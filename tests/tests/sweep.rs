@@ -1,0 +1,48 @@
+//! A small sweep over real UDP: its files, and going on with what is there.
+
+use std::fs;
+use std::path::Path;
+
+use hopwise_harness::Scenario;
+use hopwise_harness::cli::{Exit, RunOptions};
+use hopwise_harness::outcome::Outcome;
+use hopwise_harness::sweep::{Plan, sweep};
+
+const SMALL: &str = "
+    nodes = 8
+    workload = { lookups_per_s = 500.0 }
+    phases = { warmup = \"50ms\", measure = \"200ms\" }
+    ring = { successors = 4 }
+    threads = 1
+";
+
+#[test]
+fn a_sweep_leaves_its_runs_and_their_figures_and_is_not_done_twice() {
+    let folder = std::env::temp_dir().join(format!("hopwise-sweep-udp-{}", std::process::id()));
+    let vary = ["ring.successors=2,4".parse().expect("two values")];
+    let plan = Plan::new(|values| Scenario::from_toml(SMALL, "small", values), &vary, 2);
+    let plan = plan.expect("all can be run");
+    let options = RunOptions { out: Some(folder.clone()), quiet: true, ..RunOptions::default() };
+    // A busy host may issue late: that says nothing of the sweep.
+    let ran = |exit| assert!([Exit::Success, Exit::LoadTooHigh].contains(&exit), "{exit:?}");
+    ran(sweep(&plan, None, &options));
+
+    let read = |path: &Path| fs::read_to_string(folder.join(path)).expect("it was written");
+    let names = ["ring.successors=2,seed=1", "ring.successors=4,seed=2"];
+    let outcomes = names.map(|name| read(&Path::new("runs").join(name).join("outcome.json")));
+    let successors = outcomes.each_ref().map(|text| {
+        let outcome = Outcome::from_json(text).expect("an outcome");
+        outcome.scenario["ring"]["successors"].as_integer()
+    });
+    assert_eq!(successors, [Some(2), Some(4)]);
+    let (csv, json) = (read(Path::new("sweep.csv")), read(Path::new("sweep.json")));
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+    assert!(csv.contains("\n2,2,1,0,") && csv.contains("\n4,2,1,0,"), "all completed: {csv}");
+    assert!(json.contains("\"failures\": []") && json.contains("\"interrupted\": false"));
+
+    ran(sweep(&plan, None, &options));
+    assert_eq!(read(Path::new("sweep.csv")), csv);
+    let again = names.map(|name| read(&Path::new("runs").join(name).join("outcome.json")));
+    assert!(again == outcomes, "a run that is complete is not run again");
+    fs::remove_dir_all(folder).expect("it is ours");
+}
