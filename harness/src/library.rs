@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// All of them, in the order they are listed.
-pub const SCENARIOS: [Named; 12] = named![
+pub const SCENARIOS: [Named; 13] = named![
     "default",
     "steady",
     "churn-light",
@@ -39,6 +39,7 @@ pub const SCENARIOS: [Named; 12] = named![
     "failures",
     "stabilization",
     "million",
+    "dht-comparison",
 ];
 
 /// The scenario of that name.

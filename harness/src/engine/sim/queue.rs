@@ -217,6 +217,7 @@ impl Batch {
 #[derive(Debug, Default)]
 struct Spare {
     keys: Vec<Vec<Key>>,
+    #[expect(clippy::vec_box, reason = "handed from batch to batch by its pointer")]
     contents: Vec<Box<Contents>>,
 }
 
