@@ -4,8 +4,9 @@
 //! `upkeep` the far entries, `membership` comes and goes.
 //!
 //! **Invariant:** a reply is acted on only if it matches a request in flight in its number, its
-//! sender's address and its sender's identifier; once.
+//! sender's address and its sender's identifier, as far as that was known; once.
 
+use alloc::sync::Arc;
 use core::hash::Hasher;
 use core::time::Duration;
 
@@ -33,7 +34,7 @@ pub(crate) const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 #[derive(Debug)]
 pub struct RingNode {
     pub(crate) me: Peer,
-    pub(crate) config: RingConfig,
+    pub(crate) config: Arc<RingConfig>,
     pub(crate) phase: Phase,
     pub(crate) predecessor: Option<Peer>,
     pub(crate) successors: SuccessorList,
@@ -65,9 +66,10 @@ pub(crate) enum Phase {
 
 impl RingNode {
     /// A node that is not yet a member of any ring: give it [`start_linked`](Self::start_linked) or
-    /// [`join`](Self::join).
+    /// [`join`](Self::join). Nodes that are given the same [`Arc`] share one configuration.
     #[must_use]
-    pub fn new(me: Peer, config: RingConfig, rng: &mut Rng) -> RingNode {
+    pub fn new(me: Peer, config: impl Into<Arc<RingConfig>>, rng: &mut Rng) -> RingNode {
+        let config = config.into();
         RingNode {
             me,
             phase: Phase::Outside,
@@ -118,12 +120,13 @@ impl RingNode {
     #[must_use]
     pub fn entries(&self) -> usize {
         let list = self.successors.peers();
-        let fingers = self.fingers.entries().filter(|(_, finger)| !list.contains(finger)).count();
+        let in_list = |finger: Peer| list.iter().any(|peer| peer.is_reached_like(finger));
+        let fingers = self.fingers.entries().filter(|&(_, finger)| !in_list(finger)).count();
         let predecessor = self.predecessor.is_some_and(|peer| !list.contains(&peer));
         list.len() + fingers + usize::from(predecessor)
     }
 
-    /// Memory it takes, tables included, in bytes.
+    /// Memory it takes, tables included and the configuration, which it may share, left out; in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.fingers.heap_bytes() + self.successors.heap_bytes()
@@ -162,7 +165,7 @@ impl RingNode {
     ) -> Option<Request> {
         let found = cx.requests.find(id).filter(|&handle| {
             cx.requests.at(handle).is_some_and(|request| {
-                request.node == cx.node && request.to == from && fits(&request.kind)
+                request.node == cx.node && request.to.is_reached_like(from) && fits(&request.kind)
             })
         });
         let Some(handle) = found else {
@@ -244,7 +247,7 @@ impl RingNode {
     pub(crate) fn knows(&self, peer: Peer) -> bool {
         self.predecessor == Some(peer)
             || self.successors.peers().contains(&peer)
-            || self.fingers.own_entry(self.fingers.slot_of(peer.id)) == Some(peer)
+            || self.fingers.contains(peer)
     }
 
     pub(crate) fn is_after_me(&self, id: Id, before: Id) -> bool {
