@@ -363,9 +363,7 @@ impl Node for RingNode {
             }
             RequestKind::Forward { lookup } => self.on_forward_timeout(cx, request.to, lookup),
             RequestKind::Origin(own) => self.restart(cx, request, own),
-            RequestKind::Iterate { own, previous, hops, known, budget } => {
-                self.on_step_timeout(cx, request.to, previous, own, hops, known, budget);
-            }
+            RequestKind::Iterate(so_far) => self.on_step_timeout(cx, request.to, so_far),
             RequestKind::Deliver(own) => self.on_deliver_timeout(cx, request.to, own),
         }
     }
