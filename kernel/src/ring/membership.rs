@@ -48,13 +48,15 @@ impl RingNode {
     /// Joins the ring that `bootstrap` is a member of. Ends in [`Event::Joined`] or
     /// [`Event::JoinFailed`].
     pub fn join(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
-        self.phase = Phase::Joining { deadline: cx.now + JOIN_DEADLINE };
+        let deadline = cx.now + JOIN_DEADLINE;
+        self.phase = Phase::Joining;
+        self.stabilize_at = deadline;
         self.arm(cx);
         let own = OwnLookup {
             token: 0,
             key: self.me.id,
             purpose: Purpose::Join,
-            deadline: cx.now + JOIN_DEADLINE,
+            deadline,
             timeouts: 0,
             payload: None,
         };
@@ -81,15 +83,17 @@ impl RingNode {
     }
 
     pub(crate) fn fail_join(&mut self, cx: &mut Context<'_>) {
-        if matches!(self.phase, Phase::Joining { .. }) {
+        if self.phase == Phase::Joining {
             self.phase = Phase::Outside;
+            self.stabilize_at = Time::NEVER;
+            self.arm(cx);
             cx.world.report(cx.node, Event::JoinFailed);
         }
     }
 
     /// `teller` says that this node's place is between it and its first successor.
     pub(crate) fn on_place_found(&mut self, cx: &mut Context<'_>, teller: Peer) {
-        if matches!(self.phase, Phase::Joining { .. })
+        if self.phase == Phase::Joining
             && !self.ask_neighbors(cx, teller, Ask::Join, Cookie::default(), 0)
         {
             self.fail_join(cx);
@@ -104,7 +108,7 @@ impl RingNode {
         cookie: Cookie,
         list: Peers<'_>,
     ) {
-        if !matches!(self.phase, Phase::Joining { .. }) {
+        if self.phase != Phase::Joining {
             return;
         }
         let me = self.me.id;

@@ -44,6 +44,7 @@ pub struct RingNode {
     pub(crate) cookie_key: u64,
     /// The cookie that the first successor gave, and which node that was.
     pub(crate) cookie: (Cookie, Address),
+    /// When to check the first successor; while joining, when to give up.
     pub(crate) stabilize_at: Time,
     pub(crate) fix_at: Time,
     pub(crate) armed_at: Time,
@@ -60,7 +61,7 @@ pub struct RingNode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     Outside,
-    Joining { deadline: Time },
+    Joining,
     Member,
 }
 
@@ -74,7 +75,7 @@ impl RingNode {
             me,
             phase: Phase::Outside,
             predecessor: None,
-            successors: SuccessorList::new(me.id, config.successors.into()),
+            successors: SuccessorList::new(me.id, config.successors),
             fingers: FingerTable::new(me.id, config.shape),
             suspects: Suspects::default(),
             round_trips: RoundTrips::default(),
@@ -219,11 +220,7 @@ impl RingNode {
 
     /// Arms the node's one timer for whatever comes next.
     pub(crate) fn arm(&mut self, cx: &mut Context<'_>) {
-        let joining = match self.phase {
-            Phase::Joining { deadline } => deadline,
-            Phase::Outside | Phase::Member => Time::NEVER,
-        };
-        let next = self.stabilize_at.min(self.fix_at).min(joining);
+        let next = self.stabilize_at.min(self.fix_at);
         if next != self.armed_at {
             self.armed_at = next;
             cx.world.arm_node(cx.node, next);
@@ -339,13 +336,13 @@ impl Node for RingNode {
     fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         self.armed_at = Time::NEVER;
         if cx.now >= self.stabilize_at {
-            self.begin_stabilize(cx);
+            match self.phase {
+                Phase::Joining => self.fail_join(cx),
+                Phase::Outside | Phase::Member => self.begin_stabilize(cx),
+            }
         }
         if cx.now >= self.fix_at {
             self.begin_fix(cx);
-        }
-        if matches!(self.phase, Phase::Joining { deadline } if cx.now >= deadline) {
-            self.fail_join(cx);
         }
         self.arm(cx);
     }
