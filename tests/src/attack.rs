@@ -114,8 +114,9 @@ impl Attack {
         let from = forge.datagram(script, &mut self.buffer);
         if let Ok(bundle) = Bundle::parse(&self.buffer) {
             self.departure_forged |= bundle.frames().any(|frame| {
+                let sender = frame.sender(from.socket());
                 matches!(frame.message, Message::Leave { .. })
-                    && self.ring.contains(&frame.sender(from.socket()))
+                    && self.ring.iter().any(|member| member.is_reached_like(sender))
             });
         }
         self.memory.inject_bytes(from, &self.buffer);
