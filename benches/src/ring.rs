@@ -6,7 +6,7 @@ use std::iter;
 
 use hopwise_kernel::prefetch::prefetch;
 use hopwise_kernel::ring::fingers::{
-    Choice, FingerTable, HotFinger, SEARCH_SUCCESSORS, Shape, closest_preceding_in,
+    FingerTable, HotFinger, SEARCH_SUCCESSORS, Shape, closest_preceding_in,
 };
 use hopwise_kernel::{Address, Id, Peer, Rng};
 
@@ -139,10 +139,7 @@ impl StaticRing {
     #[must_use]
     pub fn next(&self, Visit { rank, own, key, slot }: Visit) -> Option<Visit> {
         let row = self.row(rank);
-        let Choice::Slot(chosen) = closest_preceding_in(slot, row, own, key) else {
-            return None;
-        };
-        let HotFinger { prefix, address } = row[chosen];
+        let HotFinger { prefix, address } = row[closest_preceding_in(slot, row, own, key)];
         (address != SEARCH_SUCCESSORS).then(|| self.visit(address as usize - 1, prefix, key))
     }
 
@@ -163,7 +160,7 @@ impl StaticRing {
 ///
 /// # Panics
 ///
-/// If one of them does not end where a successor list holds the key's owner, or meets a tie.
+/// If one of them does not end where a successor list holds the key's owner.
 #[must_use]
 pub fn lookups(ring: &Ring, routed: &StaticRing, count: usize, rng: &mut Rng) -> Vec<Visit> {
     let nodes = ring.0.len();

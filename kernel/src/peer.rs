@@ -86,4 +86,14 @@ pub struct Peer {
     pub address: Address,
 }
 
+impl Peer {
+    /// Whether what reaches the one reaches the other: the address, and the top 64 bits of the
+    /// identifier, by which a [frame](crate::wire::Frame) names whom it is for.
+    #[inline]
+    #[must_use]
+    pub fn is_reached_like(self, other: Peer) -> bool {
+        self.address == other.address && self.id.prefix() == other.id.prefix()
+    }
+}
+
 const _: () = assert!(size_of::<Peer>() == 28);

@@ -58,18 +58,7 @@ pub enum RequestKind {
     /// A recursive lookup of this node's own.
     Origin(OwnLookup),
     /// An iterative lookup of this node's own: `to` has been asked for the next step.
-    Iterate {
-        /// What it is.
-        own: OwnLookup,
-        /// Who named `to`.
-        previous: Peer,
-        /// Hops so far.
-        hops: u8,
-        /// Whether a node on the way already knew.
-        known: bool,
-        /// Further steps allowed.
-        budget: u8,
-    },
+    Iterate(Iteration),
     /// A payload was sent to the owner.
     Deliver(OwnLookup),
 }
@@ -113,6 +102,21 @@ pub struct OwnLookup {
     pub timeouts: u8,
     /// Where the payload for the owner lies, if this is on the way to a delivery.
     pub payload: Option<PayloadHandle>,
+}
+
+/// How far an iterative lookup has come.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Iteration {
+    /// What it is.
+    pub own: OwnLookup,
+    /// Who named the node that is asked now.
+    pub previous: Peer,
+    /// Hops so far.
+    pub hops: u8,
+    /// Whether a node on the way already knew.
+    pub known: bool,
+    /// Further steps allowed.
+    pub budget: u8,
 }
 
 /// Where a payload lies.
@@ -270,7 +274,7 @@ impl Requests {
         let request = self.remove(handle)?;
         if let RequestKind::Origin(own)
         | RequestKind::Deliver(own)
-        | RequestKind::Iterate { own, .. } = request.kind
+        | RequestKind::Iterate(Iteration { own, .. }) = request.kind
             && let Some(payload) = own.payload
         {
             self.free_payload(payload);

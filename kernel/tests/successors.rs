@@ -35,7 +35,7 @@ fn in_order(own: Id, peers: &[Peer]) -> Vec<Peer> {
     ordered
 }
 
-fn list_of(own: Id, capacity: usize, ordered: &[Peer]) -> SuccessorList {
+fn list_of(own: Id, capacity: u8, ordered: &[Peer]) -> SuccessorList {
     let mut list = SuccessorList::new(own, capacity);
     if let [first, rest @ ..] = ordered {
         list.adopt(*first, Peers::Table(rest), |_| true);
@@ -48,14 +48,14 @@ proptest! {
     #[test]
     fn adopt_keeps_the_invariant(
         own in id(),
-        capacity in 1..12_usize,
+        capacity in 1..12_u8,
         told in peers(),
         refused in any::<Index>(),
     ) {
         let refused = *refused.get(&told);
         let mut list = SuccessorList::new(own, capacity);
         list.adopt(told[0], Peers::Table(&told[1..]), |peer| peer != refused);
-        prop_assert!(list.peers().len() <= capacity);
+        prop_assert!(list.peers().len() <= capacity.into());
         let mut reached = Distance::ZERO;
         for &peer in list.peers() {
             prop_assert!(own.distance_to(peer.id) > reached, "distances strictly increase");
@@ -68,7 +68,7 @@ proptest! {
     #[test]
     fn adopt_takes_an_ordered_list_whole(
         own in id(),
-        capacity in 1..12_usize,
+        capacity in 1..12_u8,
         told in peers(),
         refused in any::<Index>(),
     ) {
@@ -78,7 +78,7 @@ proptest! {
         let mut list = list_of(own, capacity, &told);
         list.adopt(ordered[0], Peers::Table(&ordered[1..]), |peer| peer != refused);
         let expected: Vec<Peer> =
-            ordered.into_iter().filter(|&peer| peer != refused).take(capacity).collect();
+            ordered.into_iter().filter(|&peer| peer != refused).take(capacity.into()).collect();
         prop_assert_eq!(list.peers(), expected.as_slice());
         prop_assert_eq!(list.first(), expected.first().copied());
         prop_assert_eq!(list.last(), expected.last().copied());
@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn covers_the_gaps_between_its_entries(
         own in id(),
-        capacity in 1..12_usize,
+        capacity in 1..12_u8,
         told in peers(),
         key in id(),
         at_an_entry: Option<Index>,
@@ -134,7 +134,7 @@ proptest! {
     #[test]
     fn count_before_is_a_scan(
         own in id(),
-        capacity in 1..12_usize,
+        capacity in 1..12_u8,
         told in peers(),
         key in id(),
         at_an_entry: Option<Index>,

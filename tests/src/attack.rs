@@ -114,8 +114,9 @@ impl Attack {
         let from = forge.datagram(script, &mut self.buffer);
         if let Ok(bundle) = Bundle::parse(&self.buffer) {
             self.departure_forged |= bundle.frames().any(|frame| {
+                let sender = frame.sender(from.socket());
                 matches!(frame.message, Message::Leave { .. })
-                    && self.ring.contains(&frame.sender(from.socket()))
+                    && self.ring.iter().any(|member| member.is_reached_like(sender))
             });
         }
         self.memory.inject_bytes(from, &self.buffer);
@@ -151,12 +152,15 @@ impl Attack {
                 assert_eq!(node.successors(), before.successors, "successors of {me:?}");
                 assert!(node.fingers().entries().eq(fingers), "fingers of {me:?}");
             }
-            let fingers = node.fingers().entries().map(|(_, finger)| finger);
-            let list = node.successors().iter().copied();
-            for peer in fingers.chain(list).chain(node.predecessor()) {
-                let is_member = self.ring.binary_search_by_key(&peer.id, |peer| peer.id);
-                let is_member = is_member.is_ok_and(|at| self.ring[at] == peer);
-                assert!(is_member && peer != *me, "{me:?} knows {peer:?}");
+            let member_like = |peer: Peer| {
+                let like = self.ring.iter().find(|member| member.is_reached_like(peer));
+                *like.filter(|&member| member != me).unwrap_or_else(|| panic!("{me:?}: {peer:?}"))
+            };
+            for (_, finger) in node.fingers().entries() {
+                member_like(finger);
+            }
+            for peer in node.successors().iter().copied().chain(node.predecessor()) {
+                assert_eq!(member_like(peer), peer, "{me:?} knows {peer:?}");
             }
             let distances = node.successors().iter().map(|peer| me.id.distance_to(peer.id));
             assert!(distances.is_sorted_by(|a, b| a < b), "the list of {me:?} is in order");

@@ -14,7 +14,7 @@ use hopwise_kernel::context::Drop;
 use hopwise_kernel::message::Class;
 use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::rpc::{RequestHandle, Requests};
-use hopwise_kernel::timer::TimerWheel;
+use hopwise_kernel::timer::{Due, Timers};
 use hopwise_kernel::wire::{self, Bundle, Frame, WireError};
 use hopwise_kernel::{Address, Context, Event, Id, Message, Node, Peer, Rng, Time, World};
 
@@ -58,8 +58,7 @@ impl Memory {
             rng,
             now: Time::ZERO,
             outside: Outside {
-                capacity: capacity as u32,
-                wheel: TimerWheel::new(capacity + REQUESTS),
+                timers: Timers::new(capacity, REQUESTS),
                 in_flight: VecDeque::with_capacity(ROOM),
                 spare: Vec::with_capacity(ROOM),
                 copies: 1,
@@ -100,7 +99,7 @@ impl Memory {
 
     /// Takes a node away, with its timers and requests. Nobody is told.
     pub fn remove(&mut self, node: u32) {
-        self.outside.wheel.disarm(node);
+        self.outside.timers.disarm_node(node);
         while let Some(handle) = self.requests.abandon_one(node) {
             self.outside.disarm_request(handle);
         }
@@ -199,7 +198,7 @@ impl Memory {
         let end = self.now + duration;
         loop {
             let arrival = self.outside.in_flight.front().map_or(Time::NEVER, |first| first.at);
-            let next = arrival.min(self.outside.wheel.next_expiry());
+            let next = arrival.min(self.outside.timers.next_expiry());
             if next > end {
                 self.now = end;
                 return;
@@ -210,8 +209,8 @@ impl Memory {
             {
                 self.deliver(&datagram);
                 self.outside.spare.push(datagram.bytes);
-            } else if let Some(timer) = self.outside.wheel.expire(self.now) {
-                self.fire(timer);
+            } else if let Some(due) = self.outside.timers.expire(self.now) {
+                self.fire(due);
             }
         }
     }
@@ -273,15 +272,16 @@ impl Memory {
         }
     }
 
-    fn fire(&mut self, timer: u32) {
-        if timer < self.outside.capacity {
-            self.with(timer, |node, cx| node.handle_timeout(cx));
-            return;
-        }
-        let handle = RequestHandle(timer - self.outside.capacity);
-        if let Some(request) = self.requests.at(handle) {
-            let node = request.node;
-            self.with(node, |node, cx| node.handle_request_timeout(cx, handle));
+    fn fire(&mut self, due: Due) {
+        match due {
+            Due::Node(node) => {
+                self.with(node, |node, cx| node.handle_timeout(cx));
+            }
+            Due::Request(handle) => {
+                let Some(request) = self.requests.at(handle) else { return };
+                let node = request.node;
+                self.with(node, |node, cx| node.handle_request_timeout(cx, handle));
+            }
         }
     }
 }
@@ -322,9 +322,7 @@ pub fn owner_in(ring: &[Peer], key: Id) -> Peer {
 /// Everything outside the nodes.
 #[derive(Debug)]
 struct Outside {
-    /// Timers below are nodes', the others requests'.
-    capacity: u32,
-    wheel: TimerWheel,
+    timers: Timers,
     /// In the order of arrival, because all take equally long.
     in_flight: VecDeque<Datagram>,
     spare: Vec<Vec<u8>>,
@@ -378,15 +376,15 @@ impl World for Outside {
     }
 
     fn arm_node(&mut self, node: u32, at: Time) {
-        self.wheel.arm(node, at);
+        self.timers.arm_node(node, at);
     }
 
     fn arm_request(&mut self, request: RequestHandle, at: Time) {
-        self.wheel.arm(self.capacity + request.0, at);
+        self.timers.arm_request(request, at);
     }
 
     fn disarm_request(&mut self, request: RequestHandle) {
-        self.wheel.disarm(self.capacity + request.0);
+        self.timers.disarm_request(request);
     }
 
     fn report(&mut self, node: u32, event: Event<'_>) {

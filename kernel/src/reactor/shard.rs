@@ -30,7 +30,7 @@ use crate::reactor::sockets::{Batch, Layout, Sockets};
 use crate::rng::Rng;
 use crate::rpc::{RequestHandle, Requests};
 use crate::time::Time;
-use crate::timer::TimerWheel;
+use crate::timer::{Due, Timers};
 use crate::wire::{BUNDLE_HEADER_BYTES, Bundle, DATAGRAM_OVERHEAD_BYTES, Frame, encode};
 
 /// Batches of datagrams read from one socket before other work has its turn.
@@ -102,8 +102,7 @@ impl<N: Node> Shard<N> {
             requests: Requests::new(requests),
             rng,
             outside: Outside {
-                capacity: capacity as u32,
-                wheel: TimerWheel::new(capacity + requests),
+                timers: Timers::new(capacity, requests),
                 outbox: Outbox::new(datagram_bytes),
                 emulation: None,
                 sockets,
@@ -159,7 +158,7 @@ impl<N: Node> Shard<N> {
 
     /// Takes a node away, with its timers and requests. Nobody is told.
     pub fn remove(&mut self, node: u32) -> Option<N> {
-        self.outside.wheel.disarm(node);
+        self.outside.timers.disarm_node(node);
         while let Some(handle) = self.requests.abandon_one(node) {
             self.outside.disarm_request(handle);
         }
@@ -306,17 +305,19 @@ impl<N: Node> Shard<N> {
 
     fn fire_timers(&mut self, now: Time, pilot: &mut impl Pilot<N>) {
         for _ in 0..TIMERS_PER_TURN {
-            let Some(timer) = self.outside.wheel.expire(now) else { break };
-            if timer < self.outside.capacity {
-                self.with_at(now, timer, |node, cx| node.handle_timeout(cx));
-            } else {
-                let handle = RequestHandle(timer - self.outside.capacity);
-                let Some(request) = self.requests.at(handle) else { continue };
-                let node = request.node;
-                let fired =
-                    self.with_at(now, node, |node, cx| node.handle_request_timeout(cx, handle));
-                if fired.is_none() {
-                    self.requests.remove(handle);
+            let Some(due) = self.outside.timers.expire(now) else { break };
+            match due {
+                Due::Node(node) => {
+                    self.with_at(now, node, |node, cx| node.handle_timeout(cx));
+                }
+                Due::Request(handle) => {
+                    let Some(request) = self.requests.at(handle) else { continue };
+                    let node = request.node;
+                    let fired =
+                        self.with_at(now, node, |node, cx| node.handle_request_timeout(cx, handle));
+                    if fired.is_none() {
+                        self.requests.remove(handle);
+                    }
                 }
             }
             if self.outside.reports.len() >= REPORTS / 2 {
@@ -344,9 +345,7 @@ impl<N: Node> Shard<N> {
 /// Everything outside a shard's nodes.
 #[derive(Debug)]
 struct Outside {
-    /// Timers below are nodes', the others requests'.
-    capacity: u32,
-    wheel: TimerWheel,
+    timers: Timers,
     outbox: Outbox,
     /// What stands between the nodes and the outbox, if anything does.
     emulation: Option<Emulation>,
@@ -369,7 +368,7 @@ impl Outside {
     /// When there is something to do of its own accord.
     fn next_wake(&self) -> Time {
         let due = self.emulation.as_ref().map_or(Time::NEVER, Emulation::next_due);
-        due.min(self.wheel.next_expiry())
+        due.min(self.timers.next_expiry())
     }
 }
 
@@ -401,15 +400,15 @@ impl World for Outside {
     }
 
     fn arm_node(&mut self, node: u32, at: Time) {
-        self.wheel.arm(node, at);
+        self.timers.arm_node(node, at);
     }
 
     fn arm_request(&mut self, request: RequestHandle, at: Time) {
-        self.wheel.arm(self.capacity + request.0, at);
+        self.timers.arm_request(request, at);
     }
 
     fn disarm_request(&mut self, request: RequestHandle) {
-        self.wheel.disarm(self.capacity + request.0);
+        self.timers.disarm_request(request);
     }
 
     fn report(&mut self, node: u32, event: Event<'_>) {

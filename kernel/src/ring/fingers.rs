@@ -17,17 +17,18 @@
 //! scan, no branch on how full the table is. The slot in which the successor list ends holds the
 //! list's last entry, and those below hold a mark that says: search the list.
 //!
-//! Each entry keeps its identifier's top 64 bits and its address together in 16 bytes, so a hop
-//! reads one cache line; the other 96 bits lie apart and are read only when 64 are not enough to
-//! tell two identifiers from each other.
+//! An entry is what reaches a node, its identifier's top 64 bits and its address, in 16 bytes: a hop
+//! reads one cache line. Slots are cut, and entries compared, by these 64 bits alone. That is exact
+//! but for a key whose top 64 bits are an entry's own: then the entry may lie before the key or after
+//! it, and is passed over for the one below, which lies before it for certain.
 //!
-//! **Invariant:** truncation never decides: whenever two prefixes tie, whole identifiers are
-//! compared.
+//! **Invariant:** truncation never decides: what it leaves open is left to the successor list, which
+//! knows whole identifiers.
 
 use alloc::boxed::Box;
 use alloc::vec;
 
-use crate::id::{Distance, Id, Tail};
+use crate::id::{Distance, Id};
 use crate::peer::{Address, Peer};
 
 /// How distances are cut into slots.
@@ -130,23 +131,22 @@ pub struct HotFinger {
     pub address: u64,
 }
 
+impl From<Peer> for HotFinger {
+    #[inline]
+    fn from(peer: Peer) -> HotFinger {
+        HotFinger { prefix: peer.id.prefix(), address: peer.address.to_bits() }
+    }
+}
+
 /// In place of an address: the closest preceding node is in the successor list, or the node itself.
 pub const SEARCH_SUCCESSORS: u64 = 0;
 
-/// What [`closest_preceding`] found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Choice {
-    /// This slot holds it.
-    Slot(usize),
-    /// Two prefixes tie: whole identifiers must be compared.
-    Tie,
-}
-
-/// The slot whose entry is the closest preceding `key`, both as prefixes, in the table of the node
-/// whose prefix is `own`. One subtraction, one count of leading zeros, one comparison.
+/// The slot whose entry is the closest that precedes `key` for certain, both as prefixes, in the
+/// table of the node whose prefix is `own`. One subtraction, one count of leading zeros, one
+/// comparison.
 #[inline]
 #[must_use]
-pub fn closest_preceding(shape: Shape, hot: &[HotFinger], own: u64, key: u64) -> Choice {
+pub fn closest_preceding(shape: Shape, hot: &[HotFinger], own: u64, key: u64) -> usize {
     let slot = shape.slot_of_prefix(key.wrapping_sub(own));
     closest_preceding_in(slot, hot, own, key)
 }
@@ -154,32 +154,23 @@ pub fn closest_preceding(shape: Shape, hot: &[HotFinger], own: u64, key: u64) ->
 /// [`closest_preceding`], given the slot that covers the distance from `own` to `key`.
 #[inline]
 #[must_use]
-pub fn closest_preceding_in(slot: usize, hot: &[HotFinger], own: u64, key: u64) -> Choice {
+pub fn closest_preceding_in(slot: usize, hot: &[HotFinger], own: u64, key: u64) -> usize {
     let hot = &hot[..=slot];
-    let there = hot[slot].prefix;
-    // A prefix equal to the owner's is either the mark, below which lie only marks, or a node just
-    // behind the owner, the furthest of all: taking one off both sides makes zero the largest.
-    let beyond = there.wrapping_sub(own).wrapping_sub(1) >= key.wrapping_sub(own).wrapping_sub(1);
-    // A key that ties with the owner lies in slot 0, where the owner's own prefix is the mark.
-    if there == key {
-        return Choice::Tie;
-    }
+    // The mark has the owner's prefix, and so is beyond nothing but a key in slot 0, below which
+    // there is nothing.
+    let beyond = hot[slot].prefix.wrapping_sub(own) >= key.wrapping_sub(own);
     // Rare, and a branch on purpose: whoever routes on can fetch what lies behind the likely choice
     // before this comparison is decided.
-    if beyond {
-        let below = slot.saturating_sub(1);
-        return if hot[below].prefix == key { Choice::Tie } else { Choice::Slot(below) };
-    }
-    Choice::Slot(slot)
+    if beyond { slot.saturating_sub(1) } else { slot }
 }
 
 /// One node's fingers.
 #[derive(Clone, Debug)]
 pub struct FingerTable {
-    own: Id,
+    /// Top 64 bits of the owner's identifier.
+    own: u64,
     shape: Shape,
     hot: Box<[HotFinger]>,
-    tails: Box<[Tail]>,
     /// The slot in which the successor list ends.
     boundary: u16,
 }
@@ -188,14 +179,10 @@ impl FingerTable {
     /// An empty table for the node `own`.
     #[must_use]
     pub fn new(own: Id, shape: Shape) -> FingerTable {
-        let mark = HotFinger { prefix: own.prefix(), address: SEARCH_SUCCESSORS };
-        FingerTable {
-            own,
-            shape,
-            hot: vec![mark; shape.slots()].into_boxed_slice(),
-            tails: vec![own.tail(); shape.slots()].into_boxed_slice(),
-            boundary: 0,
-        }
+        let own = own.prefix();
+        let mark = HotFinger { prefix: own, address: SEARCH_SUCCESSORS };
+        let hot = vec![mark; shape.slots()].into_boxed_slice();
+        FingerTable { own, shape, hot, boundary: 0 }
     }
 
     /// How distances are cut into slots.
@@ -210,24 +197,23 @@ impl FingerTable {
         &self.hot
     }
 
-    /// The finger closest to `key` among those strictly between this node and `key`; nothing if it
-    /// is to be sought in the successor list.
+    /// The finger closest to `key` among those that lie strictly between this node and `key` for
+    /// certain, [known by its contact](Self::peer); nothing if it is to be sought in the successor
+    /// list.
     #[inline]
     #[must_use]
     pub fn closest_preceding(&self, key: Id) -> Option<Peer> {
-        match closest_preceding(self.shape, &self.hot, self.own.prefix(), key.prefix()) {
-            Choice::Slot(slot) => self.peer(slot),
-            Choice::Tie => self.closest_preceding_exactly(key),
-        }
+        self.peer(closest_preceding(self.shape, &self.hot, self.own, key.prefix()))
     }
 
-    /// The entry of a slot, be it a copy or its own; nothing where the successor list is meant.
+    /// The entry of a slot, be it a copy or its own; nothing where the successor list is meant. Of
+    /// its identifier only the prefix is known, and the rest is zero.
     #[inline]
     #[must_use]
     pub fn peer(&self, slot: usize) -> Option<Peer> {
         let HotFinger { prefix, address } = self.hot[slot];
         (address != SEARCH_SUCCESSORS).then(|| Peer {
-            id: Id::from_parts(prefix, self.tails[slot]),
+            id: Id::from_parts(prefix, Id::ZERO.tail()),
             address: Address::from_bits(address),
         })
     }
@@ -250,10 +236,16 @@ impl FingerTable {
         self.peer(slot).filter(|peer| self.slot_of(peer.id) == slot)
     }
 
+    /// Whether `peer` has a slot of its own here.
+    #[must_use]
+    pub fn contains(&self, peer: Peer) -> bool {
+        self.own_entry(self.slot_of(peer.id)).is_some_and(|entry| entry.is_reached_like(peer))
+    }
+
     /// The slot that covers `id`.
     #[must_use]
     pub fn slot_of(&self, id: Id) -> usize {
-        self.shape.slot_of(self.own.distance_to(id))
+        self.shape.slot_of_prefix(id.prefix().wrapping_sub(self.own))
     }
 
     /// Enters `peer` in its slot, in place of what was there; ignored where the successor list
@@ -261,7 +253,7 @@ impl FingerTable {
     pub fn insert(&mut self, peer: Peer) {
         let slot = self.slot_of(peer.id);
         if slot > self.boundary() {
-            self.put(slot, peer);
+            self.hot[slot] = peer.into();
             self.copy_up_from(slot);
         }
     }
@@ -290,21 +282,16 @@ impl FingerTable {
     pub fn set_reach(&mut self, last: Option<Peer>) {
         let boundary = last.map_or(0, |peer| self.slot_of(peer.id));
         let old = self.boundary();
-        if boundary == old && self.peer(boundary) == last.filter(|_| boundary > 0) {
+        let mark = HotFinger { prefix: self.own, address: SEARCH_SUCCESSORS };
+        let entry = last.filter(|_| boundary > 0).map_or(mark, HotFinger::from);
+        if boundary == old && self.hot[boundary] == entry {
             return;
         }
         // What stood at the old boundary was the list's last entry, and no finger.
-        if old > 0 {
-            self.clear_slot(old);
-        }
-        for slot in 0..boundary {
-            self.clear_slot(slot);
-        }
+        self.hot[old] = mark;
+        self.hot[..boundary].fill(mark);
+        self.hot[boundary] = entry;
         self.boundary = boundary as u16;
-        match last {
-            Some(peer) if boundary > 0 => self.put(boundary, peer),
-            _ => self.clear_slot(boundary),
-        }
         for slot in 1..self.shape.slots() {
             if slot > boundary && self.own_entry(slot).is_none() {
                 self.copy_below(slot);
@@ -315,30 +302,11 @@ impl FingerTable {
     /// Memory outside the struct itself, in bytes.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.hot) + size_of_val(&*self.tails)
-    }
-
-    #[cold]
-    fn closest_preceding_exactly(&self, key: Id) -> Option<Peer> {
-        (0..self.shape.slots())
-            .rev()
-            .filter_map(|slot| self.peer(slot))
-            .find(|peer| peer.id.is_between(self.own, key))
-    }
-
-    fn put(&mut self, slot: usize, peer: Peer) {
-        self.hot[slot] = HotFinger { prefix: peer.id.prefix(), address: peer.address.to_bits() };
-        self.tails[slot] = peer.id.tail();
-    }
-
-    fn clear_slot(&mut self, slot: usize) {
-        self.hot[slot] = HotFinger { prefix: self.own.prefix(), address: SEARCH_SUCCESSORS };
-        self.tails[slot] = self.own.tail();
+        size_of_val(&*self.hot)
     }
 
     fn copy_below(&mut self, slot: usize) {
         self.hot[slot] = self.hot[slot - 1];
-        self.tails[slot] = self.tails[slot - 1];
     }
 
     /// Renews the copies above `slot`, up to the next slot with an entry of its own.

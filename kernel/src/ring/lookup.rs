@@ -16,7 +16,7 @@ use crate::message::{Lookup, MAX_HOP_BUDGET, Message, Purpose, RequestId, Step};
 use crate::peer::Peer;
 use crate::ring::config::LookupMode;
 use crate::ring::node::RingNode;
-use crate::rpc::{OwnLookup, Probe, Request, RequestKind};
+use crate::rpc::{Iteration, OwnLookup, Probe, Request, RequestKind};
 
 /// An origin that hears nothing asks again after so many hop timeouts, then twice as many, …
 const RESTART_HOP_TIMEOUTS: u32 = 16;
@@ -75,30 +75,31 @@ impl RingNode {
                 return true;
             }
             Step::Next(peer) if self.config.lookup == LookupMode::Iterative => {
-                let known = self.successors.covers(own.key);
-                return self.step(cx, peer, self.me, own, 0, known, MAX_HOP_BUDGET, own.key);
+                return self.step(cx, peer, self.first_step(own, MAX_HOP_BUDGET), own.key);
             }
             Step::Next(_) | Step::Stuck => {}
         }
         let patience =
             (self.hop_timeout() * RESTART_HOP_TIMEOUTS).max(MIN_RESTART) * (1 << attempts.min(10));
         let wait = patience.min(own.deadline.since(cx.now));
-        let kind = RequestKind::Origin(own);
-        let Some(lookup) = self.request(cx, self.me, attempts, kind, wait) else {
-            return false;
-        };
-        let lookup = Lookup {
-            lookup,
-            purpose: own.purpose,
-            key: own.key,
-            origin: self.me,
-            budget: MAX_HOP_BUDGET,
-            hops: 0,
-            timeouts: own.timeouts,
-            known: false,
-        };
+        let Some(lookup) = self.open(cx, own, attempts, wait) else { return false };
         self.hand_on(cx, lookup);
         true
+    }
+
+    /// A recursive lookup as it sets out from here; its answer is waited for. Nothing if too many
+    /// requests are in flight.
+    pub(crate) fn open(
+        &self,
+        cx: &mut Context<'_>,
+        own: OwnLookup,
+        attempts: u8,
+        wait: Duration,
+    ) -> Option<Lookup> {
+        let lookup = self.request(cx, self.me, attempts, RequestKind::Origin(own), wait)?;
+        let OwnLookup { purpose, key, timeouts, .. } = own;
+        let (origin, budget) = (self.me, MAX_HOP_BUDGET);
+        Some(Lookup { lookup, purpose, key, origin, budget, hops: 0, timeouts, known: false })
     }
 
     /// The origin's patience is spent: ends the lookup, or begins it again.
@@ -286,22 +287,18 @@ impl RingNode {
         self.send(cx, from, &Message::FindNextReply { request, purpose, step, knows });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the state of an iterative lookup, spelled out")]
-    fn step(
-        &mut self,
-        cx: &mut Context<'_>,
-        to: Peer,
-        previous: Peer,
-        own: OwnLookup,
-        hops: u8,
-        known: bool,
-        budget: u8,
-        limit: Id,
-    ) -> bool {
-        let kind = RequestKind::Iterate { own, previous, hops, known, budget };
+    /// An iterative lookup that begins here.
+    fn first_step(&self, own: OwnLookup, budget: u8) -> Iteration {
+        let known = self.successors.covers(own.key);
+        Iteration { own, previous: self.me, hops: 0, known, budget }
+    }
+
+    /// Asks `to` for the next step.
+    fn step(&self, cx: &mut Context<'_>, to: Peer, so_far: Iteration, limit: Id) -> bool {
         let wait = self.hop_timeout();
+        let kind = RequestKind::Iterate(so_far);
         let Some(request) = self.request(cx, to, 0, kind, wait) else { return false };
-        let (purpose, key) = (own.purpose, own.key);
+        let OwnLookup { purpose, key, .. } = so_far.own;
         self.send(cx, to, &Message::FindNext { request, purpose, key, limit });
         true
     }
@@ -314,15 +311,10 @@ impl RingNode {
         step: Step,
         knows: bool,
     ) {
-        let matched =
-            self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Iterate { .. }));
-        let Some(Request { kind: RequestKind::Iterate { own, hops, known, budget, .. }, .. }) =
-            matched
-        else {
-            return;
-        };
-        let hops = hops.saturating_add(u8::from(!known));
-        let known = known || knows;
+        let matched = self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Iterate(_)));
+        let Some(Request { kind: RequestKind::Iterate(so_far), .. }) = matched else { return };
+        let Iteration { own, known, budget, .. } = so_far;
+        let hops = so_far.hops.saturating_add(u8::from(!known));
         let begun = match step {
             Step::Owner(owner) => {
                 self.finish(cx, own, owner, from, hops, own.timeouts);
@@ -330,7 +322,9 @@ impl RingNode {
             }
             // Only onwards, or a liar could lead in circles.
             Step::Next(next) if budget > 1 && next.id.is_between(from.id, own.key) => {
-                self.step(cx, next, from, own, hops, known, budget - 1, own.key)
+                let (known, budget) = (known || knows, budget - 1);
+                let so_far = Iteration { own, previous: from, hops, known, budget };
+                self.step(cx, next, so_far, own.key)
             }
             Step::Next(_) | Step::Stuck => self.again_later(cx, own),
         };
@@ -339,35 +333,24 @@ impl RingNode {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the state of an iterative lookup, spelled out")]
-    pub(crate) fn on_step_timeout(
-        &mut self,
-        cx: &mut Context<'_>,
-        to: Peer,
-        previous: Peer,
-        own: OwnLookup,
-        hops: u8,
-        known: bool,
-        budget: u8,
-    ) {
+    pub(crate) fn on_step_timeout(&mut self, cx: &mut Context<'_>, to: Peer, so_far: Iteration) {
         self.suspect(cx, to);
+        let Iteration { own, previous, hops, known, budget } = so_far;
         let own = OwnLookup { timeouts: own.timeouts.saturating_add(1), ..own };
         let begun = if cx.now >= own.deadline || budget <= 1 {
             false
         } else if previous != self.me {
             // Ask who named it for somebody else; if that one is gone too, begin from here.
-            let hops = hops.saturating_sub(u8::from(!known));
-            self.step(cx, previous, self.me, own, hops, known, budget - 1, to.id)
+            let (hops, budget) = (hops.saturating_sub(u8::from(!known)), budget - 1);
+            let so_far = Iteration { own, previous: self.me, hops, known, budget };
+            self.step(cx, previous, so_far, to.id)
         } else {
             match self.route(cx, own.key, to.id) {
                 Step::Owner(owner) => {
                     self.finish(cx, own, owner, self.me, 0, own.timeouts);
                     true
                 }
-                Step::Next(next) => {
-                    let known = self.successors.covers(own.key);
-                    self.step(cx, next, self.me, own, 0, known, budget - 1, own.key)
-                }
+                Step::Next(next) => self.step(cx, next, self.first_step(own, budget - 1), own.key),
                 Step::Stuck => self.again_later(cx, own),
             }
         };

@@ -209,10 +209,8 @@ impl RingNode {
     pub(crate) fn bury(&mut self, cx: &mut Context<'_>, peer: Peer) {
         self.suspects.insert(peer.address, cx.now, true);
         self.fingers.remove(peer.address);
-        if self.predecessor == Some(peer) {
-            self.predecessor = None;
-        }
-        let was_first = self.successors.first() == Some(peer);
+        self.predecessor.take_if(|predecessor| predecessor.is_reached_like(peer));
+        let was_first = self.successors.first().is_some_and(|first| first.is_reached_like(peer));
         if self.successors.remove(peer.address) {
             self.list_changed();
         }

@@ -6,9 +6,10 @@ use core::time::Duration;
 
 use crate::context::{Context, Drop, Event};
 use crate::id::Id;
-use crate::message::{Cookie, Lookup, MAX_HOP_BUDGET, Message, Peers, Purpose};
+use crate::message::{Cookie, Message, Peers, Purpose};
 use crate::peer::Peer;
 use crate::ring::node::{Phase, RingNode};
+use crate::ring::rank::rank_at_or_after;
 use crate::rpc::{Ask, OwnLookup, RequestKind};
 use crate::time::Time;
 
@@ -23,9 +24,8 @@ impl RingNode {
     ///
     /// If this node is not in `ring`.
     pub fn start_linked(&mut self, cx: &mut Context<'_>, ring: &[Peer]) {
-        let here = ring
-            .binary_search_by_key(&self.me.id, |peer| peer.id)
-            .expect("a node starts in a ring that it is part of");
+        let here = rank_at_or_after(ring, self.me.id);
+        assert!(ring.get(here) == Some(&self.me), "a node starts in a ring that it is part of");
         let count = ring.len();
         let clockwise = |steps: usize| ring[(here + steps) % count];
         let reach = self.config.successors.min((count - 1).min(255) as u8);
@@ -33,9 +33,10 @@ impl RingNode {
         self.list_changed();
         self.predecessor = (count > 1).then(|| clockwise(count - 1));
         let shape = self.fingers.shape();
-        for slot in self.fingers.boundary() + 1..shape.slots() {
+        // From the top, so that each entry is copied only as far as the one above it.
+        for slot in (self.fingers.boundary() + 1..shape.slots()).rev() {
             let start = self.me.id.add(shape.start(slot));
-            let owner = ring[ring.partition_point(|peer| peer.id < start) % count];
+            let owner = ring[rank_at_or_after(ring, start) % count];
             if self.fingers.slot_of(owner.id) == slot {
                 self.fingers.insert(owner);
             }
@@ -47,29 +48,20 @@ impl RingNode {
     /// Joins the ring that `bootstrap` is a member of. Ends in [`Event::Joined`] or
     /// [`Event::JoinFailed`].
     pub fn join(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
-        self.phase = Phase::Joining { deadline: cx.now + JOIN_DEADLINE };
+        let deadline = cx.now + JOIN_DEADLINE;
+        self.phase = Phase::Joining;
+        self.stabilize_at = deadline;
         self.arm(cx);
         let own = OwnLookup {
             token: 0,
             key: self.me.id,
             purpose: Purpose::Join,
-            deadline: cx.now + JOIN_DEADLINE,
+            deadline,
             timeouts: 0,
             payload: None,
         };
-        let kind = RequestKind::Origin(own);
-        let Some(lookup) = self.request(cx, self.me, 0, kind, JOIN_DEADLINE) else {
+        let Some(lookup) = self.open(cx, own, 0, JOIN_DEADLINE) else {
             return self.fail_join(cx);
-        };
-        let lookup = Lookup {
-            lookup,
-            purpose: Purpose::Join,
-            key: self.me.id,
-            origin: self.me,
-            budget: MAX_HOP_BUDGET,
-            hops: 0,
-            timeouts: 0,
-            known: false,
         };
         let wait = self.probe_timeout(0);
         let kind = RequestKind::Forward { lookup };
@@ -91,15 +83,17 @@ impl RingNode {
     }
 
     pub(crate) fn fail_join(&mut self, cx: &mut Context<'_>) {
-        if matches!(self.phase, Phase::Joining { .. }) {
+        if self.phase == Phase::Joining {
             self.phase = Phase::Outside;
+            self.stabilize_at = Time::NEVER;
+            self.arm(cx);
             cx.world.report(cx.node, Event::JoinFailed);
         }
     }
 
     /// `teller` says that this node's place is between it and its first successor.
     pub(crate) fn on_place_found(&mut self, cx: &mut Context<'_>, teller: Peer) {
-        if matches!(self.phase, Phase::Joining { .. })
+        if self.phase == Phase::Joining
             && !self.ask_neighbors(cx, teller, Ask::Join, Cookie::default(), 0)
         {
             self.fail_join(cx);
@@ -114,7 +108,7 @@ impl RingNode {
         cookie: Cookie,
         list: Peers<'_>,
     ) {
-        if !matches!(self.phase, Phase::Joining { .. }) {
+        if self.phase != Phase::Joining {
             return;
         }
         let me = self.me.id;

@@ -7,6 +7,7 @@
 pub mod config;
 pub mod fingers;
 pub mod node;
+pub mod rank;
 pub mod successors;
 pub mod suspects;
 

@@ -4,8 +4,9 @@
 //! `upkeep` the far entries, `membership` comes and goes.
 //!
 //! **Invariant:** a reply is acted on only if it matches a request in flight in its number, its
-//! sender's address and its sender's identifier; once.
+//! sender's address and its sender's identifier, as far as that was known; once.
 
+use alloc::sync::Arc;
 use core::hash::Hasher;
 use core::time::Duration;
 
@@ -33,7 +34,7 @@ pub(crate) const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 #[derive(Debug)]
 pub struct RingNode {
     pub(crate) me: Peer,
-    pub(crate) config: RingConfig,
+    pub(crate) config: Arc<RingConfig>,
     pub(crate) phase: Phase,
     pub(crate) predecessor: Option<Peer>,
     pub(crate) successors: SuccessorList,
@@ -43,6 +44,7 @@ pub struct RingNode {
     pub(crate) cookie_key: u64,
     /// The cookie that the first successor gave, and which node that was.
     pub(crate) cookie: (Cookie, Address),
+    /// When to check the first successor; while joining, when to give up.
     pub(crate) stabilize_at: Time,
     pub(crate) fix_at: Time,
     pub(crate) armed_at: Time,
@@ -59,20 +61,21 @@ pub struct RingNode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     Outside,
-    Joining { deadline: Time },
+    Joining,
     Member,
 }
 
 impl RingNode {
     /// A node that is not yet a member of any ring: give it [`start_linked`](Self::start_linked) or
-    /// [`join`](Self::join).
+    /// [`join`](Self::join). Nodes that are given the same [`Arc`] share one configuration.
     #[must_use]
-    pub fn new(me: Peer, config: RingConfig, rng: &mut Rng) -> RingNode {
+    pub fn new(me: Peer, config: impl Into<Arc<RingConfig>>, rng: &mut Rng) -> RingNode {
+        let config = config.into();
         RingNode {
             me,
             phase: Phase::Outside,
             predecessor: None,
-            successors: SuccessorList::new(me.id, config.successors.into()),
+            successors: SuccessorList::new(me.id, config.successors),
             fingers: FingerTable::new(me.id, config.shape),
             suspects: Suspects::default(),
             round_trips: RoundTrips::default(),
@@ -118,12 +121,13 @@ impl RingNode {
     #[must_use]
     pub fn entries(&self) -> usize {
         let list = self.successors.peers();
-        let fingers = self.fingers.entries().filter(|(_, finger)| !list.contains(finger)).count();
+        let in_list = |finger: Peer| list.iter().any(|peer| peer.is_reached_like(finger));
+        let fingers = self.fingers.entries().filter(|&(_, finger)| !in_list(finger)).count();
         let predecessor = self.predecessor.is_some_and(|peer| !list.contains(&peer));
         list.len() + fingers + usize::from(predecessor)
     }
 
-    /// Memory it takes, tables included, in bytes.
+    /// Memory it takes, tables included and the configuration, which it may share, left out; in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.fingers.heap_bytes() + self.successors.heap_bytes()
@@ -162,7 +166,7 @@ impl RingNode {
     ) -> Option<Request> {
         let found = cx.requests.find(id).filter(|&handle| {
             cx.requests.at(handle).is_some_and(|request| {
-                request.node == cx.node && request.to == from && fits(&request.kind)
+                request.node == cx.node && request.to.is_reached_like(from) && fits(&request.kind)
             })
         });
         let Some(handle) = found else {
@@ -216,11 +220,7 @@ impl RingNode {
 
     /// Arms the node's one timer for whatever comes next.
     pub(crate) fn arm(&mut self, cx: &mut Context<'_>) {
-        let joining = match self.phase {
-            Phase::Joining { deadline } => deadline,
-            Phase::Outside | Phase::Member => Time::NEVER,
-        };
-        let next = self.stabilize_at.min(self.fix_at).min(joining);
+        let next = self.stabilize_at.min(self.fix_at);
         if next != self.armed_at {
             self.armed_at = next;
             cx.world.arm_node(cx.node, next);
@@ -244,7 +244,7 @@ impl RingNode {
     pub(crate) fn knows(&self, peer: Peer) -> bool {
         self.predecessor == Some(peer)
             || self.successors.peers().contains(&peer)
-            || self.fingers.own_entry(self.fingers.slot_of(peer.id)) == Some(peer)
+            || self.fingers.contains(peer)
     }
 
     pub(crate) fn is_after_me(&self, id: Id, before: Id) -> bool {
@@ -336,13 +336,13 @@ impl Node for RingNode {
     fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         self.armed_at = Time::NEVER;
         if cx.now >= self.stabilize_at {
-            self.begin_stabilize(cx);
+            match self.phase {
+                Phase::Joining => self.fail_join(cx),
+                Phase::Outside | Phase::Member => self.begin_stabilize(cx),
+            }
         }
         if cx.now >= self.fix_at {
             self.begin_fix(cx);
-        }
-        if matches!(self.phase, Phase::Joining { deadline } if cx.now >= deadline) {
-            self.fail_join(cx);
         }
         self.arm(cx);
     }
@@ -360,9 +360,7 @@ impl Node for RingNode {
             }
             RequestKind::Forward { lookup } => self.on_forward_timeout(cx, request.to, lookup),
             RequestKind::Origin(own) => self.restart(cx, request, own),
-            RequestKind::Iterate { own, previous, hops, known, budget } => {
-                self.on_step_timeout(cx, request.to, previous, own, hops, known, budget);
-            }
+            RequestKind::Iterate(so_far) => self.on_step_timeout(cx, request.to, so_far),
             RequestKind::Deliver(own) => self.on_deliver_timeout(cx, request.to, own),
         }
     }

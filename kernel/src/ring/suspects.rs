@@ -8,17 +8,23 @@ use core::time::Duration;
 use crate::peer::Address;
 use crate::time::Time;
 
-/// How long a suspect is avoided unless it answers.
+/// How long a suspect is avoided unless it answers; up to [`GRAIN`] longer.
 pub const SUSPICION: Duration = Duration::from_secs(10);
+/// What suspicion ends on a multiple of, since the driver's start: 2^28 ns, about 0.27 s. In 32 bits
+/// 36 years; later on nobody is suspected.
+pub const GRAIN: Duration = Duration::from_nanos(1 << GRAIN_BITS);
 
-const CAPACITY: usize = 8;
+/// How many suspects there can be.
+pub const CAPACITY: usize = 8;
+
+const GRAIN_BITS: u32 = 28;
 
 /// One node's suspects.
 #[derive(Clone, Debug, Default)]
 pub struct Suspects {
-    addresses: [u64; CAPACITY],
-    /// In milliseconds since the driver's start, rounded up.
-    until_ms: [u32; CAPACITY],
+    addresses: [Address; CAPACITY],
+    /// When suspicion ends, in grains.
+    until: [u32; CAPACITY],
     /// Bit per entry: it answered no probe either.
     dead: u8,
     count: u8,
@@ -28,16 +34,16 @@ pub struct Suspects {
 impl Suspects {
     /// Remembers that `address` did not answer; `dead`: nor any of several probes.
     pub fn insert(&mut self, address: Address, now: Time, dead: bool) {
-        let until_ms = (now + SUSPICION).as_ns().div_ceil(1_000_000) as u32;
-        let bits = address.to_bits();
-        let known = self.addresses[..self.count.into()].iter().position(|&other| other == bits);
+        let grains = (now + SUSPICION).as_ns().div_ceil(1 << GRAIN_BITS);
+        let until = u32::try_from(grains).unwrap_or(u32::MAX);
+        let known = self.addresses[..self.count.into()].iter().position(|&other| other == address);
         let at = known.unwrap_or_else(|| {
             let at = self.next;
             self.next = (at + 1) % CAPACITY as u8;
             self.count = self.count.max(at + 1);
             at.into()
         });
-        (self.addresses[at], self.until_ms[at]) = (bits, until_ms);
+        (self.addresses[at], self.until[at]) = (address, until);
         self.dead = self.dead & !(1 << at) | u8::from(dead) << at;
     }
 
@@ -57,19 +63,17 @@ impl Suspects {
     /// It answered after all.
     #[inline]
     pub fn remove(&mut self, address: Address) {
-        let bits = address.to_bits();
         for at in 0..usize::from(self.count) {
-            if self.addresses[at] == bits {
-                self.until_ms[at] = 0;
+            if self.addresses[at] == address {
+                self.until[at] = 0;
             }
         }
     }
 
     #[inline]
     fn place(&self, address: Address, now: Time) -> Option<usize> {
-        let bits = address.to_bits();
         (0..usize::from(self.count)).find(|&at| {
-            self.addresses[at] == bits && u64::from(self.until_ms[at]) * 1_000_000 > now.as_ns()
+            self.addresses[at] == address && u64::from(self.until[at]) > now.as_ns() >> GRAIN_BITS
         })
     }
 }

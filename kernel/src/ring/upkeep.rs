@@ -43,9 +43,7 @@ impl RingNode {
         // No node lies in the slots that were passed over: they need no lookups of their own.
         self.fingers.clear(slot, found.max(slot));
         self.next_slot = self.next_slot.max(found.min(slots) as u16 + 1);
-        let new = found > self.fingers.boundary()
-            && found < slots
-            && self.fingers.own_entry(found) != Some(owner);
+        let new = found > self.fingers.boundary() && found < slots && !self.fingers.contains(owner);
         if !(new && self.ping(cx, owner, 0, Probe::Finger)) {
             self.slot_done(cx);
         }
