@@ -73,8 +73,8 @@ impl Engine for SimEngine {
             SPARE_PLACES.max(most_nodes / 8)
         };
         let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
-        let config = ring::config(scenario, most_nodes);
-        check_memory(config, spread.places)?;
+        let config = Arc::new(ring::config(scenario, most_nodes));
+        check_memory(&config, spread.places)?;
         network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
         let members = initial_ring(scenario);
         let to_join = scenario.nodes as usize - members.len();
@@ -91,7 +91,8 @@ impl Engine for SimEngine {
             least_delay,
         );
         let run = |index: usize, leader: Option<&mut Control<'_>>| {
-            let mut shard = Shard::new(index, spread, config, network.clone(), scenario.seed);
+            let mut shard =
+                Shard::new(index, spread, config.clone(), network.clone(), scenario.seed);
             shard.start_linked(&members);
             let clock = WallClock::start();
             let mut seat = Seat::new(&table, index, leader);
@@ -127,8 +128,8 @@ impl Engine for SimEngine {
 }
 
 /// Refuses more nodes than there is memory for.
-fn check_memory(config: RingConfig, places: u32) -> Result<(), EngineError> {
-    let node = RingNode::new(Peer::default(), config, &mut Rng::light(0));
+fn check_memory(config: &Arc<RingConfig>, places: u32) -> Result<(), EngineError> {
+    let node = RingNode::new(Peer::default(), config.clone(), &mut Rng::light(0));
     let needed = u64::from(places) * (node.memory_bytes() as u64 + BESIDE_NODE_BYTES);
     let available = available_bytes();
     if available == 0 || needed <= available {

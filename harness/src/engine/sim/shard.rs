@@ -4,6 +4,7 @@
 //! timers in the order of their keys, and its own randomness. So it is the same however nodes are
 //! spread over shards.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hopwise_kernel::context::Drop;
@@ -62,7 +63,7 @@ const fn place_of(address: Address) -> Option<u32> {
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Shard {
-    config: RingConfig,
+    config: Arc<RingConfig>,
     seats: Vec<Seat>,
     requests: Requests,
     outside: Outside,
@@ -91,7 +92,7 @@ impl Shard {
     pub(super) fn new(
         index: usize,
         spread: Spread,
-        config: RingConfig,
+        config: Arc<RingConfig>,
         network: Network,
         seed: u64,
     ) -> Shard {
@@ -313,7 +314,7 @@ impl Shard {
     }
 
     fn seat_node(&mut self, place: u32, peer: Peer) {
-        let config = self.config;
+        let config = self.config.clone();
         let seat = self.seat(place);
         let mut rng = Rng::light(seat.rng);
         seat.node = Some(RingNode::new(peer, config, &mut rng));

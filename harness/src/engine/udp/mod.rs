@@ -67,13 +67,14 @@ impl Engine for UdpEngine {
         let shared = Arc::new(Shared::new(plan.threads));
         let ring = Arc::new(ring);
         let cores = available_cores();
-        let config = ring::config(scenario, plan.most_nodes);
+        let config = Arc::new(ring::config(scenario, plan.most_nodes));
 
         let mut handles = Vec::new();
         for (index, (sockets, share)) in
             std::mem::take(&mut plan.sockets).into_iter().zip(shares).enumerate()
         {
             let (scenario, shared, ring) = (scenario.clone(), shared.clone(), ring.clone());
+            let config = config.clone();
             let network = network.clone();
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;

@@ -24,7 +24,7 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(super) struct UdpPilot {
     shared: Arc<Shared>,
     shard: usize,
-    config: RingConfig,
+    config: Arc<RingConfig>,
     director: Director,
     records: Vec<Record>,
     unjudged: u64,
@@ -38,7 +38,7 @@ impl UdpPilot {
     pub(super) fn new(
         shared: Arc<Shared>,
         shard: usize,
-        config: RingConfig,
+        config: Arc<RingConfig>,
         director: Director,
     ) -> UdpPilot {
         UdpPilot {
@@ -64,7 +64,7 @@ impl UdpPilot {
     ) {
         for &peer in own {
             let Some(place) = self.director.enter_member(peer, shard.now()) else { return };
-            let node = RingNode::new(peer, self.config, shard.rng());
+            let node = RingNode::new(peer, self.config.clone(), shard.rng());
             shard.insert(place, node);
             shard.with(place, |node, cx| node.start_linked(cx, ring));
         }
@@ -143,7 +143,7 @@ impl Pilot<RingNode> for UdpPilot {
         if self.shared.from() != Time::NEVER {
             self.director.set_phase(self.shared.from(), self.shared.to());
         }
-        let mut stage = ReactorStage { shard, config: self.config };
+        let mut stage = ReactorStage { shard, config: self.config.clone() };
         self.director.turn(&mut stage, now, now);
         self.collect_records();
         self.show();
@@ -168,7 +168,7 @@ fn flush(shared: &Shared, records: &mut Vec<Record>, unjudged: &mut u64) {
 /// A reactor as a stage: everything happens now.
 struct ReactorStage<'a> {
     shard: &'a mut Shard<RingNode>,
-    config: RingConfig,
+    config: Arc<RingConfig>,
 }
 
 impl Stage for ReactorStage<'_> {
@@ -177,7 +177,7 @@ impl Stage for ReactorStage<'_> {
     }
 
     fn insert(&mut self, _at: Time, place: u32, peer: Peer) {
-        let node = RingNode::new(peer, self.config, self.shard.rng());
+        let node = RingNode::new(peer, self.config.clone(), self.shard.rng());
         self.shard.insert(place, node);
     }
 
