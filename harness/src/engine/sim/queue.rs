@@ -330,6 +330,14 @@ impl Queue {
         self.late.peek().map(|&Reverse(key)| key)
     }
 
+    /// When the first event after the open tick is due; [`Time::NEVER`] if there is none.
+    pub(super) fn next_due(&self) -> Time {
+        let near = self.near.next_after(self.tick).map(|tick| self.near.earliest(tick));
+        let block = self.far.next_after(self.tick >> SLOT_BITS);
+        let far = block.map(|block| self.far.earliest(block));
+        near.into_iter().chain(far).fold(self.beyond.earliest, Time::min)
+    }
+
     /// Takes that event out, into `single`, and gives its new key.
     pub(super) fn take_late(&mut self, single: &mut Batch) -> Option<Key> {
         let Reverse(key) = self.late.pop()?;
@@ -339,7 +347,8 @@ impl Queue {
     }
 
     /// Puts the events of the next tick that has any into `open`, sorted; false if there is none.
-    /// All of `open` and all late events are over.
+    /// All of `open` and all late events are over. Call it no sooner than that tick has come: what
+    /// comes for an earlier one is late, and late events are slow.
     pub(super) fn open_next(&mut self, open: &mut Batch) -> bool {
         open.clear();
         self.late_batch.clear();
@@ -400,6 +409,10 @@ impl Wheel {
         let slot = number as usize % SLOTS;
         self.occupied[slot / 64] &= !(1 << (slot % 64));
         std::mem::take(&mut self.slots[slot])
+    }
+
+    fn earliest(&self, number: u64) -> Time {
+        self.slots[number as usize % SLOTS].earliest
     }
 
     /// The first number after `number` with a batch, at most [`SLOTS`] further.

@@ -147,20 +147,19 @@ impl Shard {
             let open = std::mem::take(&mut self.open);
             let is_over = self.run_tick(&open, until);
             self.open = open;
-            if is_over || !self.open_next() {
+            if is_over || self.outside.queue.next_due() >= until {
                 return;
             }
+            self.at = 0;
+            self.outside.queue.open_next(&mut self.open);
         }
     }
 
     /// When the next event is due; [`Time::NEVER`] if there is none.
-    pub(super) fn next_due(&mut self) -> Time {
-        if self.at == self.open.keys().len() && self.outside.queue.first_late().is_none() {
-            self.open_next();
-        }
+    pub(super) fn next_due(&self) -> Time {
         let ready = self.open.keys().get(self.at).copied();
         let first = ready.into_iter().chain(self.outside.queue.first_late()).min();
-        first.map_or(Time::NEVER, |key| key.time)
+        first.map_or_else(|| self.outside.queue.next_due(), |key| key.time)
     }
 
     /// Takes over events, and empties their batch.
@@ -195,12 +194,6 @@ impl Shard {
     /// The sum over all seats: the order of events at each counts, the spread over shards does not.
     pub(super) fn digest(&self) -> u64 {
         self.seats.iter().fold(0, |sum, seat| sum.wrapping_add(mix(seat.digest)))
-    }
-
-    /// Opens the next tick that has any events; all of this one's are over.
-    fn open_next(&mut self) -> bool {
-        self.at = 0;
-        self.outside.queue.open_next(&mut self.open)
     }
 
     /// Goes on with the events of `open` and the late ones between them. True once the next one is
