@@ -9,7 +9,7 @@
 //! beyond   everything later
 //! ```
 //!
-//! An event is appended to the batch of its tick and sorted only when that tick is opened, so that
+//! An event is appended to the slot of its tick and sorted only when that tick is opened, so that
 //! whatever is in flight lies in long rows of memory, written and read in order. What comes for the
 //! open tick or an earlier one goes into a heap beside it.
 //!
@@ -81,17 +81,7 @@ pub(super) struct Letter {
     length: u32,
 }
 
-/// Events in no order, with all that belongs to them.
-#[derive(Debug)]
-pub(super) struct Batch {
-    keys: Vec<Key>,
-    /// Of all keys.
-    earliest: Time,
-    /// Most batches hold timers only, and need no room for more.
-    contents: Option<Box<Contents>>,
-}
-
-/// What the keys of a batch stand for.
+/// What keys stand for.
 #[derive(Debug, Default)]
 struct Contents {
     letters: Vec<Letter>,
@@ -100,24 +90,67 @@ struct Contents {
     bytes: Vec<u8>,
 }
 
+impl Contents {
+    fn add_letter(&mut self, from: Peer, to_prefix: u64, message: &Message<'_>) -> What {
+        let (message, borrowed) = message.detach();
+        let (start, length) = match borrowed {
+            Borrowed::Nothing => (0, 0),
+            Borrowed::Peers(peers) => {
+                self.peers.extend(peers.iter());
+                (self.peers.len() - peers.len(), peers.len())
+            }
+            Borrowed::Payload(bytes) => {
+                self.bytes.extend_from_slice(bytes);
+                (self.bytes.len() - bytes.len(), bytes.len())
+            }
+        };
+        let (start, length) = (start as u32, length as u32);
+        self.letters.push(Letter { from, to_prefix, message, start, length });
+        What::Letter(self.letters.len() as u32 - 1)
+    }
+
+    fn add_command(&mut self, command: Command) -> What {
+        self.commands.push(command);
+        What::Command(self.commands.len() as u32 - 1)
+    }
+
+    fn message(&self, letter: &Letter) -> Message<'_> {
+        let range = letter.start as usize..(letter.start + letter.length) as usize;
+        let borrowed = match letter.message {
+            Message::Deliver { .. } => Borrowed::Payload(&self.bytes[range]),
+            _ if letter.length > 0 => Borrowed::Peers(Peers::Table(&self.peers[range])),
+            _ => return letter.message,
+        };
+        letter.message.attach(borrowed)
+    }
+
+    fn clear(&mut self) {
+        self.letters.clear();
+        self.commands.clear();
+        self.peers.clear();
+        self.bytes.clear();
+    }
+}
+
+/// Events in a row, with all that belongs to them.
+#[derive(Debug)]
+pub(super) struct Batch {
+    keys: Vec<Key>,
+    /// Of all keys.
+    earliest: Time,
+    contents: Box<Contents>,
+}
+
 impl Default for Batch {
     fn default() -> Batch {
-        Batch { keys: Vec::new(), earliest: Time::NEVER, contents: None }
+        Batch { keys: Vec::new(), earliest: Time::NEVER, contents: Box::default() }
     }
 }
 
 impl Batch {
-    #[inline]
-    pub(super) fn push_timer(&mut self, key: Key) {
-        self.earliest = self.earliest.min(key.time);
-        self.keys.push(key);
-    }
-
     pub(super) fn push_command(&mut self, key: Key, command: Command) {
-        let contents = self.contents.get_or_insert_default();
-        let what = What::Command(contents.commands.len() as u32);
-        contents.commands.push(command);
-        self.push_timer(Key { what, ..key });
+        let what = self.contents.add_command(command);
+        self.push(Key { what, ..key });
     }
 
     pub(super) fn push_letter(
@@ -127,23 +160,8 @@ impl Batch {
         to_prefix: u64,
         message: &Message<'_>,
     ) {
-        let contents = self.contents.get_or_insert_default();
-        let what = What::Letter(contents.letters.len() as u32);
-        let (message, borrowed) = message.detach();
-        let (start, length) = match borrowed {
-            Borrowed::Nothing => (0, 0),
-            Borrowed::Peers(peers) => {
-                contents.peers.extend(peers.iter());
-                (contents.peers.len() - peers.len(), peers.len())
-            }
-            Borrowed::Payload(bytes) => {
-                contents.bytes.extend_from_slice(bytes);
-                (contents.bytes.len() - bytes.len(), bytes.len())
-            }
-        };
-        let (start, length) = (start as u32, length as u32);
-        contents.letters.push(Letter { from, to_prefix, message, start, length });
-        self.push_timer(Key { what, ..key });
+        let what = self.contents.add_letter(from, to_prefix, message);
+        self.push(Key { what, ..key });
     }
 
     /// # Panics
@@ -151,26 +169,20 @@ impl Batch {
     /// If no key of this batch stands for that letter.
     #[inline]
     pub(super) fn letter(&self, index: u32) -> &Letter {
-        &self.contents().letters[index as usize]
+        &self.contents.letters[index as usize]
     }
 
     /// The message of one of this batch's letters.
     #[inline]
     pub(super) fn message(&self, letter: &Letter) -> Message<'_> {
-        let range = letter.start as usize..(letter.start + letter.length) as usize;
-        let borrowed = match letter.message {
-            Message::Deliver { .. } => Borrowed::Payload(&self.contents().bytes[range]),
-            _ if letter.length > 0 => Borrowed::Peers(Peers::Table(&self.contents().peers[range])),
-            _ => return letter.message,
-        };
-        letter.message.attach(borrowed)
+        self.contents.message(letter)
     }
 
     /// # Panics
     ///
     /// If no key of this batch stands for that command.
     pub(super) fn command(&self, index: u32) -> Command {
-        self.contents().commands[index as usize]
+        self.contents.commands[index as usize]
     }
 
     /// The keys; in order if this batch was [opened](Queue::open_next).
@@ -188,55 +200,12 @@ impl Batch {
     pub(super) fn clear(&mut self) {
         self.keys.clear();
         self.earliest = Time::NEVER;
-        if let Some(Contents { letters, commands, peers, bytes }) = self.contents.as_deref_mut() {
-            letters.clear();
-            commands.clear();
-            peers.clear();
-            bytes.clear();
-        }
+        self.contents.clear();
     }
 
-    fn contents(&self) -> &Contents {
-        self.contents.as_ref().expect("a key stands for something in here")
-    }
-
-    /// Copies one event of `other`.
-    fn copy(&mut self, other: &Batch, key: Key) {
-        match key.what {
-            What::NodeTimer | What::RequestTimer(_) => self.push_timer(key),
-            What::Command(index) => self.push_command(key, other.command(index)),
-            What::Letter(index) => {
-                let letter = other.letter(index);
-                self.push_letter(key, letter.from, letter.to_prefix, &other.message(letter));
-            }
-        }
-    }
-}
-
-/// Memory of batches that are over, for those to come.
-#[derive(Debug, Default)]
-struct Spare {
-    keys: Vec<Vec<Key>>,
-    #[expect(clippy::vec_box, reason = "handed from batch to batch by its pointer")]
-    contents: Vec<Box<Contents>>,
-}
-
-impl Spare {
-    fn keep(&mut self, mut batch: Batch) {
-        batch.clear();
-        self.keys.push(batch.keys);
-        self.contents.extend(batch.contents);
-    }
-
-    fn batch(&mut self) -> Batch {
-        Batch { keys: self.keys.pop().unwrap_or_default(), ..Batch::default() }
-    }
-
-    /// Gives `batch` room for more than timers.
-    fn furnish(&mut self, batch: &mut Batch) {
-        if batch.contents.is_none() {
-            batch.contents = self.contents.pop();
-        }
+    fn push(&mut self, key: Key) {
+        self.earliest = self.earliest.min(key.time);
+        self.keys.push(key);
     }
 }
 
@@ -247,13 +216,12 @@ pub(super) struct Queue {
     tick: u64,
     near: Wheel,
     far: Wheel,
-    beyond: Batch,
-    late: BinaryHeap<Reverse<Key>>,
-    /// What the keys of `late` stand for.
-    late_batch: Batch,
-    spare: Spare,
-    /// Apart, because a block holds a thousand times as many events as a tick.
+    beyond: Slot,
+    /// Apart for each wheel: what is in flight has letters, what is far away has hardly any.
+    near_spare: Spare,
     far_spare: Spare,
+    late: BinaryHeap<Reverse<Key>>,
+    late_contents: Box<Contents>,
 }
 
 impl Queue {
@@ -262,18 +230,22 @@ impl Queue {
             tick: 0,
             near: Wheel::new(),
             far: Wheel::new(),
-            beyond: Batch::default(),
-            late: BinaryHeap::new(),
-            late_batch: Batch::default(),
-            spare: Spare::default(),
+            beyond: Slot::default(),
+            near_spare: Spare::default(),
             far_spare: Spare::default(),
+            late: BinaryHeap::new(),
+            late_contents: Box::default(),
         }
     }
 
     /// Enters a timer.
     #[inline]
     pub(super) fn enter_timer(&mut self, key: Key) {
-        self.enter(key, |batch, _| batch.push_timer(key));
+        if let Some((slot, spare)) = self.slot(key.time) {
+            slot.push(key, spare);
+        } else {
+            self.late.push(Reverse(key));
+        }
     }
 
     /// Enters a message.
@@ -285,42 +257,12 @@ impl Queue {
         to_prefix: u64,
         message: &Message<'_>,
     ) {
-        self.enter(key, |batch, spare| {
-            spare.furnish(batch);
-            batch.push_letter(key, from, to_prefix, message);
-        });
-    }
-
-    /// Has `fill` enter an event in the batch of its time.
-    #[inline]
-    fn enter(&mut self, key: Key, fill: impl FnOnce(&mut Batch, &mut Spare)) {
-        let tick = tick_of(key.time);
-        if tick <= self.tick {
-            let keys = self.late_batch.keys.len();
-            fill(&mut self.late_batch, &mut self.spare);
-            self.late.extend(self.late_batch.keys[keys..].iter().map(|&key| Reverse(key)));
-            return;
-        }
-        let (block, now) = (tick >> SLOT_BITS, self.tick >> SLOT_BITS);
-        if tick - self.tick <= SLOTS as u64 {
-            fill(self.near.slot(tick, &mut self.spare), &mut self.spare);
-        } else if block - now < SLOTS as u64 {
-            fill(self.far.slot(block, &mut self.far_spare), &mut self.far_spare);
-        } else {
-            fill(&mut self.beyond, &mut self.far_spare);
-        }
+        self.enter(key, |contents| contents.add_letter(from, to_prefix, message));
     }
 
     /// Takes over all events of `batch`, and empties it.
     pub(super) fn take(&mut self, batch: &mut Batch) {
-        for &key in &batch.keys {
-            self.enter(key, |to, spare| {
-                if !matches!(key.what, What::NodeTimer | What::RequestTimer(_)) {
-                    spare.furnish(to);
-                }
-                to.copy(batch, key);
-            });
-        }
+        batch.keys.iter().for_each(|&key| self.take_one(key, &batch.contents));
         batch.clear();
     }
 
@@ -342,8 +284,18 @@ impl Queue {
     pub(super) fn take_late(&mut self, single: &mut Batch) -> Option<Key> {
         let Reverse(key) = self.late.pop()?;
         single.clear();
-        single.copy(&self.late_batch, key);
-        single.keys.first().copied()
+        let what = match key.what {
+            What::NodeTimer | What::RequestTimer(_) => key.what,
+            What::Command(index) => {
+                single.contents.add_command(self.late_contents.commands[index as usize])
+            }
+            What::Letter(index) => {
+                let letter = &self.late_contents.letters[index as usize];
+                let message = self.late_contents.message(letter);
+                single.contents.add_letter(letter.from, letter.to_prefix, &message)
+            }
+        };
+        Some(Key { what, ..key })
     }
 
     /// Puts the events of the next tick that has any into `open`, sorted; false if there is none.
@@ -351,7 +303,7 @@ impl Queue {
     /// comes for an earlier one is late, and late events are slow.
     pub(super) fn open_next(&mut self, open: &mut Batch) -> bool {
         open.clear();
-        self.late_batch.clear();
+        self.late_contents.clear();
         loop {
             let near = self.near.next_after(self.tick);
             let far = self.far.next_after(self.tick >> SLOT_BITS).map(|block| block << SLOT_BITS);
@@ -363,49 +315,160 @@ impl Queue {
             {
                 // What lies in wheels further out comes nearer before its time.
                 self.tick = self.tick.max(start.saturating_sub(1));
-                let mut batch = if beyond == Some(start) {
+                let slot = if beyond == Some(start) {
                     std::mem::take(&mut self.beyond)
                 } else {
                     self.far.remove(start >> SLOT_BITS)
                 };
-                self.take(&mut batch);
-                self.far_spare.keep(batch);
+                let nothing = Contents::default();
+                let contents = slot.contents.as_deref().unwrap_or(&nothing);
+                for key in slot.chunks.iter().flatten() {
+                    self.take_one(*key, contents);
+                }
+                self.far_spare.keep(slot);
                 continue;
             }
             let Some(tick) = near else { return false };
             self.tick = tick;
-            self.spare.keep(std::mem::replace(open, self.near.remove(tick)));
+            let mut slot = self.near.remove(tick);
+            slot.chunks.iter().for_each(|chunk| open.keys.extend_from_slice(chunk));
+            open.earliest = slot.earliest;
+            if let Some(contents) = &mut slot.contents {
+                std::mem::swap(contents, &mut open.contents);
+            }
+            self.near_spare.keep(slot);
             open.keys.sort_unstable();
             return true;
         }
     }
+
+    /// Enters one event of another queue, or of this one's far end.
+    fn take_one(&mut self, key: Key, from: &Contents) {
+        match key.what {
+            What::NodeTimer | What::RequestTimer(_) => self.enter_timer(key),
+            What::Command(index) => {
+                let command = from.commands[index as usize];
+                self.enter(key, |contents| contents.add_command(command));
+            }
+            What::Letter(index) => {
+                let letter = &from.letters[index as usize];
+                self.enter_letter(key, letter.from, letter.to_prefix, &from.message(letter));
+            }
+        }
+    }
+
+    /// Enters an event; `add` puts what it stands for into the contents it is given.
+    #[inline]
+    fn enter(&mut self, key: Key, add: impl FnOnce(&mut Contents) -> What) {
+        if let Some((slot, spare)) = self.slot(key.time) {
+            let what = add(slot.contents.get_or_insert_with(|| spare.contents()));
+            slot.push(Key { what, ..key }, spare);
+        } else {
+            let what = add(&mut self.late_contents);
+            self.late.push(Reverse(Key { what, ..key }));
+        }
+    }
+
+    /// Where events of this time are kept; nothing if its tick has been opened.
+    #[inline]
+    fn slot(&mut self, time: Time) -> Option<(&mut Slot, &mut Spare)> {
+        let tick = tick_of(time);
+        if tick <= self.tick {
+            return None;
+        }
+        let (block, now) = (tick >> SLOT_BITS, self.tick >> SLOT_BITS);
+        Some(if tick - self.tick <= SLOTS as u64 {
+            (self.near.slot(tick), &mut self.near_spare)
+        } else if block - now < SLOTS as u64 {
+            (self.far.slot(block), &mut self.far_spare)
+        } else {
+            (&mut self.beyond, &mut self.far_spare)
+        })
+    }
 }
 
-/// Batches of the next [`SLOTS`] numbers, going round.
+/// Keys in one chunk, 4 KiB: a slot wastes less than one chunk, whatever it held before.
+const CHUNK: usize = 128;
+
+/// Events in no order, with all that belongs to them.
+#[derive(Debug)]
+struct Slot {
+    chunks: Vec<Vec<Key>>,
+    /// Of all keys.
+    earliest: Time,
+    /// Most slots hold timers only, and need no room for more.
+    contents: Option<Box<Contents>>,
+}
+
+impl Default for Slot {
+    fn default() -> Slot {
+        Slot { chunks: Vec::new(), earliest: Time::NEVER, contents: None }
+    }
+}
+
+impl Slot {
+    #[inline]
+    fn push(&mut self, key: Key, spare: &mut Spare) {
+        self.earliest = self.earliest.min(key.time);
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => chunk.push(key),
+            _ => {
+                let mut chunk = spare.chunk();
+                chunk.push(key);
+                self.chunks.push(chunk);
+            }
+        }
+    }
+}
+
+/// Memory of slots that are over, for those to come.
+#[derive(Debug, Default)]
+struct Spare {
+    chunks: Vec<Vec<Key>>,
+    #[expect(clippy::vec_box, reason = "handed from slot to slot by its pointer")]
+    contents: Vec<Box<Contents>>,
+}
+
+impl Spare {
+    fn keep(&mut self, mut slot: Slot) {
+        slot.chunks.iter_mut().for_each(Vec::clear);
+        self.chunks.append(&mut slot.chunks);
+        if let Some(mut contents) = slot.contents {
+            contents.clear();
+            self.contents.push(contents);
+        }
+    }
+
+    fn chunk(&mut self) -> Vec<Key> {
+        self.chunks.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK))
+    }
+
+    fn contents(&mut self) -> Box<Contents> {
+        self.contents.pop().unwrap_or_default()
+    }
+}
+
+/// Slots of the next [`SLOTS`] numbers, going round.
 #[derive(Debug)]
 struct Wheel {
-    slots: Vec<Batch>,
+    slots: Vec<Slot>,
     occupied: [u64; SLOTS / 64],
 }
 
 impl Wheel {
     fn new() -> Wheel {
-        let slots = (0..SLOTS).map(|_| Batch::default()).collect();
+        let slots = (0..SLOTS).map(|_| Slot::default()).collect();
         Wheel { slots, occupied: [0; SLOTS / 64] }
     }
 
     #[inline]
-    fn slot(&mut self, number: u64, spare: &mut Spare) -> &mut Batch {
+    fn slot(&mut self, number: u64) -> &mut Slot {
         let slot = number as usize % SLOTS;
-        let (word, bit) = (slot / 64, 1 << (slot % 64));
-        if self.occupied[word] & bit == 0 {
-            self.occupied[word] |= bit;
-            self.slots[slot] = spare.batch();
-        }
+        self.occupied[slot / 64] |= 1 << (slot % 64);
         &mut self.slots[slot]
     }
 
-    fn remove(&mut self, number: u64) -> Batch {
+    fn remove(&mut self, number: u64) -> Slot {
         let slot = number as usize % SLOTS;
         self.occupied[slot / 64] &= !(1 << (slot % 64));
         std::mem::take(&mut self.slots[slot])
@@ -415,7 +478,7 @@ impl Wheel {
         self.slots[number as usize % SLOTS].earliest
     }
 
-    /// The first number after `number` with a batch, at most [`SLOTS`] further.
+    /// The first number after `number` with a slot in use, at most [`SLOTS`] further.
     fn next_after(&self, number: u64) -> Option<u64> {
         let mut ahead = 1;
         while ahead <= SLOTS as u64 {
