@@ -68,10 +68,9 @@ struct Answer {
 }
 
 impl Judge {
-    /// A judge of lookups that never last longer than `deadline`.
+    /// A judge of lookups that never last longer than `deadline`, who so far knows `truth`.
     #[must_use]
-    pub fn new(deadline: Duration) -> Judge {
-        let truth = Truth::new();
+    pub fn new(truth: Truth, deadline: Duration) -> Judge {
         let (waiting, forgotten) = (VecDeque::new(), Time::ZERO);
         Judge { truth, waiting, deadline, forgotten, correct: 0, incorrect: 0 }
     }

@@ -20,10 +20,15 @@ use crate::judge::Judge;
 use crate::metrics::{Interval, SeriesRow};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::Measure;
+use crate::truth::Truth;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A bring-up through the protocol that takes longer has failed.
 const BRING_UP_MAX: Duration = Duration::from_secs(3600);
+/// Members of the start that whoever knows nobody may ask.
+const SEEDS: usize = 1024;
+/// Members that enter at the start before their records are dropped.
+const RECORDS_AT_ONCE: usize = 1024;
 /// Windows are no longer than this, however slow the network: so soon is who has joined asked
 /// something, and does a closed loop go round.
 const WINDOW_MAX: Duration = Duration::from_millis(5);
@@ -71,22 +76,28 @@ impl<'a> Control<'a> {
         interrupts: &'a AtomicU32,
         progress: &'a Progress,
         spread: Spread,
-        ring: Arc<Vec<Peer>>,
+        ring: &[Peer],
         to_join: usize,
         least_delay: Duration,
     ) -> Control<'a> {
         let places = spread.places as usize;
-        let mut director = Director::new(scenario, Share::WHOLE, places, to_join, ring.clone());
-        for &peer in &*ring {
-            director.enter_member(peer, Time::ZERO);
+        let seeds = Arc::new(ring[..ring.len().min(SEEDS)].to_vec());
+        let mut director = Director::new(scenario, Share::WHOLE, places, to_join, seeds);
+        for members in ring.chunks(RECORDS_AT_ONCE) {
+            for &peer in members {
+                director.enter_member(peer, Time::ZERO);
+            }
+            director.take_records(); // The truth knows them all at once.
         }
+        let truth = Truth::of_members(ring.iter().map(|peer| peer.id), Time::ZERO);
+        let judge = Judge::new(truth, scenario.workload.deadline);
         Control {
             scenario,
             interrupts,
             progress,
             spread,
             director,
-            judge: Judge::new(scenario.workload.deadline),
+            judge,
             commands: 0,
             now: Time::ZERO,
             window: least_delay.min(WINDOW_MAX),

@@ -30,6 +30,7 @@ mod shard;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::thread;
+use std::time::Duration;
 
 use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::{Id, Peer, Rng, Time};
@@ -43,11 +44,12 @@ use crate::engine::{Engine, EngineError, Measured, Simulation, ring};
 use crate::network::Network;
 use crate::progress::Progress;
 use crate::provenance::available_bytes;
-use crate::scenario::ChurnModel;
+use crate::scenario::{ChurnModel, Measure};
 use crate::wall_clock::WallClock;
 
-/// Room for nodes beyond those planned where churn may add some.
+/// Room for nodes beyond those planned where churn may add some, and one in so many more.
 const SPARE_PLACES: usize = 64;
+const SPARE_SHARE: usize = 64;
 
 /// Memory per node beside its own: its seat, its events and requests in flight, the truth.
 const BESIDE_NODE_BYTES: u64 = 400;
@@ -67,11 +69,7 @@ impl Engine for SimEngine {
             Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
         let threads = scenario.thread_count().max(1);
         let most_nodes = ring::planned_nodes(scenario);
-        let spare = if scenario.churn.model == ChurnModel::Off {
-            0
-        } else {
-            SPARE_PLACES.max(most_nodes / 8)
-        };
+        let spare = spare_places(scenario, most_nodes);
         let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
         let config = Arc::new(ring::config(scenario, most_nodes));
         check_memory(&config, spread.places)?;
@@ -81,19 +79,13 @@ impl Engine for SimEngine {
         let least_delay = network.least_delay();
 
         let table = Table::new(threads);
-        let mut control = Control::new(
-            scenario,
-            interrupts,
-            progress,
-            spread,
-            members.clone(),
-            to_join,
-            least_delay,
-        );
-        let run = |index: usize, leader: Option<&mut Control<'_>>| {
+        let mut control =
+            Control::new(scenario, interrupts, progress, spread, &members, to_join, least_delay);
+        let run = |index: usize, leader: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
             let mut shard =
                 Shard::new(index, spread, config.clone(), network.clone(), scenario.seed);
             shard.start_linked(&members);
+            drop(members); // The last shard frees it: with a million nodes it is large.
             let clock = WallClock::start();
             let mut seat = Seat::new(&table, index, leader);
             while let Some(until) = seat.meet(&mut shard) {
@@ -101,10 +93,14 @@ impl Engine for SimEngine {
             }
             (shard, clock.elapsed())
         };
+        let run = &run;
         let (first, others): (_, Vec<_>) = thread::scope(|scope| {
-            let handles: Vec<_> =
-                (1..threads).map(|index| scope.spawn(move || run(index, None))).collect();
-            let first = run(0, Some(&mut control));
+            let start = |index| {
+                let members = members.clone();
+                scope.spawn(move || run(index, None, members))
+            };
+            let handles: Vec<_> = (1..threads).map(start).collect();
+            let first = run(0, Some(&mut control), members);
             let others = handles.into_iter().map(|handle| handle.join()).collect();
             (first, others)
         });
@@ -125,6 +121,22 @@ impl Engine for SimEngine {
         measured.simulation = Some(Simulation { simulated, real, events, trace_digest: digest });
         Ok(measured)
     }
+}
+
+/// Places for nodes that come before others have gone, and for those that churn adds by and by.
+fn spare_places(scenario: &Scenario, nodes: usize) -> usize {
+    let churn = &scenario.churn;
+    let growth_per_s = match churn.model {
+        ChurnModel::Off => return 0,
+        ChurnModel::Poisson => (churn.joins_per_s - churn.departures_per_s).max(0.0),
+        ChurnModel::Sessions => 0.0,
+    };
+    let measure = match scenario.phases.measure {
+        Measure::Lasting(length) => length,
+        Measure::Lookups(_) => Duration::ZERO,
+    };
+    let growth = growth_per_s * (scenario.phases.warmup + measure).as_secs_f64();
+    SPARE_PLACES + nodes / SPARE_SHARE + growth as usize
 }
 
 /// Refuses more nodes than there is memory for.

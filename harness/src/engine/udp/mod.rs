@@ -36,6 +36,7 @@ use crate::metrics::{Interval, Metrics, SeriesRow};
 use crate::network::{Network, Transit};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
+use crate::truth::Truth;
 
 /// Requests in flight per shard.
 const REQUESTS: usize = 16_384;
@@ -199,7 +200,7 @@ type ShardHandle = thread::JoinHandle<std::io::Result<(Sums, Conduct)>>;
 
 impl Control<'_> {
     fn watch(&self, handles: &[ShardHandle]) -> Result<Watched, EngineError> {
-        let mut judge = Judge::new(self.scenario.workload.deadline);
+        let mut judge = Judge::new(Truth::new(), self.scenario.workload.deadline);
         let mut series = Series::default();
         let wanted = self.scenario.nodes as usize;
         while self.shared.live() < wanted {
