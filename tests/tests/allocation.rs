@@ -5,8 +5,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use hopwise_harness::Scenario;
+use hopwise_harness::engine::Engine;
+use hopwise_harness::engine::sim::SimEngine;
+use hopwise_harness::progress::Progress;
 use hopwise_kernel::message::Class;
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{LookupMode, RingConfig};
@@ -55,6 +60,32 @@ fn lookups_and_stabilize_rounds_allocate_nothing() {
         assert!(lookups >= 100_000, "{lookups} lookups");
         assert!(rounds >= 100_000, "{rounds} stabilize rounds");
     }
+    assert_counting_works();
+}
+
+/// Buffers may still grow now and then; events themselves allocate nothing.
+#[test]
+fn simulated_events_allocate_nothing() {
+    let allocations_of = |simulated_s: u64| {
+        let toml = format!(
+            "engine = \"sim\"
+             nodes = 500
+             threads = 1
+             network = {{ latency = {{ model = \"constant\", one_way = \"20ms\" }} }}
+             phases = {{ warmup = \"3s\", measure = \"{simulated_s}s\" }}"
+        );
+        let scenario = Scenario::from_toml(&toml, "test", &[]).expect("the scenario is sound");
+        let progress = Progress::new(true, Duration::ZERO);
+        COUNTING.set(true);
+        let measured = SimEngine.run(&scenario, &AtomicU32::new(0), &progress);
+        COUNTING.set(false);
+        let events = measured.ok().and_then(|it| it.simulation).expect("it runs").events;
+        (COUNT.take(), events)
+    };
+    let (short, long) = (allocations_of(10), allocations_of(30));
+    let (more, events) = (long.0.saturating_sub(short.0), long.1 - short.1);
+    assert!(events > 200_000, "{events} events");
+    assert!(more * 1_000 < events, "{more} allocations in {events} events");
     assert_counting_works();
 }
 

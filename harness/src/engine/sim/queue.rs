@@ -138,12 +138,12 @@ pub(super) struct Batch {
     keys: Vec<Key>,
     /// Of all keys.
     earliest: Time,
-    contents: Box<Contents>,
+    contents: Contents,
 }
 
 impl Default for Batch {
     fn default() -> Batch {
-        Batch { keys: Vec::new(), earliest: Time::NEVER, contents: Box::default() }
+        Batch { keys: Vec::new(), earliest: Time::NEVER, contents: Contents::default() }
     }
 }
 
@@ -221,7 +221,7 @@ pub(super) struct Queue {
     near_spare: Spare,
     far_spare: Spare,
     late: BinaryHeap<Reverse<Key>>,
-    late_contents: Box<Contents>,
+    late_contents: Contents,
 }
 
 impl Queue {
@@ -234,7 +234,7 @@ impl Queue {
             near_spare: Spare::default(),
             far_spare: Spare::default(),
             late: BinaryHeap::new(),
-            late_contents: Box::default(),
+            late_contents: Contents::default(),
         }
     }
 
@@ -334,7 +334,7 @@ impl Queue {
             slot.chunks.iter().for_each(|chunk| open.keys.extend_from_slice(chunk));
             open.earliest = slot.earliest;
             if let Some(contents) = &mut slot.contents {
-                std::mem::swap(contents, &mut open.contents);
+                std::mem::swap(&mut **contents, &mut open.contents);
             }
             self.near_spare.keep(slot);
             open.keys.sort_unstable();
@@ -412,7 +412,10 @@ impl Slot {
         self.earliest = self.earliest.min(key.time);
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => chunk.push(key),
-            _ => {
+            last => {
+                if last.is_none() {
+                    self.chunks = spare.rows.pop().unwrap_or_default();
+                }
                 let mut chunk = spare.chunk();
                 chunk.push(key);
                 self.chunks.push(chunk);
@@ -425,6 +428,8 @@ impl Slot {
 #[derive(Debug, Default)]
 struct Spare {
     chunks: Vec<Vec<Key>>,
+    /// Rows of chunks, emptied.
+    rows: Vec<Vec<Vec<Key>>>,
     #[expect(clippy::vec_box, reason = "handed from slot to slot by its pointer")]
     contents: Vec<Box<Contents>>,
 }
@@ -433,6 +438,7 @@ impl Spare {
     fn keep(&mut self, mut slot: Slot) {
         slot.chunks.iter_mut().for_each(Vec::clear);
         self.chunks.append(&mut slot.chunks);
+        self.rows.push(slot.chunks);
         if let Some(mut contents) = slot.contents {
             contents.clear();
             self.contents.push(contents);
