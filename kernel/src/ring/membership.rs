@@ -8,7 +8,7 @@ use crate::context::{Context, Drop, Event};
 use crate::id::Id;
 use crate::message::{Cookie, Lookup, MAX_HOP_BUDGET, Message, Peers, Purpose};
 use crate::peer::Peer;
-use crate::ring::node::{Phase, RingNode};
+use crate::ring::node::{Phase, QUICK_CHECKS, RingNode};
 use crate::rpc::{Ask, OwnLookup, RequestKind};
 use crate::time::Time;
 
@@ -137,6 +137,8 @@ impl RingNode {
         cx.world.report(cx.node, Event::Joined);
         self.begin_maintenance(cx);
         self.notify_first(cx);
+        self.quick_checks = QUICK_CHECKS;
+        self.check_soon(cx);
         if self.filling {
             self.fix_at = cx.now;
             self.arm(cx);
