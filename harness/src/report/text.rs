@@ -33,10 +33,12 @@ pub fn text(outcome: &Outcome) -> String {
     page.blank();
     lookups(&outcome.lookups, &mut page);
     page.blank();
-    hops(&outcome.lookups.hops, &mut page);
-    page.blank();
-    delays(outcome, &mut page);
-    page.blank();
+    if outcome.lookups.issued > 0 {
+        hops(&outcome.lookups.hops, &mut page);
+        page.blank();
+        delays(outcome, &mut page);
+        page.blank();
+    }
     maintenance(&outcome.maintenance, &mut page);
     page.blank();
     nodes(outcome, &mut page);
@@ -83,6 +85,9 @@ fn heading(outcome: &Outcome, page: &mut Page) {
 
 fn lookups(lookups: &Lookups, page: &mut Page) {
     let Lookups { issued, completed, correct, incorrect, failed, shed, .. } = *lookups;
+    if issued == 0 {
+        return page.row("lookups", "none was issued in the measured phase");
+    }
     let shed = if shed > 0 { format!(", {} more were shed", count(shed)) } else { String::new() };
     page.row(
         "lookups",
@@ -454,6 +459,7 @@ mod tests {
         outcome.expectations.clear();
         let text = text(&outcome);
         assert!(text.starts_with("?: ? over ?, 0 nodes"), "{text}");
+        assert_has(&text, "lookups       none was issued in the measured phase");
         assert_has(&text, "dropped       nothing");
         assert_fits(&text);
     }
