@@ -185,9 +185,6 @@ impl RingNode {
     pub(crate) fn on_introduce(&mut self, cx: &mut Context<'_>, from: Peer, candidate: Peer) {
         if self.knows(from) {
             self.consider(cx, candidate);
-        } else if self.may_be_next(cx, from) {
-            // It has joined here, and the news of that has not come yet.
-            self.consider(cx, from);
         } else {
             cx.world.count_drop(Drop::UnknownPeer);
         }
