@@ -57,6 +57,8 @@ pub struct Judge {
     pub correct: u64,
     /// Answers that named another.
     pub incorrect: u64,
+    /// When those came, in the order in which they were reported.
+    incorrect_at: Vec<Time>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +74,8 @@ impl Judge {
     #[must_use]
     pub fn new(truth: Truth, deadline: Duration) -> Judge {
         let (waiting, forgotten) = (VecDeque::new(), Time::ZERO);
-        Judge { truth, waiting, deadline, forgotten, correct: 0, incorrect: 0 }
+        let incorrect_at = Vec::new();
+        Judge { truth, waiting, deadline, forgotten, correct: 0, incorrect: 0, incorrect_at }
     }
 
     /// Takes a record.
@@ -86,12 +89,22 @@ impl Judge {
         }
     }
 
+    /// When each incorrect answer came.
+    #[must_use]
+    pub fn incorrect_at(&self) -> &[Time] {
+        &self.incorrect_at
+    }
+
     /// Judges what was answered by `t`: everything up to then has been reported.
     pub fn settle(&mut self, t: Time) {
         while let Some(answer) = self.waiting.pop_front_if(|answer| answer.answered <= t) {
             let Answer { key, owner, issued, answered } = answer;
-            let correct = self.truth.judge(key, owner, issued, answered);
-            *(if correct { &mut self.correct } else { &mut self.incorrect }) += 1;
+            if self.truth.judge(key, owner, issued, answered) {
+                self.correct += 1;
+            } else {
+                self.incorrect += 1;
+                self.incorrect_at.push(answered);
+            }
         }
         if t.since(self.forgotten) > self.deadline + FORGET_EVERY && t != Time::NEVER {
             self.forgotten = t - self.deadline;

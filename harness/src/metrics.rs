@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use hopwise_kernel::Time;
 
 /// Numbers of hops or timeouts that are told apart; what is larger counts as the last.
 pub const COUNTS: usize = 256;
@@ -228,7 +229,7 @@ pub struct SeriesRow {
     pub issued: u64,
     /// Lookups answered in it.
     pub completed: u64,
-    /// Of those, known by its end to have named another than the true owner.
+    /// Answers of the measured phase that came in it and named another than the true owner.
     pub incorrect: u64,
     /// Lookups whose deadline passed in it.
     pub failed: u64,
@@ -256,6 +257,18 @@ pub struct Interval {
 }
 
 impl SeriesRow {
+    /// Enters incorrect answers, which are judged only later, in the rows of the times at which they
+    /// came. `rows` are in order of time; what came after the last is in none.
+    pub fn enter_incorrect(rows: &mut [SeriesRow], answered: &[Time]) {
+        for at in answered {
+            let at_s = at.since(Time::ZERO).as_secs_f64();
+            let row = rows.partition_point(|row| row.t_s < at_s);
+            if let Some(row) = rows.get_mut(row) {
+                row.incorrect += 1;
+            }
+        }
+    }
+
     /// The line for `interval`, in which `lookups` became of lookups, `messages` messages of all
     /// kinds were sent, and `maintenance_bytes` bytes for maintenance.
     #[must_use]

@@ -2,20 +2,26 @@
 //!
 //! **Invariant:** writes to standard error only, and only if that is a terminal.
 
+use std::cell::Cell;
+use std::fmt;
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// The line, redrawn in place.
 #[derive(Debug)]
-pub struct Progress(ProgressBar);
+pub struct Progress {
+    bar: ProgressBar,
+    total: Duration,
+    phase: Cell<&'static str>,
+}
 
 /// What the line shows.
 #[derive(Clone, Copy, Debug)]
-pub struct Snapshot<'a> {
+pub struct Snapshot {
     /// The phase the run is in.
-    pub phase: &'a str,
+    pub phase: &'static str,
     /// Live nodes.
     pub live_nodes: usize,
     /// Lookups completed per second, of late.
@@ -34,31 +40,46 @@ impl Progress {
         let shown = !quiet && stderr().is_terminal();
         let target =
             if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let style = ProgressStyle::with_template("{prefix:<8} {bar:16} {wide_msg}");
+        let style = ProgressStyle::with_template("{prefix:<8} {bar:16} {seconds}  {wide_msg}");
         let style = style.expect("the template is valid").progress_chars("██░");
-        Progress(ProgressBar::with_draw_target(Some(ms(total)), target).with_style(style))
+        let style =
+            style.with_key("seconds", |state: &ProgressState, line: &mut dyn fmt::Write| {
+                // A line that cannot be drawn is no reason to stop.
+                let _ = line.write_str(&seconds(state.pos(), state.len().unwrap_or(0)));
+            });
+        let bar = ProgressBar::with_draw_target(Some(ms(total)), target).with_style(style);
+        Progress { bar, total, phase: Cell::new("") }
     }
 
     /// Shows how things stand now. Cheap, but meant for some times a second.
-    pub fn update(&self, snapshot: &Snapshot<'_>) {
+    pub fn update(&self, snapshot: &Snapshot) {
+        self.bar.set_message(message(snapshot));
+        self.advance(snapshot.phase, snapshot.elapsed);
+    }
+
+    /// Shows how far the run is, and nothing new otherwise. Cheap enough for any loop.
+    pub fn advance(&self, phase: &'static str, elapsed: Duration) {
+        if self.phase.replace(phase) != phase {
+            self.bar.set_prefix(phase);
+        }
         // A run may outlast its plan while the last lookups end: the bar then stays full.
-        let total = self.0.length().unwrap_or(0);
-        self.0.set_prefix(snapshot.phase.to_owned());
-        self.0.set_message(message(snapshot, Duration::from_millis(total)));
-        self.0.set_position(ms(snapshot.elapsed).min(total));
+        self.bar.set_position(ms(elapsed.min(self.total)));
     }
 
     /// Removes the line: what follows is the report.
     pub fn finish(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
-fn message(snapshot: &Snapshot<'_>, total: Duration) -> String {
+/// `7/15 s`, from milliseconds.
+fn seconds(elapsed_ms: u64, total_ms: u64) -> String {
+    format!("{}/{} s", elapsed_ms / 1000, total_ms.div_ceil(1000))
+}
+
+fn message(snapshot: &Snapshot) -> String {
     format!(
-        "{:.0}/{:.0} s  {} nodes  {} lookups/s  p99 {:.2?}",
-        snapshot.elapsed.as_secs_f64(),
-        total.as_secs_f64(),
+        "{} nodes  {} lookups/s  p99 {:.2?}",
         HumanCount(snapshot.live_nodes as u64),
         HumanCount(snapshot.lookups_per_s.round() as u64),
         snapshot.p99,
@@ -82,8 +103,8 @@ mod tests {
             p99: Duration::from_micros(1250),
             elapsed: Duration::from_secs(7),
         };
-        let text = message(&snapshot, Duration::from_secs(15));
-        assert_eq!(text, "7/15 s  4,096 nodes  1,000 lookups/s  p99 1.25ms");
+        assert_eq!(message(&snapshot), "4,096 nodes  1,000 lookups/s  p99 1.25ms");
+        assert_eq!(seconds(7_900, 15_000), "7/15 s");
     }
 
     #[test]
@@ -93,8 +114,8 @@ mod tests {
         let p99 = Duration::ZERO;
         let snapshot = Snapshot { phase: "drain", live_nodes: 0, lookups_per_s: 0.0, p99, elapsed };
         progress.update(&snapshot);
-        assert!(progress.0.is_hidden());
-        assert_eq!(progress.0.position(), 1000);
+        assert!(progress.bar.is_hidden());
+        assert_eq!((progress.bar.position(), progress.bar.prefix()), (1000, "drain".to_owned()));
         progress.finish();
     }
 }

@@ -24,9 +24,16 @@ use crate::wall_clock::WallClock;
 /// A lookup issued later than this after its intended time was not offered as the scenario says.
 const LAG_MAX: Duration = Duration::from_millis(100);
 
+/// Where the folders of runs are, unless told.
+const RUNS: &str = "results/runs";
+
 /// Runs `scenario` and reports as `options` say.
 #[must_use]
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
+    if let Err(message) = check_targets(options) {
+        eprintln!("hopwise: {message}");
+        return Exit::BadRequest;
+    }
     let interrupts = watch_for_interrupts();
     let Ended { measured, outcome } = match execute(scenario, &interrupts, options.quiet) {
         Ok(ended) => ended,
@@ -55,6 +62,21 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
         );
     }
     exit
+}
+
+/// Finds out that results cannot be written before the run, not after.
+fn check_targets(options: &RunOptions) -> Result<(), String> {
+    let folder = options.out.as_deref().unwrap_or(Path::new(RUNS));
+    fs::create_dir_all(folder).map_err(|error| {
+        let folder = folder.display();
+        format!("{folder}: cannot be made ({error}): write --out DIR with a folder that can")
+    })?;
+    let Some(JsonTarget::File(path)) = &options.json else { return Ok(()) };
+    // What an earlier run wrote stays there until this one has something to say.
+    fs::OpenOptions::new().append(true).create(true).open(path).map(drop).map_err(|error| {
+        let path = path.display();
+        format!("--json {path}: cannot be written ({error}): write a file that can, or -")
+    })
 }
 
 /// A run that came to its end, or was ended by the user.
@@ -124,12 +146,11 @@ fn expected_length(scenario: &Scenario) -> Duration {
 
 fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Outcome {
     let lookups = Lookups::new(&measured.metrics, measured.measured);
-    let seconds = measured.measured.as_secs_f64().max(f64::MIN_POSITIVE);
     let simulation = measured.simulation;
     // A simulator's speed is told in real time.
-    let (events, events_s) = match simulation {
-        Some(it) => (it.events, it.real.as_secs_f64().max(f64::MIN_POSITIVE)),
-        None => (measured.events, seconds),
+    let (events, over) = match simulation {
+        Some(it) => (it.events, it.real),
+        None => (measured.events, measured.measured),
     };
     let drops = measured.drops.iter().map(|&(reason, count)| (reason.to_owned(), count));
     Outcome {
@@ -149,8 +170,8 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
         membership: measured.membership.clone(),
         engine: outcome::Engine {
             events,
-            events_per_s: events as f64 / events_s,
-            messages_per_s: measured.traffic.messages() as f64 / seconds,
+            events_per_s: per_s(events, over),
+            messages_per_s: per_s(measured.traffic.messages(), measured.measured),
             datagrams: measured.datagrams,
             drops: drops.collect(),
             peak_rss_bytes: peak_rss_bytes(),
@@ -160,6 +181,11 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
         expectations: expectations(scenario, &lookups),
         lookups,
     }
+}
+
+/// Nothing per second where no time has passed: the run was ended before it was measured.
+fn per_s(count: u64, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
 }
 
 fn expectations(scenario: &Scenario, lookups: &Lookups) -> Vec<Expectation> {
@@ -221,5 +247,5 @@ fn report(
 /// Where results go unless told: named by what was started when (RFC 3339).
 pub(crate) fn default_folder(started_at: &str, name: &str) -> PathBuf {
     let stamp = started_at.replace(['-', ':'], "");
-    Path::new("results/runs").join(format!("{stamp}-{name}"))
+    Path::new(RUNS).join(format!("{stamp}-{name}"))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hopwise_kernel::context::{Drop, LookupDone};
 use hopwise_kernel::message::{Class, Cookie, Peers, Purpose, Step};
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{LookupMode, RingConfig};
+use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
 use hopwise_kernel::{Distance, Event, Id, Message, Peer, RequestId};
 use hopwise_tests::Memory;
 use hopwise_tests::memory::owner_in;
@@ -164,6 +164,40 @@ fn many_joins_at_once_lead_to_the_same_ring() {
     memory.run_for(Duration::from_secs(60));
     assert_exact(&memory, SUCCESSORS.into());
     look_up(&mut memory, 1_000, A_MOMENT);
+}
+
+#[test]
+fn who_joins_at_once_finds_its_place_before_the_next_round() {
+    const NODES: usize = 64;
+    const SUCCESSORS: u8 = 8;
+    // No round of anybody comes within this test, but for the quick checks after a join.
+    let config =
+        RingConfig { stabilize: Some(Duration::from_hours(1)), ..config(NODES, SUCCESSORS) };
+    let first = 2 * u32::from(SUCCESSORS);
+    let mut memory = Memory::new(NODES, 17);
+    memory.link(first as usize, config);
+    for node in first..NODES as u32 {
+        memory.insert(node, config);
+        let bootstrap = memory.peer(node % first);
+        memory.with(node, |it, cx| it.join(cx, bootstrap));
+    }
+    memory.run_for(Duration::from_secs(4));
+    assert_eq!(memory.members().len(), NODES);
+    look_up(&mut memory, 1_000, A_MOMENT);
+}
+
+#[test]
+fn nobody_who_lost_everybody_stays_alone() {
+    const NODES: usize = 32;
+    let config = config(NODES, 4);
+    let mut memory = Memory::linked(NODES, config, 18);
+    let known = |memory: &Memory, node| memory.node(node).map(RingNode::entries);
+    memory.set_copies(0);
+    memory.run_for(Duration::from_mins(10));
+    assert!((0..NODES as u32).all(|node| known(&memory, node) == Some(0)));
+    memory.set_copies(1);
+    memory.run_for(Duration::from_mins(1));
+    assert!((0..NODES as u32).all(|node| known(&memory, node) > Some(0)));
 }
 
 #[test]

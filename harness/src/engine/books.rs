@@ -84,7 +84,8 @@ impl Sums {
         self.metrics.correct = judge.correct;
         self.metrics.incorrect = judge.incorrect;
         self.metrics.messages = self.counters.messages[Class::Lookup as usize];
-        let Course { series, bring_up, measured, node_s, interrupted, threads } = course;
+        let Course { mut series, bring_up, measured, node_s, interrupted, threads } = course;
+        SeriesRow::enter_incorrect(&mut series, judge.incorrect_at());
         Measured {
             traffic: traffic_of(&self.counters, |_| true),
             maintenance: maintenance_of(&self.counters),

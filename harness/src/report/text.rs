@@ -1,14 +1,17 @@
-//! The result on one screen: at most 80 columns and 45 lines.
+//! The result on one screen: at most 80 columns, and 45 lines but for figures of absurd size.
 //!
-//! **Invariant:** plain text without escape sequences, the same for a terminal, a file or a pipe.
+//! **Invariant:** plain text without escape sequences, the same for a terminal, a file or a pipe;
+//! what is too long for a line goes on in the next, and nothing is cut.
 
 use std::fmt::Display;
 
 use super::units::{bytes, count, micros, number, share};
 use crate::outcome::{Engine, Expectation, Hops, KindRate, Lookups, Maintenance, Outcome, Regime};
 
-/// No line is longer.
+/// No line is longer, unless a single word is.
 const COLUMNS: usize = 80;
+/// Where a line that is too long is best broken: between figures.
+const JOINTS: [&str; 3] = ["  ", ", ", "; "];
 /// What stands left of the figures.
 const LABEL: usize = 14;
 /// The longest bar.
@@ -30,14 +33,16 @@ pub fn text(outcome: &Outcome) -> String {
     page.blank();
     lookups(&outcome.lookups, &mut page);
     page.blank();
-    hops(&outcome.lookups.hops, &mut page);
-    page.blank();
-    delays(&outcome.lookups, &mut page);
-    page.blank();
+    if outcome.lookups.issued > 0 {
+        hops(&outcome.lookups.hops, &mut page);
+        page.blank();
+        delays(outcome, &mut page);
+        page.blank();
+    }
     maintenance(&outcome.maintenance, &mut page);
     page.blank();
     nodes(outcome, &mut page);
-    engine(&outcome.engine, &mut page);
+    engine(outcome, &mut page);
     if !outcome.expectations.is_empty() {
         page.blank();
         expectations(&outcome.expectations, &mut page);
@@ -60,12 +65,8 @@ fn heading(outcome: &Outcome, page: &mut Page) {
         outcome.engine.threads,
         if outcome.interrupted { "   INTERRUPTED" } else { "" },
     ));
-    let simulated = outcome.simulated_s.map_or(String::new(), |simulated_s| {
-        format!(" for {} simulated", micros(simulated_s * 1e6))
-    });
-    // The processor's name is last: some are long enough to be cut.
     page.line(&format!(
-        "{}, {}{simulated}; {} cores, {}, Linux {}, {}",
+        "{}, {}; {} cores, {}, Linux {}, {}",
         outcome.started_at,
         micros(outcome.wall_s * 1e6),
         machine.cores,
@@ -79,15 +80,14 @@ fn heading(outcome: &Outcome, page: &mut Page) {
     };
     // The compiler's own commit and date are for the document.
     let rustc = build.rustc.split(" (").next().unwrap_or_default();
-    let regime = match outcome.regime {
-        Regime::ExactDetection => "failures detected exactly",
-        Regime::Suspicion => "live nodes may be suspected",
-    };
-    page.line(&format!("commit {commit:.12}{changes}, {rustc}, {}; {regime}", build.profile));
+    page.line(&format!("commit {commit:.12}{changes}, {rustc}, {}", build.profile));
 }
 
 fn lookups(lookups: &Lookups, page: &mut Page) {
     let Lookups { issued, completed, correct, incorrect, failed, shed, .. } = *lookups;
+    if issued == 0 {
+        return page.row("lookups", "none was issued in the measured phase");
+    }
     let shed = if shed > 0 { format!(", {} more were shed", count(shed)) } else { String::new() };
     page.row(
         "lookups",
@@ -114,10 +114,7 @@ fn lookups(lookups: &Lookups, page: &mut Page) {
 
 fn hops(hops: &Hops, page: &mut Page) {
     let Hops { mean, p1, p50, p99, max, .. } = *hops;
-    page.row(
-        "hops",
-        format!("mean {}   p1 {p1}   p50 {p50}   p99 {p99}   max {max}", number(mean)),
-    );
+    page.row("hops", format!("mean {}  p1 {p1}  p50 {p50}  p99 {p99}  max {max}", number(mean)));
     let per_bar = hops.histogram.len().div_ceil(BARS).max(1);
     let all = hops.histogram.iter().sum();
     let bars: Vec<u64> = hops.histogram.chunks(per_bar).map(|chunk| chunk.iter().sum()).collect();
@@ -139,12 +136,13 @@ fn bar(n: u64, longest: u64) -> String {
     "█".repeat(eighths / 8) + PARTS[eighths % 8]
 }
 
-fn delays(lookups: &Lookups, page: &mut Page) {
+fn delays(outcome: &Outcome, page: &mut Page) {
+    let lookups = &outcome.lookups;
     let latency = &lookups.latency_us;
     page.row(
         "latency",
         format!(
-            "p50 {}   p90 {}   p99 {}   p99.9 {}   max {}",
+            "p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
             micros(latency.p50),
             micros(latency.p90),
             micros(latency.p99),
@@ -156,15 +154,18 @@ fn delays(lookups: &Lookups, page: &mut Page) {
     page.row(
         "timeouts",
         format!(
-            "mean {:.4}   p1 {}   p50 {}   p99 {}   per lookup",
+            "mean {:.4}  p1 {}  p50 {}  p99 {}  per lookup",
             timeouts.mean, timeouts.p1, timeouts.p50, timeouts.p99,
         ),
     );
-    let lag = &lookups.lag_us;
-    page.row(
-        "issued late",
-        format!("p50 {}   p99 {}   max {}", micros(lag.p50), micros(lag.p99), micros(lag.max)),
-    );
+    // In virtual time nothing is late.
+    if outcome.simulated_s.is_none() {
+        let lag = &lookups.lag_us;
+        page.row(
+            "issued late",
+            format!("p50 {}  p99 {}  max {}", micros(lag.p50), micros(lag.p99), micros(lag.max)),
+        );
+    }
 }
 
 fn maintenance(maintenance: &Maintenance, page: &mut Page) {
@@ -214,7 +215,7 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
         page.row(
             "keys",
             format!(
-                "mean {}   p1 {}   p99 {}   max {}   per node",
+                "mean {}  p1 {}  p99 {}  max {}  per node",
                 number(load.keys_mean),
                 count(load.p1),
                 count(load.p99),
@@ -233,27 +234,40 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
             number(membership.live_mean),
         ),
     );
+    let regime = match outcome.regime {
+        Regime::ExactDetection => "no live node was taken for dead",
+        Regime::Suspicion => "live nodes may have been taken for dead",
+    };
+    page.row("", regime);
 }
 
-fn engine(engine: &Engine, page: &mut Page) {
-    page.row(
-        "engine",
-        format!(
-            "{} messages/s, {} events/s, {} datagrams",
-            number(engine.messages_per_s),
-            number(engine.events_per_s),
-            count(engine.datagrams),
-        ),
-    );
-    let digest = engine.trace_digest.as_ref().map_or(String::new(), |d| format!(", trace {d:.16}"));
-    page.row(
-        "",
-        format!(
-            "{} at most in memory, dropped {}{digest}",
-            bytes(engine.peak_rss_bytes as f64),
-            drops(engine),
-        ),
-    );
+fn engine(outcome: &Outcome, page: &mut Page) {
+    let engine = &outcome.engine;
+    let (messages, events) = (number(engine.messages_per_s), number(engine.events_per_s));
+    match outcome.simulated_s {
+        None => {
+            let datagrams = count(engine.datagrams);
+            page.row(
+                "engine",
+                format!("{messages} messages/s, {events} events/s, {datagrams} datagrams"),
+            );
+        }
+        Some(simulated_s) => {
+            page.row(
+                "engine",
+                format!(
+                    "{} simulated in {}: {} times as fast as real time",
+                    micros(simulated_s * 1e6),
+                    micros(outcome.wall_s * 1e6),
+                    number(simulated_s / outcome.wall_s.max(f64::MIN_POSITIVE)),
+                ),
+            );
+            page.row("", format!("{events} events/s, {messages} messages per simulated second"));
+        }
+    }
+    let digest = engine.trace_digest.as_ref().map_or(String::new(), |d| format!(", trace {d}"));
+    page.row("", format!("{} at most in memory{digest}", bytes(engine.peak_rss_bytes as f64)));
+    page.row("dropped", drops(engine));
 }
 
 /// `12 malformed, 3 shed, 1 other`.
@@ -288,23 +302,43 @@ fn expectations(expectations: &[Expectation], page: &mut Page) {
 struct Page(String);
 
 impl Page {
-    /// Adds a line of figures under or beside their label.
+    /// Adds figures under or beside their label.
     fn row(&mut self, label: &str, figures: impl Display) {
-        self.line(&format!("{label:<width$}{figures}", width = LABEL));
+        self.wrapped(&format!("{label:<width$}{figures}", width = LABEL), LABEL);
     }
 
-    /// Adds a line, cut where the screen ends.
+    /// Adds a line without a label.
     fn line(&mut self, line: &str) {
-        match line.char_indices().nth(COLUMNS) {
-            None => self.0.push_str(line.trim_end()),
-            Some(_) => self.0.extend(line.chars().take(COLUMNS - 1).chain(['…'])),
+        self.wrapped(line, 0);
+    }
+
+    /// Adds a line; what does not fit goes on in further ones, `indent` columns in.
+    fn wrapped(&mut self, line: &str, indent: usize) {
+        let mut rest = line.trim_end().to_owned();
+        while let Some(end) = break_of(&rest, indent) {
+            self.0.push_str(rest[..end].trim_end());
+            self.0.push('\n');
+            rest = format!("{:indent$}{}", "", rest[end..].trim_start());
         }
+        self.0.push_str(&rest);
         self.0.push('\n');
     }
 
     fn blank(&mut self) {
         self.0.push('\n');
     }
+}
+
+/// Where to break a line that is too long, in bytes: at the last joint after the first `indent`
+/// columns that lets its beginning fit, else at the last space, else nowhere.
+fn break_of(line: &str, indent: usize) -> Option<usize> {
+    let column = |n| line.char_indices().nth(n).map(|(at, _)| at);
+    column(COLUMNS)?;
+    // A space may hang over the edge: it is not written.
+    let fitting = &line[..column(COLUMNS + 1).unwrap_or(line.len())];
+    let start = column(indent)?;
+    let last = |joint: &str| fitting[start..].rfind(joint).map(|at| start + at + joint.len());
+    JOINTS.into_iter().filter_map(last).max().or_else(|| last(" ")).filter(|&end| end > start)
 }
 
 #[cfg(test)]
@@ -318,6 +352,10 @@ mod tests {
 
     fn assert_fits(text: &str) {
         assert!(text.lines().count() <= 45, "{} lines\n{text}", text.lines().count());
+        assert_is_narrow(text);
+    }
+
+    fn assert_is_narrow(text: &str) {
         for line in text.lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");
             assert!(!line.ends_with(' '), "{line:?}");
@@ -329,16 +367,18 @@ mod tests {
         let text = text(&example::outcome());
         for line in [
             "default: ring over udp, 4,096 nodes, seed 1, 2 threads",
-            "commit d2250302f2b1, rustc 1.95.0, release; live nodes may be suspected",
+            "commit d2250302f2b1, rustc 1.95.0, release",
             "                     issued    completed      correct    incorrect       failed",
             "                     10,001       10,000        9,999            1            1",
             "                                 99.99 %      99.99 %       0.01 %       0.01 %",
-            "hops          mean 6.00   p1 2   p50 6   p99 10   max 12",
+            "hops          mean 6.00  p1 2  p50 6  p99 10  max 12",
             "           0  ▏ 0.02 %",
             "           6  ████████████████████████████████████████████████ 22.57 %",
             "node          knows 27.3 peers, at most 29; takes 1.46 KiB",
             "membership    41 joined, 19 left, 22 crashed; 4,096 live on average",
-            "              23.0 MiB at most in memory, dropped 12 malformed, 3 shed",
+            "              live nodes may have been taken for dead",
+            "              23.0 MiB at most in memory",
+            "dropped       12 malformed, 3 shed",
             "expectations  2 of 2 held",
             "        held  lookups.correct ≥ 99.9 %: 99.99 %",
         ] {
@@ -361,10 +401,10 @@ mod tests {
     }
 
     #[test]
-    fn fits_one_screen_whatever_came() {
+    fn cuts_nothing_whatever_came() {
         let mut outcome = example::outcome();
         outcome.machine.cpu = "Processor With A Very Long Marketing Name ".repeat(4);
-        outcome.simulated_s = Some(86_400.0);
+        outcome.lookups.latency_us.max = 59_999.0;
         outcome.load = Some(Load { keys_mean: 1e6, p1: 1 << 40, p99: 1 << 50, max: u64::MAX });
         outcome.lookups.issued = 10_000_000_000;
         outcome.lookups.shed = 77;
@@ -376,8 +416,37 @@ mod tests {
         let more = example::expectation("state.entries_max", "≤ 24", "29", false);
         outcome.expectations.extend(std::iter::repeat_n(more, 9));
         let text = text(&outcome);
-        assert_fits(&text);
+        assert_is_narrow(&text);
         assert!(text.contains("\n        0–19  █"), "{text}");
+        assert!(!text.contains('…'), "{text}");
+    }
+
+    #[test]
+    fn a_simulation_tells_of_its_own_time() {
+        let mut outcome = example::outcome();
+        (outcome.simulated_s, outcome.wall_s) = (Some(60.0), 7.5);
+        outcome.engine.trace_digest = Some("9f0f7276039b2c55".into());
+        let text = text(&outcome);
+        for line in [
+            "engine        60.0 s simulated in 7.50 s: 8.00 times as fast as real time",
+            "              315,290 events/s, 298,000 messages per simulated second",
+            "              23.0 MiB at most in memory, trace 9f0f7276039b2c55",
+        ] {
+            assert_has(&text, line);
+        }
+        assert!(!text.contains("datagrams") && !text.contains("issued late"), "{text}");
+        assert_fits(&text);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_line_goes_on_in_the_next() {
+        let mut page = Page(String::new());
+        page.row("label", format!("{}, 20 ms", "0123456 ".repeat(8) + "9"));
+        page.row("label", "x".repeat(COLUMNS));
+        let lines: Vec<&str> = page.0.lines().collect();
+        let first = format!("label         {}9,", "0123456 ".repeat(8));
+        let long = format!("label         {}", "x".repeat(COLUMNS));
+        assert_eq!(lines, [first.as_str(), "              20 ms", long.as_str()]);
     }
 
     #[test]
@@ -390,7 +459,8 @@ mod tests {
         outcome.expectations.clear();
         let text = text(&outcome);
         assert!(text.starts_with("?: ? over ?, 0 nodes"), "{text}");
-        assert!(text.contains("dropped nothing"));
+        assert_has(&text, "lookups       none was issued in the measured phase");
+        assert_has(&text, "dropped       nothing");
         assert_fits(&text);
     }
 }

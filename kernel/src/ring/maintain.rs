@@ -7,7 +7,7 @@
 use crate::context::{Context, Drop};
 use crate::message::{Cookie, Message, Peers, RequestId};
 use crate::peer::Peer;
-use crate::ring::node::{PROBE_ATTEMPTS, RingNode, purpose_of};
+use crate::ring::node::{PROBE_ATTEMPTS, QUICK_CHECKS, RingNode, purpose_of};
 use crate::rpc::{Ask, Probe, Request, RequestKind};
 use crate::time::Time;
 
@@ -33,12 +33,14 @@ impl RingNode {
     }
 
     pub(crate) fn check_first_successor(&mut self, cx: &mut Context<'_>) {
-        // A node that has lost all its list asks whoever it knows to be next clockwise.
+        // A node that has lost all its list asks whoever it knows to be next clockwise, and if it
+        // knows nobody, whom it knew last: it may have been held to be dead by mistake.
         let first = self
             .successors
             .first()
             .or_else(|| self.fingers.entries().next().map(|(_, finger)| finger))
-            .or(self.predecessor);
+            .or(self.predecessor)
+            .or(self.last_contact);
         self.stabilizing = first.is_some_and(|first| {
             let (cookie, of) = self.cookie;
             let cookie = if of == first.address { cookie } else { Cookie::default() };
@@ -110,6 +112,10 @@ impl RingNode {
                 }
                 self.cookie = (cookie, from.address);
                 self.adopt_list(cx.now, from, successors);
+                if predecessor == Some(self.me) {
+                    self.quick_checks = 0;
+                }
+                self.check_soon(cx);
                 match predecessor {
                     Some(candidate) if self.may_be_next(cx, candidate) => {
                         self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
@@ -121,11 +127,25 @@ impl RingNode {
                 if self.may_be_next(cx, from) {
                     self.cookie = (cookie, from.address);
                     self.adopt_list(cx.now, from, successors);
+                    self.quick_checks = if predecessor == Some(self.me) { 0 } else { QUICK_CHECKS };
+                    self.check_soon(cx);
                 }
                 self.notify_first(cx);
             }
             Ask::Join => self.on_place_told(cx, from, cookie, successors),
         }
+    }
+
+    /// Brings the next check of the first successor forward while it does not know this node: of
+    /// several that join in one gap, each has seen the gap without the others.
+    pub(crate) fn check_soon(&mut self, cx: &mut Context<'_>) {
+        if self.quick_checks == 0 || self.config.stabilize.is_none() {
+            return;
+        }
+        let soon = cx.now + self.probe_timeout(QUICK_CHECKS - self.quick_checks);
+        self.quick_checks -= 1;
+        self.stabilize_at = self.stabilize_at.min(soon);
+        self.arm(cx);
     }
 
     /// `to` has answered none of several requests for its neighbours.
@@ -214,7 +234,12 @@ impl RingNode {
         if self.successors.remove(peer.address) {
             self.list_changed();
         }
-        if was_first && !self.stabilizing && self.config.stabilize.is_some() {
+        let knows_nobody = self.successors.first().is_none()
+            && self.predecessor.is_none()
+            && self.fingers.entries().next().is_none();
+        if knows_nobody {
+            self.last_contact = Some(peer);
+        } else if was_first && !self.stabilizing && self.config.stabilize.is_some() {
             self.check_first_successor(cx);
         }
     }

@@ -8,7 +8,7 @@ use crate::context::{Context, Drop, Event};
 use crate::id::Id;
 use crate::message::{Cookie, Message, Peers, Purpose};
 use crate::peer::Peer;
-use crate::ring::node::{Phase, RingNode};
+use crate::ring::node::{Phase, QUICK_CHECKS, RingNode};
 use crate::ring::rank::rank_at_or_after;
 use crate::rpc::{Ask, OwnLookup, RequestKind};
 use crate::time::Time;
@@ -131,6 +131,8 @@ impl RingNode {
         cx.world.report(cx.node, Event::Joined);
         self.begin_maintenance(cx);
         self.notify_first(cx);
+        self.quick_checks = QUICK_CHECKS;
+        self.check_soon(cx);
         if self.filling {
             self.fix_at = cx.now;
             self.arm(cx);

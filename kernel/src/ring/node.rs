@@ -30,6 +30,10 @@ pub(crate) const PROBE_ATTEMPTS: u8 = 3;
 /// a neighbour held to be dead by mistake makes wrong answers, so this outlasts a stalled thread.
 pub(crate) const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 
+/// Checks of the first successor ahead of time, at most, until it knows this node; the wait doubles
+/// each time.
+pub(crate) const QUICK_CHECKS: u8 = 5;
+
 /// A node of the ring.
 #[derive(Debug)]
 pub struct RingNode {
@@ -49,6 +53,11 @@ pub struct RingNode {
     pub(crate) fix_at: Time,
     pub(crate) armed_at: Time,
     pub(crate) next_slot: u16,
+    /// Whoever was found dead last of all this node knew: asked again, for lack of anybody else.
+    pub(crate) last_contact: Option<Peer>,
+    /// Checks of the first successor ahead of time that are left: somebody has come in next to this
+    /// node, perhaps this node itself, and others may have at the same time.
+    pub(crate) quick_checks: u8,
     /// A check of the first successor is under way.
     pub(crate) stabilizing: bool,
     pub(crate) probing_predecessor: bool,
@@ -85,6 +94,8 @@ impl RingNode {
             fix_at: Time::NEVER,
             armed_at: Time::NEVER,
             next_slot: 0,
+            last_contact: None,
+            quick_checks: 0,
             stabilizing: false,
             probing_predecessor: false,
             fixing: false,

@@ -69,6 +69,17 @@ enum Phase {
     Drain { from: Time, to: Time },
 }
 
+impl Phase {
+    const fn name(self) -> &'static str {
+        match self {
+            Phase::BringUp => "bring-up",
+            Phase::Warmup { .. } => "warmup",
+            Phase::Measure { .. } => "measure",
+            Phase::Drain { .. } => "drain",
+        }
+    }
+}
+
 impl<'a> Control<'a> {
     /// A run of nodes among which `ring` are members from the start and `to_join` join later.
     pub(super) fn new(
@@ -179,14 +190,18 @@ impl<'a> Control<'a> {
 
     /// Moves from one phase to the next, as many as are due now.
     fn turn_phase(&mut self) -> bool {
-        if self.interrupts.load(Ordering::Relaxed) > 0 {
+        if !self.interrupted && self.interrupts.load(Ordering::Relaxed) > 0 {
             self.interrupted = true;
-            if let Phase::Warmup { from, .. } | Phase::Measure { from, .. } = self.phase {
-                let to = self.now.max(from);
-                self.at_to = self.total;
-                self.phase = Phase::Drain { from, to };
+            match self.phase {
+                Phase::BringUp => return false,
+                // Nothing has been measured.
+                Phase::Warmup { from, .. } => {
+                    self.at_from = self.total;
+                    self.end_measuring(from, from);
+                }
+                Phase::Measure { from, .. } => self.end_measuring(from, self.now),
+                Phase::Drain { .. } => {}
             }
-            return false;
         }
         if self.phase == Phase::BringUp && self.director.live() >= self.scenario.nodes as usize {
             self.bring_up = self.now.since(Time::ZERO);
@@ -207,10 +222,7 @@ impl<'a> Control<'a> {
         if let Phase::Measure { from, to } = self.phase
             && (self.now >= to || self.all_issued_ended())
         {
-            let to = to.min(self.now);
-            self.director.set_phase(from, to);
-            self.at_to = self.total;
-            self.phase = Phase::Drain { from, to };
+            self.end_measuring(from, to.min(self.now));
         }
         match self.phase {
             Phase::BringUp if self.now.since(Time::ZERO) >= BRING_UP_MAX => {
@@ -228,6 +240,12 @@ impl<'a> Control<'a> {
             }
             _ => true,
         }
+    }
+
+    fn end_measuring(&mut self, from: Time, to: Time) {
+        self.director.set_phase(from, to);
+        self.at_to = self.total;
+        self.phase = Phase::Drain { from, to };
     }
 
     fn all_issued_ended(&self) -> bool {
@@ -249,12 +267,7 @@ impl<'a> Control<'a> {
         if self.now < self.second_at {
             return;
         }
-        let phase = match self.phase {
-            Phase::BringUp => "bring-up",
-            Phase::Warmup { .. } => "warmup",
-            Phase::Measure { .. } => "measure",
-            Phase::Drain { .. } => "drain",
-        };
+        let phase = self.phase.name();
         let fresh = self.total.since(&self.at_second);
         self.at_second = self.total;
         self.second_at = self.second_at + SECOND;
@@ -283,6 +296,7 @@ impl Leader for Control<'_> {
             return None;
         }
         self.turn_second();
+        self.progress.advance(self.phase.name(), self.now.since(Time::ZERO));
         let start = if self.director.is_waiting() {
             self.now
         } else {

@@ -49,7 +49,7 @@ impl UdpPilot {
             records: Vec::with_capacity(BATCH),
             unjudged: 0,
             flush_at: Time::ZERO,
-            second_at: Time::ZERO,
+            second_at: Time::ZERO + SECOND,
             at_from: None,
             at_to: None,
         }
