@@ -10,6 +10,7 @@ use crate::message::{Cookie, Lookup, MAX_HOP_BUDGET, Message, Peers, Purpose};
 use crate::peer::Peer;
 use crate::ring::node::{Phase, RingNode};
 use crate::rpc::{Ask, OwnLookup, RequestKind};
+use crate::silent::Silent;
 use crate::time::Time;
 
 /// A join that has not led to a place by then has failed.
@@ -55,6 +56,7 @@ impl RingNode {
             purpose: Purpose::Join,
             deadline: cx.now + JOIN_DEADLINE,
             timeouts: 0,
+            silent: Silent::default(),
             payload: None,
         };
         let kind = RequestKind::Origin(own);

@@ -26,6 +26,7 @@ mod control;
 mod meeting;
 mod queue;
 mod shard;
+mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -91,7 +92,7 @@ impl Engine for SimEngine {
             least_delay,
         );
         let run = |index: usize, leader: Option<&mut Control<'_>>| {
-            let mut shard = Shard::new(index, spread, config, network.clone(), scenario.seed);
+            let mut shard = Shard::new(index, spread, config, network.clone(), scenario);
             shard.start_linked(&members);
             let clock = WallClock::start();
             let mut seat = Seat::new(&table, index, leader);
