@@ -8,7 +8,7 @@
 
 use crate::id::Id;
 
-const CAPACITY: usize = 4;
+const CAPACITY: usize = 8;
 
 /// The latest contacts of a lookup that did not answer.
 ///

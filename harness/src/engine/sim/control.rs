@@ -3,7 +3,6 @@
 //! **Invariant:** decides from virtual time and what the shards show, never from the clock or the
 //! number of threads; only an interrupt comes from outside.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::meeting::{Leader, Table};
 use super::queue::{Command, Key, What, source};
 use super::shard::{Report, Spread, address_of};
 use crate::Scenario;
-use crate::director::{Director, Share, Stage};
+use crate::director::{Director, Stage};
 use crate::engine::books::{Course, Sums, maintenance_of};
 use crate::judge::Judge;
 use crate::metrics::{Interval, SeriesRow};
@@ -65,19 +64,17 @@ enum Phase {
 }
 
 impl<'a> Control<'a> {
-    /// A run of nodes among which `ring` are members from the start and `to_join` join later.
+    /// A run that `director` directs, with `ring` as members from the start.
     pub(super) fn new(
         scenario: &'a Scenario,
         interrupts: &'a AtomicU32,
         progress: &'a Progress,
         spread: Spread,
-        ring: Arc<Vec<Peer>>,
-        to_join: usize,
+        mut director: Director,
+        ring: &[Peer],
         least_delay: Duration,
     ) -> Control<'a> {
-        let places = spread.places as usize;
-        let mut director = Director::new(scenario, Share::WHOLE, places, to_join, ring.clone());
-        for &peer in &*ring {
+        for &peer in ring {
             director.enter_member(peer, Time::ZERO);
         }
         Control {

@@ -39,12 +39,14 @@ use self::control::Control;
 use self::meeting::{Meeting, Seat, Table};
 use self::shard::{Shard, Spread, address_of};
 use crate::Scenario;
+use crate::director::{Director, Share};
 use crate::engine::books::Tables;
 use crate::engine::{Engine, EngineError, Measured, Simulation, ring};
 use crate::network::Network;
 use crate::progress::Progress;
 use crate::provenance::available_bytes;
 use crate::scenario::ChurnModel;
+use crate::trace::Trace;
 use crate::wall_clock::WallClock;
 
 /// Room for nodes beyond those planned where churn may add some.
@@ -67,7 +69,8 @@ impl Engine for SimEngine {
         let network =
             Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
         let threads = scenario.thread_count().max(1);
-        let most_nodes = ring::planned_nodes(scenario);
+        let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
+        let most_nodes = ring::planned_nodes(scenario, trace.as_ref(), 1);
         let spare = if scenario.churn.model == ChurnModel::Off {
             0
         } else {
@@ -82,15 +85,11 @@ impl Engine for SimEngine {
         let least_delay = network.least_delay();
 
         let table = Table::new(threads);
-        let mut control = Control::new(
-            scenario,
-            interrupts,
-            progress,
-            spread,
-            members.clone(),
-            to_join,
-            least_delay,
-        );
+        let places = spread.places as usize;
+        let director =
+            Director::new(scenario, Share::WHOLE, places, to_join, members.clone(), trace.as_ref());
+        let mut control =
+            Control::new(scenario, interrupts, progress, spread, director, &members, least_delay);
         let run = |index: usize, leader: Option<&mut Control<'_>>| {
             let mut shard = Shard::new(index, spread, config, network.clone(), scenario);
             shard.start_linked(&members);
