@@ -8,7 +8,7 @@
 
 use crate::id::Id;
 
-const CAPACITY: usize = 8;
+const CAPACITY: usize = 4;
 
 /// The latest contacts of a lookup that did not answer.
 ///
@@ -34,4 +34,27 @@ impl Silent {
 /// Never 0, which stands for nobody.
 const fn mark(id: Id) -> u32 {
     id.prefix() as u32 | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// The twin is the whole list of who was ever remembered.
+    #[test]
+    fn the_latest_are_remembered_and_nobody_else() {
+        let mut rng = crate::Rng::new(5, 0);
+        let (mut silent, mut twin) = (Silent::default(), Vec::new());
+        for _ in 0..100 {
+            let (stranger, next) = (Id::random(&mut rng), Id::random(&mut rng));
+            assert!(!silent.contains(stranger));
+            silent.insert(next);
+            twin.push(next);
+            for (age, &id) in twin.iter().rev().enumerate() {
+                assert_eq!(silent.contains(id), age < CAPACITY, "{age}");
+            }
+        }
+    }
 }
