@@ -273,7 +273,7 @@ mod tests {
         assert_eq!((first.0, second.0), (vec![0, 2], vec![1]));
         assert_eq!([first.1, second.1].concat().len(), all.len());
         assert_eq!(trace.most_up(2), 2);
-        assert_eq!(trace.first_without_anybody(2), Some(8), "d is alone in the second half");
+        assert_eq!(trace.first_without_anybody(2), Some(6), "a goes before b is back");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) const ALTERNATIVES: [&[&str]; 3] = [
 pub(super) const KEYS: &[Key] = &[
     key("name", "letters, digits, '-', '_' and '.', 64 at most and not a '.' first"),
     key("system", "\"ring\""),
-    key("engine", "\"udp\""),
+    key("engine", "\"udp\" or \"sim\""),
     key("nodes", "a whole number from 2 to 16777216"),
     key("seed", "a whole number from 0 to 9223372036854775807"),
     key("start", "\"linked\" or \"joined\""),

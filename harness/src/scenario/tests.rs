@@ -188,7 +188,7 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         (&[("ring.stabilize", "0s")], &["ring.stabilize = \"0s\"", "\"off\" or a duration above"]),
         (&[("ring.fix_fingers", "1")], &["ring.fix_fingers = 1 ", "\"off\" or a duration"]),
         (&[("system", "central")], &["system = \"central\"", "write \"ring\""]),
-        (&[("engine", "sim")], &["engine = \"sim\"", "write \"udp\""]),
+        (&[("engine", "tcp")], &["engine = \"tcp\"", "write \"udp\" or \"sim\""]),
         (&[("start", "cold")], &["start = \"cold\"", "\"linked\" or \"joined\""]),
         (&[("seed", "-1")], &["seed = -1", "from 0 to 9223372036854775807"]),
         (&[("threads", "2000")], &["threads = 2000", "1024"]),
