@@ -21,7 +21,7 @@ const POPULATION_MAX: u32 = 1 << 24;
 const THREADS_MAX: u32 = 1024;
 /// A run of which either phase takes longer never ends: time is 64 bits of nanoseconds.
 const PHASE_MAX: Duration = Duration::from_secs(YEAR_S * 10);
-const YEAR_S: u64 = 365 * 24 * 3600;
+const YEAR_S: u64 = 31_557_600;
 /// Lookups of a run, at most.
 const LOOKUPS_MAX: u64 = 1_000_000_000_000;
 const NAME_MAX: usize = 64;
