@@ -17,10 +17,12 @@ use std::time::Duration;
 use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
 
 use crate::Scenario;
+use crate::cast::Cast;
 use crate::churn::LengthSource;
 use crate::judge::Record;
 use crate::metrics::Metrics;
 use crate::scenario::{Amount, ChurnModel, Downtime, Fault, FaultKind, Load, Measure, Rejoin};
+use crate::trace::{State, Trace};
 use crate::workload::{Arrivals, KeySource};
 
 /// Lookups begun in one turn, so that a turn ends.
@@ -99,8 +101,10 @@ pub struct Director {
     position: Vec<u32>,
     free: Vec<u32>,
     /// Nodes still to be brought up through the protocol.
-    to_join: Vec<Option<Id>>,
+    to_join: Vec<Newcomer>,
     joining: usize,
+    /// Since when the node in a place has been joining; [`Time::NEVER`] if it is not.
+    joining_since: Vec<Time>,
     /// Nodes whose join failed and is to be tried again.
     retry: Vec<u32>,
     /// Places whose nodes have departed in the last turn.
@@ -111,6 +115,7 @@ pub struct Director {
     churn_departures: Option<Peekable<Arrivals>>,
     sessions: Option<LengthSource>,
     downtimes: Option<LengthSource>,
+    cast: Option<Cast>,
     /// Ends of sessions: a place, and how many nodes it has had before this one.
     ends: BinaryHeap<Reverse<(Time, u32, u32)>>,
     generations: Vec<u32>,
@@ -124,6 +129,15 @@ pub struct Director {
     moves: Moves,
 }
 
+/// A node that is still to be brought up through the protocol.
+#[derive(Clone, Copy, Debug, Default)]
+struct Newcomer {
+    /// As whom; nothing: as somebody new.
+    id: Option<Id>,
+    /// Who of the trace it is.
+    name: Option<u32>,
+}
+
 /// A fault that is to come.
 #[derive(Clone, Copy, Debug)]
 struct Strike {
@@ -135,7 +149,7 @@ struct Strike {
 
 impl Director {
     /// A director of `places` places, all of them empty, with `to_join` nodes to be brought up
-    /// through the protocol.
+    /// through the protocol. It follows `trace`, if there is one.
     #[must_use]
     pub fn new(
         scenario: &Scenario,
@@ -143,6 +157,7 @@ impl Director {
         places: usize,
         to_join: usize,
         seeds: Arc<Vec<Peer>>,
+        trace: Option<&Trace>,
     ) -> Director {
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
@@ -161,8 +176,9 @@ impl Director {
             members: Vec::with_capacity(places),
             position: vec![NONE; places],
             free: (0..places as u32).rev().collect(),
-            to_join: vec![None; to_join],
+            to_join: vec![Newcomer::default(); to_join],
             joining: 0,
+            joining_since: vec![Time::NEVER; places],
             retry: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),
@@ -171,6 +187,7 @@ impl Director {
             churn_departures: None,
             sessions,
             downtimes,
+            cast: trace.map(|trace| Cast::new(trace, share, places)),
             ends: BinaryHeap::new(),
             generations: vec![0; places],
             returns: BinaryHeap::new(),
@@ -186,6 +203,11 @@ impl Director {
     pub fn enter_member(&mut self, peer: Peer, now: Time) -> Option<u32> {
         let place = self.free.pop()?;
         self.peers[place as usize] = peer;
+        if let Some(cast) = &mut self.cast
+            && let Some(name) = cast.next_starter()
+        {
+            cast.enter(name, place, peer.id);
+        }
         let length = self.sessions.map(|sessions| sessions.draw_residual(&mut self.rng));
         self.add_member(place, now, length);
         Some(place)
@@ -222,7 +244,8 @@ impl Director {
         let end = self.ends.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
         let back = self.returns.peek().map_or(Time::NEVER, |&Reverse((at, _))| at);
         let fault = self.faults.last().map_or(Time::NEVER, |strike| strike.at);
-        next.min(end).min(back).min(fault)
+        let cast = self.cast.as_ref().map_or(Time::NEVER, Cast::next_due);
+        next.min(end).min(back).min(fault).min(cast)
     }
 
     /// Whether a turn would do something whatever the time: after an event that calls for one.
@@ -238,7 +261,10 @@ impl Director {
     /// The node in `place` has told something at `now`.
     pub fn on_event(&mut self, now: Time, place: u32, event: Event<'_>) {
         match event {
+            // From before its place was given to another.
+            Event::Joined | Event::JoinFailed if now < self.joining_since[place as usize] => {}
             Event::Joined => {
+                self.joining_since[place as usize] = Time::NEVER;
                 self.joining = self.joining.saturating_sub(1);
                 if self.is_measured(now) {
                     self.moves.joins += 1;
@@ -345,6 +371,9 @@ impl Director {
             .collect();
         self.faults.sort_by_key(|strike| Reverse(strike.at));
         let start = from - self.scenario.phases.warmup;
+        if let Some(cast) = &mut self.cast {
+            cast.begin(start);
+        }
         let (share, seed) = (self.share, self.scenario.seed);
         let arrivals = |rate: f64, which| {
             let rng = Rng::new(seed, stream(share, which));
@@ -388,15 +417,16 @@ impl Director {
 
     fn strike_one(&mut self, stage: &mut impl Stage, at: Time, kind: FaultKind) {
         match kind {
-            FaultKind::Join => self.to_join.push(None),
+            FaultKind::Join => self.to_join.push(Newcomer::default()),
             FaultKind::Crash => self.depart_random(stage, at, false),
             FaultKind::Leave => self.depart_random(stage, at, true),
         }
     }
 
     fn turn_churn(&mut self, stage: &mut impl Stage, until: Time) {
+        self.turn_cast(stage, until);
         while next_due(&mut self.churn_joins, until).is_some() {
-            self.to_join.push(None);
+            self.to_join.push(Newcomer::default());
         }
         while let Some(at) = next_due(&mut self.churn_departures, until) {
             let graceful = self.draws_graceful();
@@ -415,8 +445,57 @@ impl Director {
             && at <= until
         {
             self.returns.pop();
-            self.to_join.push(id);
+            self.to_join.push(Newcomer { id, name: None });
         }
+    }
+
+    /// Does what the trace says is due.
+    fn turn_cast(&mut self, stage: &mut impl Stage, until: Time) {
+        let Some(mut cast) = self.cast.take() else { return };
+        while let Some((at, name, to)) = cast.take_due(until) {
+            match to {
+                State::Up if cast.calls_off(name) => {}
+                State::Up => {
+                    let same = self.scenario.churn.rejoin == Rejoin::SameId;
+                    let id = cast.id_of(name).filter(|_| same);
+                    self.to_join.push(Newcomer { id, name: Some(name) });
+                }
+                State::Down => self.take_down(stage, &mut cast, at, name),
+            }
+        }
+        while self.members.len() > 1
+            && let Some(name) = cast.take_overdue()
+        {
+            self.take_down(stage, &mut cast, until, name);
+        }
+        self.cast = Some(cast);
+    }
+
+    /// Takes a node of the trace down, wherever it is. The last member waits until another has
+    /// joined: nobody could join a ring without members.
+    fn take_down(&mut self, stage: &mut impl Stage, cast: &mut Cast, at: Time, name: u32) {
+        let Some(place) = cast.place_of(name) else {
+            self.to_join.retain(|newcomer| newcomer.name != Some(name));
+            return;
+        };
+        if self.position[place as usize] == NONE {
+            cast.exit(place);
+            self.give_up_join(stage, at, place);
+        } else if self.members.len() > 1 {
+            cast.exit(place);
+            let graceful = self.draws_graceful();
+            self.depart(stage, at, place, graceful);
+        } else {
+            cast.put_off(name);
+        }
+    }
+
+    fn give_up_join(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
+        stage.depart(at, place, false);
+        self.joining_since[place as usize] = Time::NEVER;
+        self.joining -= 1;
+        self.retry.retain(|&other| other != place);
+        self.free.push(place);
     }
 
     fn draws_graceful(&mut self) -> bool {
@@ -445,6 +524,9 @@ impl Director {
         let id = self.peers[place as usize].id;
         self.records.push(Record::Gone { id, at });
         self.plan_return(id, at);
+        if let Some(cast) = &mut self.cast {
+            cast.exit(place);
+        }
         self.generations[place as usize] += 1;
         self.free.push(place);
         self.departed.push(place);
@@ -476,12 +558,19 @@ impl Director {
         while self.joining < self.most_joining()
             && !self.to_join.is_empty()
             && let Some(place) = self.free.pop()
+            && let Some(Newcomer { id, name }) = self.to_join.pop()
         {
-            let id = self.to_join.pop().flatten().unwrap_or_else(|| Id::random(&mut self.rng));
+            let id = id.unwrap_or_else(|| Id::random(&mut self.rng));
             let peer = Peer { id, address: stage.address_of(place) };
             self.peers[place as usize] = peer;
+            if let Some(cast) = &mut self.cast
+                && let Some(name) = name.or_else(|| cast.next_starter())
+            {
+                cast.enter(name, place, id);
+            }
             stage.insert(at, place, peer);
             self.joining += 1;
+            self.joining_since[place as usize] = at;
             self.send_join(stage, at, place);
         }
     }

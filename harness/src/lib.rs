@@ -19,10 +19,12 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod sweep;
+pub mod trace;
 pub mod truth;
 pub mod wall_clock;
 pub mod workload;
 
+mod cast;
 mod draws;
 
 pub use scenario::{Scenario, ScenarioError};

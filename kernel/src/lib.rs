@@ -17,6 +17,7 @@ pub mod reactor;
 pub mod ring;
 pub mod rng;
 pub mod rpc;
+pub mod silent;
 pub mod time;
 pub mod timer;
 pub mod wire;

@@ -15,6 +15,7 @@ use core::time::Duration;
 use crate::id::Id;
 use crate::message::{Cookie, Lookup, MAX_PAYLOAD, Purpose, RequestId};
 use crate::peer::Peer;
+use crate::silent::Silent;
 use crate::time::Time;
 
 /// Where in [`Requests`] a request lies, as long as it is in flight: `0 .. capacity`.
@@ -98,8 +99,10 @@ pub struct OwnLookup {
     pub purpose: Purpose,
     /// When it fails.
     pub deadline: Time,
-    /// Contacts that did not answer.
+    /// Contacts that did not answer: how many,
     pub timeouts: u8,
+    /// and who, lately.
+    pub silent: Silent,
     /// Where the payload for the owner lies, if this is on the way to a delivery.
     pub payload: Option<PayloadHandle>,
 }

@@ -252,6 +252,39 @@ fn lookups_right_after_the_crash_of_a_fifth_end_soon() {
     }
 }
 
+/// Everybody knows everybody, so all that a lookup meets of the dead are those right before its key;
+/// whoever is asked names them again, but that must cost no second timeout.
+#[test]
+fn an_iterative_lookup_waits_for_nobody_twice() {
+    let config =
+        RingConfig { lookup: LookupMode::Iterative, remember_failures: false, ..still(24, 23) };
+    let mut waits = 0;
+    for seed in 0..20 {
+        let mut memory = Memory::linked(24, config, seed);
+        let before = memory.members();
+        for node in 0..4 {
+            memory.remove(node);
+        }
+        let ring = memory.members();
+        for token in 0..20 {
+            let from = ring[memory.rng().below(ring.len() as u64) as usize];
+            let key = Id::random(memory.rng());
+            memory.with(from.address.slot.into(), |node, cx| node.lookup(cx, key, token));
+        }
+        memory.run_for(Duration::from_secs(10));
+        let is_dead = |peer: &&Peer| !ring.contains(peer);
+        for (_, event) in memory.events() {
+            let Event::LookupDone(done) = event else { panic!("{event:?}") };
+            let next = before.partition_point(|peer| peer.id < done.key);
+            let backwards = before[..next].iter().rev().chain(before[next..].iter().rev());
+            let expected = backwards.take_while(is_dead).count();
+            assert_eq!(usize::from(done.timeouts), expected, "seed {seed}: {}", done.key);
+            waits += expected;
+        }
+    }
+    assert!(waits > 50, "only {waits} lookups met anybody dead");
+}
+
 #[test]
 fn a_neighbour_that_gave_a_cookie_has_all_its_attempts_left() {
     let mut memory = Memory::linked(2, still(2, 1), 60);

@@ -12,8 +12,19 @@ use hopwise_harness::progress::Progress;
 fn run(engine: &impl Engine, toml: &str, threads: u32) -> Measured {
     let threads = ("threads".to_owned(), threads.to_string());
     let scenario = Scenario::from_toml(toml, "test", &[threads]).expect("the scenario is sound");
+    run_scenario(engine, &scenario)
+}
+
+/// A named scenario with other values, simulated on one thread.
+fn run_named(name: &str, values: &[(&str, &str)]) -> Measured {
+    let values = values.iter().chain(&[("threads", "1")]);
+    let values: Vec<_> = values.map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+    run_scenario(&SimEngine, &Scenario::load(name, &values).expect("the scenario is sound"))
+}
+
+fn run_scenario(engine: &impl Engine, scenario: &Scenario) -> Measured {
     let progress = Progress::new(true, Duration::ZERO);
-    engine.run(&scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
+    engine.run(scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
 }
 
 /// All that an outcome is made from, without how fast it was and on how many threads.
@@ -56,6 +67,52 @@ fn any_number_of_threads_gives_the_same_result() {
         let other = result(&run(&SimEngine, &format!("seed = 2\n{toml}"), 1));
         assert!(one != other, "another seed is another run");
     }
+}
+
+#[test]
+fn messages_as_bytes_give_the_same_trace() {
+    for lookup in ["recursive", "iterative"] {
+        let digest = |wire: bool| {
+            let toml = format!(
+                "engine = \"sim\"
+                 nodes = 100
+                 wire = {wire}
+                 ring = {{ successors = 8, stabilize = \"500ms\", lookup = \"{lookup}\" }}
+                 churn = {{ model = \"poisson\", joins_per_s = 5.0, departures_per_s = 5.0 }}
+                 workload = {{ lookups_per_s = 200.0 }}
+                 phases = {{ warmup = \"1s\", measure = \"2s\" }}
+                 [network]
+                 latency = {{ model = \"constant\", one_way = \"20ms\" }}
+                 loss = 0.02
+                 duplication = 0.02"
+            );
+            result(&run(&SimEngine, &toml, 1))
+        };
+        assert!(digest(true) == digest(false), "{lookup}");
+    }
+}
+
+/// The path length that is published for this share is 4.69, the hand-over to the owner included,
+/// which is no hop here; of 1,000 lookups the standard error is 0.06, and as much comes from who
+/// crashes.
+#[test]
+fn lookups_in_frozen_tables_survive_the_crash_of_two_fifths() {
+    let values = [("fault.0.fraction", "0.4"), ("phases.lookups", "1000")];
+    let measured = run_named("failures", &values);
+    let metrics = &measured.metrics;
+    assert_eq!((metrics.issued, metrics.completed, metrics.failed), (1000, 1000, 0));
+    let hops = mean_hops(&measured);
+    assert!((hops + 1.0 - 4.69).abs() < 0.35, "{hops} hops");
+    // Each contact that answers, and who knows the owner, costs p / (1 - p) that do not.
+    let timeouts = mean_of(metrics.timeouts());
+    let expected = (hops + 1.0) * 0.4 / 0.6;
+    assert!((timeouts / expected - 1.0).abs() < 0.15, "{timeouts} timeouts, not {expected}");
+}
+
+#[test]
+fn paths_take_half_the_logarithm_of_the_number_of_nodes() {
+    let hops = mean_hops(&run_named("paths", &[("nodes", "1024")]));
+    assert!((hops - (5.0 - 0.14)).abs() < 0.05, "{hops} hops");
 }
 
 #[test]
@@ -106,9 +163,13 @@ fn the_simulator_agrees_with_the_real_network() {
 }
 
 fn mean_hops(measured: &Measured) -> f64 {
-    let hops = measured.metrics.hops();
-    let total: u64 = hops.iter().zip(0..).map(|(count, hops)| count * hops).sum();
-    total as f64 / measured.metrics.completed as f64
+    mean_of(measured.metrics.hops())
+}
+
+/// The mean of values that came so often each, from 0 on.
+fn mean_of(counts: &[u64]) -> f64 {
+    let total: u64 = counts.iter().zip(0..).map(|(count, value)| count * value).sum();
+    total as f64 / counts.iter().sum::<u64>() as f64
 }
 
 /// Messages of maintenance per node per second.

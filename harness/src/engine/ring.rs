@@ -8,6 +8,7 @@ use hopwise_kernel::rpc::TimeoutPolicy;
 
 use crate::Scenario;
 use crate::scenario::{self, Amount, FaultKind, Start, Timeout};
+use crate::trace::Trace;
 
 /// The configuration of each of at most `nodes` nodes.
 pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
@@ -30,15 +31,17 @@ pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
     }
 }
 
-/// Most nodes there are by plan, churn aside: those of the start, and those that faults add.
-pub(super) fn planned_nodes(scenario: &Scenario) -> usize {
+/// Most nodes there are by plan, other churn aside: those of the start or the trace, and those that
+/// faults add. `directors` share them alike.
+pub(super) fn planned_nodes(scenario: &Scenario, trace: Option<&Trace>, directors: usize) -> usize {
     let nodes = scenario.nodes as usize;
+    let most_up = trace.map_or(nodes, |trace| directors * trace.most_up(directors));
     let joins = scenario.faults.iter().filter(|fault| fault.kind == FaultKind::Join);
     let joins = joins.map(|fault| match fault.amount {
         Amount::Fraction(share) => (nodes as f64 * share).ceil() as usize,
         Amount::Count(count) => count as usize,
     });
-    nodes + joins.sum::<usize>()
+    most_up.max(nodes) + joins.sum::<usize>()
 }
 
 /// How many nodes are members from the start; the others join through the protocol.

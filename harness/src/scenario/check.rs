@@ -19,6 +19,11 @@ const NODES_PER_SOCKET: u64 = 65_535;
 /// Nodes and lookups in flight, at most.
 const POPULATION_MAX: u32 = 1 << 24;
 const THREADS_MAX: u32 = 1024;
+/// A run of which either phase takes longer never ends: time is 64 bits of nanoseconds.
+const PHASE_MAX: Duration = Duration::from_secs(YEAR_S * 10);
+const YEAR_S: u64 = 31_557_600;
+/// Lookups of a run, at most.
+const LOOKUPS_MAX: u64 = 1_000_000_000_000;
 const NAME_MAX: usize = 64;
 
 /// A value that cannot be.
@@ -115,6 +120,7 @@ fn check_sockets(scenario: &Scenario) -> Verdict {
 }
 
 fn check_churn(Scenario { churn, .. }: &Scenario) -> Verdict {
+    require(churn.model != ChurnModel::Trace || churn.file.is_some(), "churn.file")?;
     let is_rate = |rate: f64| (0.0..=1e6).contains(&rate);
     require(is_rate(churn.joins_per_s), "churn.joins_per_s")?;
     require(is_rate(churn.departures_per_s), "churn.departures_per_s")?;
@@ -157,11 +163,30 @@ fn check_workload(Scenario { workload, .. }: &Scenario) -> Verdict {
     }
 }
 
-fn check_phases(Scenario { phases, .. }: &Scenario) -> Verdict {
-    match phases.measure {
-        Measure::Lasting(duration) => require(duration > Duration::ZERO, "phases.measure"),
-        Measure::Lookups(count) => require(count >= 1, "phases.lookups"),
-    }
+fn check_phases(Scenario { phases, workload, nodes, .. }: &Scenario) -> Verdict {
+    require(phases.warmup <= PHASE_MAX, "phases.warmup")?;
+    let count = match phases.measure {
+        Measure::Lasting(length) => {
+            return require(!length.is_zero() && length <= PHASE_MAX, "phases.measure");
+        }
+        Measure::Lookups(count) => count,
+    };
+    require((1..=LOOKUPS_MAX).contains(&count), "phases.lookups")?;
+    let (load, rate_per_s) = match workload.load {
+        Load::PerSecond(rate) => (format!("workload.lookups_per_s = {rate:?}"), rate),
+        Load::PerNode(interval) => (
+            format!("workload.lookup_interval = {:?} and nodes = {nodes}", human(interval)),
+            f64::from(*nodes) / interval.as_secs_f64(),
+        ),
+        Load::InFlight(_) => return Ok(()),
+    };
+    let most = PHASE_MAX.as_secs_f64() * rate_per_s;
+    require_that(count as f64 <= most, "phases.lookups", || {
+        format!(
+            "{most:.0} at most, or more load, or phases.measure instead: with {load} a phase of \
+             more lookups takes over 10 years, and never ends"
+        )
+    })
 }
 
 fn check_expect(Scenario { expect, .. }: &Scenario) -> Verdict {

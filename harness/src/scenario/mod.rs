@@ -45,6 +45,9 @@ pub struct Scenario {
     pub start: Start,
     /// Threads that run nodes; 0: one per core. See [`Scenario::thread_count`].
     pub threads: u32,
+    /// Whether the simulator writes each message as bytes and reads it again at its destination. Over
+    /// UDP that is always so.
+    pub wire: bool,
     /// Sockets and datagrams.
     pub udp: Udp,
     /// What each ring node is built with.
@@ -124,6 +127,7 @@ impl Default for Scenario {
             seed: 1,
             start: Start::Linked,
             threads: 0,
+            wire: false,
             udp: Udp::default(),
             ring: Ring::default(),
             network: Network::default(),
@@ -362,6 +366,9 @@ pub enum Timeout {
 pub struct Churn {
     /// What decides who comes and goes.
     pub model: ChurnModel,
+    /// Model `trace`: the path of the file, from the folder that the run is started in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Model `poisson`: joins per second, system-wide.
     pub joins_per_s: f64,
     /// Model `poisson`: departures per second, system-wide.
@@ -381,6 +388,7 @@ impl Default for Churn {
         let hour = Lengths::Exponential { mean: Duration::from_secs(3600) };
         Churn {
             model: ChurnModel::Off,
+            file: None,
             joins_per_s: 1.0,
             departures_per_s: 1.0,
             session: hour,
@@ -401,6 +409,8 @@ pub enum ChurnModel {
     Poisson,
     /// Each node stays for a session, is away for a downtime, and returns.
     Sessions,
+    /// Nodes come and go at the times that a file tells; see [`trace`](crate::trace).
+    Trace,
 }
 
 /// How long sessions and downtimes last. In TOML a table:

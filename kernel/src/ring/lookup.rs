@@ -17,6 +17,7 @@ use crate::peer::Peer;
 use crate::ring::config::LookupMode;
 use crate::ring::node::RingNode;
 use crate::rpc::{Iteration, OwnLookup, Probe, Request, RequestKind};
+use crate::silent::Silent;
 
 /// An origin that hears nothing asks again after so many hop timeouts, then twice as many, …
 const RESTART_HOP_TIMEOUTS: u32 = 16;
@@ -64,12 +65,13 @@ impl RingNode {
         payload: Option<crate::rpc::PayloadHandle>,
     ) -> bool {
         let deadline = cx.now + self.config.deadline;
-        let own = OwnLookup { token, key, purpose, deadline, timeouts: 0, payload };
+        let silent = Silent::default();
+        let own = OwnLookup { token, key, purpose, deadline, timeouts: 0, silent, payload };
         self.start(cx, own, 0)
     }
 
     fn start(&mut self, cx: &mut Context<'_>, own: OwnLookup, attempts: u8) -> bool {
-        match self.route(cx, own.key, own.key) {
+        match self.route_own(cx, &own, own.key) {
             Step::Owner(owner) => {
                 self.finish(cx, own, owner, self.me, 0, 0);
                 return true;
@@ -164,12 +166,20 @@ impl RingNode {
         owner.map_or(Step::Stuck, |&owner| Step::Owner(owner))
     }
 
+    /// As [`route`](Self::route), past contacts that did not answer this lookup.
+    fn route_own(&self, cx: &Context<'_>, own: &OwnLookup, mut limit: Id) -> Step {
+        loop {
+            match self.route(cx, own.key, limit) {
+                Step::Next(next) if own.silent.contains(next.id) => limit = next.id,
+                step => return step,
+            }
+        }
+    }
+
     /// The closest entry strictly between this node and `limit` that is not suspected.
     #[inline]
     fn closest_live(&self, cx: &Context<'_>, mut limit: Id) -> Option<Peer> {
-        let avoid = |peer: Peer| {
-            self.config.remember_failures && self.suspects.contains(peer.address, cx.now)
-        };
+        let avoid = |peer: Peer| self.avoids(cx, peer);
         while let Some(finger) = self.fingers.closest_preceding(limit) {
             if !avoid(finger) {
                 return Some(finger);
@@ -178,6 +188,12 @@ impl RingNode {
         }
         let before = self.successors.count_before(limit);
         self.successors.peers()[..before].iter().rev().copied().find(|&peer| !avoid(peer))
+    }
+
+    /// Whether `peer` lately did not answer, and this node remembers that.
+    #[inline]
+    fn avoids(&self, cx: &Context<'_>, peer: Peer) -> bool {
+        self.config.remember_failures && self.suspects.contains(peer.address, cx.now)
     }
 
     /// Takes over a lookup: answers it or forwards it. Returns whether it was taken over.
@@ -313,18 +329,25 @@ impl RingNode {
     ) {
         let matched = self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Iterate(_)));
         let Some(Request { kind: RequestKind::Iterate(so_far), .. }) = matched else { return };
-        let Iteration { own, known, budget, .. } = so_far;
-        let hops = so_far.hops.saturating_add(u8::from(!known));
+        let Iteration { own, hops, known, budget, .. } = so_far;
+        let now_hops = hops.saturating_add(u8::from(!known));
         let begun = match step {
             Step::Owner(owner) => {
-                self.finish(cx, own, owner, from, hops, own.timeouts);
+                self.finish(cx, own, owner, from, now_hops, own.timeouts);
                 true
             }
             // Only onwards, or a liar could lead in circles.
             Step::Next(next) if budget > 1 && next.id.is_between(from.id, own.key) => {
-                let (known, budget) = (known || knows, budget - 1);
-                let so_far = Iteration { own, previous: from, hops, known, budget };
-                self.step(cx, next, so_far, own.key)
+                let budget = budget - 1;
+                if own.silent.contains(next.id) || self.avoids(cx, next) {
+                    // `from` has not noticed: asks it for somebody else, which is no hop.
+                    let so_far = Iteration { own, previous: self.me, hops, known, budget };
+                    self.step(cx, from, so_far, next.id)
+                } else {
+                    let (hops, known) = (now_hops, known || knows);
+                    let so_far = Iteration { own, previous: from, hops, known, budget };
+                    self.step(cx, next, so_far, own.key)
+                }
             }
             Step::Next(_) | Step::Stuck => self.again_later(cx, own),
         };
@@ -336,7 +359,8 @@ impl RingNode {
     pub(crate) fn on_step_timeout(&mut self, cx: &mut Context<'_>, to: Peer, so_far: Iteration) {
         self.suspect(cx, to);
         let Iteration { own, previous, hops, known, budget } = so_far;
-        let own = OwnLookup { timeouts: own.timeouts.saturating_add(1), ..own };
+        let mut own = OwnLookup { timeouts: own.timeouts.saturating_add(1), ..own };
+        own.silent.insert(to.id);
         let begun = if cx.now >= own.deadline || budget <= 1 {
             false
         } else if previous != self.me {
@@ -345,7 +369,7 @@ impl RingNode {
             let so_far = Iteration { own, previous: self.me, hops, known, budget };
             self.step(cx, previous, so_far, to.id)
         } else {
-            match self.route(cx, own.key, to.id) {
+            match self.route_own(cx, &own, to.id) {
                 Step::Owner(owner) => {
                     self.finish(cx, own, owner, self.me, 0, own.timeouts);
                     true

@@ -11,6 +11,7 @@ use crate::peer::Peer;
 use crate::ring::node::{Phase, QUICK_CHECKS, RingNode};
 use crate::ring::rank::rank_at_or_after;
 use crate::rpc::{Ask, OwnLookup, RequestKind};
+use crate::silent::Silent;
 use crate::time::Time;
 
 /// A join that has not led to a place by then has failed.
@@ -58,6 +59,7 @@ impl RingNode {
             purpose: Purpose::Join,
             deadline,
             timeouts: 0,
+            silent: Silent::default(),
             payload: None,
         };
         let Some(lookup) = self.open(cx, own, 0, JOIN_DEADLINE) else {

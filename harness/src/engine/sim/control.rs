@@ -3,7 +3,6 @@
 //! **Invariant:** decides from virtual time and what the shards show, never from the clock or the
 //! number of threads; only an interrupt comes from outside.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::meeting::{Leader, Table};
 use super::queue::{Command, Key, What, source};
 use super::shard::{Report, Spread, address_of};
 use crate::Scenario;
-use crate::director::{Director, Share, Stage};
+use crate::director::{Director, Stage};
 use crate::engine::books::{Course, Sums, maintenance_of};
 use crate::judge::Judge;
 use crate::metrics::{Interval, SeriesRow};
@@ -25,8 +24,6 @@ use crate::truth::Truth;
 const SECOND: Duration = Duration::from_secs(1);
 /// A bring-up through the protocol that takes longer has failed.
 const BRING_UP_MAX: Duration = Duration::from_secs(3600);
-/// Members of the start that whoever knows nobody may ask.
-const SEEDS: usize = 1024;
 /// Members that enter at the start before their records are dropped.
 const RECORDS_AT_ONCE: usize = 1024;
 /// Windows are no longer than this, however slow the network: so soon is who has joined asked
@@ -81,19 +78,16 @@ impl Phase {
 }
 
 impl<'a> Control<'a> {
-    /// A run of nodes among which `ring` are members from the start and `to_join` join later.
+    /// A run that `director` directs, with `ring` as members from the start.
     pub(super) fn new(
         scenario: &'a Scenario,
         interrupts: &'a AtomicU32,
         progress: &'a Progress,
         spread: Spread,
+        mut director: Director,
         ring: &[Peer],
-        to_join: usize,
         least_delay: Duration,
     ) -> Control<'a> {
-        let places = spread.places as usize;
-        let seeds = Arc::new(ring[..ring.len().min(SEEDS)].to_vec());
-        let mut director = Director::new(scenario, Share::WHOLE, places, to_join, seeds);
         for members in ring.chunks(RECORDS_AT_ONCE) {
             for &peer in members {
                 director.enter_member(peer, Time::ZERO);

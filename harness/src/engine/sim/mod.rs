@@ -26,6 +26,7 @@ mod control;
 mod meeting;
 mod queue;
 mod shard;
+mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -39,14 +40,18 @@ use self::control::Control;
 use self::meeting::{Meeting, Seat, Table};
 use self::shard::{Shard, Spread, address_of};
 use crate::Scenario;
+use crate::director::{Director, Share};
 use crate::engine::books::Tables;
 use crate::engine::{Engine, EngineError, Measured, Simulation, ring};
 use crate::network::Network;
 use crate::progress::Progress;
 use crate::provenance::available_bytes;
 use crate::scenario::{ChurnModel, Measure};
+use crate::trace::Trace;
 use crate::wall_clock::WallClock;
 
+/// Members of the start that whoever knows nobody may ask.
+const SEEDS: usize = 1024;
 /// Room for nodes beyond those planned where churn may add some, and one in so many more.
 const SPARE_PLACES: usize = 64;
 const SPARE_SHARE: usize = 64;
@@ -68,7 +73,8 @@ impl Engine for SimEngine {
         let network =
             Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
         let threads = scenario.thread_count().max(1);
-        let most_nodes = ring::planned_nodes(scenario);
+        let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
+        let most_nodes = ring::planned_nodes(scenario, trace.as_ref(), 1);
         let spare = spare_places(scenario, most_nodes);
         let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
         let config = Arc::new(ring::config(scenario, most_nodes));
@@ -79,11 +85,14 @@ impl Engine for SimEngine {
         let least_delay = network.least_delay();
 
         let table = Table::new(threads);
+        let places = spread.places as usize;
+        let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
+        let director =
+            Director::new(scenario, Share::WHOLE, places, to_join, seeds, trace.as_ref());
         let mut control =
-            Control::new(scenario, interrupts, progress, spread, &members, to_join, least_delay);
+            Control::new(scenario, interrupts, progress, spread, director, &members, least_delay);
         let run = |index: usize, leader: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
-            let mut shard =
-                Shard::new(index, spread, config.clone(), network.clone(), scenario.seed);
+            let mut shard = Shard::new(index, spread, config.clone(), network.clone(), scenario);
             shard.start_linked(&members);
             drop(members); // The last shard frees it: with a million nodes it is large.
             let clock = WallClock::start();
@@ -129,7 +138,7 @@ fn spare_places(scenario: &Scenario, nodes: usize) -> usize {
     let growth_per_s = match churn.model {
         ChurnModel::Off => return 0,
         ChurnModel::Poisson => (churn.joins_per_s - churn.departures_per_s).max(0.0),
-        ChurnModel::Sessions => 0.0,
+        ChurnModel::Sessions | ChurnModel::Trace => 0.0,
     };
     let measure = match scenario.phases.measure {
         Measure::Lasting(length) => length,

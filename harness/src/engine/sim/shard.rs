@@ -16,7 +16,9 @@ use hopwise_kernel::rpc::{RequestHandle, Requests};
 use hopwise_kernel::wire::{BUNDLE_HEADER_BYTES, DATAGRAM_OVERHEAD_BYTES, frame_bytes};
 use hopwise_kernel::{Address, Context, Event, Message, Node, Peer, Rng, Time, World};
 
-use super::queue::{Batch, Command, Key, Queue, What, source};
+use super::queue::{Batch, Command, Key, Letter, Queue, What, source};
+use super::wire::Wire;
+use crate::Scenario;
 use crate::engine::books::Tables;
 use crate::network::{Network, Transit};
 
@@ -72,6 +74,8 @@ pub(super) struct Shard {
     at: usize,
     /// One late event.
     single: Batch,
+    /// Where messages are bytes.
+    wire: Option<Wire>,
 }
 
 /// A place for a node, with what outlasts the node.
@@ -94,8 +98,9 @@ impl Shard {
         spread: Spread,
         config: Arc<RingConfig>,
         network: Network,
-        seed: u64,
+        scenario: &Scenario,
     ) -> Shard {
+        let seed = scenario.seed;
         let mine = (0..spread.places).filter(|&place| spread.shard_of(place) == index);
         let seat = |place: u32| Seat {
             node: None,
@@ -127,6 +132,7 @@ impl Shard {
             open: Batch::default(),
             at: 0,
             single: Batch::default(),
+            wire: scenario.wire.then(Wire::new),
         }
     }
 
@@ -249,8 +255,7 @@ impl Shard {
                 let letter = batch.letter(index);
                 let is_there = |node: &RingNode| node.peer().id.prefix() == letter.to_prefix;
                 if self.seat(place).node.as_ref().is_some_and(is_there) {
-                    let message = batch.message(letter);
-                    self.with(place, |node, cx| node.handle_message(cx, letter.from, message));
+                    self.deliver(place, letter, batch.message(letter));
                 } else {
                     self.outside.count_drop(Drop::NoSuchNode);
                 }
@@ -263,6 +268,20 @@ impl Shard {
             let event = key.time.as_ns() ^ (u64::from(key.source) << 32) ^ mix(key.sequence);
             seat.digest = mix(seat.digest ^ event).wrapping_add(1);
         }
+    }
+
+    fn deliver(&mut self, place: u32, letter: &Letter, message: Message<'_>) {
+        let Some(mut wire) = self.wire.take() else {
+            self.with(place, |node, cx| node.handle_message(cx, letter.from, message));
+            return;
+        };
+        match wire.pass(letter.from, address_of(place), letter.to_prefix, message) {
+            Some((from, message)) => {
+                self.with(place, |node, cx| node.handle_message(cx, from, message));
+            }
+            None => self.outside.counters.lost += 1,
+        }
+        self.wire = Some(wire);
     }
 
     fn expire_request(&mut self, key: Key, handle: RequestHandle) -> bool {

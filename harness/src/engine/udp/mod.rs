@@ -36,6 +36,7 @@ use crate::metrics::{Interval, Metrics, SeriesRow};
 use crate::network::{Network, Transit};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
+use crate::trace::Trace;
 use crate::truth::Truth;
 
 /// Requests in flight per shard.
@@ -62,7 +63,10 @@ impl Engine for UdpEngine {
     ) -> Result<Measured, EngineError> {
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
         let clock = Clock::start();
-        let mut plan = Plan::new(scenario)?;
+        // A thread without a node could do nothing of what falls to it.
+        let threads = scenario.thread_count().clamp(1, scenario.nodes as usize);
+        let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
+        let mut plan = Plan::new(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
         let (ring, shares) = plan.initial_ring(scenario, &mut rng);
         let shared = Arc::new(Shared::new(plan.threads));
@@ -80,6 +84,7 @@ impl Engine for UdpEngine {
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
             let part = Share { index, of: plan.threads };
+            let trace = trace.clone();
             let to_join = part.part(scenario.nodes as usize) - share.len();
             let run = move || -> std::io::Result<(Sums, Conduct)> {
                 let pinned = !scenario.udp.pin || pin_to(core);
@@ -95,7 +100,9 @@ impl Engine for UdpEngine {
                         Transit::Once(delay) | Transit::Twice(delay, _) => Some(delay),
                     });
                 }
-                let director = Director::new(&scenario, part, capacity, to_join, ring.clone());
+                let trace = trace.as_deref();
+                let director =
+                    Director::new(&scenario, part, capacity, to_join, ring.clone(), trace);
                 let mut pilot = UdpPilot::new(shared, index, config, director);
                 pilot.start_linked(&mut shard, &ring, &share);
                 shard.run(&mut pilot)?;
@@ -133,10 +140,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(scenario: &Scenario) -> Result<Plan, EngineError> {
-        let threads = scenario.thread_count().max(1);
+    fn new(
+        scenario: &Scenario,
+        threads: usize,
+        trace: Option<&Trace>,
+    ) -> Result<Plan, EngineError> {
         let uneven = if scenario.churn.model == ChurnModel::Off { 0 } else { SPARE_PLACES };
-        let most_nodes = ring::planned_nodes(scenario);
+        let most_nodes = ring::planned_nodes(scenario, trace, threads);
         let capacity = most_nodes.div_ceil(threads) + uneven;
         let layout = match scenario.udp.sockets {
             SocketsKey::PerCore => Layout::PerCore,

@@ -1,0 +1,234 @@
+//! Churn from a trace: a director against the file, and both engines against it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use hopwise_harness::Scenario;
+use hopwise_harness::director::{Director, Share, Stage};
+use hopwise_harness::engine::sim::SimEngine;
+use hopwise_harness::engine::udp::UdpEngine;
+use hopwise_harness::engine::{Engine, EngineError, Measured};
+use hopwise_harness::progress::Progress;
+use hopwise_harness::trace::Trace;
+use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
+
+fn at(ms: u64) -> Time {
+    Time::ZERO + Duration::from_millis(ms)
+}
+
+/// Writes down what a director does.
+#[derive(Default)]
+struct Diary(Vec<String>, Vec<Peer>);
+
+impl Stage for Diary {
+    fn address_of(&self, place: u32) -> Address {
+        Address::from_bits(u64::from(place) + 1)
+    }
+
+    fn insert(&mut self, _at: Time, place: u32, peer: Peer) {
+        self.0.push(format!("insert {place}"));
+        self.1.push(peer);
+    }
+
+    fn join(&mut self, _at: Time, place: u32, _bootstrap: Peer) {
+        self.0.push(format!("join {place}"));
+    }
+
+    fn depart(&mut self, at: Time, place: u32, graceful: bool) {
+        let ms = at.since(Time::ZERO).as_millis();
+        self.0.push(format!("{} {place} at {ms}", if graceful { "leave" } else { "crash" }));
+    }
+
+    fn lookup(&mut self, _at: Time, _place: u32, _key: Id, _token: u64) -> bool {
+        false
+    }
+}
+
+/// A director of a trace, with its members in places 0, 1, …
+fn director(trace: &str, extra: &str) -> (Director, Vec<Peer>) {
+    let trace = Trace::parse(trace, "test").expect("it is a trace");
+    let toml = format!(
+        "nodes = {}
+         ring = {{ successors = 1 }}
+         churn = {{ model = \"trace\", file = \"test\", graceful = 1.0 {extra} }}
+         workload = {{ lookups_per_s = 1e-9 }}
+         phases = {{ warmup = \"1s\" }}",
+        trace.members()
+    );
+    let scenario = Scenario::from_toml(&toml, "test", &[]).expect("the scenario is sound");
+    let mut rng = Rng::new(1, 0);
+    let peer = |place| Peer { id: Id::random(&mut rng), address: Address::from_bits(place + 1) };
+    let ring: Vec<Peer> = (0..trace.members() as u64).map(peer).collect();
+    let seeds = Arc::new(ring.clone());
+    let mut director = Director::new(&scenario, Share::WHOLE, 8, 0, seeds, Some(&trace));
+    for &peer in &ring {
+        director.enter_member(peer, Time::ZERO);
+    }
+    // The warm-up, and with it the trace, begins at 0.
+    director.set_phase(at(1000), at(100_000));
+    (director, ring)
+}
+
+#[test]
+fn a_director_does_what_the_trace_says() {
+    // b and d are first in order of time: places 0 and 1, a 2.
+    let trace = "1 a down\n 2 a up\n 3 b down\n 3.5 c up\n 4 c down\n 0 b up\n 0 d up";
+    for (extra, same) in [(", rejoin = \"same-id\"", true), ("", false)] {
+        let (mut director, ring) = director(trace, extra);
+        let mut diary = Diary::default();
+        assert_eq!(director.next_due(), at(1000));
+        director.turn(&mut diary, at(0), at(999));
+        assert!(diary.0.is_empty());
+        director.turn(&mut diary, at(999), at(2500));
+        assert_eq!(diary.0, ["leave 2 at 1000", "insert 2", "join 2"]);
+        assert_eq!(diary.1[0].id == ring[2].id, same, "{extra}");
+        assert_eq!(director.live(), 2);
+        director.on_event(at(2600), 2, Event::Joined);
+        assert_eq!(director.live(), 3);
+        diary.0.clear();
+        // c goes before it has joined.
+        director.turn(&mut diary, at(2600), at(3700));
+        director.turn(&mut diary, at(3700), at(4100));
+        assert_eq!(diary.0, ["leave 0 at 3000", "insert 0", "join 0", "crash 0 at 4000"]);
+        director.on_event(at(3990), 0, Event::Joined);
+        assert_eq!(director.live(), 2, "what it said before does not count");
+    }
+}
+
+#[test]
+fn the_last_member_waits_until_another_has_joined() {
+    let (mut director, _) = director("0 a up\n 0 b up\n 1 b down\n 2 c up\n 2.1 a down", "");
+    let mut diary = Diary::default();
+    director.turn(&mut diary, at(0), at(2500));
+    assert_eq!(diary.0, ["leave 1 at 1000", "insert 1", "join 1"]);
+    director.turn(&mut diary, at(2500), at(2600));
+    director.on_event(at(2700), 1, Event::Joined);
+    director.turn(&mut diary, at(2700), at(2800));
+    assert_eq!(diary.0.last().map(String::as_str), Some("leave 0 at 2800"));
+    assert_eq!(director.members(), [1]);
+}
+
+/// A file that is removed again.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> File {
+        let path = std::env::temp_dir().join(format!("hopwise-{}-{name}", std::process::id()));
+        fs::write(&path, text).expect("the temporary folder can be written");
+        File(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).expect("it is ours");
+    }
+}
+
+fn run(engine: &impl Engine, file: &File, toml: &str) -> Result<Measured, EngineError> {
+    let toml = format!(
+        "churn = {{ model = \"trace\", file = {:?}, rejoin = \"same-id\" }}\n{toml}",
+        file.0.display().to_string()
+    );
+    let scenario = Scenario::from_toml(&toml, "test", &[]).expect("the scenario is sound");
+    engine.run(&scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+}
+
+/// Of 30 nodes one half goes and comes at random, at times that leave no join under way at a whole
+/// second; six more come. Beside it, how many are up at each second, and how many came and went.
+fn random_trace(seed: u64) -> (String, Vec<usize>, [u64; 2]) {
+    let mut rng = Rng::new(seed, 0);
+    let mut is_up = [true; 36];
+    is_up[30..].fill(false);
+    let mut text: String = (15..30).map(|node| format!("0 n{node} up\n")).collect();
+    let (mut counts, mut moves) = (vec![30], [0, 0]);
+    for second in 0..10 {
+        for node in (0..15).chain(30..36) {
+            if rng.unit() < 0.1 {
+                let away = if is_up[node] { "down" } else { "up" };
+                text += &format!("{second}.{:03} n{node} {away}\n", rng.below(400) + 100);
+                moves[usize::from(is_up[node])] += 1;
+                is_up[node] = !is_up[node];
+            }
+        }
+        counts.push(is_up.iter().filter(|up| **up).count());
+    }
+    // Whoever never went has to be named.
+    let is_named = |node: &usize| text.contains(&format!(" n{node} "));
+    let others: Vec<usize> = (0..15).filter(|node| !is_named(node)).collect();
+    text.extend(others.iter().map(|node| format!("0 n{node} up\n")));
+    (text, counts, moves)
+}
+
+#[test]
+fn a_simulation_has_the_members_that_the_trace_says() {
+    for seed in 1..4 {
+        let (text, counts, [came, gone]) = random_trace(seed);
+        let file = File::new(&format!("sim-{seed}.txt"), &text);
+        let digest = |threads: u32| {
+            let measured = run(
+                &SimEngine,
+                &file,
+                &format!(
+                    "engine = \"sim\"
+                     nodes = 30
+                     threads = {threads}
+                     ring = {{ successors = 8, stabilize = \"200ms\" }}
+                     network = {{ latency = {{ model = \"constant\", one_way = \"5ms\" }} }}
+                     workload = {{ lookups_per_s = 100.0 }}
+                     phases = {{ warmup = \"0s\", measure = \"10s\" }}"
+                ),
+            )
+            .expect("the scenario runs");
+            for row in &measured.series {
+                let expected = counts[(row.t_s.round() as usize).min(counts.len() - 1)];
+                assert_eq!(row.live_nodes, expected, "seed {seed} at {}", row.t_s);
+            }
+            assert!(measured.series.len() >= 9);
+            let membership = &measured.membership;
+            assert_eq!(membership.joins, came, "seed {seed}");
+            assert_eq!(membership.leaves + membership.crashes, gone, "seed {seed}");
+            assert!(membership.leaves > 0 && membership.crashes > 0);
+            let metrics = &measured.metrics;
+            assert!(metrics.correct * 10 > metrics.issued * 8, "{} correct", metrics.correct);
+            measured.simulation.expect("a simulation").trace_digest
+        };
+        assert_eq!(digest(1), digest(2));
+    }
+}
+
+#[test]
+fn real_nodes_come_and_go_as_the_trace_says() {
+    let text = "0 a up\n0 b up\n0 c up\n0 d up\n0 e up\n0 f up\n0.3 a down\n0.4 b down\n\
+                0.5 g up\n0.6 h up\n0.9 a up\n1.2 c down\n";
+    let file = File::new("udp.txt", text);
+    let toml = "nodes = 6\nthreads = 2\nring = { successors = 4, stabilize = \"100ms\" }\n\
+                workload = { lookups_per_s = 200.0 }\n\
+                phases = { warmup = \"200ms\", measure = \"2s\" }\n";
+    let measured = run(&UdpEngine, &file, toml).expect("the scenario runs");
+    let membership = &measured.membership;
+    assert_eq!(membership.joins, 3);
+    assert_eq!(membership.leaves + membership.crashes, 3);
+    assert_eq!(measured.series.last().map(|row| row.live_nodes), Some(6));
+    assert!(measured.metrics.completed * 10 > measured.metrics.issued * 8);
+}
+
+#[test]
+fn a_trace_that_does_not_fit_is_a_clear_request_error() {
+    let file = File::new("misfit.txt", "0 a up\n0 b up\n0 c up\n1 a down\n2 c down\n");
+    let ring = "ring = { successors = 1 }";
+    let request = |result: Result<Measured, EngineError>| match result {
+        Err(EngineError::Request(message)) => message,
+        other => panic!("a request error was expected, not {:?}", other.map(|_| ())),
+    };
+    let sim = request(run(&SimEngine, &file, &format!("engine = \"sim\"\nnodes = 4\n{ring}")));
+    let udp = request(run(&UdpEngine, &file, &format!("nodes = 4\n{ring}")));
+    assert!(sim.ends_with("3 nodes are up at the start, but nodes = 4: write nodes = 3"), "{sim}");
+    assert_eq!(sim, udp);
+    let alone = request(run(&UdpEngine, &file, &format!("nodes = 3\nthreads = 2\n{ring}")));
+    assert!(alone.contains("misfit.txt:5: nobody is up among"), "{alone}");
+    assert!(alone.contains("write threads = 1"), "{alone}");
+}
