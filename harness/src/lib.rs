@@ -3,6 +3,7 @@
 //! **Invariant:** a [`Scenario`] comes in and an [`outcome::Outcome`] goes out; a report reads an
 //! outcome and nothing else.
 
+pub mod campaign;
 pub mod churn;
 pub mod cli;
 pub mod director;
@@ -24,5 +25,6 @@ pub mod wall_clock;
 pub mod workload;
 
 mod draws;
+mod work;
 
 pub use scenario::{Scenario, ScenarioError};

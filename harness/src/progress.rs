@@ -48,6 +48,19 @@ impl Progress {
         self.0.set_position(ms(snapshot.elapsed).min(total));
     }
 
+    /// Shows that `done` runs of `of` have ended, `failing` of them in a failure.
+    pub fn count(&self, done: usize, of: usize, failing: usize) {
+        self.0.set_length(of as u64);
+        self.0.set_prefix("runs");
+        self.0.set_message(format!("{done}/{of}  {failing} failing"));
+        self.0.set_position(done as u64);
+    }
+
+    /// Takes the line away while `print` prints, so that they do not run into each other.
+    pub fn suspend(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
+    }
+
     /// Removes the line: what follows is the report.
     pub fn finish(&self) {
         self.0.finish_and_clear();

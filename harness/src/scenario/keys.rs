@@ -36,11 +36,12 @@ pub(super) const ALTERNATIVES: [&[&str]; 3] = [
 pub(super) const KEYS: &[Key] = &[
     key("name", "letters, digits, '-', '_' and '.', 64 at most and not a '.' first"),
     key("system", "\"ring\""),
-    key("engine", "\"udp\""),
+    key("engine", "\"udp\" or \"sim\""),
     key("nodes", "a whole number from 2 to 16777216"),
     key("seed", "a whole number from 0 to 9223372036854775807"),
     key("start", "\"linked\" or \"joined\""),
     key("threads", "a whole number from 0 (one per core) to 1024"),
+    key("check", "true (only with engine = \"sim\") or false"),
     key("udp", TABLE),
     key("udp.sockets", "\"per-core\" or \"per-node\""),
     key("udp.bind", "an IPv4 address and port such as \"127.0.0.1:4000\"; port 0 is any free one"),

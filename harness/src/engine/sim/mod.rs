@@ -20,8 +20,12 @@
 //! draw meanwhile, nor on the number of threads: one, two or N give the same outcome and the same
 //! digest of all events, and a seed gives the same run always.
 //!
+//! *Truth.* With `check` on, all nodes are in one shard, and after every event the ring's invariant
+//! is asked for: see `check`.
+//!
 //! **Invariant:** nothing here reads a clock but to say how fast it was.
 
+mod check;
 mod control;
 mod meeting;
 mod queue;
@@ -34,6 +38,7 @@ use std::thread;
 use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
+use self::check::Checker;
 use self::control::Control;
 use self::meeting::{Meeting, Seat, Table};
 use self::shard::{Shard, Spread, address_of};
@@ -65,7 +70,8 @@ impl Engine for SimEngine {
     ) -> Result<Measured, EngineError> {
         let network =
             Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
-        let threads = scenario.thread_count().max(1);
+        // What is checked is seen by one shard.
+        let threads = if scenario.is_checked() { 1 } else { scenario.thread_count().max(1) };
         let most_nodes = ring::planned_nodes(scenario);
         let spare = if scenario.churn.model == ChurnModel::Off {
             0
@@ -79,6 +85,7 @@ impl Engine for SimEngine {
         let members = initial_ring(scenario);
         let to_join = scenario.nodes as usize - members.len();
         let least_delay = network.least_delay();
+        let regime = check::regime(scenario, &network);
 
         let table = Table::new(threads);
         let mut control = Control::new(
@@ -93,6 +100,9 @@ impl Engine for SimEngine {
         let run = |index: usize, leader: Option<&mut Control<'_>>| {
             let mut shard = Shard::new(index, spread, config, network.clone(), scenario.seed);
             shard.start_linked(&members);
+            if scenario.is_checked() {
+                shard.check(Checker::new(scenario, regime, spread.places));
+            }
             let clock = WallClock::start();
             let mut seat = Seat::new(&table, index, leader);
             while let Some(until) = seat.meet(&mut shard) {
@@ -107,7 +117,7 @@ impl Engine for SimEngine {
             let others = handles.into_iter().map(|handle| handle.join()).collect();
             (first, others)
         });
-        let (first, real) = first;
+        let (mut first, real) = first;
         let mut tables: Tables = first.tables(control.members());
         let mut digest = first.digest();
         for end in others {
@@ -116,12 +126,15 @@ impl Engine for SimEngine {
             tables.merge(&shard.tables(control.members()));
             digest = digest.wrapping_add(shard.digest());
         }
+        let check = first.findings(control.now());
         let simulated = control.now().since(Time::ZERO);
         let (mut sums, judge, course) = control.finish(threads).map_err(EngineError::Broken)?;
         sums.tables = tables;
         let events = sums.total.received;
         let mut measured = sums.measured(&judge, course);
-        measured.simulation = Some(Simulation { simulated, real, events, trace_digest: digest });
+        let trace_digest = digest;
+        let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
+        measured.simulation = Some(simulation);
         Ok(measured)
     }
 }
