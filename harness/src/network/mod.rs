@@ -157,12 +157,13 @@ impl Network {
         Duration::from_nanos(self.least_ns)
     }
 
-    /// No message takes more; none if there is no such bound, or none that the model states.
+    /// No message takes more to arrive the first time; none if there is no such bound, or none that
+    /// the model states.
     #[must_use]
     pub fn greatest_delay(&self) -> Option<Duration> {
         let greatest_ns = self.delays.greatest_ns()?.max(self.least_ns);
-        // What is held up, and what comes a second time, takes another delay.
-        let further = u64::from(self.reordering > 0.0) + u64::from(self.duplication > 0.0);
+        // What is held up takes another delay.
+        let further = u64::from(self.reordering > 0.0);
         Some(Duration::from_nanos(greatest_ns.saturating_mul(1 + further)))
     }
 

@@ -7,6 +7,8 @@
 use crate::context::{Context, Drop};
 use crate::message::{Cookie, Message, Peers, RequestId};
 use crate::peer::Peer;
+#[cfg(feature = "mistakes")]
+use crate::ring::Mistake;
 use crate::ring::node::{PROBE_ATTEMPTS, RingNode, purpose_of};
 use crate::rpc::{Ask, Probe, Request, RequestKind};
 use crate::time::Time;
@@ -100,6 +102,10 @@ impl RingNode {
         let matched =
             self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Neighbors { .. }));
         let Some(Request { kind: RequestKind::Neighbors { reason, cookie }, .. }) = matched else {
+            #[cfg(feature = "mistakes")]
+            if self.makes(Mistake::StaleReply) {
+                self.adopt_list(cx.now, from, successors);
+            }
             return;
         };
         match reason {
@@ -110,6 +116,16 @@ impl RingNode {
                 }
                 self.cookie = (cookie, from.address);
                 self.adopt_list(cx.now, from, successors);
+                #[cfg(feature = "mistakes")]
+                if self.makes(Mistake::ListUnasked)
+                    && let Some(candidate) = predecessor
+                    && self.is_after_me(candidate.id, from.id)
+                {
+                    let list = self.successors.peers().to_vec();
+                    self.successors.adopt(candidate, Peers::Table(&list), |_| true);
+                    self.list_changed();
+                    return self.notify_first(cx);
+                }
                 match predecessor {
                     Some(candidate) if self.may_be_next(cx, candidate) => {
                         self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
@@ -146,6 +162,14 @@ impl RingNode {
     /// Rectify: `candidate` believes to be this node's predecessor. `answered`: it has just shown to
     /// live, which its notification, an old one perhaps, does not.
     pub(crate) fn rectify(&mut self, cx: &mut Context<'_>, candidate: Peer, answered: bool) {
+        #[cfg(feature = "mistakes")]
+        if self.makes(Mistake::RectifyUnasked) {
+            let is_nearer = |old: Peer| candidate.id.is_between(old.id, self.me.id);
+            if self.predecessor.is_none_or(is_nearer) {
+                self.adopt_predecessor(cx, candidate);
+            }
+            return;
+        }
         match self.predecessor {
             Some(predecessor) if predecessor == candidate => {}
             _ if !answered && !RingNode::has_room_for_others(cx) => {}

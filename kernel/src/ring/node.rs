@@ -247,6 +247,11 @@ impl RingNode {
             || self.fingers.own_entry(self.fingers.slot_of(peer.id)) == Some(peer)
     }
 
+    #[cfg(feature = "mistakes")]
+    pub(crate) fn makes(&self, mistake: crate::ring::Mistake) -> bool {
+        self.config.mistake == Some(mistake)
+    }
+
     pub(crate) fn is_after_me(&self, id: Id, before: Id) -> bool {
         id.is_between(self.me.id, before)
     }

@@ -68,75 +68,93 @@ impl Engine for SimEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
-        let network =
-            Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
-        // What is checked is seen by one shard.
-        let threads = if scenario.is_checked() { 1 } else { scenario.thread_count().max(1) };
-        let most_nodes = ring::planned_nodes(scenario);
-        let spare = if scenario.churn.model == ChurnModel::Off {
-            0
-        } else {
-            SPARE_PLACES.max(most_nodes / 8)
-        };
-        let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
-        let config = ring::config(scenario, most_nodes);
-        check_memory(config, spread.places)?;
-        network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
-        let members = initial_ring(scenario);
-        let to_join = scenario.nodes as usize - members.len();
-        let least_delay = network.least_delay();
-        let regime = check::regime(scenario, &network);
-
-        let table = Table::new(threads);
-        let mut control = Control::new(
+        simulate(
             scenario,
+            ring::config(scenario, ring::planned_nodes(scenario)),
             interrupts,
             progress,
-            spread,
-            members.clone(),
-            to_join,
-            least_delay,
-        );
-        let run = |index: usize, leader: Option<&mut Control<'_>>| {
-            let mut shard = Shard::new(index, spread, config, network.clone(), scenario.seed);
-            shard.start_linked(&members);
-            if scenario.is_checked() {
-                shard.check(Checker::new(scenario, regime, spread.places));
-            }
-            let clock = WallClock::start();
-            let mut seat = Seat::new(&table, index, leader);
-            while let Some(until) = seat.meet(&mut shard) {
-                shard.run(until);
-            }
-            (shard, clock.elapsed())
-        };
-        let (first, others): (_, Vec<_>) = thread::scope(|scope| {
-            let handles: Vec<_> =
-                (1..threads).map(|index| scope.spawn(move || run(index, None))).collect();
-            let first = run(0, Some(&mut control));
-            let others = handles.into_iter().map(|handle| handle.join()).collect();
-            (first, others)
-        });
-        let (mut first, real) = first;
-        let mut tables: Tables = first.tables(control.members());
-        let mut digest = first.digest();
-        for end in others {
-            let (shard, _) =
-                end.map_err(|_| EngineError::Broken("a shard's thread panicked".into()))?;
-            tables.merge(&shard.tables(control.members()));
-            digest = digest.wrapping_add(shard.digest());
-        }
-        let check = first.findings(control.now());
-        let simulated = control.now().since(Time::ZERO);
-        let (mut sums, judge, course) = control.finish(threads).map_err(EngineError::Broken)?;
-        sums.tables = tables;
-        let events = sums.total.received;
-        let mut measured = sums.measured(&judge, course);
-        let trace_digest = digest;
-        let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
-        measured.simulation = Some(simulation);
-        Ok(measured)
+        )
     }
+}
+
+/// Runs `scenario` with nodes that make `mistake`.
+///
+/// # Errors
+///
+/// As [`Engine::run`].
+#[cfg(feature = "mistakes")]
+pub fn run_mistaken(
+    scenario: &Scenario,
+    mistake: hopwise_kernel::ring::Mistake,
+) -> Result<Measured, EngineError> {
+    let right = ring::config(scenario, ring::planned_nodes(scenario));
+    let wrong = RingConfig { mistake: Some(mistake), ..right };
+    let progress = Progress::new(true, std::time::Duration::ZERO);
+    simulate(scenario, wrong, &AtomicU32::new(0), &progress)
+}
+
+fn simulate(
+    scenario: &Scenario,
+    config: RingConfig,
+    interrupts: &AtomicU32,
+    progress: &Progress,
+) -> Result<Measured, EngineError> {
+    let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
+    // What is checked is seen by one shard.
+    let threads = if scenario.is_checked() { 1 } else { scenario.thread_count().max(1) };
+    let most_nodes = ring::planned_nodes(scenario);
+    let spare =
+        if scenario.churn.model == ChurnModel::Off { 0 } else { SPARE_PLACES.max(most_nodes / 8) };
+    let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
+    check_memory(config, spread.places)?;
+    network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
+    let members = initial_ring(scenario);
+    let to_join = scenario.nodes as usize - members.len();
+    let least_delay = network.least_delay();
+    let regime = check::regime(scenario, &network);
+
+    let table = Table::new(threads);
+    let mut control =
+        Control::new(scenario, interrupts, progress, spread, members.clone(), to_join, least_delay);
+    let run = |index: usize, leader: Option<&mut Control<'_>>| {
+        let mut shard = Shard::new(index, spread, config, network.clone(), scenario.seed);
+        shard.start_linked(&members);
+        if scenario.is_checked() {
+            shard.check(Checker::new(scenario, regime, spread.places));
+        }
+        let clock = WallClock::start();
+        let mut seat = Seat::new(&table, index, leader);
+        while let Some(until) = seat.meet(&mut shard) {
+            shard.run(until);
+        }
+        (shard, clock.elapsed())
+    };
+    let (first, others): (_, Vec<_>) = thread::scope(|scope| {
+        let handles: Vec<_> =
+            (1..threads).map(|index| scope.spawn(move || run(index, None))).collect();
+        let first = run(0, Some(&mut control));
+        let others = handles.into_iter().map(|handle| handle.join()).collect();
+        (first, others)
+    });
+    let (mut first, real) = first;
+    let mut tables: Tables = first.tables(control.members());
+    let mut digest = first.digest();
+    for end in others {
+        let (shard, _) =
+            end.map_err(|_| EngineError::Broken("a shard's thread panicked".into()))?;
+        tables.merge(&shard.tables(control.members()));
+        digest = digest.wrapping_add(shard.digest());
+    }
+    let check = first.findings(control.now());
+    let simulated = control.now().since(Time::ZERO);
+    let (mut sums, judge, course) = control.finish(threads).map_err(EngineError::Broken)?;
+    sums.tables = tables;
+    let events = sums.total.received;
+    let mut measured = sums.measured(&judge, course);
+    let trace_digest = digest;
+    let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
+    measured.simulation = Some(simulation);
+    Ok(measured)
 }
 
 /// Refuses more nodes than there is memory for.
