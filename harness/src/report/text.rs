@@ -22,7 +22,7 @@ const KINDS: usize = 5;
 /// Reasons for drops that are listed; the rest are summed up.
 const DROPS: usize = 2;
 /// Expectations that are listed, those that did not hold first.
-const EXPECTATIONS: usize = 4;
+const EXPECTATIONS: usize = 3;
 
 /// The report of `outcome`, each line ended.
 #[must_use]
