@@ -148,6 +148,12 @@ impl Invariant {
         }
     }
 
+    /// The successor list that the member `id` holds; empty if it is no member.
+    #[must_use]
+    pub fn list(&self, id: Id) -> &[Id] {
+        self.members.get(&id).map_or(&[], |member| &member.list)
+    }
+
     /// What is violated now; none if the invariant holds.
     #[inline]
     #[must_use]
@@ -255,7 +261,7 @@ fn stop_leaning(id: Id, member: &Member, leaning: &mut BTreeSet<(Id, Id)>) {
 }
 
 /// Every two neighbours in [self, list…].
-fn pairs(id: Id, list: &[Id]) -> impl Iterator<Item = (Id, Id)> {
+pub fn pairs(id: Id, list: &[Id]) -> impl Iterator<Item = (Id, Id)> {
     std::iter::once(id).chain(list.iter().copied()).zip(list.iter().copied())
 }
 

@@ -5,7 +5,8 @@
 //! more, the ring becomes exact. Failures can break it all the same, and that is not held against
 //! the protocol:
 //!
-//! * a departure that leaves too few principals;
+//! * a departure that leaves too few principals, or that left too few but for one that is skipped by
+//!   a list on its way to whoever asked for it: the proof takes asking to be instantaneous;
 //! * a member without a live successor, where at least r members have departed within the time in
 //!   which a list is filled up again;
 //! * a ring that has shrunk to r members or fewer.
@@ -31,7 +32,7 @@ use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::{Id, Node, Time};
 
 use crate::Scenario;
-use crate::invariant::{Invariant, Violation};
+use crate::invariant::{Invariant, Violation, pairs};
 use crate::network::Network;
 use crate::outcome::{Check, Finding, Regime};
 use crate::scenario::Timeout;
@@ -68,6 +69,12 @@ pub(super) struct Checker {
     /// Who is a member, by place.
     members: Vec<Option<Id>>,
     member_count: usize,
+    /// How long a list may be on its way.
+    under_way: Duration,
+    /// The lists that members held until lately, and when they were replaced.
+    replaced: VecDeque<(Time, Id, Vec<Id>)>,
+    /// Whose list is being judged.
+    changed: Option<Id>,
     /// When members have departed, lately.
     departures: VecDeque<Time>,
     /// Departures of this instant are still to be judged together.
@@ -94,7 +101,8 @@ enum State {
 
 impl Checker {
     /// A checker of a run in which nobody has been looked at yet.
-    pub(super) fn new(scenario: &Scenario, regime: Regime, places: u32) -> Checker {
+    pub(super) fn new(scenario: &Scenario, network: &Network, places: u32) -> Checker {
+        let (regime, greatest_delay) = (regime(scenario, network), network.greatest_delay());
         let successors = scenario.ring.successors as usize;
         let timeout = match scenario.network.timeout {
             Timeout::Fixed(timeout) => timeout,
@@ -111,6 +119,9 @@ impl Checker {
             invariant: Invariant::new(successors),
             members: vec![None; places as usize],
             member_count: 0,
+            under_way: greatest_delay.unwrap_or_default(),
+            replaced: VecDeque::new(),
+            changed: None,
             departures: VecDeque::new(),
             departing: false,
             now: Time::ZERO,
@@ -128,6 +139,11 @@ impl Checker {
                 self.judge(true);
             }
             self.now = now;
+            let under_way = self.under_way;
+            while self.replaced.pop_front_if(|(at, ..)| *at + under_way < now).is_some() {}
+            if let State::Broken { .. } = self.state {
+                self.judge(false);
+            }
             if now >= self.quiet_at {
                 self.judge_quiet();
             }
@@ -141,7 +157,13 @@ impl Checker {
         match (known, node.filter(|node| node.is_member())) {
             (None, None) => return,
             (Some(id), Some(node)) => {
-                self.invariant.list_changed(id, node.successors().iter().map(|peer| peer.id));
+                let list = node.successors().iter().map(|peer| peer.id);
+                let old = self.invariant.list(id);
+                if old.iter().copied().eq(list.clone()) {
+                    return;
+                }
+                self.replaced.push_back((now, id, old.to_vec()));
+                self.invariant.list_changed(id, list);
             }
             (None, Some(node)) => {
                 let id = node.peer().id;
@@ -153,6 +175,7 @@ impl Checker {
             (Some(id), None) => {
                 self.members[place as usize] = None;
                 self.member_count -= 1;
+                self.replaced.push_back((now, id, self.invariant.list(id).to_vec()));
                 self.invariant.gone(id);
                 self.departing = true;
                 self.departures.push_back(now);
@@ -160,6 +183,7 @@ impl Checker {
             }
         }
         if !self.departing {
+            self.changed = node.map(|node| node.peer().id);
             self.judge(false);
         }
     }
@@ -227,7 +251,7 @@ impl Checker {
     fn is_excused(&mut self, violation: Violation, departed: bool) -> bool {
         match violation {
             Violation::Stranger { .. } => true,
-            Violation::TooFewPrincipals { .. } => departed,
+            Violation::TooFewPrincipals { .. } => departed || self.was_under_way(),
             Violation::NoLiveSuccessor { .. } => {
                 let Some(window) = self.heals_within else { return departed };
                 let now = self.now;
@@ -236,6 +260,19 @@ impl Checker {
                 self.departures.len() >= self.successors
             }
         }
+    }
+
+    /// Whether the list that has just changed skips a member as a list did that was replaced while
+    /// this one may have been under way.
+    fn was_under_way(&self) -> bool {
+        let Some(id) = self.changed else { return false };
+        let held_lately = |pair: (Id, Id)| {
+            self.replaced.iter().any(|(_, by, list)| pairs(*by, list).any(|held| held == pair))
+        };
+        let skips = |(from, to): (Id, Id)| {
+            self.members.iter().flatten().any(|member| member.is_between(from, to))
+        };
+        pairs(id, self.invariant.list(id)).any(|pair| skips(pair) && held_lately(pair))
     }
 
     /// Nobody has come or gone for so long that the ring must be exact.

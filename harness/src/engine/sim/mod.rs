@@ -120,7 +120,7 @@ fn simulate(
         let mut shard = Shard::new(index, spread, config, network.clone(), scenario.seed);
         shard.start_linked(&members);
         if scenario.is_checked() {
-            shard.check(Checker::new(scenario, regime, spread.places));
+            shard.check(Checker::new(scenario, &network, spread.places));
         }
         let clock = WallClock::start();
         let mut seat = Seat::new(&table, index, leader);
