@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::Scenario;
 use crate::cli::{Exit, JsonTarget, RunOptions};
 use crate::engine::EngineError;
-use crate::outcome::{Check, rfc3339};
+use crate::outcome::{Check, replay_command, rfc3339};
 use crate::progress::Progress;
 use crate::provenance::{Build, Machine};
 use crate::report::files;
@@ -83,7 +83,7 @@ pub fn campaign(scenario: &Scenario, seeds: &Seeds, options: &RunOptions) -> Exi
                 let (status, reason) = (Exit::Failure as i32, "the run panicked".to_owned());
                 Err(Failing { seed: run.seed, status, reason, replay: None })
             };
-            if let Some(failing) = document.take(run.seed, result.unwrap_or_else(panicked))
+            if let Some(failing) = document.take(result.unwrap_or_else(panicked))
                 && lines
             {
                 progress.suspend(|| say(&failing.line()));
@@ -113,6 +113,7 @@ struct Ran {
     exit: Exit,
     simulated_s: f64,
     check: Check,
+    failing: Option<Failing>,
 }
 
 /// A seed whose run failed.
@@ -130,7 +131,8 @@ struct Failing {
 impl Failing {
     fn line(&self) -> String {
         let Failing { seed, status, reason, replay } = self;
-        let replay = replay.as_ref().map_or(String::new(), |replay| format!("; {replay}"));
+        let replay =
+            replay.as_ref().map_or(String::new(), |replay| format!("; to see it again: {replay}"));
         format!("seed {seed}: status {status}: {reason}{replay}")
     }
 }
@@ -179,21 +181,13 @@ impl Document {
     }
 
     /// Takes in what came of a run; gives its entry if it failed. A part of a run is no result.
-    fn take(&mut self, seed: u64, result: Result<Ran, Failing>) -> Option<&Failing> {
+    fn take(&mut self, result: Result<Ran, Failing>) -> Option<&Failing> {
         let failing = match result {
             Ok(Ran { exit: Exit::Interrupted, .. }) => return None,
-            Ok(Ran { exit, simulated_s, check }) => {
+            Ok(Ran { simulated_s, check, failing, .. }) => {
                 self.simulated_s += simulated_s;
                 self.check.merge(&check);
-                let broken = check.first.as_ref().map(ToString::to_string);
-                let reason = broken.unwrap_or_else(|| "an expectation did not hold".to_owned());
-                let replay = check.first.and_then(|first| first.replay);
-                (exit != Exit::Success).then_some(Failing {
-                    seed,
-                    status: exit as i32,
-                    reason,
-                    replay,
-                })
+                failing
             }
             Err(failing) => Some(failing),
         };
@@ -248,14 +242,20 @@ fn run_one(scenario: &Scenario, folder: &Path, interrupts: &AtomicU32) -> Result
     })?;
     let Ended { measured, mut outcome } = ended;
     let exit = run::verdict(&outcome);
-    if exit != Exit::Success && exit != Exit::Interrupted {
+    let failed = exit != Exit::Success && exit != Exit::Interrupted;
+    let failing = if failed {
+        let reason = outcome.first_violation().map(ToString::to_string);
+        let reason = reason.unwrap_or_else(|| "an expectation did not hold".to_owned());
         let folder = folder.join(format!("seed-{seed}"));
         outcome.name_folder(&folder);
         files::write_all(&folder, &outcome, &scenario.to_toml(), &measured.series)
             .map_err(|error| failing(Exit::Failure, error.to_string()))?;
-    }
+        Some(Failing { replay: Some(replay_command(&folder)), ..failing(exit, reason) })
+    } else {
+        None
+    };
     let simulated_s = outcome.simulated_s.unwrap_or_default();
-    Ok(Ran { exit, simulated_s, check: outcome.check.unwrap_or_default() })
+    Ok(Ran { exit, simulated_s, check: outcome.check.unwrap_or_default(), failing })
 }
 
 fn report(document: &Document, folder: &Path, options: &RunOptions) -> io::Result<()> {

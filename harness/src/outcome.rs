@@ -350,8 +350,7 @@ impl Outcome {
     /// Names the folder that this result is in, from which its first violation can be replayed.
     pub fn name_folder(&mut self, folder: &Path) {
         if let Some(first) = self.check.as_mut().and_then(|check| check.first.as_mut()) {
-            let scenario = folder.join("scenario.toml");
-            first.replay = Some(format!("hopwise run {}", scenario.display()));
+            first.replay = Some(replay_command(folder));
         }
     }
 }
@@ -471,6 +470,12 @@ impl Maintenance {
                 .collect(),
         }
     }
+}
+
+/// The command line that repeats the run whose result lies in `folder`.
+#[must_use]
+pub fn replay_command(folder: &Path) -> String {
+    format!("hopwise run {}", folder.join("scenario.toml").display())
 }
 
 /// A date as an outcome has it: RFC 3339, UTC, whole seconds.

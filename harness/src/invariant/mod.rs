@@ -485,6 +485,8 @@ mod tests {
             for op in &ops {
                 twins.apply(op);
                 prop_assert_eq!(twins.0.violation(), twins.1.violation(), "after {:?}", op);
+                let naive = twins.1.members.keys().find(|&&id| !twins.1.is_principal(id));
+                prop_assert_eq!(twins.0.skip().map(|skip| skip.skipped), naive.copied());
             }
         }
 

@@ -179,6 +179,7 @@ impl Checker {
                 self.invariant.gone(id);
                 self.departing = true;
                 self.departures.push_back(now);
+                self.forget_departures(now);
                 self.moved(now);
             }
         }
@@ -253,13 +254,16 @@ impl Checker {
             Violation::Stranger { .. } => true,
             Violation::TooFewPrincipals { .. } => departed || self.was_under_way(),
             Violation::NoLiveSuccessor { .. } => {
-                let Some(window) = self.heals_within else { return departed };
-                let now = self.now;
-                let is_long_ago = |at: &mut Time| *at + window < now;
-                while self.departures.pop_front_if(is_long_ago).is_some() {}
+                self.forget_departures(self.now);
                 self.departures.len() >= self.successors
             }
         }
+    }
+
+    /// Forgets the departures that lists have long been filled up after; without stabilize, none.
+    fn forget_departures(&mut self, now: Time) {
+        let Some(window) = self.heals_within else { return };
+        while self.departures.pop_front_if(|at| *at + window < now).is_some() {}
     }
 
     /// Whether the list that has just changed skips a member as a list did that was replaced while
