@@ -5,8 +5,8 @@
 //! more, the ring becomes exact. Failures can break it all the same, and that is not held against
 //! the protocol:
 //!
-//! * a departure that leaves too few principals, or that left too few but for one that is skipped by
-//!   a list on its way to whoever asked for it: the proof takes asking to be instantaneous;
+//! * a departure that leaves too few principals; a member that is still skipped by a list on its way
+//!   to whoever asked for it is none yet, for the proof takes asking to be instantaneous;
 //! * a member without a live successor, where at least r members have departed within the time in
 //!   which a list is filled up again;
 //! * a ring that has shrunk to r members or fewer.
