@@ -166,9 +166,8 @@ impl RingNode {
     /// The closest entry strictly between this node and `limit` that is not suspected.
     #[inline]
     fn closest_live(&self, cx: &Context<'_>, mut limit: Id) -> Option<Peer> {
-        let avoid = |peer: Peer| {
-            self.config.remember_failures && self.suspects.contains(peer.address, cx.now)
-        };
+        let avoid =
+            |peer: Peer| self.config.remember_failures && self.suspects.contains(peer, cx.now);
         while let Some(finger) = self.fingers.closest_preceding(limit) {
             if !avoid(finger) {
                 return Some(finger);
@@ -239,8 +238,8 @@ impl RingNode {
     /// `peer` did not answer: avoids it from now on, and asks whether it lives.
     pub(crate) fn suspect(&mut self, cx: &mut Context<'_>, peer: Peer) {
         self.round_trips.record_timeout();
-        if self.config.remember_failures && !self.suspects.contains(peer.address, cx.now) {
-            self.suspects.insert(peer.address, cx.now, false);
+        if self.config.remember_failures && !self.suspects.contains(peer, cx.now) {
+            self.suspects.insert(peer, cx.now, false);
             if self.config.stabilize.is_some() {
                 self.ping(cx, peer, 0, Probe::Suspect);
             }

@@ -152,7 +152,7 @@ impl RingNode {
                 self.bury(cx, to);
             }
             Ask::Candidate => {
-                self.suspects.insert(to.address, cx.now, true);
+                self.suspects.insert(to, cx.now, true);
                 self.notify_first(cx);
             }
             Ask::Join => self.fail_join(cx),
@@ -231,7 +231,7 @@ impl RingNode {
 
     /// `peer` is dead or gone: takes it out of every table.
     pub(crate) fn bury(&mut self, cx: &mut Context<'_>, peer: Peer) {
-        self.suspects.insert(peer.address, cx.now, true);
+        self.suspects.insert(peer, cx.now, true);
         self.fingers.remove(peer.address);
         if self.predecessor == Some(peer) {
             self.predecessor = None;
@@ -249,7 +249,7 @@ impl RingNode {
     fn may_be_next(&self, cx: &Context<'_>, candidate: Peer) -> bool {
         self.successors.first().is_none_or(|first| self.is_after_me(candidate.id, first.id))
             && candidate.id != self.me.id
-            && !self.suspects.is_dead(candidate.address, cx.now)
+            && !self.suspects.is_dead(candidate, cx.now)
     }
 
     pub(crate) fn notify_first(&self, cx: &mut Context<'_>) {

@@ -172,7 +172,7 @@ impl RingNode {
         cx.world.disarm_request(handle);
         let request = cx.requests.remove(handle)?;
         self.round_trips.record(cx.now.since(request.sent_at));
-        self.suspects.remove(from.address);
+        self.suspects.remove(from);
         Some(request)
     }
 
@@ -236,7 +236,7 @@ impl RingNode {
     pub(crate) fn adopt_list(&mut self, now: Time, first: Peer, its_list: Peers<'_>) {
         let suspects = &self.suspects;
         self.successors
-            .adopt(first, its_list, |peer| peer == first || !suspects.is_dead(peer.address, now));
+            .adopt(first, its_list, |peer| peer == first || !suspects.is_dead(peer, now));
         self.list_changed();
     }
 
