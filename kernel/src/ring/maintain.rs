@@ -237,7 +237,7 @@ impl RingNode {
             self.predecessor = None;
         }
         let was_first = self.successors.first() == Some(peer);
-        if self.successors.remove(peer.address) {
+        if self.successors.remove(peer) {
             self.list_changed();
         }
         if was_first && !self.stabilizing && self.config.stabilize.is_some() {

@@ -94,10 +94,11 @@ impl SuccessorList {
         self.peers.extend(peers.take(self.capacity));
     }
 
-    /// Takes out the entry at `address` and closes up. Returns whether it was there.
-    pub fn remove(&mut self, address: Address) -> bool {
+    /// Takes out `peer` and closes up. Returns whether it was there. Another peer may have its address
+    /// by now, and stays.
+    pub fn remove(&mut self, peer: Peer) -> bool {
         let before = self.peers.len();
-        self.peers.retain(|peer| peer.address != address);
+        self.peers.retain(|&other| other != peer);
         self.peers.len() < before
     }
 
