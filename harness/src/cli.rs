@@ -13,6 +13,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::campaign::Seeds;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
 
@@ -65,6 +66,10 @@ pub struct Run {
     /// Threads that run nodes (threads); 0: one per core
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     threads: Option<String>,
+    /// Run once with each seed from A on and below B, and list those that fail; only with engine =
+    /// sim. JSON is then a document of the failing seeds, and only their results are kept
+    #[arg(long, value_name = "A..B", conflicts_with = "seed")]
+    seeds: Option<Seeds>,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -80,6 +85,12 @@ impl Run {
         let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
         let overrides: Vec<_> = threads.chain(self.values.overrides()).collect();
         Scenario::load(source, &overrides)
+    }
+
+    /// The seeds to run with, if several were asked for.
+    #[must_use]
+    pub fn seeds(&self) -> Option<&Seeds> {
+        self.seeds.as_ref()
     }
 
     /// What to do with the result.
@@ -354,6 +365,9 @@ mod tests {
             &["rnu"][..],
             &["run", "--node", "3"],
             &["run", "--set", "nodes"],
+            &["run", "--seeds", "7"],
+            &["run", "--seeds", "7..7"],
+            &["run", "--seeds", "1..9", "--seed", "1"],
             &["sweep", "--vary", "nodes"],
             &["sweep", "--vary", "nodes="],
             &["sweep", "--repeat", "0"],

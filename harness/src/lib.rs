@@ -3,6 +3,7 @@
 //! **Invariant:** a [`Scenario`] comes in and an [`outcome::Outcome`] goes out; a report reads an
 //! outcome and nothing else.
 
+pub mod campaign;
 pub mod churn;
 pub mod cli;
 pub mod director;
@@ -26,5 +27,6 @@ pub mod workload;
 
 mod cast;
 mod draws;
+mod work;
 
 pub use scenario::{Scenario, ScenarioError};

@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// All of them, in the order they are listed.
-pub const SCENARIOS: [Named; 13] = named![
+pub const SCENARIOS: [Named; 14] = named![
     "default",
     "steady",
     "churn-light",
@@ -40,6 +40,7 @@ pub const SCENARIOS: [Named; 13] = named![
     "stabilization",
     "million",
     "dht-comparison",
+    "check",
 ];
 
 /// The scenario of that name.

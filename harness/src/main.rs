@@ -17,7 +17,10 @@ fn main() -> ExitCode {
 
 fn run_command(run: &Run) -> Exit {
     match run.scenario() {
-        Ok(scenario) => hopwise_harness::run::run(&scenario, run.options()),
+        Ok(scenario) => match run.seeds() {
+            Some(seeds) => hopwise_harness::campaign::campaign(&scenario, seeds, run.options()),
+            None => hopwise_harness::run::run(&scenario, run.options()),
+        },
         Err(error) => {
             eprintln!("hopwise: {error}");
             Exit::BadRequest

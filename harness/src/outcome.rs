@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -45,6 +46,9 @@ pub struct Outcome {
     pub interrupted: bool,
     /// What the nodes could know of each other's failures.
     pub regime: Regime,
+    /// What checking after every event found, where that was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
     /// The lookups of the measured phase.
     pub lookups: Lookups,
     /// What it took to keep the system together.
@@ -74,6 +78,34 @@ pub enum Regime {
     ExactDetection,
     /// Some live node was, or may have been, taken for dead.
     Suspicion,
+}
+
+/// What the checks of the ring's invariant found. What they ask: `engine::sim`'s `check` module.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Violations of what the protocol promises. Any is a failure of the run.
+    pub violations: u64,
+    /// Violations that the failures of nodes alone account for.
+    pub beyond_promise: u64,
+    /// Under suspicion: times that the invariant was broken, and the protocol had to heal it.
+    pub episodes: u64,
+    /// The longest of these, in seconds.
+    pub longest_s: f64,
+    /// The first violation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Finding>,
+}
+
+/// A violation of what the protocol promises.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// When, in seconds of simulated time.
+    pub at_s: f64,
+    /// The rule that is broken, and by which nodes.
+    pub broken: String,
+    /// The command line that shows it again, once the result lies in its folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
 }
 
 /// What became of lookups.
@@ -302,10 +334,34 @@ impl Outcome {
         json.expect("every key is a string and every number has a JSON form") + "\n"
     }
 
-    /// Whether everything that was expected came true.
+    /// Whether everything that was expected came true, and no promise was broken.
     #[must_use]
     pub fn held(&self) -> bool {
-        self.expectations.iter().all(|expectation| expectation.held)
+        let kept = self.check.as_ref().is_none_or(|check| check.violations == 0);
+        kept && self.expectations.iter().all(|expectation| expectation.held)
+    }
+
+    /// The first violation of what the protocol promises, if there was any.
+    #[must_use]
+    pub fn first_violation(&self) -> Option<&Finding> {
+        self.check.as_ref()?.first.as_ref()
+    }
+
+    /// Names the folder that this result is in, from which its first violation can be replayed.
+    pub fn name_folder(&mut self, folder: &Path) {
+        if let Some(first) = self.check.as_mut().and_then(|check| check.first.as_mut()) {
+            first.replay = Some(replay_command(folder));
+        }
+    }
+}
+
+impl Check {
+    /// Adds the figures of another run; its first violation stays its own.
+    pub fn merge(&mut self, other: &Check) {
+        self.violations += other.violations;
+        self.beyond_promise += other.beyond_promise;
+        self.episodes += other.episodes;
+        self.longest_s = self.longest_s.max(other.longest_s);
     }
 }
 
@@ -416,10 +472,23 @@ impl Maintenance {
     }
 }
 
+/// The command line that repeats the run whose result lies in `folder`.
+#[must_use]
+pub fn replay_command(folder: &Path) -> String {
+    format!("hopwise run {}", folder.join("scenario.toml").display())
+}
+
 /// A date as an outcome has it: RFC 3339, UTC, whole seconds.
 #[must_use]
 pub fn rfc3339(date: SystemTime) -> String {
     humantime::format_rfc3339_seconds(date).to_string()
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "violation at {:.6} s: {}", self.at_s, self.broken)?;
+        self.replay.as_ref().map_or(Ok(()), |replay| write!(f, "; to see it again: {replay}"))
+    }
 }
 
 impl fmt::Display for OutcomeError {
@@ -510,6 +579,7 @@ pub(crate) mod example {
             simulated_s: None,
             interrupted: false,
             regime: Regime::Suspicion,
+            check: None,
             lookups: Lookups::new(&metrics(), Duration::from_secs(10)),
             maintenance: Maintenance::new(&traffic, 40_960.0),
             state: State { entries_mean: 27.3, entries_max: 29, bytes_per_node: 1_496 },
@@ -579,6 +649,12 @@ mod tests {
         outcome.simulated_s = Some(0.1 + 0.2);
         outcome.load = Some(Load { keys_mean: 1.5, p1: 0, p99: 9, max: 11 });
         outcome.engine.trace_digest = Some("00ff".into());
+        let finding = Finding { at_s: 1.5, broken: "a rule".into(), replay: None };
+        outcome.check = Some(Check { violations: 1, first: Some(finding), ..Check::default() });
+        assert!(!outcome.held());
+        outcome.name_folder(Path::new("there"));
+        let first = outcome.first_violation().and_then(|first| first.replay.as_deref());
+        assert_eq!(first, Some("hopwise run there/scenario.toml"));
         assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
     }
 

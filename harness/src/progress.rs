@@ -66,6 +66,19 @@ impl Progress {
         self.bar.set_position(ms(elapsed.min(self.total)));
     }
 
+    /// Shows that `done` runs of `of` have ended, `failing` of them in a failure.
+    pub fn count(&self, done: usize, of: usize, failing: usize) {
+        self.bar.set_length(of as u64);
+        self.bar.set_prefix("runs");
+        self.bar.set_message(format!("{done}/{of}  {failing} failing"));
+        self.bar.set_position(done as u64);
+    }
+
+    /// Takes the line away while `print` prints, so that they do not run into each other.
+    pub fn suspend(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
     /// Removes the line: what follows is the report.
     pub fn finish(&self) {
         self.bar.finish_and_clear();

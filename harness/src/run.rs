@@ -35,7 +35,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
         return Exit::BadRequest;
     }
     let interrupts = watch_for_interrupts();
-    let Ended { measured, outcome } = match execute(scenario, &interrupts, options.quiet) {
+    let Ended { measured, mut outcome } = match execute(scenario, &interrupts, options.quiet) {
         Ok(ended) => ended,
         Err(EngineError::Request(message)) => {
             eprintln!("hopwise: {message}");
@@ -49,9 +49,15 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
     if !options.quiet {
         measured.warnings.iter().for_each(|warning| eprintln!("hopwise: {warning}"));
     }
-    if let Err(error) = report(scenario, options, &measured, &outcome) {
+    let default_folder = || default_folder(&outcome.started_at, &scenario.name);
+    let folder = options.out.clone().unwrap_or_else(default_folder);
+    outcome.name_folder(&folder);
+    if let Err(error) = report(scenario, options, &folder, &measured, &outcome) {
         eprintln!("hopwise: cannot write the result: {error}");
         return Exit::Failure;
+    }
+    if let Some(first) = outcome.first_violation() {
+        eprintln!("hopwise: {first}");
     }
     let exit = verdict(&outcome);
     if exit == Exit::LoadTooHigh {
@@ -146,7 +152,7 @@ fn expected_length(scenario: &Scenario) -> Duration {
 
 fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Outcome {
     let lookups = Lookups::new(&measured.metrics, measured.measured);
-    let simulation = measured.simulation;
+    let simulation = measured.simulation.as_ref();
     // A simulator's speed is told in real time.
     let (events, over) = match simulation {
         Some(it) => (it.events, it.real),
@@ -163,7 +169,8 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
         wall_s: clock.elapsed().as_secs_f64(),
         simulated_s: simulation.map(|it| it.simulated.as_secs_f64()),
         interrupted: measured.interrupted,
-        regime: Regime::Suspicion,
+        regime: simulation.map_or(Regime::Suspicion, |it| it.regime),
+        check: simulation.and_then(|it| it.check.clone()),
         maintenance: Maintenance::new(&measured.maintenance, measured.node_s),
         state: measured.state.clone(),
         load: None,
@@ -221,12 +228,11 @@ fn expectations(scenario: &Scenario, lookups: &Lookups) -> Vec<Expectation> {
 fn report(
     scenario: &Scenario,
     options: &RunOptions,
+    folder: &Path,
     measured: &Measured,
     outcome: &Outcome,
 ) -> io::Result<()> {
-    let default_folder = || default_folder(&outcome.started_at, &scenario.name);
-    let folder = options.out.clone().unwrap_or_else(default_folder);
-    files::write_all(&folder, outcome, &scenario.to_toml(), &measured.series)?;
+    files::write_all(folder, outcome, &scenario.to_toml(), &measured.series)?;
     match &options.json {
         Some(JsonTarget::Stdout) => return writeln!(io::stdout().lock(), "{}", outcome.to_json()),
         Some(JsonTarget::File(path)) => fs::write(path, outcome.to_json())?,

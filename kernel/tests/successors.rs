@@ -102,8 +102,8 @@ proptest! {
         let mut list = list_of(own, 24, &ordered);
         let gone = *which.get(&ordered);
         prop_assert!(list.contains(gone.address));
-        prop_assert!(list.remove(gone.address));
-        prop_assert!(!list.contains(gone.address) && !list.remove(gone.address));
+        prop_assert!(list.remove(gone));
+        prop_assert!(!list.contains(gone.address) && !list.remove(gone));
         let expected: Vec<Peer> =
             ordered.into_iter().filter(|peer| peer.address != gone.address).collect();
         prop_assert_eq!(list.peers(), expected.as_slice());

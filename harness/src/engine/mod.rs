@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::Scenario;
 use crate::metrics::{Metrics, SeriesRow, Traffic};
-use crate::outcome::{Membership, State};
+use crate::outcome::{Check, Membership, Regime, State};
 use crate::progress::Progress;
 
 /// Where scenarios run.
@@ -90,7 +90,7 @@ pub struct Measured {
 }
 
 /// What only a simulator can tell.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Simulation {
     /// Virtual time from the start of bring-up to the last event.
     pub simulated: Duration,
@@ -101,4 +101,8 @@ pub struct Simulation {
     /// Depends on every event and on its place in the order of its node's events, and on nothing
     /// else.
     pub trace_digest: u64,
+    /// What nodes could know of each other's failures.
+    pub regime: Regime,
+    /// What checking after every event found, where that was done.
+    pub check: Option<Check>,
 }

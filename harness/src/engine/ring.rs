@@ -28,6 +28,8 @@ pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
             Timeout::Fixed(timeout) => TimeoutPolicy::Fixed(timeout),
         },
         deadline: scenario.workload.deadline,
+        #[cfg(feature = "mistakes")]
+        mistake: None,
     }
 }
 

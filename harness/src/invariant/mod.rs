@@ -89,6 +89,19 @@ pub enum Violation {
     },
 }
 
+/// A member that is no principal, and an example of why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Skip {
+    /// The member.
+    pub skipped: Id,
+    /// The member in whose [self, list…] it is skipped,
+    pub by: Id,
+    /// between this entry
+    pub from: Id,
+    /// and the next.
+    pub to: Id,
+}
+
 impl Invariant {
     /// A ring without members, whose nodes have room for `successors` (r) in their lists.
     #[must_use]
@@ -135,11 +148,26 @@ impl Invariant {
         }
     }
 
+    /// The successor list that the member `id` holds; empty if it is no member.
+    #[must_use]
+    pub fn list(&self, id: Id) -> &[Id] {
+        self.members.get(&id).map_or(&[], |member| &member.list)
+    }
+
     /// What is violated now; none if the invariant holds.
     #[inline]
     #[must_use]
     pub fn violation(&self) -> Option<Violation> {
         self.violation
+    }
+
+    /// A member that somebody skips, which the rules allow as long as it is no more than passing;
+    /// none if all members are principals.
+    #[must_use]
+    pub fn skip(&self) -> Option<Skip> {
+        let (skipped, (from, to)) = self.principals.first_skip()?;
+        let by = self.holder(from, to).expect("a pair is kept while a member holds it");
+        Some(Skip { skipped, by, from, to })
     }
 
     /// Returns whether that changed anything.
@@ -200,9 +228,7 @@ impl Invariant {
         if principals > self.successors {
             return None;
         }
-        let (skipped, (from, to)) =
-            self.principals.first_skip().expect("some member is no principal");
-        let by = self.holder(from, to).expect("a pair is kept while a member holds it");
+        let Skip { skipped, by, from, to } = self.skip().expect("some member is no principal");
         let needed = self.successors + 1;
         Some(Violation::TooFewPrincipals { principals, needed, skipped, by, from, to })
     }
@@ -235,8 +261,15 @@ fn stop_leaning(id: Id, member: &Member, leaning: &mut BTreeSet<(Id, Id)>) {
 }
 
 /// Every two neighbours in [self, list…].
-fn pairs(id: Id, list: &[Id]) -> impl Iterator<Item = (Id, Id)> {
+pub fn pairs(id: Id, list: &[Id]) -> impl Iterator<Item = (Id, Id)> {
     std::iter::once(id).chain(list.iter().copied()).zip(list.iter().copied())
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Skip { skipped, by, from, to } = self;
+        write!(f, "member {skipped} is skipped by member {by}, whose list goes from {from} to {to}")
+    }
 }
 
 impl fmt::Display for Violation {
@@ -452,6 +485,8 @@ mod tests {
             for op in &ops {
                 twins.apply(op);
                 prop_assert_eq!(twins.0.violation(), twins.1.violation(), "after {:?}", op);
+                let naive = twins.1.members.keys().find(|&&id| !twins.1.is_principal(id));
+                prop_assert_eq!(twins.0.skip().map(|skip| skip.skipped), naive.copied());
             }
         }
 

@@ -81,6 +81,16 @@ impl Delays {
         }
     }
 
+    /// No delay of this model is greater; none if nothing says so.
+    pub(super) fn greatest_ns(&self) -> Option<u64> {
+        match self {
+            Delays::Constant { one_way_ns } => Some(*one_way_ns),
+            Delays::Uniform { min_ns, span_ns } => Some(min_ns + span_ns),
+            Delays::Euclidean(square) => Some(square.greatest_ns()),
+            _ => None,
+        }
+    }
+
     /// Whether no delay is ever above zero, whoever sends.
     pub(super) fn are_zero(&self) -> bool {
         match *self {

@@ -66,6 +66,12 @@ impl Square {
         self.base_ns
     }
 
+    /// From corner to corner.
+    pub(super) fn greatest_ns(&self) -> u64 {
+        let diagonal_ns = (2.0 * self.side_ns * self.side_ns).sqrt();
+        self.base_ns.saturating_add(diagonal_ns.ceil() as u64)
+    }
+
     #[inline]
     fn host(&self, host: u32) -> Host {
         let [x, y, ..] = self.scatter.of(host);

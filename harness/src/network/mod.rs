@@ -157,6 +157,22 @@ impl Network {
         Duration::from_nanos(self.least_ns)
     }
 
+    /// No message takes more to arrive the first time; none if there is no such bound, or none that
+    /// the model states.
+    #[must_use]
+    pub fn greatest_delay(&self) -> Option<Duration> {
+        let greatest_ns = self.delays.greatest_ns()?.max(self.least_ns);
+        // What is held up takes another delay.
+        let further = u64::from(self.reordering > 0.0);
+        Some(Duration::from_nanos(greatest_ns.saturating_mul(1 + further)))
+    }
+
+    /// The share of messages that are lost.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.loss
+    }
+
     fn with(network: &scenario::Network, delays: Delays, least_ns: u64) -> Network {
         let scenario::Network { loss, duplication, reordering, .. } = *network;
         Network { delays, least_ns, loss, duplication, reordering }

@@ -6,7 +6,9 @@
 use std::fmt::Display;
 
 use super::units::{bytes, count, micros, number, share};
-use crate::outcome::{Engine, Expectation, Hops, KindRate, Lookups, Maintenance, Outcome, Regime};
+use crate::outcome::{
+    Check, Engine, Expectation, Hops, KindRate, Lookups, Maintenance, Outcome, Regime,
+};
 
 /// No line is longer, unless a single word is.
 const COLUMNS: usize = 80;
@@ -23,7 +25,7 @@ const KINDS: usize = 5;
 /// Reasons for drops that are listed; the rest are summed up.
 const DROPS: usize = 2;
 /// Expectations that are listed, those that did not hold first.
-const EXPECTATIONS: usize = 4;
+const EXPECTATIONS: usize = 3;
 
 /// The report of `outcome`, each line ended.
 #[must_use]
@@ -43,6 +45,9 @@ pub fn text(outcome: &Outcome) -> String {
     page.blank();
     nodes(outcome, &mut page);
     engine(outcome, &mut page);
+    if let Some(check) = &outcome.check {
+        self::check(check, &mut page);
+    }
     if !outcome.expectations.is_empty() {
         page.blank();
         expectations(&outcome.expectations, &mut page);
@@ -270,6 +275,20 @@ fn engine(outcome: &Outcome, page: &mut Page) {
     page.row("dropped", drops(engine));
 }
 
+fn check(check: &Check, page: &mut Page) {
+    let Check { violations, beyond_promise, episodes, longest_s, .. } = *check;
+    let healed = match episodes {
+        0 => String::new(),
+        _ => format!(", {} passed, at most {}", count(episodes), micros(longest_s * 1e6)),
+    };
+    let row = format!(
+        "{} violations{healed}; {} by failures alone",
+        count(violations),
+        count(beyond_promise)
+    );
+    page.row("invariant", row);
+}
+
 /// `12 malformed, 3 shed, 1 other`.
 fn drops(engine: &Engine) -> String {
     let mut drops: Vec<(&str, u64)> =
@@ -405,6 +424,9 @@ mod tests {
         let mut outcome = example::outcome();
         outcome.machine.cpu = "Processor With A Very Long Marketing Name ".repeat(4);
         outcome.lookups.latency_us.max = 59_999.0;
+        outcome.simulated_s = Some(86_400.0);
+        let check = Check { beyond_promise: 9_000, episodes: 9_000, ..Check::default() };
+        outcome.check = Some(Check { violations: 9_000, longest_s: 86_399.9, ..check });
         outcome.load = Some(Load { keys_mean: 1e6, p1: 1 << 40, p99: 1 << 50, max: u64::MAX });
         outcome.lookups.issued = 10_000_000_000;
         outcome.lookups.shed = 77;
@@ -417,6 +439,11 @@ mod tests {
         outcome.expectations.extend(std::iter::repeat_n(more, 9));
         let text = text(&outcome);
         assert_is_narrow(&text);
+        assert_fits(&text);
+        assert!(
+            text.contains("\ninvariant     9,000 violations, 9,000 passed, at most "),
+            "{text}"
+        );
         assert!(text.contains("\n        0–19  █"), "{text}");
         assert!(!text.contains('…'), "{text}");
     }

@@ -51,7 +51,8 @@ pub(super) fn check(scenario: &Scenario) -> Verdict {
     (0..scenario.faults.len()).try_for_each(|index| check_fault(scenario, index))
 }
 
-fn check_top(Scenario { name, nodes, threads, udp, .. }: &Scenario) -> Verdict {
+fn check_top(scenario: &Scenario) -> Verdict {
+    let Scenario { name, nodes, threads, udp, .. } = scenario;
     let fits_a_folder = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let named = (1..=NAME_MAX).contains(&name.len())
         && name.chars().all(fits_a_folder)
@@ -59,6 +60,7 @@ fn check_top(Scenario { name, nodes, threads, udp, .. }: &Scenario) -> Verdict {
     require(named, "name")?;
     require((2..=POPULATION_MAX).contains(nodes), "nodes")?;
     require(*threads <= THREADS_MAX, "threads")?;
+    require(scenario.engine == Engine::Sim || scenario.check != Some(true), "check")?;
     require((576..=65_507).contains(&udp.datagram), "udp.datagram")
 }
 

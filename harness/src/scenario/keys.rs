@@ -42,6 +42,7 @@ pub(super) const KEYS: &[Key] = &[
     key("start", "\"linked\" or \"joined\""),
     key("threads", "a whole number from 0 (one per core) to 1024"),
     key("wire", "true or false"),
+    key("check", "true (only with engine = \"sim\") or false"),
     key("udp", TABLE),
     key("udp.sockets", "\"per-core\" or \"per-node\""),
     key("udp.bind", "an IPv4 address and port such as \"127.0.0.1:4000\"; port 0 is any free one"),

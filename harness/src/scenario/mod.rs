@@ -26,6 +26,9 @@ pub(crate) use parse::value_of;
 
 use crate::library;
 
+/// Runs of more nodes than this are checked only if they say so.
+pub const CHECKED_NODES_MAX: u32 = 10_000;
+
 /// The whole description of a run. Missing values take the defaults of [`Scenario::default`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,6 +51,10 @@ pub struct Scenario {
     /// Whether the simulator writes each message as bytes and reads it again at its destination. Over
     /// UDP that is always so.
     pub wire: bool,
+    /// Whether the ring's invariant is checked after every event, in the simulator only; unless
+    /// told, up to [`CHECKED_NODES_MAX`] nodes. See [`Scenario::is_checked`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<bool>,
     /// Sockets and datagrams.
     pub udp: Udp,
     /// What each ring node is built with.
@@ -115,6 +122,13 @@ impl Scenario {
             threads => threads as usize,
         }
     }
+
+    /// Whether the ring's invariant is checked after every event.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        let by_default = self.engine == Engine::Sim && self.nodes <= CHECKED_NODES_MAX;
+        self.check.unwrap_or(by_default)
+    }
 }
 
 impl Default for Scenario {
@@ -128,6 +142,7 @@ impl Default for Scenario {
             start: Start::Linked,
             threads: 0,
             wire: false,
+            check: None,
             udp: Udp::default(),
             ring: Ring::default(),
             network: Network::default(),

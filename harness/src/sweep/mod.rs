@@ -17,7 +17,6 @@ mod figures;
 mod kept;
 mod plan;
 mod table;
-mod work;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,6 +36,7 @@ use crate::provenance::{Build, Machine};
 use crate::report::files;
 use crate::run;
 use crate::wall_clock::WallClock;
+use crate::work;
 
 /// Does what `plan` holds and reports as `options` say; `threads` runs at a time, or one per core
 /// unless told. Runs over UDP always come one at a time.
@@ -51,7 +51,7 @@ pub fn sweep(plan: &Plan, threads: Option<NonZeroUsize>, options: &RunOptions) -
         eprintln!("hopwise: cannot make the folder {}: {error}", folder.display());
         return Exit::Failure;
     }
-    let workers = work::workers(&plan.runs, threads);
+    let workers = work::workers(plan.runs.iter().map(|run| &run.scenario), threads);
     let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
     let sweep = Sweep { plan, folder: &folder, workers, interrupts: &interrupts, lines };
 

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::work::runs_alone;
 use crate::scenario::{Scenario, ScenarioError};
+use crate::work::runs_alone;
 
 /// Runs of one sweep, at most: each leaves a folder.
 pub const RUNS_MAX: u64 = 100_000;

@@ -33,6 +33,9 @@ pub struct RingConfig {
     pub timeout: TimeoutPolicy,
     /// How long a lookup may take at all.
     pub deadline: Duration,
+    /// What it does wrong.
+    #[cfg(feature = "mistakes")]
+    pub mistake: Option<crate::ring::Mistake>,
 }
 
 impl Default for RingConfig {
@@ -47,6 +50,8 @@ impl Default for RingConfig {
             remember_failures: true,
             timeout: TimeoutPolicy::Adaptive,
             deadline: Duration::from_secs(10),
+            #[cfg(feature = "mistakes")]
+            mistake: None,
         }
     }
 }

@@ -193,7 +193,7 @@ impl RingNode {
     /// Whether `peer` lately did not answer, and this node remembers that.
     #[inline]
     fn avoids(&self, cx: &Context<'_>, peer: Peer) -> bool {
-        self.config.remember_failures && self.suspects.contains(peer.address, cx.now)
+        self.config.remember_failures && self.suspects.contains(peer, cx.now)
     }
 
     /// Takes over a lookup: answers it or forwards it. Returns whether it was taken over.
@@ -256,8 +256,8 @@ impl RingNode {
     /// `peer` did not answer: avoids it from now on, and asks whether it lives.
     pub(crate) fn suspect(&mut self, cx: &mut Context<'_>, peer: Peer) {
         self.round_trips.record_timeout();
-        if self.config.remember_failures && !self.suspects.contains(peer.address, cx.now) {
-            self.suspects.insert(peer.address, cx.now, false);
+        if self.config.remember_failures && !self.suspects.contains(peer, cx.now) {
+            self.suspects.insert(peer, cx.now, false);
             if self.config.stabilize.is_some() {
                 self.ping(cx, peer, 0, Probe::Suspect);
             }

@@ -7,6 +7,8 @@
 use crate::context::{Context, Drop};
 use crate::message::{Cookie, Message, Peers, RequestId};
 use crate::peer::Peer;
+#[cfg(feature = "mistakes")]
+use crate::ring::Mistake;
 use crate::ring::node::{PROBE_ATTEMPTS, QUICK_CHECKS, RingNode, purpose_of};
 use crate::rpc::{Ask, Probe, Request, RequestKind};
 use crate::time::Time;
@@ -102,6 +104,10 @@ impl RingNode {
         let matched =
             self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Neighbors { .. }));
         let Some(Request { kind: RequestKind::Neighbors { reason, cookie }, .. }) = matched else {
+            #[cfg(feature = "mistakes")]
+            if self.makes(Mistake::StaleReply) {
+                self.adopt_list(cx.now, from, successors);
+            }
             return;
         };
         match reason {
@@ -116,6 +122,16 @@ impl RingNode {
                     self.quick_checks = 0;
                 }
                 self.check_soon(cx);
+                #[cfg(feature = "mistakes")]
+                if self.makes(Mistake::ListUnasked)
+                    && let Some(candidate) = predecessor
+                    && self.is_after_me(candidate.id, from.id)
+                {
+                    let list = self.successors.peers().to_vec();
+                    self.successors.adopt(candidate, Peers::Table(&list), |_| true);
+                    self.list_changed();
+                    return self.notify_first(cx);
+                }
                 match predecessor {
                     Some(candidate) if self.may_be_next(cx, candidate) => {
                         self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
@@ -156,7 +172,7 @@ impl RingNode {
                 self.bury(cx, to);
             }
             Ask::Candidate => {
-                self.suspects.insert(to.address, cx.now, true);
+                self.suspects.insert(to, cx.now, true);
                 self.notify_first(cx);
             }
             Ask::Join => self.fail_join(cx),
@@ -166,6 +182,14 @@ impl RingNode {
     /// Rectify: `candidate` believes to be this node's predecessor. `answered`: it has just shown to
     /// live, which its notification, an old one perhaps, does not.
     pub(crate) fn rectify(&mut self, cx: &mut Context<'_>, candidate: Peer, answered: bool) {
+        #[cfg(feature = "mistakes")]
+        if self.makes(Mistake::RectifyUnasked) {
+            let is_nearer = |old: Peer| candidate.id.is_between(old.id, self.me.id);
+            if self.predecessor.is_none_or(is_nearer) {
+                self.adopt_predecessor(cx, candidate);
+            }
+            return;
+        }
         match self.predecessor {
             Some(predecessor) if predecessor == candidate => {}
             _ if !answered && !RingNode::has_room_for_others(cx) => {}
@@ -227,11 +251,11 @@ impl RingNode {
 
     /// `peer` is dead or gone: takes it out of every table.
     pub(crate) fn bury(&mut self, cx: &mut Context<'_>, peer: Peer) {
-        self.suspects.insert(peer.address, cx.now, true);
+        self.suspects.insert(peer, cx.now, true);
         self.fingers.remove(peer.address);
         self.predecessor.take_if(|predecessor| predecessor.is_reached_like(peer));
         let was_first = self.successors.first().is_some_and(|first| first.is_reached_like(peer));
-        if self.successors.remove(peer.address) {
+        if self.successors.remove(peer) {
             self.list_changed();
         }
         let knows_nobody = self.successors.first().is_none()
@@ -248,7 +272,7 @@ impl RingNode {
     fn may_be_next(&self, cx: &Context<'_>, candidate: Peer) -> bool {
         self.successors.first().is_none_or(|first| self.is_after_me(candidate.id, first.id))
             && candidate.id != self.me.id
-            && !self.suspects.is_dead(candidate.address, cx.now)
+            && !self.suspects.is_dead(candidate, cx.now)
     }
 
     pub(crate) fn notify_first(&self, cx: &mut Context<'_>) {

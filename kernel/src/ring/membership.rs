@@ -8,6 +8,8 @@ use crate::context::{Context, Drop, Event};
 use crate::id::Id;
 use crate::message::{Cookie, Message, Peers, Purpose};
 use crate::peer::Peer;
+#[cfg(feature = "mistakes")]
+use crate::ring::Mistake;
 use crate::ring::node::{Phase, QUICK_CHECKS, RingNode};
 use crate::ring::rank::rank_at_or_after;
 use crate::rpc::{Ask, OwnLookup, RequestKind};
@@ -126,6 +128,12 @@ impl RingNode {
             return;
         }
         self.successors.adopt(first, list.skip_first(), |_| true);
+        #[cfg(feature = "mistakes")]
+        if self.makes(Mistake::FirstEntryOnly) {
+            self.successors.adopt(first, Peers::NONE, |_| true);
+        } else if self.makes(Mistake::SelfAsSuccessor) {
+            self.successors.adopt_exact(core::iter::once(self.me));
+        }
         self.list_changed();
         self.predecessor = Some(m);
         self.phase = Phase::Member;

@@ -6,6 +6,8 @@
 
 pub mod config;
 pub mod fingers;
+#[cfg(feature = "mistakes")]
+pub mod mistake;
 pub mod node;
 pub mod rank;
 pub mod successors;
@@ -17,4 +19,6 @@ mod membership;
 mod upkeep;
 
 pub use config::{LookupMode, RingConfig};
+#[cfg(feature = "mistakes")]
+pub use mistake::Mistake;
 pub use node::RingNode;

@@ -187,7 +187,7 @@ impl RingNode {
         cx.world.disarm_request(handle);
         let request = cx.requests.remove(handle)?;
         self.round_trips.record(cx.now.since(request.sent_at));
-        self.suspects.remove(from.address);
+        self.suspects.remove(from);
         Some(request)
     }
 
@@ -247,7 +247,7 @@ impl RingNode {
     pub(crate) fn adopt_list(&mut self, now: Time, first: Peer, its_list: Peers<'_>) {
         let suspects = &self.suspects;
         self.successors
-            .adopt(first, its_list, |peer| peer == first || !suspects.is_dead(peer.address, now));
+            .adopt(first, its_list, |peer| peer == first || !suspects.is_dead(peer, now));
         self.list_changed();
     }
 
@@ -256,6 +256,11 @@ impl RingNode {
         self.predecessor == Some(peer)
             || self.successors.peers().contains(&peer)
             || self.fingers.contains(peer)
+    }
+
+    #[cfg(feature = "mistakes")]
+    pub(crate) fn makes(&self, mistake: crate::ring::Mistake) -> bool {
+        self.config.mistake == Some(mistake)
     }
 
     pub(crate) fn is_after_me(&self, id: Id, before: Id) -> bool {

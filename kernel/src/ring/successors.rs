@@ -95,12 +95,13 @@ impl SuccessorList {
         }
     }
 
-    /// Takes out what is at `address` and closes up. Returns whether there was something.
-    pub fn remove(&mut self, address: Address) -> bool {
+    /// Takes out `peer` and closes up. Returns whether it was there. Another peer may have its address
+    /// by now, and stays.
+    pub fn remove(&mut self, peer: Peer) -> bool {
         let before = self.len;
         self.len = 0;
         for at in 0..before.into() {
-            if self.peers[at].address != address {
+            if !self.peers[at].is_reached_like(peer) {
                 self.peers[usize::from(self.len)] = self.peers[at];
                 self.len += 1;
             }

@@ -20,8 +20,12 @@
 //! draw meanwhile, nor on the number of threads: one, two or N give the same outcome and the same
 //! digest of all events, and a seed gives the same run always.
 //!
+//! *Truth.* With `check` on, all nodes are in one shard, and after every event the ring's invariant
+//! is asked for: see `check`.
+//!
 //! **Invariant:** nothing here reads a clock but to say how fast it was.
 
+mod check;
 mod control;
 mod meeting;
 mod queue;
@@ -36,6 +40,7 @@ use std::time::Duration;
 use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
+use self::check::Checker;
 use self::control::Control;
 use self::meeting::{Meeting, Seat, Table};
 use self::shard::{Shard, Spread, address_of};
@@ -70,66 +75,104 @@ impl Engine for SimEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
-        let network =
-            Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
-        let threads = scenario.thread_count().max(1);
-        let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
-        let most_nodes = ring::planned_nodes(scenario, trace.as_ref(), 1);
-        let spare = spare_places(scenario, most_nodes);
-        let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
-        let config = Arc::new(ring::config(scenario, most_nodes));
-        check_memory(&config, spread.places)?;
-        network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
-        let members = initial_ring(scenario);
-        let to_join = scenario.nodes as usize - members.len();
-        let least_delay = network.least_delay();
-
-        let table = Table::new(threads);
-        let places = spread.places as usize;
-        let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
-        let director =
-            Director::new(scenario, Share::WHOLE, places, to_join, seeds, trace.as_ref());
-        let mut control =
-            Control::new(scenario, interrupts, progress, spread, director, &members, least_delay);
-        let run = |index: usize, leader: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
-            let mut shard = Shard::new(index, spread, config.clone(), network.clone(), scenario);
-            shard.start_linked(&members);
-            drop(members); // The last shard frees it: with a million nodes it is large.
-            let clock = WallClock::start();
-            let mut seat = Seat::new(&table, index, leader);
-            while let Some(until) = seat.meet(&mut shard) {
-                shard.run(until);
-            }
-            (shard, clock.elapsed())
-        };
-        let run = &run;
-        let (first, others): (_, Vec<_>) = thread::scope(|scope| {
-            let start = |index| {
-                let members = members.clone();
-                scope.spawn(move || run(index, None, members))
-            };
-            let handles: Vec<_> = (1..threads).map(start).collect();
-            let first = run(0, Some(&mut control), members);
-            let others = handles.into_iter().map(|handle| handle.join()).collect();
-            (first, others)
-        });
-        let (first, real) = first;
-        let mut tables: Tables = first.tables(control.members());
-        let mut digest = first.digest();
-        for end in others {
-            let (shard, _) =
-                end.map_err(|_| EngineError::Broken("a shard's thread panicked".into()))?;
-            tables.merge(&shard.tables(control.members()));
-            digest = digest.wrapping_add(shard.digest());
-        }
-        let simulated = control.now().since(Time::ZERO);
-        let (mut sums, judge, course) = control.finish(threads).map_err(EngineError::Broken)?;
-        sums.tables = tables;
-        let events = sums.total.received;
-        let mut measured = sums.measured(&judge, course);
-        measured.simulation = Some(Simulation { simulated, real, events, trace_digest: digest });
-        Ok(measured)
+        let (trace, config) = cast(scenario)?;
+        simulate(scenario, trace.as_ref(), config, interrupts, progress)
     }
+}
+
+/// Runs `scenario` with nodes that make `mistake`.
+///
+/// # Errors
+///
+/// As [`Engine::run`].
+#[cfg(feature = "mistakes")]
+pub fn run_mistaken(
+    scenario: &Scenario,
+    mistake: hopwise_kernel::ring::Mistake,
+) -> Result<Measured, EngineError> {
+    let (trace, right) = cast(scenario)?;
+    let wrong = RingConfig { mistake: Some(mistake), ..right };
+    let progress = Progress::new(true, Duration::ZERO);
+    simulate(scenario, trace.as_ref(), wrong, &AtomicU32::new(0), &progress)
+}
+
+/// Who comes and goes by a trace, and how nodes are configured.
+fn cast(scenario: &Scenario) -> Result<(Option<Trace>, RingConfig), EngineError> {
+    let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
+    let config = ring::config(scenario, ring::planned_nodes(scenario, trace.as_ref(), 1));
+    Ok((trace, config))
+}
+
+fn simulate(
+    scenario: &Scenario,
+    trace: Option<&Trace>,
+    config: RingConfig,
+    interrupts: &AtomicU32,
+    progress: &Progress,
+) -> Result<Measured, EngineError> {
+    let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
+    // What is checked is seen by one shard.
+    let threads = if scenario.is_checked() { 1 } else { scenario.thread_count().max(1) };
+    let most_nodes = ring::planned_nodes(scenario, trace, 1);
+    let spare = spare_places(scenario, most_nodes);
+    let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
+    let config = Arc::new(config);
+    check_memory(&config, spread.places)?;
+    network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
+    let members = initial_ring(scenario);
+    let to_join = scenario.nodes as usize - members.len();
+    let least_delay = network.least_delay();
+    let regime = check::regime(scenario, &network);
+
+    let table = Table::new(threads);
+    let places = spread.places as usize;
+    let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
+    let director = Director::new(scenario, Share::WHOLE, places, to_join, seeds, trace);
+    let mut control =
+        Control::new(scenario, interrupts, progress, spread, director, &members, least_delay);
+    let run = |index: usize, leader: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
+        let mut shard = Shard::new(index, spread, config.clone(), network.clone(), scenario);
+        shard.start_linked(&members);
+        drop(members); // The last shard frees it: with a million nodes it is large.
+        if scenario.is_checked() {
+            shard.check(Checker::new(scenario, &network, spread.places));
+        }
+        let clock = WallClock::start();
+        let mut seat = Seat::new(&table, index, leader);
+        while let Some(until) = seat.meet(&mut shard) {
+            shard.run(until);
+        }
+        (shard, clock.elapsed())
+    };
+    let run = &run;
+    let (first, others): (_, Vec<_>) = thread::scope(|scope| {
+        let start = |index| {
+            let members = members.clone();
+            scope.spawn(move || run(index, None, members))
+        };
+        let handles: Vec<_> = (1..threads).map(start).collect();
+        let first = run(0, Some(&mut control), members);
+        let others = handles.into_iter().map(|handle| handle.join()).collect();
+        (first, others)
+    });
+    let (mut first, real) = first;
+    let mut tables: Tables = first.tables(control.members());
+    let mut trace_digest = first.digest();
+    for end in others {
+        let (shard, _) =
+            end.map_err(|_| EngineError::Broken("a shard's thread panicked".into()))?;
+        tables.merge(&shard.tables(control.members()));
+        trace_digest = trace_digest.wrapping_add(shard.digest());
+    }
+    let check = first.findings(control.now());
+    let simulated = control.now().since(Time::ZERO);
+    let (mut sums, judge, course) = control.finish(threads).map_err(EngineError::Broken)?;
+    sums.tables = tables;
+    let events = sums.total.received;
+    let mut measured = sums.measured(&judge, course);
+    let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
+    measured.simulation = Some(simulation);
+    Ok(measured)
 }
 
 /// Places for nodes that come before others have gone, and for those that churn adds by and by.

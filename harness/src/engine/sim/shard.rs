@@ -16,11 +16,13 @@ use hopwise_kernel::rpc::{RequestHandle, Requests};
 use hopwise_kernel::wire::{BUNDLE_HEADER_BYTES, DATAGRAM_OVERHEAD_BYTES, frame_bytes};
 use hopwise_kernel::{Address, Context, Event, Message, Node, Peer, Rng, Time, World};
 
+use super::check::Checker;
 use super::queue::{Batch, Command, Key, Letter, Queue, What, source};
 use super::wire::Wire;
 use crate::Scenario;
 use crate::engine::books::Tables;
 use crate::network::{Network, Transit};
+use crate::outcome::Check;
 
 /// Neighbouring places share a shard in blocks of this size: who is linked by rank talks most to
 /// those beside it.
@@ -76,6 +78,7 @@ pub(super) struct Shard {
     single: Batch,
     /// Where messages are bytes.
     wire: Option<Wire>,
+    checker: Option<Box<Checker>>,
 }
 
 /// A place for a node, with what outlasts the node.
@@ -133,7 +136,21 @@ impl Shard {
             at: 0,
             single: Batch::default(),
             wire: scenario.wire.then(Wire::new),
+            checker: None,
         }
+    }
+
+    /// Has `checker` look at every event from here on. All nodes must be in this shard.
+    pub(super) fn check(&mut self, mut checker: Checker) {
+        for (place, seat) in (0..).zip(&self.seats) {
+            checker.look(self.outside.now, place, seat.node.as_ref());
+        }
+        self.checker = Some(Box::new(checker));
+    }
+
+    /// What the checker has found up to `now`, if there is one.
+    pub(super) fn findings(&mut self, now: Time) -> Option<Check> {
+        self.checker.take().map(|checker| checker.findings(now))
     }
 
     /// Seats this shard's share of a ring whose tables are exact, each in the place of its address.
@@ -236,6 +253,9 @@ impl Shard {
     /// An event of `batch` happens now.
     fn happen(&mut self, key: Key, batch: &Batch) {
         let place = key.place;
+        if let Some(checker) = &mut self.checker {
+            checker.time_is(key.time);
+        }
         let happened = match key.what {
             What::NodeTimer => {
                 let seat = self.seat(place);
@@ -264,7 +284,10 @@ impl Shard {
         };
         if happened {
             self.outside.counters.received += 1;
-            let seat = self.seat(place);
+            let seat = &mut self.seats[self.outside.spread.index_of(place)];
+            if let Some(checker) = &mut self.checker {
+                checker.look(key.time, place, seat.node.as_ref());
+            }
             let event = key.time.as_ns() ^ (u64::from(key.source) << 32) ^ mix(key.sequence);
             seat.digest = mix(seat.digest ^ event).wrapping_add(1);
         }
