@@ -109,6 +109,22 @@ pub enum Event<'a> {
     },
 }
 
+impl Event<'_> {
+    /// The event without its payload, for drivers that keep events for a while.
+    #[must_use]
+    pub fn detach(self) -> Event<'static> {
+        match self {
+            Event::Joined => Event::Joined,
+            Event::JoinFailed => Event::JoinFailed,
+            Event::LookupDone(done) => Event::LookupDone(done),
+            Event::LookupFailed { token, timeouts } => Event::LookupFailed { token, timeouts },
+            Event::Received { key, from, .. } => Event::Received { key, from, payload: &[] },
+            Event::Sent { token, owner } => Event::Sent { token, owner },
+            Event::SendFailed { token } => Event::SendFailed { token },
+        }
+    }
+}
+
 /// The answer to a lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LookupDone {

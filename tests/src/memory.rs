@@ -388,21 +388,12 @@ impl World for Outside {
     }
 
     fn report(&mut self, node: u32, event: Event<'_>) {
-        let event = match event {
-            Event::Received { key, from, payload } => {
-                if self.keeps_payloads {
-                    self.payloads.push(payload.to_vec());
-                }
-                Event::Received { key, from, payload: &[] }
-            }
-            Event::Joined => Event::Joined,
-            Event::JoinFailed => Event::JoinFailed,
-            Event::LookupDone(done) => Event::LookupDone(done),
-            Event::LookupFailed { token, timeouts } => Event::LookupFailed { token, timeouts },
-            Event::Sent { token, owner } => Event::Sent { token, owner },
-            Event::SendFailed { token } => Event::SendFailed { token },
-        };
-        self.events.push((node, event));
+        if let Event::Received { payload, .. } = event
+            && self.keeps_payloads
+        {
+            self.payloads.push(payload.to_vec());
+        }
+        self.events.push((node, event.detach()));
     }
 
     fn count_drop(&mut self, reason: Drop) {

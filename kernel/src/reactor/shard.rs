@@ -412,23 +412,11 @@ impl World for Outside {
     }
 
     fn report(&mut self, node: u32, event: Event<'_>) {
-        let (event, payload) = match event {
-            Event::Received { key, from, payload } => {
-                let start = self.payloads.len();
-                self.payloads.extend_from_slice(payload);
-                let kept = Event::Received { key, from, payload: &[] };
-                (kept, start..self.payloads.len())
-            }
-            Event::Joined => (Event::Joined, 0..0),
-            Event::JoinFailed => (Event::JoinFailed, 0..0),
-            Event::LookupDone(done) => (Event::LookupDone(done), 0..0),
-            Event::LookupFailed { token, timeouts } => {
-                (Event::LookupFailed { token, timeouts }, 0..0)
-            }
-            Event::Sent { token, owner } => (Event::Sent { token, owner }, 0..0),
-            Event::SendFailed { token } => (Event::SendFailed { token }, 0..0),
-        };
-        self.reports.push((node, event, payload));
+        let start = self.payloads.len();
+        if let Event::Received { payload, .. } = event {
+            self.payloads.extend_from_slice(payload);
+        }
+        self.reports.push((node, event.detach(), start..self.payloads.len()));
     }
 
     fn count_drop(&mut self, reason: Drop) {
