@@ -303,6 +303,8 @@ impl Node for RingNode {
             Message::Neighbors { request, cookie, purpose } => {
                 let expected = self.cookie_for(from.address);
                 if cookie == expected {
+                    // Its address receives, so who was found dead there has come back.
+                    self.suspects.remove(from);
                     let successors = Peers::Table(self.successors.peers());
                     let predecessor = self.predecessor;
                     let reply =
