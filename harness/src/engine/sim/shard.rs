@@ -309,8 +309,8 @@ impl Shard {
 
     fn expire_request(&mut self, key: Key, handle: RequestHandle) -> bool {
         let due = &mut self.outside.request_due[handle.0 as usize];
-        let is_its = |node: u32| node == key.place;
-        if *due != key.time || !self.requests.at(handle).is_some_and(|it| is_its(it.node)) {
+        let is_its = self.requests.at(handle).is_some_and(|request| request.node == key.place);
+        if *due != key.time || !is_its {
             return false; // Answered in time; the handle may serve another request by now.
         }
         *due = Time::NEVER;
