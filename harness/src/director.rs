@@ -289,7 +289,12 @@ impl Director {
                 }
             }
             Event::LookupFailed { token, timeouts } => self.end_failed(token, timeouts),
-            Event::Received { .. } | Event::Sent { .. } | Event::SendFailed { .. } => {}
+            Event::Received { .. }
+            | Event::Sent { .. }
+            | Event::SendFailed { .. }
+            | Event::Found(_)
+            | Event::Fetched { .. }
+            | Event::FetchFailed { .. } => {}
         }
     }
 

@@ -12,11 +12,14 @@
 //!
 //! **Invariant:** no I/O, no clock; a node reaches nothing but its context.
 
+use core::time::Duration;
+
 use crate::id::Id;
-use crate::message::Message;
+use crate::items::Hit;
+use crate::message::{Message, RequestId};
 use crate::peer::Peer;
 use crate::rng::Rng;
-use crate::rpc::{RequestHandle, Requests};
+use crate::rpc::{Request, RequestHandle, RequestKind, Requests};
 use crate::time::Time;
 
 /// Any kind of node.
@@ -47,6 +50,50 @@ pub struct Context<'a> {
     pub requests: &'a mut Requests,
     /// Everything outside.
     pub world: &'a mut dyn World,
+}
+
+impl Context<'_> {
+    /// Enters a request of this node's under a fresh name and arms its timer. Nothing, and counted,
+    /// if the table is full.
+    #[inline]
+    pub fn request(
+        &mut self,
+        to: Peer,
+        retries: u8,
+        kind: RequestKind,
+        wait: Duration,
+    ) -> Option<RequestId> {
+        let id = RequestId(self.rng.next_u64());
+        let request = Request { id, node: self.node, to, sent_at: self.now, retries, kind };
+        let Some(handle) = self.requests.insert(request) else {
+            self.world.count_drop(Drop::Overload);
+            return None;
+        };
+        self.world.arm_request(handle, self.now + wait);
+        Some(id)
+    }
+
+    /// Takes out the request of this node's that a reply from `from` answers. Nothing, and counted,
+    /// if there is none.
+    #[inline]
+    pub fn matched(
+        &mut self,
+        id: RequestId,
+        from: Peer,
+        fits: impl Fn(&RequestKind) -> bool,
+    ) -> Option<Request> {
+        let found = self.requests.find(id).filter(|&handle| {
+            self.requests.at(handle).is_some_and(|request| {
+                request.node == self.node && request.to.is_reached_like(from) && fits(&request.kind)
+            })
+        });
+        let Some(handle) = found else {
+            self.world.count_drop(Drop::Unmatched);
+            return None;
+        };
+        self.world.disarm_request(handle);
+        self.requests.remove(handle)
+    }
 }
 
 /// What the driver does for its nodes.
@@ -86,6 +133,24 @@ pub enum Event<'a> {
         /// Contacts that did not answer, as far as the origin knows.
         timeouts: u8,
     },
+    /// A query has its first answer.
+    Found(Found),
+    /// An item was fetched.
+    Fetched {
+        /// The caller's name for the query that it answers.
+        token: u64,
+        /// Who gave it.
+        holder: Peer,
+        /// Its size.
+        bytes: u16,
+        /// From asking the first holder to having it.
+        took: Duration,
+    },
+    /// No holder that was found gave the item.
+    FetchFailed {
+        /// The caller's name for the query.
+        token: u64,
+    },
     /// A message for a key this node owns has arrived.
     Received {
         /// The key it was sent to.
@@ -118,6 +183,11 @@ impl Event<'_> {
             Event::JoinFailed => Event::JoinFailed,
             Event::LookupDone(done) => Event::LookupDone(done),
             Event::LookupFailed { token, timeouts } => Event::LookupFailed { token, timeouts },
+            Event::Found(found) => Event::Found(found),
+            Event::Fetched { token, holder, bytes, took } => {
+                Event::Fetched { token, holder, bytes, took }
+            }
+            Event::FetchFailed { token } => Event::FetchFailed { token },
             Event::Received { key, from, .. } => Event::Received { key, from, payload: &[] },
             Event::Sent { token, owner } => Event::Sent { token, owner },
             Event::SendFailed { token } => Event::SendFailed { token },
@@ -136,6 +206,21 @@ pub struct LookupDone {
     pub owner: Peer,
     /// Transfers between live nodes from the origin to the first node that knew the answer.
     pub hops: u8,
+    /// Contacts that did not answer in time.
+    pub timeouts: u8,
+}
+
+/// The first answer to a query.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// The caller's name for it.
+    pub token: u64,
+    /// The best of it; nothing if whoever ought to know knows of no item that fits.
+    pub best: Option<Hit>,
+    /// How many holders it names.
+    pub hits: u8,
+    /// Transfers from the origin to who answered.
+    pub hops: u16,
     /// Contacts that did not answer in time.
     pub timeouts: u8,
 }
@@ -162,11 +247,19 @@ pub enum Drop {
     NotOwner,
     /// Somebody who is in none of the receiver's tables says what only neighbours say.
     UnknownPeer,
+    /// A search that this node has seen already.
+    Repeat,
+    /// A hit for a search that is not remembered.
+    NoWayBack,
+    /// A message that nodes of this kind have no use for.
+    NotForThisKind,
+    /// An index has no room for another entry.
+    IndexFull,
 }
 
 impl Drop {
     /// Every reason, in the order of its number.
-    pub const ALL: [Drop; 9] = [
+    pub const ALL: [Drop; 13] = [
         Drop::NoSuchNode,
         Drop::FromSelf,
         Drop::Unmatched,
@@ -176,6 +269,10 @@ impl Drop {
         Drop::Stuck,
         Drop::NotOwner,
         Drop::UnknownPeer,
+        Drop::Repeat,
+        Drop::NoWayBack,
+        Drop::NotForThisKind,
+        Drop::IndexFull,
     ];
 
     /// The name reports use.
@@ -191,6 +288,10 @@ impl Drop {
             Drop::Stuck => "stuck",
             Drop::NotOwner => "not_owner",
             Drop::UnknownPeer => "unknown_peer",
+            Drop::Repeat => "repeat",
+            Drop::NoWayBack => "no_way_back",
+            Drop::NotForThisKind => "not_for_this_kind",
+            Drop::IndexFull => "index_full",
         }
     }
 }

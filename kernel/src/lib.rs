@@ -8,7 +8,9 @@
 extern crate alloc;
 
 pub mod context;
+pub mod cookie;
 pub mod id;
+pub mod items;
 pub mod message;
 pub mod peer;
 pub mod prefetch;

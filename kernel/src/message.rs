@@ -7,6 +7,7 @@
 //! makes a node do is the node's.
 
 use crate::id::Id;
+use crate::items::{Hit, Hits, Query, Text};
 use crate::peer::Peer;
 use crate::wire::WirePeer;
 
@@ -25,6 +26,15 @@ pub const MAX_PAYLOAD: usize = 1024;
 /// Largest hop budget a lookup may carry.
 pub const MAX_HOP_BUDGET: u8 = 200;
 
+/// Largest TTL of a flooded query, and of a [`Message::Meet`].
+pub const MAX_TTL: u8 = 32;
+
+/// Most steps of a random walk.
+pub const MAX_WALK: u16 = 4096;
+
+/// Most further copies of a reference that a [`Message::Copy`] may ask for.
+pub const MAX_COPIES: u8 = 15;
+
 /// What a lookup is for. Maintenance pays for its own lookups.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -37,6 +47,10 @@ pub enum Purpose {
     Join = 2,
     /// A node checks its neighbourhood.
     Stabilize = 3,
+    /// A holder makes known what it has.
+    Publish = 4,
+    /// An item is fetched from a holder.
+    Transfer = 5,
 }
 
 impl Purpose {
@@ -48,6 +62,8 @@ impl Purpose {
             1 => Some(Purpose::FixFingers),
             2 => Some(Purpose::Join),
             3 => Some(Purpose::Stabilize),
+            4 => Some(Purpose::Publish),
+            5 => Some(Purpose::Transfer),
             _ => None,
         }
     }
@@ -83,6 +99,44 @@ pub enum Step {
     Next(Peer),
     /// Nobody here is closer.
     Stuck,
+}
+
+/// A walker of a random walk on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Walk {
+    /// What is searched for.
+    pub query: Query,
+    /// Who searches.
+    pub origin: Peer,
+    /// Steps still allowed, 1 … [`MAX_WALK`]; strictly decreases.
+    pub ttl: u16,
+    /// Steps so far.
+    pub hops: u16,
+}
+
+/// What a walker does at whoever receives it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum WalkStage {
+    /// It takes a step: from neighbour to neighbour.
+    Steps = 0,
+    /// It asks its origin whether to go on.
+    Asks = 1,
+    /// Its origin sends it on, from where it asked.
+    GoesOn = 2,
+}
+
+impl WalkStage {
+    /// The stage with this number, if there is one.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<WalkStage> {
+        match number {
+            0 => Some(WalkStage::Steps),
+            1 => Some(WalkStage::Asks),
+            2 => Some(WalkStage::GoesOn),
+            _ => None,
+        }
+    }
 }
 
 /// One message. Replies repeat the [`RequestId`] of what they answer.
@@ -206,6 +260,109 @@ pub enum Message<'a> {
         /// Which request.
         request: RequestId,
     },
+    /// I hold an item of this name: enter it into your index, or renew its entry. Answered with a
+    /// [`Message::CookieReply`] if the cookie was not good.
+    Publish {
+        /// Named by the sender.
+        request: RequestId,
+        /// The last cookie received from this node, or zero.
+        cookie: Cookie,
+        /// The item's name.
+        name: Text,
+    },
+    /// It is entered: answers [`Message::Publish`].
+    Published {
+        /// Which request.
+        request: RequestId,
+    },
+    /// A copy of an index entry, from the predecessor.
+    Copy {
+        /// The item, and who holds it.
+        hit: Hit,
+        /// Further copies wanted, at the successors that follow; at most [`MAX_COPIES`].
+        copies: u8,
+    },
+    /// Who has items that fit? Answered with a [`Message::CookieReply`] if the cookie was not good.
+    Find {
+        /// Named by the sender.
+        request: RequestId,
+        /// The last cookie received from this node, or zero.
+        cookie: Cookie,
+        /// What is asked.
+        query: Query,
+    },
+    /// Answers [`Message::Find`].
+    Found {
+        /// Which request.
+        request: RequestId,
+        /// Best first; none if nobody is known to have any.
+        hits: Hits<'a>,
+    },
+    /// Send me the item of this name. Answered with a [`Message::CookieReply`] if the cookie was not
+    /// good.
+    Fetch {
+        /// Named by the sender.
+        request: RequestId,
+        /// The last cookie received from this node, or zero.
+        cookie: Cookie,
+        /// The item's name.
+        name: Text,
+    },
+    /// Answers [`Message::Fetch`].
+    Item {
+        /// Which request.
+        request: RequestId,
+        /// Up to [`MAX_PAYLOAD`] bytes; none if it is not here.
+        payload: &'a [u8],
+    },
+    /// A flooded query, from a neighbour.
+    Search {
+        /// Names the search, to know it again.
+        search: RequestId,
+        /// What is searched for.
+        query: Query,
+        /// Transfers still allowed, this one counted: 1 … [`MAX_TTL`].
+        ttl: u8,
+        /// Transfers so far, this one counted.
+        hops: u8,
+    },
+    /// A walker of a random walk.
+    Walk {
+        /// Names the search, which all its walkers share.
+        search: RequestId,
+        /// The walker.
+        walk: Walk,
+        /// What it does here.
+        stage: WalkStage,
+    },
+    /// Somebody has what is searched for; goes back the way the search came.
+    SearchHit {
+        /// Which search.
+        search: RequestId,
+        /// What was found, and where.
+        hit: Hit,
+        /// Transfers of the search until it was found.
+        hops: u16,
+    },
+    /// Let us be neighbours.
+    Connect {
+        /// Named by the sender.
+        request: RequestId,
+    },
+    /// Answers [`Message::Connect`].
+    Connected {
+        /// Which request.
+        request: RequestId,
+        /// Whether they are neighbours now.
+        accepted: bool,
+    },
+    /// Somebody looks for neighbours: hand it on at random, and whoever gets it last may connect.
+    Meet {
+        /// Who looks for neighbours.
+        origin: Peer,
+        /// Transfers still allowed, this one counted: 1 … [`MAX_TTL`].
+        ttl: u8,
+    },
 }
 
 /// What a message is accounted to.
@@ -226,11 +383,15 @@ pub enum Class {
     Leave,
     /// Probes of contacts that did not answer, or are new.
     Probe,
+    /// Holders making known what they have.
+    Publish,
+    /// Items on their way from holders to who asked.
+    Transfer,
 }
 
 impl Class {
     /// Every class, in the order of its number.
-    pub const ALL: [Class; 7] = [
+    pub const ALL: [Class; 9] = [
         Class::Lookup,
         Class::Delivery,
         Class::Stabilize,
@@ -238,6 +399,8 @@ impl Class {
         Class::Join,
         Class::Leave,
         Class::Probe,
+        Class::Publish,
+        Class::Transfer,
     ];
 
     /// The name reports use.
@@ -251,13 +414,15 @@ impl Class {
             Class::Join => "join",
             Class::Leave => "leave",
             Class::Probe => "probe",
+            Class::Publish => "publish",
+            Class::Transfer => "transfer",
         }
     }
 
     /// Whether nodes send this of their own accord, to keep their tables right.
     #[must_use]
     pub const fn is_maintenance(self) -> bool {
-        !matches!(self, Class::Lookup | Class::Delivery)
+        !matches!(self, Class::Lookup | Class::Delivery | Class::Publish | Class::Transfer)
     }
 }
 
@@ -268,6 +433,8 @@ impl From<Purpose> for Class {
             Purpose::FixFingers => Class::FixFingers,
             Purpose::Join => Class::Join,
             Purpose::Stabilize => Class::Stabilize,
+            Purpose::Publish => Class::Publish,
+            Purpose::Transfer => Class::Transfer,
         }
     }
 }
@@ -282,6 +449,18 @@ impl Message<'_> {
             Message::Notify | Message::Introduce { .. } => Class::Stabilize,
             Message::Leave { .. } => Class::Leave,
             Message::Deliver { .. } | Message::Delivered { .. } => Class::Delivery,
+            Message::Publish { .. } | Message::Published { .. } | Message::Copy { .. } => {
+                Class::Publish
+            }
+            Message::Find { .. }
+            | Message::Found { .. }
+            | Message::Search { .. }
+            | Message::Walk { .. }
+            | Message::SearchHit { .. } => Class::Lookup,
+            Message::Fetch { .. } | Message::Item { .. } => Class::Transfer,
+            Message::Connect { .. } | Message::Connected { .. } | Message::Meet { .. } => {
+                Class::Join
+            }
             Message::Lookup { lookup, .. } => lookup.purpose.into(),
             Message::Neighbors { purpose, .. }
             | Message::NeighborsReply { purpose, .. }
@@ -301,7 +480,7 @@ pub enum Borrowed<'a> {
     Nothing,
     /// A successor list.
     Peers(Peers<'a>),
-    /// A payload.
+    /// A payload, or hits as bytes.
     Payload(&'a [u8]),
 }
 
@@ -323,6 +502,14 @@ impl<'a> Message<'a> {
             }
             Message::Deliver { request, key, payload } => {
                 let own = Message::Deliver { request, key, payload: &[] };
+                return (own, Borrowed::Payload(payload));
+            }
+            Message::Found { request, hits } => {
+                let own = Message::Found { request, hits: Hits::default() };
+                return (own, Borrowed::Payload(hits.as_bytes()));
+            }
+            Message::Item { request, payload } => {
+                let own = Message::Item { request, payload: &[] };
                 return (own, Borrowed::Payload(payload));
             }
             Message::Ping { request } => Message::Ping { request },
@@ -347,6 +534,21 @@ impl<'a> Message<'a> {
                 Message::FindNextReply { request, purpose, step, knows }
             }
             Message::Delivered { request } => Message::Delivered { request },
+            Message::Publish { request, cookie, name } => {
+                Message::Publish { request, cookie, name }
+            }
+            Message::Published { request } => Message::Published { request },
+            Message::Copy { hit, copies } => Message::Copy { hit, copies },
+            Message::Find { request, cookie, query } => Message::Find { request, cookie, query },
+            Message::Fetch { request, cookie, name } => Message::Fetch { request, cookie, name },
+            Message::Search { search, query, ttl, hops } => {
+                Message::Search { search, query, ttl, hops }
+            }
+            Message::Walk { search, walk, stage } => Message::Walk { search, walk, stage },
+            Message::SearchHit { search, hit, hops } => Message::SearchHit { search, hit, hops },
+            Message::Connect { request } => Message::Connect { request },
+            Message::Connected { request, accepted } => Message::Connected { request, accepted },
+            Message::Meet { origin, ttl } => Message::Meet { origin, ttl },
         };
         (own, Borrowed::Nothing)
     }
@@ -364,6 +566,12 @@ impl<'a> Message<'a> {
             }
             (Message::Deliver { request, key, .. }, Borrowed::Payload(payload)) => {
                 Message::Deliver { request, key, payload }
+            }
+            (Message::Item { request, .. }, Borrowed::Payload(payload)) => {
+                Message::Item { request, payload }
+            }
+            (Message::Found { request, .. }, Borrowed::Payload(bytes)) => {
+                Message::Found { request, hits: Hits::parse(bytes).unwrap_or_default() }
             }
             (other, _) => other,
         }

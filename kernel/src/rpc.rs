@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::id::Id;
+use crate::items::{OwnFetch, Query};
 use crate::message::{Cookie, Lookup, MAX_PAYLOAD, Purpose, RequestId};
 use crate::peer::Peer;
 use crate::silent::Silent;
@@ -62,6 +63,55 @@ pub enum RequestKind {
     Iterate(Iteration),
     /// A payload was sent to the owner.
     Deliver(OwnLookup),
+    /// An index was told of an item of this node's.
+    Publish(Publication),
+    /// An index was asked.
+    Find(OwnFind),
+    /// A holder was asked for an item.
+    Fetch(OwnFetch),
+    /// A search of this node's own is out among its neighbours; `to` is this node itself.
+    Search(OwnSearch),
+    /// A peer was asked to be a neighbour.
+    Connect,
+}
+
+/// An item being made known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Publication {
+    /// Where it stands on the shelf.
+    pub index: u32,
+    /// The cookie it was published with.
+    pub cookie: Cookie,
+}
+
+/// A question to an index, at who asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OwnFind {
+    /// The caller's name for it.
+    pub token: u64,
+    /// What is asked.
+    pub query: Query,
+    /// The cookie it was asked with.
+    pub cookie: Cookie,
+    /// When it fails.
+    pub deadline: Time,
+    /// Transfers on the way to whoever is asked.
+    pub hops: u8,
+    /// Contacts that did not answer.
+    pub timeouts: u8,
+}
+
+/// A search among neighbours, at who searches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OwnSearch {
+    /// The caller's name for it.
+    pub token: u64,
+    /// What is searched for.
+    pub query: Query,
+    /// When it fails.
+    pub deadline: Time,
+    /// Rounds before this one, where the search widens.
+    pub round: u8,
 }
 
 /// Why a peer is pinged, and so what its reply means.

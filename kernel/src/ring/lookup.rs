@@ -98,7 +98,7 @@ impl RingNode {
         attempts: u8,
         wait: Duration,
     ) -> Option<Lookup> {
-        let lookup = self.request(cx, self.me, attempts, RequestKind::Origin(own), wait)?;
+        let lookup = cx.request(self.me, attempts, RequestKind::Origin(own), wait)?;
         let OwnLookup { purpose, key, timeouts, .. } = own;
         let (origin, budget) = (self.me, MAX_HOP_BUDGET);
         Some(Lookup { lookup, purpose, key, origin, budget, hops: 0, timeouts, known: false })
@@ -118,7 +118,7 @@ impl RingNode {
             return;
         }
         match own.purpose {
-            Purpose::User => {
+            Purpose::User | Purpose::Publish | Purpose::Transfer => {
                 let (token, timeouts) = (own.token, own.timeouts);
                 cx.world.report(cx.node, Event::LookupFailed { token, timeouts });
             }
@@ -139,7 +139,7 @@ impl RingNode {
     ) {
         match own.purpose {
             Purpose::User if own.payload.is_some() => self.deliver(cx, own, owner),
-            Purpose::User => {
+            Purpose::User | Purpose::Publish | Purpose::Transfer => {
                 let (token, key) = (own.token, own.key);
                 let done = LookupDone { token, key, owner, hops, timeouts };
                 cx.world.report(cx.node, Event::LookupDone(done));
@@ -232,7 +232,7 @@ impl RingNode {
             return false;
         }
         let wait = self.hop_timeout();
-        let Some(request) = self.request(cx, next, 0, RequestKind::Forward { lookup }, wait) else {
+        let Some(request) = cx.request(next, 0, RequestKind::Forward { lookup }, wait) else {
             return false;
         };
         let known = lookup.known || self.successors.covers(lookup.key);
@@ -313,7 +313,7 @@ impl RingNode {
     fn step(&self, cx: &mut Context<'_>, to: Peer, so_far: Iteration, limit: Id) -> bool {
         let wait = self.hop_timeout();
         let kind = RequestKind::Iterate(so_far);
-        let Some(request) = self.request(cx, to, 0, kind, wait) else { return false };
+        let Some(request) = cx.request(to, 0, kind, wait) else { return false };
         let OwnLookup { purpose, key, .. } = so_far.own;
         self.send(cx, to, &Message::FindNext { request, purpose, key, limit });
         true
@@ -386,7 +386,7 @@ impl RingNode {
     /// Nobody can help now; maintenance may have mended the tables by the next attempt.
     fn again_later(&mut self, cx: &mut Context<'_>, own: OwnLookup) -> bool {
         let wait = MIN_RESTART.min(own.deadline.since(cx.now));
-        self.request(cx, self.me, 0, RequestKind::Origin(own), wait).is_some()
+        cx.request(self.me, 0, RequestKind::Origin(own), wait).is_some()
     }
 
     fn deliver(&mut self, cx: &mut Context<'_>, own: OwnLookup, owner: Peer) {
@@ -400,7 +400,7 @@ impl RingNode {
             return;
         }
         let wait = self.probe_timeout(0);
-        let Some(request) = self.request(cx, owner, 0, RequestKind::Deliver(own), wait) else {
+        let Some(request) = cx.request(owner, 0, RequestKind::Deliver(own), wait) else {
             return self.fail(cx, own);
         };
         let payload = cx.requests.payload(kept);

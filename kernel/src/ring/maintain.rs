@@ -60,7 +60,7 @@ impl RingNode {
     ) -> bool {
         let wait = self.probe_timeout(retries);
         let kind = RequestKind::Neighbors { reason, cookie };
-        let Some(request) = self.request(cx, to, retries, kind, wait) else {
+        let Some(request) = cx.request(to, retries, kind, wait) else {
             self.stabilizing &= reason != Ask::Stabilize;
             return false;
         };

@@ -69,7 +69,7 @@ impl RingNode {
         };
         let wait = self.probe_timeout(0);
         let kind = RequestKind::Forward { lookup };
-        if let Some(request) = self.request(cx, bootstrap, 0, kind, wait) {
+        if let Some(request) = cx.request(bootstrap, 0, kind, wait) {
             self.send(cx, bootstrap, &Message::Lookup { request, lookup });
         }
     }

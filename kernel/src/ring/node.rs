@@ -7,12 +7,10 @@
 //! sender's address and its sender's identifier, as far as that was known; once.
 
 use alloc::sync::Arc;
-use core::hash::Hasher;
 use core::time::Duration;
 
-use siphasher::sip::SipHasher13;
-
 use crate::context::{Context, Drop, Node};
+use crate::cookie::CookieKey;
 use crate::id::Id;
 use crate::message::{Cookie, Message, Peers, RequestId};
 use crate::peer::{Address, Peer};
@@ -45,7 +43,7 @@ pub struct RingNode {
     pub(crate) fingers: FingerTable,
     pub(crate) suspects: Suspects,
     pub(crate) round_trips: RoundTrips,
-    pub(crate) cookie_key: u64,
+    pub(crate) cookies: CookieKey,
     /// The cookie that the first successor gave, and which node that was.
     pub(crate) cookie: (Cookie, Address),
     /// When to check the first successor; while joining, when to give up.
@@ -88,7 +86,7 @@ impl RingNode {
             fingers: FingerTable::new(me.id, config.shape),
             suspects: Suspects::default(),
             round_trips: RoundTrips::default(),
-            cookie_key: rng.next_u64(),
+            cookies: CookieKey::new(rng.next_u64()),
             cookie: (Cookie::default(), me.address),
             stabilize_at: Time::NEVER,
             fix_at: Time::NEVER,
@@ -148,25 +146,6 @@ impl RingNode {
         cx.world.send(self.me, to, message);
     }
 
-    /// Enters a request under a fresh name and arms its timer. Nothing if the table is full.
-    pub(crate) fn request(
-        &self,
-        cx: &mut Context<'_>,
-        to: Peer,
-        retries: u8,
-        kind: RequestKind,
-        wait: Duration,
-    ) -> Option<RequestId> {
-        let id = RequestId(cx.rng.next_u64());
-        let request = Request { id, node: cx.node, to, sent_at: cx.now, retries, kind };
-        let Some(handle) = cx.requests.insert(request) else {
-            cx.world.count_drop(Drop::Overload);
-            return None;
-        };
-        cx.world.arm_request(handle, cx.now + wait);
-        Some(id)
-    }
-
     /// Takes out the request that a reply from `from` answers, and learns from its round trip.
     pub(crate) fn matched(
         &mut self,
@@ -175,17 +154,7 @@ impl RingNode {
         from: Peer,
         fits: impl Fn(&RequestKind) -> bool,
     ) -> Option<Request> {
-        let found = cx.requests.find(id).filter(|&handle| {
-            cx.requests.at(handle).is_some_and(|request| {
-                request.node == cx.node && request.to.is_reached_like(from) && fits(&request.kind)
-            })
-        });
-        let Some(handle) = found else {
-            cx.world.count_drop(Drop::Unmatched);
-            return None;
-        };
-        cx.world.disarm_request(handle);
-        let request = cx.requests.remove(handle)?;
+        let request = cx.matched(id, from, fits)?;
         self.round_trips.record(cx.now.since(request.sent_at));
         self.suspects.remove(from);
         Some(request)
@@ -215,18 +184,11 @@ impl RingNode {
             return false;
         }
         let wait = self.probe_timeout(retries);
-        let request = self.request(cx, to, retries, RequestKind::Probe(why), wait);
+        let request = cx.request(to, retries, RequestKind::Probe(why), wait);
         if let Some(request) = request {
             self.send(cx, to, &Message::Ping { request });
         }
         request.is_some()
-    }
-
-    /// The cookie that proves that who bears it receives what is sent to `address`.
-    pub(crate) fn cookie_for(&self, address: Address) -> Cookie {
-        let mut hasher = SipHasher13::new_with_keys(self.cookie_key, !self.cookie_key);
-        hasher.write_u64(address.to_bits());
-        Cookie(hasher.finish() | 1)
     }
 
     /// Arms the node's one timer for whatever comes next.
@@ -301,7 +263,7 @@ impl Node for RingNode {
             }
             Message::Pong { request } => self.on_pong(cx, request, from),
             Message::Neighbors { request, cookie, purpose } => {
-                let expected = self.cookie_for(from.address);
+                let expected = self.cookies.cookie_for(from.address);
                 if cookie == expected {
                     // Its address receives, so who was found dead there has come back.
                     self.suspects.remove(from);
@@ -348,6 +310,19 @@ impl Node for RingNode {
                 self.on_deliver(cx, from, request, key, payload);
             }
             Message::Delivered { request } => self.on_delivered(cx, request, from),
+            Message::Publish { .. }
+            | Message::Published { .. }
+            | Message::Copy { .. }
+            | Message::Find { .. }
+            | Message::Found { .. }
+            | Message::Fetch { .. }
+            | Message::Item { .. }
+            | Message::Search { .. }
+            | Message::Walk { .. }
+            | Message::SearchHit { .. }
+            | Message::Connect { .. }
+            | Message::Connected { .. }
+            | Message::Meet { .. } => cx.world.count_drop(Drop::NotForThisKind),
         }
     }
 
@@ -380,6 +355,12 @@ impl Node for RingNode {
             RequestKind::Origin(own) => self.restart(cx, request, own),
             RequestKind::Iterate(so_far) => self.on_step_timeout(cx, request.to, so_far),
             RequestKind::Deliver(own) => self.on_deliver_timeout(cx, request.to, own),
+            // A ring node makes none of these.
+            RequestKind::Publish(_)
+            | RequestKind::Find(_)
+            | RequestKind::Fetch(_)
+            | RequestKind::Search(_)
+            | RequestKind::Connect => {}
         }
     }
 }

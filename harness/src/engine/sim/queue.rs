@@ -117,7 +117,9 @@ impl Contents {
     fn message(&self, letter: &Letter) -> Message<'_> {
         let range = letter.start as usize..(letter.start + letter.length) as usize;
         let borrowed = match letter.message {
-            Message::Deliver { .. } => Borrowed::Payload(&self.bytes[range]),
+            Message::Deliver { .. } | Message::Found { .. } | Message::Item { .. } => {
+                Borrowed::Payload(&self.bytes[range])
+            }
             _ if letter.length > 0 => Borrowed::Peers(Peers::Table(&self.peers[range])),
             _ => return letter.message,
         };

@@ -15,6 +15,8 @@
 //! **Invariant:** what [`encode`] writes, [`Bundle::parse`] reads back equal, and every frame that
 //! parses is exactly what `encode` writes for it.
 
+mod items;
+
 use zerocopy::byteorder::network_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -170,6 +172,7 @@ pub fn frame_bytes(message: &Message<'_>) -> usize {
         Message::FindNext { .. } => size_of::<WireFindNext>(),
         Message::FindNextReply { .. } => size_of::<WireFindNextReply>(),
         Message::Deliver { payload, .. } => size_of::<U64>() + ID_BYTES + payload.len(),
+        other => items::payload_bytes(other),
     };
     FRAME_HEADER_BYTES + payload
 }
@@ -278,6 +281,19 @@ enum Kind {
     FindNextReply = 13,
     Deliver = 14,
     Delivered = 15,
+    Publish = 16,
+    Published = 17,
+    Copy = 18,
+    Find = 19,
+    Found = 20,
+    Fetch = 21,
+    Item = 22,
+    Search = 23,
+    Walk = 24,
+    SearchHit = 25,
+    Connect = 26,
+    Connected = 27,
+    Meet = 28,
 }
 
 impl Kind {
@@ -298,6 +314,19 @@ impl Kind {
             13 => Kind::FindNextReply,
             14 => Kind::Deliver,
             15 => Kind::Delivered,
+            16 => Kind::Publish,
+            17 => Kind::Published,
+            18 => Kind::Copy,
+            19 => Kind::Find,
+            20 => Kind::Found,
+            21 => Kind::Fetch,
+            22 => Kind::Item,
+            23 => Kind::Search,
+            24 => Kind::Walk,
+            25 => Kind::SearchHit,
+            26 => Kind::Connect,
+            27 => Kind::Connected,
+            28 => Kind::Meet,
             _ => return None,
         })
     }
@@ -506,6 +535,7 @@ fn write_payload(message: &Message<'_>, out: &mut Writer<'_>) -> Option<Kind> {
             out.put(&U64::new(request.0))?;
             Kind::Delivered
         }
+        ref other => return items::write_payload(other, out),
     })
 }
 
@@ -628,6 +658,7 @@ fn read_payload(kind: Kind, payload: &[u8]) -> Result<Message<'_>, WireError> {
             Message::Deliver { request: request(id), key: Id::from_bytes(*key), payload }
         }
         Kind::Delivered => Message::Delivered { request: request(whole::<U64>(payload)?) },
+        other => return items::read_payload(other, payload),
     })
 }
 

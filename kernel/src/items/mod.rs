@@ -1,0 +1,24 @@
+//! Named items, and how peers find and fetch them, whatever the system: the same names, queries,
+//! answers and transfers under the central index, flooding and the ring.
+//!
+//! ```text
+//! text    a bounded name            query   what is asked, and which names fit
+//! hits    who has what              names   a population's names, shared by all peers of a host
+//! shelf   what one peer holds       sharer  asks holders for items and gives its own away
+//! ```
+//!
+//! **Invariant:** nothing here knows how a query reaches those who can answer it.
+
+pub mod hits;
+pub mod names;
+pub mod query;
+pub mod sharer;
+pub mod shelf;
+pub mod text;
+
+pub use hits::{Hit, HitList, Hits};
+pub use names::Names;
+pub use query::{Match, Query, Signature};
+pub use sharer::{OwnFetch, Sharer, SharingConfig};
+pub use shelf::Shelf;
+pub use text::{MAX_TEXT, Text, TextError};
