@@ -234,6 +234,9 @@ pub struct State {
     pub entries_max: u64,
     /// Memory per node as built.
     pub bytes_per_node: u64,
+    /// The most memory of one node; 0 in results that do not tell.
+    #[serde(default)]
+    pub bytes_max: u64,
 }
 
 /// Keys per node.
@@ -582,7 +585,12 @@ pub(crate) mod example {
             check: None,
             lookups: Lookups::new(&metrics(), Duration::from_secs(10)),
             maintenance: Maintenance::new(&traffic, 40_960.0),
-            state: State { entries_mean: 27.3, entries_max: 29, bytes_per_node: 1_496 },
+            state: State {
+                entries_mean: 27.3,
+                entries_max: 29,
+                bytes_per_node: 1_496,
+                bytes_max: 1_496,
+            },
             load: None,
             membership: Membership { joins: 41, leaves: 19, crashes: 22, live_mean: 4_095.7 },
             engine: Engine {
@@ -675,7 +683,7 @@ mod tests {
             /lookups/latency_us/max /lookups/latency_us/histogram /lookups/messages/mean
             /lookups/per_s /maintenance/bytes_per_node_s /maintenance/messages_per_node_s
             /maintenance/by_kind/notify/bytes_per_node_s /state/entries_mean /state/entries_max
-            /state/bytes_per_node /membership/joins /membership/leaves /membership/crashes
+            /state/bytes_per_node /state/bytes_max /membership/joins /membership/leaves /membership/crashes
             /membership/live_mean /engine/events /engine/events_per_s /engine/messages_per_s
             /engine/datagrams /engine/drops/shed /engine/peak_rss_bytes /engine/threads
         "

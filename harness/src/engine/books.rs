@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use hopwise_kernel::message::Class;
 use hopwise_kernel::reactor::Counters;
-use hopwise_kernel::ring::RingNode;
 
 use super::Measured;
 use crate::director::Moves;
@@ -21,12 +20,14 @@ pub(super) struct Tables {
     entries: u64,
     entries_max: u64,
     bytes: u64,
+    bytes_max: u64,
 }
 
 impl Tables {
-    pub(super) fn add(&mut self, node: &RingNode) {
-        let (entries, bytes) = (node.entries() as u64, node.memory_bytes() as u64);
-        self.merge(&Tables { nodes: 1, entries, entries_max: entries, bytes });
+    /// Takes in a node that keeps so much.
+    pub(super) fn add(&mut self, entries: usize, bytes: usize) {
+        let (entries, bytes) = (entries as u64, bytes as u64);
+        self.merge(&Tables { nodes: 1, entries, entries_max: entries, bytes, bytes_max: bytes });
     }
 
     pub(super) fn merge(&mut self, other: &Tables) {
@@ -34,6 +35,7 @@ impl Tables {
         self.entries += other.entries;
         self.entries_max = self.entries_max.max(other.entries_max);
         self.bytes += other.bytes;
+        self.bytes_max = self.bytes_max.max(other.bytes_max);
     }
 
     fn state(&self) -> State {
@@ -41,6 +43,7 @@ impl Tables {
             entries_mean: self.entries as f64 / self.nodes.max(1) as f64,
             entries_max: self.entries_max,
             bytes_per_node: self.bytes / self.nodes.max(1),
+            bytes_max: self.bytes_max,
         }
     }
 }

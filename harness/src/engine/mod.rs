@@ -4,7 +4,7 @@
 //! nothing and writes no file.
 
 mod books;
-mod ring;
+mod population;
 pub mod sim;
 pub mod udp;
 

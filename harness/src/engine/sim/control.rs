@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hopwise_kernel::reactor::Counters;
-use hopwise_kernel::{Address, Id, Peer, Time};
+use hopwise_kernel::{Address, Peer, Time};
 
 use super::meeting::{Leader, Table};
 use super::queue::{Command, Key, What, source};
@@ -19,6 +19,7 @@ use crate::judge::Judge;
 use crate::metrics::{Interval, SeriesRow};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::Measure;
+use crate::system::Question;
 use crate::truth::Truth;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -350,8 +351,8 @@ impl Stage for CommandStage<'_> {
         self.command(at, place, Command::Depart { graceful });
     }
 
-    fn lookup(&mut self, at: Time, place: u32, key: Id, token: u64) -> bool {
-        self.command(at, place, Command::Lookup { key, token });
+    fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool {
+        self.command(at, place, Command::Ask { question, token });
         true
     }
 }

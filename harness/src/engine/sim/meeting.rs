@@ -16,15 +16,16 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::queue::Batch;
 use super::shard::{Report, Shard};
+use crate::system::System;
 
 /// Looks at the clock's hand so often before letting another thread have the core.
 const SPINS: u32 = 4096;
 
 /// What shards need of whatever connects them.
-pub(super) trait Meeting {
+pub(super) trait Meeting<S: System> {
     /// Hands over what `shard` has for others and takes what they have for it; gives the time up to
     /// which it is to run next, or nothing if it is over.
-    fn meet(&mut self, shard: &mut Shard) -> Option<Time>;
+    fn meet(&mut self, shard: &mut Shard<S>) -> Option<Time>;
 }
 
 /// Decides, when all have come, how far they go on.
@@ -92,8 +93,8 @@ impl<'a, L> Seat<'a, L> {
     }
 }
 
-impl<L: Leader> Meeting for Seat<'_, L> {
-    fn meet(&mut self, shard: &mut Shard) -> Option<Time> {
+impl<S: System, L: Leader> Meeting<S> for Seat<'_, L> {
+    fn meet(&mut self, shard: &mut Shard<S>) -> Option<Time> {
         let table = self.table;
         let mut next_due = shard.next_due();
         for (to, outgoing) in shard.outgoing().iter_mut().enumerate() {
