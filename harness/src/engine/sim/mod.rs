@@ -143,8 +143,8 @@ fn simulate<S: System>(
         }
         let clock = WallClock::start();
         let mut seat = Seat::new(&table, index, leader);
-        while let Some(until) = seat.meet(&mut shard) {
-            shard.run(until);
+        while let Some(window) = seat.meet(&mut shard) {
+            shard.run(window);
         }
         (shard, clock.elapsed())
     };

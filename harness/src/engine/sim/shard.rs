@@ -15,6 +15,7 @@ use hopwise_kernel::wire::{BUNDLE_HEADER_BYTES, DATAGRAM_OVERHEAD_BYTES, frame_b
 use hopwise_kernel::{Address, Context, Event, Message, Node, Peer, Rng, Time, World};
 
 use super::check::Checker;
+use super::meeting::Window;
 use super::queue::{Batch, Command, Key, Letter, Queue, What, source};
 use super::wire::Wire;
 use crate::Scenario;
@@ -78,6 +79,10 @@ pub(super) struct Shard<S: System> {
     /// Where messages are bytes.
     wire: Option<Wire>,
     checker: Option<Box<Checker>>,
+    /// Whether what happens now lies in the measured phase.
+    is_measured: bool,
+    /// Messages of the busiest node that has made room for another.
+    replaced_max: u32,
 }
 
 /// A place for a node, with what outlasts the node.
@@ -91,6 +96,8 @@ struct Seat<N> {
     timer_due: Time,
     /// Of all events so far, in order.
     digest: u64,
+    /// Messages of the measured phase that the node got, or the last one here.
+    messages: u32,
 }
 
 impl<S: System> Shard<S> {
@@ -110,6 +117,7 @@ impl<S: System> Shard<S> {
             sequence: 0,
             timer_due: Time::NEVER,
             digest: 0,
+            messages: 0,
         };
         let seats: Vec<Seat<S::Node>> = mine.map(seat).collect();
         Shard {
@@ -136,6 +144,8 @@ impl<S: System> Shard<S> {
             single: Batch::default(),
             wire: scenario.wire.then(Wire::new),
             checker: None,
+            is_measured: false,
+            replaced_max: 0,
         }
     }
 
@@ -164,8 +174,10 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// Lets everything happen that is due before `until`.
-    pub(super) fn run(&mut self, until: Time) {
+    /// Lets everything happen that is due before the end of `window`.
+    pub(super) fn run(&mut self, window: Window) {
+        let Window { until, is_measured } = window;
+        self.is_measured = is_measured;
         loop {
             let open = std::mem::take(&mut self.open);
             let is_over = self.run_tick(&open, until);
@@ -204,16 +216,17 @@ impl<S: System> Shard<S> {
         &self.outside.counters
     }
 
-    /// Sizes of the tables of this shard's nodes among `members`.
+    /// Sizes of the tables of this shard's nodes among `members`, and the load of the busiest there
+    /// has been.
     pub(super) fn tables(&self, members: &[u32]) -> Tables {
         let mut tables = Tables::default();
         let spread = self.outside.spread;
         let mine = members.iter().filter(|&&place| spread.shard_of(place) == self.outside.index);
-        mine.filter_map(|&place| self.seats[spread.index_of(place)].node.as_ref()).for_each(
-            |node| {
-                tables.add(self.system.entries(node), self.system.memory_bytes(node));
-            },
-        );
+        for node in mine.filter_map(|&place| self.seats[spread.index_of(place)].node.as_ref()) {
+            tables.add(self.system.entries(node), self.system.memory_bytes(node));
+        }
+        let messages = self.seats.iter().map(|seat| seat.messages);
+        tables.add_load(messages.fold(self.replaced_max, u32::max).into());
         tables
     }
 
@@ -277,7 +290,10 @@ impl<S: System> Shard<S> {
             What::Letter(index) => {
                 let letter = batch.letter(index);
                 let is_there = |node: &S::Node| node.peer().id.prefix() == letter.to_prefix;
-                if self.seat(place).node.as_ref().is_some_and(is_there) {
+                let is_measured = self.is_measured;
+                let seat = self.seat(place);
+                if seat.node.as_ref().is_some_and(is_there) {
+                    seat.messages = seat.messages.saturating_add(is_measured.into());
                     self.deliver(place, letter, batch.message(letter));
                 } else {
                     self.outside.count_drop(Drop::NoSuchNode);
@@ -354,6 +370,7 @@ impl<S: System> Shard<S> {
 
     fn seat_node(&mut self, place: u32, peer: Peer) {
         let seat = &mut self.seats[self.outside.spread.index_of(place)];
+        self.replaced_max = self.replaced_max.max(std::mem::take(&mut seat.messages));
         let mut rng = Rng::light(seat.rng);
         seat.node = Some(self.system.node(place, peer, &mut rng));
         seat.rng = rng.light_state().unwrap_or_default();

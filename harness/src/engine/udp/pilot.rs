@@ -32,6 +32,9 @@ pub(super) struct UdpPilot<S> {
     second_at: Time,
     at_from: Option<Counters>,
     at_to: Option<Counters>,
+    /// Messages of the busiest node of the measured phase, so far as it has been replaced or the
+    /// phase has ended.
+    messages_max: u64,
 }
 
 impl<S: System> UdpPilot<S> {
@@ -52,6 +55,7 @@ impl<S: System> UdpPilot<S> {
             second_at: Time::ZERO + SECOND,
             at_from: None,
             at_to: None,
+            messages_max: 0,
         }
     }
 
@@ -80,6 +84,10 @@ impl<S: System> UdpPilot<S> {
         members.filter_map(|&member| shard.node(member)).for_each(|node| {
             tables.add(self.system.entries(node), self.system.memory_bytes(node));
         });
+        tables.add_load(self.messages_max);
+        if self.is_measuring() {
+            tables.add_load(shard.received_max());
+        }
         let end = self.at_to.unwrap_or(*shard.counters());
         Sums {
             metrics: self.director.metrics().clone(),
@@ -120,11 +128,19 @@ impl<S: System> UdpPilot<S> {
         }
     }
 
-    fn turn_books(&mut self, shard: &Shard<S::Node>, now: Time) {
+    fn is_measuring(&self) -> bool {
+        self.at_from.is_some() && self.at_to.is_none()
+    }
+
+    fn turn_books(&mut self, shard: &mut Shard<S::Node>, now: Time) {
         if self.at_from.is_none() && now >= self.shared.from() {
             self.at_from = Some(*shard.counters());
+            shard.forget_received();
         }
         if self.at_to.is_none() && now >= self.shared.to() {
+            if self.is_measuring() {
+                self.messages_max = self.messages_max.max(shard.received_max());
+            }
             self.at_to = Some(*shard.counters());
         }
         if now >= self.flush_at {
@@ -152,8 +168,13 @@ impl<S: System> Pilot<S::Node> for UdpPilot<S> {
             self.director.set_phase(self.shared.from(), self.shared.to());
         }
         let hosts = self.hosts();
-        let mut stage = ReactorStage { shard, system: &self.system, hosts };
+        let mut replaced_max = 0;
+        let mut stage =
+            ReactorStage { shard, system: &self.system, hosts, replaced_max: &mut replaced_max };
         self.director.turn(&mut stage, now, now);
+        if self.is_measuring() {
+            self.messages_max = self.messages_max.max(replaced_max);
+        }
         self.collect_records();
         self.show();
         self.turn_books(shard, now);
@@ -179,6 +200,8 @@ struct ReactorStage<'a, S: System> {
     shard: &'a mut Shard<S::Node>,
     system: &'a S,
     hosts: Hosts,
+    /// Messages of the busiest node that had to make room for another.
+    replaced_max: &'a mut u64,
 }
 
 /// The hosts of one shard.
@@ -201,6 +224,7 @@ impl<S: System> Stage for ReactorStage<'_, S> {
     }
 
     fn insert(&mut self, _at: Time, place: u32, peer: Peer) {
+        *self.replaced_max = self.shard.received(place).max(*self.replaced_max);
         let node = self.system.node(self.hosts.host(place), peer, self.shard.rng());
         self.shard.insert(place, node);
     }
