@@ -183,25 +183,32 @@ fn the_busiest_node_gets_its_share_of_the_messages() {
     }
 }
 
-/// Who is busiest is not forgotten when it is gone, nor when another has taken its place.
+/// Who is busiest is not forgotten when it is gone, nor when another has taken its place: who comes
+/// late has less to do, and nobody asks anything but for maintenance.
 #[test]
 fn the_load_of_nodes_that_are_gone_counts() {
-    let toml = "
-        engine = \"sim\"
-        nodes = 64
-        ring = { successors = 4 }
-        network = { latency = { model = \"constant\", one_way = \"1ms\" } }
-        phases = { warmup = \"1s\", measure = \"10s\" }
-    ";
-    let crash = "fault = [{ at = \"9999ms\", kind = \"crash\", count = 63 }";
-    let whole = run(&SimEngine, toml, 1).load.messages_max;
-    let crashed = run(&SimEngine, &format!("{toml}\n{crash}]"), 1).load.messages_max;
-    let replaced = "{ at = \"9999ms\", kind = \"join\", count = 63 }";
-    let replaced = run(&SimEngine, &format!("{toml}\n{crash}, {replaced}]"), 1).load.messages_max;
-    for (load, which) in [(crashed, "gone"), (replaced, "replaced")] {
-        let share = load as f64 / whole as f64;
-        assert!((0.99..1.1).contains(&share), "{which}: {load} messages instead of {whole}");
-    }
+    let busiest = |measure: &str, faults: &str| {
+        let toml = format!(
+            "engine = \"sim\"
+             nodes = 64
+             ring = {{ successors = 4 }}
+             network = {{ latency = {{ model = \"constant\", one_way = \"1ms\" }} }}
+             workload = {{ lookups_per_s = 1e-3 }}
+             phases = {{ warmup = \"1s\", measure = \"{measure}\" }}
+             fault = [{faults}]"
+        );
+        let measured = run(&SimEngine, &toml, 1);
+        (measured.load.messages_max as f64, measured.membership)
+    };
+    let (whole, _) = busiest("600s", "");
+    let (gone, after) = busiest("601s", "{ at = \"599999ms\", kind = \"crash\", count = 63 }");
+    assert_eq!((after.crashes, after.joins), (63, 0));
+    assert!((0.99..1.01).contains(&(gone / whole)), "{gone} messages instead of {whole}");
+    let leave = "{ at = \"600s\", kind = \"leave\", count = 58, over = \"3s\" }";
+    let join = "{ at = \"604s\", kind = \"join\", count = 58, over = \"3s\" }";
+    let (replaced, after) = busiest("608s", &format!("{leave}, {join}"));
+    assert_eq!((after.leaves, after.joins), (58, 58));
+    assert!(replaced / whole > 0.99, "{replaced} messages instead of {whole} at least");
 }
 
 fn mean_hops(measured: &Measured) -> f64 {
