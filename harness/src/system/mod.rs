@@ -2,7 +2,7 @@
 //! `system`, and the one place that knows which belongs to which.
 //!
 //! ```text
-//!   Scenario ──run──▶ System ──▶ Host::run_system::<S>() ──▶ nodes of S, built and asked through S
+//!   Scenario ──run──▶ System ──▶ Runner::run_system::<S>() ──▶ nodes of S, built and asked through S
 //!           (registry)            (an engine)
 //! ```
 //!
@@ -108,7 +108,7 @@ pub enum Question {
 }
 
 /// What runs nodes of any system: an engine.
-pub trait Host {
+pub trait Runner {
     /// Runs a scenario with nodes of `S`, from start to end or until `interrupts` is no longer 0.
     ///
     /// # Errors
@@ -122,18 +122,18 @@ pub trait Host {
     ) -> Result<Measured, EngineError>;
 }
 
-/// Runs a scenario in `host`, with nodes of the system that it names.
+/// Runs a scenario in `runner`, with nodes of the system that it names.
 ///
 /// # Errors
 ///
-/// As [`Host::run_system`].
+/// As [`Runner::run_system`].
 pub fn run(
-    host: &impl Host,
+    runner: &impl Runner,
     scenario: &Scenario,
     interrupts: &AtomicU32,
     progress: &Progress,
 ) -> Result<Measured, EngineError> {
     match scenario.system {
-        SystemKey::Ring => host.run_system::<RingSystem>(scenario, interrupts, progress),
+        SystemKey::Ring => runner.run_system::<RingSystem>(scenario, interrupts, progress),
     }
 }

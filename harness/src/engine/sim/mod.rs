@@ -52,7 +52,7 @@ use crate::network::Network;
 use crate::progress::Progress;
 use crate::provenance::available_bytes;
 use crate::scenario::{ChurnModel, Measure};
-use crate::system::{self, Host, Setting, System};
+use crate::system::{self, Runner, Setting, System};
 use crate::trace::Trace;
 use crate::wall_clock::WallClock;
 
@@ -80,7 +80,7 @@ impl Engine for SimEngine {
     }
 }
 
-impl Host for SimEngine {
+impl Runner for SimEngine {
     fn run_system<S: System>(
         &self,
         scenario: &Scenario,

@@ -36,7 +36,7 @@ use crate::metrics::{Interval, Metrics, SeriesRow};
 use crate::network::{Network, Transit};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
-use crate::system::{self, Host, Setting, System};
+use crate::system::{self, Runner, Setting, System};
 use crate::trace::Trace;
 use crate::truth::Truth;
 
@@ -66,7 +66,7 @@ impl Engine for UdpEngine {
     }
 }
 
-impl Host for UdpEngine {
+impl Runner for UdpEngine {
     fn run_system<S: System>(
         &self,
         scenario: &Scenario,
