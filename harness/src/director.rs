@@ -22,6 +22,7 @@ use crate::churn::LengthSource;
 use crate::judge::Record;
 use crate::metrics::Metrics;
 use crate::scenario::{Amount, ChurnModel, Downtime, Fault, FaultKind, Load, Measure, Rejoin};
+use crate::system::Question;
 use crate::trace::{State, Trace};
 use crate::workload::{Arrivals, KeySource};
 
@@ -47,9 +48,9 @@ pub trait Stage {
     /// Takes the node in `place` away; announced if `graceful`.
     fn depart(&mut self, at: Time, place: u32, graceful: bool);
 
-    /// Begins a lookup at the node in `place`; false if there is no room for it. `token` comes back
-    /// with its end.
-    fn lookup(&mut self, at: Time, place: u32, key: Id, token: u64) -> bool;
+    /// Asks the node in `place`; false if there is no room for it. `token` comes back with the
+    /// answer.
+    fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool;
 }
 
 /// Which of several equal directors this is.
@@ -634,7 +635,7 @@ impl Director {
             self.metrics.record_issued(at.since(intended));
         }
         let token = self.lookups.begin(Lookup { key, intended, origin, counted, next: NONE });
-        let begun = stage.lookup(at, origin, key, token);
+        let begun = stage.ask(at, origin, Question::Key(key), token);
         if !begun {
             if counted {
                 self.metrics.record_shed();

@@ -20,6 +20,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod sweep;
+pub mod system;
 pub mod trace;
 pub mod truth;
 pub mod wall_clock;

@@ -55,7 +55,7 @@ pub struct Outcome {
     pub maintenance: Maintenance,
     /// What each node keeps.
     pub state: State,
-    /// How keys are spread over nodes, where a population of keys exists.
+    /// How load is spread over nodes; nothing in results that do not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
     /// What churn did.
@@ -234,11 +234,24 @@ pub struct State {
     pub entries_max: u64,
     /// Memory per node as built.
     pub bytes_per_node: u64,
+    /// The most memory of one node; 0 in results that do not tell.
+    #[serde(default)]
+    pub bytes_max: u64,
+}
+
+/// Load per node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Messages that the busiest node got in the measured phase, gone by its end or not.
+    pub messages_max: u64,
+    /// Keys per node, beside that, where a population of keys exists.
+    #[serde(flatten)]
+    pub keys: Option<Keys>,
 }
 
 /// Keys per node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Load {
+pub struct Keys {
     /// Mean.
     pub keys_mean: f64,
     /// 1st percentile.
@@ -582,8 +595,13 @@ pub(crate) mod example {
             check: None,
             lookups: Lookups::new(&metrics(), Duration::from_secs(10)),
             maintenance: Maintenance::new(&traffic, 40_960.0),
-            state: State { entries_mean: 27.3, entries_max: 29, bytes_per_node: 1_496 },
-            load: None,
+            state: State {
+                entries_mean: 27.3,
+                entries_max: 29,
+                bytes_per_node: 1_496,
+                bytes_max: 1_496,
+            },
+            load: Some(Load { messages_max: 68_213, keys: None }),
             membership: Membership { joins: 41, leaves: 19, crashes: 22, live_mean: 4_095.7 },
             engine: Engine {
                 events: 5_123_456,
@@ -647,7 +665,8 @@ mod tests {
         let mut outcome = example::outcome();
         assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
         outcome.simulated_s = Some(0.1 + 0.2);
-        outcome.load = Some(Load { keys_mean: 1.5, p1: 0, p99: 9, max: 11 });
+        let keys = Some(Keys { keys_mean: 1.5, p1: 0, p99: 9, max: 11 });
+        outcome.load = Some(Load { messages_max: 77, keys });
         outcome.engine.trace_digest = Some("00ff".into());
         let finding = Finding { at_s: 1.5, broken: "a rule".into(), replay: None };
         outcome.check = Some(Check { violations: 1, first: Some(finding), ..Check::default() });
@@ -675,7 +694,7 @@ mod tests {
             /lookups/latency_us/max /lookups/latency_us/histogram /lookups/messages/mean
             /lookups/per_s /maintenance/bytes_per_node_s /maintenance/messages_per_node_s
             /maintenance/by_kind/notify/bytes_per_node_s /state/entries_mean /state/entries_max
-            /state/bytes_per_node /membership/joins /membership/leaves /membership/crashes
+            /state/bytes_per_node /state/bytes_max /load/messages_max /membership/joins /membership/leaves /membership/crashes
             /membership/live_mean /engine/events /engine/events_per_s /engine/messages_per_s
             /engine/datagrams /engine/drops/shed /engine/peak_rss_bytes /engine/threads
         "
@@ -683,7 +702,7 @@ mod tests {
         {
             assert!(root.pointer(path).is_some_and(|value| !value.is_null()), "{path}");
         }
-        for path in ["/load", "/simulated_s", "/engine/trace_digest"] {
+        for path in ["/load/keys_mean", "/load/max", "/simulated_s", "/engine/trace_digest"] {
             assert!(root.pointer(path).is_none(), "{path}");
         }
     }

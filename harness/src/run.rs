@@ -173,7 +173,7 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
         check: simulation.and_then(|it| it.check.clone()),
         maintenance: Maintenance::new(&measured.maintenance, measured.node_s),
         state: measured.state.clone(),
-        load: None,
+        load: Some(measured.load.clone()),
         membership: measured.membership.clone(),
         engine: outcome::Engine {
             events,

@@ -12,6 +12,7 @@ use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::engine::{Engine, EngineError, Measured};
 use hopwise_harness::progress::Progress;
+use hopwise_harness::system::Question;
 use hopwise_harness::trace::Trace;
 use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
 
@@ -42,7 +43,7 @@ impl Stage for Diary {
         self.0.push(format!("{} {place} at {ms}", if graceful { "leave" } else { "crash" }));
     }
 
-    fn lookup(&mut self, _at: Time, _place: u32, _key: Id, _token: u64) -> bool {
+    fn ask(&mut self, _at: Time, _place: u32, _question: Question, _token: u64) -> bool {
         false
     }
 }

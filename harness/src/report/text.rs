@@ -216,15 +216,15 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
             bytes(state.bytes_per_node as f64),
         ),
     );
-    if let Some(load) = &outcome.load {
+    if let Some(keys) = outcome.load.as_ref().and_then(|load| load.keys.as_ref()) {
         page.row(
             "keys",
             format!(
                 "mean {}  p1 {}  p99 {}  max {}  per node",
-                number(load.keys_mean),
-                count(load.p1),
-                count(load.p99),
-                count(load.max),
+                number(keys.keys_mean),
+                count(keys.p1),
+                count(keys.p99),
+                count(keys.max),
             ),
         );
     }
@@ -363,7 +363,7 @@ fn break_of(line: &str, indent: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Load, example};
+    use crate::outcome::{Keys, Load, example};
 
     fn assert_has(text: &str, line: &str) {
         assert!(text.lines().any(|l| l == line), "no line {line:?} in\n{text}");
@@ -427,7 +427,8 @@ mod tests {
         outcome.simulated_s = Some(86_400.0);
         let check = Check { beyond_promise: 9_000, episodes: 9_000, ..Check::default() };
         outcome.check = Some(Check { violations: 9_000, longest_s: 86_399.9, ..check });
-        outcome.load = Some(Load { keys_mean: 1e6, p1: 1 << 40, p99: 1 << 50, max: u64::MAX });
+        let keys = Some(Keys { keys_mean: 1e6, p1: 1 << 40, p99: 1 << 50, max: u64::MAX });
+        outcome.load = Some(Load { messages_max: u64::MAX, keys });
         outcome.lookups.issued = 10_000_000_000;
         outcome.lookups.shed = 77;
         outcome.lookups.hops = Hops::new(&[1; 256]);

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hopwise_kernel::reactor::Counters;
-use hopwise_kernel::{Address, Id, Peer, Time};
+use hopwise_kernel::{Address, Peer, Time};
 
-use super::meeting::{Leader, Table};
+use super::meeting::{Leader, Table, Window};
 use super::queue::{Command, Key, What, source};
 use super::shard::{Report, Spread, address_of};
 use crate::Scenario;
@@ -19,6 +19,7 @@ use crate::judge::Judge;
 use crate::metrics::{Interval, SeriesRow};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::Measure;
+use crate::system::Question;
 use crate::truth::Truth;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -284,7 +285,7 @@ impl<'a> Control<'a> {
 }
 
 impl Leader for Control<'_> {
-    fn decide(&mut self, table: &Table) -> Option<Time> {
+    fn decide(&mut self, table: &Table) -> Option<Window> {
         let next_due = self.hear(table);
         if !self.turn_phase() {
             return None;
@@ -304,11 +305,12 @@ impl Leader for Control<'_> {
             self.director.turn(&mut stage, start.max(self.now), until);
             self.director.take_records().for_each(|record| self.judge.take(record));
         }
-        if matches!(self.phase, Phase::Measure { .. }) {
+        let is_measured = matches!(self.phase, Phase::Measure { .. });
+        if is_measured {
             self.node_ns += self.director.live() as f64 * until.since(self.now).as_nanos() as f64;
         }
         self.now = until;
-        Some(until)
+        Some(Window { until, is_measured })
     }
 }
 
@@ -350,8 +352,8 @@ impl Stage for CommandStage<'_> {
         self.command(at, place, Command::Depart { graceful });
     }
 
-    fn lookup(&mut self, at: Time, place: u32, key: Id, token: u64) -> bool {
-        self.command(at, place, Command::Lookup { key, token });
+    fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool {
+        self.command(at, place, Command::Ask { question, token });
         true
     }
 }

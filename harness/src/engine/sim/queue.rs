@@ -19,7 +19,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use hopwise_kernel::message::{Borrowed, Peers};
-use hopwise_kernel::{Id, Message, Peer, Time};
+use hopwise_kernel::{Message, Peer, Time};
+
+use crate::system::Question;
 
 const TICK_BITS: u32 = 17;
 const SLOT_BITS: u32 = 10;
@@ -67,7 +69,7 @@ pub(super) enum Command {
     Insert { peer: Peer },
     Join { bootstrap: Peer },
     Depart { graceful: bool },
-    Lookup { key: Id, token: u64 },
+    Ask { question: Question, token: u64 },
 }
 
 /// A message on its way, without what it borrows.
@@ -509,7 +511,7 @@ const fn tick_of(time: Time) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hopwise_kernel::RequestId;
+    use hopwise_kernel::{Id, RequestId};
     use proptest::prelude::*;
 
     /// What a test does to a queue.

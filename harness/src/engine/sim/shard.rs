@@ -4,25 +4,25 @@
 //! timers in the order of their keys, and its own randomness. So it is the same however nodes are
 //! spread over shards.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hopwise_kernel::context::Drop;
 use hopwise_kernel::prefetch::prefetch;
 use hopwise_kernel::reactor::Counters;
-use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::rng::mix;
 use hopwise_kernel::rpc::{RequestHandle, Requests};
 use hopwise_kernel::wire::{BUNDLE_HEADER_BYTES, DATAGRAM_OVERHEAD_BYTES, frame_bytes};
 use hopwise_kernel::{Address, Context, Event, Message, Node, Peer, Rng, Time, World};
 
 use super::check::Checker;
+use super::meeting::Window;
 use super::queue::{Batch, Command, Key, Letter, Queue, What, source};
 use super::wire::Wire;
 use crate::Scenario;
 use crate::engine::books::Tables;
 use crate::network::{Network, Transit};
 use crate::outcome::Check;
+use crate::system::System;
 
 /// Neighbouring places share a shard in blocks of this size: who is linked by rank talks most to
 /// those beside it.
@@ -66,9 +66,9 @@ const fn place_of(address: Address) -> Option<u32> {
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct Shard {
-    config: Arc<RingConfig>,
-    seats: Vec<Seat>,
+pub(super) struct Shard<S: System> {
+    system: S,
+    seats: Vec<Seat<S::Node>>,
     requests: Requests,
     outside: Outside,
     /// The events of the tick that is open, in order; those before `at` are over.
@@ -79,12 +79,16 @@ pub(super) struct Shard {
     /// Where messages are bytes.
     wire: Option<Wire>,
     checker: Option<Box<Checker>>,
+    /// Whether what happens now lies in the measured phase.
+    is_measured: bool,
+    /// Messages of the busiest node that has made room for another.
+    replaced_max: u32,
 }
 
 /// A place for a node, with what outlasts the node.
 #[derive(Debug)]
-struct Seat {
-    node: Option<RingNode>,
+struct Seat<N> {
+    node: Option<N>,
     /// State of the node's own randomness.
     rng: u64,
     /// Messages sent and timers armed so far.
@@ -92,17 +96,19 @@ struct Seat {
     timer_due: Time,
     /// Of all events so far, in order.
     digest: u64,
+    /// Messages of the measured phase that the node got, or the last one here.
+    messages: u32,
 }
 
-impl Shard {
+impl<S: System> Shard<S> {
     /// Shard `index` of those that `spread` says, without nodes.
     pub(super) fn new(
         index: usize,
         spread: Spread,
-        config: Arc<RingConfig>,
+        system: S,
         network: Network,
         scenario: &Scenario,
-    ) -> Shard {
+    ) -> Shard<S> {
         let seed = scenario.seed;
         let mine = (0..spread.places).filter(|&place| spread.shard_of(place) == index);
         let seat = |place: u32| Seat {
@@ -111,10 +117,11 @@ impl Shard {
             sequence: 0,
             timer_due: Time::NEVER,
             digest: 0,
+            messages: 0,
         };
-        let seats: Vec<Seat> = mine.map(seat).collect();
+        let seats: Vec<Seat<S::Node>> = mine.map(seat).collect();
         Shard {
-            config,
+            system,
             requests: Requests::new(2 * seats.len() + REQUESTS),
             seats,
             outside: Outside {
@@ -137,13 +144,16 @@ impl Shard {
             single: Batch::default(),
             wire: scenario.wire.then(Wire::new),
             checker: None,
+            is_measured: false,
+            replaced_max: 0,
         }
     }
 
     /// Has `checker` look at every event from here on. All nodes must be in this shard.
     pub(super) fn check(&mut self, mut checker: Checker) {
         for (place, seat) in (0..).zip(&self.seats) {
-            checker.look(self.outside.now, place, seat.node.as_ref());
+            let node = seat.node.as_ref().and_then(|node| self.system.ring_node(node));
+            checker.look(self.outside.now, place, node);
         }
         self.checker = Some(Box::new(checker));
     }
@@ -153,19 +163,21 @@ impl Shard {
         self.checker.take().map(|checker| checker.findings(now))
     }
 
-    /// Seats this shard's share of a ring whose tables are exact, each in the place of its address.
-    pub(super) fn start_linked(&mut self, ring: &[Peer]) {
-        for &peer in ring {
+    /// Seats this shard's share of the members at the start, each in the place of its address.
+    pub(super) fn start_linked(&mut self, members: &[Peer]) {
+        for (rank, &peer) in members.iter().enumerate() {
             let Some(place) = place_of(peer.address) else { continue };
             if self.outside.spread.shard_of(place) == self.outside.index {
                 self.seat_node(place, peer);
-                self.with(place, |node, cx| node.start_linked(cx, ring));
+                self.with(place, |system, node, cx| system.start_linked(node, cx, members, rank));
             }
         }
     }
 
-    /// Lets everything happen that is due before `until`.
-    pub(super) fn run(&mut self, until: Time) {
+    /// Lets everything happen that is due before the end of `window`.
+    pub(super) fn run(&mut self, window: Window) {
+        let Window { until, is_measured } = window;
+        self.is_measured = is_measured;
         loop {
             let open = std::mem::take(&mut self.open);
             let is_over = self.run_tick(&open, until);
@@ -204,13 +216,17 @@ impl Shard {
         &self.outside.counters
     }
 
-    /// Sizes of the tables of this shard's nodes among `members`.
+    /// Sizes of the tables of this shard's nodes among `members`, and the load of the busiest there
+    /// has been.
     pub(super) fn tables(&self, members: &[u32]) -> Tables {
         let mut tables = Tables::default();
         let spread = self.outside.spread;
         let mine = members.iter().filter(|&&place| spread.shard_of(place) == self.outside.index);
-        mine.filter_map(|&place| self.seats[spread.index_of(place)].node.as_ref())
-            .for_each(|node| tables.add(node));
+        for node in mine.filter_map(|&place| self.seats[spread.index_of(place)].node.as_ref()) {
+            tables.add(self.system.entries(node), self.system.memory_bytes(node));
+        }
+        let messages = self.seats.iter().map(|seat| seat.messages);
+        tables.add_load(messages.fold(self.replaced_max, u32::max).into());
         tables
     }
 
@@ -262,7 +278,7 @@ impl Shard {
                 let is_due = seat.timer_due == key.time;
                 if is_due {
                     seat.timer_due = Time::NEVER;
-                    self.with(place, |node, cx| node.handle_timeout(cx));
+                    self.with(place, |_, node, cx| node.handle_timeout(cx));
                 }
                 is_due
             }
@@ -273,8 +289,11 @@ impl Shard {
             }
             What::Letter(index) => {
                 let letter = batch.letter(index);
-                let is_there = |node: &RingNode| node.peer().id.prefix() == letter.to_prefix;
-                if self.seat(place).node.as_ref().is_some_and(is_there) {
+                let is_there = |node: &S::Node| node.peer().id.prefix() == letter.to_prefix;
+                let is_measured = self.is_measured;
+                let seat = self.seat(place);
+                if seat.node.as_ref().is_some_and(is_there) {
+                    seat.messages = seat.messages.saturating_add(is_measured.into());
                     self.deliver(place, letter, batch.message(letter));
                 } else {
                     self.outside.count_drop(Drop::NoSuchNode);
@@ -286,7 +305,8 @@ impl Shard {
             self.outside.counters.received += 1;
             let seat = &mut self.seats[self.outside.spread.index_of(place)];
             if let Some(checker) = &mut self.checker {
-                checker.look(key.time, place, seat.node.as_ref());
+                let node = seat.node.as_ref().and_then(|node| self.system.ring_node(node));
+                checker.look(key.time, place, node);
             }
             let event = key.time.as_ns() ^ (u64::from(key.source) << 32) ^ mix(key.sequence);
             seat.digest = mix(seat.digest ^ event).wrapping_add(1);
@@ -295,12 +315,12 @@ impl Shard {
 
     fn deliver(&mut self, place: u32, letter: &Letter, message: Message<'_>) {
         let Some(mut wire) = self.wire.take() else {
-            self.with(place, |node, cx| node.handle_message(cx, letter.from, message));
+            self.with(place, |_, node, cx| node.handle_message(cx, letter.from, message));
             return;
         };
         match wire.pass(letter.from, address_of(place), letter.to_prefix, message) {
             Some((from, message)) => {
-                self.with(place, |node, cx| node.handle_message(cx, from, message));
+                self.with(place, |_, node, cx| node.handle_message(cx, from, message));
             }
             None => self.outside.counters.lost += 1,
         }
@@ -314,10 +334,8 @@ impl Shard {
             return false; // Answered in time; the handle may serve another request by now.
         }
         *due = Time::NEVER;
-        let expired = |node: &mut RingNode, cx: &mut Context<'_>| {
-            node.handle_request_timeout(cx, handle);
-        };
-        if self.with(key.place, expired).is_none() {
+        let expired = self.with(key.place, |_, node, cx| node.handle_request_timeout(cx, handle));
+        if expired.is_none() {
             self.requests.remove(handle);
         }
         true
@@ -327,11 +345,11 @@ impl Shard {
         match command {
             Command::Insert { peer } => self.seat_node(place, peer),
             Command::Join { bootstrap } => {
-                self.with(place, |node, cx| node.join(cx, bootstrap));
+                self.with(place, |system, node, cx| system.join(node, cx, bootstrap));
             }
             Command::Depart { graceful } => {
                 if graceful {
-                    self.with(place, |node, cx| node.leave(cx));
+                    self.with(place, |system, node, cx| system.leave(node, cx));
                 }
                 while let Some(handle) = self.requests.abandon_one(place) {
                     self.outside.disarm_request(handle);
@@ -340,8 +358,10 @@ impl Shard {
                 seat.node = None;
                 seat.timer_due = Time::NEVER;
             }
-            Command::Lookup { key, token } => {
-                if self.with(place, |node, cx| node.lookup(cx, key, token)) != Some(true) {
+            Command::Ask { question, token } => {
+                let begun =
+                    self.with(place, |system, node, cx| system.ask(node, cx, question, token));
+                if begun != Some(true) {
                     self.outside.report(place, Event::LookupFailed { token, timeouts: 0 });
                 }
             }
@@ -349,14 +369,14 @@ impl Shard {
     }
 
     fn seat_node(&mut self, place: u32, peer: Peer) {
-        let config = self.config.clone();
-        let seat = self.seat(place);
+        let seat = &mut self.seats[self.outside.spread.index_of(place)];
+        self.replaced_max = self.replaced_max.max(std::mem::take(&mut seat.messages));
         let mut rng = Rng::light(seat.rng);
-        seat.node = Some(RingNode::new(peer, config, &mut rng));
+        seat.node = Some(self.system.node(place, peer, &mut rng));
         seat.rng = rng.light_state().unwrap_or_default();
     }
 
-    fn seat(&mut self, place: u32) -> &mut Seat {
+    fn seat(&mut self, place: u32) -> &mut Seat<S::Node> {
         &mut self.seats[self.outside.spread.index_of(place)]
     }
 
@@ -365,7 +385,7 @@ impl Shard {
     fn with<T>(
         &mut self,
         place: u32,
-        act: impl FnOnce(&mut RingNode, &mut Context<'_>) -> T,
+        act: impl FnOnce(&S, &mut S::Node, &mut Context<'_>) -> T,
     ) -> Option<T> {
         let seat = &mut self.seats[self.outside.spread.index_of(place)];
         let node = seat.node.as_mut()?;
@@ -380,7 +400,7 @@ impl Shard {
             requests: &mut self.requests,
             world: &mut self.outside,
         };
-        let done = act(node, &mut cx);
+        let done = act(&self.system, node, &mut cx);
         seat.rng = rng.light_state().unwrap_or_default();
         seat.sequence = self.outside.sequence;
         seat.timer_due = self.outside.timer_due;

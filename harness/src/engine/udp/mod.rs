@@ -22,7 +22,6 @@ use std::time::Duration;
 use hopwise_kernel::reactor::{
     BindError, Clock, Counters, Layout, Shard, Sockets, available_cores, pin_to,
 };
-use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
 use self::pilot::UdpPilot;
@@ -30,12 +29,14 @@ use self::shared::Shared;
 use crate::Scenario;
 use crate::director::{Director, Share};
 use crate::engine::books::{Course, Sums, maintenance_of};
-use crate::engine::{Engine, EngineError, Measured, ring};
+use crate::engine::population::planned_nodes;
+use crate::engine::{Engine, EngineError, Measured};
 use crate::judge::Judge;
 use crate::metrics::{Interval, Metrics, SeriesRow};
 use crate::network::{Network, Transit};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
+use crate::system::{self, Runner, Setting, System};
 use crate::trace::Trace;
 use crate::truth::Truth;
 
@@ -61,6 +62,17 @@ impl Engine for UdpEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
+        system::run(self, scenario, interrupts, progress)
+    }
+}
+
+impl Runner for UdpEngine {
+    fn run_system<S: System>(
+        &self,
+        scenario: &Scenario,
+        interrupts: &AtomicU32,
+        progress: &Progress,
+    ) -> Result<Measured, EngineError> {
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
         let clock = Clock::start();
         // A thread without a node could do nothing of what falls to it.
@@ -68,18 +80,20 @@ impl Engine for UdpEngine {
         let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
         let mut plan = Plan::new(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
-        let (ring, shares) = plan.initial_ring(scenario, &mut rng);
+        let (members, shares) = plan.initial_members(S::members_at_start(scenario), &mut rng);
+        let most_nodes = plan.most_nodes;
+        let setting = Setting { scenario, most_nodes, members: &members, first: shares[0][0] };
+        let system = S::new(&setting).map_err(EngineError::Request)?;
+        let members = Arc::new(members);
         let shared = Arc::new(Shared::new(plan.threads));
-        let ring = Arc::new(ring);
         let cores = available_cores();
-        let config = Arc::new(ring::config(scenario, plan.most_nodes));
 
         let mut handles = Vec::new();
         for (index, (sockets, share)) in
             std::mem::take(&mut plan.sockets).into_iter().zip(shares).enumerate()
         {
-            let (scenario, shared, ring) = (scenario.clone(), shared.clone(), ring.clone());
-            let config = config.clone();
+            let (scenario, shared, members) = (scenario.clone(), shared.clone(), members.clone());
+            let system = system.clone();
             let network = network.clone();
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
@@ -90,7 +104,7 @@ impl Engine for UdpEngine {
                 let pinned = !scenario.udp.pin || pin_to(core);
                 let rng = Rng::new(scenario.seed, 16 * index as u64 + 5);
                 let datagram = scenario.udp.datagram as usize;
-                let mut shard: Shard<RingNode> =
+                let mut shard: Shard<S::Node> =
                     Shard::new(sockets, capacity, REQUESTS, datagram, clock, rng)?;
                 if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
@@ -102,9 +116,9 @@ impl Engine for UdpEngine {
                 }
                 let trace = trace.as_deref();
                 let director =
-                    Director::new(&scenario, part, capacity, to_join, ring.clone(), trace);
-                let mut pilot = UdpPilot::new(shared, index, config, director);
-                pilot.start_linked(&mut shard, &ring, &share);
+                    Director::new(&scenario, part, capacity, to_join, members.clone(), trace);
+                let mut pilot = UdpPilot::new(shared, index, system, director);
+                pilot.start_linked(&mut shard, &members, &share);
                 shard.run(&mut pilot)?;
                 Ok((pilot.sums(&shard), Conduct { pinned, unjudged: pilot.unjudged() }))
             };
@@ -146,7 +160,7 @@ impl Plan {
         trace: Option<&Trace>,
     ) -> Result<Plan, EngineError> {
         let uneven = if scenario.churn.model == ChurnModel::Off { 0 } else { SPARE_PLACES };
-        let most_nodes = ring::planned_nodes(scenario, trace, threads);
+        let most_nodes = planned_nodes(scenario, trace, threads);
         let capacity = most_nodes.div_ceil(threads) + uneven;
         let layout = match scenario.udp.sockets {
             SocketsKey::PerCore => Layout::PerCore,
@@ -168,17 +182,16 @@ impl Plan {
     }
 
     /// The members at the start, sorted by identifier; and each shard's own, by place.
-    fn initial_ring(&self, scenario: &Scenario, rng: &mut Rng) -> (Vec<Peer>, Vec<Vec<Peer>>) {
-        let members = ring::members_at_start(scenario);
+    fn initial_members(&self, members: usize, rng: &mut Rng) -> (Vec<Peer>, Vec<Vec<Peer>>) {
         let mut shares = Vec::new();
         for (shard, sockets) in self.sockets.iter().enumerate() {
             let count = Share { index: shard, of: self.threads }.part(members) as u32;
             let peer = |place| Peer { id: Id::random(rng), address: sockets.address_of(place) };
             shares.push((0..count).map(peer).collect::<Vec<Peer>>());
         }
-        let mut ring: Vec<Peer> = shares.concat();
-        ring.sort_unstable_by_key(|peer| peer.id);
-        (ring, shares)
+        let mut all: Vec<Peer> = shares.concat();
+        all.sort_unstable_by_key(|peer| peer.id);
+        (all, shares)
     }
 }
 
