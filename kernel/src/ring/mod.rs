@@ -10,6 +10,7 @@ pub mod fingers;
 pub mod mistake;
 pub mod node;
 pub mod rank;
+pub mod secret;
 pub mod successors;
 pub mod suspects;
 

@@ -7,10 +7,7 @@
 //! sender's address and its sender's identifier, as far as that was known; once.
 
 use alloc::sync::Arc;
-use core::hash::Hasher;
 use core::time::Duration;
-
-use siphasher::sip::SipHasher13;
 
 use crate::context::{Context, Drop, Node};
 use crate::id::Id;
@@ -18,6 +15,7 @@ use crate::message::{Cookie, Message, Peers, RequestId};
 use crate::peer::{Address, Peer};
 use crate::ring::config::RingConfig;
 use crate::ring::fingers::FingerTable;
+use crate::ring::secret::Secret;
 use crate::ring::successors::SuccessorList;
 use crate::ring::suspects::Suspects;
 use crate::rng::Rng;
@@ -45,7 +43,7 @@ pub struct RingNode {
     pub(crate) fingers: FingerTable,
     pub(crate) suspects: Suspects,
     pub(crate) round_trips: RoundTrips,
-    pub(crate) cookie_key: u64,
+    pub(crate) secret: Secret,
     /// The cookie that the first successor gave, and which node that was.
     pub(crate) cookie: (Cookie, Address),
     /// When to check the first successor; while joining, when to give up.
@@ -53,8 +51,6 @@ pub struct RingNode {
     pub(crate) fix_at: Time,
     pub(crate) armed_at: Time,
     pub(crate) next_slot: u16,
-    /// Whoever was found dead last of all this node knew: asked again, for lack of anybody else.
-    pub(crate) last_contact: Option<Peer>,
     /// Checks of the first successor ahead of time that are left: somebody has come in next to this
     /// node, perhaps this node itself, and others may have at the same time.
     pub(crate) quick_checks: u8,
@@ -65,6 +61,10 @@ pub struct RingNode {
     /// Fingers are filled one after the other, without waiting, until the first pass is done.
     pub(crate) filling: bool,
 }
+
+// A million of them are simulated.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<RingNode>() <= 272);
 
 /// Where a node stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,17 +84,16 @@ impl RingNode {
             me,
             phase: Phase::Outside,
             predecessor: None,
-            successors: SuccessorList::new(me.id, config.successors),
+            successors: SuccessorList::new(config.successors),
             fingers: FingerTable::new(me.id, config.shape),
             suspects: Suspects::default(),
             round_trips: RoundTrips::default(),
-            cookie_key: rng.next_u64(),
+            secret: Secret::random(rng),
             cookie: (Cookie::default(), me.address),
             stabilize_at: Time::NEVER,
             fix_at: Time::NEVER,
             armed_at: Time::NEVER,
             next_slot: 0,
-            last_contact: None,
             quick_checks: 0,
             stabilizing: false,
             probing_predecessor: false,
@@ -187,7 +186,7 @@ impl RingNode {
         cx.world.disarm_request(handle);
         let request = cx.requests.remove(handle)?;
         self.round_trips.record(cx.now.since(request.sent_at));
-        self.suspects.remove(from);
+        self.suspects.remove(self.secret, from, cx.now);
         Some(request)
     }
 
@@ -222,13 +221,6 @@ impl RingNode {
         request.is_some()
     }
 
-    /// The cookie that proves that who bears it receives what is sent to `address`.
-    pub(crate) fn cookie_for(&self, address: Address) -> Cookie {
-        let mut hasher = SipHasher13::new_with_keys(self.cookie_key, !self.cookie_key);
-        hasher.write_u64(address.to_bits());
-        Cookie(hasher.finish() | 1)
-    }
-
     /// Arms the node's one timer for whatever comes next.
     pub(crate) fn arm(&mut self, cx: &mut Context<'_>) {
         let next = self.stabilize_at.min(self.fix_at);
@@ -245,9 +237,9 @@ impl RingNode {
 
     /// Puts `first` and its list in place of the successor list, without those known to be dead.
     pub(crate) fn adopt_list(&mut self, now: Time, first: Peer, its_list: Peers<'_>) {
-        let suspects = &self.suspects;
-        self.successors
-            .adopt(first, its_list, |peer| peer == first || !suspects.is_dead(peer, now));
+        let (suspects, secret) = (&self.suspects, self.secret);
+        let keep = |peer| peer == first || !suspects.is_dead(secret, peer, now);
+        self.successors.adopt(self.me.id, first, its_list, keep);
         self.list_changed();
     }
 
@@ -301,10 +293,10 @@ impl Node for RingNode {
             }
             Message::Pong { request } => self.on_pong(cx, request, from),
             Message::Neighbors { request, cookie, purpose } => {
-                let expected = self.cookie_for(from.address);
+                let expected = self.secret.cookie_for(from.address);
                 if cookie == expected {
                     // Its address receives, so who was found dead there has come back.
-                    self.suspects.remove(from);
+                    self.suspects.remove(self.secret, from, cx.now);
                     let successors = Peers::Table(self.successors.peers());
                     let predecessor = self.predecessor;
                     let reply =
