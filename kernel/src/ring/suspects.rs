@@ -28,12 +28,12 @@ const GRAIN_BITS: u32 = 28;
 /// Beside a mark: it answered no probe either.
 const DEAD: u32 = 1;
 
-/// One node's suspects.
+/// One node's suspects, the latest first.
 #[derive(Clone, Debug, Default)]
 pub struct Suspects {
     /// Marks, the lowest bit being [`DEAD`] or not.
     marks: [u32; CAPACITY],
-    /// When suspicion ends, in grains; 0 where there is none.
+    /// When suspicion ends, in grains: never later than for the one before.
     until: [u32; CAPACITY],
 }
 
@@ -43,10 +43,11 @@ impl Suspects {
     /// Remembers that `peer` did not answer; `dead`: nor any of several probes.
     pub fn insert(&mut self, secret: Secret, peer: Peer, now: Time, dead: bool) {
         let mark = mark_of(secret, peer);
-        let at = self.entry(mark).unwrap_or_else(|| self.oldest());
-        let grains = (now + SUSPICION).as_ns().div_ceil(1 << GRAIN_BITS);
-        self.until[at] = u32::try_from(grains).unwrap_or(u32::MAX);
-        self.marks[at] = mark | if dead { DEAD } else { 0 };
+        let place = self.place_of(mark).unwrap_or(CAPACITY - 1);
+        self.marks[..=place].rotate_right(1);
+        self.until[..=place].rotate_right(1);
+        self.marks[0] = mark | if dead { DEAD } else { 0 };
+        self.until[0] = grains((now + SUSPICION).as_ns().div_ceil(1 << GRAIN_BITS));
     }
 
     /// Whether `peer` is to be avoided.
@@ -60,36 +61,36 @@ impl Suspects {
     #[inline]
     #[must_use]
     pub fn is_dead(&self, secret: Secret, peer: Peer, now: Time) -> bool {
-        self.current(secret, peer, now).is_some_and(|at| self.marks[at] & DEAD != 0)
+        self.current(secret, peer, now).is_some_and(|place| self.marks[place] & DEAD != 0)
     }
 
     /// It answered after all.
     #[inline]
     pub fn remove(&mut self, secret: Secret, peer: Peer, now: Time) {
-        if let Some(at) = self.current(secret, peer, now) {
-            self.until[at] = 0;
+        if let Some(place) = self.current(secret, peer, now) {
+            self.marks[place..].rotate_left(1);
+            self.until[place..].rotate_left(1);
+            self.until[CAPACITY - 1] = 0;
         }
     }
 
     /// Where `peer` is, if it is suspected now. Nearly always nobody is.
     #[inline]
     fn current(&self, secret: Secret, peer: Peer, now: Time) -> Option<usize> {
-        let grain = u32::try_from(now.as_ns() >> GRAIN_BITS).unwrap_or(u32::MAX);
-        let is_current = |&until: &u32| until > grain;
-        // Looks at all of them: without a branch for each, that is a comparison or two.
-        if !self.until.iter().fold(false, |any, until| any | is_current(until)) {
+        let grain = grains(now.as_ns() >> GRAIN_BITS);
+        if self.until[0] <= grain {
             return None;
         }
-        self.entry(mark_of(secret, peer)).filter(|&at| is_current(&self.until[at]))
+        self.place_of(mark_of(secret, peer)).filter(|&place| self.until[place] > grain)
     }
 
-    fn entry(&self, mark: u32) -> Option<usize> {
+    fn place_of(&self, mark: u32) -> Option<usize> {
         self.marks.iter().position(|other| other & !DEAD == mark)
     }
+}
 
-    fn oldest(&self) -> usize {
-        (1..CAPACITY).fold(0, |old, at| if self.until[at] < self.until[old] { at } else { old })
-    }
+fn grains(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn mark_of(secret: Secret, peer: Peer) -> u32 {
