@@ -31,6 +31,8 @@ const LOOKUPS_PER_TURN: usize = 512;
 /// Most joins in flight at a time, as a share of the members.
 const JOINS_PER_MEMBER: usize = 4;
 const MIN_JOINS: usize = 8;
+/// How much longer than its phase and the deadline of its last lookups a run may go on.
+const DRAIN_SLACK: Duration = Duration::from_secs(10);
 const NONE: u32 = u32::MAX;
 
 /// Where nodes live, in places numbered from 0. Everything happens at the time given, which is not
@@ -118,6 +120,8 @@ pub struct Director {
     sessions: Option<LengthSource>,
     downtimes: Option<LengthSource>,
     cast: Option<Cast>,
+    /// Sessions that end later than this need not be kept in mind.
+    horizon: Time,
     /// Ends of sessions: a place, and how many nodes it has had before this one.
     ends: BinaryHeap<Reverse<(Time, u32, u32)>>,
     generations: Vec<u32>,
@@ -190,6 +194,7 @@ impl Director {
             sessions,
             downtimes,
             cast: trace.map(|trace| Cast::new(trace, share, places)),
+            horizon: Time::NEVER,
             ends: BinaryHeap::new(),
             generations: vec![0; places],
             returns: BinaryHeap::new(),
@@ -222,6 +227,10 @@ impl Director {
         self.phase = Some((from, to));
         if begins {
             self.plan(from);
+            // Of a million sessions of an hour, few end within a minute.
+            self.horizon = to + self.scenario.workload.deadline + DRAIN_SLACK;
+            self.ends.retain(|&Reverse((end, ..))| end <= self.horizon);
+            self.ends.shrink_to_fit();
         }
     }
 
@@ -348,7 +357,9 @@ impl Director {
     fn add_member(&mut self, place: u32, now: Time, session: Option<Duration>) {
         self.position[place as usize] = self.members.len() as u32;
         self.members.push(place);
-        if let Some(length) = session {
+        if let Some(length) = session
+            && now + length <= self.horizon
+        {
             self.ends.push(Reverse((now + length, place, self.generations[place as usize])));
         }
         self.records.push(Record::Joined { id: self.ids[place as usize], at: now });
