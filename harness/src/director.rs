@@ -9,8 +9,9 @@
 //! and everything decided follows from the scenario, the seed and the events.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::iter::Peekable;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ const LOOKUPS_PER_TURN: usize = 512;
 /// Most joins in flight at a time, as a share of the members.
 const JOINS_PER_MEMBER: usize = 4;
 const MIN_JOINS: usize = 8;
+/// How much longer than its phase and the deadline of its last lookups a run may go on.
+const DRAIN_SLACK: Duration = Duration::from_secs(10);
 const NONE: u32 = u32::MAX;
 
 /// Where nodes live, in places numbered from 0. Everything happens at the time given, which is not
@@ -96,16 +99,17 @@ pub struct Director {
     /// Members of the start, for nodes that know nobody.
     seeds: Arc<Vec<Peer>>,
     /// Who is or was last in a place.
-    peers: Vec<Peer>,
+    ids: Vec<Id>,
     members: Vec<u32>,
     /// Where in `members` a place stands, or [`NONE`].
     position: Vec<u32>,
+    /// Places given back, to be used again before those that nobody has been in yet.
     free: Vec<u32>,
+    untouched: Range<u32>,
     /// Nodes still to be brought up through the protocol.
     to_join: Vec<Newcomer>,
-    joining: usize,
-    /// Since when the node in a place has been joining; [`Time::NEVER`] if it is not.
-    joining_since: Vec<Time>,
+    /// The places whose nodes are joining, and since when.
+    joining: HashMap<u32, Time>,
     /// Nodes whose join failed and is to be tried again.
     retry: Vec<u32>,
     /// Places whose nodes have departed in the last turn.
@@ -117,6 +121,8 @@ pub struct Director {
     sessions: Option<LengthSource>,
     downtimes: Option<LengthSource>,
     cast: Option<Cast>,
+    /// Sessions that end later than this need not be kept in mind.
+    horizon: Time,
     /// Ends of sessions: a place, and how many nodes it has had before this one.
     ends: BinaryHeap<Reverse<(Time, u32, u32)>>,
     generations: Vec<u32>,
@@ -173,13 +179,13 @@ impl Director {
             keys: KeySource::new(scenario.workload.keys),
             phase: None,
             seeds,
-            peers: vec![Peer::default(); places],
+            ids: vec![Id::ZERO; places],
             members: Vec::with_capacity(places),
             position: vec![NONE; places],
-            free: (0..places as u32).rev().collect(),
+            free: Vec::new(),
+            untouched: 0..places as u32,
             to_join: vec![Newcomer::default(); to_join],
-            joining: 0,
-            joining_since: vec![Time::NEVER; places],
+            joining: HashMap::new(),
             retry: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),
@@ -189,6 +195,7 @@ impl Director {
             sessions,
             downtimes,
             cast: trace.map(|trace| Cast::new(trace, share, places)),
+            horizon: Time::NEVER,
             ends: BinaryHeap::new(),
             generations: vec![0; places],
             returns: BinaryHeap::new(),
@@ -202,8 +209,8 @@ impl Director {
 
     /// The next free place has a node that was a member from the start, at `now`.
     pub fn enter_member(&mut self, peer: Peer, now: Time) -> Option<u32> {
-        let place = self.free.pop()?;
-        self.peers[place as usize] = peer;
+        let place = self.free_place()?;
+        self.ids[place as usize] = peer.id;
         if let Some(cast) = &mut self.cast
             && let Some(name) = cast.next_starter()
         {
@@ -221,6 +228,10 @@ impl Director {
         self.phase = Some((from, to));
         if begins {
             self.plan(from);
+            // Of a million sessions of an hour, few end within a minute.
+            self.horizon = to + self.scenario.workload.deadline + DRAIN_SLACK;
+            self.ends.retain(|&Reverse((end, ..))| end <= self.horizon);
+            self.ends.shrink_to_fit();
         }
     }
 
@@ -255,7 +266,7 @@ impl Director {
         let closed_loop = matches!(self.scenario.workload.load, Load::InFlight(_));
         !self.retry.is_empty()
             || !self.departed.is_empty()
-            || (!self.to_join.is_empty() && self.joining < self.most_joining())
+            || (!self.to_join.is_empty() && self.joining.len() < self.most_joining())
             || (closed_loop && self.phase.is_some())
     }
 
@@ -263,10 +274,10 @@ impl Director {
     pub fn on_event(&mut self, now: Time, place: u32, event: Event<'_>) {
         match event {
             // From before its place was given to another.
-            Event::Joined | Event::JoinFailed if now < self.joining_since[place as usize] => {}
+            Event::Joined | Event::JoinFailed
+                if self.joining.get(&place).is_none_or(|&since| now < since) => {}
             Event::Joined => {
-                self.joining_since[place as usize] = Time::NEVER;
-                self.joining = self.joining.saturating_sub(1);
+                self.joining.remove(&place);
                 if self.is_measured(now) {
                     self.moves.joins += 1;
                 }
@@ -352,10 +363,16 @@ impl Director {
     fn add_member(&mut self, place: u32, now: Time, session: Option<Duration>) {
         self.position[place as usize] = self.members.len() as u32;
         self.members.push(place);
-        if let Some(length) = session {
+        if let Some(length) = session
+            && now + length <= self.horizon
+        {
             self.ends.push(Reverse((now + length, place, self.generations[place as usize])));
         }
-        self.records.push(Record::Joined { id: self.peers[place as usize].id, at: now });
+        self.records.push(Record::Joined { id: self.ids[place as usize], at: now });
+    }
+
+    fn free_place(&mut self) -> Option<u32> {
+        self.free.pop().or_else(|| self.untouched.next())
     }
 
     fn random_member(&mut self) -> Option<u32> {
@@ -498,8 +515,7 @@ impl Director {
 
     fn give_up_join(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
         stage.depart(at, place, false);
-        self.joining_since[place as usize] = Time::NEVER;
-        self.joining -= 1;
+        self.joining.remove(&place);
         self.retry.retain(|&other| other != place);
         self.free.push(place);
     }
@@ -527,7 +543,7 @@ impl Director {
             *(if graceful { &mut self.moves.leaves } else { &mut self.moves.crashes }) += 1;
         }
         stage.depart(at, place, graceful);
-        let id = self.peers[place as usize].id;
+        let id = self.ids[place as usize];
         self.records.push(Record::Gone { id, at });
         self.plan_return(id, at);
         if let Some(cast) = &mut self.cast {
@@ -561,22 +577,21 @@ impl Director {
         for place in std::mem::take(&mut self.retry) {
             self.send_join(stage, at, place);
         }
-        while self.joining < self.most_joining()
+        while self.joining.len() < self.most_joining()
             && !self.to_join.is_empty()
-            && let Some(place) = self.free.pop()
+            && let Some(place) = self.free_place()
             && let Some(Newcomer { id, name }) = self.to_join.pop()
         {
             let id = id.unwrap_or_else(|| Id::random(&mut self.rng));
             let peer = Peer { id, address: stage.address_of(place) };
-            self.peers[place as usize] = peer;
+            self.ids[place as usize] = id;
             if let Some(cast) = &mut self.cast
                 && let Some(name) = name.or_else(|| cast.next_starter())
             {
                 cast.enter(name, place, id);
             }
             stage.insert(at, place, peer);
-            self.joining += 1;
-            self.joining_since[place as usize] = at;
+            self.joining.insert(place, at);
             self.send_join(stage, at, place);
         }
     }
@@ -587,7 +602,10 @@ impl Director {
 
     fn send_join(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
         let far = self.seeds[self.rng.below(self.seeds.len() as u64) as usize];
-        let near = self.random_member().map(|member| self.peers[member as usize]);
+        let near = self.random_member().map(|member| Peer {
+            id: self.ids[member as usize],
+            address: stage.address_of(member),
+        });
         stage.join(at, place, near.unwrap_or(far));
     }
 

@@ -8,7 +8,7 @@
 extern crate alloc;
 
 pub mod context;
-pub mod cookie;
+
 pub mod id;
 pub mod items;
 pub mod message;
@@ -19,6 +19,7 @@ pub mod reactor;
 pub mod ring;
 pub mod rng;
 pub mod rpc;
+pub mod secret;
 pub mod silent;
 pub mod time;
 pub mod timer;

@@ -63,7 +63,7 @@ fn lookups_and_stabilize_rounds_allocate_nothing() {
     assert_counting_works();
 }
 
-/// Buffers may still grow now and then; events themselves allocate nothing.
+/// A buffer may still meet its fullest moment; events themselves allocate nothing.
 #[test]
 fn simulated_events_allocate_nothing() {
     let allocations_of = |simulated_s: u64| {
@@ -85,7 +85,7 @@ fn simulated_events_allocate_nothing() {
     let (short, long) = (allocations_of(10), allocations_of(30));
     let (more, events) = (long.0.saturating_sub(short.0), long.1 - short.1);
     assert!(events > 200_000, "{events} events");
-    assert!(more * 1_000 < events, "{more} allocations in {events} events");
+    assert!(more * 10_000 < events, "{more} allocations in {events} events");
     assert_counting_works();
 }
 

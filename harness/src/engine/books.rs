@@ -136,8 +136,14 @@ pub(super) struct Course {
 }
 
 /// Messages of the classes that count as maintenance.
-pub(super) fn maintenance_of(counters: &Counters) -> Traffic {
+fn maintenance_of(counters: &Counters) -> Traffic {
     traffic_of(counters, Class::is_maintenance)
+}
+
+/// Bytes of those.
+pub(super) fn maintenance_bytes(counters: &Counters) -> u64 {
+    let classes = Class::ALL.into_iter().filter(|class| class.is_maintenance());
+    classes.map(|class| counters.bytes[class as usize]).sum()
 }
 
 fn traffic_of(counters: &Counters, wanted: impl Fn(Class) -> bool) -> Traffic {

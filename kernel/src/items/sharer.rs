@@ -13,7 +13,6 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::context::{Context, Event};
-use crate::cookie::CookieKey;
 use crate::items::hits::Hit;
 use crate::items::shelf::Shelf;
 use crate::items::text::Text;
@@ -21,6 +20,7 @@ use crate::message::{Cookie, MAX_PAYLOAD, Message, Purpose, RequestId};
 use crate::peer::Peer;
 use crate::rng::Rng;
 use crate::rpc::{Request, RequestKind, RoundTrips, TimeoutPolicy};
+use crate::secret::Secret;
 use crate::time::Time;
 
 /// A holder is asked so often before the next one is.
@@ -60,7 +60,7 @@ pub struct Sharer {
     me: Peer,
     shelf: Shelf,
     config: Arc<SharingConfig>,
-    cookies: CookieKey,
+    secret: Secret,
     round_trips: RoundTrips,
 }
 
@@ -68,8 +68,8 @@ impl Sharer {
     /// A peer with these items.
     #[must_use]
     pub fn new(me: Peer, shelf: Shelf, config: Arc<SharingConfig>, rng: &mut Rng) -> Sharer {
-        let cookies = CookieKey::new(rng.next_u64());
-        Sharer { me, shelf, config, cookies, round_trips: RoundTrips::default() }
+        let secret = Secret::random(rng);
+        Sharer { me, shelf, config, secret, round_trips: RoundTrips::default() }
     }
 
     /// Who it is.
@@ -87,7 +87,7 @@ impl Sharer {
     /// The cookie that whoever is at `from` must bear.
     #[must_use]
     pub fn cookie_for(&self, from: Peer) -> Cookie {
-        self.cookies.cookie_for(from.address)
+        self.secret.cookie_for(from.address)
     }
 
     /// How long to wait for the reply to an attempt that `retries` others came before.

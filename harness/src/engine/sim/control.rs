@@ -14,7 +14,7 @@ use super::queue::{Command, Key, What, source};
 use super::shard::{Report, Spread, address_of};
 use crate::Scenario;
 use crate::director::{Director, Stage};
-use crate::engine::books::{Course, Sums, maintenance_of};
+use crate::engine::books::{Course, Sums, maintenance_bytes};
 use crate::judge::Judge;
 use crate::metrics::{Interval, SeriesRow};
 use crate::progress::{Progress, Snapshot};
@@ -270,7 +270,7 @@ impl<'a> Control<'a> {
         let elapsed = self.now.since(Time::ZERO);
         let interval = Interval { end: elapsed, length: SECOND, phase, live_nodes };
         let messages = fresh.messages.iter().sum();
-        let maintenance = maintenance_of(&fresh).bytes();
+        let maintenance = maintenance_bytes(&fresh);
         let lookups = self.director.interval();
         self.series.push(SeriesRow::new(interval, lookups, messages, maintenance));
         self.progress.update(&Snapshot {

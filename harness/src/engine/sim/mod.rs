@@ -63,7 +63,7 @@ const SPARE_PLACES: usize = 64;
 const SPARE_SHARE: usize = 64;
 
 /// Memory per node beside its own: its seat, its events and requests in flight, the truth.
-const BESIDE_NODE_BYTES: u64 = 400;
+const BESIDE_NODE_BYTES: u64 = 300;
 
 /// The simulator.
 #[derive(Clone, Copy, Debug, Default)]

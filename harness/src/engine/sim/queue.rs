@@ -83,6 +83,11 @@ pub(super) struct Letter {
     length: u32,
 }
 
+/// Room in fresh contents, some 5 KiB: growing step by step would go on for long, as each of a
+/// thousand slots has to meet its fullest tick.
+const ROOM_LETTERS: usize = 16;
+const ROOM_PEERS: usize = 128;
+
 /// What keys stand for.
 #[derive(Debug, Default)]
 struct Contents {
@@ -93,6 +98,15 @@ struct Contents {
 }
 
 impl Contents {
+    /// Empty, with room for what most ticks bring.
+    fn with_room() -> Contents {
+        Contents {
+            letters: Vec::with_capacity(ROOM_LETTERS),
+            peers: Vec::with_capacity(ROOM_PEERS),
+            ..Contents::default()
+        }
+    }
+
     fn add_letter(&mut self, from: Peer, to_prefix: u64, message: &Message<'_>) -> What {
         let (message, borrowed) = message.detach();
         let (start, length) = match borrowed {
@@ -454,7 +468,7 @@ impl Spare {
     }
 
     fn contents(&mut self) -> Box<Contents> {
-        self.contents.pop().unwrap_or_default()
+        self.contents.pop().unwrap_or_else(|| Box::new(Contents::with_room()))
     }
 }
 

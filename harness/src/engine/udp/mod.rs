@@ -28,7 +28,7 @@ use self::pilot::UdpPilot;
 use self::shared::Shared;
 use crate::Scenario;
 use crate::director::{Director, Share};
-use crate::engine::books::{Course, Sums, maintenance_of};
+use crate::engine::books::{Course, Sums, maintenance_bytes};
 use crate::engine::population::planned_nodes;
 use crate::engine::{Engine, EngineError, Measured};
 use crate::judge::Judge;
@@ -346,7 +346,7 @@ impl Series {
         (self.seen, self.last) = (total, Some(now));
         let messages = fresh.messages.iter().sum();
         let live_nodes = shared.live();
-        let maintenance = maintenance_of(&fresh).bytes();
+        let maintenance = maintenance_bytes(&fresh);
         let interval = Interval { end: now.since(Time::ZERO), length, phase, live_nodes };
         self.rows.push(SeriesRow::new(interval, &metrics, messages, maintenance));
         progress.update(&Snapshot {
