@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod central;
 pub mod context;
 pub mod cookie;
 pub mod id;
