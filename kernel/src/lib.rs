@@ -7,7 +7,9 @@
 
 extern crate alloc;
 
+pub mod central;
 pub mod context;
+pub mod cookie;
 
 pub mod id;
 pub mod items;

@@ -7,7 +7,8 @@
 //!          ◀───────────── Item
 //! ```
 //!
-//! **Invariant:** a transfer tries each holder it was given at most [`ATTEMPTS`] times, and ends.
+//! **Invariant:** a transfer tries each holder it was given at most [`ATTEMPTS`] times, once more for
+//! its cookie, and ends.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -107,11 +108,16 @@ impl Sharer {
     }
 
     /// Fetches the best of `hits`, from whoever of those named has just that item; reports
-    /// [`Event::Fetched`] or [`Event::FetchFailed`] in the end. Does nothing if items are not
-    /// fetched, or nothing was found.
+    /// [`Event::Fetched`] or [`Event::FetchFailed`] in the end, at once if the item is here already.
+    /// Does nothing if items are not fetched, or nothing was found.
     pub fn fetch(&mut self, cx: &mut Context<'_>, token: u64, hits: impl IntoIterator<Item = Hit>) {
         let mut hits = hits.into_iter();
         let Some(best) = hits.next().filter(|_| self.config.fetch) else { return };
+        if self.shelf.holds(best.name) {
+            let (bytes, took) = (self.config.item_bytes, Duration::ZERO);
+            cx.world.report(cx.node, Event::Fetched { token, holder: self.me, bytes, took });
+            return;
+        }
         let mut others = [None; OTHERS];
         let same = hits.filter(|hit| hit.name == best.name);
         others.iter_mut().zip(same).for_each(|(other, hit)| *other = Some(hit.holder));
@@ -147,10 +153,10 @@ impl Sharer {
     pub fn on_fetch_cookie(&mut self, cx: &mut Context<'_>, request: &Request, cookie: Cookie) {
         let RequestKind::Fetch(own) = request.kind else { return };
         self.record(cx.now, request);
-        if own.cookie == cookie {
-            self.ask_next(cx, own); // It has had that one already.
-        } else {
+        if own.cookie == Cookie::default() {
             self.ask(cx, request.to, OwnFetch { cookie, ..own }, request.retries);
+        } else {
+            self.ask_next(cx, own); // It has had one already: a holder that never has enough.
         }
     }
 

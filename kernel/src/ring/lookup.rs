@@ -228,7 +228,7 @@ impl RingNode {
             // node, and then every other that it tries instead.
             return true;
         }
-        if lookup.origin != self.me && !RingNode::has_room_for_others(cx) {
+        if lookup.origin != self.me && !cx.has_room_for_others() {
             return false;
         }
         let wait = self.hop_timeout();

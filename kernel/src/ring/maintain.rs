@@ -192,7 +192,7 @@ impl RingNode {
         }
         match self.predecessor {
             Some(predecessor) if predecessor == candidate => {}
-            _ if !answered && !RingNode::has_room_for_others(cx) => {}
+            _ if !answered && !cx.has_room_for_others() => {}
             Some(predecessor) if !candidate.id.is_between(predecessor.id, self.me.id) => {
                 if !self.probing_predecessor {
                     self.probing_predecessor =
@@ -216,7 +216,7 @@ impl RingNode {
 
     /// `candidate` may have come before the first successor: asks it.
     pub(crate) fn consider(&mut self, cx: &mut Context<'_>, candidate: Peer) {
-        if self.may_be_next(cx, candidate) && RingNode::has_room_for_others(cx) {
+        if self.may_be_next(cx, candidate) && cx.has_room_for_others() {
             self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
         }
     }

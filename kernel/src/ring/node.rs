@@ -161,15 +161,6 @@ impl RingNode {
         Some(request)
     }
 
-    /// Whether there is room for a request that somebody else's message would cause; counted if not.
-    pub(crate) fn has_room_for_others(cx: &mut Context<'_>) -> bool {
-        let has_room = !cx.requests.is_crowded();
-        if !has_room {
-            cx.world.count_drop(Drop::Overload);
-        }
-        has_room
-    }
-
     /// How long to wait for the acknowledgement of a hop.
     pub(crate) fn hop_timeout(&self) -> Duration {
         self.round_trips.timeout(self.config.timeout)

@@ -1,0 +1,26 @@
+//! Cookies that other nodes gave, to show that this one receives what is sent to its address.
+//!
+//! **Invariant:** a cookie is shown to nobody but who gave it.
+
+use crate::message::Cookie;
+use crate::peer::{Address, Peer};
+
+/// The cookie that another node gave last, and which node that was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LastCookie {
+    from: Address,
+    cookie: Cookie,
+}
+
+impl LastCookie {
+    /// What to ask `to` with: its cookie if it gave the last one, or else one that proves nothing.
+    #[must_use]
+    pub fn for_peer(self, to: Peer) -> Cookie {
+        if self.from == to.address { self.cookie } else { Cookie::default() }
+    }
+
+    /// `from` has given this cookie.
+    pub const fn learn(&mut self, from: Peer, cookie: Cookie) {
+        *self = LastCookie { from: from.address, cookie };
+    }
+}
