@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod context;
 pub mod cookie;
+pub mod flood;
 pub mod id;
 pub mod items;
 pub mod message;
