@@ -1,4 +1,4 @@
-//! Ring nodes in memory: the smallest driver that keeps the kernel's contract.
+//! Nodes in memory, ring nodes unless others are named: the smallest driver that keeps the kernel's contract.
 //!
 //! Time is virtual and jumps to whatever comes next. A message is encoded when it is sent, takes
 //! [`DELAY`], and is parsed when it arrives, as it would be over UDP; none is lost unless nobody is
@@ -32,20 +32,20 @@ const REQUESTS: usize = 16 * 1024;
 
 /// Nodes, and the world they live in. A node is named by its place, `0 .. capacity`.
 #[derive(Debug)]
-pub struct Memory {
+pub struct Memory<N = RingNode> {
     peers: Vec<Peer>,
-    nodes: Vec<Option<RingNode>>,
+    nodes: Vec<Option<N>>,
     requests: Requests,
     rng: Rng,
     now: Time,
     outside: Outside,
 }
 
-impl Memory {
+impl<N: Node> Memory<N> {
     /// Room for `capacity` nodes, at most 65,536, none of them there yet. Their identifiers are
     /// drawn here.
     #[must_use]
-    pub fn new(capacity: usize, seed: u64) -> Memory {
+    pub fn new(capacity: usize, seed: u64) -> Memory<N> {
         let mut rng = Rng::new(seed, 0);
         let peer_at = |slot: usize| Peer {
             id: Id::random(&mut rng),
@@ -73,28 +73,9 @@ impl Memory {
         }
     }
 
-    /// A linked ring of `count` nodes.
-    #[must_use]
-    pub fn linked(count: usize, config: RingConfig, seed: u64) -> Memory {
-        let mut memory = Memory::new(count, seed);
-        memory.link(count, config);
-        memory
-    }
-
-    /// Makes the first `count` places a linked ring.
-    pub fn link(&mut self, count: usize, config: RingConfig) {
-        let mut ring = self.peers[..count].to_vec();
-        ring.sort_by_key(|peer| peer.id);
-        for node in 0..count as u32 {
-            self.insert(node, config);
-            self.with(node, |it, cx| it.start_linked(cx, &ring));
-        }
-    }
-
-    /// Puts a new node, not yet a member of any ring, in place `node`.
-    pub fn insert(&mut self, node: u32, config: RingConfig) {
-        let it = RingNode::new(self.peers[node as usize], config, &mut self.rng);
-        self.nodes[node as usize] = Some(it);
+    /// Puts a new node, which is made for its place, in place `node`.
+    pub fn put(&mut self, node: u32, make: impl FnOnce(Peer, &mut Rng) -> N) {
+        self.nodes[node as usize] = Some(make(self.peers[node as usize], &mut self.rng));
     }
 
     /// Takes a node away, with its timers and requests. Nobody is told.
@@ -114,25 +95,8 @@ impl Memory {
 
     /// The node in place `node`.
     #[must_use]
-    pub fn node(&self, node: u32) -> Option<&RingNode> {
+    pub fn node(&self, node: u32) -> Option<&N> {
         self.nodes.get(node as usize)?.as_ref()
-    }
-
-    /// All members of the ring, in ascending order of identifiers: the truth.
-    #[must_use]
-    pub fn members(&self) -> Vec<Peer> {
-        let members = self.nodes.iter().flatten().filter(|node| node.is_member());
-        let mut peers: Vec<_> = members.map(Node::peer).collect();
-        peers.sort_by_key(|peer| peer.id);
-        peers
-    }
-
-    /// What all members know, in ascending order of their identifiers.
-    #[must_use]
-    pub fn tables(&self) -> Vec<Tables> {
-        let members = self.members();
-        let nodes = members.iter().filter_map(|peer| self.node(peer.address.slot.into()));
-        nodes.map(Tables::of).collect()
     }
 
     /// Randomness for the test.
@@ -150,7 +114,7 @@ impl Memory {
     pub fn with<T>(
         &mut self,
         node: u32,
-        command: impl FnOnce(&mut RingNode, &mut Context<'_>) -> T,
+        command: impl FnOnce(&mut N, &mut Context<'_>) -> T,
     ) -> Option<T> {
         let it = self.nodes.get_mut(node as usize)?.as_mut()?;
         self.outside.now = self.now;
@@ -283,6 +247,48 @@ impl Memory {
                 self.with(node, |node, cx| node.handle_request_timeout(cx, handle));
             }
         }
+    }
+}
+
+impl Memory<RingNode> {
+    /// A linked ring of `count` nodes.
+    #[must_use]
+    pub fn linked(count: usize, config: RingConfig, seed: u64) -> Memory {
+        let mut memory = Memory::new(count, seed);
+        memory.link(count, config);
+        memory
+    }
+
+    /// Makes the first `count` places a linked ring.
+    pub fn link(&mut self, count: usize, config: RingConfig) {
+        let mut ring = self.peers[..count].to_vec();
+        ring.sort_by_key(|peer| peer.id);
+        for node in 0..count as u32 {
+            self.insert(node, config);
+            self.with(node, |it, cx| it.start_linked(cx, &ring));
+        }
+    }
+
+    /// Puts a new node, not yet a member of any ring, in place `node`.
+    pub fn insert(&mut self, node: u32, config: RingConfig) {
+        self.put(node, |me, rng| RingNode::new(me, config, rng));
+    }
+
+    /// All members of the ring, in ascending order of identifiers: the truth.
+    #[must_use]
+    pub fn members(&self) -> Vec<Peer> {
+        let members = self.nodes.iter().flatten().filter(|node| node.is_member());
+        let mut peers: Vec<_> = members.map(Node::peer).collect();
+        peers.sort_by_key(|peer| peer.id);
+        peers
+    }
+
+    /// What all members know, in ascending order of their identifiers.
+    #[must_use]
+    pub fn tables(&self) -> Vec<Tables> {
+        let members = self.members();
+        let nodes = members.iter().filter_map(|peer| self.node(peer.address.slot.into()));
+        nodes.map(Tables::of).collect()
     }
 }
 
