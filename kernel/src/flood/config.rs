@@ -11,8 +11,8 @@ pub enum Strategy {
     Flood,
     /// With TTL 1, 3, 5 … up to the TTL, until there is an answer.
     ExpandingRing {
-        /// A round waits this long for each transfer that its TTL allows.
-        wait_per_hop: Duration,
+        /// The next round begins after this time.
+        round_wait: Duration,
     },
     /// Walkers go from neighbor to neighbor at random.
     RandomWalk {

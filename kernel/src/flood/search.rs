@@ -133,9 +133,7 @@ impl FloodNode {
         let (ttl, is_last) = self.config.ttl_of_round(own.round);
         let left = own.deadline.since(cx.now);
         let wait = match self.config.strategy {
-            Strategy::ExpandingRing { wait_per_hop } if !is_last => {
-                left.min(wait_per_hop * ttl.into())
-            }
+            Strategy::ExpandingRing { round_wait } if !is_last => left.min(round_wait),
             _ => left,
         };
         let me = self.me();
