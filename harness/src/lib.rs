@@ -8,6 +8,7 @@ pub mod churn;
 pub mod cli;
 pub mod director;
 pub mod engine;
+pub mod graph;
 pub mod invariant;
 pub mod judge;
 pub mod library;

@@ -11,6 +11,7 @@ pub mod central;
 pub mod context;
 pub mod cookie;
 
+pub mod flood;
 pub mod id;
 pub mod items;
 pub mod message;

@@ -125,6 +125,8 @@ pub enum Probe {
     Predecessor(Peer),
     /// It may become a finger.
     Finger,
+    /// It asks to be a neighbor, in a request of this name.
+    Candidate(RequestId),
 }
 
 /// Why neighbours are asked for.

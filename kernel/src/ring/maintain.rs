@@ -225,7 +225,8 @@ impl RingNode {
         let matched = self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Probe(_)));
         let Some(Request { kind: RequestKind::Probe(why), .. }) = matched else { return };
         match why {
-            Probe::Suspect => {}
+            // A ring node has no candidates.
+            Probe::Suspect | Probe::Candidate(_) => {}
             Probe::Rectify => self.rectify(cx, from, true),
             Probe::Predecessor(_) => self.probing_predecessor = false,
             Probe::Finger => self.on_finger_alive(cx, from),
@@ -239,7 +240,7 @@ impl RingNode {
         }
         match why {
             Probe::Suspect => self.bury(cx, request.to),
-            Probe::Rectify => {}
+            Probe::Rectify | Probe::Candidate(_) => {}
             Probe::Predecessor(candidate) => {
                 self.probing_predecessor = false;
                 self.bury(cx, request.to);

@@ -1,0 +1,27 @@
+//! Peers that flood their queries: Gnutella 0.4 (*The Gnutella protocol specification v0.4*, Clip2,
+//! 2001; measured by Ripeanu, Foster and Iamnitchi, *Mapping the Gnutella network*, IEEE Internet
+//! Computing 6(1), 2002) in this project's wire format, with the two remedies that Lv, Cao, Cohen,
+//! Li and Shenker compare (*Search and replication in unstructured peer-to-peer networks*, ICS
+//! 2002): the expanding ring and random walks.
+//!
+//! ```text
+//! config      what peers are built from        node         state, and which rule an input goes to
+//! neighbors   whom a peer is linked to         search       floods, hits, and who asked
+//! seen        which searches it knows again    walk         random walks
+//! former      whom it was linked to last       membership   coming, going, finding neighbors
+//! ```
+//!
+//! **Invariant:** nothing here allocates after construction, blocks, or reads a clock.
+
+pub mod config;
+pub mod neighbors;
+pub mod node;
+pub mod seen;
+
+mod former;
+mod membership;
+mod search;
+mod walk;
+
+pub use config::{FloodConfig, Strategy};
+pub use node::FloodNode;

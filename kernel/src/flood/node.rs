@@ -1,0 +1,218 @@
+//! The flooding peer: its state, and which rule each input goes to.
+//!
+//! The rules themselves are next door: `search` floods and answers, `walk` walks at random,
+//! `membership` comes, goes, and keeps neighbors.
+//!
+//! **Invariant:** only neighbors make it search, and nobody makes it take the same search twice.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::context::{Context, Drop, Node};
+use crate::flood::config::FloodConfig;
+use crate::flood::former::Former;
+use crate::flood::neighbors::Neighbors;
+use crate::flood::seen::{Known, Seen};
+use crate::items::{Sharer, SharingConfig, Shelf};
+use crate::message::{Message, Peers, WalkStage};
+use crate::peer::Peer;
+use crate::rng::Rng;
+use crate::rpc::{RequestHandle, RequestKind};
+use crate::time::Time;
+
+/// A peer that floods.
+#[derive(Debug)]
+pub struct FloodNode {
+    pub(crate) seen: Seen,
+    pub(crate) neighbors: Neighbors,
+    pub(crate) config: Arc<FloodConfig>,
+    pub(crate) sharer: Sharer,
+    pub(crate) former: Former,
+    pub(crate) phase: Phase,
+    /// Neighbors it tries to have.
+    pub(crate) wanted: u16,
+    /// Rounds of looking for neighbors since it last began to.
+    pub(crate) seeks: u8,
+    /// When to ping all neighbors.
+    pub(crate) ping_at: Time,
+    /// When to look for neighbors.
+    pub(crate) seek_at: Time,
+    pub(crate) armed_at: Time,
+}
+
+/// Where a peer stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    Outside,
+    Joining,
+    Member,
+}
+
+impl FloodNode {
+    /// A peer without neighbors: give it [`start_linked`](Self::start_linked) or
+    /// [`join`](Self::join). Peers that are given the same [`Arc`]s share their configuration.
+    #[must_use]
+    pub fn new(
+        me: Peer,
+        shelf: Shelf,
+        config: Arc<FloodConfig>,
+        sharing: Arc<SharingConfig>,
+        rng: &mut Rng,
+    ) -> FloodNode {
+        FloodNode {
+            seen: Seen::new(config.room, rng.next_u64()),
+            neighbors: Neighbors::new(config.max_neighbors.max(1)),
+            sharer: Sharer::new(me, shelf, sharing, rng),
+            former: Former::default(),
+            phase: Phase::Outside,
+            wanted: config.wanted.clamp(1, config.max_neighbors.max(1)),
+            seeks: 0,
+            ping_at: Time::NEVER,
+            seek_at: Time::NEVER,
+            armed_at: Time::NEVER,
+            config,
+        }
+    }
+
+    /// Whether it takes part.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.phase == Phase::Member
+    }
+
+    /// Its neighbors.
+    pub fn neighbors(&self) -> impl Iterator<Item = Peer> + '_ {
+        self.neighbors.iter()
+    }
+
+    /// Peers in its table.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.neighbors.len()
+    }
+
+    /// Memory it takes, the configuration and the names, which it may share, left out; in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let shelf = self.sharer.shelf().heap_bytes();
+        size_of::<Self>() + self.neighbors.heap_bytes() + self.seen.heap_bytes() + shelf
+    }
+
+    pub(crate) const fn me(&self) -> Peer {
+        self.sharer.me()
+    }
+
+    pub(crate) fn send(&self, cx: &mut Context<'_>, to: Peer, message: &Message<'_>) {
+        cx.world.send(self.me(), to, message);
+    }
+
+    /// Somebody who is no neighbor says what only neighbors say. It may hold this peer to be one,
+    /// after a crash or a lost message: it hears that it is not.
+    pub(crate) fn refuse(&self, cx: &mut Context<'_>, stranger: Peer) {
+        cx.world.count_drop(Drop::UnknownPeer);
+        self.send(cx, stranger, &FAREWELL);
+    }
+
+    /// Arms the node's one timer for whatever comes next.
+    pub(crate) fn arm(&mut self, cx: &mut Context<'_>) {
+        let next = self.ping_at.min(self.seek_at);
+        if next != self.armed_at {
+            self.armed_at = next;
+            cx.world.arm_node(cx.node, next);
+        }
+    }
+
+    /// How long to wait for a reply on which a link depends.
+    pub(crate) fn probe_timeout(&self, retries: u8) -> Duration {
+        self.sharer.timeout(0).max(MIN_PROBE_TIMEOUT) * (1 << retries.min(4))
+    }
+
+    /// Everything but a repeated search, which is most of what arrives.
+    fn act_on(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
+        if from.id == self.me().id {
+            return cx.world.count_drop(Drop::FromSelf);
+        }
+        // Who has left is silent, so that it is found gone; replies find no request then.
+        if self.phase == Phase::Outside {
+            return cx.world.count_drop(Drop::NotMember);
+        }
+        match message {
+            Message::Search { search, query, ttl, hops } => {
+                self.on_search(cx, from, search, query, ttl, hops);
+            }
+            Message::SearchHit { search, hit, hops } => self.on_hit(cx, from, search, hit, hops),
+            Message::Walk { search, walk, stage } => match stage {
+                WalkStage::Steps => self.on_walker(cx, from, search, walk),
+                WalkStage::Asks => self.on_walker_asks(cx, from, search, walk),
+                WalkStage::GoesOn => self.on_walker_goes_on(cx, from, search, walk),
+            },
+            Message::Ping { request } => self.send(cx, from, &Message::Pong { request }),
+            Message::Pong { request } => self.on_pong(cx, request, from),
+            Message::Meet { origin, ttl } => self.on_meet(cx, from, origin, ttl),
+            Message::Connect { request } => self.on_connect(cx, from, request),
+            Message::Connected { request, accepted } => {
+                self.on_connected(cx, from, request, accepted);
+            }
+            Message::Leave { .. } => self.on_leave(cx, from),
+            Message::Fetch { request, cookie, name } => {
+                self.sharer.on_fetch(cx, from, request, cookie, name);
+            }
+            Message::Item { request, payload } => self.sharer.on_item(cx, from, request, payload),
+            Message::CookieReply { request, cookie, .. } => {
+                let is_fetch = |kind: &RequestKind| matches!(kind, RequestKind::Fetch(_));
+                if let Some(fetch) = cx.matched(request, from, is_fetch) {
+                    self.sharer.on_fetch_cookie(cx, &fetch, cookie);
+                }
+            }
+            _ => cx.world.count_drop(Drop::NotForThisKind),
+        }
+    }
+}
+
+/// Says that a link is no more.
+pub(crate) const FAREWELL: Message<'static> =
+    Message::Leave { predecessor: None, successors: Peers::NONE };
+
+/// Shortest wait for a reply on which a link depends: it outlasts a stalled thread.
+const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
+
+impl Node for FloodNode {
+    fn peer(&self) -> Peer {
+        self.me()
+    }
+
+    #[inline]
+    fn handle_message(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
+        // A search seen before is dropped whoever it is from: one cache line tells.
+        if let Message::Search { search, .. } = message
+            && let Known::Seen(_) = self.seen.look_up(search, cx.now)
+        {
+            cx.world.count_drop(Drop::Repeat);
+            return;
+        }
+        self.act_on(cx, from, message);
+    }
+
+    fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        self.armed_at = Time::NEVER;
+        if cx.now >= self.ping_at {
+            self.ping_neighbors(cx);
+        }
+        if cx.now >= self.seek_at {
+            self.seek_again(cx);
+        }
+        self.arm(cx);
+    }
+
+    fn handle_request_timeout(&mut self, cx: &mut Context<'_>, handle: RequestHandle) {
+        let Some(request) = cx.requests.remove(handle) else { return };
+        match request.kind {
+            RequestKind::Search(own) => self.on_round_over(cx, own),
+            RequestKind::Fetch(_) => self.sharer.on_fetch_timeout(cx, &request),
+            RequestKind::Probe(why) => self.on_probe_timeout(cx, &request, why),
+            RequestKind::Connect => self.on_connect_timeout(cx, &request),
+            // A flooding peer makes no others.
+            _ => {}
+        }
+    }
+}
