@@ -159,7 +159,7 @@ struct Values {
     /// How many nodes there are at the start (nodes)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     nodes: Option<String>,
-    /// What kind of nodes (system): ring
+    /// What kind of nodes (system): ring, central, flood
     #[arg(long, value_name = "S")]
     system: Option<String>,
     /// The world they run in (engine): udp, sim

@@ -441,8 +441,9 @@ impl Director {
     fn strike_one(&mut self, stage: &mut impl Stage, at: Time, kind: FaultKind) {
         match kind {
             FaultKind::Join => self.to_join.push(Newcomer::default()),
-            FaultKind::Crash => self.depart_random(stage, at, false),
+            FaultKind::Crash(_) => self.depart_random(stage, at, false),
             FaultKind::Leave => self.depart_random(stage, at, true),
+            FaultKind::Return => {}
         }
     }
 
