@@ -24,6 +24,7 @@ pub mod rng;
 pub mod rpc;
 pub mod secret;
 pub mod silent;
+pub mod store;
 pub mod time;
 pub mod timer;
 pub mod wire;

@@ -58,15 +58,7 @@ impl Inquirer {
         let Some(request) = cx.matched(id, from, is_find) else { return };
         let RequestKind::Find(own) = request.kind else { return };
         sharer.record(cx.now, &request);
-        let found = Found {
-            token: own.token,
-            best: hits.iter().next(),
-            hits: hits.iter().count().min(u8::MAX.into()) as u8,
-            hops: own.hops.into(),
-            timeouts: own.timeouts,
-        };
-        cx.world.report(cx.node, Event::Found(found));
-        sharer.fetch(cx, own.token, hits.iter());
+        conclude(cx, sharer, &own, hits);
     }
 
     /// An index holder has not answered: `request` was a question, and is over.
@@ -76,6 +68,19 @@ impl Inquirer {
         let timeouts = own.timeouts.saturating_add(1);
         ask_again(cx, sharer, request, OwnFind { timeouts, ..own });
     }
+}
+
+/// A question has its answer: tells the application, and begins the transfer.
+pub fn conclude(cx: &mut Context<'_>, sharer: &mut Sharer, own: &OwnFind, hits: Hits<'_>) {
+    let found = Found {
+        token: own.token,
+        best: hits.iter().next(),
+        hits: hits.iter().count().min(u8::MAX.into()) as u8,
+        hops: own.hops.into(),
+        timeouts: own.timeouts,
+    };
+    cx.world.report(cx.node, Event::Found(found));
+    sharer.fetch(cx, own.token, hits.iter());
 }
 
 /// Asks the same node again, or gives up.

@@ -43,8 +43,7 @@ pub(super) fn overhear<T>(
     cx: &mut Context<'_>,
     call: impl FnOnce(&mut Context<'_>) -> T,
 ) -> (T, Overheard) {
-    let mut listener =
-        Listener { world: &mut *cx.world, armed: None, end: None };
+    let mut listener = Listener { world: &mut *cx.world, armed: None, end: None };
     let mut inner = Context {
         now: cx.now,
         node: cx.node,
