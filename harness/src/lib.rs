@@ -9,6 +9,7 @@ pub mod cli;
 pub mod director;
 pub mod engine;
 pub mod invariant;
+pub mod items;
 pub mod judge;
 pub mod library;
 pub mod metrics;
@@ -27,6 +28,7 @@ pub mod workload;
 
 mod cast;
 mod draws;
+mod lifetimes;
 mod work;
 
 pub use scenario::{Scenario, ScenarioError};
