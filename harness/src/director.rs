@@ -354,7 +354,8 @@ impl Director {
         if let Some(length) = session {
             self.ends.push(Reverse((now + length, place, self.generations[place as usize])));
         }
-        self.records.push(Record::Joined { id: self.peers[place as usize].id, at: now });
+        let id = self.peers[place as usize].id;
+        self.records.push(Record::Joined { id, host: place, at: now });
     }
 
     fn random_member(&mut self) -> Option<u32> {

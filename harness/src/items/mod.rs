@@ -12,6 +12,7 @@
 
 pub mod catalogue;
 pub mod draw;
+pub mod tally;
 pub mod truth;
 
 mod copies;
@@ -19,4 +20,5 @@ mod naming;
 
 pub use catalogue::Catalogue;
 pub use draw::{Draw, Wanted};
+pub use tally::Tally;
 pub use truth::ItemTruth;

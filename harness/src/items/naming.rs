@@ -98,7 +98,7 @@ mod tests {
                 (4..=WORD_MAX).contains(&word.len())
                     && word.bytes().all(|letter| letter.is_ascii_lowercase())
             };
-            assert!(words.iter().all(|word| is_word(word)), "{text:?}");
+            assert!(words.iter().all(is_word), "{text:?}");
         }
     }
 

@@ -12,6 +12,7 @@ use std::collections::hash_map::HashMap;
 use std::collections::vec_deque::VecDeque;
 use std::sync::Arc;
 
+use hopwise_kernel::items::Text;
 use hopwise_kernel::{Id, Time};
 use smallvec::SmallVec;
 
@@ -56,6 +57,18 @@ impl ItemTruth {
         }
     }
 
+    /// These, all different, have joined at `at`, each with the host that it lives on.
+    #[must_use]
+    pub fn of_members(
+        catalogue: Arc<Catalogue>,
+        members: impl IntoIterator<Item = (Id, u32)>,
+        at: Time,
+    ) -> ItemTruth {
+        let mut truth = ItemTruth::new(catalogue);
+        members.into_iter().for_each(|(id, host)| truth.join(id, host, at));
+        truth
+    }
+
     /// `id` has joined at `at` and lives on `host`. Changes nothing if it is there already.
     pub fn join(&mut self, id: Id, host: u32, at: Time) {
         let stays = self.stays.entry(id).or_default();
@@ -78,22 +91,25 @@ impl ItemTruth {
         }
     }
 
-    /// Whether the answer to a question is right: that `holder` has an item, or, if it is nothing,
-    /// that nobody has one that fits. `issued` is not later than `answered`; both are included.
+    /// Whether the answer to a question is right: that somebody has the item of that name, or, if it
+    /// is nothing, that nobody has one that fits. `issued` is not later than `answered`; both are included.
     ///
     /// What happened before the last [`forget_before`](ItemTruth::forget_before) is not known.
     #[must_use]
     pub fn judge(
         &mut self,
         wanted: Wanted,
-        best: Option<(u32, Id)>,
+        best: Option<(Text, Id)>,
         issued: Time,
         answered: Time,
     ) -> bool {
         match best {
-            Some((item, holder)) => {
+            Some((name, holder)) => {
                 let query = self.catalogue.query(wanted);
-                self.catalogue.fits(&query, item) && self.held(item, holder, issued, answered)
+                let item = self.catalogue.item_of(&name);
+                item.is_some_and(|item| {
+                    self.catalogue.fits(&query, item) && self.held(item, holder, issued, answered)
+                })
             }
             None => self.was_missing(wanted, issued, answered),
         }
@@ -263,6 +279,10 @@ mod tests {
         })
     }
 
+    fn named(naive: &Naive, best: Option<(u32, Id)>) -> Option<(Text, Id)> {
+        best.map(|(item, id)| (naive.catalogue.names().name(item).expect("named"), id))
+    }
+
     proptest! {
         #[test]
         fn judges_like_the_naive_twin(
@@ -274,7 +294,7 @@ mod tests {
                 for issued in 0..INSTANTS {
                     for answered in [issued, issued + 1, issued + 7] {
                         prop_assert_eq!(
-                            truth.judge(wanted, best, at(issued), at(answered)),
+                            truth.judge(wanted, named(&naive, best), at(issued), at(answered)),
                             naive.judge(wanted, best, issued, answered),
                             "{:?} answered by {:?} from {} to {}", wanted, best, issued, answered
                         );
@@ -293,11 +313,19 @@ mod tests {
             truth.forget_before(at(t));
             for (wanted, best) in cases {
                 prop_assert_eq!(
-                    truth.judge(wanted, best, at(t), at(t + 5)),
+                    truth.judge(wanted, named(&naive, best), at(t), at(t + 5)),
                     naive.judge(wanted, best, t, t + 5)
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_name_that_no_item_has_is_no_answer() {
+        let mut truth = ItemTruth::of_members(catalogue(), (0..HOSTS).map(|n| (id(n), n)), at(1));
+        let stranger = Text::new(b"no such name").expect("short");
+        let wanted = Wanted { item: 0, how: Match::Exact };
+        assert!(!truth.judge(wanted, Some((stranger, id(0))), at(1), at(2)));
     }
 
     #[test]
