@@ -368,7 +368,8 @@ impl Director {
         {
             self.ends.push(Reverse((now + length, place, self.generations[place as usize])));
         }
-        self.records.push(Record::Joined { id: self.ids[place as usize], at: now });
+        let id = self.ids[place as usize];
+        self.records.push(Record::Joined { id, host: place, at: now });
     }
 
     fn free_place(&mut self) -> Option<u32> {

@@ -10,6 +10,7 @@ pub mod director;
 pub mod engine;
 pub mod graph;
 pub mod invariant;
+pub mod items;
 pub mod judge;
 pub mod library;
 pub mod metrics;
@@ -29,6 +30,7 @@ pub mod workload;
 
 mod cast;
 mod draws;
+mod lifetimes;
 mod work;
 
 pub use scenario::{Scenario, ScenarioError};

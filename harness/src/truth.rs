@@ -9,10 +9,11 @@
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::vec_deque::VecDeque;
 use std::iter;
-use std::ops::RangeInclusive;
 
 use hopwise_kernel::{Id, Time};
 use smallvec::SmallVec;
+
+use crate::lifetimes::{Lifetime, Lifetimes, Spans};
 
 /// Every member's lifetimes, as far back as anyone may still ask.
 ///
@@ -140,56 +141,6 @@ impl Truth {
 /// What a map has for each identifier, once around the circle from the first at or after `key`.
 fn clockwise<T>(map: &BTreeMap<Id, T>, key: Id) -> impl Iterator<Item = (Id, &T)> {
     map.range(key..).chain(map.range(..key)).map(|(&id, it)| (id, it))
-}
-
-/// The instants from `joined` to just before `left`.
-#[derive(Clone, Copy, Debug)]
-struct Lifetime {
-    joined: Time,
-    left: Time,
-}
-
-type Span = RangeInclusive<Time>;
-type Spans = SmallVec<[Span; 1]>;
-
-impl Lifetime {
-    /// One that has not ended.
-    const fn since(joined: Time) -> Lifetime {
-        Lifetime { joined, left: Time::NEVER }
-    }
-
-    /// Whether some instant of `span` lies in this lifetime.
-    fn meets(&self, span: &Span) -> bool {
-        self.joined <= *span.end() && *span.start() < self.left && self.joined < self.left
-    }
-
-    /// Removes this lifetime's instants from `spans`.
-    fn take_from(&self, spans: &mut Spans) {
-        // Nearly always: one span, and a member that outlives it.
-        if let [span] = spans.as_slice()
-            && self.joined <= *span.start()
-            && *span.end() < self.left
-        {
-            spans.clear();
-            return;
-        }
-        *spans = spans.iter().flat_map(|span| self.rest_of(span)).collect();
-    }
-
-    /// What is left of `span` before and after this lifetime.
-    fn rest_of(&self, span: &Span) -> impl Iterator<Item = Span> {
-        let (start, end) = (*span.start(), *span.end());
-        let parts = if self.meets(span) {
-            // `joined > start` keeps the subtraction above zero.
-            let before = (self.joined > start)
-                .then(|| start..=Time::from_ns(self.joined.as_ns().saturating_sub(1)));
-            let after = (self.left <= end).then_some(self.left..=end);
-            [before, after]
-        } else {
-            [Some(span.clone()), None]
-        };
-        parts.into_iter().flatten()
-    }
 }
 
 #[cfg(test)]

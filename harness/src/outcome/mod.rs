@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** a saved outcome holds everything a report needs; nothing is looked up elsewhere.
 
+mod items;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -16,6 +18,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 
+pub use self::items::{Asked, Items, TransferLatency, Transfers};
 use crate::metrics::{LATENCY_MAX, Metrics, Traffic};
 use crate::provenance::{Build, Machine};
 
@@ -51,6 +54,10 @@ pub struct Outcome {
     pub check: Option<Check>,
     /// The lookups of the measured phase.
     pub lookups: Lookups,
+    /// What came of questions for items, where there are items. `lookups` counts these questions
+    /// too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<Items>,
     /// What it took to keep the system together.
     pub maintenance: Maintenance,
     /// What each node keeps.
@@ -115,9 +122,10 @@ pub struct Lookups {
     pub issued: u64,
     /// Answered within their deadline.
     pub completed: u64,
-    /// Of those, with the key's true owner at some instant between issue and answer.
+    /// Of those, with the key's true owner at some instant between issue and answer; of questions for
+    /// items, see [`Asked::correct`].
     pub correct: u64,
-    /// Of those, with another node.
+    /// Of those, with anything else.
     pub incorrect: u64,
     /// Not answered within their deadline.
     pub failed: u64,
@@ -564,7 +572,10 @@ fn encode(histogram: &Histogram<u64>) -> String {
 /// Made-up outcomes for tests of what reads them.
 #[cfg(test)]
 pub(crate) mod example {
+    use hopwise_kernel::items::Match;
+
     use super::*;
+    use crate::items::Tally;
 
     /// A plausible run of 4,096 nodes.
     pub(crate) fn outcome() -> Outcome {
@@ -594,6 +605,7 @@ pub(crate) mod example {
             regime: Regime::Suspicion,
             check: None,
             lookups: Lookups::new(&metrics(), Duration::from_secs(10)),
+            items: None,
             maintenance: Maintenance::new(&traffic, 40_960.0),
             state: State {
                 entries_mean: 27.3,
@@ -622,6 +634,25 @@ pub(crate) mod example {
 
     pub(crate) fn expectation(name: &str, wanted: &str, got: &str, held: bool) -> Expectation {
         Expectation { name: name.into(), wanted: wanted.into(), got: got.into(), held }
+    }
+
+    /// What a run with items adds: questions of both kinds, and transfers.
+    pub(crate) fn items() -> Items {
+        let mut tally = Tally::default();
+        for n in 0..10_001_u64 {
+            let how = Match::ALL[(n % 4) as usize];
+            tally.record_issued(how);
+            if n % 100 > 0 {
+                tally.record_correct(how);
+                tally.record_obtained(how);
+                tally.record_transfer(Duration::from_micros(90 + n % 30), 1024);
+            } else if n % 200 == 0 {
+                tally.record_found_none();
+            } else {
+                tally.record_transfer_failed();
+            }
+        }
+        Items::new(&tally)
     }
 
     /// 10,001 lookups: 10,000 completed, one of them wrongly, and one failed.
@@ -667,6 +698,7 @@ mod tests {
         outcome.simulated_s = Some(0.1 + 0.2);
         let keys = Some(Keys { keys_mean: 1.5, p1: 0, p99: 9, max: 11 });
         outcome.load = Some(Load { messages_max: 77, keys });
+        outcome.items = Some(example::items());
         outcome.engine.trace_digest = Some("00ff".into());
         let finding = Finding { at_s: 1.5, broken: "a rule".into(), replay: None };
         outcome.check = Some(Check { violations: 1, first: Some(finding), ..Check::default() });
@@ -702,8 +734,36 @@ mod tests {
         {
             assert!(root.pointer(path).is_some_and(|value| !value.is_null()), "{path}");
         }
-        for path in ["/load/keys_mean", "/load/max", "/simulated_s", "/engine/trace_digest"] {
+        for path in
+            ["/items", "/load/keys_mean", "/load/max", "/simulated_s", "/engine/trace_digest"]
+        {
             assert!(root.pointer(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn has_a_section_for_items_where_there_are_any() {
+        let items = Some(example::items());
+        let json = Outcome { items, ..example::outcome() }.to_json();
+        let root: Value = serde_json::from_str(&json).unwrap();
+        for (path, expected) in [
+            ("/items/exact/issued", 2_501),
+            ("/items/fuzzy/issued", 7_500),
+            ("/items/exact/correct", 2_400),
+            ("/items/exact/obtained", 2_400),
+            ("/items/fuzzy/correct", 7_500),
+            ("/items/fuzzy/obtained", 7_500),
+            ("/items/found_none", 51),
+            ("/items/transfers/completed", 9_900),
+            ("/items/transfers/failed", 50),
+            ("/items/transfers/bytes", 9_900 * 1024),
+        ] {
+            assert_eq!(root.pointer(path).and_then(Value::as_u64), Some(expected), "{path}");
+        }
+        for path in ["mean", "p50", "p99", "max"] {
+            let latency = root.pointer(&format!("/items/transfers/latency_us/{path}"));
+            let latency = latency.and_then(Value::as_f64);
+            assert!(latency.is_some_and(|us| (90.0..121.0).contains(&us)), "{path}: {latency:?}");
         }
     }
 
