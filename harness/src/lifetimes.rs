@@ -7,16 +7,6 @@ use std::ops::RangeInclusive;
 use hopwise_kernel::Time;
 use smallvec::SmallVec;
 
-/// When one identifier was a member: disjoint, in the order of time, only the last one open.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Lifetimes(pub(crate) SmallVec<[Lifetime; 1]>);
-
-impl Lifetimes {
-    pub(crate) fn is_live(&self) -> bool {
-        self.0.last().is_some_and(|life| life.left == Time::NEVER)
-    }
-}
-
 /// The instants from `joined` to just before `left`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetime {
@@ -28,6 +18,11 @@ pub(crate) type Span = RangeInclusive<Time>;
 pub(crate) type Spans = SmallVec<[Span; 1]>;
 
 impl Lifetime {
+    /// One that has not ended.
+    pub(crate) const fn since(joined: Time) -> Lifetime {
+        Lifetime { joined, left: Time::NEVER }
+    }
+
     /// Whether some instant of `span` lies in this lifetime.
     pub(crate) fn meets(&self, span: &Span) -> bool {
         self.joined <= *span.end() && *span.start() < self.left && self.joined < self.left

@@ -18,7 +18,7 @@ use crate::outcome::{self, Expectation, Lookups, Maintenance, Outcome, Regime, S
 use crate::progress::Progress;
 use crate::provenance::{Build, Machine, peak_rss_bytes};
 use crate::report::{files, text};
-use crate::scenario::{Engine as EngineKey, FaultKind, Measure, System, Target};
+use crate::scenario::{Engine as EngineKey, Measure};
 use crate::wall_clock::WallClock;
 
 /// A lookup issued later than this after its intended time was not offered as the scenario says.
@@ -101,7 +101,6 @@ pub(crate) fn execute(
     interrupts: &AtomicU32,
     quiet: bool,
 ) -> Result<Ended, EngineError> {
-    check_can_run(scenario)?;
     let clock = WallClock::start();
     let progress = Progress::new(quiet, expected_length(scenario));
     let engine: &dyn Engine = match scenario.engine {
@@ -113,19 +112,6 @@ pub(crate) fn execute(
     let measured = measured?;
     let outcome = outcome_of(scenario, &measured, &clock);
     Ok(Ended { measured, outcome })
-}
-
-/// Refuses what no engine does yet.
-fn check_can_run(scenario: &Scenario) -> Result<(), EngineError> {
-    let has = |wanted: fn(&FaultKind) -> bool| scenario.faults.iter().any(|it| wanted(&it.kind));
-    let cannot = [
-        (scenario.system != System::Ring, "system: only \"ring\" can be run"),
-        (scenario.items.is_some(), "items: a ring only looks up keys: leave them out"),
-        (has(|kind| *kind == FaultKind::Crash(Target::Busiest)), "fault.target: write \"random\""),
-        (has(|kind| *kind == FaultKind::Return), "fault.kind = \"return\": leave it out"),
-    ];
-    let refused = cannot.into_iter().find(|(is_asked, _)| *is_asked);
-    refused.map_or(Ok(()), |(_, message)| Err(EngineError::Request(message.to_owned())))
 }
 
 /// How a run with this outcome ends.

@@ -13,7 +13,7 @@ use std::iter;
 use hopwise_kernel::{Id, Time};
 use smallvec::SmallVec;
 
-use crate::lifetimes::{Lifetime, Lifetimes, Spans};
+use crate::lifetimes::{Lifetime, Spans};
 
 /// Every member's lifetimes, as far back as anyone may still ask.
 ///

@@ -78,6 +78,7 @@ fn check_top(scenario: &Scenario) -> Verdict {
 }
 
 fn check_ring(Scenario { ring, nodes, udp, .. }: &Scenario) -> Verdict {
+    require((1..=16).contains(&ring.replicas), "ring.replicas")?;
     require(ring.base.is_power_of_two() && (2..=256).contains(&ring.base), "ring.base")?;
     let successors = "ring.successors";
     require(ring.successors >= 1, successors)?;

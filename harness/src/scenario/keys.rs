@@ -55,6 +55,7 @@ pub(super) const KEYS: &[Key] = &[
     key("ring.stabilize", OFF_OR_DURATION),
     key("ring.fix_fingers", OFF_OR_DURATION),
     key("ring.remember_failures", "true or false"),
+    key("ring.replicas", "a whole number from 1 to 16"),
     key("flood", TABLE),
     key("flood.graph", "\"random\", \"power-law\" or \"file\""),
     key("flood.degree", "a number, at least 1 and less than nodes"),

@@ -254,6 +254,9 @@ pub struct Ring {
     pub fix_fingers: Option<Duration>,
     /// Whether a contact that did not answer is avoided by later lookups too.
     pub remember_failures: bool,
+    /// Nodes that keep a reference to an item, or an item: its owner and those that follow it,
+    /// 1 … 16.
+    pub replicas: u32,
 }
 
 impl Default for Ring {
@@ -265,6 +268,7 @@ impl Default for Ring {
             stabilize: Some(Duration::from_secs(1)),
             fix_fingers: Some(Duration::from_secs(1)),
             remember_failures: true,
+            replicas: 3,
         }
     }
 }

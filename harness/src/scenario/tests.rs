@@ -77,6 +77,7 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("ring.stabilize", "off", &[]),
     ("ring.fix_fingers", "250ms", &[]),
     ("ring.remember_failures", "false", &[]),
+    ("ring.replicas", "5", &[]),
     ("flood", "{ ttl = 5 }", &[]),
     ("flood.graph", "power-law", FLOOD),
     ("flood.degree", "8.5", FLOOD),

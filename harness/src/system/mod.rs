@@ -10,17 +10,26 @@
 //!
 //! **Invariant:** engines reach nodes through the kernel's [`Node`] and through [`System`] alone.
 
+mod central;
+mod flood;
 mod ring;
+mod sharing;
+mod store;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::{Context, Id, Node, Peer, Rng};
 
+pub use self::central::CentralSystem;
+pub use self::flood::FloodSystem;
 pub use self::ring::RingSystem;
+pub use self::store::StoreSystem;
 use crate::Scenario;
 use crate::engine::{EngineError, Measured};
+use crate::items::{Catalogue, Wanted};
 use crate::progress::Progress;
 use crate::scenario::System as SystemKey;
 
@@ -29,6 +38,10 @@ use crate::scenario::System as SystemKey;
 pub trait System: Clone + Debug + Send + Sync + 'static {
     /// What lives in a place.
     type Node: Node + Debug + Send + 'static;
+
+    /// Whether the node at host 0 serves all others. It asks nothing itself, holds no items, and comes
+    /// and goes only by faults that strike it.
+    const HAS_SERVER: bool = false;
 
     /// How many nodes are members from the start, at least 1; the others join through the protocol.
     fn members_at_start(scenario: &Scenario) -> usize;
@@ -98,6 +111,15 @@ pub struct Setting<'a> {
     pub members: &'a [Peer],
     /// The one of them that lives at host 0.
     pub first: Peer,
+    /// The items that are shared, if any are.
+    pub catalogue: Option<&'a Arc<Catalogue>>,
+}
+
+/// The items of a run with nodes of `S`: in the hands of the hosts that nodes live on at the start.
+pub(crate) fn catalogue<S: System>(scenario: &Scenario) -> Option<Arc<Catalogue>> {
+    let items = scenario.items.as_ref()?;
+    let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
+    Some(Arc::new(Catalogue::new(items, scenario.nodes, without, scenario.seed)))
 }
 
 /// What is asked.
@@ -105,6 +127,8 @@ pub struct Setting<'a> {
 pub enum Question {
     /// Who owns this key.
     Key(Id),
+    /// Who holds this item, or one that fits as well.
+    Item(Wanted),
 }
 
 /// What runs nodes of any system: an engine.
@@ -134,6 +158,11 @@ pub fn run(
     progress: &Progress,
 ) -> Result<Measured, EngineError> {
     match scenario.system {
+        SystemKey::Central => runner.run_system::<CentralSystem>(scenario, interrupts, progress),
+        SystemKey::Flood => runner.run_system::<FloodSystem>(scenario, interrupts, progress),
+        SystemKey::Ring if scenario.items.is_some() => {
+            runner.run_system::<StoreSystem>(scenario, interrupts, progress)
+        }
         SystemKey::Ring => runner.run_system::<RingSystem>(scenario, interrupts, progress),
     }
 }

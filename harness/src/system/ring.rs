@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
-use hopwise_kernel::rpc::TimeoutPolicy;
 use hopwise_kernel::{Context, Peer, Rng};
 
-use super::{Question, Setting, System};
+use super::{Question, Setting, System, sharing};
 use crate::Scenario;
-use crate::scenario::{self, Start, Timeout};
+use crate::scenario::{self, Start};
 
 /// The distributed hash table of `hopwise_kernel`'s ring.
 #[derive(Clone, Debug)]
@@ -82,6 +81,8 @@ impl System for RingSystem {
     ) -> bool {
         match question {
             Question::Key(key) => node.lookup(cx, key, token),
+            // It knows of no items.
+            Question::Item(_) => false,
         }
     }
 
@@ -100,7 +101,7 @@ impl System for RingSystem {
 }
 
 /// The configuration of each of at most `nodes` nodes.
-fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
+pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
     let ring = &scenario.ring;
     RingConfig {
         shape: Shape::for_ring(ring.base.trailing_zeros(), nodes, ring.successors as usize),
@@ -112,10 +113,7 @@ fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
         stabilize: ring.stabilize,
         fix_fingers: ring.fix_fingers,
         remember_failures: ring.remember_failures,
-        timeout: match scenario.network.timeout {
-            Timeout::Adaptive => TimeoutPolicy::Adaptive,
-            Timeout::Fixed(timeout) => TimeoutPolicy::Fixed(timeout),
-        },
+        timeout: sharing::timeout(scenario),
         deadline: scenario.workload.deadline,
         #[cfg(feature = "mistakes")]
         mistake: None,

@@ -159,6 +159,12 @@ impl<N: Node> Shard<N> {
         self.places.get(node as usize)?.node.as_ref()
     }
 
+    /// Places for nodes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.places.len()
+    }
+
     /// Messages handed to the node in place `node`, or to the last one there; since it came, or since
     /// they were [forgotten](Self::forget_received).
     #[must_use]

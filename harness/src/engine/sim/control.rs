@@ -11,7 +11,7 @@ use hopwise_kernel::{Address, Peer, Time};
 
 use super::meeting::{Leader, Table, Window};
 use super::queue::{Command, Key, What, source};
-use super::shard::{Report, Spread, address_of};
+use super::shard::{Busiest, Report, Spread, address_of};
 use crate::Scenario;
 use crate::director::{Director, Stage};
 use crate::engine::books::{Course, Sums, maintenance_bytes};
@@ -20,7 +20,6 @@ use crate::metrics::{Interval, SeriesRow};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::Measure;
 use crate::system::Question;
-use crate::truth::Truth;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A bring-up through the protocol that takes longer has failed.
@@ -85,18 +84,10 @@ impl<'a> Control<'a> {
         interrupts: &'a AtomicU32,
         progress: &'a Progress,
         spread: Spread,
-        mut director: Director,
-        ring: &[Peer],
+        director: Director,
+        judge: Judge,
         least_delay: Duration,
     ) -> Control<'a> {
-        for members in ring.chunks(RECORDS_AT_ONCE) {
-            for &peer in members {
-                director.enter_member(peer, Time::ZERO);
-            }
-            director.take_records(); // The truth knows them all at once.
-        }
-        let truth = Truth::of_members(ring.iter().map(|peer| peer.id), Time::ZERO);
-        let judge = Judge::new(truth, scenario.workload.deadline);
         Control {
             scenario,
             interrupts,
@@ -128,7 +119,7 @@ impl<'a> Control<'a> {
     }
 
     /// Who is a member now.
-    pub(super) fn members(&self) -> &[u32] {
+    pub(super) fn members(&self) -> impl Iterator<Item = u32> {
         self.director.members()
     }
 
@@ -314,6 +305,16 @@ impl Leader for Control<'_> {
     }
 }
 
+/// Tells `director` of the members of the start, whom the judge knows already.
+pub(super) fn enter_members(director: &mut Director, members: &[Peer]) {
+    for members in members.chunks(RECORDS_AT_ONCE) {
+        for &peer in members {
+            director.enter_member(peer, Time::ZERO);
+        }
+        director.take_records();
+    }
+}
+
 /// The shards as a stage: what is wanted becomes an event.
 struct CommandStage<'a> {
     table: &'a Table,
@@ -350,6 +351,11 @@ impl Stage for CommandStage<'_> {
 
     fn depart(&mut self, at: Time, place: u32, graceful: bool) {
         self.command(at, place, Command::Depart { graceful });
+    }
+
+    fn busiest(&self) -> Option<u32> {
+        let shown = self.table.shown.iter().map(|shown| shown.lock().busiest);
+        Busiest::of_all(shown).map(|busiest| busiest.place)
     }
 
     fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool {

@@ -15,7 +15,7 @@ use hopwise_kernel::reactor::Counters;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::queue::Batch;
-use super::shard::{Report, Shard};
+use super::shard::{Busiest, Report, Shard};
 use crate::system::System;
 
 /// Looks at the clock's hand so often before letting another thread have the core.
@@ -65,13 +65,18 @@ pub(super) struct Shown {
     pub(super) counters: Counters,
     /// Its next event, or the earliest of what it hands over.
     pub(super) next_due: Time,
+    pub(super) busiest: Option<Busiest>,
 }
 
 impl Table {
     pub(super) fn new(shards: usize) -> Table {
         let batches = |count: usize| (0..count).map(|_| Mutex::new(Batch::default())).collect();
-        let shown =
-            || Shown { reports: Vec::new(), counters: Counters::default(), next_due: Time::NEVER };
+        let shown = || Shown {
+            reports: Vec::new(),
+            counters: Counters::default(),
+            next_due: Time::NEVER,
+            busiest: None,
+        };
         Table {
             shards,
             mail: batches(2 * shards * shards),
@@ -115,6 +120,7 @@ impl<S: System, L: Leader> Meeting<S> for Seat<'_, L> {
             std::mem::swap(shard.reports(), &mut shown.reports);
             shown.counters = *shard.counters();
             shown.next_due = next_due;
+            shown.busiest = shard.busiest();
         }
         table.barrier.wait();
         if let Some(leader) = &mut self.leader {

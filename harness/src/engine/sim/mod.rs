@@ -44,16 +44,19 @@ use self::control::Control;
 use self::meeting::{Meeting, Seat, Table};
 use self::shard::{Shard, Spread, address_of};
 use crate::Scenario;
-use crate::director::{Director, Share};
+use crate::director::{Director, Setup, Share};
 use crate::engine::books::Tables;
 use crate::engine::population::planned_nodes;
 use crate::engine::{Engine, EngineError, Measured, Simulation};
+use crate::items::{Catalogue, ItemTruth};
+use crate::judge::Judge;
 use crate::network::Network;
 use crate::progress::Progress;
 use crate::provenance::available_bytes;
 use crate::scenario::{ChurnModel, Measure};
 use crate::system::{self, Runner, Setting, System};
 use crate::trace::Trace;
+use crate::truth::Truth;
 use crate::wall_clock::WallClock;
 
 /// Members of the start that whoever knows nobody may ask.
@@ -122,7 +125,9 @@ fn simulate<S: System>(
     check_memory(S::memory_needed_bytes(scenario, spread.places as usize), spread.places)?;
     network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
     let members = initial_members(scenario, S::members_at_start(scenario));
-    let setting = Setting { scenario, most_nodes, members: &members, first: members[0] };
+    let catalogue = system::catalogue::<S>(scenario);
+    let (first, catalogue) = (members[0], catalogue.as_ref());
+    let setting = Setting { scenario, most_nodes, members: &members, first, catalogue };
     let system = system(&setting).map_err(EngineError::Request)?;
     let to_join = scenario.nodes as usize - members.len();
     let least_delay = network.least_delay();
@@ -131,9 +136,20 @@ fn simulate<S: System>(
     let table = Table::new(threads);
     let places = spread.places as usize;
     let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
-    let director = Director::new(scenario, Share::WHOLE, places, to_join, seeds, trace.as_ref());
+    let setup = Setup {
+        places,
+        to_join,
+        seeds,
+        trace: trace.as_ref(),
+        catalogue: catalogue.cloned(),
+        has_server: S::HAS_SERVER,
+    };
+    let director = Director::new(scenario, Share::WHOLE, setup);
+    let judge = judge(scenario, catalogue, &members);
+    let mut director = director;
+    control::enter_members(&mut director, &members);
     let mut control =
-        Control::new(scenario, interrupts, progress, spread, director, &members, least_delay);
+        Control::new(scenario, interrupts, progress, spread, director, judge, least_delay);
     let run = |index: usize, leader: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
         let mut shard = Shard::new(index, spread, system.clone(), network.clone(), scenario);
         shard.start_linked(&members);
@@ -160,12 +176,13 @@ fn simulate<S: System>(
         (first, others)
     });
     let (mut first, real) = first;
-    let mut tables: Tables = first.tables(control.members());
+    let members: Vec<u32> = control.members().collect();
+    let mut tables: Tables = first.tables(&members);
     let mut trace_digest = first.digest();
     for end in others {
         let (shard, _) =
             end.map_err(|_| EngineError::Broken("a shard's thread panicked".into()))?;
-        tables.merge(&shard.tables(control.members()));
+        tables.merge(&shard.tables(&members));
         trace_digest = trace_digest.wrapping_add(shard.digest());
     }
     let check = first.findings(control.now());
@@ -177,6 +194,18 @@ fn simulate<S: System>(
     let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
     measured.simulation = Some(simulation);
     Ok(measured)
+}
+
+/// A judge who knows the members of the start, each on the host of its rank.
+fn judge(scenario: &Scenario, catalogue: Option<&Arc<Catalogue>>, members: &[Peer]) -> Judge {
+    let (ids, deadline) = (members.iter().map(|peer| peer.id), scenario.workload.deadline);
+    match catalogue {
+        None => Judge::new(Truth::of_members(ids, Time::ZERO), deadline),
+        Some(catalogue) => {
+            let truth = ItemTruth::of_members(catalogue.clone(), ids.zip(0..), Time::ZERO);
+            Judge::of_items(truth, deadline)
+        }
+    }
 }
 
 /// Places for nodes that come before others have gone, and for those that churn adds by and by.

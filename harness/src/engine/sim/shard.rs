@@ -4,6 +4,7 @@
 //! timers in the order of their keys, and its own randomness. So it is the same however nodes are
 //! spread over shards.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use hopwise_kernel::context::Drop;
@@ -79,10 +80,36 @@ pub(super) struct Shard<S: System> {
     /// Where messages are bytes.
     wire: Option<Wire>,
     checker: Option<Box<Checker>>,
-    /// Whether what happens now lies in the measured phase.
-    is_measured: bool,
+    counting: Counting,
     /// Messages of the busiest node that has made room for another.
     replaced_max: u32,
+    busiest: Option<Busiest>,
+}
+
+/// Which messages of each node are counted: those of the measured phase, and until it begins, all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Counting {
+    All,
+    Measured,
+    Over,
+}
+
+/// Who has received most messages so far; of several, who is in the first place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Busiest {
+    messages: u32,
+    pub(super) place: u32,
+}
+
+impl Busiest {
+    /// The busiest of them.
+    pub(super) fn of_all(all: impl Iterator<Item = Option<Busiest>>) -> Option<Busiest> {
+        all.flatten().max_by_key(|busiest| busiest.rank())
+    }
+
+    const fn rank(self) -> (u32, Reverse<u32>) {
+        (self.messages, Reverse(self.place))
+    }
 }
 
 /// A place for a node, with what outlasts the node.
@@ -144,8 +171,9 @@ impl<S: System> Shard<S> {
             single: Batch::default(),
             wire: scenario.wire.then(Wire::new),
             checker: None,
-            is_measured: false,
+            counting: Counting::All,
             replaced_max: 0,
+            busiest: None,
         }
     }
 
@@ -177,7 +205,7 @@ impl<S: System> Shard<S> {
     /// Lets everything happen that is due before the end of `window`.
     pub(super) fn run(&mut self, window: Window) {
         let Window { until, is_measured } = window;
-        self.is_measured = is_measured;
+        self.count_window(is_measured);
         loop {
             let open = std::mem::take(&mut self.open);
             let is_over = self.run_tick(&open, until);
@@ -188,6 +216,24 @@ impl<S: System> Shard<S> {
             self.at = 0;
             self.outside.queue.open_next(&mut self.open);
         }
+    }
+
+    /// Begins to count anew when the measured phase begins, and no more when it is over.
+    fn count_window(&mut self, is_measured: bool) {
+        match (self.counting, is_measured) {
+            (Counting::All, true) => {
+                self.counting = Counting::Measured;
+                self.seats.iter_mut().for_each(|seat| seat.messages = 0);
+                (self.replaced_max, self.busiest) = (0, None);
+            }
+            (Counting::Measured, false) => self.counting = Counting::Over,
+            _ => {}
+        }
+    }
+
+    /// Who has received most messages, since the measured phase began if it has.
+    pub(super) fn busiest(&self) -> Option<Busiest> {
+        self.busiest
     }
 
     /// When the next event is due; [`Time::NEVER`] if there is none.
@@ -290,10 +336,14 @@ impl<S: System> Shard<S> {
             What::Letter(index) => {
                 let letter = batch.letter(index);
                 let is_there = |node: &S::Node| node.peer().id.prefix() == letter.to_prefix;
-                let is_measured = self.is_measured;
+                let counts = self.counting != Counting::Over;
                 let seat = self.seat(place);
                 if seat.node.as_ref().is_some_and(is_there) {
-                    seat.messages = seat.messages.saturating_add(is_measured.into());
+                    seat.messages = seat.messages.saturating_add(counts.into());
+                    let received = Busiest { messages: seat.messages, place };
+                    if self.busiest.is_none_or(|busiest| received.rank() > busiest.rank()) {
+                        self.busiest = Some(received);
+                    }
                     self.deliver(place, letter, batch.message(letter));
                 } else {
                     self.outside.count_drop(Drop::NoSuchNode);
@@ -357,6 +407,9 @@ impl<S: System> Shard<S> {
                 let seat = self.seat(place);
                 seat.node = None;
                 seat.timer_due = Time::NEVER;
+                if self.busiest.is_some_and(|busiest| busiest.place == place) {
+                    self.busiest = self.busiest_left();
+                }
             }
             Command::Ask { question, token } => {
                 let begun =
@@ -366,6 +419,15 @@ impl<S: System> Shard<S> {
                 }
             }
         }
+    }
+
+    /// The busiest of those who are still there.
+    fn busiest_left(&self) -> Option<Busiest> {
+        let places = (0..self.outside.spread.places)
+            .filter(|&place| self.outside.spread.shard_of(place) == self.outside.index);
+        Busiest::of_all(places.zip(&self.seats).map(|(place, seat)| {
+            seat.node.as_ref().map(|_| Busiest { messages: seat.messages, place })
+        }))
     }
 
     fn seat_node(&mut self, place: u32, peer: Peer) {

@@ -27,10 +27,11 @@ use hopwise_kernel::{Id, Peer, Rng, Time};
 use self::pilot::UdpPilot;
 use self::shared::Shared;
 use crate::Scenario;
-use crate::director::{Director, Share};
+use crate::director::{Director, Setup, Share};
 use crate::engine::books::{Course, Sums, maintenance_bytes};
 use crate::engine::population::planned_nodes;
 use crate::engine::{Engine, EngineError, Measured};
+use crate::items::{Catalogue, ItemTruth};
 use crate::judge::Judge;
 use crate::metrics::{Interval, Metrics, SeriesRow};
 use crate::network::{Network, Transit};
@@ -82,7 +83,14 @@ impl Runner for UdpEngine {
         let mut rng = Rng::new(scenario.seed, 0);
         let (members, shares) = plan.initial_members(S::members_at_start(scenario), &mut rng);
         let most_nodes = plan.most_nodes;
-        let setting = Setting { scenario, most_nodes, members: &members, first: shares[0][0] };
+        let catalogue = system::catalogue::<S>(scenario);
+        let setting = Setting {
+            scenario,
+            most_nodes,
+            members: &members,
+            first: shares[0][0],
+            catalogue: catalogue.as_ref(),
+        };
         let system = S::new(&setting).map_err(EngineError::Request)?;
         let members = Arc::new(members);
         let shared = Arc::new(Shared::new(plan.threads));
@@ -94,6 +102,7 @@ impl Runner for UdpEngine {
         {
             let (scenario, shared, members) = (scenario.clone(), shared.clone(), members.clone());
             let system = system.clone();
+            let catalogue = catalogue.clone();
             let network = network.clone();
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
@@ -114,9 +123,15 @@ impl Runner for UdpEngine {
                         Transit::Once(delay) | Transit::Twice(delay, _) => Some(delay),
                     });
                 }
-                let trace = trace.as_deref();
-                let director =
-                    Director::new(&scenario, part, capacity, to_join, members.clone(), trace);
+                let setup = Setup {
+                    places: capacity,
+                    to_join,
+                    seeds: members.clone(),
+                    trace: trace.as_deref(),
+                    catalogue,
+                    has_server: S::HAS_SERVER,
+                };
+                let director = Director::new(&scenario, part, setup);
                 let mut pilot = UdpPilot::new(shared, index, system, director);
                 pilot.start_linked(&mut shard, &members, &share);
                 shard.run(&mut pilot)?;
@@ -128,7 +143,7 @@ impl Runner for UdpEngine {
                 .map_err(|error| EngineError::Broken(format!("cannot start a thread: {error}")))?;
             handles.push(handle);
         }
-        let control = Control { scenario, shared: &shared, clock, interrupts, progress };
+        let control = Control { scenario, shared: &shared, clock, interrupts, progress, catalogue };
         let watched = control.watch(&handles);
         shared.stop.store(true, Ordering::Relaxed);
         let mut ends = Vec::new();
@@ -202,6 +217,7 @@ struct Control<'a> {
     clock: Clock,
     interrupts: &'a AtomicU32,
     progress: &'a Progress,
+    catalogue: Option<Arc<Catalogue>>,
 }
 
 /// What the control thread has seen.
@@ -222,8 +238,17 @@ struct Conduct {
 type ShardHandle = thread::JoinHandle<std::io::Result<(Sums, Conduct)>>;
 
 impl Control<'_> {
+    /// A judge who has yet to hear of everybody.
+    fn judge(&self) -> Judge {
+        let deadline = self.scenario.workload.deadline;
+        match &self.catalogue {
+            None => Judge::new(Truth::new(), deadline),
+            Some(catalogue) => Judge::of_items(ItemTruth::new(catalogue.clone()), deadline),
+        }
+    }
+
     fn watch(&self, handles: &[ShardHandle]) -> Result<Watched, EngineError> {
-        let mut judge = Judge::new(Truth::new(), self.scenario.workload.deadline);
+        let mut judge = self.judge();
         let mut series = Series::default();
         let wanted = self.scenario.nodes as usize;
         while self.shared.live() < wanted {

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** nothing is decided here.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use hopwise_kernel::reactor::{Counters, Pilot, Shard, Turn};
 use hopwise_kernel::{Address, Event, Peer, Time};
 
 use super::shared::{Board, Shared};
-use crate::director::{Director, Stage};
+use crate::director::{Director, Share, Stage};
 use crate::engine::books::{Sums, Tables};
 use crate::judge::Record;
 use crate::system::{Question, System};
@@ -68,7 +69,7 @@ impl<S: System> UdpPilot<S> {
     ) {
         for &peer in own {
             let Some(place) = self.director.enter_member(peer, shard.now()) else { return };
-            let node = self.system.node(self.hosts().host(place), peer, shard.rng());
+            let node = self.system.node(self.share().host(place), peer, shard.rng());
             shard.insert(place, node);
             let rank = members.partition_point(|member| member.id < peer.id);
             let system = &self.system;
@@ -80,8 +81,8 @@ impl<S: System> UdpPilot<S> {
     /// What was counted, at the end.
     pub(super) fn sums(&self, shard: &Shard<S::Node>) -> Sums {
         let mut tables = Tables::default();
-        let members = self.director.members().iter();
-        members.filter_map(|&member| shard.node(member)).for_each(|node| {
+        let members = self.director.members();
+        members.filter_map(|member| shard.node(member)).for_each(|node| {
             tables.add(self.system.entries(node), self.system.memory_bytes(node));
         });
         tables.add_load(self.messages_max);
@@ -103,8 +104,8 @@ impl<S: System> UdpPilot<S> {
         self.unjudged
     }
 
-    fn hosts(&self) -> Hosts {
-        Hosts { shard: self.shard, shards: self.shared.shards.len() }
+    fn share(&self) -> Share {
+        Share { index: self.shard, of: self.shared.shards.len() }
     }
 
     fn board(&self) -> &Board {
@@ -167,10 +168,10 @@ impl<S: System> Pilot<S::Node> for UdpPilot<S> {
         if self.shared.from() != Time::NEVER {
             self.director.set_phase(self.shared.from(), self.shared.to());
         }
-        let hosts = self.hosts();
+        let share = self.share();
         let mut replaced_max = 0;
         let mut stage =
-            ReactorStage { shard, system: &self.system, hosts, replaced_max: &mut replaced_max };
+            ReactorStage { shard, system: &self.system, share, replaced_max: &mut replaced_max };
         self.director.turn(&mut stage, now, now);
         if self.is_measuring() {
             self.messages_max = self.messages_max.max(replaced_max);
@@ -199,23 +200,9 @@ fn flush(shared: &Shared, records: &mut Vec<Record>, unjudged: &mut u64) {
 struct ReactorStage<'a, S: System> {
     shard: &'a mut Shard<S::Node>,
     system: &'a S,
-    hosts: Hosts,
+    share: Share,
     /// Messages of the busiest node that had to make room for another.
     replaced_max: &'a mut u64,
-}
-
-/// The hosts of one shard.
-#[derive(Clone, Copy)]
-struct Hosts {
-    shard: usize,
-    shards: usize,
-}
-
-impl Hosts {
-    /// The number of `place` among those of all shards.
-    const fn host(self, place: u32) -> u32 {
-        place * self.shards as u32 + self.shard as u32
-    }
 }
 
 impl<S: System> Stage for ReactorStage<'_, S> {
@@ -225,7 +212,7 @@ impl<S: System> Stage for ReactorStage<'_, S> {
 
     fn insert(&mut self, _at: Time, place: u32, peer: Peer) {
         *self.replaced_max = self.shard.received(place).max(*self.replaced_max);
-        let node = self.system.node(self.hosts.host(place), peer, self.shard.rng());
+        let node = self.system.node(self.share.host(place), peer, self.shard.rng());
         self.shard.insert(place, node);
     }
 
@@ -238,6 +225,16 @@ impl<S: System> Stage for ReactorStage<'_, S> {
             self.shard.with(place, |node, cx| self.system.leave(node, cx));
         }
         self.shard.remove(place);
+    }
+
+    /// Over UDP each director knows its own nodes only: with one node to be struck, that is the
+    /// first's.
+    fn busiest(&self) -> Option<u32> {
+        let received =
+            (0..self.shard.capacity() as u32).map(|place| (self.shard.received(place), place));
+        let (messages, Reverse(place)) =
+            received.map(|(messages, place)| (messages, Reverse(place))).max()?;
+        (messages > 0).then_some(place)
     }
 
     fn ask(&mut self, _at: Time, place: u32, question: Question, token: u64) -> bool {
