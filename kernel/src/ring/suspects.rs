@@ -47,7 +47,8 @@ impl Suspects {
         self.marks[..=place].rotate_right(1);
         self.until[..=place].rotate_right(1);
         self.marks[0] = mark | if dead { DEAD } else { 0 };
-        self.until[0] = grains((now + SUSPICION).as_ns().div_ceil(1 << GRAIN_BITS));
+        let grains = (now + SUSPICION).as_ns().div_ceil(1 << GRAIN_BITS);
+        self.until[0] = u32::try_from(grains).unwrap_or(u32::MAX);
     }
 
     /// Whether `peer` is to be avoided.
@@ -77,20 +78,18 @@ impl Suspects {
     /// Where `peer` is, if it is suspected now. Nearly always nobody is.
     #[inline]
     fn current(&self, secret: Secret, peer: Peer, now: Time) -> Option<usize> {
-        let grain = grains(now.as_ns() >> GRAIN_BITS);
-        if self.until[0] <= grain {
+        let is_current = |&place: &usize| u64::from(self.until[place]) << GRAIN_BITS > now.as_ns();
+        if !is_current(&0) {
             return None;
         }
-        self.place_of(mark_of(secret, peer)).filter(|&place| self.until[place] > grain)
+        let mark = mark_of(secret, peer);
+        // Those after the first that is not are not either.
+        (0..CAPACITY).take_while(is_current).find(|&place| self.marks[place] & !DEAD == mark)
     }
 
     fn place_of(&self, mark: u32) -> Option<usize> {
         self.marks.iter().position(|other| other & !DEAD == mark)
     }
-}
-
-fn grains(count: u64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn mark_of(secret: Secret, peer: Peer) -> u32 {
