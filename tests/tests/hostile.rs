@@ -71,7 +71,7 @@ proptest! {
 
 #[test]
 fn a_long_attack_meets_every_reason_to_refuse() {
-    let mut script = vec![0; 1 << 18];
+    let mut script = vec![0; 1 << 20];
     Rng::new(4, 0).fill(&mut script);
     let mut attack = Attack::new();
     attack.play(&script);
