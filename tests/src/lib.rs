@@ -3,8 +3,10 @@
 //! **Invariant:** uses nothing of the system but its public interfaces.
 
 pub mod attack;
+pub mod flooding;
 pub mod forge;
 pub mod memory;
 
 pub use attack::Attack;
+pub use flooding::Flooding;
 pub use memory::Memory;
