@@ -4,8 +4,10 @@
 
 pub mod attack;
 pub mod central;
+pub mod flooding;
 pub mod forge;
 pub mod memory;
 
 pub use attack::Attack;
+pub use flooding::Flooding;
 pub use memory::Memory;
