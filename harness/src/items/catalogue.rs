@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn what_fits_is_what_a_look_at_every_name_finds() {
         let catalogue = catalogue(300, 1.0, 10, &[]);
-        let mut shared = 0;
+        let (mut fuzzy, mut shared) = (0, 0);
         for wanted in all(&catalogue) {
             let query = catalogue.query(wanted);
             let text = query.text.as_str();
@@ -277,10 +277,11 @@ mod tests {
                 }
             };
             let fitting: Vec<u32> = (0..300).filter(naive).collect();
+            fuzzy += usize::from(!wanted.how.is_exact());
             shared += usize::from(fitting.len() > 1);
             assert!(catalogue.all_that_fit(&query) == fitting, "{wanted:?}: {query:?}");
         }
-        assert!(shared > 0, "some questions have several answers");
+        assert!(shared > fuzzy / 10, "{shared} of {fuzzy}: many questions have several answers");
     }
 
     #[test]

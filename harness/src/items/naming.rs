@@ -1,7 +1,7 @@
 //! Names that can be pronounced: two to four words of two or three syllables.
 //!
-//! Words come from a vocabulary that is small beside the names, so that names share words as titles
-//! do, and a query that is not exact may fit several.
+//! Words come from a vocabulary that grows as the square root of the names: so names share words as
+//! titles do, and however many there are, about as many share two words.
 //!
 //! **Invariant:** all names differ, no word comes twice in a name, and the longest is as long as a
 //! [`Text`] may be.
@@ -14,8 +14,9 @@ use hopwise_kernel::items::{Names, Text};
 
 const CONSONANTS: &[u8] = b"bdfghjklmnprstvz";
 const VOWELS: &[u8] = b"aeiou";
-/// Words that names are made of.
-const VOCABULARY: usize = 1024;
+/// Words that names are made of, for each square root of a name; but at least the second of these.
+const WORDS_PER_ROOT: f64 = 3.0;
+const VOCABULARY_MIN: usize = 32;
 /// Most bytes of a word: as many as let the most words fit, with spaces between them.
 const WORD_MAX: usize = (MAX_TEXT + 1) / WORDS_MAX - 1;
 const WORDS_MIN: usize = 2;
@@ -23,7 +24,8 @@ const WORDS_MAX: usize = 4;
 
 /// So many names.
 pub(super) fn names(count: u32, rng: &mut Rng) -> Names {
-    let vocabulary = vocabulary(rng);
+    let size = (WORDS_PER_ROOT * f64::from(count).sqrt()) as usize;
+    let vocabulary = vocabulary(size.max(VOCABULARY_MIN), rng);
     let mut known = HashSet::with_capacity(count as usize);
     let mut next = || {
         loop {
@@ -40,7 +42,7 @@ fn name(vocabulary: &[String], rng: &mut Rng) -> Text {
     let count = WORDS_MIN + rng.below((WORDS_MAX - WORDS_MIN + 1) as u64) as usize;
     let mut words: Vec<&str> = Vec::with_capacity(count);
     while words.len() < count {
-        let word = vocabulary[rng.below(VOCABULARY as u64) as usize].as_str();
+        let word = vocabulary[rng.below(vocabulary.len() as u64) as usize].as_str();
         if !words.contains(&word) {
             words.push(word);
         }
@@ -48,10 +50,10 @@ fn name(vocabulary: &[String], rng: &mut Rng) -> Text {
     Text::new(words.join(" ").as_bytes()).expect("the longest words fit")
 }
 
-fn vocabulary(rng: &mut Rng) -> Vec<String> {
+fn vocabulary(size: usize, rng: &mut Rng) -> Vec<String> {
     let mut known = HashSet::new();
-    let mut words = Vec::with_capacity(VOCABULARY);
-    while words.len() < VOCABULARY {
+    let mut words = Vec::with_capacity(size);
+    while words.len() < size {
         let word = word(rng);
         if known.insert(word.clone()) {
             words.push(word);
