@@ -6,6 +6,7 @@
 pub mod campaign;
 pub mod churn;
 pub mod cli;
+pub mod compare;
 pub mod director;
 pub mod engine;
 pub mod graph;

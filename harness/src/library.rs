@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// All of them, in the order they are listed.
-pub const SCENARIOS: [Named; 16] = named![
+pub const SCENARIOS: [Named; 17] = named![
     "default",
     "steady",
     "churn-light",
@@ -43,6 +43,7 @@ pub const SCENARIOS: [Named; 16] = named![
     "check",
     "napster",
     "gnutella",
+    "compare",
 ];
 
 /// The scenario of that name.

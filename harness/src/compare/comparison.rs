@@ -48,8 +48,8 @@ pub struct Row {
     pub state: Spread,
     /// Memory of a node as built.
     pub bytes: Spread,
-    /// Messages handled by the busiest node, as a share of all.
-    pub busiest_share: f64,
+    /// Messages that the busiest node received.
+    pub busiest_messages: u64,
     /// All messages that queries caused, per query.
     pub messages_per_query: f64,
     /// From asking to the first answer, median, in microseconds.
@@ -139,7 +139,6 @@ impl Row {
     #[must_use]
     pub fn of(system: System, nodes: u32, outcome: &Outcome) -> Row {
         let items = outcome.items.as_ref();
-        let handled = outcome.engine.messages_handled.max(1) as f64;
         Row {
             system,
             nodes,
@@ -151,7 +150,7 @@ impl Row {
                 mean: outcome.state.bytes_per_node as f64,
                 max: outcome.state.bytes_max as f64,
             },
-            busiest_share: outcome.engine.busiest_messages as f64 / handled,
+            busiest_messages: outcome.load.as_ref().map_or(0, |load| load.messages_max),
             messages_per_query: outcome.lookups.messages.mean,
             latency_p50_us: outcome.lookups.latency_us.p50,
             latency_p99_us: outcome.lookups.latency_us.p99,

@@ -57,7 +57,8 @@ fn draw(rows: &[Row], backend: SVGBackend<'_>) -> Result<(), Box<dyn Error>> {
         .draw()?;
     for (number, system) in System::ALL.into_iter().enumerate() {
         // Told apart without their colours too (Okabe and Ito's palette, and the labels).
-        let color = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)][number % 3];
+        let color =
+            [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)][number % 3];
         let own: Vec<&Row> = rows.iter().filter(|row| row.system == system).collect();
         let points = || own.iter().map(|row| point(row));
         if own.is_empty() {

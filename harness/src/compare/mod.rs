@@ -22,6 +22,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 pub use comparison::{Comparison, Figure, Growth, Row, Spread};
 pub use plan::{Crash, Planned, plan};
@@ -29,7 +30,7 @@ pub use plan::{Crash, Planned, plan};
 use self::comparison::SCHEMA_VERSION;
 use crate::cli::{Exit, JsonTarget, RunOptions};
 use crate::outcome::{Outcome, rfc3339};
-use crate::progress::Steps;
+use crate::progress::Progress;
 use crate::provenance::{Build, Machine};
 use crate::report::files;
 use crate::run::{self, Ended};
@@ -90,8 +91,9 @@ fn run_all(
     quiet: bool,
 ) -> (Vec<Row>, Vec<String>) {
     let workers = work::workers(runs.iter().map(|run| &run.scenario), None);
-    let steps = Steps::new(quiet, runs.len());
-    let (mut ended, mut failures) = (Vec::new(), Vec::new());
+    let progress = Progress::new(quiet, Duration::ZERO);
+    let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
+    progress.count(done, runs.len(), 0);
     let work = |planned: &Planned| run_and_keep(planned, folder, interrupts);
     work::each(runs, workers, interrupts, work, |planned, result| {
         match result.unwrap_or_else(|| Err("the run panicked".to_owned())) {
@@ -100,9 +102,10 @@ fn run_all(
             Ok(outcome) => ended.push((planned, outcome)),
             Err(message) => failures.push(format!("{}: {message}", planned.scenario.name)),
         }
-        steps.step(&planned.scenario.name);
+        done += 1;
+        progress.count(done, runs.len(), failures.len());
     });
-    steps.finish();
+    progress.finish();
     (rows(&ended), failures)
 }
 

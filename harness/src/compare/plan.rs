@@ -4,9 +4,7 @@
 
 use std::time::Duration;
 
-use crate::scenario::{
-    Amount, Engine, Fault, FaultKind, Scenario, ScenarioError, System, Target,
-};
+use crate::scenario::{Amount, Fault, FaultKind, Scenario, ScenarioError, System, Target};
 
 /// One run of a comparison.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +47,7 @@ impl Crash {
             Crash::Third => (Amount::Fraction(1.0 / 3.0), Target::Random),
         };
         let (at, over) = (Duration::ZERO, Duration::ZERO);
-        Some(Fault { at, over, kind: FaultKind::Crash, amount, target })
+        Some(Fault { at, over, kind: FaultKind::Crash(target), amount })
     }
 }
 
@@ -61,7 +59,6 @@ impl Crash {
 /// Whatever is wrong with any of the scenarios.
 pub fn plan(
     nodes: &[u32],
-    engine: Option<Engine>,
     load: impl Fn(&[(String, String)]) -> Result<Scenario, ScenarioError>,
 ) -> Result<Vec<Planned>, ScenarioError> {
     let mut sizes = nodes.to_vec();
@@ -72,14 +69,11 @@ pub fn plan(
         // Flooding takes longest.
         for system in [System::Flood, System::Ring, System::Central] {
             for crash in Crash::ALL {
-                let mut values = vec![
+                let values = [
                     ("nodes".to_owned(), nodes.to_string()),
                     ("system".to_owned(), system.name().to_owned()),
                     ("items.population".to_owned(), nodes.to_string()),
                 ];
-                if let Some(engine) = engine {
-                    values.push(("engine".to_owned(), engine.name().to_owned()));
-                }
                 let mut scenario = load(&values)?;
                 scenario.faults.extend(crash.fault());
                 scenario.name = format!("{}-{nodes}-{}", system.name(), crash.name());

@@ -13,9 +13,8 @@ const HEAD: [&str; 12] = [
     "system", "nodes", "state", "most", "memory", "most", "messages", "latency", "exact", "fuzzy",
     "busiest", "third",
 ];
-const UNDER: [&str; 12] = [
-    "", "", "mean", "", "mean", "", "per query", "p50", "found", "found", "crashed", "crashed",
-];
+const UNDER: [&str; 12] =
+    ["", "", "mean", "", "mean", "", "per query", "p50", "found", "found", "crashed", "crashed"];
 
 /// The table, how figures grow, and the verdicts.
 #[must_use]

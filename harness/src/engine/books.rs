@@ -94,6 +94,8 @@ impl Sums {
     pub(super) fn measured(mut self, judge: &Judge, course: Course) -> Measured {
         self.metrics.correct = judge.correct;
         self.metrics.incorrect = judge.incorrect;
+        self.metrics.items.exact.correct = judge.correct - judge.correct_fuzzy;
+        self.metrics.items.fuzzy.correct = judge.correct_fuzzy;
         self.metrics.messages = self.counters.messages[Class::Lookup as usize];
         let Course { mut series, bring_up, measured, node_s, interrupted, threads } = course;
         SeriesRow::enter_incorrect(&mut series, judge.incorrect_at());

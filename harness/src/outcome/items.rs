@@ -80,6 +80,13 @@ impl Items {
 }
 
 impl Asked {
+    /// Share of those issued that ended with an item in the hands of who asked; nothing if none were
+    /// issued.
+    #[must_use]
+    pub fn success(&self) -> Option<f64> {
+        (self.issued > 0).then(|| self.obtained as f64 / self.issued as f64)
+    }
+
     const fn new(tally::Asked { issued, correct, obtained }: tally::Asked) -> Asked {
         Asked { issued, correct, obtained }
     }

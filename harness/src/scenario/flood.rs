@@ -55,7 +55,7 @@ impl Default for Flood {
             walk_ttl: 1024,
             check_every: 4,
             ping: Duration::from_secs(30),
-            remember: Duration::from_secs(10),
+            remember: Duration::from_secs(5),
             remember_room: 256,
         }
     }

@@ -180,6 +180,21 @@ pub enum System {
     Flood,
 }
 
+impl System {
+    /// Every system, in the order in which they are compared.
+    pub const ALL: [System; 3] = [System::Central, System::Flood, System::Ring];
+
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            System::Ring => "ring",
+            System::Central => "central",
+            System::Flood => "flood",
+        }
+    }
+}
+
 /// The world the nodes run in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
