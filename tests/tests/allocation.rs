@@ -11,7 +11,9 @@ use std::time::Duration;
 use hopwise_harness::Scenario;
 use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
+use hopwise_harness::graph::Graph;
 use hopwise_harness::progress::Progress;
+<<<<<<< HEAD
 use hopwise_kernel::items::{Match, Query};
 use hopwise_kernel::message::Class;
 use hopwise_kernel::ring::fingers::Shape;
@@ -19,8 +21,17 @@ use hopwise_kernel::ring::{LookupMode, RingConfig};
 use hopwise_kernel::{Address, Event, Id, Peer, Rng};
 use hopwise_tests::central::{Central, NAMES, PEERS, text};
 use hopwise_tests::forge::{Forge, Script};
+=======
+use hopwise_kernel::flood::{FloodConfig, Strategy};
+use hopwise_kernel::items::Match;
+use hopwise_kernel::message::Class;
+use hopwise_kernel::ring::fingers::Shape;
+use hopwise_kernel::ring::{LookupMode, RingConfig};
+use hopwise_kernel::{Event, Id, Rng};
+use hopwise_tests::flooding::NAMES;
+>>>>>>> part-flood
 use hopwise_tests::memory::owner_in;
-use hopwise_tests::{Attack, Memory};
+use hopwise_tests::{Attack, Flooding, Memory};
 
 const NODES: u32 = 64;
 /// Each takes a second: about one stabilize round per node.
@@ -89,6 +100,43 @@ fn simulated_events_allocate_nothing() {
     let (more, events) = (long.0.saturating_sub(short.0), long.1 - short.1);
     assert!(events > 200_000, "{events} events");
     assert!(more * 10_000 < events, "{more} allocations in {events} events");
+    assert_counting_works();
+}
+
+#[test]
+fn floods_and_walks_allocate_nothing() {
+    let round_wait = Duration::from_millis(20);
+    let strategies = [
+        Strategy::Flood,
+        Strategy::ExpandingRing { round_wait },
+        Strategy::RandomWalk { walkers: 4, check_every: 4 },
+    ];
+    let graph = Graph::random(NODES as usize, 6.0, &mut Rng::new(1, 0));
+    for strategy in strategies {
+        let remember = Duration::from_secs(2);
+        let config = FloodConfig { strategy, remember, ..FloodConfig::default() };
+        let rows = (0..NODES as usize).map(|node| graph.neighbors(node));
+        let mut peers = Flooding::linked(rows, config, &[7, 50], 1);
+        peers.memory.make_room();
+        let mut turns = |count: u64| {
+            let before = peers.memory.sent(Class::Probe);
+            let mut answers = 0;
+            for token in 0..count {
+                let node = peers.memory.rng().below(NODES.into()) as u32;
+                peers.ask(node, Match::Exact, NAMES[0], token);
+                peers.memory.run_for(Duration::from_millis(100));
+                let found = |(_, event): &(u32, Event<'_>)| matches!(event, Event::Found(_));
+                answers += peers.memory.events().filter(found).count();
+            }
+            (answers, peers.memory.sent(Class::Probe) - before)
+        };
+        turns(500);
+        COUNTING.set(true);
+        let (answers, probes) = turns(2_000);
+        COUNTING.set(false);
+        assert_eq!(COUNT.take(), 0, "heap allocations with {strategy:?}");
+        assert!(answers > 1_800 && probes > 1_000, "{answers} answers, {probes} probes");
+    }
     assert_counting_works();
 }
 

@@ -10,7 +10,7 @@ use crate::provenance::{Build, Machine};
 use crate::scenario::System;
 
 /// The version of the document that this program writes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 1;
 
 /// The systems side by side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -170,7 +170,7 @@ pub(super) fn success(outcome: &Outcome) -> Option<f64> {
 /// The growth of every figure for which the literature says how it grows, where `rows` has at least
 /// two sizes.
 #[must_use]
-pub fn growth(rows: &[Row]) -> Vec<Growth> {
+pub(super) fn growth(rows: &[Row]) -> Vec<Growth> {
     let fitted = |&(system, figure, expected): &(System, Figure, &str)| {
         let rows = rows.iter().filter(|row| row.system == system);
         let points: Vec<_> = rows.map(|row| (f64::from(row.nodes), figure.of(row))).collect();

@@ -20,7 +20,7 @@ const POINT_RADIUS: i32 = 5;
 /// # Errors
 ///
 /// If it cannot be drawn.
-pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error + Send + Sync>> {
+pub(super) fn svg(rows: &[Row]) -> Result<String, Box<dyn Error + Send + Sync>> {
     let mut drawing = String::new();
     draw(rows, SVGBackend::with_string(&mut drawing, SIZE)).map_err(|error| error.to_string())?;
     Ok(drawing)

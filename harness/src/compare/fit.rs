@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A straight line through points.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Line {
+pub(super) struct Line {
     /// How much y grows where x grows by 1.
     pub slope: f64,
     /// y where x is 0.
@@ -17,7 +17,7 @@ pub struct Line {
 
 /// The exponent b of y = a · N^b: a line through the logarithms. Nothing if a value is not above 0.
 #[must_use]
-pub fn power(points: &[(f64, f64)]) -> Option<Line> {
+pub(super) fn power(points: &[(f64, f64)]) -> Option<Line> {
     if points.iter().any(|&(x, y)| x <= 0.0 || y <= 0.0) {
         return None;
     }
@@ -26,7 +26,7 @@ pub fn power(points: &[(f64, f64)]) -> Option<Line> {
 
 /// y = a + b · log2 N.
 #[must_use]
-pub fn logarithm(points: &[(f64, f64)]) -> Option<Line> {
+pub(super) fn logarithm(points: &[(f64, f64)]) -> Option<Line> {
     if points.iter().any(|&(x, _)| x <= 0.0) {
         return None;
     }

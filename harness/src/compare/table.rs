@@ -18,7 +18,7 @@ const UNDER: [&str; 12] =
 
 /// The table, how figures grow, and the verdicts.
 #[must_use]
-pub fn text(comparison: &Comparison) -> String {
+pub(super) fn text(comparison: &Comparison) -> String {
     let rows = comparison.rows.iter().map(cells);
     let lines: Vec<[String; 12]> =
         [HEAD, UNDER].map(|line| line.map(str::to_owned)).into_iter().chain(rows).collect();

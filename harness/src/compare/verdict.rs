@@ -13,7 +13,7 @@ const HARDLY: f64 = 0.1;
 
 /// One line for each system in `rows`, of its largest size.
 #[must_use]
-pub fn verdicts(rows: &[Row], growth: &[Growth]) -> Vec<String> {
+pub(super) fn verdicts(rows: &[Row], growth: &[Growth]) -> Vec<String> {
     let largest =
         |system: System| rows.iter().filter(|row| row.system == system).max_by_key(|row| row.nodes);
     System::ALL.into_iter().filter_map(largest).map(|row| verdict(row, growth)).collect()

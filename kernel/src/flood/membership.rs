@@ -67,7 +67,7 @@ impl FloodNode {
     /// [`Event::JoinFailed`].
     pub fn join(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
         self.phase = Phase::Joining;
-        self.former.insert(bootstrap);
+        self.heard.insert(bootstrap);
         self.seeks = 0;
         self.seek(cx);
         self.arm(cx);
@@ -116,6 +116,7 @@ impl FloodNode {
         if from != origin && !self.neighbors.contains(from) {
             return self.refuse(cx, from);
         }
+        self.heard.insert(origin);
         let ttl = ttl.min(MEET_TTL);
         let onward = |neighbor| neighbor != from && neighbor != origin;
         let next = self.neighbors.any(cx.rng, onward).filter(|_| ttl > 1);
@@ -148,9 +149,14 @@ impl FloodNode {
         accepted: bool,
     ) {
         let is_offer = |kind: &RequestKind| matches!(kind, RequestKind::Connect);
-        let Some(offer) = cx.matched(request, from, is_offer) else { return };
-        if accepted && !self.admit(cx, offer.to) {
-            self.send(cx, offer.to, &FAREWELL); // There is no more room.
+        let offer = cx.matched(request, from, is_offer);
+        let linked = match offer {
+            Some(offer) if accepted => self.admit(cx, offer.to),
+            _ => self.neighbors.contains(from),
+        };
+        // There is no more room, or it was nobody's offer: the other end has to know.
+        if accepted && !linked {
+            self.send(cx, from, &FAREWELL);
         }
     }
 
@@ -185,6 +191,8 @@ impl FloodNode {
     pub(crate) fn on_leave(&mut self, cx: &mut Context<'_>, from: Peer) {
         if self.neighbors.contains(from) {
             self.lose(cx, from);
+            // A departure may be forged: whoever has not left hears that the link is no more.
+            self.send(cx, from, &FAREWELL);
         } else {
             cx.world.count_drop(Drop::UnknownPeer);
         }
@@ -228,13 +236,18 @@ impl FloodNode {
         }
     }
 
-    /// Sends out as many walks as neighbors are missing. Who has none left turns to those it had.
+    /// Sends out as many walks as neighbors are missing. Who has none left turns to those it had, and
+    /// to others it heard of, by turns.
     fn seek(&mut self, cx: &mut Context<'_>) {
         let missing = usize::from(self.wanted).saturating_sub(self.neighbors.len());
         let meet = Message::Meet { origin: self.me(), ttl: MEET_TTL };
         for _ in 0..missing.min(MEETS) {
-            let via = self.neighbors.any(cx.rng, |_| true).or_else(|| self.former.any(cx.rng));
-            if let Some(via) = via {
+            let [first, second] = match self.seeks % 2 {
+                0 => [&self.heard, &self.former],
+                _ => [&self.former, &self.heard],
+            };
+            let via = self.neighbors.any(cx.rng, |_| true);
+            if let Some(via) = via.or_else(|| first.any(cx.rng)).or_else(|| second.any(cx.rng)) {
                 self.send(cx, via, &meet);
             }
         }

@@ -8,7 +8,7 @@
 //! config      what peers are built from        node         state, and which rule an input goes to
 //! neighbors   whom a peer is linked to         search       floods, hits, and who asked
 //! seen        which searches it knows again    walk         random walks
-//! former      whom it was linked to last       membership   coming, going, finding neighbors
+//! recent      whom it dealt with last          membership   coming, going, finding neighbors
 //! ```
 //!
 //! **Invariant:** nothing here allocates after construction, blocks, or reads a clock.
@@ -18,8 +18,8 @@ pub mod neighbors;
 pub mod node;
 pub mod seen;
 
-mod former;
 mod membership;
+mod recent;
 mod search;
 mod walk;
 

@@ -10,8 +10,8 @@ use core::time::Duration;
 
 use crate::context::{Context, Drop, Node};
 use crate::flood::config::FloodConfig;
-use crate::flood::former::Former;
 use crate::flood::neighbors::Neighbors;
+use crate::flood::recent::Recent;
 use crate::flood::seen::{Known, Seen};
 use crate::items::{Sharer, SharingConfig, Shelf};
 use crate::message::{Message, Peers, WalkStage};
@@ -27,7 +27,10 @@ pub struct FloodNode {
     pub(crate) neighbors: Neighbors,
     pub(crate) config: Arc<FloodConfig>,
     pub(crate) sharer: Sharer,
-    pub(crate) former: Former,
+    /// The neighbors it lost last.
+    pub(crate) former: Recent,
+    /// Others that it heard of last: they look for neighbors, have items, or fetch them.
+    pub(crate) heard: Recent,
     pub(crate) phase: Phase,
     /// Neighbors it tries to have.
     pub(crate) wanted: u16,
@@ -63,7 +66,8 @@ impl FloodNode {
             seen: Seen::new(config.room, rng.next_u64()),
             neighbors: Neighbors::new(config.max_neighbors.max(1)),
             sharer: Sharer::new(me, shelf, sharing, rng),
-            former: Former::default(),
+            former: Recent::default(),
+            heard: Recent::default(),
             phase: Phase::Outside,
             wanted: config.wanted.clamp(1, config.max_neighbors.max(1)),
             seeks: 0,
@@ -155,6 +159,9 @@ impl FloodNode {
             }
             Message::Leave { .. } => self.on_leave(cx, from),
             Message::Fetch { request, cookie, name } => {
+                if cookie == self.sharer.cookie_for(from) {
+                    self.heard.insert(from);
+                }
                 self.sharer.on_fetch(cx, from, request, cookie, name);
             }
             Message::Item { request, payload } => self.sharer.on_item(cx, from, request, payload),

@@ -122,6 +122,7 @@ impl FloodNode {
         }
         let Some(request) = cx.matched(search, me, is_answer) else { return };
         let RequestKind::Search(own) = request.kind else { return };
+        self.heard.insert(hit.holder);
         let token = own.token;
         let found = Found { token, best: Some(hit), hits: 1, hops, timeouts: 0 };
         cx.world.report(cx.node, Event::Found(found));

@@ -1,4 +1,4 @@
-//! Whom a peer was linked to last: where it turns when it has lost everybody.
+//! Peers that another one dealt with last: where it turns when it has lost all its neighbors.
 //!
 //! **Invariant:** a fixed number of entries; the oldest makes room.
 
@@ -8,15 +8,15 @@ use crate::rng::Rng;
 /// How many are known.
 const CAPACITY: usize = 4;
 
-/// The latest of a peer's former neighbors.
+/// The latest of some peers.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Former {
+pub(crate) struct Recent {
     peers: [Peer; CAPACITY],
     count: u8,
     next: u8,
 }
 
-impl Former {
+impl Recent {
     /// Remembers `peer`.
     pub(crate) fn insert(&mut self, peer: Peer) {
         if self.peers[..self.count.into()].contains(&peer) {
