@@ -13,23 +13,15 @@ use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::graph::Graph;
 use hopwise_harness::progress::Progress;
-<<<<<<< HEAD
+use hopwise_kernel::flood::{FloodConfig, Strategy};
 use hopwise_kernel::items::{Match, Query};
 use hopwise_kernel::message::Class;
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{LookupMode, RingConfig};
 use hopwise_kernel::{Address, Event, Id, Peer, Rng};
 use hopwise_tests::central::{Central, NAMES, PEERS, text};
+use hopwise_tests::flooding::NAMES as FLOODED_NAMES;
 use hopwise_tests::forge::{Forge, Script};
-=======
-use hopwise_kernel::flood::{FloodConfig, Strategy};
-use hopwise_kernel::items::Match;
-use hopwise_kernel::message::Class;
-use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{LookupMode, RingConfig};
-use hopwise_kernel::{Event, Id, Rng};
-use hopwise_tests::flooding::NAMES;
->>>>>>> part-flood
 use hopwise_tests::memory::owner_in;
 use hopwise_tests::{Attack, Flooding, Memory};
 
@@ -123,7 +115,7 @@ fn floods_and_walks_allocate_nothing() {
             let mut answers = 0;
             for token in 0..count {
                 let node = peers.memory.rng().below(NODES.into()) as u32;
-                peers.ask(node, Match::Exact, NAMES[0], token);
+                peers.ask(node, Match::Exact, FLOODED_NAMES[0], token);
                 peers.memory.run_for(Duration::from_millis(100));
                 let found = |(_, event): &(u32, Event<'_>)| matches!(event, Event::Found(_));
                 answers += peers.memory.events().filter(found).count();
