@@ -275,12 +275,14 @@ pub enum Message<'a> {
         /// Which request.
         request: RequestId,
     },
-    /// A copy of an index entry, from the predecessor.
+    /// A copy of an index entry, from a neighbour.
     Copy {
         /// The item, and who holds it.
         hit: Hit,
         /// Further copies wanted, at the successors that follow; at most [`MAX_COPIES`].
         copies: u8,
+        /// The entry lapses so much later unless it is renewed.
+        lifetime_ms: u32,
     },
     /// Who has items that fit? Answered with a [`Message::CookieReply`] if the cookie was not good.
     Find {
@@ -538,7 +540,9 @@ impl<'a> Message<'a> {
                 Message::Publish { request, cookie, name }
             }
             Message::Published { request } => Message::Published { request },
-            Message::Copy { hit, copies } => Message::Copy { hit, copies },
+            Message::Copy { hit, copies, lifetime_ms } => {
+                Message::Copy { hit, copies, lifetime_ms }
+            }
             Message::Find { request, cookie, query } => Message::Find { request, cookie, query },
             Message::Fetch { request, cookie, name } => Message::Fetch { request, cookie, name },
             Message::Search { search, query, ttl, hops } => {

@@ -105,7 +105,10 @@ impl Draw {
         match kind {
             15 => Message::Publish { request, cookie, name },
             16 => Message::Published { request },
-            17 => Message::Copy { hit, copies: copies % (MAX_COPIES + 1) },
+            17 => {
+                let lifetime_ms = u32::from(number) << hops % 17;
+                Message::Copy { hit, copies: copies % (MAX_COPIES + 1), lifetime_ms }
+            }
             18 => Message::Find { request, cookie, query },
             19 => Message::Found { request, hits: self.found.hits() },
             20 => Message::Fetch { request, cookie, name },
@@ -337,7 +340,8 @@ fn limits_are_exact() {
         let walk = Walk { query, origin, ttl, hops: 0 };
         frame(Message::Walk { search: request, walk, stage: WalkStage::Steps })
     };
-    let copy = |copies| frame(Message::Copy { hit: Hit { holder: origin, name: text }, copies });
+    let hit = Hit { holder: origin, name: text };
+    let copy = |copies| frame(Message::Copy { hit, copies, lifetime_ms: u32::MAX });
     let fit = [search(1), search(MAX_TTL), meet(1), meet(MAX_TTL), walk(1), walk(MAX_WALK)];
     assert!(Bundle::parse(&bundle_of(fit)).is_ok());
     assert!(Bundle::parse(&bundle_of([copy(0), copy(MAX_COPIES)])).is_ok());

@@ -221,7 +221,10 @@ impl Forge<'_> {
         match kind {
             15 => Message::Publish { request, cookie, name: hit.name },
             16 => Message::Published { request },
-            17 => Message::Copy { hit, copies: script.byte() % (MAX_COPIES + 1) },
+            17 => {
+                let lifetime_ms = u32::from_be_bytes(script.array());
+                Message::Copy { hit, copies: script.byte() % (MAX_COPIES + 1), lifetime_ms }
+            }
             18 => Message::Find { request, cookie, query },
             19 => Message::Found { request, hits },
             20 => Message::Fetch { request, cookie, name: hit.name },

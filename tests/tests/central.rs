@@ -276,7 +276,7 @@ fn messages_of_other_systems_are_dropped_and_counted() {
         Message::Introduce { peer: stranger },
         Message::Neighbors { request, cookie: Cookie(1), purpose: Purpose::Join },
         Message::Deliver { request, key: Id::ZERO, payload: b"mail" },
-        Message::Copy { hit, copies: 3 },
+        Message::Copy { hit, copies: 3, lifetime_ms: 1_000 },
         Message::SearchHit { search: request, hit, hops: 1 },
         Message::Connect { request },
         Message::Meet { origin: stranger, ttl: 3 },

@@ -134,6 +134,20 @@ impl Index {
         self.expiry.first().map_or(Time::NEVER, |at| self.entry(at).expires)
     }
 
+    /// Places that entries lie in, or have lain in: `0 .. places()`.
+    #[must_use]
+    pub const fn places(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
+    /// The entry in a place, and when it lapses; nothing if there is none, or it has.
+    #[must_use]
+    pub fn at(&self, now: Time, place: u32) -> Option<(Hit, Time)> {
+        let &Entry { holder, name, expires } = self.entries.get(place as usize)?;
+        let hit = Hit { holder, name: self.names[name as usize].text };
+        (expires > now).then_some((hit, expires))
+    }
+
     /// Enters an item, or renews its entry; it lapses at `expires`, or when it would have anyway if
     /// that is later. False if there is no room.
     ///
@@ -305,6 +319,8 @@ impl Index {
     fn remove_entry(&mut self, at: u32) {
         let Entry { holder, name: number, .. } = *self.entry(at);
         self.unlink_by_time(at);
+        // A free place has long lapsed.
+        self.entries[at as usize].expires = Time::ZERO;
         self.with_address_chain(holder.address, |links, chain| links.remove(chain, at));
         self.free_entries.push(at);
         let name = &mut self.names[number as usize];

@@ -53,6 +53,12 @@ impl Registrar {
         Registrar { me, lifetime: config.lifetime, secret, index: Index::new(config.limits, rng) }
     }
 
+    /// How long an entry lives that is not renewed.
+    #[must_use]
+    pub const fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
     /// The index.
     #[must_use]
     pub const fn index(&self) -> &Index {
@@ -96,7 +102,13 @@ impl Registrar {
 
     /// Enters or renews what is known to be held. False, and counted, if there is no room.
     pub fn enter(&mut self, cx: &mut Context<'_>, hit: &Hit) -> bool {
-        let entered = self.index.enter(cx.now, hit, cx.now + self.lifetime);
+        self.enter_for(cx, hit, self.lifetime)
+    }
+
+    /// Enters what another index has known for a while: it lapses so much later, or after a lifetime if
+    /// that is sooner. False, and counted, if there is no room.
+    pub fn enter_for(&mut self, cx: &mut Context<'_>, hit: &Hit, lifetime: Duration) -> bool {
+        let entered = self.index.enter(cx.now, hit, cx.now + lifetime.min(self.lifetime));
         if !entered {
             cx.world.count_drop(Drop::IndexFull);
         }

@@ -70,7 +70,7 @@ impl RingNode {
         self.start(cx, own, 0)
     }
 
-    fn start(&mut self, cx: &mut Context<'_>, own: OwnLookup, attempts: u8) -> bool {
+    pub(crate) fn start(&mut self, cx: &mut Context<'_>, own: OwnLookup, attempts: u8) -> bool {
         match self.route_own(cx, &own, own.key) {
             Step::Owner(owner) => {
                 self.finish(cx, own, owner, self.me, 0, 0);
@@ -311,7 +311,7 @@ impl RingNode {
 
     /// Asks `to` for the next step.
     fn step(&self, cx: &mut Context<'_>, to: Peer, so_far: Iteration, limit: Id) -> bool {
-        let wait = self.hop_timeout();
+        let wait = self.hop_timeout().min(so_far.own.deadline.since(cx.now));
         let kind = RequestKind::Iterate(so_far);
         let Some(request) = cx.request(to, 0, kind, wait) else { return false };
         let OwnLookup { purpose, key, .. } = so_far.own;
@@ -357,8 +357,11 @@ impl RingNode {
     }
 
     pub(crate) fn on_step_timeout(&mut self, cx: &mut Context<'_>, to: Peer, so_far: Iteration) {
-        self.suspect(cx, to);
         let Iteration { own, previous, hops, known, budget } = so_far;
+        // At the deadline it has had less time than others.
+        if cx.now < own.deadline {
+            self.suspect(cx, to);
+        }
         let mut own = OwnLookup { timeouts: own.timeouts.saturating_add(1), ..own };
         own.silent.insert(to.id);
         let begun = if cx.now >= own.deadline || budget <= 1 {

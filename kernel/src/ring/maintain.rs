@@ -44,8 +44,7 @@ impl RingNode {
             .or(self.predecessor)
             .or(self.successors.fallback());
         self.stabilizing = first.is_some_and(|first| {
-            let (cookie, of) = self.cookie;
-            let cookie = if of == first.address { cookie } else { Cookie::default() };
+            let cookie = self.last_cookie.for_peer(first);
             self.ask_neighbors(cx, first, Ask::Stabilize, cookie, 0)
         });
     }
@@ -116,7 +115,7 @@ impl RingNode {
                 if self.successors.first().is_some_and(|first| first != from) {
                     return; // Another one has come in between meanwhile.
                 }
-                self.cookie = (cookie, from.address);
+                self.last_cookie.learn(from, cookie);
                 self.adopt_list(cx.now, from, successors);
                 if predecessor == Some(self.me) {
                     self.quick_checks = 0;
@@ -141,7 +140,7 @@ impl RingNode {
             }
             Ask::Candidate => {
                 if self.may_be_next(cx, from) {
-                    self.cookie = (cookie, from.address);
+                    self.last_cookie.learn(from, cookie);
                     self.adopt_list(cx.now, from, successors);
                     self.quick_checks = if predecessor == Some(self.me) { 0 } else { QUICK_CHECKS };
                     self.check_soon(cx);

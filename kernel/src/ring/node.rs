@@ -10,9 +10,10 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::context::{Context, Drop, Node};
+use crate::cookie::LastCookie;
 use crate::id::Id;
-use crate::message::{Cookie, Message, Peers, RequestId};
-use crate::peer::{Address, Peer};
+use crate::message::{Message, Peers, RequestId};
+use crate::peer::Peer;
 use crate::ring::config::RingConfig;
 use crate::ring::fingers::FingerTable;
 use crate::ring::successors::SuccessorList;
@@ -44,8 +45,8 @@ pub struct RingNode {
     pub(crate) suspects: Suspects,
     pub(crate) round_trips: RoundTrips,
     pub(crate) secret: Secret,
-    /// The cookie that the first successor gave, and which node that was.
-    pub(crate) cookie: (Cookie, Address),
+    /// Of the first successor.
+    pub(crate) last_cookie: LastCookie,
     /// When to check the first successor; while joining, when to give up.
     pub(crate) stabilize_at: Time,
     pub(crate) fix_at: Time,
@@ -89,7 +90,7 @@ impl RingNode {
             suspects: Suspects::default(),
             round_trips: RoundTrips::default(),
             secret: Secret::random(rng),
-            cookie: (Cookie::default(), me.address),
+            last_cookie: LastCookie::default(),
             stabilize_at: Time::NEVER,
             fix_at: Time::NEVER,
             armed_at: Time::NEVER,

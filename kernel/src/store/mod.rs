@@ -7,33 +7,44 @@
 //! asks     lookup(SHA-1 of the name) ──▶ owner    Find ─────▶ owner,   Fetch ──▶ holder
 //! ```
 //!
-//! References are soft state: they lapse unless their holders publish again, and so they find a new
-//! owner when nodes come and go. Copies at the owner's successors answer as soon as one of these has
-//! become the owner.
+//! References are soft state: they lapse unless their holders publish again, which in the end makes
+//! good whatever was lost. Until then copies at the owner's successors answer as soon as one of these
+//! has become the owner, and who joins or leaves [hands over](handover).
 //!
 //! A piece of a name has another hash than the name: whoever owns that is asked, as any owner would
-//! be, and knows nothing. That is what the ring cannot do.
+//! be, for what has just this name. That is what the ring cannot do.
+//!
+//! Copies are taken from neighbours only, but a neighbour's address can be forged by whoever can forge
+//! any. So can a reference be that somebody publishes: what is found is a hint, and the transfer shows.
+//! Either costs a place in the index until it lapses.
 //!
 //! **Invariant:** a question ends by its deadline; the ring beneath works as it does without a store.
 
+mod handover;
 mod overheard;
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
+use self::handover::{Handover, hand_on_all, key_of, send_copy};
 use self::overheard::{LookupEnd, Overheard, overhear};
 use crate::context::{Context, Drop, Event, LookupDone, Node};
 use crate::id::Id;
 use crate::items::inquirer::conclude;
 use crate::items::{
-    Hit, HitList, Inquirer, Publisher, PublishingConfig, Query, Registrar, RegistrarConfig, Sharer,
-    SharingConfig, Shelf,
+    Hit, HitList, Inquirer, Match, Publisher, PublishingConfig, Query, Registrar, RegistrarConfig,
+    Sharer, SharingConfig, Shelf,
 };
 use crate::message::{Cookie, MAX_COPIES, Message, Purpose, RequestId};
 use crate::peer::Peer;
 use crate::ring::{RingConfig, RingNode};
 use crate::rng::Rng;
-use crate::rpc::{OwnFind, Publication, Request, RequestHandle, RequestKind};
+use crate::rpc::{OwnFind, OwnLookup, Publication, Request, RequestHandle, RequestKind};
+use crate::silent::Silent;
 use crate::time::Time;
+
+/// What waits for a lookup waits so much beyond the lookup's deadline, by which that ends.
+const BEYOND_LOOKUP: Duration = Duration::from_secs(1);
 
 /// How references are kept: the same for all nodes.
 #[derive(Clone, Debug)]
@@ -59,6 +70,7 @@ pub struct StoreNode {
     registrar: Registrar,
     publisher: Publisher,
     inquirer: Inquirer,
+    handover: Handover,
     /// When the ring wants to be called.
     ring_due: Time,
     armed_at: Time,
@@ -74,6 +86,7 @@ impl StoreNode {
             sharer: Sharer::new(me, shelf, config.sharing.clone(), rng),
             registrar: Registrar::new(me, &config.registrar, rng),
             inquirer: Inquirer::default(),
+            handover: Handover::new(),
             ring_due: Time::NEVER,
             armed_at: Time::NEVER,
             config,
@@ -89,7 +102,6 @@ impl StoreNode {
     /// See [`RingNode::start_linked`]. Begins to publish.
     pub fn start_linked(&mut self, cx: &mut Context<'_>, ring: &[Peer]) {
         self.within(cx, |node, cx| node.start_linked(cx, ring));
-        self.begin(cx);
     }
 
     /// See [`RingNode::join`]. Begins to publish once it is a member.
@@ -97,9 +109,15 @@ impl StoreNode {
         self.within(cx, |node, cx| node.join(cx, bootstrap));
     }
 
-    /// See [`RingNode::leave`]. Its references are left to their copies.
+    /// See [`RingNode::leave`]. The references that it owns go to its successor.
     pub fn leave(&mut self, cx: &mut Context<'_>) {
+        if let Some(&successor) = self.ring.successors().first() {
+            let (me, predecessor) = (self.sharer.me(), self.ring.predecessor());
+            // First of all: nothing is taken from whom the successor no longer knows.
+            hand_on_all(cx, me, predecessor, successor, self.registrar.index(), self.copies());
+        }
         self.publisher.stop();
+        self.handover = Handover::new();
         self.within(cx, |node, cx| node.leave(cx));
     }
 
@@ -108,14 +126,16 @@ impl StoreNode {
         self.within(cx, |node, cx| node.lookup(cx, key, token))
     }
 
-    /// Asks the owner of the hash of the query's text who has items that fit, and fetches the best.
-    /// Ends in [`Event::Found`] or, after the configured deadline, [`Event::LookupFailed`], either of
-    /// them with `token`; what follows the first, see [`Sharer::fetch`].
+    /// Asks the owner of the hash of the query's text who has the item of that name, however names
+    /// were to fit, and fetches it. Ends in [`Event::Found`] or, after the configured deadline,
+    /// [`Event::LookupFailed`], either of them with `token`; what follows the first, see
+    /// [`Sharer::fetch`].
     ///
     /// Returns whether it was begun; it is not if too many requests are in flight, or this node is
     /// no member.
     pub fn ask(&mut self, cx: &mut Context<'_>, query: Query, token: u64) -> bool {
         let (cookie, deadline) = (Cookie::default(), cx.now + self.config.ring.deadline);
+        let query = exact(query);
         let own = OwnFind { token, query, cookie, deadline, hops: 0, timeouts: 0 };
         self.ring.is_member() && self.look_up(cx, own)
     }
@@ -150,6 +170,7 @@ impl StoreNode {
         if let Some(end) = ended {
             self.on_lookup_end(cx, end);
         }
+        self.handover.notice(cx.now, self.sharer.me().id, self.ring.predecessor());
         if !was_member && self.ring.is_member() {
             self.begin(cx);
         } else {
@@ -165,8 +186,8 @@ impl StoreNode {
 
     /// Looks up whom to ask. What is asked waits as a request to this node itself.
     fn look_up(&mut self, cx: &mut Context<'_>, own: OwnFind) -> bool {
-        let key = Id::of_name(own.query.text.as_bytes());
-        self.look_up_for(cx, key, RequestKind::Find(own), Purpose::User)
+        let (key, deadline) = (Id::of_name(own.query.text.as_bytes()), own.deadline);
+        self.look_up_for(cx, key, RequestKind::Find(own), Purpose::User, deadline)
     }
 
     fn look_up_for(
@@ -175,43 +196,46 @@ impl StoreNode {
         key: Id,
         kind: RequestKind,
         purpose: Purpose,
+        deadline: Time,
     ) -> bool {
-        // The lookup ends first, one way or the other.
-        let wait = self.config.ring.deadline * 2;
+        let wait = deadline.since(cx.now) + BEYOND_LOOKUP;
         let Some(waiting) = cx.request(self.sharer.me(), 0, kind, wait) else { return false };
-        let begun =
-            self.within(cx, |node, cx| node.begin_lookup(cx, key, waiting.0, purpose, None));
+        let (token, silent, payload) = (waiting.0, Silent::default(), None);
+        let own = OwnLookup { token, key, purpose, deadline, timeouts: 0, silent, payload };
+        let begun = self.within(cx, |node, cx| node.start(cx, own, 0));
         if !begun {
-            self.take_waiting(cx, waiting.0);
+            self.take_waiting(cx, token);
         }
         begun
     }
 
-    /// What waited for the lookup of that name.
-    fn take_waiting(&self, cx: &mut Context<'_>, token: u64) -> Option<Request> {
-        let waits =
-            |kind: &RequestKind| matches!(kind, RequestKind::Find(_) | RequestKind::Publish(_));
-        cx.matched(RequestId(token), self.sharer.me(), waits)
+    /// What waited for the lookup of that name; nothing if the lookup was the application's.
+    fn take_waiting(&self, cx: &mut Context<'_>, token: u64) -> Option<RequestKind> {
+        let handle = cx.requests.find(RequestId(token))?;
+        let &Request { node, to, kind, .. } = cx.requests.at(handle)?;
+        let waits = matches!(kind, RequestKind::Find(_) | RequestKind::Publish(_));
+        if node != cx.node || to != self.sharer.me() || !waits {
+            return None;
+        }
+        cx.world.disarm_request(handle);
+        cx.requests.remove(handle);
+        Some(kind)
     }
 
     fn on_lookup_end(&mut self, cx: &mut Context<'_>, end: LookupEnd) {
-        match end {
-            LookupEnd::Done(done) => {
-                let Some(waiting) = self.take_waiting(cx, done.token) else { return };
-                match waiting.kind {
-                    RequestKind::Find(own) => self.ask_owner(cx, own, &done),
-                    RequestKind::Publish(Publication { index, .. }) => {
-                        self.publish_at(cx, done.owner, index);
-                    }
-                    _ => {}
-                }
+        match (self.take_waiting(cx, end.token()), end) {
+            (Some(RequestKind::Find(own)), LookupEnd::Done(done)) => {
+                self.ask_owner(cx, own, &done);
             }
-            LookupEnd::Failed { token, timeouts } => {
-                let Some(waiting) = self.take_waiting(cx, token) else { return };
-                if let RequestKind::Find(own) = waiting.kind {
-                    fail(cx, &OwnFind { timeouts: own.timeouts.saturating_add(timeouts), ..own });
-                }
+            (Some(RequestKind::Find(own)), LookupEnd::Failed { timeouts, .. }) => {
+                fail(cx, &OwnFind { timeouts: own.timeouts.saturating_add(timeouts), ..own });
             }
+            (Some(RequestKind::Publish(publication)), LookupEnd::Done(done)) => {
+                self.publish_at(cx, done.owner, publication.index);
+            }
+            // The next round makes up for it.
+            (Some(_), _) => {}
+            (None, end) => cx.world.report(cx.node, end.event()),
         }
     }
 
@@ -232,10 +256,16 @@ impl StoreNode {
 
     fn publish_at(&mut self, cx: &mut Context<'_>, owner: Peer, index: u32) {
         let me = self.sharer.me();
+        if !self.ring.is_member() {
+            return; // It has left meanwhile.
+        }
         if owner.id != me.id {
             self.publisher.publish(cx, &self.sharer, owner, index);
         } else if let Some(name) = self.sharer.shelf().name(index as usize) {
-            self.keep(cx, &Hit { holder: me, name }, self.copies());
+            let hit = Hit { holder: me, name };
+            if self.registrar.enter(cx, &hit) {
+                self.copy_on(cx, &hit, self.copies(), self.registrar.lifetime());
+            }
         }
     }
 
@@ -244,27 +274,34 @@ impl StoreNode {
         self.config.replicas.saturating_sub(1).min(MAX_COPIES)
     }
 
-    /// Enters a reference, and has the successors keep so many copies of it.
-    fn keep(&mut self, cx: &mut Context<'_>, hit: &Hit, copies: u8) {
-        if self.registrar.enter(cx, hit) {
-            self.copy_on(cx, hit, copies);
-        }
-    }
-
-    fn copy_on(&mut self, cx: &mut Context<'_>, hit: &Hit, copies: u8) {
+    /// Has the successors keep so many copies of a reference.
+    fn copy_on(&self, cx: &mut Context<'_>, hit: &Hit, copies: u8, lifetime: Duration) {
         if let Some(left) = copies.checked_sub(1)
             && let Some(&successor) = self.ring.successors().first()
         {
-            let copy = Message::Copy { hit: *hit, copies: left };
-            cx.world.send(self.sharer.me(), successor, &copy);
+            send_copy(cx, self.sharer.me(), successor, hit, left, lifetime);
         }
     }
 
-    fn on_copy(&mut self, cx: &mut Context<'_>, from: Peer, hit: &Hit, copies: u8) {
-        if self.ring.knows(from) {
-            self.keep(cx, hit, copies);
-        } else {
+    fn on_copy(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: Peer,
+        hit: &Hit,
+        copies: u8,
+        lifetime_ms: u32,
+    ) {
+        let successors = self.ring.successors();
+        if self.ring.predecessor() != Some(from) && !successors.contains(&from) {
             cx.world.count_drop(Drop::UnknownPeer);
+            return;
+        }
+        // In a ring of fewer nodes than copies they end where they began.
+        let (me, key) = (self.sharer.me().id, key_of(hit));
+        let is_round = successors.first().is_some_and(|successor| successor.id.owns(key, me));
+        let lifetime = Duration::from_millis(lifetime_ms.into()).min(self.registrar.lifetime());
+        if self.registrar.enter_for(cx, hit, lifetime) && !is_round {
+            self.copy_on(cx, hit, copies.min(self.copies()), lifetime);
         }
     }
 
@@ -282,26 +319,31 @@ impl StoreNode {
     }
 
     /// Whoever was asked does not answer: perhaps it is no longer there, and another owns the key.
-    fn on_find_timeout(&mut self, cx: &mut Context<'_>, own: OwnFind) {
+    fn on_find_timeout(&mut self, cx: &mut Context<'_>, to: Peer, own: OwnFind) {
         self.sharer.record_timeout();
         let own = OwnFind { timeouts: own.timeouts.saturating_add(1), ..own };
-        if cx.now >= own.deadline || !self.look_up(cx, own) {
+        // At the deadline it has had less time than others.
+        if cx.now >= own.deadline {
+            return fail(cx, &own);
+        }
+        self.within(cx, |node, cx| node.suspect(cx, to));
+        if !self.look_up(cx, own) {
             fail(cx, &own);
         }
     }
 
     /// Publishes what has its turn.
-    fn turn(&mut self, cx: &mut Context<'_>) {
-        self.registrar.expire(cx.now);
+    fn publish_next(&mut self, cx: &mut Context<'_>) {
         let Some(index) = self.publisher.take_turn(cx.now) else { return };
         let Some(name) = self.sharer.shelf().name(index as usize) else { return };
         let kind = RequestKind::Publish(Publication { index, cookie: Cookie::default() });
-        self.look_up_for(cx, Id::of_name(name.as_bytes()), kind, Purpose::Publish);
+        let (key, deadline) = (Id::of_name(name.as_bytes()), cx.now + self.config.ring.deadline);
+        self.look_up_for(cx, key, kind, Purpose::Publish, deadline);
     }
 
     /// Arms the one timer for whatever comes next.
     fn arm(&mut self, cx: &mut Context<'_>) {
-        let next = self.ring_due.min(self.publisher.next_at());
+        let next = self.ring_due.min(self.publisher.next_at()).min(self.handover.next_at());
         if next != self.armed_at {
             self.armed_at = next;
             cx.world.arm_node(cx.node, next);
@@ -329,15 +371,18 @@ impl StoreNode {
         match message {
             Message::Publish { request, cookie, name } => {
                 if self.registrar.on_publish(cx, from, request, cookie, name) {
-                    self.copy_on(cx, &Hit { holder: from, name }, self.copies());
+                    let (hit, lifetime) = (Hit { holder: from, name }, self.registrar.lifetime());
+                    self.copy_on(cx, &hit, self.copies(), lifetime);
                 }
             }
             Message::Published { request } => {
                 self.publisher.on_published(cx, sharer, from, request);
             }
-            Message::Copy { hit, copies } => self.on_copy(cx, from, &hit, copies),
+            Message::Copy { hit, copies, lifetime_ms } => {
+                self.on_copy(cx, from, &hit, copies, lifetime_ms);
+            }
             Message::Find { request, cookie, query } => {
-                self.registrar.on_find(cx, from, request, cookie, &query);
+                self.registrar.on_find(cx, from, request, cookie, &exact(query));
             }
             Message::Found { request, hits } => {
                 self.inquirer.on_found(cx, sharer, from, request, hits);
@@ -386,7 +431,9 @@ impl Node for StoreNode {
             self.ring_due = Time::NEVER;
             self.within(cx, |node, cx| node.handle_timeout(cx));
         }
-        self.turn(cx);
+        self.registrar.expire(cx.now);
+        self.publish_next(cx);
+        self.handover.step(cx, self.sharer.me(), self.registrar.index());
         self.arm(cx);
     }
 
@@ -400,15 +447,21 @@ impl Node for StoreNode {
         }
         let Some(request) = cx.requests.remove(handle) else { return };
         match kind {
-            RequestKind::Find(own) => self.on_find_timeout(cx, own),
             RequestKind::Fetch(_) => self.sharer.on_fetch_timeout(cx, &request),
-            // One that waits for a lookup waits no more; the next round makes up for it.
-            RequestKind::Publish(_) if to.id != self.sharer.me().id => {
+            // It waited for a lookup.
+            RequestKind::Find(own) if to == self.sharer.me() => fail(cx, &own),
+            RequestKind::Find(own) => self.on_find_timeout(cx, to, own),
+            RequestKind::Publish(_) if to != self.sharer.me() && self.ring.is_member() => {
                 self.publisher.on_timeout(cx, &mut self.sharer, &request);
             }
             _ => {}
         }
     }
+}
+
+/// A question for what has just this name: owners know no other names but by chance.
+const fn exact(query: Query) -> Query {
+    Query { how: Match::Exact, ..query }
 }
 
 fn fail(cx: &mut Context<'_>, own: &OwnFind) {

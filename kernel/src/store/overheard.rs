@@ -1,12 +1,12 @@
 //! The world as a node within another one sees it: everything goes through, but what it says to its
-//! application and to its timer is overheard by the outer node.
+//! timer, and how lookups end, is overheard by the outer node.
 //!
-//! **Invariant:** nothing is lost: what the outer node does not take goes on to the application.
+//! **Invariant:** nothing is lost: what is not kept for the outer node goes on to the application.
 
 use crate::context::{Context, Drop, Event, LookupDone, World};
-use crate::message::{Message, RequestId};
+use crate::message::Message;
 use crate::peer::Peer;
-use crate::rpc::{RequestHandle, RequestKind, Requests};
+use crate::rpc::RequestHandle;
 use crate::time::Time;
 
 /// What a call of the inner node came to, beside what went through.
@@ -14,11 +14,11 @@ use crate::time::Time;
 pub(super) struct Overheard {
     /// When it wants to be called, if it said so.
     pub(super) armed: Option<Time>,
-    /// The end of a lookup that the outer node had begun.
+    /// How a lookup ended, for the outer node to take or to report.
     pub(super) ended: Option<LookupEnd>,
 }
 
-/// How a lookup of the outer node's ended.
+/// How a lookup ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum LookupEnd {
     Done(LookupDone),
@@ -26,24 +26,31 @@ pub(super) enum LookupEnd {
 }
 
 impl LookupEnd {
-    const fn token(self) -> u64 {
+    /// The caller's name for the lookup.
+    pub(super) const fn token(self) -> u64 {
         match self {
             LookupEnd::Done(done) => done.token,
             LookupEnd::Failed { token, .. } => token,
         }
     }
+
+    /// As the application is told.
+    pub(super) const fn event(self) -> Event<'static> {
+        match self {
+            LookupEnd::Done(done) => Event::LookupDone(done),
+            LookupEnd::Failed { token, timeouts } => Event::LookupFailed { token, timeouts },
+        }
+    }
 }
 
-/// Calls the inner node and gives what it returns, and what was overheard.
-///
-/// Lookups are the outer node's if their token names a request of its own; one call ends one lookup
-/// at most.
+/// Calls the inner node and gives what it returns, and what was overheard. One call ends one lookup at
+/// most.
 #[inline]
 pub(super) fn overhear<T>(
     cx: &mut Context<'_>,
     call: impl FnOnce(&mut Context<'_>) -> T,
 ) -> (T, Overheard) {
-    let mut listener = Listener { world: &mut *cx.world, armed: None, end: None };
+    let mut listener = Listener { world: &mut *cx.world, overheard: Overheard::default() };
     let mut inner = Context {
         now: cx.now,
         node: cx.node,
@@ -52,42 +59,12 @@ pub(super) fn overhear<T>(
         world: &mut listener,
     };
     let result = call(&mut inner);
-    let Listener { armed, end, .. } = listener;
-    let mut overheard = Overheard { armed, ended: None };
-    match end {
-        Some(end) if is_own(cx.requests, cx.node, end.token()) => overheard.ended = Some(end),
-        Some(LookupEnd::Done(done)) => cx.world.report(cx.node, Event::LookupDone(done)),
-        Some(LookupEnd::Failed { token, timeouts }) => {
-            cx.world.report(cx.node, Event::LookupFailed { token, timeouts });
-        }
-        None => {}
-    }
-    (result, overheard)
-}
-
-/// Whether `token` names a question or a publication of `node`.
-fn is_own(requests: &Requests, node: u32, token: u64) -> bool {
-    let request = requests.find(RequestId(token)).and_then(|handle| requests.at(handle));
-    request.is_some_and(|request| {
-        request.node == node
-            && matches!(request.kind, RequestKind::Find(_) | RequestKind::Publish(_))
-    })
+    (result, listener.overheard)
 }
 
 struct Listener<'w> {
     world: &'w mut dyn World,
-    armed: Option<Time>,
-    end: Option<LookupEnd>,
-}
-
-impl Listener<'_> {
-    /// Keeps the end of a lookup until the call is over; a second one goes through.
-    fn keep(&mut self, node: u32, end: LookupEnd, event: Event<'_>) {
-        match self.end {
-            None => self.end = Some(end),
-            Some(_) => self.world.report(node, event),
-        }
-    }
+    overheard: Overheard,
 }
 
 impl World for Listener<'_> {
@@ -97,7 +74,7 @@ impl World for Listener<'_> {
     }
 
     fn arm_node(&mut self, _node: u32, at: Time) {
-        self.armed = Some(at);
+        self.overheard.armed = Some(at);
     }
 
     fn arm_request(&mut self, request: RequestHandle, at: Time) {
@@ -109,12 +86,14 @@ impl World for Listener<'_> {
     }
 
     fn report(&mut self, node: u32, event: Event<'_>) {
-        match event {
-            Event::LookupDone(done) => self.keep(node, LookupEnd::Done(done), event),
-            Event::LookupFailed { token, timeouts } => {
-                self.keep(node, LookupEnd::Failed { token, timeouts }, event);
-            }
-            _ => self.world.report(node, event),
+        let end = match event {
+            Event::LookupDone(done) => LookupEnd::Done(done),
+            Event::LookupFailed { token, timeouts } => LookupEnd::Failed { token, timeouts },
+            _ => return self.world.report(node, event),
+        };
+        match self.overheard.ended {
+            None => self.overheard.ended = Some(end),
+            Some(_) => self.world.report(node, event),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** names and queries come last in a payload: their length is what is left.
 
-use zerocopy::byteorder::network_endian::{U16, U64};
+use zerocopy::byteorder::network_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{Kind, WireError, WirePeer, Writer, first, request, whole};
@@ -47,8 +47,9 @@ pub(super) fn write_payload(message: &Message<'_>, out: &mut Writer<'_>) -> Opti
             out.put(&U64::new(request.0))?;
             Kind::Published
         }
-        Message::Copy { hit, copies } if copies <= MAX_COPIES => {
-            out.put(&WireCopy { holder: hit.holder.into(), copies })?;
+        Message::Copy { hit, copies, lifetime_ms } if copies <= MAX_COPIES => {
+            let (holder, lifetime_ms) = (hit.holder.into(), U32::new(lifetime_ms));
+            out.put(&WireCopy { holder, copies, lifetime_ms })?;
             out.put_bytes(hit.name.as_bytes())?;
             Kind::Copy
         }
@@ -137,7 +138,7 @@ pub(super) fn read_payload(kind: Kind, payload: &[u8]) -> Result<Message<'_>, Wi
                 return Err(WireError::BadValue);
             }
             let hit = Hit { holder: wire.holder.to_peer(), name: text(rest)? };
-            Message::Copy { hit, copies: wire.copies }
+            Message::Copy { hit, copies: wire.copies, lifetime_ms: wire.lifetime_ms.get() }
         }
         Kind::Find => {
             let (wire, rest) = first::<WireFind>(payload)?;
@@ -211,6 +212,7 @@ struct WireNamed {
 struct WireCopy {
     holder: WirePeer,
     copies: u8,
+    lifetime_ms: U32,
 }
 
 /// The query's text follows.
