@@ -9,7 +9,6 @@
 //! latest; then nothing of it is left in flight.
 
 use crate::context::{Context, Event, Found};
-use crate::cookie::LastCookie;
 use crate::items::hits::Hits;
 use crate::items::sharer::Sharer;
 use crate::message::{Cookie, Message, RequestId};
@@ -18,15 +17,13 @@ use crate::rpc::{OwnFind, Request, RequestKind};
 
 /// See the [module](self).
 #[derive(Debug, Default)]
-pub struct Inquirer {
-    last_cookie: LastCookie,
-}
+pub struct Inquirer;
 
 impl Inquirer {
     /// Asks `to`; the cookie of `own` is filled in here. Returns whether it was begun: it is not if
     /// too many requests are in flight.
     pub fn ask(&mut self, cx: &mut Context<'_>, sharer: &Sharer, to: Peer, own: OwnFind) -> bool {
-        let cookie = self.last_cookie.for_peer(to);
+        let cookie = sharer.index_cookie.for_peer(to);
         send(cx, sharer, to, OwnFind { cookie, ..own }, 0)
     }
 
@@ -40,7 +37,7 @@ impl Inquirer {
     ) {
         let RequestKind::Find(own) = request.kind else { return };
         sharer.record(cx.now, request);
-        self.last_cookie.learn(request.to, cookie);
+        sharer.index_cookie.learn(request.to, cookie);
         // Each time counts as an attempt: who never has enough is asked ever more slowly.
         ask_again(cx, sharer, request, OwnFind { cookie, ..own });
     }

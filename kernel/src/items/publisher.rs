@@ -11,7 +11,6 @@
 use core::time::Duration;
 
 use crate::context::Context;
-use crate::cookie::LastCookie;
 use crate::items::sharer::Sharer;
 use crate::message::{Cookie, Message, RequestId};
 use crate::peer::Peer;
@@ -42,7 +41,6 @@ pub struct Publisher {
     repeats: bool,
     /// The last turn led nowhere: until one does, each is a single message.
     silent: bool,
-    last_cookie: LastCookie,
 }
 
 impl Publisher {
@@ -56,7 +54,6 @@ impl Publisher {
             next_at: Time::NEVER,
             repeats: false,
             silent: false,
-            last_cookie: LastCookie::default(),
         }
     }
 
@@ -96,7 +93,7 @@ impl Publisher {
 
     /// Makes the item at `index` on the shelf known to `to`.
     pub fn publish(&mut self, cx: &mut Context<'_>, sharer: &Sharer, to: Peer, index: u32) {
-        let cookie = self.last_cookie.for_peer(to);
+        let cookie = sharer.index_cookie.for_peer(to);
         self.send(cx, sharer, to, Publication { index, cookie }, 0);
     }
 
@@ -110,7 +107,7 @@ impl Publisher {
     ) {
         let RequestKind::Publish(publication) = request.kind else { return };
         sharer.record(cx.now, request);
-        self.last_cookie.learn(request.to, cookie);
+        sharer.index_cookie.learn(request.to, cookie);
         if request.retries + 1 < ATTEMPTS {
             let again = Publication { cookie, ..publication };
             self.send(cx, sharer, request.to, again, request.retries + 1);

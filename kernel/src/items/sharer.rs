@@ -14,6 +14,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::context::{Context, Event};
+use crate::cookie::LastCookie;
 use crate::items::hits::Hit;
 use crate::items::shelf::Shelf;
 use crate::items::text::Text;
@@ -63,6 +64,8 @@ pub struct Sharer {
     config: Arc<SharingConfig>,
     secret: Secret,
     round_trips: RoundTrips,
+    /// The cookie of whoever was asked last for what an index holds, or told.
+    pub(crate) index_cookie: LastCookie,
 }
 
 impl Sharer {
@@ -70,7 +73,14 @@ impl Sharer {
     #[must_use]
     pub fn new(me: Peer, shelf: Shelf, config: Arc<SharingConfig>, rng: &mut Rng) -> Sharer {
         let secret = Secret::random(rng);
-        Sharer { me, shelf, config, secret, round_trips: RoundTrips::default() }
+        Sharer {
+            me,
+            shelf,
+            config,
+            secret,
+            round_trips: RoundTrips::default(),
+            index_cookie: LastCookie::default(),
+        }
     }
 
     /// Who it is.
