@@ -7,7 +7,9 @@ pub mod central;
 pub mod flooding;
 pub mod forge;
 pub mod memory;
+pub mod stored;
 
 pub use attack::Attack;
 pub use flooding::Flooding;
 pub use memory::Memory;
+pub use stored::Stored;

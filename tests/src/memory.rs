@@ -202,6 +202,12 @@ impl<N: Node> Memory<N> {
         &self.outside.payloads
     }
 
+    /// Requests in flight, of all nodes together.
+    #[must_use]
+    pub const fn requests_in_flight(&self) -> usize {
+        self.requests.len()
+    }
+
     /// Messages not acted on for this reason since the start.
     #[must_use]
     pub fn dropped(&self, reason: Drop) -> u64 {

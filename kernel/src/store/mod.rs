@@ -32,8 +32,8 @@ use crate::context::{Context, Drop, Event, LookupDone, Node};
 use crate::id::Id;
 use crate::items::inquirer::conclude;
 use crate::items::{
-    Hit, HitList, Inquirer, Match, Publisher, PublishingConfig, Query, Registrar, RegistrarConfig,
-    Sharer, SharingConfig, Shelf,
+    Hit, HitList, Index, Inquirer, Match, Publisher, PublishingConfig, Query, Registrar,
+    RegistrarConfig, Sharer, SharingConfig, Shelf,
 };
 use crate::message::{Cookie, MAX_COPIES, Message, Purpose, RequestId};
 use crate::peer::Peer;
@@ -140,17 +140,23 @@ impl StoreNode {
         self.ring.is_member() && self.look_up(cx, own)
     }
 
+    /// The references that it keeps.
+    #[must_use]
+    pub const fn index(&self) -> &Index {
+        self.registrar.index()
+    }
+
     /// What it keeps about others: distinct peers in its tables, and references.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.ring.entries() + self.registrar.index().len()
+        self.ring.entries() + self.index().len()
     }
 
     /// Memory it takes, the configuration and names, which it may share, left out; in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let tables = self.ring.memory_bytes() - size_of::<RingNode>();
-        let references = self.registrar.index().heap_bytes();
+        let references = self.index().heap_bytes();
         size_of::<Self>() + tables + references + self.sharer.shelf().heap_bytes()
     }
 

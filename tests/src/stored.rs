@@ -1,0 +1,354 @@
+//! A ring whose nodes keep references, in memory, and who really holds what.
+//!
+//! **Invariant:** everything follows from the seed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hopwise_kernel::context::Found;
+use hopwise_kernel::items::{
+    IndexLimits, Match, Names, PublishingConfig, Query, RegistrarConfig, SharingConfig, Shelf, Text,
+};
+use hopwise_kernel::ring::RingConfig;
+use hopwise_kernel::ring::fingers::Shape;
+use hopwise_kernel::rpc::TimeoutPolicy;
+use hopwise_kernel::store::{StoreConfig, StoreNode};
+use hopwise_kernel::{Address, Event, Id, Peer, Rng};
+
+use crate::central::{query, text};
+use crate::forge::{Forge, Script};
+use crate::memory::{DELAY, Memory, owner_in};
+
+/// How many nodes there are at first.
+pub const NODES: u32 = 24;
+/// Places in all: some for nodes that come later.
+pub const PLACES: u32 = NODES + 8;
+/// Nodes that keep each reference.
+pub const REPLICAS: u8 = 3;
+/// Length of successor lists.
+pub const SUCCESSORS: u8 = 6;
+/// Size of each item.
+pub const ITEM_BYTES: u16 = 600;
+/// How many items there are.
+pub const ITEMS: u32 = 40;
+/// How long it takes nodes to publish all they have.
+pub const SPREAD: Duration = Duration::from_secs(5);
+/// How long it takes them to do so again.
+pub const REFRESH: Duration = Duration::from_secs(20);
+/// What is not renewed lapses so much later.
+pub const LIFETIME: Duration = Duration::from_secs(70);
+/// Questions without an answer by then fail.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+/// Longer than any question between live nodes takes.
+pub const A_MOMENT: Duration = Duration::from_millis(50);
+/// A ring that has lost nodes has mended itself after this, forged departures included.
+pub const HEALING: Duration = Duration::from_secs(60);
+
+/// How nodes work unless a test says otherwise.
+#[must_use]
+pub fn config() -> StoreConfig {
+    StoreConfig {
+        ring: Arc::new(ring_config()),
+        sharing: Arc::new(SharingConfig {
+            item_bytes: ITEM_BYTES,
+            fetch: true,
+            timeout: TimeoutPolicy::Adaptive,
+        }),
+        registrar: RegistrarConfig {
+            limits: IndexLimits { names: 500, entries: 1000, entries_per_name: 50 },
+            lifetime: LIFETIME,
+        },
+        publishing: PublishingConfig { spread: SPREAD, refresh: REFRESH },
+        replicas: REPLICAS,
+    }
+}
+
+/// The same, with nothing published again while the test lasts.
+#[must_use]
+pub fn published_once() -> StoreConfig {
+    let hours = Duration::from_secs(100 * 3600);
+    let mut config = config();
+    config.publishing.refresh = hours;
+    config.registrar.lifetime = hours;
+    config
+}
+
+/// How the ring beneath works unless a test says otherwise.
+#[must_use]
+pub fn ring_config() -> RingConfig {
+    let shape = Shape::for_ring(1, NODES as usize, SUCCESSORS.into());
+    RingConfig { shape, successors: SUCCESSORS, deadline: DEADLINE, ..RingConfig::default() }
+}
+
+/// A ring, and who holds what.
+#[derive(Debug)]
+pub struct Stored {
+    /// The world they are in.
+    pub memory: Memory<StoreNode>,
+    config: Arc<StoreConfig>,
+    names: Arc<Names>,
+}
+
+impl Stored {
+    /// The first `count` places are a linked ring; nothing is published yet.
+    #[must_use]
+    pub fn new(count: u32, config: StoreConfig, seed: u64) -> Stored {
+        let names = Arc::new(Names::new((0..ITEMS).map(name_of)));
+        let memory = Memory::new(PLACES as usize, seed);
+        let mut stored = Stored { memory, config: Arc::new(config), names };
+        let mut ring: Vec<Peer> = (0..count).map(|node| stored.memory.peer(node)).collect();
+        ring.sort_by_key(|peer| peer.id);
+        for node in 0..count {
+            stored.put(node);
+            stored.memory.with(node, |it, cx| it.start_linked(cx, &ring));
+        }
+        stored
+    }
+
+    /// A ring in which everything is published.
+    #[must_use]
+    pub fn published(config: StoreConfig, seed: u64) -> Stored {
+        let mut stored = Stored::new(NODES, config, seed);
+        stored.memory.run_for(SPREAD + A_MOMENT);
+        stored
+    }
+
+    /// Puts a node into its place, not yet a member.
+    pub fn put(&mut self, node: u32) {
+        let shelf = Shelf::new(Arc::clone(&self.names), shelf_of(node).into());
+        let config = Arc::clone(&self.config);
+        self.memory.put(node, |me, rng| StoreNode::new(me, shelf, config, rng));
+    }
+
+    /// All members, in ascending order of identifiers: the truth.
+    #[must_use]
+    pub fn ring(&self) -> Vec<Peer> {
+        let is_member =
+            |&node: &u32| self.memory.node(node).is_some_and(|it| it.ring().is_member());
+        let mut ring: Vec<Peer> =
+            (0..PLACES).filter(is_member).map(|node| self.memory.peer(node)).collect();
+        ring.sort_by_key(|peer| peer.id);
+        ring
+    }
+
+    /// Who ought to keep the references to an item: its owner and those that follow it.
+    #[must_use]
+    pub fn keepers(&self, item: u32) -> Vec<Peer> {
+        let ring = self.ring();
+        let owner = owner_in(&ring, key_of(item));
+        let at = ring.iter().position(|&peer| peer == owner).expect("the owner is a member");
+        let replicas = usize::from(self.config.replicas).min(ring.len());
+        (0..replicas).map(|steps| ring[(at + steps) % ring.len()]).collect()
+    }
+
+    /// Members that hold an item, in ascending order of identifiers.
+    #[must_use]
+    pub fn live_holders(&self, item: u32) -> Vec<Peer> {
+        let holds = |peer: &Peer| holders_of(item).any(|node| self.memory.peer(node) == *peer);
+        self.ring().into_iter().filter(holds).collect()
+    }
+
+    /// The holders of an item that a node knows of, in ascending order of identifiers.
+    #[must_use]
+    pub fn known_holders(&self, keeper: Peer, item: u32) -> Vec<Peer> {
+        let Some(node) = self.memory.node(keeper.address.slot.into()) else { return Vec::new() };
+        let (index, name) = (node.index(), name_of(item));
+        let mut holders: Vec<Peer> = (0..index.places())
+            .filter_map(|place| index.at(self.memory.now(), place))
+            .filter(|(hit, _)| hit.name == name)
+            .map(|(hit, _)| hit.holder)
+            .collect();
+        holders.sort_by_key(|peer| peer.id);
+        holders
+    }
+
+    /// Checks that just those keep references that ought to, and to just those that hold the items.
+    ///
+    /// # Panics
+    ///
+    /// If not.
+    pub fn assert_kept_exactly(&self) {
+        for item in 0..ITEMS {
+            let keepers = self.keepers(item);
+            let holders = self.live_holders(item);
+            for peer in self.ring() {
+                let known = self.known_holders(peer, item);
+                let expected = if keepers.contains(&peer) { &holders[..] } else { &[] };
+                assert!(known == expected, "item {item} at {peer:?}: {} entries", known.len());
+            }
+        }
+    }
+
+    /// Asks every member at once for an item, waits, and checks that each is told of just as many
+    /// holders as there are, as far as they are shown, and is given the item.
+    ///
+    /// # Panics
+    ///
+    /// If not.
+    pub fn assert_found(&mut self, item: u32, patience: Duration) {
+        let holders = self.live_holders(item);
+        let events = self.ask_all(query(Match::Exact, &name(item)), patience);
+        for (asker, events) in events {
+            let Some(Event::Found(found)) = events.first() else {
+                panic!("item {item}, asked at {asker}: {events:?}")
+            };
+            let shown = holders.len().min(3);
+            assert!(usize::from(found.hits) == shown, "item {item}: {} hits", found.hits);
+            let Some(best) = found.best else {
+                assert!(holders.is_empty() && events.len() == 1, "nothing to fetch");
+                continue;
+            };
+            assert!(best.name == name_of(item) && holders.contains(&best.holder), "{best:?}");
+            let Some(Event::Fetched { bytes, .. }) = events.get(1) else { panic!("{events:?}") };
+            assert!(*bytes == ITEM_BYTES && events.len() == 2, "{events:?}");
+        }
+    }
+
+    /// Asks every member the same, all at once, and says what each was told until so much time has
+    /// passed.
+    ///
+    /// # Panics
+    ///
+    /// If one cannot ask, or is told anything else.
+    pub fn ask_all(&mut self, query: Query, patience: Duration) -> Vec<(u32, Vec<Event<'static>>)> {
+        self.memory.events().for_each(drop);
+        let askers: Vec<u32> = self.ring().iter().map(|peer| peer.address.slot.into()).collect();
+        for &node in &askers {
+            let begun = self.memory.with(node, |it, cx| it.ask(cx, query, node.into()));
+            assert!(begun == Some(true), "a member asks what it is told to");
+        }
+        self.memory.run_for(patience);
+        let events: Vec<_> = self.memory.events().collect();
+        assert!(events.iter().all(|(who, event)| token_of(event) == Some(u64::from(*who))));
+        let told = |node: u32| {
+            let its = events.iter().filter(|&&(who, _)| who == node);
+            (node, its.map(|&(_, event)| event).collect())
+        };
+        askers.iter().map(|&node| told(node)).collect()
+    }
+
+    /// Plays an attack to its end, as [`Forge`] makes it, while members ask for what there is.
+    ///
+    /// # Panics
+    ///
+    /// If a question has no end or more than one, or an index holds more than it has room for.
+    pub fn play(&mut self, script: &[u8], genuine: &[(Address, Vec<u8>)]) {
+        let nodes: Vec<Peer> = (0..NODES).map(|node| self.memory.peer(node)).collect();
+        let stranger = Address::new([127, 0, 0, 2], 9, 0);
+        let forge = Forge { ring: &nodes, stranger, genuine };
+        let (mut script, mut datagram) = (Script::new(script), Vec::with_capacity(16 * 1024));
+        let (mut asked, mut ended) = (0, 0);
+        let names: Vec<Text> = (0..ITEMS).map(name_of).collect();
+        while !script.is_over() {
+            if script.below(8) == 0 {
+                let how = Match::ALL[script.below(4)];
+                let query = Query { how, text: names[script.below(names.len())] };
+                let node = script.below(NODES as usize) as u32;
+                let begun = self.memory.with(node, |it, cx| it.ask(cx, query, 1));
+                asked += u64::from(begun == Some(true));
+            }
+            let from = forge.datagram(&mut script, &mut datagram);
+            self.memory.inject_bytes(from, &datagram);
+            self.memory.run_for(DELAY * script.below(20) as u32);
+            ended += self.ends();
+        }
+        self.memory.run_for(DEADLINE * 2);
+        ended += self.ends();
+        assert!(asked == ended, "{asked} questions, {ended} ends");
+        let limits = self.config.registrar.limits;
+        for node in (0..NODES).filter_map(|node| self.memory.node(node)) {
+            let index = node.index();
+            assert!(
+                index.len() <= limits.entries as usize && index.names() <= limits.names as usize
+            );
+        }
+    }
+
+    /// Questions that have ended since this was last asked.
+    fn ends(&mut self) -> u64 {
+        let is_end = |(_, event): &(u32, Event<'_>)| {
+            matches!(event, Event::Found(_) | Event::LookupFailed { .. })
+        };
+        self.memory.events().filter(is_end).count() as u64
+    }
+
+    /// All that is sent while nodes ask, with who sends it.
+    pub fn record(&mut self, duration: Duration) -> Vec<(Address, Vec<u8>)> {
+        let end = self.memory.now() + duration;
+        let mut sent = Vec::new();
+        while self.memory.now() < end {
+            let node = self.memory.rng().below(NODES.into()) as u32;
+            let item = self.memory.rng().below(ITEMS.into()) as u32;
+            let query = query(Match::Exact, &name(item));
+            self.memory.with(node, |it, cx| it.ask(cx, query, 0));
+            for _ in 0..100 {
+                sent.extend(self.memory.in_flight().map(|(from, bytes)| (from, bytes.to_vec())));
+                self.memory.run_for(DELAY);
+            }
+        }
+        self.memory.events().for_each(drop);
+        sent
+    }
+}
+
+/// Under attack by anything that a network can bring, and after it.
+///
+/// # Panics
+///
+/// If [`Stored::play`] does; or if, once the ring has healed and everything was published again, not
+/// everything is found again.
+pub fn attack(script: &[u8], seed: u64) {
+    let mut stored = Stored::published(config(), seed);
+    let genuine = stored.record(Duration::from_secs(3));
+    // What the attacker has seen must not tell it what will be drawn.
+    *stored.memory.rng() = Rng::new(seed, 1);
+    stored.memory.forget_payloads();
+    stored.play(script, &genuine);
+    stored.memory.run_for(HEALING + REFRESH);
+    (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
+}
+
+/// The name of an item: none is a piece of another.
+#[must_use]
+pub fn name(item: u32) -> String {
+    format!("the item {}", 100 + item)
+}
+
+/// The same as a text.
+#[must_use]
+pub fn name_of(item: u32) -> Text {
+    text(&name(item))
+}
+
+/// Where on the ring references to an item belong.
+#[must_use]
+pub fn key_of(item: u32) -> Id {
+    Id::of_name(name(item).as_bytes())
+}
+
+/// Who holds an item: one to five nodes.
+pub fn holders_of(item: u32) -> impl Iterator<Item = u32> {
+    (0..=item % 5).map(move |copy| (item * 7 + copy * 5) % NODES)
+}
+
+/// What each node holds.
+#[must_use]
+pub fn shelf_of(node: u32) -> Vec<u32> {
+    (0..ITEMS).filter(|&item| holders_of(item).any(|holder| holder == node)).collect()
+}
+
+/// All references that there are.
+#[must_use]
+pub fn all_references() -> usize {
+    (0..ITEMS).map(|item| holders_of(item).count()).sum()
+}
+
+fn token_of(event: &Event<'_>) -> Option<u64> {
+    match event {
+        Event::Found(Found { token, .. })
+        | Event::LookupFailed { token, .. }
+        | Event::Fetched { token, .. }
+        | Event::FetchFailed { token } => Some(*token),
+        _ => None,
+    }
+}

@@ -1,0 +1,644 @@
+//! References on the ring: what nodes promise about them, in memory.
+//!
+//! **Invariant:** every answer is compared with who really holds what.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hopwise_kernel::context::Drop;
+use hopwise_kernel::items::{Hit, HitList, Match, Shelf};
+use hopwise_kernel::message::{Class, Cookie, Purpose};
+use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
+use hopwise_kernel::store::{StoreConfig, StoreNode};
+use hopwise_kernel::wire::Bundle;
+use hopwise_kernel::{Address, Context, Event, Id, Message, Node, Peer, RequestId, Rng};
+use hopwise_tests::Memory;
+use hopwise_tests::central::{query, text};
+use hopwise_tests::memory::{DELAY, owner_in};
+use hopwise_tests::stored::{
+    A_MOMENT, DEADLINE, HEALING, ITEMS, LIFETIME, NODES, PLACES, REFRESH, REPLICAS, SPREAD, Stored,
+    all_references, attack, config, key_of, name, name_of, published_once, ring_config, shelf_of,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Where the attacker is.
+const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
+const MODES: [LookupMode; 2] = [LookupMode::Recursive, LookupMode::Iterative];
+/// A crashed neighbour is known to be dead after this.
+const NOTICED: Duration = Duration::from_secs(4);
+
+/// With another ring beneath.
+fn with_ring(config: StoreConfig, change: impl FnOnce(&mut RingConfig)) -> StoreConfig {
+    let mut ring = ring_config();
+    change(&mut ring);
+    StoreConfig { ring: Arc::new(ring), ..config }
+}
+
+#[test]
+fn what_is_published_is_found_and_fetched_from_everywhere() {
+    for (seed, lookup) in (1..).zip(MODES) {
+        let config = with_ring(config(), |ring| ring.lookup = lookup);
+        let mut stored = Stored::published(config, seed);
+        stored.assert_kept_exactly();
+        (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
+        let entries: usize = (0..NODES).filter_map(|it| stored.memory.node(it)).map(keeps).sum();
+        assert_eq!(entries, all_references() * usize::from(REPLICAS));
+    }
+}
+
+fn keeps(node: &StoreNode) -> usize {
+    assert_eq!(node.entries(), node.ring().entries() + node.index().len());
+    node.index().len()
+}
+
+/// What the ring cannot do; and it does not do it by chance either.
+#[test]
+fn pieces_of_names_are_not_found_and_names_are_however_one_asks() {
+    let mut stored = Stored::published(config(), 3);
+    for how in Match::ALL {
+        for (piece, is_name) in [("the item 1", false), ("item", false), ("the item 107", true)] {
+            for (asker, events) in stored.ask_all(query(how, piece), A_MOMENT) {
+                let Some(Event::Found(found)) = events.first() else {
+                    panic!("{piece:?}, asked at {asker}: {events:?}")
+                };
+                assert_eq!(found.best.map(|hit| hit.name), is_name.then(|| text(piece)));
+                assert!(is_name || events.len() == 1, "{events:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn references_are_renewed_and_stay_where_they_are() {
+    let mut stored = Stored::published(config(), 4);
+    stored.memory.run_for(LIFETIME * 3);
+    stored.assert_kept_exactly();
+    (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
+}
+
+/// Each copy asks for fewer than the one before, goes one node on, and never comes round, also where
+/// there are fewer nodes than copies wanted.
+#[test]
+fn copies_strictly_decrease_and_end() {
+    for (count, replicas) in [(24, 3), (24, 1), (24, 6), (2, 3), (3, 3), (3, 16), (5, 16)] {
+        let mut stored = Stored::new(count, StoreConfig { replicas, ..config() }, 5);
+        stored.memory.run_for(SPREAD + REFRESH);
+        let ring = stored.ring();
+        let references: usize = (0..count).map(|node| shelf_of(node).len()).sum();
+        let mut copies = 0;
+        let end = stored.memory.now() + REFRESH * 3;
+        while stored.memory.now() < end {
+            for (from, to, left) in copies_on_their_way(&stored.memory) {
+                let at = |slot: u16| {
+                    ring.iter().position(|it| it.address.slot == slot).expect("a member")
+                };
+                assert_eq!((at(from) + 1) % ring.len(), at(to), "to the successor");
+                assert!(left < replicas - 1, "{left} further copies");
+                copies += 1;
+            }
+            stored.memory.run_for(DELAY);
+        }
+        let each = usize::from(replicas).min(ring.len()) - 1;
+        assert_eq!(copies, 3 * references * each, "{count} nodes, {replicas} replicas");
+        stored.assert_kept_by_truth(count);
+    }
+}
+
+trait Truth {
+    fn assert_kept_by_truth(&self, count: u32);
+}
+
+impl Truth for Stored {
+    /// As [`Stored::assert_kept_exactly`]; holders that are not members have published nothing.
+    fn assert_kept_by_truth(&self, count: u32) {
+        assert_eq!(self.ring().len(), count as usize);
+        self.assert_kept_exactly();
+    }
+}
+
+/// The copies on their way: from which slot to which, and how many more are wanted.
+fn copies_on_their_way(memory: &Memory<StoreNode>) -> Vec<(u16, u16, u8)> {
+    let mut copies = Vec::new();
+    for (from, bytes) in memory.in_flight() {
+        for frame in Bundle::parse(bytes).expect("nodes send bundles").frames() {
+            if let Message::Copy { copies: left, .. } = frame.message {
+                copies.push((from.slot, frame.to_slot, left));
+            }
+        }
+    }
+    copies
+}
+
+/// The next owner has a copy, and nothing is published meanwhile.
+#[test]
+fn who_comes_after_a_crashed_owner_answers_from_its_copy() {
+    for (seed, lookup) in (10..).zip(MODES) {
+        for item in [3, 8] {
+            let config = with_ring(published_once(), |ring| ring.lookup = lookup);
+            let mut stored = Stored::published(config, seed);
+            stored.memory.remove(stored.keepers(item)[0].address.slot.into());
+            stored.assert_found_by_live_holders(item, DEADLINE);
+            stored.memory.remove(stored.keepers(item)[0].address.slot.into());
+            stored.assert_found_by_live_holders(item, DEADLINE);
+        }
+    }
+}
+
+trait AfterCrashes {
+    fn assert_found_by_live_holders(&mut self, item: u32, patience: Duration);
+}
+
+impl AfterCrashes for Stored {
+    /// Everybody is told of a holder. References to crashed ones have not lapsed, so that a few may be
+    /// told of, and asked in vain.
+    fn assert_found_by_live_holders(&mut self, item: u32, patience: Duration) {
+        let live = self.live_holders(item);
+        assert!(live.len() > 1, "somebody still has it");
+        for (asker, events) in self.ask_all(query(Match::Exact, &name(item)), patience) {
+            let [Event::Found(found), ref fetched] = events[..] else {
+                panic!("asked at {asker}: {events:?}")
+            };
+            assert!(found.hits > 0, "asked at {asker}: {found:?}");
+            assert!(matches!(fetched, Event::Fetched { .. }), "asked at {asker}: {fetched:?}");
+        }
+    }
+}
+
+#[test]
+fn what_all_its_keepers_have_taken_along_is_back_after_a_refresh() {
+    let mut stored = Stored::published(config(), 12);
+    let item = (0..ITEMS)
+        .find(|&item| {
+            let (keepers, holders) = (stored.keepers(item), stored.live_holders(item));
+            !holders.is_empty() && !holders.iter().any(|holder| keepers.contains(holder))
+        })
+        .expect("keepers and holders are few");
+    for keeper in stored.keepers(item) {
+        stored.memory.remove(keeper.address.slot.into());
+    }
+    let ring = stored.ring();
+    assert!(ring.iter().all(|&peer| stored.known_holders(peer, item).is_empty()), "all forgotten");
+    stored.memory.run_for(NOTICED + REFRESH + A_MOMENT);
+    stored.assert_found(item, A_MOMENT);
+    assert_eq!(stored.known_holders(stored.keepers(item)[0], item), stored.live_holders(item));
+}
+
+/// However often they change hands meanwhile.
+#[test]
+fn references_to_a_crashed_holder_lapse() {
+    let mut stored = Stored::published(config(), 13);
+    let gone = 4;
+    let its_items = shelf_of(gone);
+    assert!(!its_items.is_empty());
+    let crashed = stored.memory.peer(gone);
+    stored.memory.remove(gone);
+    // All come and go, and come again.
+    let end = stored.memory.now() + LIFETIME;
+    let mut newcomer = NODES;
+    while stored.memory.now() + Duration::from_secs(5) < end {
+        join(&mut stored, newcomer);
+        stored.memory.run_for(Duration::from_secs(2));
+        leave(&mut stored, newcomer);
+        stored.memory.run_for(Duration::from_secs(2));
+        newcomer = NODES + (newcomer + 1) % (PLACES - NODES);
+    }
+    let knows_it = |stored: &Stored| {
+        let ring = stored.ring();
+        let knows = |&item: &u32| {
+            ring.iter().any(|&peer| stored.known_holders(peer, item).contains(&crashed))
+        };
+        its_items.iter().any(knows)
+    };
+    assert!(knows_it(&stored), "it has not lapsed yet");
+    stored.memory.run_for(Duration::from_secs(5) + A_MOMENT);
+    assert!(!knows_it(&stored));
+    stored.memory.run_for(REFRESH);
+    (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
+}
+
+fn join(stored: &mut Stored, node: u32) {
+    let bootstrap = stored.ring()[0];
+    stored.put(node);
+    stored.memory.with(node, |it, cx| it.join(cx, bootstrap));
+}
+
+fn leave(stored: &mut Stored, node: u32) {
+    stored.memory.with(node, |it, cx| it.leave(cx));
+    stored.memory.remove(node);
+}
+
+/// Nothing is published again: newcomers answer with what they were given.
+#[test]
+fn newcomers_are_given_what_they_own() {
+    for replicas in [1, REPLICAS] {
+        let mut stored = Stored::published(StoreConfig { replicas, ..published_once() }, 14);
+        let mut moved = 0;
+        for node in NODES..PLACES {
+            let before: Vec<Peer> = (0..ITEMS).map(|item| stored.keepers(item)[0]).collect();
+            join(&mut stored, node);
+            stored.memory.run_for(NOTICED);
+            let newcomer = stored.memory.peer(node);
+            for item in 0..ITEMS {
+                let owner = stored.keepers(item)[0];
+                moved += usize::from(owner != before[item as usize]);
+                assert!(owner == before[item as usize] || owner == newcomer);
+                stored.assert_all_known_at_keepers(item);
+            }
+        }
+        assert!(moved > 5, "{moved} items have changed their owner");
+        (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
+    }
+}
+
+/// The same the other way: whoever leaves hands on what it owned, even if there are no copies.
+#[test]
+fn who_leaves_hands_on_what_it_owned() {
+    for replicas in [1, REPLICAS] {
+        let mut stored = Stored::published(StoreConfig { replicas, ..published_once() }, 15);
+        // None of them holds anything that is looked for.
+        let leaving: Vec<u32> = (0..NODES).filter(|node| node % 3 == 0).collect();
+        for &node in &leaving {
+            leave(&mut stored, node);
+            stored.memory.run_for(NOTICED);
+        }
+        for item in 0..ITEMS {
+            let (owner, live) = (stored.keepers(item)[0], stored.live_holders(item));
+            let known = stored.known_holders(owner, item);
+            assert!(live.iter().all(|holder| known.contains(holder)), "item {item}");
+        }
+    }
+}
+
+trait Given {
+    fn assert_all_known_at_keepers(&self, item: u32);
+}
+
+impl Given for Stored {
+    fn assert_all_known_at_keepers(&self, item: u32) {
+        let live = self.live_holders(item);
+        for (rank, keeper) in self.keepers(item).into_iter().enumerate() {
+            assert!(self.known_holders(keeper, item) == live, "item {item} at its keeper {rank}");
+        }
+    }
+}
+
+/// From the first moment on, whoever is asked, while newcomers join one after the other.
+#[test]
+fn nothing_is_missed_while_newcomers_join() {
+    let mut stored = Stored::published(published_once(), 16);
+    let (mut asked, mut found) = (0, 0);
+    for node in NODES..PLACES {
+        join(&mut stored, node);
+        for _ in 0..500 {
+            let asker = stored.memory.rng().below(NODES.into()) as u32;
+            let item = stored.memory.rng().below(ITEMS.into()) as u32;
+            let query = query(Match::Exact, &name(item));
+            asked +=
+                u64::from(stored.memory.with(asker, |it, cx| it.ask(cx, query, 0)) == Some(true));
+            stored.memory.run_for(Duration::from_millis(2));
+            for (_, event) in stored.memory.events() {
+                if let Event::Found(it) = event {
+                    assert!(it.best.is_some(), "{it:?}");
+                    found += 1;
+                }
+            }
+        }
+    }
+    stored.memory.run_for(A_MOMENT);
+    found += stored.memory.events().filter(|(_, it)| matches!(it, Event::Found(_))).count() as u64;
+    assert_eq!((asked, found), (4_000, 4_000));
+}
+
+/// An owner that is dead and, because nothing is repaired, stays the owner: no question outlives its
+/// deadline, and nothing of it stays behind.
+#[test]
+fn a_question_ends_by_its_deadline_and_leaves_nothing_behind() {
+    for (seed, lookup) in (20..).zip(MODES) {
+        let config = with_ring(published_once(), |ring| {
+            *ring = RingConfig { lookup, stabilize: None, fix_fingers: None, ..*ring };
+        });
+        let mut stored = Stored::published(config, seed);
+        assert_eq!(stored.memory.requests_in_flight(), 0);
+        let item = 4;
+        stored.memory.remove(stored.keepers(item)[0].address.slot.into());
+        let told = stored.ask_all(query(Match::Exact, &name(item)), DEADLINE + DELAY * 10);
+        for (asker, events) in told {
+            let [Event::LookupFailed { timeouts, .. }] = events[..] else {
+                panic!("asked at {asker}: {events:?}")
+            };
+            assert!(timeouts > 0, "the owner was asked in vain");
+        }
+        stored.memory.run_for(DEADLINE);
+        assert_eq!(stored.memory.events().count(), 0, "nothing comes after the end");
+        assert_eq!(stored.memory.requests_in_flight(), 0);
+    }
+}
+
+/// Nodes are taken away at every stage of questions and publications.
+#[test]
+fn who_is_taken_away_leaves_no_requests() {
+    let config = with_ring(config(), |ring| (ring.stabilize, ring.fix_fingers) = (None, None));
+    let mut stored = Stored::new(NODES, config, 22);
+    for node in 0..NODES {
+        for token in 0..20 {
+            let asker = stored.memory.rng().below(NODES.into()) as u32;
+            let item = stored.memory.rng().below(ITEMS.into()) as u32;
+            let query = query(Match::Exact, &name(item));
+            stored.memory.with(asker, |it, cx| it.ask(cx, query, token));
+            stored.memory.run_for(DELAY / 3);
+        }
+        stored.memory.remove(node);
+    }
+    assert_eq!(stored.memory.requests_in_flight(), 0);
+}
+
+/// A lookup of the application's goes its way, whatever its token; so does a second one like it.
+#[test]
+fn lookups_of_the_application_are_its_own() {
+    let mut stored = Stored::published(config(), 23);
+    let ring = stored.ring();
+    for token in [0, 1, u64::MAX] {
+        for node in 0..NODES {
+            let key = Id::random(stored.memory.rng());
+            stored.memory.with(node, |it, cx| it.lookup(cx, key, token));
+            stored.memory.with(node, |it, cx| it.lookup(cx, key, token));
+            stored.memory.run_for(A_MOMENT);
+            let events: Vec<_> = stored.memory.events().collect();
+            assert_eq!(events.len(), 2);
+            for (who, event) in events {
+                let Event::LookupDone(done) = event else { panic!("{event:?}") };
+                assert_eq!((who, done.token, done.owner), (node, token, owner_in(&ring, key)));
+            }
+        }
+    }
+}
+
+/// The twin: the same ring without a store sends the same, byte for byte, while nodes come and go.
+#[test]
+fn the_ring_beneath_works_as_it_does_without_a_store() {
+    for (seed, lookup) in (30..).zip(MODES) {
+        let config = with_ring(config(), |ring| ring.lookup = lookup);
+        let stores = play_out::<StoreNode>(seed, &config);
+        let rings = play_out::<RingNode>(seed, &config);
+        assert!(stores.0 > 5_000, "{} datagrams", stores.0);
+        assert!(stores == rings, "the same datagrams and the same events");
+    }
+}
+
+/// What both kinds do.
+trait OnRing: Node + Sized {
+    fn make(me: Peer, config: &StoreConfig, rng: &mut Rng) -> Self;
+    fn start(&mut self, cx: &mut Context<'_>, ring: &[Peer]);
+    fn enter(&mut self, cx: &mut Context<'_>, bootstrap: Peer);
+    fn go(&mut self, cx: &mut Context<'_>);
+    fn find(&mut self, cx: &mut Context<'_>, key: Id, token: u64);
+}
+
+impl OnRing for StoreNode {
+    fn make(me: Peer, config: &StoreConfig, rng: &mut Rng) -> StoreNode {
+        StoreNode::new(me, Shelf::default(), Arc::new(config.clone()), rng)
+    }
+    fn start(&mut self, cx: &mut Context<'_>, ring: &[Peer]) {
+        self.start_linked(cx, ring);
+    }
+    fn enter(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
+        self.join(cx, bootstrap);
+    }
+    fn go(&mut self, cx: &mut Context<'_>) {
+        self.leave(cx);
+    }
+    fn find(&mut self, cx: &mut Context<'_>, key: Id, token: u64) {
+        self.lookup(cx, key, token);
+    }
+}
+
+impl OnRing for RingNode {
+    /// Draws as much as a store node does.
+    fn make(me: Peer, config: &StoreConfig, rng: &mut Rng) -> RingNode {
+        let node = RingNode::new(me, config.ring.clone(), &mut rng.clone());
+        let _ = StoreNode::make(me, config, rng);
+        node
+    }
+    fn start(&mut self, cx: &mut Context<'_>, ring: &[Peer]) {
+        self.start_linked(cx, ring);
+    }
+    fn enter(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
+        self.join(cx, bootstrap);
+    }
+    fn go(&mut self, cx: &mut Context<'_>) {
+        self.leave(cx);
+    }
+    fn find(&mut self, cx: &mut Context<'_>, key: Id, token: u64) {
+        self.lookup(cx, key, token);
+    }
+}
+
+/// Datagrams sent, all of them hashed, and all that was told.
+type Course = (u64, u64, Vec<(u32, Event<'static>)>);
+
+fn play_out<N: OnRing>(seed: u64, config: &StoreConfig) -> Course {
+    let mut memory: Memory<N> = Memory::new(PLACES as usize, seed);
+    let mut ring: Vec<Peer> = (0..NODES).map(|node| memory.peer(node)).collect();
+    ring.sort_by_key(|peer| peer.id);
+    for node in 0..NODES {
+        memory.put(node, |me, rng| N::make(me, config, rng));
+        memory.with(node, |it, cx| it.start(cx, &ring));
+    }
+    let (mut count, mut hash, mut events) = (0, 0_u64, Vec::new());
+    for turn in 0..40_u32 {
+        match turn % 4 {
+            0 => memory.remove(turn / 4 + 1),
+            1 => {
+                let (node, bootstrap) = (NODES + turn / 4 % (PLACES - NODES), memory.peer(20));
+                memory.put(node, |me, rng| N::make(me, config, rng));
+                memory.with(node, |it, cx| it.enter(cx, bootstrap));
+            }
+            2 => {
+                memory.with(NODES + turn / 4 % (PLACES - NODES), |it, cx| it.go(cx));
+                memory.remove(NODES + turn / 4 % (PLACES - NODES));
+            }
+            _ => {}
+        }
+        for _ in 0..2_000 {
+            if memory.rng().below(100) == 0 {
+                let (node, key) = (memory.rng().below(24) as u32, Id::random(memory.rng()));
+                memory.with(node, |it, cx| it.find(cx, key, turn.into()));
+            }
+            for (from, bytes) in memory.in_flight() {
+                count += 1;
+                for &byte in from.to_bits().to_be_bytes().iter().chain(bytes) {
+                    hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+                }
+            }
+            memory.run_for(DELAY);
+            events.extend(memory.events());
+        }
+    }
+    (count, hash, events)
+}
+
+/// Copies are taken from neighbours and from nobody else, and live no longer than others.
+#[test]
+fn copies_of_strangers_are_dropped_and_counted() {
+    let mut stored = Stored::published(published_once(), 40);
+    let ring = stored.ring();
+    let (before, victim, after) = (ring[9], ring[10], ring[11]);
+    let name = text("forged");
+    let hit = Hit { holder: Peer { id: Id::ZERO, address: STRANGER }, name };
+    let copy = Message::Copy { hit, copies: 15, lifetime_ms: u32::MAX };
+    let strangers = [
+        Peer { id: Id::ZERO, address: STRANGER },
+        Peer { address: STRANGER, ..before },
+        Peer { id: Id::ZERO, ..before },
+        // Far away, though perhaps in the finger table.
+        ring[(10 + ring.len() / 2) % ring.len()],
+    ];
+    for from in strangers {
+        stored.memory.inject(from, victim, &copy);
+        stored.memory.run_for(A_MOMENT);
+    }
+    assert_eq!(stored.memory.dropped(Drop::UnknownPeer), strangers.len() as u64);
+    stored.memory.inject(Peer { address: STRANGER, ..victim }, victim, &copy);
+    stored.memory.run_for(A_MOMENT);
+    assert_eq!(stored.memory.dropped(Drop::FromSelf), 1);
+    stored.assert_kept_exactly();
+
+    // Of a neighbour it is believed, but no further than the ring's own copies go.
+    let sent = stored.memory.sent(Class::Publish);
+    for from in [before, after] {
+        stored.memory.inject(from, victim, &copy);
+        stored.memory.run_for(A_MOMENT);
+    }
+    assert_eq!(stored.memory.sent(Class::Publish) - sent, 2 * u64::from(REPLICAS));
+}
+
+/// No answers to what was not asked, and no answers but for those asked.
+#[test]
+fn forged_answers_change_nothing() {
+    let mut stored = Stored::published(published_once(), 41);
+    stored.memory.events().for_each(drop);
+    let ring = stored.ring();
+    let mut lies = HitList::default();
+    while lies.push(&Hit { holder: ring[3], name: name_of(5) }) {}
+    let (asker, item) = (0, 5);
+    stored.memory.with(asker, |it, cx| it.ask(cx, query(Match::Exact, &name(item)), 1));
+    let me = stored.memory.peer(asker);
+    let mut count = 0;
+    for number in 0..50 {
+        let request = RequestId(number);
+        let mut forged = vec![
+            Message::Published { request },
+            Message::Found { request, hits: lies.hits() },
+            Message::Item { request, payload: &[7; 600] },
+        ];
+        let purposes = (0..6).filter_map(Purpose::from_number);
+        let cookie = Cookie(number);
+        forged.extend(purposes.map(|purpose| Message::CookieReply { request, purpose, cookie }));
+        for from in [ring[1], Peer { address: STRANGER, ..ring[2] }] {
+            for message in forged.iter().filter(|_| from.id != me.id) {
+                stored.memory.inject(from, me, message);
+                count += 1;
+            }
+        }
+        stored.memory.run_for(DELAY / 10);
+    }
+    stored.memory.run_for(A_MOMENT);
+    assert!(stored.memory.dropped(Drop::Unmatched) >= count, "all of them were dropped");
+    let events: Vec<_> = stored.memory.events().collect();
+    assert!(matches!(events[..], [(0, Event::Found(_)), (0, Event::Fetched { .. })]), "{events:?}");
+    stored.assert_kept_exactly();
+}
+
+/// Without a good cookie nothing is entered; with one, as much as there is room for.
+#[test]
+fn a_flood_of_publications_fills_an_index_and_no_more() {
+    let mut small = published_once();
+    small.registrar.limits.names = 60;
+    small.registrar.limits.entries = 100;
+    let mut stored = Stored::published(small, 42);
+    let ring = stored.ring();
+    let victim = ring[10];
+    let entries = |stored: &Stored| {
+        let node = stored.memory.node(victim.address.slot.into()).expect("it is there");
+        (node.index().len(), node.index().names())
+    };
+    // Its address is behind the same socket, but no node is there.
+    let flooder = stored.memory.peer(NODES);
+    let publish = |number: u64, cookie: Cookie| {
+        let name = text(&format!("flood {number}"));
+        Message::Publish { request: RequestId(number), cookie, name }
+    };
+    let before = entries(&stored);
+    for number in 0..1_000 {
+        stored.memory.inject(flooder, victim, &publish(number, Cookie(number)));
+        stored.memory.run_for(DELAY);
+    }
+    assert_eq!(entries(&stored), before);
+    let cookie = stored
+        .memory
+        .in_flight()
+        .flat_map(|(_, bytes)| Bundle::parse(bytes).expect("nodes send bundles").frames())
+        .find_map(|frame| match frame.message {
+            Message::CookieReply { cookie, .. } if frame.to_slot == flooder.address.slot => {
+                Some(cookie)
+            }
+            _ => None,
+        })
+        .expect("each is given a cookie");
+    for number in 0..1_000 {
+        stored.memory.inject(flooder, victim, &publish(number, cookie));
+        stored.memory.run_for(DELAY);
+    }
+    assert_eq!(entries(&stored).1, 60);
+    assert!(entries(&stored).0 <= 100);
+    assert!(stored.memory.dropped(Drop::IndexFull) >= 900);
+    // What was there before is still found.
+    (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
+}
+
+/// Who has left, or is still to come, answers nobody.
+#[test]
+fn only_members_keep_anything() {
+    let mut stored = Stored::published(published_once(), 43);
+    let node = 5;
+    stored.memory.with(node, |it, cx| it.leave(cx));
+    let (me, from) = (stored.memory.peer(node), stored.memory.peer(6));
+    stored.memory.run_for(NOTICED);
+    stored.memory.events().for_each(drop);
+    let (request, cookie, name) = (RequestId(1), Cookie(1), text("anything"));
+    let hit = Hit { holder: from, name };
+    let asked = [
+        Message::Publish { request, cookie, name },
+        Message::Find { request, cookie, query: query(Match::Exact, "anything") },
+        Message::Fetch { request, cookie, name },
+        Message::Copy { hit, copies: 1, lifetime_ms: 1_000 },
+    ];
+    let before = stored.memory.dropped(Drop::NotMember);
+    for message in &asked {
+        stored.memory.inject(from, me, message);
+    }
+    stored.memory.run_for(DELAY * 2);
+    assert_eq!(stored.memory.dropped(Drop::NotMember) - before, asked.len() as u64);
+    let begun = stored.memory.with(node, |it, cx| it.ask(cx, query(Match::Exact, "anything"), 1));
+    assert_eq!(begun, Some(false));
+    stored.memory.run_for(HEALING);
+    assert_eq!(stored.memory.events().count(), 0);
+    assert_eq!(key_of(0), Id::of_name(name_of(0).as_bytes()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn hostile_messages_do_no_lasting_harm(script in vec(any::<u8>(), 0..4096), seed in 0..1000_u64) {
+        attack(&script, seed);
+    }
+}
+
+#[test]
+fn a_long_attack_does_no_lasting_harm() {
+    let mut script = vec![0; 1 << 19];
+    Rng::new(50, 0).fill(&mut script);
+    attack(&script, 50);
+}
