@@ -10,6 +10,7 @@ use hopwise_kernel::items::{Hit, HitList, Match, Shelf};
 use hopwise_kernel::message::{Class, Cookie, Purpose};
 use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
 use hopwise_kernel::store::{StoreConfig, StoreNode};
+use hopwise_kernel::timer::TICK_NS;
 use hopwise_kernel::wire::Bundle;
 use hopwise_kernel::{Address, Context, Event, Id, Message, Node, Peer, RequestId, Rng};
 use hopwise_tests::Memory;
@@ -17,7 +18,7 @@ use hopwise_tests::central::{query, text};
 use hopwise_tests::memory::{DELAY, owner_in};
 use hopwise_tests::stored::{
     A_MOMENT, DEADLINE, HEALING, ITEMS, LIFETIME, NODES, PLACES, REFRESH, REPLICAS, SPREAD, Stored,
-    all_references, attack, config, key_of, name, name_of, published_once, ring_config, shelf_of,
+    all_references, attack, config, name, name_of, published_once, ring_config, shelf_of,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,6 +26,8 @@ use proptest::prelude::*;
 /// Where the attacker is.
 const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
 const MODES: [LookupMode; 2] = [LookupMode::Recursive, LookupMode::Iterative];
+/// How late a timer may be.
+const A_TICK: Duration = Duration::from_nanos(TICK_NS);
 /// A crashed neighbour is known to be dead after this.
 const NOTICED: Duration = Duration::from_secs(4);
 
@@ -101,19 +104,7 @@ fn copies_strictly_decrease_and_end() {
         }
         let each = usize::from(replicas).min(ring.len()) - 1;
         assert_eq!(copies, 3 * references * each, "{count} nodes, {replicas} replicas");
-        stored.assert_kept_by_truth(count);
-    }
-}
-
-trait Truth {
-    fn assert_kept_by_truth(&self, count: u32);
-}
-
-impl Truth for Stored {
-    /// As [`Stored::assert_kept_exactly`]; holders that are not members have published nothing.
-    fn assert_kept_by_truth(&self, count: u32) {
-        assert_eq!(self.ring().len(), count as usize);
-        self.assert_kept_exactly();
+        stored.assert_kept_exactly();
     }
 }
 
@@ -138,30 +129,23 @@ fn who_comes_after_a_crashed_owner_answers_from_its_copy() {
             let config = with_ring(published_once(), |ring| ring.lookup = lookup);
             let mut stored = Stored::published(config, seed);
             stored.memory.remove(stored.keepers(item)[0].address.slot.into());
-            stored.assert_found_by_live_holders(item, DEADLINE);
+            assert_found_and_fetched(&mut stored, item);
             stored.memory.remove(stored.keepers(item)[0].address.slot.into());
-            stored.assert_found_by_live_holders(item, DEADLINE);
+            assert_found_and_fetched(&mut stored, item);
         }
     }
 }
 
-trait AfterCrashes {
-    fn assert_found_by_live_holders(&mut self, item: u32, patience: Duration);
-}
-
-impl AfterCrashes for Stored {
-    /// Everybody is told of a holder. References to crashed ones have not lapsed, so that a few may be
-    /// told of, and asked in vain.
-    fn assert_found_by_live_holders(&mut self, item: u32, patience: Duration) {
-        let live = self.live_holders(item);
-        assert!(live.len() > 1, "somebody still has it");
-        for (asker, events) in self.ask_all(query(Match::Exact, &name(item)), patience) {
-            let [Event::Found(found), ref fetched] = events[..] else {
-                panic!("asked at {asker}: {events:?}")
-            };
-            assert!(found.hits > 0, "asked at {asker}: {found:?}");
-            assert!(matches!(fetched, Event::Fetched { .. }), "asked at {asker}: {fetched:?}");
-        }
+/// Everybody is told of a holder. References to crashed ones have not lapsed: a few may be told of, and
+/// asked in vain.
+fn assert_found_and_fetched(stored: &mut Stored, item: u32) {
+    assert!(stored.live_holders(item).len() > 1, "somebody still has it");
+    for (asker, events) in stored.ask_all(query(Match::Exact, &name(item)), DEADLINE) {
+        let [Event::Found(found), ref fetched] = events[..] else {
+            panic!("asked at {asker}: {events:?}")
+        };
+        assert!(found.hits > 0, "asked at {asker}: {found:?}");
+        assert!(matches!(fetched, Event::Fetched { .. }), "asked at {asker}: {fetched:?}");
     }
 }
 
@@ -243,7 +227,7 @@ fn newcomers_are_given_what_they_own() {
                 let owner = stored.keepers(item)[0];
                 moved += usize::from(owner != before[item as usize]);
                 assert!(owner == before[item as usize] || owner == newcomer);
-                stored.assert_all_known_at_keepers(item);
+                assert_known_at_all_keepers(&stored, item);
             }
         }
         assert!(moved > 5, "{moved} items have changed their owner");
@@ -256,9 +240,7 @@ fn newcomers_are_given_what_they_own() {
 fn who_leaves_hands_on_what_it_owned() {
     for replicas in [1, REPLICAS] {
         let mut stored = Stored::published(StoreConfig { replicas, ..published_once() }, 15);
-        // None of them holds anything that is looked for.
-        let leaving: Vec<u32> = (0..NODES).filter(|node| node % 3 == 0).collect();
-        for &node in &leaving {
+        for node in (0..NODES).step_by(3) {
             leave(&mut stored, node);
             stored.memory.run_for(NOTICED);
         }
@@ -270,16 +252,10 @@ fn who_leaves_hands_on_what_it_owned() {
     }
 }
 
-trait Given {
-    fn assert_all_known_at_keepers(&self, item: u32);
-}
-
-impl Given for Stored {
-    fn assert_all_known_at_keepers(&self, item: u32) {
-        let live = self.live_holders(item);
-        for (rank, keeper) in self.keepers(item).into_iter().enumerate() {
-            assert!(self.known_holders(keeper, item) == live, "item {item} at its keeper {rank}");
-        }
+fn assert_known_at_all_keepers(stored: &Stored, item: u32) {
+    let live = stored.live_holders(item);
+    for (rank, keeper) in stored.keepers(item).into_iter().enumerate() {
+        assert!(stored.known_holders(keeper, item) == live, "item {item} at its keeper {rank}");
     }
 }
 
@@ -322,7 +298,7 @@ fn a_question_ends_by_its_deadline_and_leaves_nothing_behind() {
         assert_eq!(stored.memory.requests_in_flight(), 0);
         let item = 4;
         stored.memory.remove(stored.keepers(item)[0].address.slot.into());
-        let told = stored.ask_all(query(Match::Exact, &name(item)), DEADLINE + DELAY * 10);
+        let told = stored.ask_all(query(Match::Exact, &name(item)), DEADLINE + A_TICK);
         for (asker, events) in told {
             let [Event::LookupFailed { timeouts, .. }] = events[..] else {
                 panic!("asked at {asker}: {events:?}")
@@ -330,6 +306,33 @@ fn a_question_ends_by_its_deadline_and_leaves_nothing_behind() {
             assert!(timeouts > 0, "the owner was asked in vain");
         }
         stored.memory.run_for(DEADLINE);
+        assert_eq!(stored.memory.events().count(), 0, "nothing comes after the end");
+        assert_eq!(stored.memory.requests_in_flight(), 0);
+    }
+}
+
+/// The same when all others go one by one, so that lookups lead nowhere either.
+#[test]
+fn a_question_nobody_is_left_to_answer_ends_by_its_deadline() {
+    for (seed, lookup) in (24..).zip(MODES) {
+        let config = with_ring(published_once(), |ring| {
+            *ring = RingConfig { lookup, stabilize: None, fix_fingers: None, ..*ring };
+        });
+        let mut stored = Stored::published(config, seed);
+        let asker = stored.ring()[0];
+        let far = |item: &u32| stored.keepers(*item)[0] == stored.ring()[NODES as usize / 2];
+        let item = (0..ITEMS).find(far).expect("every node owns something");
+        stored.memory.remove(stored.keepers(item)[0].address.slot.into());
+        let node = asker.address.slot.into();
+        stored.memory.with(node, |it, cx| it.ask(cx, query(Match::Exact, &name(item)), 1));
+        for peer in stored.ring().into_iter().filter(|&peer| peer != asker) {
+            stored.memory.run_for(DEADLINE / 40);
+            stored.memory.remove(peer.address.slot.into());
+        }
+        stored.memory.run_for(DEADLINE - DEADLINE / 40 * (NODES - 2) + A_TICK);
+        let events: Vec<_> = stored.memory.events().collect();
+        assert!(matches!(events[..], [(_, Event::LookupFailed { token: 1, .. })]), "{events:?}");
+        stored.memory.run_for(DEADLINE * 2);
         assert_eq!(stored.memory.events().count(), 0, "nothing comes after the end");
         assert_eq!(stored.memory.requests_in_flight(), 0);
     }
@@ -624,7 +627,6 @@ fn only_members_keep_anything() {
     assert_eq!(begun, Some(false));
     stored.memory.run_for(HEALING);
     assert_eq!(stored.memory.events().count(), 0);
-    assert_eq!(key_of(0), Id::of_name(name_of(0).as_bytes()));
 }
 
 proptest! {
