@@ -14,6 +14,7 @@ use core::time::Duration;
 
 use crate::flood::neighbors::Way;
 use crate::message::RequestId;
+use crate::prefetch::prefetch;
 use crate::rng::mix;
 use crate::time::Time;
 
@@ -69,6 +70,12 @@ impl Seen {
     pub fn new(room: u32, key: u64) -> Seen {
         let buckets = (room as usize).div_ceil(PLACES).max(1);
         Seen { buckets: vec![Bucket::default(); buckets].into_boxed_slice(), key }
+    }
+
+    /// `search` will soon be looked up: asks for its bucket.
+    #[inline]
+    pub fn expect(&self, search: RequestId) {
+        prefetch(&self.buckets[self.bucket_of(search)]);
     }
 
     /// What is known of `search`.
