@@ -114,11 +114,6 @@ impl Seen {
             Entry { search: search.0, way, until };
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.buckets.fill(Bucket::default());
-    }
-
     /// How many can be remembered at a time.
     #[must_use]
     pub const fn room(&self) -> usize {
