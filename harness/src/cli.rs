@@ -14,11 +14,15 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use crate::campaign::Seeds;
+use crate::compare::{self, Planned};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
 
 /// The scenario that runs if none is named.
 const DEFAULT_SCENARIO: &str = "default";
+/// The scenario that is compared if none is named, and with how many nodes.
+const COMPARE_SCENARIO: &str = "compare";
+const COMPARED_NODES: [u32; 4] = [256, 1024, 4096, 16384];
 
 /// Runs thousands of nodes of a distributed hash table and checks every lookup against the truth.
 ///
@@ -45,6 +49,9 @@ pub enum Command {
     Run(Box<Run>),
     /// Run every combination of the values of some keys, and compare the figures
     Sweep(Box<Sweep>),
+    /// Give the same items and queries to a central index, to flooding and to the ring, and compare
+    /// what each needs
+    Compare(Box<Compare>),
     /// List the scenarios that come with it
     List,
 }
@@ -153,13 +160,67 @@ impl Sweep {
     }
 }
 
+/// `hopwise compare`.
+#[derive(Args, Debug, Default)]
+#[command(mut_arg("json", |json| json.help("Write the comparison as JSON to a file, or with - to \
+    standard output instead of the table")))]
+#[command(mut_arg("out", |out| out.help("The folder for the results [default: \
+    results/runs/TIME-compare]")))]
+pub struct Compare {
+    /// A named scenario (see `hopwise list`) or a file that says what all runs have in common
+    /// [default: compare]
+    #[arg(value_name = "SCENARIO | FILE.toml")]
+    scenario: Option<String>,
+    /// Compare with so many nodes each; as many items are shared
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_values_t = COMPARED_NODES)]
+    #[arg(value_parser = clap::value_parser!(u32).range(8..))]
+    nodes: Vec<u32>,
+    /// The world they run in (engine): udp, sim [default: sim]
+    #[arg(long, value_name = "E")]
+    engine: Option<String>,
+    /// What everything random is drawn from (seed)
+    #[arg(long, value_name = "S", allow_hyphen_values = true)]
+    seed: Option<String>,
+    /// Set any value of the scenario, such as items.replicas=8
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl Compare {
+    /// The runs to be compared.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with any of them.
+    pub fn plan(&self) -> Result<Vec<Planned>, ScenarioError> {
+        let source = self.scenario.as_deref().unwrap_or(COMPARE_SCENARIO);
+        let shorthands = [("engine", &self.engine), ("seed", &self.seed)];
+        let given = shorthands
+            .into_iter()
+            .filter_map(|(key, value)| value.as_ref().map(|value| (key.to_owned(), value.clone())));
+        let values: Vec<_> = given.chain(self.set.iter().cloned()).collect();
+        compare::plan(&self.nodes, |planned| {
+            // What is compared comes last, so that it holds.
+            Scenario::load(source, &[&values, planned].concat())
+        })
+    }
+
+    /// What to do with the result.
+    #[must_use]
+    pub fn options(&self) -> &RunOptions {
+        &self.options
+    }
+}
+
 /// Values of the scenario that are set from the command line.
 #[derive(Args, Debug, Default)]
 struct Values {
     /// How many nodes there are at the start (nodes)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     nodes: Option<String>,
-    /// What kind of nodes (system): ring
+    /// What kind of nodes (system): ring, central, flood
     #[arg(long, value_name = "S")]
     system: Option<String>,
     /// The world they run in (engine): udp, sim

@@ -6,10 +6,12 @@
 pub mod campaign;
 pub mod churn;
 pub mod cli;
+pub mod compare;
 pub mod director;
 pub mod engine;
 pub mod graph;
 pub mod invariant;
+pub mod items;
 pub mod judge;
 pub mod library;
 pub mod metrics;
@@ -21,6 +23,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod sweep;
+pub mod system;
 pub mod trace;
 pub mod truth;
 pub mod wall_clock;
@@ -28,6 +31,7 @@ pub mod workload;
 
 mod cast;
 mod draws;
+mod lifetimes;
 mod work;
 
 pub use scenario::{Scenario, ScenarioError};

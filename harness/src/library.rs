@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// All of them, in the order they are listed.
-pub const SCENARIOS: [Named; 14] = named![
+pub const SCENARIOS: [Named; 17] = named![
     "default",
     "steady",
     "churn-light",
@@ -41,6 +41,9 @@ pub const SCENARIOS: [Named; 14] = named![
     "million",
     "dht-comparison",
     "check",
+    "napster",
+    "gnutella",
+    "compare",
 ];
 
 /// The scenario of that name.

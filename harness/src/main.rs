@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hopwise_harness::cli::{Cli, Command, Exit, Run, Sweep};
+use hopwise_harness::cli::{Cli, Command, Compare, Exit, Run, Sweep};
 use hopwise_harness::library;
 
 fn main() -> ExitCode {
     let exit = match Cli::parse().into_command() {
         Command::Run(run) => run_command(&run),
         Command::Sweep(sweep) => sweep_command(&sweep),
+        Command::Compare(compare) => compare_command(&compare),
         Command::List => list_command(),
     };
     exit.into()
@@ -31,6 +32,16 @@ fn run_command(run: &Run) -> Exit {
 fn sweep_command(sweep: &Sweep) -> Exit {
     match sweep.plan() {
         Ok(plan) => hopwise_harness::sweep::sweep(&plan, sweep.threads(), sweep.options()),
+        Err(error) => {
+            eprintln!("hopwise: {error}");
+            Exit::BadRequest
+        }
+    }
+}
+
+fn compare_command(compare: &Compare) -> Exit {
+    match compare.plan() {
+        Ok(runs) => hopwise_harness::compare::compare(&runs, compare.options()),
         Err(error) => {
             eprintln!("hopwise: {error}");
             Exit::BadRequest

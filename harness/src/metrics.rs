@@ -9,6 +9,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hopwise_kernel::Time;
 
+use crate::items::Tally;
+
 /// Numbers of hops or timeouts that are told apart; what is larger counts as the last.
 pub const COUNTS: usize = 256;
 
@@ -32,6 +34,8 @@ pub struct Metrics {
     pub shed: u64,
     /// All messages caused by lookups that have ended.
     pub messages: u64,
+    /// Where items are looked up: what came of that.
+    pub items: Tally,
     hops: [u64; COUNTS],
     timeouts: [u64; COUNTS],
     latency: Histogram<u64>,
@@ -45,7 +49,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet. About 250 KiB, the last allocation made here.
+    /// Nothing counted yet. About 500 KiB, the last allocation made here.
     #[must_use]
     pub fn new() -> Metrics {
         Metrics {
@@ -56,6 +60,7 @@ impl Metrics {
             failed: 0,
             shed: 0,
             messages: 0,
+            items: Tally::default(),
             hops: [0; COUNTS],
             timeouts: [0; COUNTS],
             latency: histogram(3),
@@ -135,6 +140,7 @@ impl Metrics {
         self.failed += other.failed;
         self.shed += other.shed;
         self.messages += other.messages;
+        self.items.merge(&other.items);
         add_each(&mut self.hops, &other.hops);
         add_each(&mut self.timeouts, &other.timeouts);
         self.latency.add(&other.latency).expect("all latencies have the same bounds");
@@ -147,6 +153,7 @@ impl Metrics {
         for count in [issued, completed, correct, incorrect, failed, shed, messages] {
             *count = 0;
         }
+        self.items.clear();
         self.hops.fill(0);
         self.timeouts.fill(0);
         self.latency.reset();
@@ -297,7 +304,7 @@ impl SeriesRow {
 }
 
 /// Of nanoseconds up to [`LATENCY_MAX`].
-fn histogram(digits: u8) -> Histogram<u64> {
+pub(crate) fn histogram(digits: u8) -> Histogram<u64> {
     Histogram::new_with_bounds(1, as_ns(LATENCY_MAX), digits).expect("the bounds are valid")
 }
 
@@ -317,6 +324,7 @@ fn add_each(sums: &mut [u64; COUNTS], counts: &[u64; COUNTS]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hopwise_kernel::items::Match;
     use proptest::prelude::*;
 
     #[derive(Clone, Debug)]
@@ -325,6 +333,10 @@ mod tests {
         Completed(u64, u32, u32, u32, bool),
         Failed(u32, u32),
         Shed,
+        Asked(Match, bool, bool),
+        FoundNone,
+        Transfer(u64, u16),
+        TransferFailed,
     }
 
     fn event() -> impl Strategy<Value = Event> {
@@ -334,6 +346,12 @@ mod tests {
             completed.prop_map(|(ns, h, t, m, ok)| Event::Completed(ns, h, t, m, ok)),
             (0..300u32, 0..99u32).prop_map(|(t, m)| Event::Failed(t, m)),
             Just(Event::Shed),
+            (0..4_u8, any::<bool>(), any::<bool>()).prop_map(|(how, correct, obtained)| {
+                Event::Asked(Match::from_number(how).expect("there are four"), correct, obtained)
+            }),
+            Just(Event::FoundNone),
+            (any::<u64>(), any::<u16>()).prop_map(|(ns, bytes)| Event::Transfer(ns, bytes)),
+            Just(Event::TransferFailed),
         ]
     }
 
@@ -346,6 +364,20 @@ mod tests {
             }
             Event::Failed(timeouts, messages) => metrics.record_failed(timeouts, messages),
             Event::Shed => metrics.record_shed(),
+            Event::Asked(how, correct, obtained) => {
+                metrics.items.record_issued(how);
+                if correct {
+                    metrics.items.record_correct(how);
+                }
+                if obtained {
+                    metrics.items.record_obtained(how);
+                }
+            }
+            Event::FoundNone => metrics.items.record_found_none(),
+            Event::Transfer(ns, bytes) => {
+                metrics.items.record_transfer(Duration::from_nanos(ns), bytes.into());
+            }
+            Event::TransferFailed => metrics.items.record_transfer_failed(),
         }
     }
 
@@ -356,6 +388,13 @@ mod tests {
         assert_eq!(counts(a), counts(b));
         assert_eq!((a.hops, a.timeouts), (b.hops, b.timeouts));
         assert_eq!((&a.latency, &a.lag), (&b.latency, &b.lag));
+        assert_eq!((a.items.exact, a.items.fuzzy), (b.items.exact, b.items.fuzzy));
+        let items = |m: &Metrics| {
+            let Tally { found_none, transfers, transfers_failed, transfer_bytes, .. } = m.items;
+            [found_none, transfers, transfers_failed, transfer_bytes]
+        };
+        assert_eq!(items(a), items(b));
+        assert!(a.items.transfer_latency() == b.items.transfer_latency(), "transfers took as long");
     }
 
     proptest! {

@@ -53,7 +53,9 @@ impl Progress {
 
     /// Shows how things stand now. Cheap, but meant for some times a second.
     pub fn update(&self, snapshot: &Snapshot) {
-        self.bar.set_message(message(snapshot));
+        if !self.bar.is_hidden() {
+            self.bar.set_message(message(snapshot));
+        }
         self.advance(snapshot.phase, snapshot.elapsed);
     }
 

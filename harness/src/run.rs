@@ -171,9 +171,10 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
         interrupted: measured.interrupted,
         regime: simulation.map_or(Regime::Suspicion, |it| it.regime),
         check: simulation.and_then(|it| it.check.clone()),
+        items: scenario.items.as_ref().map(|_| outcome::Items::new(&measured.metrics.items)),
         maintenance: Maintenance::new(&measured.maintenance, measured.node_s),
         state: measured.state.clone(),
-        load: None,
+        load: Some(measured.load.clone()),
         membership: measured.membership.clone(),
         engine: outcome::Engine {
             events,

@@ -8,21 +8,28 @@
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::vec_deque::VecDeque;
-use std::ops::RangeInclusive;
+use std::iter;
 
 use hopwise_kernel::{Id, Time};
 use smallvec::SmallVec;
 
+use crate::lifetimes::{Lifetime, Spans};
+
 /// Every member's lifetimes, as far back as anyone may still ask.
+///
+/// Who lives is kept apart from who lived: of a million members each costs an identifier and an
+/// instant, and only those that have gone of late cost more.
 ///
 /// Events of one identifier come in the order of their times. Those of different identifiers may
 /// arrive in any order, but a judgement sees only what has arrived: judge a lookup once all events
 /// up to its answer are in.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
-    members: BTreeMap<Id, Lifetimes>,
+    /// Since when each live member has been one.
+    live: BTreeMap<Id, Time>,
+    /// Lifetimes that are over, by identifier, in the order of time.
+    past: BTreeMap<Id, SmallVec<[Lifetime; 1]>>,
     departures: VecDeque<(Time, Id)>,
-    live: usize,
 }
 
 impl Truth {
@@ -32,34 +39,21 @@ impl Truth {
         Truth::default()
     }
 
-    /// A ring whose members, all different, have joined at `at`. Takes less memory than one after
-    /// the other would.
+    /// A ring whose members have joined at `at`. Takes less memory than one after the other would.
     #[must_use]
     pub fn of_members(members: impl Iterator<Item = Id>, at: Time) -> Truth {
-        let life = Lifetime { joined: at, left: Time::NEVER };
-        let members: BTreeMap<Id, Lifetimes> =
-            members.map(|id| (id, Lifetimes(SmallVec::from_buf([life])))).collect();
-        Truth { live: members.len(), members, departures: VecDeque::new() }
+        Truth { live: members.map(|id| (id, at)).collect(), ..Truth::default() }
     }
 
     /// `id` has joined at `at`. Changes nothing if it is a live member already.
     pub fn join(&mut self, id: Id, at: Time) {
-        let lifetimes = self.members.entry(id).or_default();
-        if !lifetimes.is_live() {
-            lifetimes.0.push(Lifetime { joined: at, left: Time::NEVER });
-            self.live += 1;
-        }
+        self.live.entry(id).or_insert(at);
     }
 
     /// `id` has left, or crashed, at `at`. Changes nothing if it is no live member.
     pub fn leave(&mut self, id: Id, at: Time) {
-        let Some(last) = self.members.get_mut(&id).and_then(|lifetimes| lifetimes.0.last_mut())
-        else {
-            return;
-        };
-        if last.left == Time::NEVER {
-            last.left = at;
-            self.live -= 1;
+        if let Some(joined) = self.live.remove(&id) {
+            self.past.entry(id).or_default().push(Lifetime { joined, left: at });
             self.departures.push_back((at, id));
         }
     }
@@ -67,18 +61,18 @@ impl Truth {
     /// Members that live now.
     #[must_use]
     pub fn live_count(&self) -> usize {
-        self.live
+        self.live.len()
     }
 
     /// The live members, in the order of their identifiers.
     pub fn live(&self) -> impl Iterator<Item = Id> {
-        self.members.iter().filter(|(_, lifetimes)| lifetimes.is_live()).map(|(&id, _)| id)
+        self.live.keys().copied()
     }
 
     /// The node that owns `key` now; none if no member lives.
     #[must_use]
     pub fn owner(&self, key: Id) -> Option<Id> {
-        self.clockwise_from(key).find(|(_, lifetimes)| lifetimes.is_live()).map(|(id, _)| id)
+        clockwise(&self.live, key).next().map(|(id, _)| id)
     }
 
     /// Whether `named` owned `key` at some instant from `issued` to `answered`, both included;
@@ -89,11 +83,12 @@ impl Truth {
     pub fn judge(&self, key: Id, named: Id, issued: Time, answered: Time) -> bool {
         // The instants at which nobody passed so far lived, and that the next may therefore own.
         let mut unowned: Spans = SmallVec::from_buf([issued..=answered]);
-        for (id, lifetimes) in self.clockwise_from(key) {
+        for (id, life) in self.lifetimes_from(key) {
             if id == named {
-                return lifetimes.0.iter().any(|life| unowned.iter().any(|span| life.meets(span)));
+                let owns = |life: Lifetime| unowned.iter().any(|span| life.meets(span));
+                return self.lifetimes_of(named).any(owns);
             }
-            lifetimes.0.iter().for_each(|life| life.take_from(&mut unowned));
+            life.take_from(&mut unowned);
             if unowned.is_empty() {
                 return false;
             }
@@ -108,77 +103,44 @@ impl Truth {
             && left <= t
         {
             self.departures.pop_front();
-            if let Entry::Occupied(mut member) = self.members.entry(id) {
-                member.get_mut().0.retain(|life| life.left > t);
-                if member.get().0.is_empty() {
-                    member.remove();
+            if let Entry::Occupied(mut past) = self.past.entry(id) {
+                past.get_mut().retain(|life| life.left > t);
+                if past.get().is_empty() {
+                    past.remove();
                 }
             }
         }
     }
 
-    /// All members, live or departed, once around the circle from the first at or after `key`.
-    fn clockwise_from(&self, key: Id) -> impl Iterator<Item = (Id, &Lifetimes)> {
-        self.members
-            .range(key..)
-            .chain(self.members.range(..key))
-            .map(|(&id, lifetimes)| (id, lifetimes))
+    fn lifetimes_of(&self, id: Id) -> impl Iterator<Item = Lifetime> {
+        let past = self.past.get(&id).into_iter().flatten().copied();
+        past.chain(self.live.get(&id).copied().map(Lifetime::since))
+    }
+
+    /// All lifetimes, in the order of their members, once around the circle from the first at or
+    /// after `key`.
+    fn lifetimes_from(&self, key: Id) -> impl Iterator<Item = (Id, Lifetime)> {
+        let past = clockwise(&self.past, key);
+        let mut past =
+            past.flat_map(|(id, lives)| lives.iter().map(move |&life| (id, life))).peekable();
+        let mut live = clockwise(&self.live, key)
+            .map(|(id, &joined)| (id, Lifetime::since(joined)))
+            .peekable();
+        iter::from_fn(move || match (past.peek(), live.peek()) {
+            (Some(&(gone, _)), Some(&(here, _)))
+                if key.distance_to(here) < key.distance_to(gone) =>
+            {
+                live.next()
+            }
+            (Some(_), _) => past.next(),
+            (None, _) => live.next(),
+        })
     }
 }
 
-/// When one identifier was a member: disjoint, in the order of time, only the last one open.
-#[derive(Clone, Debug, Default)]
-struct Lifetimes(SmallVec<[Lifetime; 1]>);
-
-impl Lifetimes {
-    fn is_live(&self) -> bool {
-        self.0.last().is_some_and(|life| life.left == Time::NEVER)
-    }
-}
-
-/// The instants from `joined` to just before `left`.
-#[derive(Clone, Copy, Debug)]
-struct Lifetime {
-    joined: Time,
-    left: Time,
-}
-
-type Span = RangeInclusive<Time>;
-type Spans = SmallVec<[Span; 1]>;
-
-impl Lifetime {
-    /// Whether some instant of `span` lies in this lifetime.
-    fn meets(&self, span: &Span) -> bool {
-        self.joined <= *span.end() && *span.start() < self.left && self.joined < self.left
-    }
-
-    /// Removes this lifetime's instants from `spans`.
-    fn take_from(&self, spans: &mut Spans) {
-        // Nearly always: one span, and a member that outlives it.
-        if let [span] = spans.as_slice()
-            && self.joined <= *span.start()
-            && *span.end() < self.left
-        {
-            spans.clear();
-            return;
-        }
-        *spans = spans.iter().flat_map(|span| self.rest_of(span)).collect();
-    }
-
-    /// What is left of `span` before and after this lifetime.
-    fn rest_of(&self, span: &Span) -> impl Iterator<Item = Span> {
-        let (start, end) = (*span.start(), *span.end());
-        let parts = if self.meets(span) {
-            // `joined > start` keeps the subtraction above zero.
-            let before = (self.joined > start)
-                .then(|| start..=Time::from_ns(self.joined.as_ns().saturating_sub(1)));
-            let after = (self.left <= end).then_some(self.left..=end);
-            [before, after]
-        } else {
-            [Some(span.clone()), None]
-        };
-        parts.into_iter().flatten()
-    }
+/// What a map has for each identifier, once around the circle from the first at or after `key`.
+fn clockwise<T>(map: &BTreeMap<Id, T>, key: Id) -> impl Iterator<Item = (Id, &T)> {
+    map.range(key..).chain(map.range(..key)).map(|(&id, it)| (id, it))
 }
 
 #[cfg(test)]
@@ -293,7 +255,7 @@ mod tests {
             truth.leave(id(t as u32 % IDS), at(2 * t + 1));
         }
         truth.forget_before(at(200));
-        assert!(truth.members.is_empty() && truth.departures.is_empty());
+        assert!(truth.past.is_empty() && truth.departures.is_empty());
         assert_eq!((truth.live_count(), truth.owner(id(0))), (0, None));
     }
 

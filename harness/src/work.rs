@@ -34,12 +34,12 @@ pub(crate) fn workers<'a>(
 /// Calls `work` once for each of `runs` on `workers` threads, in order of beginning, and `ended`
 /// on this thread with each result as it comes; `None` for one that panicked. No run begins once
 /// `interrupts` is no longer 0.
-pub(crate) fn each<R: Sync, T: Send>(
-    runs: &[R],
+pub(crate) fn each<'r, R: Sync, T: Send>(
+    runs: &'r [R],
     workers: usize,
     interrupts: &AtomicU32,
     work: impl Fn(&R) -> T + Sync,
-    mut ended: impl FnMut(&R, Option<T>),
+    mut ended: impl FnMut(&'r R, Option<T>),
 ) {
     let next = AtomicUsize::new(0);
     let (sender, results) = mpsc::sync_channel(workers);

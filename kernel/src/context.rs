@@ -78,6 +78,15 @@ impl Context<'_> {
         Some(id)
     }
 
+    /// Whether there is room for a request that somebody else's message would cause; counted if not.
+    pub fn has_room_for_others(&mut self) -> bool {
+        let has_room = !self.requests.is_crowded();
+        if !has_room {
+            self.world.count_drop(Drop::Overload);
+        }
+        has_room
+    }
+
     /// Takes out the request of this node's that a reply from `from` answers. Nothing, and counted,
     /// if there is none.
     #[inline]

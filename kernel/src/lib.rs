@@ -7,8 +7,10 @@
 
 extern crate alloc;
 
+pub mod central;
 pub mod context;
 pub mod cookie;
+
 pub mod flood;
 pub mod id;
 pub mod items;
@@ -20,7 +22,9 @@ pub mod reactor;
 pub mod ring;
 pub mod rng;
 pub mod rpc;
+pub mod secret;
 pub mod silent;
+pub mod store;
 pub mod time;
 pub mod timer;
 pub mod wire;

@@ -2,13 +2,18 @@
 //!
 //! **Invariant:** nothing a program can see changes.
 
+const LINE_BYTES: usize = 64;
+
 /// Asks for every cache line of `it`.
 #[inline]
 pub fn prefetch<T>(it: &T) {
     let start = core::ptr::from_ref(it).cast::<u8>();
-    for offset in (0..size_of::<T>()).step_by(64) {
+    let last = size_of::<T>().saturating_sub(1);
+    for offset in (0..last).step_by(LINE_BYTES) {
         prefetch_line(start.wrapping_add(offset));
     }
+    // It need not begin where a line does, and then ends in one more.
+    prefetch_line(start.wrapping_add(last));
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -71,7 +71,7 @@ pub enum RequestKind {
     Fetch(OwnFetch),
     /// A search of this node's own is out among its neighbours; `to` is this node itself.
     Search(OwnSearch),
-    /// A peer was asked to be a neighbour.
+    /// A peer was asked to be a neighbour, or a server whether it is there.
     Connect,
 }
 

@@ -125,7 +125,7 @@ impl Twins {
             shape,
             peers,
             table: FingerTable::new(own, shape),
-            list: SuccessorList::new(own, 8),
+            list: SuccessorList::new(8),
             fingers: BTreeMap::new(),
         }
     }
@@ -184,9 +184,9 @@ impl Twins {
 
     fn reach(&mut self, every: usize, count: usize) {
         let ordered: Vec<Peer> = self.peers.iter().copied().step_by(every).take(count).collect();
-        self.list = SuccessorList::new(self.own, 8);
+        self.list = SuccessorList::new(8);
         if let [first, rest @ ..] = ordered.as_slice() {
-            self.list.adopt(*first, Peers::Table(rest), |_| true);
+            self.list.adopt(self.own, *first, Peers::Table(rest), |_| true);
         }
         self.table.set_reach(self.list.last());
         let boundary = self.boundary();
@@ -195,7 +195,7 @@ impl Twins {
 
     fn look(&self, key: Id) {
         let found = self.table.closest_preceding(key).or_else(|| {
-            let before = self.list.count_before(key);
+            let before = self.list.count_before(self.own, key);
             before.checked_sub(1).map(|at| self.list.peers()[at])
         });
         assert!(found.is_none_or(|peer| peer.id.is_between(self.own, key)), "{found:?}: {key:?}");

@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hopwise_kernel::ring::suspects::{CAPACITY, GRAIN, SUSPICION, Suspects};
-use hopwise_kernel::{Address, Id, Peer, Time};
+use hopwise_kernel::secret::Secret;
+use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -38,14 +39,15 @@ fn peer_of(number: u64) -> Peer {
 
 struct Entry {
     peer: Peer,
-    /// When it was suspected last, unless it has answered since.
-    since: Option<Time>,
+    /// When it was suspected last.
+    since: Time,
     dead: bool,
 }
 
-#[derive(Default)]
 struct Twins {
+    secret: Secret,
     suspects: Suspects,
+    /// The latest first.
     entries: VecDeque<Entry>,
     now: Time,
 }
@@ -56,38 +58,31 @@ impl Twins {
             Step::Insert { peer, dead } => self.insert(peer_of(peer), dead),
             Step::Remove { peer } => {
                 let peer = peer_of(peer);
-                self.suspects.remove(peer);
-                let answered = self.entries.iter_mut().find(|entry| entry.peer == peer);
-                answered.into_iter().for_each(|entry| entry.since = None);
+                self.suspects.remove(self.secret, peer, self.now);
+                self.entries.retain(|entry| entry.peer != peer);
             }
             Step::Pass(duration) => self.now = self.now + duration,
         }
     }
 
     fn insert(&mut self, peer: Peer, dead: bool) {
-        self.suspects.insert(peer, self.now, dead);
-        let entry = Entry { peer, since: Some(self.now), dead };
-        match self.entries.iter_mut().find(|entry| entry.peer == peer) {
-            Some(known) => *known = entry,
-            None => self.entries.push_back(entry),
-        }
-        if self.entries.len() > CAPACITY {
-            self.entries.pop_front();
-        }
+        self.suspects.insert(self.secret, peer, self.now, dead);
+        self.entries.retain(|entry| entry.peer != peer);
+        self.entries.push_front(Entry { peer, since: self.now, dead });
+        self.entries.truncate(CAPACITY);
     }
 
     fn check(&self) {
         for peer in (0..PEERS).map(peer_of) {
             let entry = self.entries.iter().find(|entry| entry.peer == peer);
-            let suspected = entry.and_then(|entry| Some((entry.since?, entry.dead)));
-            let found = self.suspects.contains(peer, self.now);
-            let found_dead = self.suspects.is_dead(peer, self.now);
-            match suspected {
-                Some((since, dead)) if self.now < since + SUSPICION => {
+            let found = self.suspects.contains(self.secret, peer, self.now);
+            let found_dead = self.suspects.is_dead(self.secret, peer, self.now);
+            match entry {
+                Some(&Entry { since, dead, .. }) if self.now < since + SUSPICION => {
                     assert!(found, "{peer:?} is forgotten");
                     assert_eq!(found_dead, dead, "{peer:?}");
                 }
-                Some((since, dead)) if self.now < since + SUSPICION + GRAIN => {
+                Some(&Entry { since, dead, .. }) if self.now < since + SUSPICION + GRAIN => {
                     assert_eq!(found_dead, found && dead, "{peer:?}");
                 }
                 _ => assert!(!found && !found_dead, "{peer:?} is suspected for nothing"),
@@ -98,8 +93,10 @@ impl Twins {
 
 proptest! {
     #[test]
-    fn remembers_as_a_list_does(steps in vec(step(), 1..100)) {
-        let mut twins = Twins::default();
+    fn remembers_as_a_list_does(seed in any::<u64>(), steps in vec(step(), 1..100)) {
+        let secret = Secret::random(&mut Rng::new(seed, 0));
+        let (suspects, entries) = (Suspects::default(), VecDeque::new());
+        let mut twins = Twins { secret, suspects, entries, now: Time::ZERO };
         for step in &steps {
             twins.take(step);
             twins.check();
@@ -110,8 +107,8 @@ proptest! {
 /// Past what 32 bits count, forgetting is what remains.
 #[test]
 fn after_decades_nobody_is_suspected() {
-    let mut suspects = Suspects::default();
+    let (mut suspects, secret) = (Suspects::default(), Secret::random(&mut Rng::new(1, 0)));
     let now = Time::ZERO + DAY * 366 * 40;
-    suspects.insert(peer_of(1), now, true);
-    assert!(!suspects.contains(peer_of(1), now));
+    suspects.insert(secret, peer_of(1), now, true);
+    assert!(!suspects.contains(secret, peer_of(1), now));
 }

@@ -2,7 +2,11 @@
 //!
 //! **Invariant:** no byte string makes the reader panic.
 
-use hopwise_kernel::message::{Cookie, Lookup, MAX_HOP_BUDGET, MAX_PAYLOAD, Peers, Purpose, Step};
+use hopwise_kernel::items::{Hit, HitList, MAX_TEXT, Match, Query, Text};
+use hopwise_kernel::message::{
+    Cookie, Lookup, MAX_COPIES, MAX_HOP_BUDGET, MAX_PAYLOAD, MAX_TTL, MAX_WALK, Peers, Purpose,
+    Step, Walk, WalkStage,
+};
 use hopwise_kernel::wire::{
     BUNDLE_HEADER_BYTES, Bundle, FRAME_HEADER_BYTES, Frame, MAGIC, MAX_LISTED_PEERS, VERSION,
     WireError, begin_bundle, encode, frame_bytes,
@@ -13,7 +17,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 /// Kinds of messages.
-const KINDS: u8 = 15;
+const KINDS: u8 = 28;
 /// Room for any bundle made here.
 const ROOM: usize = 1 << 18;
 
@@ -28,6 +32,9 @@ struct Draw {
     predecessor: Option<Peer>,
     successors: Vec<Peer>,
     payload: Vec<u8>,
+    found: HitList,
+    query: Query,
+    stage: WalkStage,
     purpose: Purpose,
     bytes: [u8; 3],
     flag: bool,
@@ -85,9 +92,56 @@ impl Draw {
                 Message::FindNextReply { request, purpose, step, knows: self.flag }
             }
             13 => Message::Deliver { request, key, payload: &self.payload },
-            _ => Message::Delivered { request },
+            14 => Message::Delivered { request },
+            kind => self.message_of_sharers(kind, request, cookie),
         }
     }
+
+    fn message_of_sharers(&self, kind: u8, request: RequestId, cookie: Cookie) -> Message<'_> {
+        let Draw { peer, query, stage, slots: [number, steps], .. } = *self;
+        let [ttl, hops, copies] = self.bytes;
+        let (name, hit) = (query.text, Hit { holder: peer, name: query.text });
+        let (ttl, hops_so_far) = (ttl % MAX_TTL + 1, number);
+        match kind {
+            15 => Message::Publish { request, cookie, name },
+            16 => Message::Published { request },
+            17 => Message::Copy { hit, copies: copies % (MAX_COPIES + 1) },
+            18 => Message::Find { request, cookie, query },
+            19 => Message::Found { request, hits: self.found.hits() },
+            20 => Message::Fetch { request, cookie, name },
+            21 => Message::Item { request, payload: &self.payload },
+            22 => Message::Search { search: request, query, ttl, hops },
+            23 => {
+                let ttl = steps % MAX_WALK + 1;
+                let walk = Walk { query, origin: peer, ttl, hops: hops_so_far };
+                Message::Walk { search: request, walk, stage }
+            }
+            24 => Message::SearchHit { search: request, hit, hops: hops_so_far },
+            25 => Message::Connect { request },
+            26 => Message::Connected { request, accepted: self.flag },
+            _ => Message::Meet { origin: peer, ttl },
+        }
+    }
+}
+
+fn text() -> impl Strategy<Value = Text> {
+    let of_bytes = |text: String| Text::new(text.as_bytes()).ok();
+    ".{1,31}".prop_filter_map("31 bytes, not letters", of_bytes)
+}
+
+fn query() -> impl Strategy<Value = Query> {
+    (select(Match::ALL.to_vec()), text()).prop_map(|(how, text)| Query { how, text })
+}
+
+/// As many of these hits as there is room for.
+fn found() -> impl Strategy<Value = HitList> {
+    vec((peer(), text()), 0..40).prop_map(|hits| {
+        let mut found = HitList::default();
+        for (holder, name) in hits {
+            found.push(&Hit { holder, name });
+        }
+        found
+    })
 }
 
 fn id() -> impl Strategy<Value = Id> {
@@ -103,11 +157,14 @@ fn draw() -> impl Strategy<Value = Draw> {
     let peers = (peer(), proptest::option::of(peer()), vec(peer(), 0..20));
     let rest = (
         vec(any::<u8>(), 0..100),
-        select(vec![Purpose::User, Purpose::FixFingers, Purpose::Join, Purpose::Stabilize]),
+        (0..6_u8).prop_map(|number| Purpose::from_number(number).expect("there are six")),
         any::<[u8; 3]>(),
         any::<bool>(),
     );
-    (names, peers, rest).prop_map(|(names, peers, rest)| Draw {
+    let stage =
+        (0..3_u8).prop_map(|number| WalkStage::from_number(number).expect("there are three"));
+    let shared = (found(), query(), stage);
+    (names, peers, rest, shared).prop_map(|(names, peers, rest, shared)| Draw {
         kind: names.0,
         numbers: names.1,
         ids: names.2,
@@ -116,6 +173,9 @@ fn draw() -> impl Strategy<Value = Draw> {
         predecessor: peers.1,
         successors: peers.2,
         payload: rest.0,
+        found: shared.0,
+        query: shared.1,
+        stage: shared.2,
         purpose: rest.1,
         bytes: rest.2,
         flag: rest.3,
@@ -269,6 +329,25 @@ fn limits_are_exact() {
     assert_eq!(encode(&lookup(0), &mut buffer), None);
     assert_eq!(encode(&lookup(MAX_HOP_BUDGET + 1), &mut buffer), None);
 
+    let (text, origin) = (Text::new(&[b'n'; MAX_TEXT]).unwrap(), Peer::default());
+    let query = Query { how: Match::Substring, text };
+    let search = |ttl| frame(Message::Search { search: request, query, ttl, hops: 0 });
+    let meet = |ttl| frame(Message::Meet { origin, ttl });
+    let walk = |ttl| {
+        let walk = Walk { query, origin, ttl, hops: 0 };
+        frame(Message::Walk { search: request, walk, stage: WalkStage::Steps })
+    };
+    let copy = |copies| frame(Message::Copy { hit: Hit { holder: origin, name: text }, copies });
+    let fit = [search(1), search(MAX_TTL), meet(1), meet(MAX_TTL), walk(1), walk(MAX_WALK)];
+    assert!(Bundle::parse(&bundle_of(fit)).is_ok());
+    assert!(Bundle::parse(&bundle_of([copy(0), copy(MAX_COPIES)])).is_ok());
+    for too_much in [search(0), search(MAX_TTL + 1), meet(0), meet(MAX_TTL + 1)] {
+        assert_eq!(encode(&too_much, &mut buffer), None);
+    }
+    for too_much in [walk(0), walk(MAX_WALK + 1), copy(MAX_COPIES + 1)] {
+        assert_eq!(encode(&too_much, &mut buffer), None);
+    }
+
     assert_eq!(begin_bundle(&mut buffer[..BUNDLE_HEADER_BYTES - 1]), None);
 }
 
@@ -294,8 +373,13 @@ fn reasons_are_told_apart() {
 
     let purpose = Purpose::User;
     let mut ack = bundle_of([frame(Message::Ack { request: RequestId(7), purpose })]);
-    *ack.last_mut().unwrap() = 4;
+    *ack.last_mut().unwrap() = 6;
     assert_eq!(refused(&ack), WireError::BadValue);
+    let name = Text::new(b"n").unwrap();
+    let (request, cookie) = (RequestId(7), Cookie(1));
+    let mut fetch = bundle_of([frame(Message::Fetch { request, cookie, name })]);
+    *fetch.last_mut().unwrap() = 0xFF; // Not UTF-8.
+    assert_eq!(refused(&fetch), WireError::BadValue);
     assert_eq!(good.len(), BUNDLE_HEADER_BYTES + FRAME_HEADER_BYTES + 8);
 }
 

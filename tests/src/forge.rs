@@ -5,14 +5,16 @@
 //! allocated once the buffer is long enough.
 
 use hopwise_kernel::id::ID_BYTES;
+use hopwise_kernel::items::{Hit, HitList, Hits, MAX_TEXT, Match, Query, Text};
 use hopwise_kernel::message::{
-    Cookie, Lookup, MAX_HOP_BUDGET, MAX_PAYLOAD, Message, Peers, Purpose, Step,
+    Cookie, Lookup, MAX_COPIES, MAX_HOP_BUDGET, MAX_PAYLOAD, MAX_TTL, MAX_WALK, Message, Peers,
+    Purpose, Step, Walk, WalkStage,
 };
 use hopwise_kernel::wire::{self, BUNDLE_HEADER_BYTES, Frame, MAGIC, VERSION};
 use hopwise_kernel::{Address, Distance, Id, Peer, RequestId};
 
 /// Kinds of messages.
-const KINDS: usize = 15;
+const KINDS: usize = 28;
 /// Frames forged into one bundle, at most.
 const FRAMES: usize = 3;
 /// Longest forged list of peers.
@@ -126,12 +128,16 @@ impl Forge<'_> {
             let mut listed = [Peer::default(); LISTED];
             let listed = &mut listed[..script.below(LISTED + 1)];
             listed.fill_with(|| self.peer(script));
+            let mut found = HitList::default();
+            for &holder in &*listed {
+                found.push(&Hit { holder, name: text(script) });
+            }
             let frame = Frame {
                 from_id: sender.id,
                 from_slot: sender.address.slot,
                 to_slot: to.address.slot,
                 to_prefix: to.id.prefix(),
-                message: self.message(script, listed),
+                message: self.message(script, listed, found.hits()),
             };
             let start = out.len();
             out.resize(start + FRAME_BYTES, 0);
@@ -142,9 +148,14 @@ impl Forge<'_> {
         from
     }
 
-    fn message<'a, 's: 'a>(&self, script: &mut Script<'s>, listed: &'a [Peer]) -> Message<'a> {
+    fn message<'a, 's: 'a>(
+        &self,
+        script: &mut Script<'s>,
+        listed: &'a [Peer],
+        hits: Hits<'a>,
+    ) -> Message<'a> {
         let request = RequestId(script.number());
-        let purpose = Purpose::from_number(script.byte() % 4).expect("there are four purposes");
+        let purpose = Purpose::from_number(script.byte() % 6).expect("there are six purposes");
         let successors = Peers::Table(listed);
         let predecessor = listed.first().copied().filter(|_| script.flag());
         match script.below(KINDS) {
@@ -190,7 +201,45 @@ impl Forge<'_> {
                 let length = script.below(MAX_PAYLOAD + 1);
                 Message::Deliver { request, key: self.id(script), payload: script.take(length) }
             }
-            _ => Message::Delivered { request },
+            14 => Message::Delivered { request },
+            kind => self.message_of_sharers(script, kind, request, hits),
+        }
+    }
+
+    fn message_of_sharers<'a, 's: 'a>(
+        &self,
+        script: &mut Script<'s>,
+        kind: usize,
+        request: RequestId,
+        hits: Hits<'a>,
+    ) -> Message<'a> {
+        let cookie = Cookie(script.number());
+        let hit = Hit { holder: self.peer(script), name: text(script) };
+        let how = Match::from_number(script.byte() % 4).expect("there are four kinds of match");
+        let query = Query { how, text: hit.name };
+        let ttl = script.byte() % MAX_TTL + 1;
+        match kind {
+            15 => Message::Publish { request, cookie, name: hit.name },
+            16 => Message::Published { request },
+            17 => Message::Copy { hit, copies: script.byte() % (MAX_COPIES + 1) },
+            18 => Message::Find { request, cookie, query },
+            19 => Message::Found { request, hits },
+            20 => Message::Fetch { request, cookie, name: hit.name },
+            21 => {
+                let length = script.below(MAX_PAYLOAD + 1);
+                Message::Item { request, payload: script.take(length) }
+            }
+            22 => Message::Search { search: request, query, ttl, hops: script.byte() },
+            23 => {
+                let (origin, hops) = (hit.holder, script.below(1 << 16) as u16);
+                let ttl = script.below(MAX_WALK.into()) as u16 + 1;
+                let stage = WalkStage::from_number(script.byte() % 3).expect("there are three");
+                Message::Walk { search: request, walk: Walk { query, origin, ttl, hops }, stage }
+            }
+            24 => Message::SearchHit { search: request, hit, hops: script.below(1 << 16) as u16 },
+            25 => Message::Connect { request },
+            26 => Message::Connected { request, accepted: script.flag() },
+            _ => Message::Meet { origin: hit.holder, ttl },
         }
     }
 
@@ -251,6 +300,15 @@ impl Forge<'_> {
     }
 }
 
+/// A short word, so that names and queries meet now and then, or any.
+fn text(script: &mut Script<'_>) -> Text {
+    let length = if script.flag() { 1 + script.below(2) } else { 1 + script.below(MAX_TEXT) };
+    let mut bytes = [0; MAX_TEXT];
+    let alphabet = if length <= 2 { 2 } else { 128 };
+    bytes[..length].fill_with(|| b'a'.wrapping_add(script.byte() % alphabet) & 0x7f);
+    Text::new(&bytes[..length]).expect("ASCII, and not too much of it")
+}
+
 /// Whether these bytes are refused, or are exactly what is written for what is read.
 #[must_use]
 pub fn is_refused_or_exact(datagram: &[u8]) -> bool {
@@ -267,6 +325,10 @@ pub fn is_refused_or_exact(datagram: &[u8]) -> bool {
 /// The addresses at which a message may make its receiver send something.
 pub fn named_addresses<'a>(message: &Message<'a>) -> impl Iterator<Item = Address> + use<'a> {
     let (one, more) = match *message {
+        Message::Copy { hit: Hit { holder: peer, .. }, .. }
+        | Message::SearchHit { hit: Hit { holder: peer, .. }, .. }
+        | Message::Walk { walk: Walk { origin: peer, .. }, .. }
+        | Message::Meet { origin: peer, .. } => (Some(peer), Peers::NONE),
         Message::Introduce { peer } | Message::Answer { owner: peer, .. } => {
             (Some(peer), Peers::NONE)
         }
@@ -278,5 +340,10 @@ pub fn named_addresses<'a>(message: &Message<'a>) -> impl Iterator<Item = Addres
         | Message::Leave { predecessor, successors } => (predecessor, successors),
         _ => (None, Peers::NONE),
     };
-    one.into_iter().chain(more.iter()).map(|peer| peer.address)
+    let hits = match *message {
+        Message::Found { hits, .. } => hits,
+        _ => Hits::default(),
+    };
+    let holders = hits.iter().map(|hit| hit.holder);
+    one.into_iter().chain(more.iter()).chain(holders).map(|peer| peer.address)
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** uses nothing of the system but its public interfaces.
 
 pub mod attack;
+pub mod central;
 pub mod flooding;
 pub mod forge;
 pub mod memory;

@@ -71,7 +71,7 @@ proptest! {
 
 #[test]
 fn a_long_attack_meets_every_reason_to_refuse() {
-    let mut script = vec![0; 1 << 18];
+    let mut script = vec![0; 1 << 20];
     Rng::new(4, 0).fill(&mut script);
     let mut attack = Attack::new();
     attack.play(&script);
@@ -79,8 +79,16 @@ fn a_long_attack_meets_every_reason_to_refuse() {
     for reason in WireError::ALL {
         assert!(memory.refused(reason) > 0, "{}", reason.name());
     }
-    // The members stay members, and far from having too many requests.
-    let others = [Drop::NotMember, Drop::Overload, Drop::Stuck];
+    // The members stay members, and far from having too many requests; they flood nothing, and keep
+    // no index.
+    let others = [
+        Drop::NotMember,
+        Drop::Overload,
+        Drop::Stuck,
+        Drop::Repeat,
+        Drop::NoWayBack,
+        Drop::IndexFull,
+    ];
     for reason in Drop::ALL.into_iter().filter(|reason| !others.contains(reason)) {
         assert!(memory.dropped(reason) > 0, "{}", reason.name());
     }

@@ -124,6 +124,8 @@ fn run(
         assert!(fingers.all(is_like_a_member), "{tables:?}");
         assert!(neighbors.all(|peer| ring.contains(peer)), "{tables:?}");
     }
+    let received: u64 = (0..NODES_PER_SHARD).map(|node| shard.received(node)).sum();
+    assert_eq!(received, shard.counters().received, "every message is some node's");
     (judge.books, *shard.counters())
 }
 

@@ -32,10 +32,10 @@ fn result(measured: &Measured) -> String {
     let mut simulation = measured.simulation.clone().expect("a simulation");
     simulation.real = Duration::ZERO;
     let Measured { metrics, traffic, maintenance, measured: lasted, node_s, .. } = measured;
-    let Measured { state, membership, drops, bring_up, series, .. } = measured;
+    let Measured { state, load, membership, drops, bring_up, series, .. } = measured;
     format!(
-        "{metrics:?} {traffic:?} {maintenance:?} {lasted:?} {node_s:?} {state:?} {membership:?} \
-         {drops:?} {bring_up:?} {series:?} {simulation:?}"
+        "{metrics:?} {traffic:?} {maintenance:?} {lasted:?} {node_s:?} {state:?} {load:?} \
+         {membership:?} {drops:?} {bring_up:?} {series:?} {simulation:?}"
     )
 }
 
@@ -161,6 +161,54 @@ fn the_simulator_agrees_with_the_real_network() {
     assert!((hops - mean_hops(&simulated)).abs() < 0.15, "{hops}, {}", mean_hops(&simulated));
     let (of_real, of_simulated) = (maintenance(&real), maintenance(&simulated));
     assert!(off(of_real, of_simulated) < 0.15, "{of_real} and {of_simulated} messages");
+}
+
+/// In a ring of two each asks the other what it does not know: at least half of all messages come to
+/// the busier one. What is on its way when the phase begins or ends may be counted or not.
+#[test]
+fn the_busiest_node_gets_its_share_of_the_messages() {
+    let toml = "
+        nodes = 2
+        ring = { successors = 1 }
+        workload = { lookups_per_s = 2000.0 }
+        phases = { warmup = \"1s\", measure = \"2s\" }
+    ";
+    let sim =
+        "engine = \"sim\"\n network = { latency = { model = \"constant\", one_way = \"1ms\" } }";
+    let busiest = [run(&UdpEngine, toml, 2), run(&SimEngine, &format!("{sim}\n{toml}"), 1)];
+    for (measured, engine) in busiest.into_iter().zip(["udp", "sim"]) {
+        let (all, most) = (measured.traffic.messages() as f64, measured.load.messages_max as f64);
+        assert!(all > 4000.0, "{engine}: {all} messages for 4,000 lookups");
+        assert!((0.48..0.6).contains(&(most / all)), "{engine}: {most} of {all} messages");
+    }
+}
+
+/// Who is busiest is not forgotten when it is gone, nor when another has taken its place: who comes
+/// late has less to do, and nobody asks anything but for maintenance.
+#[test]
+fn the_load_of_nodes_that_are_gone_counts() {
+    let busiest = |measure: &str, faults: &str| {
+        let toml = format!(
+            "engine = \"sim\"
+             nodes = 64
+             ring = {{ successors = 4 }}
+             network = {{ latency = {{ model = \"constant\", one_way = \"1ms\" }} }}
+             workload = {{ lookups_per_s = 1e-3 }}
+             phases = {{ warmup = \"1s\", measure = \"{measure}\" }}
+             fault = [{faults}]"
+        );
+        let measured = run(&SimEngine, &toml, 1);
+        (measured.load.messages_max as f64, measured.membership)
+    };
+    let (whole, _) = busiest("600s", "");
+    let (gone, after) = busiest("601s", "{ at = \"599999ms\", kind = \"crash\", count = 63 }");
+    assert_eq!((after.crashes, after.joins), (63, 0));
+    assert!((0.99..1.01).contains(&(gone / whole)), "{gone} messages instead of {whole}");
+    let leave = "{ at = \"600s\", kind = \"leave\", count = 58, over = \"3s\" }";
+    let join = "{ at = \"604s\", kind = \"join\", count = 58, over = \"3s\" }";
+    let (replaced, after) = busiest("608s", &format!("{leave}, {join}"));
+    assert_eq!((after.leaves, after.joins), (58, 58));
+    assert!(replaced / whole > 0.99, "{replaced} messages instead of {whole} at least");
 }
 
 fn mean_hops(measured: &Measured) -> f64 {

@@ -6,27 +6,35 @@ use std::time::Duration;
 
 use hopwise_kernel::message::Class;
 use hopwise_kernel::reactor::Counters;
-use hopwise_kernel::ring::RingNode;
 
 use super::Measured;
 use crate::director::Moves;
 use crate::judge::Judge;
 use crate::metrics::{Metrics, SeriesRow, Traffic};
-use crate::outcome::{Membership, State};
+use crate::outcome::{Load, Membership, State};
 
-/// Sizes of the tables of some nodes.
+/// What some nodes keep, and what the busiest of them had to do.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tables {
     nodes: u64,
     entries: u64,
     entries_max: u64,
     bytes: u64,
+    bytes_max: u64,
+    messages_max: u64,
 }
 
 impl Tables {
-    pub(super) fn add(&mut self, node: &RingNode) {
-        let (entries, bytes) = (node.entries() as u64, node.memory_bytes() as u64);
-        self.merge(&Tables { nodes: 1, entries, entries_max: entries, bytes });
+    /// Takes in a node that keeps so much.
+    pub(super) fn add(&mut self, entries: usize, bytes: usize) {
+        let (entries, bytes) = (entries as u64, bytes as u64);
+        let (entries_max, bytes_max) = (entries, bytes);
+        self.merge(&Tables { nodes: 1, entries, entries_max, bytes, bytes_max, messages_max: 0 });
+    }
+
+    /// Takes in a node that got so many messages in the measured phase, be it gone or not.
+    pub(super) fn add_load(&mut self, messages: u64) {
+        self.messages_max = self.messages_max.max(messages);
     }
 
     pub(super) fn merge(&mut self, other: &Tables) {
@@ -34,6 +42,8 @@ impl Tables {
         self.entries += other.entries;
         self.entries_max = self.entries_max.max(other.entries_max);
         self.bytes += other.bytes;
+        self.bytes_max = self.bytes_max.max(other.bytes_max);
+        self.add_load(other.messages_max);
     }
 
     fn state(&self) -> State {
@@ -41,6 +51,7 @@ impl Tables {
             entries_mean: self.entries as f64 / self.nodes.max(1) as f64,
             entries_max: self.entries_max,
             bytes_per_node: self.bytes / self.nodes.max(1),
+            bytes_max: self.bytes_max,
         }
     }
 }
@@ -83,6 +94,8 @@ impl Sums {
     pub(super) fn measured(mut self, judge: &Judge, course: Course) -> Measured {
         self.metrics.correct = judge.correct;
         self.metrics.incorrect = judge.incorrect;
+        self.metrics.items.exact.correct = judge.correct - judge.correct_fuzzy;
+        self.metrics.items.fuzzy.correct = judge.correct_fuzzy;
         self.metrics.messages = self.counters.messages[Class::Lookup as usize];
         let Course { mut series, bring_up, measured, node_s, interrupted, threads } = course;
         SeriesRow::enter_incorrect(&mut series, judge.incorrect_at());
@@ -92,6 +105,7 @@ impl Sums {
             measured,
             node_s,
             state: self.tables.state(),
+            load: Load { messages_max: self.tables.messages_max, keys: None },
             membership: Membership {
                 joins: self.moves.joins,
                 leaves: self.moves.leaves,
@@ -124,8 +138,14 @@ pub(super) struct Course {
 }
 
 /// Messages of the classes that count as maintenance.
-pub(super) fn maintenance_of(counters: &Counters) -> Traffic {
+fn maintenance_of(counters: &Counters) -> Traffic {
     traffic_of(counters, Class::is_maintenance)
+}
+
+/// Bytes of those.
+pub(super) fn maintenance_bytes(counters: &Counters) -> u64 {
+    let classes = Class::ALL.into_iter().filter(|class| class.is_maintenance());
+    classes.map(|class| counters.bytes[class as usize]).sum()
 }
 
 fn traffic_of(counters: &Counters, wanted: impl Fn(Class) -> bool) -> Traffic {

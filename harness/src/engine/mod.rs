@@ -4,7 +4,7 @@
 //! nothing and writes no file.
 
 mod books;
-mod ring;
+mod population;
 pub mod sim;
 pub mod udp;
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::Scenario;
 use crate::metrics::{Metrics, SeriesRow, Traffic};
-use crate::outcome::{Check, Membership, Regime, State};
+use crate::outcome::{Check, Load, Membership, Regime, State};
 use crate::progress::Progress;
 
 /// Where scenarios run.
@@ -67,6 +67,8 @@ pub struct Measured {
     pub node_s: f64,
     /// Table sizes at its end.
     pub state: State,
+    /// What nodes had to do in it.
+    pub load: Load,
     /// Who came and went during it.
     pub membership: Membership,
     /// Messages and timers handled.

@@ -7,7 +7,8 @@ use std::fmt::Display;
 
 use super::units::{bytes, count, micros, number, share};
 use crate::outcome::{
-    Check, Engine, Expectation, Hops, KindRate, Lookups, Maintenance, Outcome, Regime,
+    Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance, Outcome,
+    Regime, TransferLatency,
 };
 
 /// No line is longer, unless a single word is.
@@ -20,6 +21,8 @@ const LABEL: usize = 14;
 const BAR: usize = 48;
 /// Bars of the histogram; if there are more numbers of hops, they share bars.
 const BARS: usize = 13;
+/// The same where items take up some of the screen.
+const BARS_BESIDE_ITEMS: usize = 9;
 /// Kinds of message that are listed; the rest are summed up.
 const KINDS: usize = 5;
 /// Reasons for drops that are listed; the rest are summed up.
@@ -34,9 +37,13 @@ pub fn text(outcome: &Outcome) -> String {
     heading(outcome, &mut page);
     page.blank();
     lookups(&outcome.lookups, &mut page);
+    if let Some(items) = &outcome.items {
+        self::items(items, &mut page);
+    }
     page.blank();
     if outcome.lookups.issued > 0 {
-        hops(&outcome.lookups.hops, &mut page);
+        let bars = if outcome.items.is_some() { BARS_BESIDE_ITEMS } else { BARS };
+        hops(&outcome.lookups.hops, bars, &mut page);
         page.blank();
         delays(outcome, &mut page);
         page.blank();
@@ -117,10 +124,36 @@ fn lookups(lookups: &Lookups, page: &mut Page) {
     page.row("", row(["", completed, correct, incorrect, failed]));
 }
 
-fn hops(hops: &Hops, page: &mut Page) {
+fn items(items: &Items, page: &mut Page) {
+    let Items { exact, fuzzy, found_none, transfers } = items;
+    let asked = |Asked { issued, correct, obtained }: Asked| {
+        format!(
+            "{} asked for, {} correct, {} obtained",
+            count(issued),
+            share(correct, issued),
+            share(obtained, issued),
+        )
+    };
+    page.row("exact", asked(*exact));
+    page.row("fuzzy", asked(*fuzzy));
+    page.row("found nothing", count(*found_none));
+    page.row(
+        "transfers",
+        format!(
+            "{} completed, {} in all; {} failed",
+            count(transfers.completed),
+            bytes(transfers.bytes as f64),
+            count(transfers.failed),
+        ),
+    );
+    let TransferLatency { p50, p99, max, .. } = transfers.latency_us;
+    page.row("", format!("p50 {}  p99 {}  max {}", micros(p50), micros(p99), micros(max)));
+}
+
+fn hops(hops: &Hops, bars: usize, page: &mut Page) {
     let Hops { mean, p1, p50, p99, max, .. } = *hops;
     page.row("hops", format!("mean {}  p1 {p1}  p50 {p50}  p99 {p99}  max {max}", number(mean)));
-    let per_bar = hops.histogram.len().div_ceil(BARS).max(1);
+    let per_bar = hops.histogram.len().div_ceil(bars).max(1);
     let all = hops.histogram.iter().sum();
     let bars: Vec<u64> = hops.histogram.chunks(per_bar).map(|chunk| chunk.iter().sum()).collect();
     let longest = bars.iter().copied().max().unwrap_or(0);
@@ -216,15 +249,15 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
             bytes(state.bytes_per_node as f64),
         ),
     );
-    if let Some(load) = &outcome.load {
+    if let Some(keys) = outcome.load.as_ref().and_then(|load| load.keys.as_ref()) {
         page.row(
             "keys",
             format!(
                 "mean {}  p1 {}  p99 {}  max {}  per node",
-                number(load.keys_mean),
-                count(load.p1),
-                count(load.p99),
-                count(load.max),
+                number(keys.keys_mean),
+                count(keys.p1),
+                count(keys.p99),
+                count(keys.max),
             ),
         );
     }
@@ -363,7 +396,7 @@ fn break_of(line: &str, indent: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Load, example};
+    use crate::outcome::{Keys, Load, example};
 
     fn assert_has(text: &str, line: &str) {
         assert!(text.lines().any(|l| l == line), "no line {line:?} in\n{text}");
@@ -408,6 +441,22 @@ mod tests {
     }
 
     #[test]
+    fn tells_of_items_where_there_are_any() {
+        let outcome = Outcome { items: Some(example::items()), ..example::outcome() };
+        let text = text(&outcome);
+        for line in [
+            "exact         2,501 asked for, 95.96 % correct, 95.96 % obtained",
+            "fuzzy         7,500 asked for, 100.00 % correct, 100.00 % obtained",
+            "found nothing 51",
+            "transfers     9,900 completed, 9.67 MiB in all; 50 failed",
+            "              p50 105 µs  p99 119 µs  max 119 µs",
+        ] {
+            assert_has(&text, line);
+        }
+        assert_fits(&text);
+    }
+
+    #[test]
     fn says_what_went_wrong_first() {
         let mut outcome = example::outcome();
         outcome.interrupted = true;
@@ -427,7 +476,13 @@ mod tests {
         outcome.simulated_s = Some(86_400.0);
         let check = Check { beyond_promise: 9_000, episodes: 9_000, ..Check::default() };
         outcome.check = Some(Check { violations: 9_000, longest_s: 86_399.9, ..check });
-        outcome.load = Some(Load { keys_mean: 1e6, p1: 1 << 40, p99: 1 << 50, max: u64::MAX });
+        let keys = Some(Keys { keys_mean: 1e6, p1: 1 << 40, p99: 1 << 50, max: u64::MAX });
+        outcome.load = Some(Load { messages_max: u64::MAX, keys });
+        let most = Asked { issued: 1 << 50, correct: 1 << 50, obtained: 1 << 49 };
+        let mut items = Items { exact: most, fuzzy: most, ..example::items() };
+        items.transfers.completed = 1 << 50;
+        items.transfers.bytes = 1 << 60;
+        outcome.items = Some(items);
         outcome.lookups.issued = 10_000_000_000;
         outcome.lookups.shed = 77;
         outcome.lookups.hops = Hops::new(&[1; 256]);
@@ -443,7 +498,7 @@ mod tests {
             text.contains("\ninvariant     9,000 violations, 9,000 passed, at most "),
             "{text}"
         );
-        assert!(text.contains("\n        0–19  █"), "{text}");
+        assert!(text.contains("\n        0–28  █"), "{text}");
         assert!(!text.contains('…'), "{text}");
     }
 

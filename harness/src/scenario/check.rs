@@ -5,11 +5,12 @@
 
 use core::time::Duration;
 
+use hopwise_kernel::message::{MAX_PAYLOAD, MAX_TTL, MAX_WALK};
 use hopwise_kernel::wire::max_successors;
 
 use super::{
-    Amount, ChurnModel, Downtime, Engine, FaultKind, Keys, Latency, Lengths, Load, Measure,
-    Scenario, Sockets, Timeout,
+    Amount, ChurnModel, Downtime, Engine, Fault, FaultKind, Flood, Graph, Items, Keys, Latency,
+    Lengths, Load, Measure, Scenario, Sockets, Strategy, System, Timeout,
 };
 
 /// Latest deadline of a lookup: latencies are counted in histograms of fixed bounds.
@@ -25,6 +26,12 @@ const YEAR_S: u64 = 31_557_600;
 /// Lookups of a run, at most.
 const LOOKUPS_MAX: u64 = 1_000_000_000_000;
 const NAME_MAX: usize = 64;
+/// Items, at most.
+const ITEMS_MAX: u32 = 1_000_000;
+/// Copies of items, at most: who holds what is kept in tables.
+const COPIES_MAX: f64 = 268_435_456.0;
+/// Searches that a flooding peer remembers, at most.
+const SEARCHES_MAX: u32 = 1 << 16;
 
 /// A value that cannot be.
 pub(super) struct Impossible {
@@ -39,7 +46,12 @@ type Verdict = Result<(), Impossible>;
 /// Finds the first impossible value.
 pub(super) fn check(scenario: &Scenario) -> Verdict {
     check_top(scenario)?;
-    check_ring(scenario)?;
+    match scenario.system {
+        System::Ring => check_ring(scenario)?,
+        System::Central => {}
+        System::Flood => check_flood(scenario)?,
+    }
+    check_items(scenario)?;
     check_network(scenario)?;
     if scenario.engine == Engine::Udp {
         check_sockets(scenario)?;
@@ -60,11 +72,13 @@ fn check_top(scenario: &Scenario) -> Verdict {
     require(named, "name")?;
     require((2..=POPULATION_MAX).contains(nodes), "nodes")?;
     require(*threads <= THREADS_MAX, "threads")?;
-    require(scenario.engine == Engine::Sim || scenario.check != Some(true), "check")?;
+    let can_be_checked = scenario.engine == Engine::Sim && scenario.system == System::Ring;
+    require(can_be_checked || scenario.check != Some(true), "check")?;
     require((576..=65_507).contains(&udp.datagram), "udp.datagram")
 }
 
 fn check_ring(Scenario { ring, nodes, udp, .. }: &Scenario) -> Verdict {
+    require((1..=16).contains(&ring.replicas), "ring.replicas")?;
     require(ring.base.is_power_of_two() && (2..=256).contains(&ring.base), "ring.base")?;
     let successors = "ring.successors";
     require(ring.successors >= 1, successors)?;
@@ -77,6 +91,52 @@ fn check_ring(Scenario { ring, nodes, udp, .. }: &Scenario) -> Verdict {
     })?;
     require(ring.stabilize != Some(Duration::ZERO), "ring.stabilize")?;
     require(ring.fix_fingers != Some(Duration::ZERO), "ring.fix_fingers")
+}
+
+fn check_flood(Scenario { flood, nodes, .. }: &Scenario) -> Verdict {
+    let Flood { graph, degree, file, ttl, strategy, round_wait, walkers, .. } = flood;
+    let Flood { walk_ttl, check_every, ping, remember, remember_room, .. } = flood;
+    require(*graph != Graph::File || file.is_some(), "flood.file")?;
+    let most = f64::from(nodes - 1);
+    require_that(*graph == Graph::File || (1.0..=most).contains(degree), "flood.degree", || {
+        format!("a number from 1 to {most} (less than nodes = {nodes})")
+    })?;
+    require((1..=MAX_TTL).contains(ttl), "flood.ttl")?;
+    require(!round_wait.is_zero(), "flood.round_wait")?;
+    require(*walkers >= 1, "flood.walkers")?;
+    let walks = *strategy == Strategy::RandomWalk;
+    require_that(!walks || walkers <= nodes, "flood.walkers", || {
+        format!("a whole number from 1 to {nodes}, as many as there are peers (nodes = {nodes})")
+    })?;
+    require((1..=MAX_WALK).contains(walk_ttl), "flood.walk_ttl")?;
+    require(*check_every >= 1, "flood.check_every")?;
+    require(!ping.is_zero(), "flood.ping")?;
+    require(!remember.is_zero(), "flood.remember")?;
+    require((1..=SEARCHES_MAX).contains(remember_room), "flood.remember_room")
+}
+
+fn check_items(Scenario { items, workload, nodes, system, .. }: &Scenario) -> Verdict {
+    let Some(items) = items else { return Ok(()) };
+    let Items { population, exponent, replicas, fuzzy, bytes, refresh, .. } = items;
+    require((1..=ITEMS_MAX).contains(population), "items.population")?;
+    require((0.0..=20.0).contains(exponent), "items.exponent")?;
+    // A central server shares nothing.
+    let sharers = nodes - u32::from(*system == System::Central);
+    let most = f64::from(sharers);
+    require_that((1.0..=most).contains(replicas), "items.replicas", || {
+        format!("a number from 1 to {sharers}, as many as there are who share (nodes = {nodes})")
+    })?;
+    require_that(f64::from(*population) * replicas <= COPIES_MAX, "items.replicas", || {
+        format!("{COPIES_MAX} copies at most: fewer replicas, or a smaller items.population")
+    })?;
+    require(is_share(*fuzzy), "items.fuzzy")?;
+    require((1..=MAX_PAYLOAD as u32).contains(bytes), "items.bytes")?;
+    require(!refresh.is_zero(), "items.refresh")?;
+    require_that(workload.keys == Keys::Uniform, "workload.keys", || {
+        "{ distribution = \"uniform\" }, or nothing: with items these are what is asked for, and \
+         items.exponent says how skewed that is"
+            .to_owned()
+    })
 }
 
 fn check_network(Scenario { network, .. }: &Scenario) -> Verdict {
@@ -200,6 +260,15 @@ fn check_expect(Scenario { expect, .. }: &Scenario) -> Verdict {
 fn check_fault(scenario: &Scenario, index: usize) -> Verdict {
     let fault = &scenario.faults[index];
     let path = |key: &str| format!("fault.{index}.{key}");
+    require_that(
+        fault.kind != FaultKind::Return || follows_a_crash(scenario, index),
+        &path("kind"),
+        || {
+            "\"crash\", \"leave\" or \"join\", or an earlier fault of kind \"crash\": only those whom \
+         faults have crashed return"
+            .to_owned()
+        },
+    )?;
     match fault.amount {
         Amount::Fraction(fraction) => require(is_share(fraction), &path("fraction"))?,
         Amount::Count(count) => {
@@ -219,6 +288,16 @@ fn check_fault(scenario: &Scenario, index: usize) -> Verdict {
         })?;
     }
     Ok(())
+}
+
+/// Whether a fault before this one crashes nodes: of those that begin together, one that is written
+/// before it.
+fn follows_a_crash(scenario: &Scenario, index: usize) -> bool {
+    let begins = |index: usize, fault: &Fault| (fault.at, index);
+    let this = begins(index, &scenario.faults[index]);
+    scenario.faults.iter().enumerate().any(|(other, fault)| {
+        matches!(fault.kind, FaultKind::Crash(_)) && begins(other, fault) < this
+    })
 }
 
 /// Nodes that faults let join.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     Amount, DelayUnit, Downtime, Fault, FaultKind, HostFile, Keys, Latency, Lengths, Load, Measure,
-    Phases, Reuse, Timeout, Workload, duration,
+    Phases, Reuse, Target, Timeout, Workload, duration,
 };
 
 /// The delay that `constant` and `exponential` latency mean unless told; `uniform` lies around it.
@@ -313,6 +313,15 @@ impl From<Phases> for PhasesForm {
     }
 }
 
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FaultWord {
+    Crash,
+    Leave,
+    Join,
+    Return,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FaultForm {
@@ -320,7 +329,9 @@ pub(super) struct FaultForm {
     at: Duration,
     #[serde(default, with = "duration")]
     over: Duration,
-    kind: FaultKind,
+    kind: FaultWord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<Target>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fraction: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -328,7 +339,14 @@ pub(super) struct FaultForm {
 }
 
 impl From<FaultForm> for Fault {
-    fn from(FaultForm { at, over, kind, fraction, count }: FaultForm) -> Fault {
+    fn from(form: FaultForm) -> Fault {
+        let FaultForm { at, over, kind, target, fraction, count } = form;
+        let kind = match kind {
+            FaultWord::Crash => FaultKind::Crash(target.unwrap_or_default()),
+            FaultWord::Leave => FaultKind::Leave,
+            FaultWord::Join => FaultKind::Join,
+            FaultWord::Return => FaultKind::Return,
+        };
         let amount = fraction.map_or(Amount::Count(count.unwrap_or_default()), Amount::Fraction);
         Fault { at, over, kind, amount }
     }
@@ -336,11 +354,17 @@ impl From<FaultForm> for Fault {
 
 impl From<Fault> for FaultForm {
     fn from(Fault { at, over, kind, amount }: Fault) -> FaultForm {
+        let (kind, target) = match kind {
+            FaultKind::Crash(target) => (FaultWord::Crash, Some(target)),
+            FaultKind::Leave => (FaultWord::Leave, None),
+            FaultKind::Join => (FaultWord::Join, None),
+            FaultKind::Return => (FaultWord::Return, None),
+        };
         let (fraction, count) = match amount {
             Amount::Fraction(fraction) => (Some(fraction), None),
             Amount::Count(count) => (None, Some(count)),
         };
-        FaultForm { at, over, kind, fraction, count }
+        FaultForm { at, over, kind, target, fraction, count }
     }
 }
 

@@ -2,14 +2,17 @@
 //!
 //! A [`Scenario`] comes from a named scenario or a file, with values set from the command line on
 //! top ([`Scenario::load`]). Every value has a default, so an empty file is a scenario. What
-//! [`Scenario::to_toml`] writes reads back as an equal scenario.
+//! [`Scenario::to_toml`] writes reads back as an equal scenario. What is said of a system or a model
+//! that is not the chosen one is kept, and has no effect.
 //!
 //! **Invariant:** a `Scenario` that was loaded holds no impossible value; nobody checks again.
 
 mod check;
 mod duration;
 mod error;
+mod flood;
 mod form;
+mod items;
 mod keys;
 mod parse;
 #[cfg(test)]
@@ -22,6 +25,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use error::ScenarioError;
+pub use flood::{Flood, Graph, Strategy};
+pub use items::{Items, Replication};
 pub(crate) use parse::value_of;
 
 use crate::library;
@@ -51,14 +56,20 @@ pub struct Scenario {
     /// Whether the simulator writes each message as bytes and reads it again at its destination. Over
     /// UDP that is always so.
     pub wire: bool,
-    /// Whether the ring's invariant is checked after every event, in the simulator only; unless
-    /// told, up to [`CHECKED_NODES_MAX`] nodes. See [`Scenario::is_checked`].
+    /// Whether the ring's invariant is checked after every event, of a ring in the simulator only;
+    /// unless told, up to [`CHECKED_NODES_MAX`] nodes. See [`Scenario::is_checked`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<bool>,
     /// Sockets and datagrams.
     pub udp: Udp,
     /// What each ring node is built with.
     pub ring: Ring,
+    /// How flooding peers search.
+    pub flood: Flood,
+    /// What the nodes share and ask for; without, plain keys are looked up. A system that is not the
+    /// ring always has items.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<Items>,
     /// What the network does to messages.
     pub network: Network,
     /// Who comes and goes.
@@ -126,8 +137,8 @@ impl Scenario {
     /// Whether the ring's invariant is checked after every event.
     #[must_use]
     pub fn is_checked(&self) -> bool {
-        let by_default = self.engine == Engine::Sim && self.nodes <= CHECKED_NODES_MAX;
-        self.check.unwrap_or(by_default)
+        let can_be = self.engine == Engine::Sim && self.system == System::Ring;
+        self.check.unwrap_or(can_be && self.nodes <= CHECKED_NODES_MAX)
     }
 }
 
@@ -145,6 +156,8 @@ impl Default for Scenario {
             check: None,
             udp: Udp::default(),
             ring: Ring::default(),
+            flood: Flood::default(),
+            items: None,
             network: Network::default(),
             churn: Churn::default(),
             workload: Workload::default(),
@@ -161,6 +174,25 @@ impl Default for Scenario {
 pub enum System {
     /// The distributed hash table of `hopwise_kernel`'s ring.
     Ring,
+    /// One server that knows who has what, and peers that ask it.
+    Central,
+    /// Peers that pass queries on to their neighbours.
+    Flood,
+}
+
+impl System {
+    /// Every system, in the order in which they are compared.
+    pub const ALL: [System; 3] = [System::Central, System::Flood, System::Ring];
+
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            System::Ring => "ring",
+            System::Central => "central",
+            System::Flood => "flood",
+        }
+    }
 }
 
 /// The world the nodes run in.
@@ -237,6 +269,9 @@ pub struct Ring {
     pub fix_fingers: Option<Duration>,
     /// Whether a contact that did not answer is avoided by later lookups too.
     pub remember_failures: bool,
+    /// Nodes that keep a reference to an item, or an item: its owner and those that follow it,
+    /// 1 … 16.
+    pub replicas: u32,
 }
 
 impl Default for Ring {
@@ -248,6 +283,7 @@ impl Default for Ring {
             stabilize: Some(Duration::from_secs(1)),
             fix_fingers: Some(Duration::from_secs(1)),
             remember_failures: true,
+            replicas: 3,
         }
     }
 }
@@ -580,21 +616,34 @@ pub struct Fault {
 }
 
 /// What happens to the nodes a [`Fault`] strikes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultKind {
     /// They fall silent.
-    Crash,
+    Crash(Target),
     /// They leave, announced.
     Leave,
     /// New nodes join through the protocol.
     Join,
+    /// Those whom earlier faults crashed come back, as themselves and where they were.
+    Return,
+}
+
+/// Whom a crash strikes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Anybody.
+    #[default]
+    Random,
+    /// Whoever has handled the most messages.
+    Busiest,
 }
 
 /// How many nodes a [`Fault`] strikes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Amount {
-    /// `fraction`: this share of the nodes alive when it begins, 0 … 1.
+    /// `fraction`: this share of the nodes alive when it begins, 0 … 1; of those who return, this
+    /// share of all that faults have crashed and that have not come back.
     Fraction(f64),
     /// `count`: so many.
     Count(u32),

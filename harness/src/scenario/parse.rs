@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use super::check::{self, Impossible};
 use super::keys::{self, ALTERNATIVES, KEYS, last};
-use super::{Scenario, ScenarioError};
+use super::{Scenario, ScenarioError, System};
 
 /// Reads `text` (from `file`, if it is one), called `name` unless it says otherwise, with
 /// `overrides` on top.
@@ -65,9 +65,12 @@ fn resolve(mut tree: Value, overrides: &[(String, String)]) -> Result<Scenario, 
     collect_entries(&tree, "", &mut entries);
     entries.iter().try_for_each(check_known)?;
     entries.iter().try_for_each(|entry| check_alternatives(entry, &tree))?;
-    entries.iter().try_for_each(|entry| check_detail(entry, &tree))?;
     entries.iter().try_for_each(check_complete)?;
-    let scenario = read(&tree)?;
+    entries.iter().try_for_each(|entry| check_detail(entry, &tree))?;
+    let mut scenario = read(&tree)?;
+    if scenario.system != System::Ring {
+        scenario.items.get_or_insert_default();
+    }
     check::check(&scenario).map_err(|wrong| explain(&wrong, &scenario))?;
     Ok(scenario)
 }

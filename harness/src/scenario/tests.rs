@@ -51,10 +51,13 @@ fn json_reads_back_too() {
 const MATRIX: Pairs =
     &[("network.latency.model", "matrix"), ("network.latency.file", "delays.txt")];
 
+const FLOODS: (&str, &str) = ("system", "flood");
+const FLOOD: Pairs = &[FLOODS];
+
 /// A value for every key, none of them the default, and what else must be set for it.
 const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("name", "other", &[]),
-    ("system", "ring", &[]),
+    ("system", "central", &[]),
     ("engine", "udp", &[]),
     ("nodes", "100", &[]),
     ("seed", "9223372036854775807", &[]),
@@ -74,6 +77,30 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("ring.stabilize", "off", &[]),
     ("ring.fix_fingers", "250ms", &[]),
     ("ring.remember_failures", "false", &[]),
+    ("ring.replicas", "5", &[]),
+    ("flood", "{ ttl = 5 }", &[]),
+    ("flood.graph", "power-law", FLOOD),
+    ("flood.degree", "8.5", FLOOD),
+    ("flood.file", "some folder/graph.txt", FLOOD),
+    ("flood.ttl", "3", FLOOD),
+    ("flood.strategy", "random-walk", FLOOD),
+    ("flood.round_wait", "500ms", FLOOD),
+    ("flood.walkers", "32", FLOOD),
+    ("flood.walk_ttl", "100", FLOOD),
+    ("flood.check_every", "1", FLOOD),
+    ("flood.ping", "3s", FLOOD),
+    ("flood.remember", "1m", FLOOD),
+    ("flood.remember_room", "16", FLOOD),
+    ("items", "{ population = 10 }", &[]),
+    ("items.population", "1000000", &[]),
+    ("items.exponent", "0.6", &[("system", "central")]),
+    ("items.replicas", "1", &[]),
+    ("items.replication", "square-root", FLOOD),
+    ("items.fuzzy", "0.0", &[]),
+    ("items.bytes", "1", &[]),
+    ("items.fetch", "false", &[]),
+    ("items.refresh", "10s", &[]),
+    ("items.publish_within", "0s", &[]),
     ("network", "{ loss = 0.5 }", &[]),
     ("network.latency", "{ model = \"constant\", one_way = \"7ms\" }", &[]),
     ("network.latency.model", "constant", &[]),
@@ -126,6 +153,7 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("fault.0.at", "2s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
     ("fault.0.over", "3s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
     ("fault.0.kind", "join", &[("fault.0.fraction", "0.5")]),
+    ("fault.0.target", "busiest", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
     ("fault.0.fraction", "0.5", &[("fault.0.kind", "leave")]),
     ("fault.0.count", "5", &[("fault.0.kind", "crash")]),
 ];
@@ -136,7 +164,7 @@ fn every_key_can_be_set_and_reads_back() {
     let known: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
     assert_eq!(exercised, known, "one example per known key, in order");
 
-    let only_choices = ["system", "engine"];
+    let only_choices = ["engine"];
     for (key, value, context) in EXAMPLES {
         let before = with(context).ok();
         let mut pairs = context.to_vec();
@@ -188,12 +216,58 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         (&[("ring.lookup", "random")], &["ring.lookup = \"random\"", "\"recursive\" or"]),
         (&[("ring.stabilize", "0s")], &["ring.stabilize = \"0s\"", "\"off\" or a duration above"]),
         (&[("ring.fix_fingers", "1")], &["ring.fix_fingers = 1 ", "\"off\" or a duration"]),
-        (&[("system", "central")], &["system = \"central\"", "write \"ring\""]),
+        (&[("system", "kad")], &["system = \"kad\"", "\"ring\", \"central\" or \"flood\""]),
         (&[("engine", "tcp")], &["engine = \"tcp\"", "write \"udp\" or \"sim\""]),
         (&[("start", "cold")], &["start = \"cold\"", "\"linked\" or \"joined\""]),
         (&[("seed", "-1")], &["seed = -1", "from 0 to 9223372036854775807"]),
-        (&[("check", "true")], &["check = true", "only with engine = \"sim\""]),
+        (&[("check", "true")], &["check = true", "only with system", "engine = \"sim\""]),
+        (
+            &[("check", "true"), ("engine", "sim"), ("system", "flood")],
+            &["check = true", "only with system = \"ring\""],
+        ),
         (&[("check", "yes")], &["check = \"yes\"", "or false"]),
+        (&[FLOODS, ("flood.ttl", "0")], &["flood.ttl = 0", "from 1 to 32"]),
+        (&[FLOODS, ("flood.ttl", "300")], &["flood.ttl = 300", "from 1 to 32"]),
+        (&[FLOODS, ("flood.graph", "star")], &["flood.graph = \"star\"", "\"power-law\""]),
+        (&[FLOODS, ("flood.graph", "file")], &["flood.file", "the path of a text file"]),
+        (&[FLOODS, ("flood.degree", "0.5")], &["flood.degree = 0.5", "from 1 to 4095"]),
+        (&[FLOODS, ("nodes", "5")], &["flood.degree = 6.0", "1 to 4 ", "nodes = 5"]),
+        (&[FLOODS, ("flood.strategy", "ask")], &["flood.strategy", "\"expanding-ring\""]),
+        (&[FLOODS, ("flood.round_wait", "0s")], &["flood.round_wait = \"0s\"", "above zero"]),
+        (&[FLOODS, ("flood.walkers", "0")], &["flood.walkers = 0", "at least 1"]),
+        (
+            &[FLOODS, ("nodes", "10"), ("flood.strategy", "random-walk"), ("items.replicas", "2")],
+            &["flood.walkers = 16", "1 to 10", "nodes = 10"],
+        ),
+        (&[FLOODS, ("flood.walk_ttl", "5000")], &["flood.walk_ttl = 5000", "4096"]),
+        (&[FLOODS, ("flood.check_every", "0")], &["flood.check_every = 0", "from 1"]),
+        (&[FLOODS, ("flood.ping", "off")], &["flood.ping = \"off\"", "above zero"]),
+        (&[FLOODS, ("flood.remember", "0s")], &["flood.remember = \"0s\"", "above zero"]),
+        (&[FLOODS, ("flood.remember_room", "0")], &["flood.remember_room = 0", "from 1"]),
+        (&[FLOODS, ("flood.tll", "3")], &["flood.tll = 3", "nearest is flood.ttl"]),
+        (&[("items.population", "0")], &["items.population = 0", "from 1 to 1000000"]),
+        (&[("items.exponent", "-1")], &["items.exponent = -1", "from 0 to 20"]),
+        (&[("items.replicas", "0.5")], &["items.replicas = 0.5", "from 1 to 4096"]),
+        (&[("items.replicas", "5000")], &["items.replicas = 5000", "from 1 to 4096"]),
+        (
+            &[("system", "central"), ("items.replicas", "4096")],
+            &["items.replicas = 4096", "from 1 to 4095", "nodes = 4096"],
+        ),
+        (
+            &[("items.population", "1000000"), ("items.replicas", "1000")],
+            &["items.replicas = 1000", "268435456 copies", "population"],
+        ),
+        (&[("items.replication", "even")], &["items.replication = \"even\"", "\"square-root\""]),
+        (&[("items.fuzzy", "1.1")], &["items.fuzzy = 1.1", "from 0 to 1"]),
+        (&[("items.bytes", "0")], &["items.bytes = 0", "from 1 to 1024"]),
+        (&[("items.bytes", "1025")], &["items.bytes = 1025", "from 1 to 1024"]),
+        (&[("items.fetch", "maybe")], &["items.fetch = \"maybe\"", "true or false"]),
+        (&[("items.refresh", "0s")], &["items.refresh = \"0s\"", "above zero"]),
+        (&[("items.publish_within", "1")], &["items.publish_within = 1 ", "a duration"]),
+        (
+            &[("items.population", "10"), ("workload.keys.distribution", "zipf")],
+            &["workload.keys = ", "{ distribution = \"uniform\" }, or nothing", "items.exponent"],
+        ),
         (&[("threads", "2000")], &["threads = 2000", "1024"]),
         (&[("name", "../up")], &["name = \"../up\"", "letters, digits"]),
         (&[("udp.datagram", "100")], &["udp.datagram = 100", "576 to 65507"]),
@@ -322,7 +396,22 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         (&[("rnig", "{ base = 2 }")], &["rnig", "nearest is ring"]),
         (&[("network.latency.oneway", "1s")], &["nearest is network.latency.one_way"]),
         (&[("fault.0.kind", "crash")], &["fault.0 lacks fraction or count"]),
-        (&[("fault.0.count", "5")], &["fault.0 lacks kind", "\"crash\", \"leave\" or \"join\""]),
+        (&[("fault.0.count", "5")], &["fault.0 lacks kind", "\"crash\", \"leave\", \"join\""]),
+        (
+            &[("fault", "[{ kind = \"leave\", target = \"busiest\", count = 1 }]")],
+            &["fault.0.target = \"busiest\" has no meaning", "kind = \"crash\""],
+        ),
+        (
+            &[("fault", "[{ kind = \"crash\", target = \"idlest\", count = 1 }]")],
+            &["fault.0.target = \"idlest\"", "\"random\" or \"busiest\""],
+        ),
+        (
+            &[(
+                "fault",
+                "[{ kind = \"return\", count = 1 }, { kind = \"crash\", count = 1, at = \"1s\" }]",
+            )],
+            &["fault.0.kind = \"return\"", "earlier fault of kind \"crash\""],
+        ),
         (&[("fault.kind", "crash")], &["fault = ", "[[fault]] tables"]),
         (&[("fault.7.kind", "crash")], &["fault.7.kind", "an index from 0 to 0"]),
         (
@@ -394,6 +483,36 @@ fn durations_are_written_as_people_do() {
     let scenario = with(&[("phases.measure", "3600s"), ("ring.stabilize", "500ms")]);
     let text = scenario.expect("these are durations").to_toml();
     assert!(text.contains("measure = \"1h\"") && text.contains("stabilize = \"500ms\""), "{text}");
+}
+
+#[test]
+fn systems_other_than_the_ring_always_have_items() {
+    let items = |system| with(&[("system", system)]).expect("every value has a default").items;
+    assert_eq!(items("ring"), None);
+    for system in ["central", "flood"] {
+        assert_eq!(items(system), Some(Items::default()));
+    }
+}
+
+#[test]
+fn what_is_said_of_another_system_has_no_effect() {
+    assert!(with(&[("flood.ttl", "0")]).is_ok(), "a ring does not flood");
+    let few = [("system", "flood"), ("nodes", "8"), ("ring.successors", "16")];
+    assert!(with(&few).is_ok(), "who floods has no successors");
+}
+
+#[test]
+fn who_crashed_may_return() {
+    let faults = "[{ kind = \"return\", at = \"2s\", fraction = 1.0 }, \
+                   { kind = \"crash\", target = \"busiest\", count = 1 }, \
+                   { kind = \"leave\", at = \"1s\", count = 2 }]";
+    let scenario = with(&[("fault", faults)]).expect("the crash comes first");
+    let kinds = scenario.faults.iter().map(|fault| fault.kind).collect::<Vec<_>>();
+    assert!(
+        kinds == [FaultKind::Return, FaultKind::Crash(Target::Busiest), FaultKind::Leave],
+        "{kinds:?}"
+    );
+    assert_reads_back(&scenario);
 }
 
 #[test]

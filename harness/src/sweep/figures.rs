@@ -5,7 +5,7 @@
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Items, Outcome};
 
 /// What is compared between runs.
 pub(super) struct Figure {
@@ -16,7 +16,7 @@ pub(super) struct Figure {
 }
 
 /// All of them, in the order of their columns.
-pub(super) const FIGURES: [Figure; 10] = [
+pub(super) const FIGURES: [Figure; 13] = [
     figure("completed_share", |o| share(o.lookups.completed, o.lookups.issued)),
     figure("correct_share", |o| share(o.lookups.correct, o.lookups.completed)),
     figure("hops_mean", |o| of_completed(o, o.lookups.hops.mean)),
@@ -26,6 +26,11 @@ pub(super) const FIGURES: [Figure; 10] = [
     figure("maintenance_bytes_per_node_s", |o| Some(o.maintenance.bytes_per_node_s)),
     figure("lookups_per_s", |o| Some(o.lookups.per_s)),
     figure("entries_mean", |o| Some(o.state.entries_mean)),
+    figure("exact_obtained_share", |o| of_items(o, |it| share(it.exact.obtained, it.exact.issued))),
+    figure("fuzzy_obtained_share", |o| of_items(o, |it| share(it.fuzzy.obtained, it.fuzzy.issued))),
+    figure("transfer_p50_us", |o| {
+        of_items(o, |it| (it.transfers.completed > 0).then_some(it.transfers.latency_us.p50))
+    }),
     figure("events_per_s", |o| Some(o.engine.events_per_s)),
 ];
 
@@ -81,6 +86,10 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
+fn of_items(outcome: &Outcome, figure: fn(&Items) -> Option<f64>) -> Option<f64> {
+    outcome.items.as_ref().and_then(figure)
+}
+
 fn of_completed(outcome: &Outcome, value: f64) -> Option<f64> {
     (outcome.lookups.completed > 0).then_some(value)
 }
@@ -125,8 +134,11 @@ mod tests {
     #[test]
     fn a_run_without_answers_has_no_shares_of_them() {
         let mut outcome = example::outcome();
+        outcome.items = Some(example::items());
         assert!(values(&outcome).iter().all(Option::is_some));
         assert_eq!(values(&outcome)[1], Some(0.9999));
+        outcome.items = None;
+        assert_eq!(values(&outcome)[9..12], [None; 3]);
         outcome.lookups.completed = 0;
         assert_eq!(values(&outcome)[..5], [Some(0.0), None, None, None, None]);
     }

@@ -7,13 +7,14 @@
 //!          ◀───────────── Item
 //! ```
 //!
-//! **Invariant:** a transfer tries each holder it was given at most [`ATTEMPTS`] times, and ends.
+//! **Invariant:** a transfer tries each holder it was given at most [`ATTEMPTS`] times, once more for
+//! its cookie, and ends.
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::context::{Context, Event};
-use crate::cookie::CookieKey;
+use crate::cookie::LastCookie;
 use crate::items::hits::Hit;
 use crate::items::shelf::Shelf;
 use crate::items::text::Text;
@@ -21,6 +22,7 @@ use crate::message::{Cookie, MAX_PAYLOAD, Message, Purpose, RequestId};
 use crate::peer::Peer;
 use crate::rng::Rng;
 use crate::rpc::{Request, RequestKind, RoundTrips, TimeoutPolicy};
+use crate::secret::Secret;
 use crate::time::Time;
 
 /// A holder is asked so often before the next one is.
@@ -60,16 +62,25 @@ pub struct Sharer {
     me: Peer,
     shelf: Shelf,
     config: Arc<SharingConfig>,
-    cookies: CookieKey,
+    secret: Secret,
     round_trips: RoundTrips,
+    /// The cookie of whoever was asked last for what an index holds, or told.
+    pub(crate) index_cookie: LastCookie,
 }
 
 impl Sharer {
     /// A peer with these items.
     #[must_use]
     pub fn new(me: Peer, shelf: Shelf, config: Arc<SharingConfig>, rng: &mut Rng) -> Sharer {
-        let cookies = CookieKey::new(rng.next_u64());
-        Sharer { me, shelf, config, cookies, round_trips: RoundTrips::default() }
+        let secret = Secret::random(rng);
+        Sharer {
+            me,
+            shelf,
+            config,
+            secret,
+            round_trips: RoundTrips::default(),
+            index_cookie: LastCookie::default(),
+        }
     }
 
     /// Who it is.
@@ -87,7 +98,7 @@ impl Sharer {
     /// The cookie that whoever is at `from` must bear.
     #[must_use]
     pub fn cookie_for(&self, from: Peer) -> Cookie {
-        self.cookies.cookie_for(from.address)
+        self.secret.cookie_for(from.address)
     }
 
     /// How long to wait for the reply to an attempt that `retries` others came before.
@@ -107,11 +118,16 @@ impl Sharer {
     }
 
     /// Fetches the best of `hits`, from whoever of those named has just that item; reports
-    /// [`Event::Fetched`] or [`Event::FetchFailed`] in the end. Does nothing if items are not
-    /// fetched, or nothing was found.
+    /// [`Event::Fetched`] or [`Event::FetchFailed`] in the end, at once if the item is here already.
+    /// Does nothing if items are not fetched, or nothing was found.
     pub fn fetch(&mut self, cx: &mut Context<'_>, token: u64, hits: impl IntoIterator<Item = Hit>) {
         let mut hits = hits.into_iter();
         let Some(best) = hits.next().filter(|_| self.config.fetch) else { return };
+        if self.shelf.holds(best.name) {
+            let (bytes, took) = (self.config.item_bytes, Duration::ZERO);
+            cx.world.report(cx.node, Event::Fetched { token, holder: self.me, bytes, took });
+            return;
+        }
         let mut others = [None; OTHERS];
         let same = hits.filter(|hit| hit.name == best.name);
         others.iter_mut().zip(same).for_each(|(other, hit)| *other = Some(hit.holder));
@@ -147,10 +163,10 @@ impl Sharer {
     pub fn on_fetch_cookie(&mut self, cx: &mut Context<'_>, request: &Request, cookie: Cookie) {
         let RequestKind::Fetch(own) = request.kind else { return };
         self.record(cx.now, request);
-        if own.cookie == cookie {
-            self.ask_next(cx, own); // It has had that one already.
-        } else {
+        if own.cookie == Cookie::default() {
             self.ask(cx, request.to, OwnFetch { cookie, ..own }, request.retries);
+        } else {
+            self.ask_next(cx, own); // It has had one already: a holder that never has enough.
         }
     }
 

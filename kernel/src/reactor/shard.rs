@@ -63,7 +63,7 @@ pub enum Turn {
 /// Nodes, their sockets, timers and requests.
 #[derive(Debug)]
 pub struct Shard<N> {
-    nodes: Vec<Option<N>>,
+    places: Vec<Place<N>>,
     requests: Requests,
     rng: Rng,
     outside: Outside,
@@ -74,6 +74,14 @@ pub struct Shard<N> {
     /// Sockets that may have more to read.
     unread: Vec<usize>,
     is_unread: Vec<bool>,
+}
+
+/// A place for a node.
+#[derive(Debug)]
+struct Place<N> {
+    node: Option<N>,
+    /// Messages handed to it.
+    received: u64,
 }
 
 impl<N: Node> Shard<N> {
@@ -98,7 +106,7 @@ impl<N: Node> Shard<N> {
         }
         let socket_count = sockets.descriptors().count();
         Ok(Shard {
-            nodes: (0..capacity).map(|_| None).collect(),
+            places: (0..capacity).map(|_| Place { node: None, received: 0 }).collect(),
             requests: Requests::new(requests),
             rng,
             outside: Outside {
@@ -148,12 +156,36 @@ impl<N: Node> Shard<N> {
     /// The node in place `node`.
     #[must_use]
     pub fn node(&self, node: u32) -> Option<&N> {
-        self.nodes.get(node as usize)?.as_ref()
+        self.places.get(node as usize)?.node.as_ref()
+    }
+
+    /// Places for nodes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Messages handed to the node in place `node`, or to the last one there; since it came, or since
+    /// they were [forgotten](Self::forget_received).
+    #[must_use]
+    pub fn received(&self, node: u32) -> u64 {
+        self.places.get(node as usize).map_or(0, |place| place.received)
+    }
+
+    /// The most of these over all places.
+    #[must_use]
+    pub fn received_max(&self) -> u64 {
+        self.places.iter().map(|place| place.received).max().unwrap_or(0)
+    }
+
+    /// Begins to count anew what each node receives.
+    pub fn forget_received(&mut self) {
+        self.places.iter_mut().for_each(|place| place.received = 0);
     }
 
     /// Puts a node in place `node`, in place of any that was there.
     pub fn insert(&mut self, node: u32, it: N) {
-        self.nodes[node as usize] = Some(it);
+        self.places[node as usize] = Place { node: Some(it), received: 0 };
     }
 
     /// Takes a node away, with its timers and requests. Nobody is told.
@@ -162,7 +194,7 @@ impl<N: Node> Shard<N> {
         while let Some(handle) = self.requests.abandon_one(node) {
             self.outside.disarm_request(handle);
         }
-        self.nodes.get_mut(node as usize)?.take()
+        self.places.get_mut(node as usize)?.node.take()
     }
 
     /// Gives a command to a node; nothing if it is not there.
@@ -226,7 +258,7 @@ impl<N: Node> Shard<N> {
         node: u32,
         command: impl FnOnce(&mut N, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        let it = self.nodes.get_mut(node as usize)?.as_mut()?;
+        let it = self.places.get_mut(node as usize)?.node.as_mut()?;
         let mut cx = Context {
             now,
             node,
@@ -295,7 +327,10 @@ impl<N: Node> Shard<N> {
                         })
                         .flatten();
                     match taken {
-                        Some(()) => self.outside.counters.received += 1,
+                        Some(()) => {
+                            self.outside.counters.received += 1;
+                            self.places[node as usize].received += 1;
+                        }
                         None => self.outside.count_drop(Drop::NoSuchNode),
                     }
                 }

@@ -31,6 +31,10 @@ use alloc::vec;
 use crate::id::{Distance, Id};
 use crate::peer::{Address, Peer};
 
+/// From so many successors on, about one list in twenty, or fewer, reaches less than half as far as
+/// the mean: gaps are exponential, and their sum varies the less the more they are.
+const LONG_LIST: usize = 8;
+
 /// How distances are cut into slots.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shape {
@@ -50,8 +54,9 @@ impl Shape {
     /// Base 2^`digit_bits`, with enough levels for a ring of `nodes` whose successor lists have
     /// `successors` entries.
     ///
-    /// Gaps between nodes vary, so two binary digits more than the mean distance asks for are kept;
-    /// a node in a denser place than that walks its successor list a little further.
+    /// Gaps between nodes vary, so two binary digits more than the mean distance asks for are kept,
+    /// or one where the reach of a longer list varies less; a node in a denser place than that walks
+    /// its successor list a little further.
     ///
     /// # Panics
     ///
@@ -59,7 +64,8 @@ impl Shape {
     #[must_use]
     pub fn for_ring(digit_bits: u32, nodes: usize, successors: usize) -> Shape {
         let reach = (nodes / successors.max(1)).max(1);
-        let bits = usize::BITS - reach.leading_zeros() + 2;
+        let spare = if successors < LONG_LIST { 2 } else { 1 };
+        let bits = usize::BITS - reach.leading_zeros() + spare;
         Shape::new(digit_bits, bits.div_ceil(digit_bits))
     }
 

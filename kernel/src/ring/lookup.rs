@@ -162,7 +162,7 @@ impl RingNode {
             return Step::Next(next);
         }
         // Nobody in between is left to ask, but this node's own list may have the gap.
-        let owner = self.successors.peers().get(self.successors.count_before(key));
+        let owner = self.successors.peers().get(self.successors.count_before(self.me.id, key));
         owner.map_or(Step::Stuck, |&owner| Step::Owner(owner))
     }
 
@@ -186,14 +186,14 @@ impl RingNode {
             }
             limit = finger.id;
         }
-        let before = self.successors.count_before(limit);
+        let before = self.successors.count_before(self.me.id, limit);
         self.successors.peers()[..before].iter().rev().copied().find(|&peer| !avoid(peer))
     }
 
     /// Whether `peer` lately did not answer, and this node remembers that.
     #[inline]
     fn avoids(&self, cx: &Context<'_>, peer: Peer) -> bool {
-        self.config.remember_failures && self.suspects.contains(peer, cx.now)
+        self.config.remember_failures && self.suspects.contains(self.secret, peer, cx.now)
     }
 
     /// Takes over a lookup: answers it or forwards it. Returns whether it was taken over.
@@ -228,14 +228,14 @@ impl RingNode {
             // node, and then every other that it tries instead.
             return true;
         }
-        if lookup.origin != self.me && !RingNode::has_room_for_others(cx) {
+        if lookup.origin != self.me && !cx.has_room_for_others() {
             return false;
         }
         let wait = self.hop_timeout();
         let Some(request) = cx.request(next, 0, RequestKind::Forward { lookup }, wait) else {
             return false;
         };
-        let known = lookup.known || self.successors.covers(lookup.key);
+        let known = lookup.known || self.successors.covers(self.me.id, lookup.key);
         let hops = lookup.hops.saturating_add(u8::from(!known));
         let lookup = Lookup { budget: lookup.budget - 1, hops, known, ..lookup };
         self.send(cx, next, &Message::Lookup { request, lookup });
@@ -256,8 +256,8 @@ impl RingNode {
     /// `peer` did not answer: avoids it from now on, and asks whether it lives.
     pub(crate) fn suspect(&mut self, cx: &mut Context<'_>, peer: Peer) {
         self.round_trips.record_timeout();
-        if self.config.remember_failures && !self.suspects.contains(peer, cx.now) {
-            self.suspects.insert(peer, cx.now, false);
+        if self.config.remember_failures && !self.suspects.contains(self.secret, peer, cx.now) {
+            self.suspects.insert(self.secret, peer, cx.now, false);
             if self.config.stabilize.is_some() {
                 self.ping(cx, peer, 0, Probe::Suspect);
             }
@@ -299,13 +299,13 @@ impl RingNode {
         limit: Id,
     ) {
         let step = self.route(cx, key, limit);
-        let knows = matches!(step, Step::Owner(_)) || self.successors.covers(key);
+        let knows = matches!(step, Step::Owner(_)) || self.successors.covers(self.me.id, key);
         self.send(cx, from, &Message::FindNextReply { request, purpose, step, knows });
     }
 
     /// An iterative lookup that begins here.
     fn first_step(&self, own: OwnLookup, budget: u8) -> Iteration {
-        let known = self.successors.covers(own.key);
+        let known = self.successors.covers(self.me.id, own.key);
         Iteration { own, previous: self.me, hops: 0, known, budget }
     }
 

@@ -42,7 +42,7 @@ impl RingNode {
             .first()
             .or_else(|| self.fingers.entries().next().map(|(_, finger)| finger))
             .or(self.predecessor)
-            .or(self.last_contact);
+            .or(self.successors.fallback());
         self.stabilizing = first.is_some_and(|first| {
             let (cookie, of) = self.cookie;
             let cookie = if of == first.address { cookie } else { Cookie::default() };
@@ -128,7 +128,7 @@ impl RingNode {
                     && self.is_after_me(candidate.id, from.id)
                 {
                     let list = self.successors.peers().to_vec();
-                    self.successors.adopt(candidate, Peers::Table(&list), |_| true);
+                    self.successors.adopt(self.me.id, candidate, Peers::Table(&list), |_| true);
                     self.list_changed();
                     return self.notify_first(cx);
                 }
@@ -172,7 +172,7 @@ impl RingNode {
                 self.bury(cx, to);
             }
             Ask::Candidate => {
-                self.suspects.insert(to, cx.now, true);
+                self.suspects.insert(self.secret, to, cx.now, true);
                 self.notify_first(cx);
             }
             Ask::Join => self.fail_join(cx),
@@ -192,7 +192,7 @@ impl RingNode {
         }
         match self.predecessor {
             Some(predecessor) if predecessor == candidate => {}
-            _ if !answered && !RingNode::has_room_for_others(cx) => {}
+            _ if !answered && !cx.has_room_for_others() => {}
             Some(predecessor) if !candidate.id.is_between(predecessor.id, self.me.id) => {
                 if !self.probing_predecessor {
                     self.probing_predecessor =
@@ -216,7 +216,7 @@ impl RingNode {
 
     /// `candidate` may have come before the first successor: asks it.
     pub(crate) fn consider(&mut self, cx: &mut Context<'_>, candidate: Peer) {
-        if self.may_be_next(cx, candidate) && RingNode::has_room_for_others(cx) {
+        if self.may_be_next(cx, candidate) && cx.has_room_for_others() {
             self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
         }
     }
@@ -252,7 +252,7 @@ impl RingNode {
 
     /// `peer` is dead or gone: takes it out of every table.
     pub(crate) fn bury(&mut self, cx: &mut Context<'_>, peer: Peer) {
-        self.suspects.insert(peer, cx.now, true);
+        self.suspects.insert(self.secret, peer, cx.now, true);
         self.fingers.remove(peer.address);
         self.predecessor.take_if(|predecessor| predecessor.is_reached_like(peer));
         let was_first = self.successors.first().is_some_and(|first| first.is_reached_like(peer));
@@ -263,7 +263,7 @@ impl RingNode {
             && self.predecessor.is_none()
             && self.fingers.entries().next().is_none();
         if knows_nobody {
-            self.last_contact = Some(peer);
+            self.successors.keep_fallback(peer);
         } else if was_first && !self.stabilizing && self.config.stabilize.is_some() {
             self.check_first_successor(cx);
         }
@@ -273,7 +273,7 @@ impl RingNode {
     fn may_be_next(&self, cx: &Context<'_>, candidate: Peer) -> bool {
         self.successors.first().is_none_or(|first| self.is_after_me(candidate.id, first.id))
             && candidate.id != self.me.id
-            && !self.suspects.is_dead(candidate, cx.now)
+            && !self.suspects.is_dead(self.secret, candidate, cx.now)
     }
 
     pub(crate) fn notify_first(&self, cx: &mut Context<'_>) {

@@ -127,10 +127,10 @@ impl RingNode {
             }
             return;
         }
-        self.successors.adopt(first, list.skip_first(), |_| true);
+        self.successors.adopt(me, first, list.skip_first(), |_| true);
         #[cfg(feature = "mistakes")]
         if self.makes(Mistake::FirstEntryOnly) {
-            self.successors.adopt(first, Peers::NONE, |_| true);
+            self.successors.adopt(me, first, Peers::NONE, |_| true);
         } else if self.makes(Mistake::SelfAsSuccessor) {
             self.successors.adopt_exact(core::iter::once(self.me));
         }

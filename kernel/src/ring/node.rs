@@ -10,7 +10,6 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::context::{Context, Drop, Node};
-use crate::cookie::CookieKey;
 use crate::id::Id;
 use crate::message::{Cookie, Message, Peers, RequestId};
 use crate::peer::{Address, Peer};
@@ -20,6 +19,7 @@ use crate::ring::successors::SuccessorList;
 use crate::ring::suspects::Suspects;
 use crate::rng::Rng;
 use crate::rpc::{Ask, Probe, Request, RequestHandle, RequestKind, RoundTrips};
+use crate::secret::Secret;
 use crate::time::Time;
 
 /// Probes of one peer before it is held to be dead; the wait doubles each time.
@@ -43,7 +43,7 @@ pub struct RingNode {
     pub(crate) fingers: FingerTable,
     pub(crate) suspects: Suspects,
     pub(crate) round_trips: RoundTrips,
-    pub(crate) cookies: CookieKey,
+    pub(crate) secret: Secret,
     /// The cookie that the first successor gave, and which node that was.
     pub(crate) cookie: (Cookie, Address),
     /// When to check the first successor; while joining, when to give up.
@@ -51,8 +51,6 @@ pub struct RingNode {
     pub(crate) fix_at: Time,
     pub(crate) armed_at: Time,
     pub(crate) next_slot: u16,
-    /// Whoever was found dead last of all this node knew: asked again, for lack of anybody else.
-    pub(crate) last_contact: Option<Peer>,
     /// Checks of the first successor ahead of time that are left: somebody has come in next to this
     /// node, perhaps this node itself, and others may have at the same time.
     pub(crate) quick_checks: u8,
@@ -63,6 +61,10 @@ pub struct RingNode {
     /// Fingers are filled one after the other, without waiting, until the first pass is done.
     pub(crate) filling: bool,
 }
+
+// A million of them are simulated.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<RingNode>() <= 272);
 
 /// Where a node stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,17 +84,16 @@ impl RingNode {
             me,
             phase: Phase::Outside,
             predecessor: None,
-            successors: SuccessorList::new(me.id, config.successors),
+            successors: SuccessorList::new(config.successors),
             fingers: FingerTable::new(me.id, config.shape),
             suspects: Suspects::default(),
             round_trips: RoundTrips::default(),
-            cookies: CookieKey::new(rng.next_u64()),
+            secret: Secret::random(rng),
             cookie: (Cookie::default(), me.address),
             stabilize_at: Time::NEVER,
             fix_at: Time::NEVER,
             armed_at: Time::NEVER,
             next_slot: 0,
-            last_contact: None,
             quick_checks: 0,
             stabilizing: false,
             probing_predecessor: false,
@@ -156,17 +157,8 @@ impl RingNode {
     ) -> Option<Request> {
         let request = cx.matched(id, from, fits)?;
         self.round_trips.record(cx.now.since(request.sent_at));
-        self.suspects.remove(from);
+        self.suspects.remove(self.secret, from, cx.now);
         Some(request)
-    }
-
-    /// Whether there is room for a request that somebody else's message would cause; counted if not.
-    pub(crate) fn has_room_for_others(cx: &mut Context<'_>) -> bool {
-        let has_room = !cx.requests.is_crowded();
-        if !has_room {
-            cx.world.count_drop(Drop::Overload);
-        }
-        has_room
     }
 
     /// How long to wait for the acknowledgement of a hop.
@@ -207,9 +199,9 @@ impl RingNode {
 
     /// Puts `first` and its list in place of the successor list, without those known to be dead.
     pub(crate) fn adopt_list(&mut self, now: Time, first: Peer, its_list: Peers<'_>) {
-        let suspects = &self.suspects;
-        self.successors
-            .adopt(first, its_list, |peer| peer == first || !suspects.is_dead(peer, now));
+        let (suspects, secret) = (&self.suspects, self.secret);
+        let keep = |peer| peer == first || !suspects.is_dead(secret, peer, now);
+        self.successors.adopt(self.me.id, first, its_list, keep);
         self.list_changed();
     }
 
@@ -263,10 +255,10 @@ impl Node for RingNode {
             }
             Message::Pong { request } => self.on_pong(cx, request, from),
             Message::Neighbors { request, cookie, purpose } => {
-                let expected = self.cookies.cookie_for(from.address);
+                let expected = self.secret.cookie_for(from.address);
                 if cookie == expected {
                     // Its address receives, so who was found dead there has come back.
-                    self.suspects.remove(from);
+                    self.suspects.remove(self.secret, from, cx.now);
                     let successors = Peers::Table(self.successors.peers());
                     let predecessor = self.predecessor;
                     let reply =

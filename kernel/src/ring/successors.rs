@@ -1,7 +1,7 @@
 //! The successor list: the next r nodes clockwise, nearest first.
 //!
 //! **Invariant:** never holds the node itself, nor a node twice; distances strictly increase; at
-//! most r entries.
+//! most r entries. Whose list it is, it is told.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -13,8 +13,7 @@ use crate::peer::{Address, Peer};
 /// One node's successor list.
 #[derive(Debug)]
 pub struct SuccessorList {
-    own: Id,
-    /// Of its capacity, r, the first `len` are in use.
+    /// Of its capacity, r, the first `len` are in use; or the first is one to fall back on.
     peers: Box<[Peer]>,
     len: u8,
 }
@@ -22,9 +21,9 @@ pub struct SuccessorList {
 impl SuccessorList {
     /// An empty list with room for `capacity` (r) entries.
     #[must_use]
-    pub fn new(own: Id, capacity: u8) -> SuccessorList {
+    pub fn new(capacity: u8) -> SuccessorList {
         let peers = vec![Peer::default(); capacity.into()].into_boxed_slice();
-        SuccessorList { own, peers, len: 0 }
+        SuccessorList { peers, len: 0 }
     }
 
     /// The entries, nearest first.
@@ -48,23 +47,23 @@ impl SuccessorList {
         self.peers().last().copied()
     }
 
-    /// Whether `key` lies in one of the gaps of [self, list…].
+    /// Whether `key` lies in one of the gaps of [own, list…].
     #[inline]
     #[must_use]
-    pub fn covers(&self, key: Id) -> bool {
+    pub fn covers(&self, own: Id, key: Id) -> bool {
         let Some(last) = self.last() else { return false };
-        self.own.distance_to(key) <= self.own.distance_to(last.id) && key != self.own
+        own.distance_to(key) <= own.distance_to(last.id) && key != own
     }
 
-    /// How many entries lie before `key`: strictly between this node and it.
+    /// How many entries lie before `key`: strictly between the node `own` and it.
     #[inline]
     #[must_use]
-    pub fn count_before(&self, key: Id) -> usize {
-        if key == self.own {
+    pub fn count_before(&self, own: Id, key: Id) -> usize {
+        if key == own {
             return self.len.into();
         }
-        let distance = self.own.distance_to(key);
-        self.peers().partition_point(|peer| self.own.distance_to(peer.id) < distance)
+        let distance = own.distance_to(key);
+        self.peers().partition_point(|peer| own.distance_to(peer.id) < distance)
     }
 
     /// Whether `address` is one of the entries'.
@@ -75,9 +74,15 @@ impl SuccessorList {
 
     /// Puts `first`, and what follows it by `its_list`, in place of everything here: the adoption
     /// rule of stabilize and join (Zave 2017). Entries that `keep` refuses are left out; the list
-    /// ends where it comes round to this node, or where its order is broken.
-    pub fn adopt(&mut self, first: Peer, its_list: Peers<'_>, keep: impl Fn(Peer) -> bool) {
-        let (own, mut reached) = (self.own, Distance::ZERO);
+    /// ends where it comes round to the node `own`, or where its order is broken.
+    pub fn adopt(
+        &mut self,
+        own: Id,
+        first: Peer,
+        its_list: Peers<'_>,
+        keep: impl Fn(Peer) -> bool,
+    ) {
+        let mut reached = Distance::ZERO;
         let onwards = |peer: &Peer| {
             let before = core::mem::replace(&mut reached, own.distance_to(peer.id));
             before < reached
@@ -86,7 +91,7 @@ impl SuccessorList {
         self.adopt_exact(peers.filter(|&peer| keep(peer)));
     }
 
-    /// Puts these, which must be in order and none of them this node, in place of everything here.
+    /// Puts these, which must be in order and none of them the node itself, in place of everything here.
     pub(crate) fn adopt_exact(&mut self, peers: impl Iterator<Item = Peer>) {
         self.len = 0;
         for (place, peer) in self.peers.iter_mut().zip(peers) {
@@ -107,6 +112,21 @@ impl SuccessorList {
             }
         }
         self.len < before
+    }
+
+    /// Keeps `peer` to fall back on, as long as the list is empty.
+    pub(crate) fn keep_fallback(&mut self, peer: Peer) {
+        if self.len == 0
+            && let Some(room) = self.peers.first_mut()
+        {
+            *room = peer;
+        }
+    }
+
+    /// Whom an empty list keeps to fall back on, or who was last in it.
+    pub(crate) fn fallback(&self) -> Option<Peer> {
+        let kept = self.peers.first().filter(|_| self.len == 0);
+        kept.filter(|peer| **peer != Peer::default()).copied()
     }
 
     /// Memory outside the struct itself, in bytes.

@@ -7,19 +7,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hopwise_kernel::reactor::Counters;
-use hopwise_kernel::{Address, Id, Peer, Time};
+use hopwise_kernel::{Address, Peer, Time};
 
-use super::meeting::{Leader, Table};
+use super::meeting::{Leader, Table, Window};
 use super::queue::{Command, Key, What, source};
-use super::shard::{Report, Spread, address_of};
+use super::shard::{Busiest, Report, Spread, address_of};
 use crate::Scenario;
 use crate::director::{Director, Stage};
-use crate::engine::books::{Course, Sums, maintenance_of};
+use crate::engine::books::{Course, Sums, maintenance_bytes};
 use crate::judge::Judge;
 use crate::metrics::{Interval, SeriesRow};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::Measure;
-use crate::truth::Truth;
+use crate::system::Question;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A bring-up through the protocol that takes longer has failed.
@@ -84,18 +84,10 @@ impl<'a> Control<'a> {
         interrupts: &'a AtomicU32,
         progress: &'a Progress,
         spread: Spread,
-        mut director: Director,
-        ring: &[Peer],
+        director: Director,
+        judge: Judge,
         least_delay: Duration,
     ) -> Control<'a> {
-        for members in ring.chunks(RECORDS_AT_ONCE) {
-            for &peer in members {
-                director.enter_member(peer, Time::ZERO);
-            }
-            director.take_records(); // The truth knows them all at once.
-        }
-        let truth = Truth::of_members(ring.iter().map(|peer| peer.id), Time::ZERO);
-        let judge = Judge::new(truth, scenario.workload.deadline);
         Control {
             scenario,
             interrupts,
@@ -127,7 +119,7 @@ impl<'a> Control<'a> {
     }
 
     /// Who is a member now.
-    pub(super) fn members(&self) -> &[u32] {
+    pub(super) fn members(&self) -> impl Iterator<Item = u32> {
         self.director.members()
     }
 
@@ -269,7 +261,7 @@ impl<'a> Control<'a> {
         let elapsed = self.now.since(Time::ZERO);
         let interval = Interval { end: elapsed, length: SECOND, phase, live_nodes };
         let messages = fresh.messages.iter().sum();
-        let maintenance = maintenance_of(&fresh).bytes();
+        let maintenance = maintenance_bytes(&fresh);
         let lookups = self.director.interval();
         self.series.push(SeriesRow::new(interval, lookups, messages, maintenance));
         self.progress.update(&Snapshot {
@@ -284,7 +276,7 @@ impl<'a> Control<'a> {
 }
 
 impl Leader for Control<'_> {
-    fn decide(&mut self, table: &Table) -> Option<Time> {
+    fn decide(&mut self, table: &Table) -> Option<Window> {
         let next_due = self.hear(table);
         if !self.turn_phase() {
             return None;
@@ -304,11 +296,22 @@ impl Leader for Control<'_> {
             self.director.turn(&mut stage, start.max(self.now), until);
             self.director.take_records().for_each(|record| self.judge.take(record));
         }
-        if matches!(self.phase, Phase::Measure { .. }) {
+        let is_measured = matches!(self.phase, Phase::Measure { .. });
+        if is_measured {
             self.node_ns += self.director.live() as f64 * until.since(self.now).as_nanos() as f64;
         }
         self.now = until;
-        Some(until)
+        Some(Window { until, is_measured })
+    }
+}
+
+/// Tells `director` of the members of the start, whom the judge knows already.
+pub(super) fn enter_members(director: &mut Director, members: &[Peer]) {
+    for members in members.chunks(RECORDS_AT_ONCE) {
+        for &peer in members {
+            director.enter_member(peer, Time::ZERO);
+        }
+        director.take_records();
     }
 }
 
@@ -350,8 +353,13 @@ impl Stage for CommandStage<'_> {
         self.command(at, place, Command::Depart { graceful });
     }
 
-    fn lookup(&mut self, at: Time, place: u32, key: Id, token: u64) -> bool {
-        self.command(at, place, Command::Lookup { key, token });
+    fn busiest(&self) -> Option<u32> {
+        let shown = self.table.shown.iter().map(|shown| shown.lock().busiest);
+        Busiest::of_all(shown).map(|busiest| busiest.place)
+    }
+
+    fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool {
+        self.command(at, place, Command::Ask { question, token });
         true
     }
 }

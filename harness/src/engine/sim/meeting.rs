@@ -15,23 +15,32 @@ use hopwise_kernel::reactor::Counters;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::queue::Batch;
-use super::shard::{Report, Shard};
+use super::shard::{Busiest, Report, Shard};
+use crate::system::System;
 
 /// Looks at the clock's hand so often before letting another thread have the core.
 const SPINS: u32 = 4096;
 
 /// What shards need of whatever connects them.
-pub(super) trait Meeting {
-    /// Hands over what `shard` has for others and takes what they have for it; gives the time up to
-    /// which it is to run next, or nothing if it is over.
-    fn meet(&mut self, shard: &mut Shard) -> Option<Time>;
+pub(super) trait Meeting<S: System> {
+    /// Hands over what `shard` has for others and takes what they have for it; gives the window
+    /// that it is to run through next, or nothing if it is over.
+    fn meet(&mut self, shard: &mut Shard<S>) -> Option<Window>;
+}
+
+/// A stretch of time that begins where the one before has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) until: Time,
+    /// Whether it lies in the measured phase.
+    pub(super) is_measured: bool,
 }
 
 /// Decides, when all have come, how far they go on.
 pub(super) trait Leader {
-    /// Sees what each shard has shown and may add commands; gives the end of the next window, or
-    /// nothing if it is over.
-    fn decide(&mut self, table: &Table) -> Option<Time>;
+    /// Sees what each shard has shown and may add commands; gives the next window, or nothing if
+    /// it is over.
+    fn decide(&mut self, table: &Table) -> Option<Window>;
 }
 
 /// What lies between the shards of one process while they meet.
@@ -44,7 +53,7 @@ pub(super) struct Table {
     /// The leader's, by shard.
     pub(super) commands: Vec<Mutex<Batch>>,
     pub(super) shown: Vec<Mutex<Shown>>,
-    until: Mutex<Option<Time>>,
+    window: Mutex<Option<Window>>,
     barrier: Barrier,
 }
 
@@ -56,19 +65,24 @@ pub(super) struct Shown {
     pub(super) counters: Counters,
     /// Its next event, or the earliest of what it hands over.
     pub(super) next_due: Time,
+    pub(super) busiest: Option<Busiest>,
 }
 
 impl Table {
     pub(super) fn new(shards: usize) -> Table {
         let batches = |count: usize| (0..count).map(|_| Mutex::new(Batch::default())).collect();
-        let shown =
-            || Shown { reports: Vec::new(), counters: Counters::default(), next_due: Time::NEVER };
+        let shown = || Shown {
+            reports: Vec::new(),
+            counters: Counters::default(),
+            next_due: Time::NEVER,
+            busiest: None,
+        };
         Table {
             shards,
             mail: batches(2 * shards * shards),
             commands: batches(shards),
             shown: (0..shards).map(|_| Mutex::new(shown())).collect(),
-            until: Mutex::new(None),
+            window: Mutex::new(None),
             barrier: Barrier::new(shards),
         }
     }
@@ -92,8 +106,8 @@ impl<'a, L> Seat<'a, L> {
     }
 }
 
-impl<L: Leader> Meeting for Seat<'_, L> {
-    fn meet(&mut self, shard: &mut Shard) -> Option<Time> {
+impl<S: System, L: Leader> Meeting<S> for Seat<'_, L> {
+    fn meet(&mut self, shard: &mut Shard<S>) -> Option<Window> {
         let table = self.table;
         let mut next_due = shard.next_due();
         for (to, outgoing) in shard.outgoing().iter_mut().enumerate() {
@@ -106,10 +120,11 @@ impl<L: Leader> Meeting for Seat<'_, L> {
             std::mem::swap(shard.reports(), &mut shown.reports);
             shown.counters = *shard.counters();
             shown.next_due = next_due;
+            shown.busiest = shard.busiest();
         }
         table.barrier.wait();
         if let Some(leader) = &mut self.leader {
-            *table.until.lock() = leader.decide(table);
+            *table.window.lock() = leader.decide(table);
         }
         table.barrier.wait();
         for from in 0..table.shards {
@@ -117,7 +132,7 @@ impl<L: Leader> Meeting for Seat<'_, L> {
         }
         shard.take(&mut table.commands[self.index].lock());
         self.parity ^= 1;
-        *table.until.lock()
+        *table.window.lock()
     }
 }
 

@@ -37,7 +37,6 @@ use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::Duration;
 
-use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
 use self::check::Checker;
@@ -45,14 +44,19 @@ use self::control::Control;
 use self::meeting::{Meeting, Seat, Table};
 use self::shard::{Shard, Spread, address_of};
 use crate::Scenario;
-use crate::director::{Director, Share};
+use crate::director::{Director, Setup, Share};
 use crate::engine::books::Tables;
-use crate::engine::{Engine, EngineError, Measured, Simulation, ring};
+use crate::engine::population::planned_nodes;
+use crate::engine::{Engine, EngineError, Measured, Simulation};
+use crate::items::{Catalogue, ItemTruth};
+use crate::judge::Judge;
 use crate::network::Network;
 use crate::progress::Progress;
 use crate::provenance::available_bytes;
 use crate::scenario::{ChurnModel, Measure};
+use crate::system::{self, Runner, Setting, System};
 use crate::trace::Trace;
+use crate::truth::Truth;
 use crate::wall_clock::WallClock;
 
 /// Members of the start that whoever knows nobody may ask.
@@ -62,7 +66,7 @@ const SPARE_PLACES: usize = 64;
 const SPARE_SHARE: usize = 64;
 
 /// Memory per node beside its own: its seat, its events and requests in flight, the truth.
-const BESIDE_NODE_BYTES: u64 = 400;
+const BESIDE_NODE_BYTES: u64 = 300;
 
 /// The simulator.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,8 +79,18 @@ impl Engine for SimEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
-        let (trace, config) = cast(scenario)?;
-        simulate(scenario, trace.as_ref(), config, interrupts, progress)
+        system::run(self, scenario, interrupts, progress)
+    }
+}
+
+impl Runner for SimEngine {
+    fn run_system<S: System>(
+        &self,
+        scenario: &Scenario,
+        interrupts: &AtomicU32,
+        progress: &Progress,
+    ) -> Result<Measured, EngineError> {
+        simulate(scenario, S::new, interrupts, progress)
     }
 }
 
@@ -90,36 +104,31 @@ pub fn run_mistaken(
     scenario: &Scenario,
     mistake: hopwise_kernel::ring::Mistake,
 ) -> Result<Measured, EngineError> {
-    let (trace, right) = cast(scenario)?;
-    let wrong = RingConfig { mistake: Some(mistake), ..right };
+    let wrong = |setting: &Setting<'_>| Ok(system::RingSystem::mistaken(setting, mistake));
     let progress = Progress::new(true, Duration::ZERO);
-    simulate(scenario, trace.as_ref(), wrong, &AtomicU32::new(0), &progress)
+    simulate(scenario, wrong, &AtomicU32::new(0), &progress)
 }
 
-/// Who comes and goes by a trace, and how nodes are configured.
-fn cast(scenario: &Scenario) -> Result<(Option<Trace>, RingConfig), EngineError> {
-    let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
-    let config = ring::config(scenario, ring::planned_nodes(scenario, trace.as_ref(), 1));
-    Ok((trace, config))
-}
-
-fn simulate(
+fn simulate<S: System>(
     scenario: &Scenario,
-    trace: Option<&Trace>,
-    config: RingConfig,
+    system: impl FnOnce(&Setting<'_>) -> Result<S, String>,
     interrupts: &AtomicU32,
     progress: &Progress,
 ) -> Result<Measured, EngineError> {
+    let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
     let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
     // What is checked is seen by one shard.
     let threads = if scenario.is_checked() { 1 } else { scenario.thread_count().max(1) };
-    let most_nodes = ring::planned_nodes(scenario, trace, 1);
+    let most_nodes = planned_nodes(scenario, trace.as_ref(), 1);
     let spare = spare_places(scenario, most_nodes);
     let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
-    let config = Arc::new(config);
-    check_memory(&config, spread.places)?;
+    check_memory(S::memory_needed_bytes(scenario, spread.places as usize), spread.places)?;
     network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
-    let members = initial_ring(scenario);
+    let members = initial_members(scenario, S::members_at_start(scenario));
+    let catalogue = system::catalogue::<S>(scenario);
+    let (first, catalogue) = (members[0], catalogue.as_ref());
+    let setting = Setting { scenario, most_nodes, members: &members, first, catalogue };
+    let system = system(&setting).map_err(EngineError::Request)?;
     let to_join = scenario.nodes as usize - members.len();
     let least_delay = network.least_delay();
     let regime = check::regime(scenario, &network);
@@ -127,11 +136,22 @@ fn simulate(
     let table = Table::new(threads);
     let places = spread.places as usize;
     let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
-    let director = Director::new(scenario, Share::WHOLE, places, to_join, seeds, trace);
+    let setup = Setup {
+        places,
+        to_join,
+        seeds,
+        trace: trace.as_ref(),
+        catalogue: catalogue.cloned(),
+        has_server: S::HAS_SERVER,
+    };
+    let director = Director::new(scenario, Share::WHOLE, setup);
+    let judge = judge(scenario, catalogue, &members);
+    let mut director = director;
+    control::enter_members(&mut director, &members);
     let mut control =
-        Control::new(scenario, interrupts, progress, spread, director, &members, least_delay);
+        Control::new(scenario, interrupts, progress, spread, director, judge, least_delay);
     let run = |index: usize, leader: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
-        let mut shard = Shard::new(index, spread, config.clone(), network.clone(), scenario);
+        let mut shard = Shard::new(index, spread, system.clone(), network.clone(), scenario);
         shard.start_linked(&members);
         drop(members); // The last shard frees it: with a million nodes it is large.
         if scenario.is_checked() {
@@ -139,8 +159,8 @@ fn simulate(
         }
         let clock = WallClock::start();
         let mut seat = Seat::new(&table, index, leader);
-        while let Some(until) = seat.meet(&mut shard) {
-            shard.run(until);
+        while let Some(window) = seat.meet(&mut shard) {
+            shard.run(window);
         }
         (shard, clock.elapsed())
     };
@@ -156,12 +176,13 @@ fn simulate(
         (first, others)
     });
     let (mut first, real) = first;
-    let mut tables: Tables = first.tables(control.members());
+    let members: Vec<u32> = control.members().collect();
+    let mut tables: Tables = first.tables(&members);
     let mut trace_digest = first.digest();
     for end in others {
         let (shard, _) =
             end.map_err(|_| EngineError::Broken("a shard's thread panicked".into()))?;
-        tables.merge(&shard.tables(control.members()));
+        tables.merge(&shard.tables(&members));
         trace_digest = trace_digest.wrapping_add(shard.digest());
     }
     let check = first.findings(control.now());
@@ -173,6 +194,18 @@ fn simulate(
     let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
     measured.simulation = Some(simulation);
     Ok(measured)
+}
+
+/// A judge who knows the members of the start, each on the host of its rank.
+fn judge(scenario: &Scenario, catalogue: Option<&Arc<Catalogue>>, members: &[Peer]) -> Judge {
+    let (ids, deadline) = (members.iter().map(|peer| peer.id), scenario.workload.deadline);
+    match catalogue {
+        None => Judge::new(Truth::of_members(ids, Time::ZERO), deadline),
+        Some(catalogue) => {
+            let truth = ItemTruth::of_members(catalogue.clone(), ids.zip(0..), Time::ZERO);
+            Judge::of_items(truth, deadline)
+        }
+    }
 }
 
 /// Places for nodes that come before others have gone, and for those that churn adds by and by.
@@ -192,9 +225,8 @@ fn spare_places(scenario: &Scenario, nodes: usize) -> usize {
 }
 
 /// Refuses more nodes than there is memory for.
-fn check_memory(config: &Arc<RingConfig>, places: u32) -> Result<(), EngineError> {
-    let node = RingNode::new(Peer::default(), config.clone(), &mut Rng::light(0));
-    let needed = u64::from(places) * (node.memory_bytes() as u64 + BESIDE_NODE_BYTES);
+fn check_memory(of_nodes_bytes: u64, places: u32) -> Result<(), EngineError> {
+    let needed = of_nodes_bytes + u64::from(places) * BESIDE_NODE_BYTES;
     let available = available_bytes();
     if available == 0 || needed <= available {
         return Ok(());
@@ -209,9 +241,8 @@ fn check_memory(config: &Arc<RingConfig>, places: u32) -> Result<(), EngineError
 }
 
 /// The members at the start, sorted by identifier, in the places of their ranks.
-fn initial_ring(scenario: &Scenario) -> Arc<Vec<Peer>> {
+fn initial_members(scenario: &Scenario, count: usize) -> Arc<Vec<Peer>> {
     let mut rng = Rng::new(scenario.seed, 0);
-    let count = ring::members_at_start(scenario);
     let mut ids: Vec<Id> = (0..count).map(|_| Id::random(&mut rng)).collect();
     ids.sort_unstable();
     let peer = |(place, id): (u32, Id)| Peer { id, address: address_of(place) };

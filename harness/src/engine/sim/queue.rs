@@ -19,7 +19,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use hopwise_kernel::message::{Borrowed, Peers};
-use hopwise_kernel::{Id, Message, Peer, Time};
+use hopwise_kernel::{Message, Peer, Time};
+
+use crate::system::Question;
 
 const TICK_BITS: u32 = 17;
 const SLOT_BITS: u32 = 10;
@@ -67,7 +69,7 @@ pub(super) enum Command {
     Insert { peer: Peer },
     Join { bootstrap: Peer },
     Depart { graceful: bool },
-    Lookup { key: Id, token: u64 },
+    Ask { question: Question, token: u64 },
 }
 
 /// A message on its way, without what it borrows.
@@ -81,6 +83,11 @@ pub(super) struct Letter {
     length: u32,
 }
 
+/// Room in fresh contents, some 5 KiB: growing step by step would go on for long, as each of a
+/// thousand slots has to meet its fullest tick.
+const ROOM_LETTERS: usize = 16;
+const ROOM_PEERS: usize = 128;
+
 /// What keys stand for.
 #[derive(Debug, Default)]
 struct Contents {
@@ -91,6 +98,15 @@ struct Contents {
 }
 
 impl Contents {
+    /// Empty, with room for what most ticks bring.
+    fn with_room() -> Contents {
+        Contents {
+            letters: Vec::with_capacity(ROOM_LETTERS),
+            peers: Vec::with_capacity(ROOM_PEERS),
+            ..Contents::default()
+        }
+    }
+
     fn add_letter(&mut self, from: Peer, to_prefix: u64, message: &Message<'_>) -> What {
         let (message, borrowed) = message.detach();
         let (start, length) = match borrowed {
@@ -452,7 +468,7 @@ impl Spare {
     }
 
     fn contents(&mut self) -> Box<Contents> {
-        self.contents.pop().unwrap_or_default()
+        self.contents.pop().unwrap_or_else(|| Box::new(Contents::with_room()))
     }
 }
 
@@ -509,7 +525,7 @@ const fn tick_of(time: Time) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hopwise_kernel::RequestId;
+    use hopwise_kernel::{Id, RequestId};
     use proptest::prelude::*;
 
     /// What a test does to a queue.

@@ -4,25 +4,26 @@
 //! timers in the order of their keys, and its own randomness. So it is the same however nodes are
 //! spread over shards.
 
-use std::sync::Arc;
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use hopwise_kernel::context::Drop;
 use hopwise_kernel::prefetch::prefetch;
 use hopwise_kernel::reactor::Counters;
-use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::rng::mix;
 use hopwise_kernel::rpc::{RequestHandle, Requests};
 use hopwise_kernel::wire::{BUNDLE_HEADER_BYTES, DATAGRAM_OVERHEAD_BYTES, frame_bytes};
 use hopwise_kernel::{Address, Context, Event, Message, Node, Peer, Rng, Time, World};
 
 use super::check::Checker;
+use super::meeting::Window;
 use super::queue::{Batch, Command, Key, Letter, Queue, What, source};
 use super::wire::Wire;
 use crate::Scenario;
 use crate::engine::books::Tables;
 use crate::network::{Network, Transit};
 use crate::outcome::Check;
+use crate::system::System;
 
 /// Neighbouring places share a shard in blocks of this size: who is linked by rank talks most to
 /// those beside it.
@@ -66,9 +67,9 @@ const fn place_of(address: Address) -> Option<u32> {
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct Shard {
-    config: Arc<RingConfig>,
-    seats: Vec<Seat>,
+pub(super) struct Shard<S: System> {
+    system: S,
+    seats: Vec<Seat<S::Node>>,
     requests: Requests,
     outside: Outside,
     /// The events of the tick that is open, in order; those before `at` are over.
@@ -79,12 +80,42 @@ pub(super) struct Shard {
     /// Where messages are bytes.
     wire: Option<Wire>,
     checker: Option<Box<Checker>>,
+    counting: Counting,
+    /// Messages of the busiest node that has made room for another.
+    replaced_max: u32,
+    busiest: Option<Busiest>,
+}
+
+/// Which messages of each node are counted: those of the measured phase, and until it begins, all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Counting {
+    All,
+    Measured,
+    Over,
+}
+
+/// Who has received most messages so far; of several, who is in the first place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Busiest {
+    messages: u32,
+    pub(super) place: u32,
+}
+
+impl Busiest {
+    /// The busiest of them.
+    pub(super) fn of_all(all: impl Iterator<Item = Option<Busiest>>) -> Option<Busiest> {
+        all.flatten().max_by_key(|busiest| busiest.rank())
+    }
+
+    const fn rank(self) -> (u32, Reverse<u32>) {
+        (self.messages, Reverse(self.place))
+    }
 }
 
 /// A place for a node, with what outlasts the node.
 #[derive(Debug)]
-struct Seat {
-    node: Option<RingNode>,
+struct Seat<N> {
+    node: Option<N>,
     /// State of the node's own randomness.
     rng: u64,
     /// Messages sent and timers armed so far.
@@ -92,17 +123,19 @@ struct Seat {
     timer_due: Time,
     /// Of all events so far, in order.
     digest: u64,
+    /// Messages of the measured phase that the node got, or the last one here.
+    messages: u32,
 }
 
-impl Shard {
+impl<S: System> Shard<S> {
     /// Shard `index` of those that `spread` says, without nodes.
     pub(super) fn new(
         index: usize,
         spread: Spread,
-        config: Arc<RingConfig>,
+        system: S,
         network: Network,
         scenario: &Scenario,
-    ) -> Shard {
+    ) -> Shard<S> {
         let seed = scenario.seed;
         let mine = (0..spread.places).filter(|&place| spread.shard_of(place) == index);
         let seat = |place: u32| Seat {
@@ -111,10 +144,11 @@ impl Shard {
             sequence: 0,
             timer_due: Time::NEVER,
             digest: 0,
+            messages: 0,
         };
-        let seats: Vec<Seat> = mine.map(seat).collect();
+        let seats: Vec<Seat<S::Node>> = mine.map(seat).collect();
         Shard {
-            config,
+            system,
             requests: Requests::new(2 * seats.len() + REQUESTS),
             seats,
             outside: Outside {
@@ -137,13 +171,17 @@ impl Shard {
             single: Batch::default(),
             wire: scenario.wire.then(Wire::new),
             checker: None,
+            counting: Counting::All,
+            replaced_max: 0,
+            busiest: None,
         }
     }
 
     /// Has `checker` look at every event from here on. All nodes must be in this shard.
     pub(super) fn check(&mut self, mut checker: Checker) {
         for (place, seat) in (0..).zip(&self.seats) {
-            checker.look(self.outside.now, place, seat.node.as_ref());
+            let node = seat.node.as_ref().and_then(|node| self.system.ring_node(node));
+            checker.look(self.outside.now, place, node);
         }
         self.checker = Some(Box::new(checker));
     }
@@ -153,19 +191,21 @@ impl Shard {
         self.checker.take().map(|checker| checker.findings(now))
     }
 
-    /// Seats this shard's share of a ring whose tables are exact, each in the place of its address.
-    pub(super) fn start_linked(&mut self, ring: &[Peer]) {
-        for &peer in ring {
+    /// Seats this shard's share of the members at the start, each in the place of its address.
+    pub(super) fn start_linked(&mut self, members: &[Peer]) {
+        for (rank, &peer) in members.iter().enumerate() {
             let Some(place) = place_of(peer.address) else { continue };
             if self.outside.spread.shard_of(place) == self.outside.index {
                 self.seat_node(place, peer);
-                self.with(place, |node, cx| node.start_linked(cx, ring));
+                self.with(place, |system, node, cx| system.start_linked(node, cx, members, rank));
             }
         }
     }
 
-    /// Lets everything happen that is due before `until`.
-    pub(super) fn run(&mut self, until: Time) {
+    /// Lets everything happen that is due before the end of `window`.
+    pub(super) fn run(&mut self, window: Window) {
+        let Window { until, is_measured } = window;
+        self.count_window(is_measured);
         loop {
             let open = std::mem::take(&mut self.open);
             let is_over = self.run_tick(&open, until);
@@ -176,6 +216,24 @@ impl Shard {
             self.at = 0;
             self.outside.queue.open_next(&mut self.open);
         }
+    }
+
+    /// Begins to count anew when the measured phase begins, and no more when it is over.
+    fn count_window(&mut self, is_measured: bool) {
+        match (self.counting, is_measured) {
+            (Counting::All, true) => {
+                self.counting = Counting::Measured;
+                self.seats.iter_mut().for_each(|seat| seat.messages = 0);
+                (self.replaced_max, self.busiest) = (0, None);
+            }
+            (Counting::Measured, false) => self.counting = Counting::Over,
+            _ => {}
+        }
+    }
+
+    /// Who has received most messages, since the measured phase began if it has.
+    pub(super) fn busiest(&self) -> Option<Busiest> {
+        self.busiest
     }
 
     /// When the next event is due; [`Time::NEVER`] if there is none.
@@ -204,13 +262,17 @@ impl Shard {
         &self.outside.counters
     }
 
-    /// Sizes of the tables of this shard's nodes among `members`.
+    /// Sizes of the tables of this shard's nodes among `members`, and the load of the busiest there
+    /// has been.
     pub(super) fn tables(&self, members: &[u32]) -> Tables {
         let mut tables = Tables::default();
         let spread = self.outside.spread;
         let mine = members.iter().filter(|&&place| spread.shard_of(place) == self.outside.index);
-        mine.filter_map(|&place| self.seats[spread.index_of(place)].node.as_ref())
-            .for_each(|node| tables.add(node));
+        for node in mine.filter_map(|&place| self.seats[spread.index_of(place)].node.as_ref()) {
+            tables.add(self.system.entries(node), self.system.memory_bytes(node));
+        }
+        let messages = self.seats.iter().map(|seat| seat.messages);
+        tables.add_load(messages.fold(self.replaced_max, u32::max).into());
         tables
     }
 
@@ -262,7 +324,7 @@ impl Shard {
                 let is_due = seat.timer_due == key.time;
                 if is_due {
                     seat.timer_due = Time::NEVER;
-                    self.with(place, |node, cx| node.handle_timeout(cx));
+                    self.with(place, |_, node, cx| node.handle_timeout(cx));
                 }
                 is_due
             }
@@ -273,8 +335,15 @@ impl Shard {
             }
             What::Letter(index) => {
                 let letter = batch.letter(index);
-                let is_there = |node: &RingNode| node.peer().id.prefix() == letter.to_prefix;
-                if self.seat(place).node.as_ref().is_some_and(is_there) {
+                let is_there = |node: &S::Node| node.peer().id.prefix() == letter.to_prefix;
+                let counts = self.counting != Counting::Over;
+                let seat = self.seat(place);
+                if seat.node.as_ref().is_some_and(is_there) {
+                    seat.messages = seat.messages.saturating_add(counts.into());
+                    let received = Busiest { messages: seat.messages, place };
+                    if self.busiest.is_none_or(|busiest| received.rank() > busiest.rank()) {
+                        self.busiest = Some(received);
+                    }
                     self.deliver(place, letter, batch.message(letter));
                 } else {
                     self.outside.count_drop(Drop::NoSuchNode);
@@ -286,7 +355,8 @@ impl Shard {
             self.outside.counters.received += 1;
             let seat = &mut self.seats[self.outside.spread.index_of(place)];
             if let Some(checker) = &mut self.checker {
-                checker.look(key.time, place, seat.node.as_ref());
+                let node = seat.node.as_ref().and_then(|node| self.system.ring_node(node));
+                checker.look(key.time, place, node);
             }
             let event = key.time.as_ns() ^ (u64::from(key.source) << 32) ^ mix(key.sequence);
             seat.digest = mix(seat.digest ^ event).wrapping_add(1);
@@ -295,12 +365,12 @@ impl Shard {
 
     fn deliver(&mut self, place: u32, letter: &Letter, message: Message<'_>) {
         let Some(mut wire) = self.wire.take() else {
-            self.with(place, |node, cx| node.handle_message(cx, letter.from, message));
+            self.with(place, |_, node, cx| node.handle_message(cx, letter.from, message));
             return;
         };
         match wire.pass(letter.from, address_of(place), letter.to_prefix, message) {
             Some((from, message)) => {
-                self.with(place, |node, cx| node.handle_message(cx, from, message));
+                self.with(place, |_, node, cx| node.handle_message(cx, from, message));
             }
             None => self.outside.counters.lost += 1,
         }
@@ -314,10 +384,8 @@ impl Shard {
             return false; // Answered in time; the handle may serve another request by now.
         }
         *due = Time::NEVER;
-        let expired = |node: &mut RingNode, cx: &mut Context<'_>| {
-            node.handle_request_timeout(cx, handle);
-        };
-        if self.with(key.place, expired).is_none() {
+        let expired = self.with(key.place, |_, node, cx| node.handle_request_timeout(cx, handle));
+        if expired.is_none() {
             self.requests.remove(handle);
         }
         true
@@ -327,11 +395,11 @@ impl Shard {
         match command {
             Command::Insert { peer } => self.seat_node(place, peer),
             Command::Join { bootstrap } => {
-                self.with(place, |node, cx| node.join(cx, bootstrap));
+                self.with(place, |system, node, cx| system.join(node, cx, bootstrap));
             }
             Command::Depart { graceful } => {
                 if graceful {
-                    self.with(place, |node, cx| node.leave(cx));
+                    self.with(place, |system, node, cx| system.leave(node, cx));
                 }
                 while let Some(handle) = self.requests.abandon_one(place) {
                     self.outside.disarm_request(handle);
@@ -339,24 +407,38 @@ impl Shard {
                 let seat = self.seat(place);
                 seat.node = None;
                 seat.timer_due = Time::NEVER;
+                if self.busiest.is_some_and(|busiest| busiest.place == place) {
+                    self.busiest = self.busiest_left();
+                }
             }
-            Command::Lookup { key, token } => {
-                if self.with(place, |node, cx| node.lookup(cx, key, token)) != Some(true) {
+            Command::Ask { question, token } => {
+                let begun =
+                    self.with(place, |system, node, cx| system.ask(node, cx, question, token));
+                if begun != Some(true) {
                     self.outside.report(place, Event::LookupFailed { token, timeouts: 0 });
                 }
             }
         }
     }
 
+    /// The busiest of those who are still there.
+    fn busiest_left(&self) -> Option<Busiest> {
+        let places = (0..self.outside.spread.places)
+            .filter(|&place| self.outside.spread.shard_of(place) == self.outside.index);
+        Busiest::of_all(places.zip(&self.seats).map(|(place, seat)| {
+            seat.node.as_ref().map(|_| Busiest { messages: seat.messages, place })
+        }))
+    }
+
     fn seat_node(&mut self, place: u32, peer: Peer) {
-        let config = self.config.clone();
-        let seat = self.seat(place);
+        let seat = &mut self.seats[self.outside.spread.index_of(place)];
+        self.replaced_max = self.replaced_max.max(std::mem::take(&mut seat.messages));
         let mut rng = Rng::light(seat.rng);
-        seat.node = Some(RingNode::new(peer, config, &mut rng));
+        seat.node = Some(self.system.node(place, peer, &mut rng));
         seat.rng = rng.light_state().unwrap_or_default();
     }
 
-    fn seat(&mut self, place: u32) -> &mut Seat {
+    fn seat(&mut self, place: u32) -> &mut Seat<S::Node> {
         &mut self.seats[self.outside.spread.index_of(place)]
     }
 
@@ -365,7 +447,7 @@ impl Shard {
     fn with<T>(
         &mut self,
         place: u32,
-        act: impl FnOnce(&mut RingNode, &mut Context<'_>) -> T,
+        act: impl FnOnce(&S, &mut S::Node, &mut Context<'_>) -> T,
     ) -> Option<T> {
         let seat = &mut self.seats[self.outside.spread.index_of(place)];
         let node = seat.node.as_mut()?;
@@ -380,7 +462,7 @@ impl Shard {
             requests: &mut self.requests,
             world: &mut self.outside,
         };
-        let done = act(node, &mut cx);
+        let done = act(&self.system, node, &mut cx);
         seat.rng = rng.light_state().unwrap_or_default();
         seat.sequence = self.outside.sequence;
         seat.timer_due = self.outside.timer_due;

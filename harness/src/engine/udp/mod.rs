@@ -22,20 +22,22 @@ use std::time::Duration;
 use hopwise_kernel::reactor::{
     BindError, Clock, Counters, Layout, Shard, Sockets, available_cores, pin_to,
 };
-use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
 use self::pilot::UdpPilot;
 use self::shared::Shared;
 use crate::Scenario;
-use crate::director::{Director, Share};
-use crate::engine::books::{Course, Sums, maintenance_of};
-use crate::engine::{Engine, EngineError, Measured, ring};
+use crate::director::{Director, Setup, Share};
+use crate::engine::books::{Course, Sums, maintenance_bytes};
+use crate::engine::population::planned_nodes;
+use crate::engine::{Engine, EngineError, Measured};
+use crate::items::{Catalogue, ItemTruth};
 use crate::judge::Judge;
 use crate::metrics::{Interval, Metrics, SeriesRow};
 use crate::network::{Network, Transit};
 use crate::progress::{Progress, Snapshot};
 use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
+use crate::system::{self, Runner, Setting, System};
 use crate::trace::Trace;
 use crate::truth::Truth;
 
@@ -61,6 +63,17 @@ impl Engine for UdpEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
+        system::run(self, scenario, interrupts, progress)
+    }
+}
+
+impl Runner for UdpEngine {
+    fn run_system<S: System>(
+        &self,
+        scenario: &Scenario,
+        interrupts: &AtomicU32,
+        progress: &Progress,
+    ) -> Result<Measured, EngineError> {
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
         let clock = Clock::start();
         // A thread without a node could do nothing of what falls to it.
@@ -68,18 +81,28 @@ impl Engine for UdpEngine {
         let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
         let mut plan = Plan::new(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
-        let (ring, shares) = plan.initial_ring(scenario, &mut rng);
+        let (members, shares) = plan.initial_members(S::members_at_start(scenario), &mut rng);
+        let most_nodes = plan.most_nodes;
+        let catalogue = system::catalogue::<S>(scenario);
+        let setting = Setting {
+            scenario,
+            most_nodes,
+            members: &members,
+            first: shares[0][0],
+            catalogue: catalogue.as_ref(),
+        };
+        let system = S::new(&setting).map_err(EngineError::Request)?;
+        let members = Arc::new(members);
         let shared = Arc::new(Shared::new(plan.threads));
-        let ring = Arc::new(ring);
         let cores = available_cores();
-        let config = Arc::new(ring::config(scenario, plan.most_nodes));
 
         let mut handles = Vec::new();
         for (index, (sockets, share)) in
             std::mem::take(&mut plan.sockets).into_iter().zip(shares).enumerate()
         {
-            let (scenario, shared, ring) = (scenario.clone(), shared.clone(), ring.clone());
-            let config = config.clone();
+            let (scenario, shared, members) = (scenario.clone(), shared.clone(), members.clone());
+            let system = system.clone();
+            let catalogue = catalogue.clone();
             let network = network.clone();
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
@@ -90,7 +113,7 @@ impl Engine for UdpEngine {
                 let pinned = !scenario.udp.pin || pin_to(core);
                 let rng = Rng::new(scenario.seed, 16 * index as u64 + 5);
                 let datagram = scenario.udp.datagram as usize;
-                let mut shard: Shard<RingNode> =
+                let mut shard: Shard<S::Node> =
                     Shard::new(sockets, capacity, REQUESTS, datagram, clock, rng)?;
                 if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
@@ -100,11 +123,17 @@ impl Engine for UdpEngine {
                         Transit::Once(delay) | Transit::Twice(delay, _) => Some(delay),
                     });
                 }
-                let trace = trace.as_deref();
-                let director =
-                    Director::new(&scenario, part, capacity, to_join, ring.clone(), trace);
-                let mut pilot = UdpPilot::new(shared, index, config, director);
-                pilot.start_linked(&mut shard, &ring, &share);
+                let setup = Setup {
+                    places: capacity,
+                    to_join,
+                    seeds: members.clone(),
+                    trace: trace.as_deref(),
+                    catalogue,
+                    has_server: S::HAS_SERVER,
+                };
+                let director = Director::new(&scenario, part, setup);
+                let mut pilot = UdpPilot::new(shared, index, system, director);
+                pilot.start_linked(&mut shard, &members, &share);
                 shard.run(&mut pilot)?;
                 Ok((pilot.sums(&shard), Conduct { pinned, unjudged: pilot.unjudged() }))
             };
@@ -114,7 +143,7 @@ impl Engine for UdpEngine {
                 .map_err(|error| EngineError::Broken(format!("cannot start a thread: {error}")))?;
             handles.push(handle);
         }
-        let control = Control { scenario, shared: &shared, clock, interrupts, progress };
+        let control = Control { scenario, shared: &shared, clock, interrupts, progress, catalogue };
         let watched = control.watch(&handles);
         shared.stop.store(true, Ordering::Relaxed);
         let mut ends = Vec::new();
@@ -146,7 +175,7 @@ impl Plan {
         trace: Option<&Trace>,
     ) -> Result<Plan, EngineError> {
         let uneven = if scenario.churn.model == ChurnModel::Off { 0 } else { SPARE_PLACES };
-        let most_nodes = ring::planned_nodes(scenario, trace, threads);
+        let most_nodes = planned_nodes(scenario, trace, threads);
         let capacity = most_nodes.div_ceil(threads) + uneven;
         let layout = match scenario.udp.sockets {
             SocketsKey::PerCore => Layout::PerCore,
@@ -168,17 +197,16 @@ impl Plan {
     }
 
     /// The members at the start, sorted by identifier; and each shard's own, by place.
-    fn initial_ring(&self, scenario: &Scenario, rng: &mut Rng) -> (Vec<Peer>, Vec<Vec<Peer>>) {
-        let members = ring::members_at_start(scenario);
+    fn initial_members(&self, members: usize, rng: &mut Rng) -> (Vec<Peer>, Vec<Vec<Peer>>) {
         let mut shares = Vec::new();
         for (shard, sockets) in self.sockets.iter().enumerate() {
             let count = Share { index: shard, of: self.threads }.part(members) as u32;
             let peer = |place| Peer { id: Id::random(rng), address: sockets.address_of(place) };
             shares.push((0..count).map(peer).collect::<Vec<Peer>>());
         }
-        let mut ring: Vec<Peer> = shares.concat();
-        ring.sort_unstable_by_key(|peer| peer.id);
-        (ring, shares)
+        let mut all: Vec<Peer> = shares.concat();
+        all.sort_unstable_by_key(|peer| peer.id);
+        (all, shares)
     }
 }
 
@@ -189,6 +217,7 @@ struct Control<'a> {
     clock: Clock,
     interrupts: &'a AtomicU32,
     progress: &'a Progress,
+    catalogue: Option<Arc<Catalogue>>,
 }
 
 /// What the control thread has seen.
@@ -209,8 +238,17 @@ struct Conduct {
 type ShardHandle = thread::JoinHandle<std::io::Result<(Sums, Conduct)>>;
 
 impl Control<'_> {
+    /// A judge who has yet to hear of everybody.
+    fn judge(&self) -> Judge {
+        let deadline = self.scenario.workload.deadline;
+        match &self.catalogue {
+            None => Judge::new(Truth::new(), deadline),
+            Some(catalogue) => Judge::of_items(ItemTruth::new(catalogue.clone()), deadline),
+        }
+    }
+
     fn watch(&self, handles: &[ShardHandle]) -> Result<Watched, EngineError> {
-        let mut judge = Judge::new(Truth::new(), self.scenario.workload.deadline);
+        let mut judge = self.judge();
         let mut series = Series::default();
         let wanted = self.scenario.nodes as usize;
         while self.shared.live() < wanted {
@@ -333,7 +371,7 @@ impl Series {
         (self.seen, self.last) = (total, Some(now));
         let messages = fresh.messages.iter().sum();
         let live_nodes = shared.live();
-        let maintenance = maintenance_of(&fresh).bytes();
+        let maintenance = maintenance_bytes(&fresh);
         let interval = Interval { end: now.since(Time::ZERO), length, phase, live_nodes };
         self.rows.push(SeriesRow::new(interval, &metrics, messages, maintenance));
         progress.update(&Snapshot {

@@ -3,28 +3,29 @@
 //!
 //! **Invariant:** nothing is decided here.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hopwise_kernel::reactor::{Counters, Pilot, Shard, Turn};
-use hopwise_kernel::ring::{RingConfig, RingNode};
-use hopwise_kernel::{Address, Event, Id, Peer, Time};
+use hopwise_kernel::{Address, Event, Peer, Time};
 
 use super::shared::{Board, Shared};
-use crate::director::{Director, Stage};
+use crate::director::{Director, Share, Stage};
 use crate::engine::books::{Sums, Tables};
 use crate::judge::Record;
+use crate::system::{Question, System};
 
 /// Records are handed to the judge in batches of this size, or after [`PERIOD`].
 const BATCH: usize = 1024;
 const PERIOD: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
 
-pub(super) struct UdpPilot {
+pub(super) struct UdpPilot<S> {
     shared: Arc<Shared>,
     shard: usize,
-    config: Arc<RingConfig>,
+    system: S,
     director: Director,
     records: Vec<Record>,
     unjudged: u64,
@@ -32,19 +33,22 @@ pub(super) struct UdpPilot {
     second_at: Time,
     at_from: Option<Counters>,
     at_to: Option<Counters>,
+    /// Messages of the busiest node of the measured phase, so far as it has been replaced or the
+    /// phase has ended.
+    messages_max: u64,
 }
 
-impl UdpPilot {
+impl<S: System> UdpPilot<S> {
     pub(super) fn new(
         shared: Arc<Shared>,
         shard: usize,
-        config: Arc<RingConfig>,
+        system: S,
         director: Director,
-    ) -> UdpPilot {
+    ) -> UdpPilot<S> {
         UdpPilot {
             shared,
             shard,
-            config,
+            system,
             director,
             records: Vec::with_capacity(BATCH),
             unjudged: 0,
@@ -52,30 +56,39 @@ impl UdpPilot {
             second_at: Time::ZERO + SECOND,
             at_from: None,
             at_to: None,
+            messages_max: 0,
         }
     }
 
-    /// Builds this shard's share of a ring whose tables are exact.
+    /// Builds this shard's `own` share of the members at the start, all of which are `members`.
     pub(super) fn start_linked(
         &mut self,
-        shard: &mut Shard<RingNode>,
-        ring: &[Peer],
+        shard: &mut Shard<S::Node>,
+        members: &[Peer],
         own: &[Peer],
     ) {
         for &peer in own {
             let Some(place) = self.director.enter_member(peer, shard.now()) else { return };
-            let node = RingNode::new(peer, self.config.clone(), shard.rng());
+            let node = self.system.node(self.share().host(place), peer, shard.rng());
             shard.insert(place, node);
-            shard.with(place, |node, cx| node.start_linked(cx, ring));
+            let rank = members.partition_point(|member| member.id < peer.id);
+            let system = &self.system;
+            shard.with(place, |node, cx| system.start_linked(node, cx, members, rank));
         }
         self.show();
     }
 
     /// What was counted, at the end.
-    pub(super) fn sums(&self, shard: &Shard<RingNode>) -> Sums {
+    pub(super) fn sums(&self, shard: &Shard<S::Node>) -> Sums {
         let mut tables = Tables::default();
-        let members = self.director.members().iter();
-        members.filter_map(|&member| shard.node(member)).for_each(|node| tables.add(node));
+        let members = self.director.members();
+        members.filter_map(|member| shard.node(member)).for_each(|node| {
+            tables.add(self.system.entries(node), self.system.memory_bytes(node));
+        });
+        tables.add_load(self.messages_max);
+        if self.is_measuring() {
+            tables.add_load(shard.received_max());
+        }
         let end = self.at_to.unwrap_or(*shard.counters());
         Sums {
             metrics: self.director.metrics().clone(),
@@ -89,6 +102,10 @@ impl UdpPilot {
     /// Records the judge was too slow for.
     pub(super) fn unjudged(&self) -> u64 {
         self.unjudged
+    }
+
+    fn share(&self) -> Share {
+        Share { index: self.shard, of: self.shared.shards.len() }
     }
 
     fn board(&self) -> &Board {
@@ -112,11 +129,19 @@ impl UdpPilot {
         }
     }
 
-    fn turn_books(&mut self, shard: &Shard<RingNode>, now: Time) {
+    fn is_measuring(&self) -> bool {
+        self.at_from.is_some() && self.at_to.is_none()
+    }
+
+    fn turn_books(&mut self, shard: &mut Shard<S::Node>, now: Time) {
         if self.at_from.is_none() && now >= self.shared.from() {
             self.at_from = Some(*shard.counters());
+            shard.forget_received();
         }
         if self.at_to.is_none() && now >= self.shared.to() {
+            if self.is_measuring() {
+                self.messages_max = self.messages_max.max(shard.received_max());
+            }
             self.at_to = Some(*shard.counters());
         }
         if now >= self.flush_at {
@@ -133,18 +158,24 @@ impl UdpPilot {
     }
 }
 
-impl Pilot<RingNode> for UdpPilot {
+impl<S: System> Pilot<S::Node> for UdpPilot<S> {
     fn on_event(&mut self, now: Time, node: u32, event: Event<'_>) {
         self.director.on_event(now, node, event);
     }
 
-    fn turn(&mut self, shard: &mut Shard<RingNode>) -> Turn {
+    fn turn(&mut self, shard: &mut Shard<S::Node>) -> Turn {
         let now = shard.now();
         if self.shared.from() != Time::NEVER {
             self.director.set_phase(self.shared.from(), self.shared.to());
         }
-        let mut stage = ReactorStage { shard, config: self.config.clone() };
+        let share = self.share();
+        let mut replaced_max = 0;
+        let mut stage =
+            ReactorStage { shard, system: &self.system, share, replaced_max: &mut replaced_max };
         self.director.turn(&mut stage, now, now);
+        if self.is_measuring() {
+            self.messages_max = self.messages_max.max(replaced_max);
+        }
         self.collect_records();
         self.show();
         self.turn_books(shard, now);
@@ -166,33 +197,48 @@ fn flush(shared: &Shared, records: &mut Vec<Record>, unjudged: &mut u64) {
 }
 
 /// A reactor as a stage: everything happens now.
-struct ReactorStage<'a> {
-    shard: &'a mut Shard<RingNode>,
-    config: Arc<RingConfig>,
+struct ReactorStage<'a, S: System> {
+    shard: &'a mut Shard<S::Node>,
+    system: &'a S,
+    share: Share,
+    /// Messages of the busiest node that had to make room for another.
+    replaced_max: &'a mut u64,
 }
 
-impl Stage for ReactorStage<'_> {
+impl<S: System> Stage for ReactorStage<'_, S> {
     fn address_of(&self, place: u32) -> Address {
         self.shard.address_of(place)
     }
 
     fn insert(&mut self, _at: Time, place: u32, peer: Peer) {
-        let node = RingNode::new(peer, self.config.clone(), self.shard.rng());
+        *self.replaced_max = self.shard.received(place).max(*self.replaced_max);
+        let node = self.system.node(self.share.host(place), peer, self.shard.rng());
         self.shard.insert(place, node);
     }
 
     fn join(&mut self, _at: Time, place: u32, bootstrap: Peer) {
-        self.shard.with(place, |node, cx| node.join(cx, bootstrap));
+        self.shard.with(place, |node, cx| self.system.join(node, cx, bootstrap));
     }
 
     fn depart(&mut self, _at: Time, place: u32, graceful: bool) {
         if graceful {
-            self.shard.with(place, |node, cx| node.leave(cx));
+            self.shard.with(place, |node, cx| self.system.leave(node, cx));
         }
         self.shard.remove(place);
     }
 
-    fn lookup(&mut self, _at: Time, place: u32, key: Id, token: u64) -> bool {
-        self.shard.with(place, |node, cx| node.lookup(cx, key, token)) == Some(true)
+    /// Over UDP each director knows its own nodes only: with one node to be struck, that is the
+    /// first's.
+    fn busiest(&self) -> Option<u32> {
+        let received =
+            (0..self.shard.capacity() as u32).map(|place| (self.shard.received(place), place));
+        let (messages, Reverse(place)) =
+            received.map(|(messages, place)| (messages, Reverse(place))).max()?;
+        (messages > 0).then_some(place)
+    }
+
+    fn ask(&mut self, _at: Time, place: u32, question: Question, token: u64) -> bool {
+        let begun = self.shard.with(place, |node, cx| self.system.ask(node, cx, question, token));
+        begun == Some(true)
     }
 }

@@ -8,20 +8,29 @@
 //! **Invariant:** latency counts from the intended start of a lookup, whenever it was really issued;
 //! and everything decided follows from the scenario, the seed and the events.
 
+mod lookups;
+
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::iter::Peekable;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hopwise_kernel::context::Found;
 use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
 
+use self::lookups::{Lookup, Lookups};
 use crate::Scenario;
 use crate::cast::Cast;
 use crate::churn::LengthSource;
+use crate::items::{Catalogue, Draw};
 use crate::judge::Record;
 use crate::metrics::Metrics;
-use crate::scenario::{Amount, ChurnModel, Downtime, Fault, FaultKind, Load, Measure, Rejoin};
+use crate::scenario::{
+    Amount, ChurnModel, Downtime, Fault, FaultKind, Load, Measure, Rejoin, Target,
+};
+use crate::system::Question;
 use crate::trace::{State, Trace};
 use crate::workload::{Arrivals, KeySource};
 
@@ -30,6 +39,8 @@ const LOOKUPS_PER_TURN: usize = 512;
 /// Most joins in flight at a time, as a share of the members.
 const JOINS_PER_MEMBER: usize = 4;
 const MIN_JOINS: usize = 8;
+/// How much longer than its phase and the deadline of its last lookups a run may go on.
+const DRAIN_SLACK: Duration = Duration::from_secs(10);
 const NONE: u32 = u32::MAX;
 
 /// Where nodes live, in places numbered from 0. Everything happens at the time given, which is not
@@ -47,9 +58,12 @@ pub trait Stage {
     /// Takes the node in `place` away; announced if `graceful`.
     fn depart(&mut self, at: Time, place: u32, graceful: bool);
 
-    /// Begins a lookup at the node in `place`; false if there is no room for it. `token` comes back
-    /// with its end.
-    fn lookup(&mut self, at: Time, place: u32, key: Id, token: u64) -> bool;
+    /// Who has received most messages of late, if anybody has: of several, who is in the first place.
+    fn busiest(&self) -> Option<u32>;
+
+    /// Asks the node in `place`; false if there is no room for it. `token` comes back with the
+    /// answer.
+    fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool;
 }
 
 /// Which of several equal directors this is.
@@ -70,6 +84,30 @@ impl Share {
     pub const fn part(self, all: usize) -> usize {
         (all + self.of - 1 - self.index) / self.of
     }
+
+    /// The number of the host behind `place`, among those of all directors.
+    #[must_use]
+    pub const fn host(self, place: u32) -> u32 {
+        place * self.of as u32 + self.index as u32
+    }
+}
+
+/// What a director begins with.
+#[derive(Clone, Debug)]
+pub struct Setup<'a> {
+    /// Places, all of them empty.
+    pub places: usize,
+    /// Nodes to be brought up through the protocol.
+    pub to_join: usize,
+    /// Members of the start, for nodes that know nobody.
+    pub seeds: Arc<Vec<Peer>>,
+    /// Whom it follows, if it follows a trace.
+    pub trace: Option<&'a Trace>,
+    /// What is asked for, if not keys.
+    pub catalogue: Option<Arc<Catalogue>>,
+    /// Whether the node of the first host serves all others: it is asked nothing, and only a fault
+    /// takes it away.
+    pub has_server: bool,
 }
 
 /// How often members came and went in the measured phase.
@@ -89,22 +127,27 @@ pub struct Director {
     scenario: Scenario,
     share: Share,
     rng: Rng,
-    keys: KeySource,
+    questions: Questions,
     /// Start and end of the measured phase.
     phase: Option<(Time, Time)>,
     /// Members of the start, for nodes that know nobody.
     seeds: Arc<Vec<Peer>>,
     /// Who is or was last in a place.
-    peers: Vec<Peer>,
+    ids: Vec<Id>,
+    /// The places of all members but the server.
     members: Vec<u32>,
+    server: Option<Server>,
+    /// Those whom faults have crashed, and where they were.
+    crashed: Vec<(u32, Id)>,
     /// Where in `members` a place stands, or [`NONE`].
     position: Vec<u32>,
+    /// Places given back, to be used again before those that nobody has been in yet.
     free: Vec<u32>,
+    untouched: Range<u32>,
     /// Nodes still to be brought up through the protocol.
     to_join: Vec<Newcomer>,
-    joining: usize,
-    /// Since when the node in a place has been joining; [`Time::NEVER`] if it is not.
-    joining_since: Vec<Time>,
+    /// The places whose nodes are joining, and since when.
+    joining: HashMap<u32, Time>,
     /// Nodes whose join failed and is to be tried again.
     retry: Vec<u32>,
     /// Places whose nodes have departed in the last turn.
@@ -116,6 +159,8 @@ pub struct Director {
     sessions: Option<LengthSource>,
     downtimes: Option<LengthSource>,
     cast: Option<Cast>,
+    /// Sessions that end later than this need not be kept in mind.
+    horizon: Time,
     /// Ends of sessions: a place, and how many nodes it has had before this one.
     ends: BinaryHeap<Reverse<(Time, u32, u32)>>,
     generations: Vec<u32>,
@@ -136,6 +181,22 @@ struct Newcomer {
     id: Option<Id>,
     /// Who of the trace it is.
     name: Option<u32>,
+    /// Where it was before.
+    place: Option<u32>,
+}
+
+/// The node that serves all others.
+#[derive(Clone, Copy, Debug)]
+struct Server {
+    place: u32,
+    is_live: bool,
+}
+
+/// Where questions come from.
+#[derive(Debug)]
+enum Questions {
+    Keys(KeySource),
+    Items(Draw),
 }
 
 /// A fault that is to come.
@@ -148,17 +209,14 @@ struct Strike {
 }
 
 impl Director {
-    /// A director of `places` places, all of them empty, with `to_join` nodes to be brought up
-    /// through the protocol. It follows `trace`, if there is one.
+    /// A director of places in which nobody is yet.
     #[must_use]
-    pub fn new(
-        scenario: &Scenario,
-        share: Share,
-        places: usize,
-        to_join: usize,
-        seeds: Arc<Vec<Peer>>,
-        trace: Option<&Trace>,
-    ) -> Director {
+    pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_>) -> Director {
+        let Setup { places, to_join, seeds, trace, catalogue, has_server } = setup;
+        let questions = match (&scenario.items, catalogue) {
+            (Some(items), Some(_)) => Questions::Items(Draw::new(items)),
+            _ => Questions::Keys(KeySource::new(scenario.workload.keys)),
+        };
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
         let downtimes = match scenario.churn.downtime {
@@ -169,16 +227,18 @@ impl Director {
             share,
             scenario: scenario.clone(),
             rng: Rng::new(scenario.seed, stream(share, Stream::Choices)),
-            keys: KeySource::new(scenario.workload.keys),
+            questions,
             phase: None,
             seeds,
-            peers: vec![Peer::default(); places],
+            ids: vec![Id::ZERO; places],
             members: Vec::with_capacity(places),
+            server: (has_server && share.index == 0).then_some(Server { place: 0, is_live: false }),
+            crashed: Vec::new(),
             position: vec![NONE; places],
-            free: (0..places as u32).rev().collect(),
+            free: Vec::new(),
+            untouched: 0..places as u32,
             to_join: vec![Newcomer::default(); to_join],
-            joining: 0,
-            joining_since: vec![Time::NEVER; places],
+            joining: HashMap::new(),
             retry: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),
@@ -188,6 +248,7 @@ impl Director {
             sessions,
             downtimes,
             cast: trace.map(|trace| Cast::new(trace, share, places)),
+            horizon: Time::NEVER,
             ends: BinaryHeap::new(),
             generations: vec![0; places],
             returns: BinaryHeap::new(),
@@ -201,8 +262,12 @@ impl Director {
 
     /// The next free place has a node that was a member from the start, at `now`.
     pub fn enter_member(&mut self, peer: Peer, now: Time) -> Option<u32> {
-        let place = self.free.pop()?;
-        self.peers[place as usize] = peer;
+        let place = self.free_place()?;
+        self.ids[place as usize] = peer.id;
+        if self.is_server(place) {
+            self.add_server(place, now);
+            return Some(place);
+        }
         if let Some(cast) = &mut self.cast
             && let Some(name) = cast.next_starter()
         {
@@ -220,6 +285,10 @@ impl Director {
         self.phase = Some((from, to));
         if begins {
             self.plan(from);
+            // Of a million sessions of an hour, few end within a minute.
+            self.horizon = to + self.scenario.workload.deadline + DRAIN_SLACK;
+            self.ends.retain(|&Reverse((end, ..))| end <= self.horizon);
+            self.ends.shrink_to_fit();
         }
     }
 
@@ -254,7 +323,7 @@ impl Director {
         let closed_loop = matches!(self.scenario.workload.load, Load::InFlight(_));
         !self.retry.is_empty()
             || !self.departed.is_empty()
-            || (!self.to_join.is_empty() && self.joining < self.most_joining())
+            || (!self.to_join.is_empty() && self.joining.len() < self.most_joining())
             || (closed_loop && self.phase.is_some())
     }
 
@@ -262,12 +331,16 @@ impl Director {
     pub fn on_event(&mut self, now: Time, place: u32, event: Event<'_>) {
         match event {
             // From before its place was given to another.
-            Event::Joined | Event::JoinFailed if now < self.joining_since[place as usize] => {}
+            Event::Joined | Event::JoinFailed
+                if self.joining.get(&place).is_none_or(|&since| now < since) => {}
             Event::Joined => {
-                self.joining_since[place as usize] = Time::NEVER;
-                self.joining = self.joining.saturating_sub(1);
+                self.joining.remove(&place);
                 if self.is_measured(now) {
                     self.moves.joins += 1;
+                }
+                if self.is_server(place) {
+                    self.add_server(place, now);
+                    return;
                 }
                 let length = self.sessions.map(|sessions| sessions.draw(&mut self.rng));
                 self.add_member(place, now, length);
@@ -278,10 +351,12 @@ impl Director {
                 let latency = now.since(lookup.intended);
                 let (hops, timeouts) = (done.hops.into(), done.timeouts.into());
                 self.interval.record_completed(latency, hops, timeouts, 0);
-                if lookup.counted {
+                if lookup.counted
+                    && let Question::Key(key) = lookup.question
+                {
                     self.metrics.record_completed(latency, hops, timeouts, 0);
                     self.records.push(Record::Answered {
-                        key: lookup.key,
+                        key,
                         owner: done.owner.id,
                         issued: lookup.intended,
                         answered: now,
@@ -289,12 +364,12 @@ impl Director {
                 }
             }
             Event::LookupFailed { token, timeouts } => self.end_failed(token, timeouts),
-            Event::Received { .. }
-            | Event::Sent { .. }
-            | Event::SendFailed { .. }
-            | Event::Found(_)
-            | Event::Fetched { .. }
-            | Event::FetchFailed { .. } => {}
+            Event::Found(found) => self.on_found(now, &found),
+            Event::Fetched { token, bytes, took, .. } => {
+                self.end_transfer(token, Some((took, bytes.into())));
+            }
+            Event::FetchFailed { token } => self.end_transfer(token, None),
+            Event::Received { .. } | Event::Sent { .. } | Event::SendFailed { .. } => {}
         }
     }
 
@@ -306,13 +381,13 @@ impl Director {
     /// Members now.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.members.len()
+        self.members.len() + usize::from(self.server.is_some_and(|server| server.is_live))
     }
 
     /// The places of all members now.
-    #[must_use]
-    pub fn members(&self) -> &[u32] {
-        &self.members
+    pub fn members(&self) -> impl Iterator<Item = u32> {
+        let server = self.server.filter(|server| server.is_live).map(|server| server.place);
+        self.members.iter().copied().chain(server)
     }
 
     /// Measured lookups begun, or that should have been.
@@ -324,7 +399,7 @@ impl Director {
     /// Measured lookups that have not ended.
     #[must_use]
     pub fn outstanding(&self) -> usize {
-        self.lookups.counted
+        self.lookups.counted()
     }
 
     /// Lookups of the measured phase.
@@ -351,10 +426,30 @@ impl Director {
     fn add_member(&mut self, place: u32, now: Time, session: Option<Duration>) {
         self.position[place as usize] = self.members.len() as u32;
         self.members.push(place);
-        if let Some(length) = session {
+        if let Some(length) = session
+            && now + length <= self.horizon
+        {
             self.ends.push(Reverse((now + length, place, self.generations[place as usize])));
         }
-        self.records.push(Record::Joined { id: self.peers[place as usize].id, at: now });
+        self.tell_joined(place, now);
+    }
+
+    fn add_server(&mut self, place: u32, now: Time) {
+        self.server = Some(Server { place, is_live: true });
+        self.tell_joined(place, now);
+    }
+
+    fn is_server(&self, place: u32) -> bool {
+        self.server.is_some_and(|server| server.place == place)
+    }
+
+    fn tell_joined(&mut self, place: u32, at: Time) {
+        let (id, host) = (self.ids[place as usize], self.share.host(place));
+        self.records.push(Record::Joined { id, host, at });
+    }
+
+    fn free_place(&mut self) -> Option<u32> {
+        self.free.pop().or_else(|| self.untouched.next())
     }
 
     fn random_member(&mut self) -> Option<u32> {
@@ -402,7 +497,13 @@ impl Director {
     fn turn_faults(&mut self, stage: &mut impl Stage, until: Time) {
         while let Some(strike) = self.faults.pop_if(|strike| strike.at <= until) {
             let count = match strike.amount {
-                Amount::Fraction(share) => (self.members.len() as f64 * share).round() as usize,
+                Amount::Fraction(share) => {
+                    let of = match strike.kind {
+                        FaultKind::Return => self.crashed.len(),
+                        _ => self.members.len(),
+                    };
+                    (of as f64 * share).round() as usize
+                }
                 Amount::Count(count) => self.share.part(count as usize),
             };
             if strike.over.is_zero() {
@@ -423,8 +524,31 @@ impl Director {
     fn strike_one(&mut self, stage: &mut impl Stage, at: Time, kind: FaultKind) {
         match kind {
             FaultKind::Join => self.to_join.push(Newcomer::default()),
-            FaultKind::Crash => self.depart_random(stage, at, false),
+            FaultKind::Crash(target) => {
+                let struck = match target {
+                    Target::Random => self.random_member(),
+                    Target::Busiest => stage.busiest(),
+                };
+                if let Some(place) = struck.filter(|&place| self.can_go(place)) {
+                    self.crashed.push((place, self.ids[place as usize]));
+                    self.depart(stage, at, place, false);
+                }
+            }
             FaultKind::Leave => self.depart_random(stage, at, true),
+            FaultKind::Return => {
+                if let Some((place, id)) = self.crashed.pop() {
+                    self.to_join.push(Newcomer { id: Some(id), name: None, place: Some(place) });
+                }
+            }
+        }
+    }
+
+    /// Whether `place` has a member that the system can do without: the last of all nobody could
+    /// join.
+    fn can_go(&self, place: u32) -> bool {
+        match self.server {
+            Some(server) if server.place == place => server.is_live,
+            _ => self.position[place as usize] != NONE && self.members.len() > 1,
         }
     }
 
@@ -450,7 +574,7 @@ impl Director {
             && at <= until
         {
             self.returns.pop();
-            self.to_join.push(Newcomer { id, name: None });
+            self.to_join.push(Newcomer { id, name: None, place: None });
         }
     }
 
@@ -463,7 +587,7 @@ impl Director {
                 State::Up => {
                     let same = self.scenario.churn.rejoin == Rejoin::SameId;
                     let id = cast.id_of(name).filter(|_| same);
-                    self.to_join.push(Newcomer { id, name: Some(name) });
+                    self.to_join.push(Newcomer { id, name: Some(name), place: None });
                 }
                 State::Down => self.take_down(stage, &mut cast, at, name),
             }
@@ -497,8 +621,7 @@ impl Director {
 
     fn give_up_join(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
         stage.depart(at, place, false);
-        self.joining_since[place as usize] = Time::NEVER;
-        self.joining -= 1;
+        self.joining.remove(&place);
         self.retry.retain(|&other| other != place);
         self.free.push(place);
     }
@@ -517,24 +640,34 @@ impl Director {
 
     /// Takes a member away.
     fn depart(&mut self, stage: &mut impl Stage, at: Time, place: u32, graceful: bool) {
-        let position = std::mem::replace(&mut self.position[place as usize], NONE);
-        self.members.swap_remove(position as usize);
-        if let Some(&moved) = self.members.get(position as usize) {
-            self.position[moved as usize] = position;
+        match &mut self.server {
+            Some(server) if server.place == place => server.is_live = false,
+            _ => {
+                self.take_out(place);
+                self.free.push(place);
+            }
         }
         if self.is_measured(at) {
             *(if graceful { &mut self.moves.leaves } else { &mut self.moves.crashes }) += 1;
         }
         stage.depart(at, place, graceful);
-        let id = self.peers[place as usize].id;
+        let id = self.ids[place as usize];
         self.records.push(Record::Gone { id, at });
         self.plan_return(id, at);
         if let Some(cast) = &mut self.cast {
             cast.exit(place);
         }
         self.generations[place as usize] += 1;
-        self.free.push(place);
         self.departed.push(place);
+    }
+
+    /// `place` has no member any more.
+    fn take_out(&mut self, place: u32) {
+        let position = std::mem::replace(&mut self.position[place as usize], NONE);
+        self.members.swap_remove(position as usize);
+        if let Some(&moved) = self.members.get(position as usize) {
+            self.position[moved as usize] = position;
+        }
     }
 
     /// Lookups that began at nodes that are gone will get no answer.
@@ -560,24 +693,33 @@ impl Director {
         for place in std::mem::take(&mut self.retry) {
             self.send_join(stage, at, place);
         }
-        while self.joining < self.most_joining()
-            && !self.to_join.is_empty()
-            && let Some(place) = self.free.pop()
-            && let Some(Newcomer { id, name }) = self.to_join.pop()
+        while self.joining.len() < self.most_joining()
+            && let Some(&Newcomer { id, name, place }) = self.to_join.last()
+            && let Some(place) =
+                place.and_then(|place| self.take_back(place)).or_else(|| self.free_place())
         {
+            self.to_join.pop();
             let id = id.unwrap_or_else(|| Id::random(&mut self.rng));
             let peer = Peer { id, address: stage.address_of(place) };
-            self.peers[place as usize] = peer;
+            self.ids[place as usize] = id;
             if let Some(cast) = &mut self.cast
                 && let Some(name) = name.or_else(|| cast.next_starter())
             {
                 cast.enter(name, place, id);
             }
             stage.insert(at, place, peer);
-            self.joining += 1;
-            self.joining_since[place as usize] = at;
+            self.joining.insert(place, at);
             self.send_join(stage, at, place);
         }
+    }
+
+    /// A place that is wanted again, unless somebody else is there by now.
+    fn take_back(&mut self, place: u32) -> Option<u32> {
+        if self.is_server(place) {
+            return Some(place);
+        }
+        let at = self.free.iter().position(|&free| free == place)?;
+        Some(self.free.swap_remove(at))
     }
 
     fn most_joining(&self) -> usize {
@@ -586,7 +728,10 @@ impl Director {
 
     fn send_join(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
         let far = self.seeds[self.rng.below(self.seeds.len() as u64) as usize];
-        let near = self.random_member().map(|member| self.peers[member as usize]);
+        let near = self.random_member().map(|member| Peer {
+            id: self.ids[member as usize],
+            address: stage.address_of(member),
+        });
         stage.join(at, place, near.unwrap_or(far));
     }
 
@@ -627,14 +772,21 @@ impl Director {
 
     fn begin_lookup(&mut self, stage: &mut impl Stage, intended: Time, at: Time) -> bool {
         let Some(origin) = self.random_member() else { return false };
-        let key = self.keys.draw(&mut self.rng);
+        let question = match &self.questions {
+            Questions::Keys(keys) => Question::Key(keys.draw(&mut self.rng)),
+            Questions::Items(items) => Question::Item(items.draw(&mut self.rng)),
+        };
         let counted = self.is_measured(intended);
         self.interval.record_issued(at.since(intended));
         if counted {
             self.metrics.record_issued(at.since(intended));
+            if let Question::Item(wanted) = question {
+                self.metrics.items.record_issued(wanted.how);
+            }
         }
-        let token = self.lookups.begin(Lookup { key, intended, origin, counted, next: NONE });
-        let begun = stage.lookup(at, origin, key, token);
+        let lookup = Lookup { question, intended, origin, counted, fetching: false };
+        let token = self.lookups.begin(lookup);
+        let begun = stage.ask(at, origin, question, token);
         if !begun {
             if counted {
                 self.metrics.record_shed();
@@ -645,92 +797,65 @@ impl Director {
     }
 
     fn end_failed(&mut self, token: u64, timeouts: u8) {
-        if let Some(lookup) = self.lookups.end(token) {
+        let Some(lookup) = self.lookups.end(token) else { return };
+        if lookup.fetching {
+            self.record_transfer(&lookup, None);
+        } else {
             self.interval.record_failed(timeouts.into(), 0);
             if lookup.counted {
                 self.metrics.record_failed(timeouts.into(), 0);
             }
         }
     }
-}
 
-/// Lookups that have not ended, found by token or by origin.
-#[derive(Debug)]
-struct Lookups {
-    entries: Vec<(u32, Option<Lookup>)>,
-    free: Vec<u32>,
-    /// The first entry of each origin, or [`NONE`].
-    firsts: Vec<u32>,
-    counted: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Lookup {
-    key: Id,
-    intended: Time,
-    origin: u32,
-    counted: bool,
-    /// The next entry of the same origin, or [`NONE`].
-    next: u32,
-}
-
-impl Lookups {
-    fn new(places: usize) -> Lookups {
-        Lookups { entries: Vec::new(), free: Vec::new(), firsts: vec![NONE; places], counted: 0 }
-    }
-
-    fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
-    }
-
-    /// Enters a lookup and names it: its entry, and how many that entry has had before.
-    fn begin(&mut self, lookup: Lookup) -> u64 {
-        let entry = self.free.pop().unwrap_or_else(|| {
-            self.entries.push((0, None));
-            (self.entries.len() - 1) as u32
-        });
-        self.counted += usize::from(lookup.counted);
-        let first = &mut self.firsts[lookup.origin as usize];
-        let (uses, slot) = &mut self.entries[entry as usize];
-        *slot = Some(Lookup { next: *first, ..lookup });
-        *first = entry;
-        u64::from(*uses) << 32 | u64::from(entry)
-    }
-
-    /// Takes out the lookup of that name, if it has not ended.
-    fn end(&mut self, token: u64) -> Option<Lookup> {
-        let entry = token as u32;
-        let (uses, slot) = self.entries.get_mut(entry as usize)?;
-        if u64::from(*uses) != token >> 32 {
-            return None;
-        }
-        let lookup = slot.take()?;
-        *uses = uses.wrapping_add(1);
-        self.free.push(entry);
-        self.counted -= usize::from(lookup.counted);
-        self.unlink(entry, &lookup);
-        Some(lookup)
-    }
-
-    /// The name of a lookup that began at `origin`.
-    fn first_of(&self, origin: u32) -> Option<u64> {
-        let entry = self.firsts[origin as usize];
-        let (uses, _) = self.entries.get(entry as usize)?;
-        Some(u64::from(*uses) << 32 | u64::from(entry))
-    }
-
-    fn unlink(&mut self, entry: u32, lookup: &Lookup) {
-        let mut at = self.firsts[lookup.origin as usize];
-        if at == entry {
-            self.firsts[lookup.origin as usize] = lookup.next;
+    /// A question for an item has its answer.
+    fn on_found(&mut self, now: Time, found: &Found) {
+        let token = found.token;
+        let fetches = self.scenario.items.as_ref().is_some_and(|items| items.fetch);
+        let lookup = match found.best {
+            Some(_) if fetches => self.lookups.begin_fetching(token),
+            _ => self.lookups.end(token),
+        };
+        let Some(lookup) = lookup else { return };
+        let latency = now.since(lookup.intended);
+        let (hops, timeouts) = (found.hops.into(), found.timeouts.into());
+        self.interval.record_completed(latency, hops, timeouts, 0);
+        let Question::Item(wanted) = lookup.question else { return };
+        if !lookup.counted {
             return;
         }
-        while let Some((_, Some(before))) = self.entries.get_mut(at as usize) {
-            if before.next == entry {
-                before.next = lookup.next;
-                return;
+        self.metrics.record_completed(latency, hops, timeouts, 0);
+        match found.best {
+            None => self.metrics.items.record_found_none(),
+            Some(_) if !fetches => self.metrics.items.record_obtained(wanted.how),
+            Some(_) => {}
+        }
+        self.records.push(Record::Found {
+            wanted,
+            best: found.best.map(|hit| (hit.name, hit.holder.id)),
+            issued: lookup.intended,
+            answered: now,
+        });
+    }
+
+    /// What was found has come, or will not.
+    fn end_transfer(&mut self, token: u64, came: Option<(Duration, u64)>) {
+        if let Some(lookup) = self.lookups.end(token) {
+            self.record_transfer(&lookup, came);
+        }
+    }
+
+    fn record_transfer(&mut self, lookup: &Lookup, came: Option<(Duration, u64)>) {
+        let Question::Item(wanted) = lookup.question else { return };
+        if !lookup.counted {
+            return;
+        }
+        match came {
+            Some((took, bytes)) => {
+                self.metrics.items.record_transfer(took, bytes);
+                self.metrics.items.record_obtained(wanted.how);
             }
-            at = before.next;
+            None => self.metrics.items.record_transfer_failed(),
         }
     }
 }

@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** a saved outcome holds everything a report needs; nothing is looked up elsewhere.
 
+mod items;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -16,6 +18,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 
+pub use self::items::{Asked, Items, TransferLatency, Transfers};
 use crate::metrics::{LATENCY_MAX, Metrics, Traffic};
 use crate::provenance::{Build, Machine};
 
@@ -51,11 +54,15 @@ pub struct Outcome {
     pub check: Option<Check>,
     /// The lookups of the measured phase.
     pub lookups: Lookups,
+    /// What came of questions for items, where there are items. `lookups` counts these questions
+    /// too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<Items>,
     /// What it took to keep the system together.
     pub maintenance: Maintenance,
     /// What each node keeps.
     pub state: State,
-    /// How keys are spread over nodes, where a population of keys exists.
+    /// How load is spread over nodes; nothing in results that do not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
     /// What churn did.
@@ -115,9 +122,10 @@ pub struct Lookups {
     pub issued: u64,
     /// Answered within their deadline.
     pub completed: u64,
-    /// Of those, with the key's true owner at some instant between issue and answer.
+    /// Of those, with the key's true owner at some instant between issue and answer; of questions for
+    /// items, see [`Asked::correct`].
     pub correct: u64,
-    /// Of those, with another node.
+    /// Of those, with anything else.
     pub incorrect: u64,
     /// Not answered within their deadline.
     pub failed: u64,
@@ -234,11 +242,24 @@ pub struct State {
     pub entries_max: u64,
     /// Memory per node as built.
     pub bytes_per_node: u64,
+    /// The most memory of one node; 0 in results that do not tell.
+    #[serde(default)]
+    pub bytes_max: u64,
+}
+
+/// Load per node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Messages that the busiest node got in the measured phase, gone by its end or not.
+    pub messages_max: u64,
+    /// Keys per node, beside that, where a population of keys exists.
+    #[serde(flatten)]
+    pub keys: Option<Keys>,
 }
 
 /// Keys per node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Load {
+pub struct Keys {
     /// Mean.
     pub keys_mean: f64,
     /// 1st percentile.
@@ -551,7 +572,10 @@ fn encode(histogram: &Histogram<u64>) -> String {
 /// Made-up outcomes for tests of what reads them.
 #[cfg(test)]
 pub(crate) mod example {
+    use hopwise_kernel::items::Match;
+
     use super::*;
+    use crate::items::Tally;
 
     /// A plausible run of 4,096 nodes.
     pub(crate) fn outcome() -> Outcome {
@@ -581,9 +605,15 @@ pub(crate) mod example {
             regime: Regime::Suspicion,
             check: None,
             lookups: Lookups::new(&metrics(), Duration::from_secs(10)),
+            items: None,
             maintenance: Maintenance::new(&traffic, 40_960.0),
-            state: State { entries_mean: 27.3, entries_max: 29, bytes_per_node: 1_496 },
-            load: None,
+            state: State {
+                entries_mean: 27.3,
+                entries_max: 29,
+                bytes_per_node: 1_496,
+                bytes_max: 1_496,
+            },
+            load: Some(Load { messages_max: 68_213, keys: None }),
             membership: Membership { joins: 41, leaves: 19, crashes: 22, live_mean: 4_095.7 },
             engine: Engine {
                 events: 5_123_456,
@@ -604,6 +634,25 @@ pub(crate) mod example {
 
     pub(crate) fn expectation(name: &str, wanted: &str, got: &str, held: bool) -> Expectation {
         Expectation { name: name.into(), wanted: wanted.into(), got: got.into(), held }
+    }
+
+    /// What a run with items adds: questions of both kinds, and transfers.
+    pub(crate) fn items() -> Items {
+        let mut tally = Tally::default();
+        for n in 0..10_001_u64 {
+            let how = Match::ALL[(n % 4) as usize];
+            tally.record_issued(how);
+            if n % 100 > 0 {
+                tally.record_correct(how);
+                tally.record_obtained(how);
+                tally.record_transfer(Duration::from_micros(90 + n % 30), 1024);
+            } else if n % 200 == 0 {
+                tally.record_found_none();
+            } else {
+                tally.record_transfer_failed();
+            }
+        }
+        Items::new(&tally)
     }
 
     /// 10,001 lookups: 10,000 completed, one of them wrongly, and one failed.
@@ -647,7 +696,9 @@ mod tests {
         let mut outcome = example::outcome();
         assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
         outcome.simulated_s = Some(0.1 + 0.2);
-        outcome.load = Some(Load { keys_mean: 1.5, p1: 0, p99: 9, max: 11 });
+        let keys = Some(Keys { keys_mean: 1.5, p1: 0, p99: 9, max: 11 });
+        outcome.load = Some(Load { messages_max: 77, keys });
+        outcome.items = Some(example::items());
         outcome.engine.trace_digest = Some("00ff".into());
         let finding = Finding { at_s: 1.5, broken: "a rule".into(), replay: None };
         outcome.check = Some(Check { violations: 1, first: Some(finding), ..Check::default() });
@@ -675,7 +726,7 @@ mod tests {
             /lookups/latency_us/max /lookups/latency_us/histogram /lookups/messages/mean
             /lookups/per_s /maintenance/bytes_per_node_s /maintenance/messages_per_node_s
             /maintenance/by_kind/notify/bytes_per_node_s /state/entries_mean /state/entries_max
-            /state/bytes_per_node /membership/joins /membership/leaves /membership/crashes
+            /state/bytes_per_node /state/bytes_max /load/messages_max /membership/joins /membership/leaves /membership/crashes
             /membership/live_mean /engine/events /engine/events_per_s /engine/messages_per_s
             /engine/datagrams /engine/drops/shed /engine/peak_rss_bytes /engine/threads
         "
@@ -683,8 +734,36 @@ mod tests {
         {
             assert!(root.pointer(path).is_some_and(|value| !value.is_null()), "{path}");
         }
-        for path in ["/load", "/simulated_s", "/engine/trace_digest"] {
+        for path in
+            ["/items", "/load/keys_mean", "/load/max", "/simulated_s", "/engine/trace_digest"]
+        {
             assert!(root.pointer(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn has_a_section_for_items_where_there_are_any() {
+        let items = Some(example::items());
+        let json = Outcome { items, ..example::outcome() }.to_json();
+        let root: Value = serde_json::from_str(&json).unwrap();
+        for (path, expected) in [
+            ("/items/exact/issued", 2_501),
+            ("/items/fuzzy/issued", 7_500),
+            ("/items/exact/correct", 2_400),
+            ("/items/exact/obtained", 2_400),
+            ("/items/fuzzy/correct", 7_500),
+            ("/items/fuzzy/obtained", 7_500),
+            ("/items/found_none", 51),
+            ("/items/transfers/completed", 9_900),
+            ("/items/transfers/failed", 50),
+            ("/items/transfers/bytes", 9_900 * 1024),
+        ] {
+            assert_eq!(root.pointer(path).and_then(Value::as_u64), Some(expected), "{path}");
+        }
+        for path in ["mean", "p50", "p99", "max"] {
+            let latency = root.pointer(&format!("/items/transfers/latency_us/{path}"));
+            let latency = latency.and_then(Value::as_f64);
+            assert!(latency.is_some_and(|us| (90.0..121.0).contains(&us)), "{path}: {latency:?}");
         }
     }
 

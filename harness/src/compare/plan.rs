@@ -1,0 +1,85 @@
+//! What a comparison runs: each system, of each size, in peace and after each kind of crash.
+//!
+//! **Invariant:** the scenarios of one size differ in the system and the fault, and in nothing else.
+
+use std::time::Duration;
+
+use crate::scenario::{Amount, Fault, FaultKind, Scenario, ScenarioError, System, Target};
+
+/// One run of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// What runs.
+    pub scenario: Scenario,
+    /// What happens to it.
+    pub crash: Crash,
+}
+
+/// What happens when the measured phase begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Crash {
+    /// Nothing.
+    None,
+    /// The node that has handled most messages crashes.
+    Busiest,
+    /// A third of all nodes crash.
+    Third,
+}
+
+impl Crash {
+    /// Every kind.
+    pub const ALL: [Crash; 3] = [Crash::None, Crash::Busiest, Crash::Third];
+
+    /// In one word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Crash::None => "peace",
+            Crash::Busiest => "busiest-crashed",
+            Crash::Third => "third-crashed",
+        }
+    }
+
+    fn fault(self) -> Option<Fault> {
+        let (amount, target) = match self {
+            Crash::None => return None,
+            Crash::Busiest => (Amount::Count(1), Target::Busiest),
+            Crash::Third => (Amount::Fraction(1.0 / 3.0), Target::Random),
+        };
+        let (at, over) = (Duration::ZERO, Duration::ZERO);
+        Some(Fault { at, over, kind: FaultKind::Crash(target), amount })
+    }
+}
+
+/// The runs for these numbers of nodes, the longest first. `load` makes a scenario of the values
+/// given.
+///
+/// # Errors
+///
+/// Whatever is wrong with any of the scenarios.
+pub fn plan(
+    nodes: &[u32],
+    load: impl Fn(&[(String, String)]) -> Result<Scenario, ScenarioError>,
+) -> Result<Vec<Planned>, ScenarioError> {
+    let mut sizes = nodes.to_vec();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes.dedup();
+    let mut runs = Vec::new();
+    for nodes in sizes {
+        // Flooding takes longest.
+        for system in [System::Flood, System::Ring, System::Central] {
+            for crash in Crash::ALL {
+                let values = [
+                    ("nodes".to_owned(), nodes.to_string()),
+                    ("system".to_owned(), system.name().to_owned()),
+                    ("items.population".to_owned(), nodes.to_string()),
+                ];
+                let mut scenario = load(&values)?;
+                scenario.faults.extend(crash.fault());
+                scenario.name = format!("{}-{nodes}-{}", system.name(), crash.name());
+                runs.push(Planned { scenario, crash });
+            }
+        }
+    }
+    Ok(runs)
+}

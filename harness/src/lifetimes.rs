@@ -1,0 +1,58 @@
+//! When somebody was there.
+//!
+//! **Invariant:** a lifetime is `[joined, left)`: its first instant belongs to it, its last does not.
+
+use std::ops::RangeInclusive;
+
+use hopwise_kernel::Time;
+use smallvec::SmallVec;
+
+/// The instants from `joined` to just before `left`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifetime {
+    pub(crate) joined: Time,
+    pub(crate) left: Time,
+}
+
+pub(crate) type Span = RangeInclusive<Time>;
+pub(crate) type Spans = SmallVec<[Span; 1]>;
+
+impl Lifetime {
+    /// One that has not ended.
+    pub(crate) const fn since(joined: Time) -> Lifetime {
+        Lifetime { joined, left: Time::NEVER }
+    }
+
+    /// Whether some instant of `span` lies in this lifetime.
+    pub(crate) fn meets(&self, span: &Span) -> bool {
+        self.joined <= *span.end() && *span.start() < self.left && self.joined < self.left
+    }
+
+    /// Removes this lifetime's instants from `spans`.
+    pub(crate) fn take_from(&self, spans: &mut Spans) {
+        // Nearly always: one span, and a member that outlives it.
+        if let [span] = spans.as_slice()
+            && self.joined <= *span.start()
+            && *span.end() < self.left
+        {
+            spans.clear();
+            return;
+        }
+        *spans = spans.iter().flat_map(|span| self.rest_of(span)).collect();
+    }
+
+    /// What is left of `span` before and after this lifetime.
+    fn rest_of(&self, span: &Span) -> impl Iterator<Item = Span> {
+        let (start, end) = (*span.start(), *span.end());
+        let parts = if self.meets(span) {
+            // `joined > start` keeps the subtraction above zero.
+            let before = (self.joined > start)
+                .then(|| start..=Time::from_ns(self.joined.as_ns().saturating_sub(1)));
+            let after = (self.left <= end).then_some(self.left..=end);
+            [before, after]
+        } else {
+            [Some(span.clone()), None]
+        };
+        parts.into_iter().flatten()
+    }
+}

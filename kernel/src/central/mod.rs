@@ -1,0 +1,213 @@
+//! The central index, as Napster had it: one server knows who has what, everything else is between
+//! peers.
+//!
+//! ```text
+//!             server     items::Registrar: entries lapse unless renewed
+//!          ▲    ▲    ▲
+//!  Publish │    │    │ Find      each peer: items::Publisher, Inquirer
+//!         peer peer peer
+//!           └───────▶ Fetch      items::Sharer: directly from who has it
+//! ```
+//!
+//! One round trip finds anything, whatever the number of peers; all of it costs the server memory
+//! and messages, and when it is gone nothing is found. It keeps nothing for its return: peers
+//! go on publishing, and fill it again within one refresh.
+//!
+//! **Invariant:** a peer sends nothing to another peer but what an item's transfer takes and answers
+//! to its probes.
+
+mod peer;
+mod server;
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::central::peer::CentralPeer;
+use crate::central::server::CentralServer;
+use crate::context::{Context, Drop, Node};
+use crate::items::{PublishingConfig, Query, RegistrarConfig, SharingConfig, Shelf};
+use crate::message::Message;
+use crate::peer::Peer;
+use crate::rng::Rng;
+use crate::rpc::RequestHandle;
+
+/// How a central index and its peers work: the same for all of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CentralConfig {
+    /// How items are fetched, and how long replies are waited for.
+    pub sharing: Arc<SharingConfig>,
+    /// How the server keeps its index.
+    pub registrar: RegistrarConfig,
+    /// When peers publish what they hold.
+    pub publishing: PublishingConfig,
+    /// A query without an answer by then has failed.
+    pub deadline: Duration,
+}
+
+/// The server, or one of its peers.
+#[derive(Debug)]
+pub struct CentralNode(Role);
+
+#[derive(Debug)]
+enum Role {
+    Server(CentralServer),
+    Peer(CentralPeer),
+}
+
+/// Where a node stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Outside,
+    Joining,
+    Member,
+}
+
+impl CentralNode {
+    /// The server, with an empty index. It serves nobody yet: give it
+    /// [`start_linked`](Self::start_linked) or [`join`](Self::join).
+    #[must_use]
+    pub fn server(me: Peer, config: Arc<CentralConfig>, rng: &mut Rng) -> CentralNode {
+        CentralNode(Role::Server(CentralServer::new(me, config, rng)))
+    }
+
+    /// A peer with these items, which is to use `server`: give it
+    /// [`start_linked`](Self::start_linked) or [`join`](Self::join).
+    #[must_use]
+    pub fn peer(
+        me: Peer,
+        server: Peer,
+        shelf: Shelf,
+        config: Arc<CentralConfig>,
+        rng: &mut Rng,
+    ) -> CentralNode {
+        CentralNode(Role::Peer(CentralPeer::new(me, server, shelf, config, rng)))
+    }
+
+    /// Becomes a member at once, whether or not the server is there. A peer begins to publish.
+    pub fn start_linked(&mut self, cx: &mut Context<'_>) {
+        match &mut self.0 {
+            Role::Server(server) => server.start(),
+            Role::Peer(peer) => peer.start(cx),
+        }
+    }
+
+    /// Becomes a member once the server has answered. Ends in
+    /// [`Event::Joined`](crate::Event::Joined) or [`Event::JoinFailed`](crate::Event::JoinFailed);
+    /// for the server itself in the first, at once.
+    pub fn join(&mut self, cx: &mut Context<'_>) {
+        match &mut self.0 {
+            Role::Server(server) => server.join(cx),
+            Role::Peer(peer) => peer.join(cx),
+        }
+    }
+
+    /// Leaves; a peer says so to the server. The driver removes the node afterwards.
+    pub fn leave(&mut self, cx: &mut Context<'_>) {
+        match &mut self.0 {
+            Role::Server(server) => server.leave(cx),
+            Role::Peer(peer) => peer.leave(cx),
+        }
+    }
+
+    /// Asks the server who has items that fit, and fetches the best. Ends in
+    /// [`Event::Found`](crate::Event::Found) or, after the configured deadline,
+    /// [`Event::LookupFailed`](crate::Event::LookupFailed), either of them with `token`; what follows
+    /// the first, see [`Sharer::fetch`](crate::items::Sharer::fetch).
+    ///
+    /// Returns whether it was begun; it is not if too many requests are in flight, or this node is
+    /// no member, or the server.
+    pub fn ask(&mut self, cx: &mut Context<'_>, query: Query, token: u64) -> bool {
+        match &mut self.0 {
+            Role::Server(_) => false,
+            Role::Peer(peer) => peer.ask(cx, query, token),
+        }
+    }
+
+    /// Whether it is a member.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.phase() == Phase::Member
+    }
+
+    /// Whether it is the server.
+    #[must_use]
+    pub const fn is_server(&self) -> bool {
+        matches!(self.0, Role::Server(_))
+    }
+
+    /// What it keeps of others: the server its index entries, a peer the server.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        match &self.0 {
+            Role::Server(server) => server.index().len(),
+            Role::Peer(_) => 1,
+        }
+    }
+
+    /// Memory it takes, the configuration and names, which it may share, left out; in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let heap_bytes = match &self.0 {
+            Role::Server(server) => server.index().heap_bytes(),
+            Role::Peer(peer) => peer.shelf().heap_bytes(),
+        };
+        size_of::<Self>() + heap_bytes
+    }
+
+    fn phase(&self) -> Phase {
+        match &self.0 {
+            Role::Server(server) => server.phase,
+            Role::Peer(peer) => peer.phase,
+        }
+    }
+}
+
+impl Node for CentralNode {
+    fn peer(&self) -> Peer {
+        match &self.0 {
+            Role::Server(server) => server.me,
+            Role::Peer(peer) => peer.me(),
+        }
+    }
+
+    fn handle_message(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
+        let me = Node::peer(self);
+        if from.id == me.id {
+            cx.world.count_drop(Drop::FromSelf);
+            return;
+        }
+        // Who is outside is silent: one that has left must be found gone.
+        let silent = self.phase() == Phase::Outside && matches!(message, Message::Ping { .. });
+        let needs_member = matches!(
+            message,
+            Message::Publish { .. }
+                | Message::Find { .. }
+                | Message::Fetch { .. }
+                | Message::Leave { .. }
+        );
+        if silent || (needs_member && !self.is_member()) {
+            cx.world.count_drop(Drop::NotMember);
+            return;
+        }
+        match (&mut self.0, message) {
+            (_, Message::Ping { request }) => cx.world.send(me, from, &Message::Pong { request }),
+            (Role::Server(server), message) => server.handle_message(cx, from, message),
+            (Role::Peer(peer), message) => peer.handle_message(cx, from, message),
+        }
+    }
+
+    fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        match &mut self.0 {
+            Role::Server(server) => server.handle_timeout(cx),
+            Role::Peer(peer) => peer.handle_timeout(cx),
+        }
+    }
+
+    fn handle_request_timeout(&mut self, cx: &mut Context<'_>, handle: RequestHandle) {
+        let Some(request) = cx.requests.remove(handle) else { return };
+        match &mut self.0 {
+            Role::Server(server) => server.on_request_timeout(cx, &request),
+            Role::Peer(peer) => peer.on_request_timeout(cx, &request),
+        }
+    }
+}

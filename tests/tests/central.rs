@@ -1,0 +1,373 @@
+//! A central index and its peers: what they promise, in memory.
+//!
+//! **Invariant:** every answer is compared with who really holds what.
+
+use std::time::Duration;
+
+use hopwise_kernel::central::CentralNode;
+use hopwise_kernel::context::{Drop, Found};
+use hopwise_kernel::items::{Hit, HitList, Match};
+use hopwise_kernel::message::{Class, Cookie, Peers, Purpose};
+use hopwise_kernel::wire::{Bundle, frame_bytes};
+use hopwise_kernel::{Address, Event, Id, Message, Peer, RequestId, Rng};
+use hopwise_tests::Memory;
+use hopwise_tests::central::{
+    A_MOMENT, ALL_ENTRIES, Central, DEADLINE, HOLDERS_OF_EACH, LIFETIME, NAMES, PEERS, REFRESH,
+    SERVER, SPREAD, config, holders_of, query, shelf_of, text,
+};
+use hopwise_tests::forge::{Forge, Script};
+use hopwise_tests::memory::DELAY;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Where the attacker is.
+const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
+
+#[test]
+fn what_is_published_is_found_and_fetched() {
+    let mut central = Central::published(1);
+    assert_eq!(central.entries(), ALL_ENTRIES);
+    central.assert_exact(|_| true);
+    for node in 1..=PEERS {
+        assert_eq!(central.memory.node(node).map(CentralNode::entries), Some(1));
+    }
+    assert!(central.memory.node(SERVER).is_some_and(CentralNode::is_server));
+}
+
+/// What is renewed stays, and what it costs does not grow: one question and one answer an item.
+#[test]
+fn everything_is_renewed_once_per_refresh() {
+    const ROUNDS: u32 = 20;
+    let mut central = Central::published(2);
+    central.memory.run_for(REFRESH);
+    let before = central.memory.sent(Class::Publish);
+    central.memory.run_for(REFRESH * ROUNDS);
+    let sent = central.memory.sent(Class::Publish) - before;
+    assert_eq!(sent, 2 * u64::from(ROUNDS) * ALL_ENTRIES as u64);
+    assert_eq!(central.entries(), ALL_ENTRIES);
+    central.assert_exact(|_| true);
+}
+
+/// No peer ever says anything to another but to fetch.
+#[test]
+fn a_query_is_one_round_trip_and_a_transfer() {
+    let mut central = Central::published(3);
+    let asker = (1..=PEERS).find(|&node| !shelf_of(node).contains(&0)).expect("some do not");
+    // The first question needs a cookie, and so does the first transfer from a holder.
+    central.ask(asker, query(Match::Exact, "amber"), A_MOMENT);
+    let count =
+        |central: &Central| [Class::Lookup, Class::Transfer].map(|it| central.memory.sent(it));
+    let before = count(&central);
+    central.ask(asker, query(Match::Exact, "amber"), A_MOMENT);
+    let after = count(&central);
+    assert_eq!(after[0] - before[0], 2);
+    assert_eq!(after[1] - before[1], 4);
+}
+
+#[test]
+fn a_crashed_server_stops_everything_and_one_that_returns_empty_is_filled_again() {
+    let mut central = Central::published(4);
+    central.memory.remove(SERVER);
+    for node in 1..=PEERS {
+        let events = central.ask(node, query(Match::Prefix, "amber"), DEADLINE + A_MOMENT);
+        let [Event::LookupFailed { timeouts, .. }] = events[..] else { panic!("{events:?}") };
+        assert!(timeouts > 0, "the server was asked in vain");
+    }
+    let before = central.memory.sent(Class::Publish);
+    central.memory.run_for(REFRESH * 10);
+    let in_vain = central.memory.sent(Class::Publish) - before;
+    assert!(in_vain >= 9 * ALL_ENTRIES as u64, "they go on trying: {in_vain}");
+    assert!(in_vain <= 14 * ALL_ENTRIES as u64, "but no more often: {in_vain}");
+
+    central.put(SERVER);
+    central.memory.with(SERVER, |it, cx| it.join(cx));
+    assert_eq!(
+        central.memory.events().map(|(_, event)| event).collect::<Vec<_>>(),
+        [Event::Joined]
+    );
+    assert_eq!(central.entries(), 0);
+    central.memory.run_for(REFRESH + A_MOMENT);
+    assert_eq!(central.entries(), ALL_ENTRIES);
+    central.assert_exact(|_| true);
+}
+
+#[test]
+fn what_a_crashed_peer_held_lapses() {
+    let mut central = Central::published(5);
+    let gone = 4;
+    central.memory.remove(gone);
+    assert!(!shelf_of(gone).is_empty());
+    central.memory.run_for(LIFETIME + A_MOMENT);
+    assert_eq!(central.entries(), ALL_ENTRIES - shelf_of(gone).len());
+    central.assert_exact(|node| node != gone);
+}
+
+/// Before it lapses, another holder is tried.
+#[test]
+fn who_does_not_answer_is_passed_over() {
+    let mut central = Central::published(6);
+    let item = 8;
+    let mut holders: Vec<u32> = holders_of(item).collect();
+    let last = holders.pop().expect("there are three");
+    let asker = (1..=PEERS).find(|&node| !shelf_of(node).contains(&item)).expect("some do not");
+    holders.iter().for_each(|&node| central.memory.remove(node));
+    let events = central.ask(asker, query(Match::Exact, NAMES[item as usize]), DEADLINE * 2);
+    let [Event::Found(found), Event::Fetched { holder, .. }] = events[..] else {
+        panic!("{events:?}")
+    };
+    assert!(usize::from(found.hits) == HOLDERS_OF_EACH && holder == central.memory.peer(last));
+    central.memory.remove(last);
+    let events = central.ask(asker, query(Match::Exact, NAMES[item as usize]), DEADLINE * 8);
+    assert!(matches!(events[..], [Event::Found(_), Event::FetchFailed { .. }]), "{events:?}");
+}
+
+#[test]
+fn who_leaves_takes_its_entries_along() {
+    let mut central = Central::published(7);
+    let gone = 3;
+    central.memory.with(gone, |it, cx| it.leave(cx));
+    assert_eq!(central.memory.node(gone).map(CentralNode::is_member), Some(false));
+    let begun = central.memory.with(gone, |it, cx| it.ask(cx, query(Match::Exact, "amber"), 1));
+    assert_eq!(begun, Some(false), "who has left asks nothing");
+    central.memory.run_for(DEADLINE);
+    assert_eq!(central.entries(), ALL_ENTRIES - shelf_of(gone).len());
+    central.assert_exact(|node| node != gone);
+    // It comes back as it was.
+    central.memory.with(gone, |it, cx| it.join(cx));
+    central.memory.run_for(SPREAD + A_MOMENT);
+    assert_eq!(
+        central.memory.events().map(|(_, event)| event).collect::<Vec<_>>(),
+        [Event::Joined]
+    );
+    assert_eq!(central.entries(), ALL_ENTRIES);
+    central.assert_exact(|_| true);
+}
+
+/// A departure is believed of who is silent, and of nobody else.
+#[test]
+fn forged_departures_remove_nothing() {
+    let mut central = Central::published(8);
+    let (server, victim) = (central.memory.peer(SERVER), central.memory.peer(3));
+    let leave = Message::Leave { predecessor: None, successors: Peers::NONE };
+    let pretenders = [
+        victim,
+        Peer { address: STRANGER, ..victim },
+        Peer { id: Id::from_bytes([7; 20]), ..victim },
+    ];
+    for from in pretenders {
+        central.memory.inject(from, server, &leave);
+        central.memory.run_for(DEADLINE);
+        assert_eq!(central.entries(), ALL_ENTRIES);
+    }
+    assert_eq!(central.memory.dropped(Drop::UnknownPeer), 2);
+}
+
+#[test]
+fn a_join_ends_with_the_servers_answer_or_without() {
+    let mut central = Central::published(9);
+    let node = 5;
+    central.put(node);
+    let before = central.memory.node(node).map(CentralNode::is_member);
+    central.memory.with(node, |it, cx| it.join(cx));
+    central.memory.run_for(A_MOMENT);
+    assert_eq!(before, Some(false));
+    assert_eq!(central.memory.node(node).map(CentralNode::is_member), Some(true));
+    assert_eq!(
+        central.memory.events().map(|(_, event)| event).collect::<Vec<_>>(),
+        [Event::Joined]
+    );
+
+    central.memory.remove(SERVER);
+    central.put(node);
+    central.memory.with(node, |it, cx| it.join(cx));
+    central.memory.run_for(Duration::from_secs(60));
+    assert_eq!(central.memory.node(node).map(CentralNode::is_member), Some(false));
+    let events: Vec<_> = central.memory.events().collect();
+    assert_eq!(events, [(node, Event::JoinFailed)]);
+}
+
+/// The index refuses what there is no room for, and serves what it has.
+#[test]
+fn a_full_index_refuses_and_serves_on() {
+    let mut small = config();
+    small.registrar.limits.entries = 7;
+    let mut central = Central::new(small, 10);
+    central.memory.run_for(SPREAD * 4);
+    assert_eq!(central.entries(), 7);
+    assert!(central.memory.dropped(Drop::IndexFull) > 0);
+    let events = central.ask(1, query(Match::Substring, "e"), DEADLINE);
+    assert!(matches!(events[..], [Event::Found(Found { hits: 7, .. }), _]), "{events:?}");
+}
+
+/// Nobody is entered, and nobody is answered at length, who has not shown that it receives.
+#[test]
+fn a_stranger_without_a_cookie_gets_nothing_but_one() {
+    let mut central = Central::published(11);
+    let (server, victim) = (central.memory.peer(SERVER), central.memory.peer(2));
+    let (request, cookie) = (RequestId(9), Cookie(77));
+    let how = Match::Substring;
+    let find = Message::Find { request, cookie, query: query(how, "a") };
+    let publish = Message::Publish { request, cookie, name: text("forged") };
+    let fetch = Message::Fetch { request, cookie, name: text("amber") };
+    let holder = central.memory.peer(holders_of(0).next().expect("there are three"));
+    for (to, message) in [(server, find), (server, publish), (holder, fetch)] {
+        central.memory.inject(Peer { address: victim.address, id: Id::ZERO }, to, &message);
+        central.memory.run_for(DELAY);
+        let lengths: Vec<usize> = central.memory.in_flight().map(|(_, it)| it.len()).collect();
+        let asked = frame_bytes(&message);
+        assert!(lengths.len() == 1 && lengths[0] <= 2 + asked, "{lengths:?}");
+        central.memory.run_for(A_MOMENT);
+    }
+    assert_eq!(central.entries(), ALL_ENTRIES);
+    let events = central.ask(1, query(Match::Exact, "forged"), A_MOMENT);
+    assert!(matches!(events[..], [Event::Found(Found { best: None, hits: 0, .. })]), "{events:?}");
+}
+
+/// A server, or a holder, that wants ever new cookies does not keep anybody busy for ever.
+#[test]
+fn who_never_has_enough_cookies_is_left_alone() {
+    let mut central = Central::published(12);
+    central.memory.run_for(REFRESH);
+    let (asker, server) = (1, central.memory.peer(SERVER));
+    central.memory.remove(SERVER);
+    let me = central.memory.peer(asker);
+    central.memory.with(asker, |it, cx| it.ask(cx, query(Match::Exact, "zebra"), 1));
+    let mut replies = 0;
+    let end = central.memory.now() + DEADLINE * 2;
+    while central.memory.now() < end {
+        let purpose = Purpose::User;
+        let asked: Vec<RequestId> = asked_of(&central.memory, server, me.id).collect();
+        central.memory.run_for(DELAY);
+        for request in asked {
+            replies += 1;
+            let cookie = Cookie(replies);
+            let reply = Message::CookieReply { request, purpose, cookie };
+            central.memory.inject(server, me, &reply);
+        }
+        central.memory.run_for(DELAY);
+    }
+    let events: Vec<_> = central.memory.events().map(|(_, event)| event).collect();
+    assert!(matches!(events[..], [Event::LookupFailed { token: 1, .. }]), "{events:?}");
+    assert!(replies > 2, "the server had its say");
+}
+
+/// The questions on their way from `from` to `to`.
+fn asked_of(memory: &Memory<CentralNode>, to: Peer, from: Id) -> impl Iterator<Item = RequestId> {
+    memory.in_flight().filter_map(move |(_, bytes)| {
+        let bundle = Bundle::parse(bytes).ok()?;
+        let frame = bundle.frames().next()?;
+        let is_it = frame.from_id == from && frame.to_slot == to.address.slot;
+        match frame.message {
+            Message::Find { request, .. } if is_it => Some(request),
+            _ => None,
+        }
+    })
+}
+
+/// Messages that only other kinds of nodes have use for are counted, by server and peers.
+#[test]
+fn messages_of_other_systems_are_dropped_and_counted() {
+    let mut central = Central::published(13);
+    let stranger = Peer { id: Id::ZERO, address: STRANGER };
+    let request = RequestId(3);
+    let hit = Hit { holder: stranger, name: text("forged") };
+    let others = [
+        Message::Notify,
+        Message::Introduce { peer: stranger },
+        Message::Neighbors { request, cookie: Cookie(1), purpose: Purpose::Join },
+        Message::Deliver { request, key: Id::ZERO, payload: b"mail" },
+        Message::Copy { hit, copies: 3 },
+        Message::SearchHit { search: request, hit, hops: 1 },
+        Message::Connect { request },
+        Message::Meet { origin: stranger, ttl: 3 },
+    ];
+    for to in [central.memory.peer(SERVER), central.memory.peer(1)] {
+        for message in &others {
+            central.memory.inject(stranger, to, message);
+        }
+        central.memory.inject(Peer { address: stranger.address, ..to }, to, &Message::Notify);
+    }
+    central.memory.run_for(A_MOMENT);
+    assert_eq!(central.memory.dropped(Drop::NotForThisKind), 2 * others.len() as u64);
+    assert_eq!(central.memory.dropped(Drop::FromSelf), 2);
+    assert_eq!(central.entries(), ALL_ENTRIES);
+    assert_eq!(central.memory.events().count(), 0);
+}
+
+/// Lists of holders that lead nowhere are told by the server itself: the worst that it can do.
+#[test]
+fn a_lying_server_costs_a_bounded_number_of_messages() {
+    let mut central = Central::published(14);
+    let (asker, server) = (1, central.memory.peer(SERVER));
+    let me = central.memory.peer(asker);
+    central.memory.with(asker, |it, cx| it.ask(cx, query(Match::Prefix, "nowhere"), 5));
+    let asked: Vec<RequestId> = asked_of(&central.memory, server, me.id).collect();
+    let mut lies = HitList::default();
+    let holder = Peer { id: Id::ZERO, address: STRANGER };
+    while lies.push(&Hit { holder, name: text("nowhere") }) {}
+    let before = central.memory.sent(Class::Transfer);
+    for &request in asked.iter().cycle().take(3) {
+        central.memory.inject(server, me, &Message::Found { request, hits: lies.hits() });
+    }
+    central.memory.run_for(DEADLINE * 10);
+    let sent = central.memory.sent(Class::Transfer) - before;
+    assert!((1..=6).contains(&sent), "three holders, twice each: {sent}");
+    let events: Vec<_> = central.memory.events().map(|(_, event)| event).collect();
+    assert!(matches!(events[..], [Event::Found(_), Event::FetchFailed { token: 5 }]), "{events:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn hostile_messages_change_nothing(script in vec(any::<u8>(), 0..4096), seed in 0..1000_u64) {
+        play(&script, seed);
+    }
+}
+
+#[test]
+fn a_long_attack_changes_nothing() {
+    let mut script = vec![0; 1 << 20];
+    Rng::new(15, 0).fill(&mut script);
+    play(&script, 15);
+}
+
+/// Under attack by anything that a network can bring, forged departures and genuine datagrams again
+/// included, no entry comes or goes, nobody is told anything it has not asked, and what it asks is
+/// answered right.
+fn play(script: &[u8], seed: u64) {
+    let mut central = Central::published(seed);
+    let genuine = record(&mut central, Duration::from_secs(2));
+    central.memory.events().for_each(std::mem::drop);
+    // What the attacker has seen must not tell it what will be drawn.
+    *central.memory.rng() = Rng::new(seed, 1);
+    let nodes: Vec<Peer> = (0..=PEERS).map(|node| central.memory.peer(node)).collect();
+    let forge = Forge { ring: &nodes, stranger: STRANGER, genuine: &genuine };
+    let (mut script, mut datagram) = (Script::new(script), Vec::new());
+    while !script.is_over() {
+        let from = forge.datagram(&mut script, &mut datagram);
+        central.memory.inject_bytes(from, &datagram);
+        central.memory.run_for(DELAY * script.below(20) as u32);
+    }
+    central.memory.run_for(A_MOMENT);
+    assert_eq!(central.memory.events().count(), 0);
+    assert_eq!(central.entries(), ALL_ENTRIES);
+    assert!((0..=PEERS).all(|node| central.memory.node(node).is_some_and(CentralNode::is_member)));
+    central.assert_exact(|_| true);
+}
+
+/// All that is sent while peers ask, with who sends it.
+fn record(central: &mut Central, duration: Duration) -> Vec<(Address, Vec<u8>)> {
+    let end = central.memory.now() + duration;
+    let mut sent = Vec::new();
+    while central.memory.now() < end {
+        let node = 1 + central.memory.rng().below(PEERS.into()) as u32;
+        let item = central.memory.rng().below(NAMES.len() as u64) as usize;
+        central.memory.with(node, |it, cx| it.ask(cx, query(Match::Words, NAMES[item]), 0));
+        for _ in 0..100 {
+            sent.extend(central.memory.in_flight().map(|(from, bytes)| (from, bytes.to_vec())));
+            central.memory.run_for(DELAY);
+        }
+    }
+    sent
+}
