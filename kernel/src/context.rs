@@ -27,6 +27,11 @@ pub trait Node {
     /// Where it is, and who.
     fn peer(&self) -> Peer;
 
+    /// This message will soon be handed to the node: asks for the memory that this will read. Changes
+    /// nothing; a driver that knows no more than one message at a time has no use for it.
+    #[inline]
+    fn expect_message(&self, _message: &Message<'_>) {}
+
     /// A message for this node has arrived. `from.address` is where it really came from;
     /// `from.id` is what the sender says.
     fn handle_message(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>);

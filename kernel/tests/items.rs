@@ -25,6 +25,11 @@ fn name() -> impl Strategy<Value = Text> {
     "[ab]{1,3}( [abc]{1,3}){0,2}".prop_map(|name| text(&name))
 }
 
+/// One of so few that each gets many holders.
+fn common_name() -> impl Strategy<Value = Text> {
+    select(vec!["a", "ab", "ab a", "b a", "aba", "abab bab"]).prop_map(text)
+}
+
 /// Longer, with any letters.
 fn any_name() -> impl Strategy<Value = Text> {
     ".{1,31}"
@@ -33,7 +38,8 @@ fn any_name() -> impl Strategy<Value = Text> {
 
 fn query() -> impl Strategy<Value = Query> {
     let how = select(Match::ALL.to_vec());
-    (how, prop_oneof![4 => name(), 1 => any_name()]).prop_map(|(how, text)| Query { how, text })
+    (how, prop_oneof![2 => name(), 2 => common_name(), 1 => any_name()])
+        .prop_map(|(how, text)| Query { how, text })
 }
 
 /// What the documentation of [`Query::score`] says, letter by letter.
@@ -179,7 +185,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..12_u8, name(), 1..40_u8)
+        9 => (0..12_u8, prop_oneof![3 => common_name(), 1 => name()], 1..40_u8)
             .prop_map(|(holder, name, lifetime_s)| Step::Enter { holder, name, lifetime_s }),
         1 => (0..12_u8).prop_map(|holder| Step::Leave { holder }),
         2 => (0..20_u8).prop_map(|time_s| Step::Pass { time_s }),

@@ -93,7 +93,7 @@ proptest! {
             }
             prop_assert!(left.iter().all(|&way| neighbors.follow(way).is_none()));
             prop_assert!(neighbors.follow(Way::OWN).is_none());
-            let even = |peer: Peer| peer.address.to_bits() % 2 == 0;
+            let even = |peer: Peer| peer.address.to_bits().is_multiple_of(2);
             let any = neighbors.any(&mut rng, even);
             prop_assert_eq!(any.is_some(), twin.iter().any(|&(peer, _)| even(peer)));
             prop_assert!(any.is_none_or(|any| even(any) && neighbors.contains(any)));

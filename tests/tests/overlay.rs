@@ -45,9 +45,12 @@ fn a_third_crashes_and_the_rest_stays_connected() {
     }
     peers.memory.run_for(HEALING);
     let alive: BTreeSet<u32> = (0..300).filter(|node| !crashed.contains(node)).collect();
-    assert!(reached(&peers, 0..300) == alive, "it fell apart");
+    // Whoever lost all it ever dealt with, which one in a hundred may, has nobody to turn to.
+    let together = reached(&peers, 0..300);
+    let alone = alive.difference(&together).count();
+    assert!(together.is_subset(&alive) && alone * 100 <= alive.len(), "{alone} are alone");
     assert_sound(&peers);
-    for &node in &alive {
+    for &node in &together {
         let before = graph.neighbors(node as usize).len();
         let now = peers.neighbors(node).len();
         assert!(now >= before.min(WANTED.into()), "{node}: {before} neighbors, then {now}");

@@ -122,9 +122,9 @@ impl FloodNode {
         let next = self.neighbors.any(cx.rng, onward).filter(|_| ttl > 1);
         if let Some(next) = next {
             self.send(cx, next, &Message::Meet { origin, ttl: ttl - 1 });
-        } else if self.neighbors.is_full() || cx.requests.is_crowded() {
+        } else if self.neighbors.is_full() {
             cx.world.count_drop(Drop::Overload);
-        } else if !self.neighbors.contains(origin) {
+        } else if !self.neighbors.contains(origin) && cx.has_room_for_others() {
             self.connect(cx, origin, 0);
         }
     }
@@ -134,9 +134,7 @@ impl FloodNode {
         let accepted = self.neighbors.contains(from);
         if accepted || self.neighbors.is_full() {
             self.send(cx, from, &Message::Connected { request, accepted });
-        } else if cx.requests.is_crowded() {
-            cx.world.count_drop(Drop::Overload);
-        } else {
+        } else if cx.has_room_for_others() {
             self.ping(cx, from, 0, Probe::Candidate(request));
         }
     }

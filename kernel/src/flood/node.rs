@@ -20,8 +20,9 @@ use crate::rng::Rng;
 use crate::rpc::{RequestHandle, RequestKind};
 use crate::time::Time;
 
-/// A peer that floods.
+/// A peer that floods. What a search needs comes first, in one cache line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct FloodNode {
     pub(crate) seen: Seen,
     pub(crate) neighbors: Neighbors,
@@ -186,6 +187,13 @@ const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 impl Node for FloodNode {
     fn peer(&self) -> Peer {
         self.me()
+    }
+
+    #[inline]
+    fn expect_message(&self, message: &Message<'_>) {
+        if let Message::Search { search, .. } = message {
+            self.seen.expect(*search);
+        }
     }
 
     #[inline]

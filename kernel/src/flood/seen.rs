@@ -14,6 +14,7 @@ use core::time::Duration;
 
 use crate::flood::neighbors::Way;
 use crate::message::RequestId;
+use crate::prefetch::prefetch;
 use crate::rng::mix;
 use crate::time::Time;
 
@@ -71,6 +72,12 @@ impl Seen {
         Seen { buckets: vec![Bucket::default(); buckets].into_boxed_slice(), key }
     }
 
+    /// `search` will soon be looked up: asks for its bucket.
+    #[inline]
+    pub fn expect(&self, search: RequestId) {
+        prefetch(&self.buckets[self.bucket_of(search)]);
+    }
+
     /// What is known of `search`.
     #[inline]
     #[must_use]
@@ -105,11 +112,6 @@ impl Seen {
         let until = grain_at(until).saturating_add(1);
         self.buckets[place.bucket as usize].0[place.entry as usize] =
             Entry { search: search.0, way, until };
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.buckets.fill(Bucket::default());
     }
 
     /// How many can be remembered at a time.

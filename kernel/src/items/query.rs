@@ -76,7 +76,7 @@ impl Query {
     pub fn signature(&self) -> Signature {
         match self.how {
             Match::Words => words(self.text.as_bytes())
-                .fold(Signature::default(), |all, word| Signature(all.0 | Signature::of(word).0)),
+                .fold(Signature::default(), |all, word| all.with(Signature::of(word))),
             _ => Signature::of(self.text.as_bytes()),
         }
     }
@@ -96,6 +96,13 @@ impl Signature {
             1 << (number.wrapping_mul(0x9E37_79B1) >> 26)
         };
         Signature(name.windows(3).map(bit).fold(0, |all, bit: u64| all | bit))
+    }
+
+    /// What either of them has.
+    #[inline]
+    #[must_use]
+    pub const fn with(self, other: Signature) -> Signature {
+        Signature(self.0 | other.0)
     }
 
     /// Whether a name with this signature may fit a query with that one.

@@ -1,12 +1,12 @@
 //! What one peer holds.
 //!
-//! **Invariant:** fixed when it is built; a query looks at every item on it, and at nothing else.
+//! **Invariant:** fixed when it is built; a query finds what fits here, and nothing else.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use crate::items::names::Names;
-use crate::items::query::{Match, Query};
+use crate::items::query::{Match, Query, Signature};
 use crate::items::text::Text;
 
 /// See the [module](self).
@@ -14,13 +14,17 @@ use crate::items::text::Text;
 pub struct Shelf {
     names: Arc<Names>,
     items: Box<[u32]>,
+    /// What any of the names has: most queries find that nothing fits without a look at them.
+    signature: Signature,
 }
 
 impl Shelf {
     /// A shelf with these items of a population.
     #[must_use]
-    pub const fn new(names: Arc<Names>, items: Box<[u32]>) -> Shelf {
-        Shelf { names, items }
+    pub fn new(names: Arc<Names>, items: Box<[u32]>) -> Shelf {
+        let signatures = items.iter().map(|&item| names.signature(item));
+        let signature = signatures.fold(Signature::default(), Signature::with);
+        Shelf { names, items, signature }
     }
 
     /// How many items it has.
@@ -51,6 +55,9 @@ impl Shelf {
     #[must_use]
     pub fn best(&self, query: &Query) -> Option<Text> {
         let wanted = query.signature();
+        if !self.signature.may_fit(wanted) {
+            return None;
+        }
         let mut best: Option<(u16, u32)> = None;
         for &item in &self.items {
             if self.names.signature(item).may_fit(wanted)
