@@ -23,7 +23,7 @@ use hopwise_tests::central::{Central, NAMES, PEERS, text};
 use hopwise_tests::flooding::NAMES as FLOODED_NAMES;
 use hopwise_tests::forge::{Forge, Script};
 use hopwise_tests::memory::owner_in;
-use hopwise_tests::{Attack, Flooding, Memory};
+use hopwise_tests::{Attack, Flooding, Memory, Stored, stored};
 
 const NODES: u32 = 64;
 /// Each takes a second: about one stabilize round per node.
@@ -191,6 +191,56 @@ fn a_central_index_allocates_nothing() {
     COUNTING.set(false);
     assert_eq!(COUNT.take(), 0, "heap allocations of a central index");
     assert!(found > 25_000 && fetched > 25_000, "{found} found, {fetched} fetched");
+    assert_counting_works();
+}
+
+/// References on a ring: publishing, asking, fetching, copies, what hostile datagrams cause, and
+/// handing over when nodes leave and come back.
+#[test]
+fn references_on_a_ring_allocate_nothing() {
+    const TURN: Duration = Duration::from_millis(20);
+    let mut stored = Stored::published(stored::config(), 4);
+    let memory = &mut stored.memory;
+    memory.make_room();
+    memory.forget_payloads();
+    let nodes: Vec<Peer> = (0..stored::NODES).map(|node| memory.peer(node)).collect();
+    let stranger = Address::new([127, 0, 0, 2], 9, 0);
+    let forge = Forge { ring: &nodes, stranger, genuine: &[] };
+    let mut bytes = vec![0; SCRIPT_BYTES];
+    Rng::new(4, 0).fill(&mut bytes);
+    let (mut script, mut datagram) = (Script::new(&bytes), Vec::with_capacity(16 * 1024));
+    let names: Vec<_> = (0..stored::ITEMS).map(stored::name_of).collect();
+    let mut turns = |count: u64| {
+        let (mut found, mut joined) = (0, 0);
+        for turn in 0..count {
+            // One node after the other is away for a while.
+            let absent = (turn / 1_000 % u64::from(stored::NODES)) as u32;
+            if turn % 1_000 == 0 {
+                memory.with(absent, |it, cx| it.leave(cx));
+            } else if turn % 1_000 == 500 {
+                let bootstrap = nodes[(absent as usize + 1) % nodes.len()];
+                memory.with(absent, |it, cx| it.join(cx, bootstrap));
+            }
+            let text = names[memory.rng().below(names.len() as u64) as usize];
+            let query = Query { how: Match::ALL[turn as usize % 4], text };
+            let node = memory.rng().below(nodes.len() as u64) as u32;
+            memory.with(node, |it, cx| it.ask(cx, query, turn));
+            let from = forge.datagram(&mut script, &mut datagram);
+            memory.inject_bytes(from, &datagram);
+            memory.run_for(TURN);
+            for (_, event) in memory.events() {
+                found += u32::from(matches!(event, Event::Found(_)));
+                joined += u32::from(matches!(event, Event::Joined));
+            }
+        }
+        (found, joined)
+    };
+    turns(4_000);
+    COUNTING.set(true);
+    let (found, joined) = turns(26_000);
+    COUNTING.set(false);
+    assert_eq!(COUNT.take(), 0, "heap allocations of references on a ring");
+    assert!(found > 20_000 && joined > 20, "{found} found, {joined} joined");
     assert_counting_works();
 }
 

@@ -4,7 +4,7 @@
 //! ```text
 //!             server     items::Registrar: entries lapse unless renewed
 //!          ▲    ▲    ▲
-//!  Publish │    │    │ Find      each peer: items::Publisher, Inquirer
+//!  Publish │    │    │ Find      each peer: items::Participant
 //!         peer peer peer
 //!           └───────▶ Fetch      items::Sharer: directly from who has it
 //! ```

@@ -15,56 +15,43 @@ use crate::message::{Cookie, Message, RequestId};
 use crate::peer::Peer;
 use crate::rpc::{OwnFind, Request, RequestKind};
 
-/// See the [module](self).
-#[derive(Debug, Default)]
-pub struct Inquirer;
+/// Asks `to`; the cookie of `own` is filled in here. Returns whether it was begun: it is not if
+/// too many requests are in flight.
+pub fn ask(cx: &mut Context<'_>, sharer: &Sharer, to: Peer, own: OwnFind) -> bool {
+    let cookie = sharer.index_cookie.for_peer(to);
+    send(cx, sharer, to, OwnFind { cookie, ..own }, 0)
+}
 
-impl Inquirer {
-    /// Asks `to`; the cookie of `own` is filled in here. Returns whether it was begun: it is not if
-    /// too many requests are in flight.
-    pub fn ask(&mut self, cx: &mut Context<'_>, sharer: &Sharer, to: Peer, own: OwnFind) -> bool {
-        let cookie = sharer.index_cookie.for_peer(to);
-        send(cx, sharer, to, OwnFind { cookie, ..own }, 0)
-    }
+/// An index holder wants a cookie first: `request` was a question, and is over.
+pub fn on_cookie(cx: &mut Context<'_>, sharer: &mut Sharer, request: &Request, cookie: Cookie) {
+    let RequestKind::Find(own) = request.kind else { return };
+    sharer.record(cx.now, request);
+    sharer.index_cookie.learn(request.to, cookie);
+    // Each time counts as an attempt: who never has enough is asked ever more slowly.
+    ask_again(cx, sharer, request, OwnFind { cookie, ..own });
+}
 
-    /// An index holder wants a cookie first: `request` was a question, and is over.
-    pub fn on_cookie(
-        &mut self,
-        cx: &mut Context<'_>,
-        sharer: &mut Sharer,
-        request: &Request,
-        cookie: Cookie,
-    ) {
-        let RequestKind::Find(own) = request.kind else { return };
-        sharer.record(cx.now, request);
-        sharer.index_cookie.learn(request.to, cookie);
-        // Each time counts as an attempt: who never has enough is asked ever more slowly.
-        ask_again(cx, sharer, request, OwnFind { cookie, ..own });
-    }
+/// An index holder has answered: tells the application, and begins the transfer.
+pub fn on_found(
+    cx: &mut Context<'_>,
+    sharer: &mut Sharer,
+    from: Peer,
+    id: RequestId,
+    hits: Hits<'_>,
+) {
+    let is_find = |kind: &RequestKind| matches!(kind, RequestKind::Find(_));
+    let Some(request) = cx.matched(id, from, is_find) else { return };
+    let RequestKind::Find(own) = request.kind else { return };
+    sharer.record(cx.now, &request);
+    conclude(cx, sharer, &own, hits);
+}
 
-    /// An index holder has answered: tells the application, and begins the transfer.
-    pub fn on_found(
-        &mut self,
-        cx: &mut Context<'_>,
-        sharer: &mut Sharer,
-        from: Peer,
-        id: RequestId,
-        hits: Hits<'_>,
-    ) {
-        let is_find = |kind: &RequestKind| matches!(kind, RequestKind::Find(_));
-        let Some(request) = cx.matched(id, from, is_find) else { return };
-        let RequestKind::Find(own) = request.kind else { return };
-        sharer.record(cx.now, &request);
-        conclude(cx, sharer, &own, hits);
-    }
-
-    /// An index holder has not answered: `request` was a question, and is over.
-    pub fn on_timeout(&mut self, cx: &mut Context<'_>, sharer: &mut Sharer, request: &Request) {
-        let RequestKind::Find(own) = request.kind else { return };
-        sharer.record_timeout();
-        let timeouts = own.timeouts.saturating_add(1);
-        ask_again(cx, sharer, request, OwnFind { timeouts, ..own });
-    }
+/// An index holder has not answered: `request` was a question, and is over.
+pub fn on_timeout(cx: &mut Context<'_>, sharer: &mut Sharer, request: &Request) {
+    let RequestKind::Find(own) = request.kind else { return };
+    sharer.record_timeout();
+    let timeouts = own.timeouts.saturating_add(1);
+    ask_again(cx, sharer, request, OwnFind { timeouts, ..own });
 }
 
 /// A question has its answer: tells the application, and begins the transfer.

@@ -8,6 +8,7 @@
 //!
 //! index       who holds what              registrar   keeps an index for others
 //! publisher   tells an index of a shelf   inquirer    asks an index
+//! participant   the part of a peer in all of this
 //! ```
 //!
 //! **Invariant:** nothing here knows how a query reaches those who can answer it.
@@ -17,6 +18,7 @@ pub mod hits;
 pub mod index;
 pub mod inquirer;
 pub mod names;
+pub mod participant;
 pub mod publisher;
 pub mod query;
 pub mod registrar;
@@ -26,8 +28,8 @@ pub mod text;
 
 pub use hits::{Hit, HitList, Hits};
 pub use index::{Index, IndexLimits};
-pub use inquirer::Inquirer;
 pub use names::Names;
+pub use participant::Participant;
 pub use publisher::{Publisher, PublishingConfig};
 pub use query::{Match, Query, Signature};
 pub use registrar::{Registrar, RegistrarConfig};

@@ -32,8 +32,8 @@ use crate::context::{Context, Drop, Event, LookupDone, Node};
 use crate::id::Id;
 use crate::items::inquirer::conclude;
 use crate::items::{
-    Hit, HitList, Index, Inquirer, Match, Publisher, PublishingConfig, Query, Registrar,
-    RegistrarConfig, Sharer, SharingConfig, Shelf,
+    Hit, HitList, Index, Match, Participant, PublishingConfig, Query, Registrar, RegistrarConfig,
+    SharingConfig, Shelf,
 };
 use crate::message::{Cookie, MAX_COPIES, Message, Purpose, RequestId};
 use crate::peer::Peer;
@@ -66,10 +66,8 @@ pub struct StoreConfig {
 pub struct StoreNode {
     ring: RingNode,
     config: Arc<StoreConfig>,
-    sharer: Sharer,
+    part: Participant,
     registrar: Registrar,
-    publisher: Publisher,
-    inquirer: Inquirer,
     handover: Handover,
     /// When the ring wants to be called.
     ring_due: Time,
@@ -82,10 +80,8 @@ impl StoreNode {
     pub fn new(me: Peer, shelf: Shelf, config: Arc<StoreConfig>, rng: &mut Rng) -> StoreNode {
         StoreNode {
             ring: RingNode::new(me, config.ring.clone(), rng),
-            publisher: Publisher::new(config.publishing, shelf.len()),
-            sharer: Sharer::new(me, shelf, config.sharing.clone(), rng),
+            part: Participant::new(me, shelf, config.sharing.clone(), config.publishing, rng),
             registrar: Registrar::new(me, &config.registrar, rng),
-            inquirer: Inquirer::default(),
             handover: Handover::new(),
             ring_due: Time::NEVER,
             armed_at: Time::NEVER,
@@ -112,11 +108,11 @@ impl StoreNode {
     /// See [`RingNode::leave`]. The references that it owns go to its successor.
     pub fn leave(&mut self, cx: &mut Context<'_>) {
         if let Some(&successor) = self.ring.successors().first() {
-            let (me, predecessor) = (self.sharer.me(), self.ring.predecessor());
+            let (me, predecessor) = (self.part.sharer.me(), self.ring.predecessor());
             // First of all: nothing is taken from whom the successor no longer knows.
             hand_on_all(cx, me, predecessor, successor, self.registrar.index(), self.copies());
         }
-        self.publisher.stop();
+        self.part.publisher.stop();
         self.handover = Handover::new();
         self.within(cx, |node, cx| node.leave(cx));
     }
@@ -129,7 +125,7 @@ impl StoreNode {
     /// Asks the owner of the hash of the query's text who has the item of that name, however names
     /// were to fit, and fetches it. Ends in [`Event::Found`] or, after the configured deadline,
     /// [`Event::LookupFailed`], either of them with `token`; what follows the first, see
-    /// [`Sharer::fetch`].
+    /// [`Sharer::fetch`](crate::items::Sharer::fetch).
     ///
     /// Returns whether it was begun; it is not if too many requests are in flight, or this node is
     /// no member.
@@ -157,7 +153,7 @@ impl StoreNode {
     pub fn memory_bytes(&self) -> usize {
         let tables = self.ring.memory_bytes() - size_of::<RingNode>();
         let references = self.index().heap_bytes();
-        size_of::<Self>() + tables + references + self.sharer.shelf().heap_bytes()
+        size_of::<Self>() + tables + references + self.part.sharer.shelf().heap_bytes()
     }
 
     /// Calls the ring node, and sees to what that came to.
@@ -176,7 +172,7 @@ impl StoreNode {
         if let Some(end) = ended {
             self.on_lookup_end(cx, end);
         }
-        self.handover.notice(cx.now, self.sharer.me().id, self.ring.predecessor());
+        self.handover.notice(cx.now, self.part.sharer.me().id, self.ring.predecessor());
         if !was_member && self.ring.is_member() {
             self.begin(cx);
         } else {
@@ -186,7 +182,7 @@ impl StoreNode {
     }
 
     fn begin(&mut self, cx: &mut Context<'_>) {
-        self.publisher.start(cx);
+        self.part.publisher.start(cx);
         self.arm(cx);
     }
 
@@ -205,7 +201,7 @@ impl StoreNode {
         deadline: Time,
     ) -> bool {
         let wait = deadline.since(cx.now) + BEYOND_LOOKUP;
-        let Some(waiting) = cx.request(self.sharer.me(), 0, kind, wait) else { return false };
+        let Some(waiting) = cx.request(self.part.sharer.me(), 0, kind, wait) else { return false };
         let (token, silent, payload) = (waiting.0, Silent::default(), None);
         let own = OwnLookup { token, key, purpose, deadline, timeouts: 0, silent, payload };
         let begun = self.within(cx, |node, cx| node.start(cx, own, 0));
@@ -220,7 +216,7 @@ impl StoreNode {
         let handle = cx.requests.find(RequestId(token))?;
         let &Request { node, to, kind, .. } = cx.requests.at(handle)?;
         let waits = matches!(kind, RequestKind::Find(_) | RequestKind::Publish(_));
-        if node != cx.node || to != self.sharer.me() || !waits {
+        if node != cx.node || to != self.part.sharer.me() || !waits {
             return None;
         }
         cx.world.disarm_request(handle);
@@ -247,27 +243,27 @@ impl StoreNode {
 
     fn ask_owner(&mut self, cx: &mut Context<'_>, own: OwnFind, done: &LookupDone) {
         let timeouts = own.timeouts.saturating_add(done.timeouts);
-        if done.owner.id == self.sharer.me().id {
+        if done.owner.id == self.part.sharer.me().id {
             let mut found = HitList::default();
             self.registrar.index().find(cx.now, &own.query, &mut found);
             let own = OwnFind { timeouts, hops: done.hops, ..own };
-            conclude(cx, &mut self.sharer, &own, found.hits());
+            conclude(cx, &mut self.part.sharer, &own, found.hits());
             return;
         }
         let own = OwnFind { timeouts, hops: done.hops.saturating_add(1), ..own };
-        if !self.inquirer.ask(cx, &self.sharer, done.owner, own) {
+        if !self.part.ask(cx, done.owner, own) {
             fail(cx, &own);
         }
     }
 
     fn publish_at(&mut self, cx: &mut Context<'_>, owner: Peer, index: u32) {
-        let me = self.sharer.me();
+        let me = self.part.sharer.me();
         if !self.ring.is_member() {
             return; // It has left meanwhile.
         }
         if owner.id != me.id {
-            self.publisher.publish(cx, &self.sharer, owner, index);
-        } else if let Some(name) = self.sharer.shelf().name(index as usize) {
+            self.part.publish(cx, owner, index);
+        } else if let Some(name) = self.part.sharer.shelf().name(index as usize) {
             let hit = Hit { holder: me, name };
             if self.registrar.enter(cx, &hit) {
                 self.copy_on(cx, &hit, self.copies(), self.registrar.lifetime());
@@ -285,7 +281,7 @@ impl StoreNode {
         if let Some(left) = copies.checked_sub(1)
             && let Some(&successor) = self.ring.successors().first()
         {
-            send_copy(cx, self.sharer.me(), successor, hit, left, lifetime);
+            send_copy(cx, self.part.sharer.me(), successor, hit, left, lifetime);
         }
     }
 
@@ -303,7 +299,7 @@ impl StoreNode {
             return;
         }
         // In a ring of fewer nodes than copies they end where they began.
-        let (me, key) = (self.sharer.me().id, key_of(hit));
+        let (me, key) = (self.part.sharer.me().id, key_of(hit));
         let is_round = successors.first().is_some_and(|successor| successor.id.owns(key, me));
         let lifetime = Duration::from_millis(lifetime_ms.into()).min(self.registrar.lifetime());
         if self.registrar.enter_for(cx, hit, lifetime) && !is_round {
@@ -311,22 +307,9 @@ impl StoreNode {
         }
     }
 
-    fn on_cookie(&mut self, cx: &mut Context<'_>, from: Peer, id: RequestId, cookie: Cookie) {
-        let wants_cookie = |kind: &RequestKind| {
-            matches!(kind, RequestKind::Publish(_) | RequestKind::Find(_) | RequestKind::Fetch(_))
-        };
-        let Some(request) = cx.matched(id, from, wants_cookie) else { return };
-        let sharer = &mut self.sharer;
-        match request.kind {
-            RequestKind::Publish(_) => self.publisher.on_cookie(cx, sharer, &request, cookie),
-            RequestKind::Find(_) => self.inquirer.on_cookie(cx, sharer, &request, cookie),
-            _ => sharer.on_fetch_cookie(cx, &request, cookie),
-        }
-    }
-
     /// Whoever was asked does not answer: perhaps it is no longer there, and another owns the key.
     fn on_find_timeout(&mut self, cx: &mut Context<'_>, to: Peer, own: OwnFind) {
-        self.sharer.record_timeout();
+        self.part.sharer.record_timeout();
         let own = OwnFind { timeouts: own.timeouts.saturating_add(1), ..own };
         // At the deadline it has had less time than others.
         if cx.now >= own.deadline {
@@ -340,8 +323,8 @@ impl StoreNode {
 
     /// Publishes what has its turn.
     fn publish_next(&mut self, cx: &mut Context<'_>) {
-        let Some(index) = self.publisher.take_turn(cx.now) else { return };
-        let Some(name) = self.sharer.shelf().name(index as usize) else { return };
+        let Some(index) = self.part.publisher.take_turn(cx.now) else { return };
+        let Some(name) = self.part.sharer.shelf().name(index as usize) else { return };
         let kind = RequestKind::Publish(Publication { index, cookie: Cookie::default() });
         let (key, deadline) = (Id::of_name(name.as_bytes()), cx.now + self.config.ring.deadline);
         self.look_up_for(cx, key, kind, Purpose::Publish, deadline);
@@ -349,7 +332,7 @@ impl StoreNode {
 
     /// Arms the one timer for whatever comes next.
     fn arm(&mut self, cx: &mut Context<'_>) {
-        let next = self.ring_due.min(self.publisher.next_at()).min(self.handover.next_at());
+        let next = self.ring_due.min(self.part.publisher.next_at()).min(self.handover.next_at());
         if next != self.armed_at {
             self.armed_at = next;
             cx.world.arm_node(cx.node, next);
@@ -365,7 +348,7 @@ impl StoreNode {
                 | Message::Item { .. }
                 | Message::CookieReply { .. }
         );
-        if from.id == self.sharer.me().id {
+        if from.id == self.part.sharer.me().id {
             cx.world.count_drop(Drop::FromSelf);
             return;
         }
@@ -373,7 +356,6 @@ impl StoreNode {
             cx.world.count_drop(Drop::NotMember);
             return;
         }
-        let sharer = &mut self.sharer;
         match message {
             Message::Publish { request, cookie, name } => {
                 if self.registrar.on_publish(cx, from, request, cookie, name) {
@@ -381,33 +363,20 @@ impl StoreNode {
                     self.copy_on(cx, &hit, self.copies(), lifetime);
                 }
             }
-            Message::Published { request } => {
-                self.publisher.on_published(cx, sharer, from, request);
-            }
             Message::Copy { hit, copies, lifetime_ms } => {
                 self.on_copy(cx, from, &hit, copies, lifetime_ms);
             }
             Message::Find { request, cookie, query } => {
                 self.registrar.on_find(cx, from, request, cookie, &exact(query));
             }
-            Message::Found { request, hits } => {
-                self.inquirer.on_found(cx, sharer, from, request, hits);
-            }
-            Message::Fetch { request, cookie, name } => {
-                sharer.on_fetch(cx, from, request, cookie, name);
-            }
-            Message::Item { request, payload } => sharer.on_item(cx, from, request, payload),
-            Message::CookieReply { request, cookie, .. } => {
-                self.on_cookie(cx, from, request, cookie);
-            }
-            _ => cx.world.count_drop(Drop::NotForThisKind),
+            message => self.part.handle_message(cx, from, message),
         }
     }
 }
 
 impl Node for StoreNode {
     fn peer(&self) -> Peer {
-        self.sharer.me()
+        self.part.sharer.me()
     }
 
     fn handle_message(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
@@ -439,7 +408,7 @@ impl Node for StoreNode {
         }
         self.registrar.expire(cx.now);
         self.publish_next(cx);
-        self.handover.step(cx, self.sharer.me(), self.registrar.index());
+        self.handover.step(cx, self.part.sharer.me(), self.registrar.index());
         self.arm(cx);
     }
 
@@ -453,12 +422,12 @@ impl Node for StoreNode {
         }
         let Some(request) = cx.requests.remove(handle) else { return };
         match kind {
-            RequestKind::Fetch(_) => self.sharer.on_fetch_timeout(cx, &request),
+            RequestKind::Fetch(_) => self.part.sharer.on_fetch_timeout(cx, &request),
             // It waited for a lookup.
-            RequestKind::Find(own) if to == self.sharer.me() => fail(cx, &own),
+            RequestKind::Find(own) if to == self.part.sharer.me() => fail(cx, &own),
             RequestKind::Find(own) => self.on_find_timeout(cx, to, own),
-            RequestKind::Publish(_) if to != self.sharer.me() && self.ring.is_member() => {
-                self.publisher.on_timeout(cx, &mut self.sharer, &request);
+            RequestKind::Publish(_) if to != self.part.sharer.me() && self.ring.is_member() => {
+                self.part.on_publish_timeout(cx, &request);
             }
             _ => {}
         }
