@@ -23,7 +23,11 @@ use crate::rpc::{Request, RequestHandle, RequestKind, Requests};
 use crate::time::Time;
 
 /// Any kind of node.
-pub trait Node {
+pub trait Node: Sized {
+    /// So many of its first bytes are what nearly every message reads: what a driver that knows of
+    /// messages ahead may ask for.
+    const READ_FIRST_BYTES: usize = size_of::<Self>();
+
     /// Where it is, and who.
     fn peer(&self) -> Peer;
 

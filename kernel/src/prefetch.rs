@@ -7,8 +7,14 @@ const LINE_BYTES: usize = 64;
 /// Asks for every cache line of `it`.
 #[inline]
 pub fn prefetch<T>(it: &T) {
+    prefetch_first(it, size_of::<T>());
+}
+
+/// Asks for the cache lines of the first so many bytes of `it`.
+#[inline]
+pub fn prefetch_first<T>(it: &T, bytes: usize) {
     let start = core::ptr::from_ref(it).cast::<u8>();
-    let last = size_of::<T>().saturating_sub(1);
+    let last = bytes.min(size_of::<T>()).saturating_sub(1);
     for offset in (0..last).step_by(LINE_BYTES) {
         prefetch_line(start.wrapping_add(offset));
     }

@@ -26,17 +26,17 @@ use crate::time::Time;
 pub struct FloodNode {
     pub(crate) seen: Seen,
     pub(crate) neighbors: Neighbors,
+    pub(crate) phase: Phase,
+    /// Neighbors it tries to have.
+    pub(crate) wanted: u16,
+    /// Rounds of looking for neighbors since it last began to.
+    pub(crate) seeks: u8,
     pub(crate) config: Arc<FloodConfig>,
     pub(crate) sharer: Sharer,
     /// The neighbors it lost last.
     pub(crate) former: Recent,
     /// Others that it heard of last: they look for neighbors, have items, or fetch them.
     pub(crate) heard: Recent,
-    pub(crate) phase: Phase,
-    /// Neighbors it tries to have.
-    pub(crate) wanted: u16,
-    /// Rounds of looking for neighbors since it last began to.
-    pub(crate) seeks: u8,
     /// When to ping all neighbors.
     pub(crate) ping_at: Time,
     /// When to look for neighbors.
@@ -185,6 +185,9 @@ pub(crate) const FAREWELL: Message<'static> =
 const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 
 impl Node for FloodNode {
+    /// Up to who it is, which is where its sharer begins.
+    const READ_FIRST_BYTES: usize = core::mem::offset_of!(FloodNode, sharer) + size_of::<Peer>();
+
     fn peer(&self) -> Peer {
         self.me()
     }

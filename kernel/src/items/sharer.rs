@@ -58,6 +58,7 @@ pub struct OwnFetch {
 
 /// One peer's side of sharing.
 #[derive(Debug)]
+#[repr(C)] // Who it is comes first: every message asks for that.
 pub struct Sharer {
     me: Peer,
     shelf: Shelf,

@@ -77,7 +77,8 @@ pub(super) enum Command {
 pub(super) struct Letter {
     pub(super) from: Peer,
     pub(super) to_prefix: u64,
-    message: Message<'static>,
+    /// Without what it borrows.
+    pub(super) message: Message<'static>,
     /// Where in the batch its peers or its payload lie.
     start: u32,
     length: u32,
@@ -188,6 +189,15 @@ impl Batch {
     #[inline]
     pub(super) fn letter(&self, index: u32) -> &Letter {
         &self.contents.letters[index as usize]
+    }
+
+    /// The letter that `what` stands for, if it is one of this batch's.
+    #[inline]
+    pub(super) fn letter_of(&self, what: What) -> Option<&Letter> {
+        match what {
+            What::Letter(index) => self.contents.letters.get(index as usize),
+            _ => None,
+        }
     }
 
     /// The message of one of this batch's letters.

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use hopwise_kernel::context::Drop;
-use hopwise_kernel::prefetch::prefetch;
+use hopwise_kernel::prefetch::{prefetch, prefetch_first};
 use hopwise_kernel::reactor::Counters;
 use hopwise_kernel::rng::mix;
 use hopwise_kernel::rpc::{RequestHandle, Requests};
@@ -31,8 +31,8 @@ const BLOCK_BITS: u32 = 6;
 /// Requests in flight for which a shard has room, beside two for each node there is.
 const REQUESTS: usize = 64 * 1024;
 
-/// So many events ahead, the memory of a node is asked for.
-const PREFETCHED: usize = 4;
+/// Memory is asked for so many events ahead, twice and three times as many.
+const AHEAD: usize = 4;
 
 /// Where in which shard a place lies.
 #[derive(Clone, Copy, Debug)]
@@ -112,10 +112,16 @@ impl Busiest {
     }
 }
 
-/// A place for a node, with what outlasts the node.
+/// A place for a node.
 #[derive(Debug)]
 struct Seat<N> {
     node: Option<N>,
+    history: History,
+}
+
+/// What outlasts a node.
+#[derive(Debug)]
+struct History {
     /// State of the node's own randomness.
     rng: u64,
     /// Messages sent and timers armed so far.
@@ -140,11 +146,13 @@ impl<S: System> Shard<S> {
         let mine = (0..spread.places).filter(|&place| spread.shard_of(place) == index);
         let seat = |place: u32| Seat {
             node: None,
-            rng: mix(mix(seed).wrapping_add(place.into())),
-            sequence: 0,
-            timer_due: Time::NEVER,
-            digest: 0,
-            messages: 0,
+            history: History {
+                rng: mix(mix(seed).wrapping_add(place.into())),
+                sequence: 0,
+                timer_due: Time::NEVER,
+                digest: 0,
+                messages: 0,
+            },
         };
         let seats: Vec<Seat<S::Node>> = mine.map(seat).collect();
         Shard {
@@ -223,7 +231,7 @@ impl<S: System> Shard<S> {
         match (self.counting, is_measured) {
             (Counting::All, true) => {
                 self.counting = Counting::Measured;
-                self.seats.iter_mut().for_each(|seat| seat.messages = 0);
+                self.seats.iter_mut().for_each(|seat| seat.history.messages = 0);
                 (self.replaced_max, self.busiest) = (0, None);
             }
             (Counting::Measured, false) => self.counting = Counting::Over,
@@ -271,14 +279,14 @@ impl<S: System> Shard<S> {
         for node in mine.filter_map(|&place| self.seats[spread.index_of(place)].node.as_ref()) {
             tables.add(self.system.entries(node), self.system.memory_bytes(node));
         }
-        let messages = self.seats.iter().map(|seat| seat.messages);
+        let messages = self.seats.iter().map(|seat| seat.history.messages);
         tables.add_load(messages.fold(self.replaced_max, u32::max).into());
         tables
     }
 
     /// The sum over all seats: the order of events at each counts, the spread over shards does not.
     pub(super) fn digest(&self) -> u64 {
-        self.seats.iter().fold(0, |sum, seat| sum.wrapping_add(mix(seat.digest)))
+        self.seats.iter().fold(0, |sum, seat| sum.wrapping_add(mix(seat.history.digest)))
     }
 
     /// Goes on with the events of `open` and the late ones between them. True once the next one is
@@ -298,9 +306,7 @@ impl<S: System> Shard<S> {
             self.outside.now = key.time;
             if ready == Some(key) {
                 self.at += 1;
-                if let Some(soon) = open.keys().get(self.at + PREFETCHED) {
-                    prefetch(&self.seats[self.outside.spread.index_of(soon.place)]);
-                }
+                self.expect(open);
                 self.happen(key, open);
             } else {
                 let mut single = std::mem::take(&mut self.single);
@@ -309,6 +315,28 @@ impl<S: System> Shard<S> {
                 }
                 self.single = single;
             }
+        }
+    }
+
+    /// Asks for the memory that events after the next one will read: the letter first, then the node,
+    /// then what the node says it will read of the message.
+    #[inline]
+    fn expect(&self, open: &Batch) {
+        let keys = open.keys();
+        if let Some(letter) = keys.get(self.at + 3 * AHEAD).and_then(|key| open.letter_of(key.what))
+        {
+            prefetch(letter);
+        }
+        if let Some(key) = keys.get(self.at + 2 * AHEAD) {
+            let seat = &self.seats[self.outside.spread.index_of(key.place)];
+            prefetch(&seat.history);
+            prefetch_first(&seat.node, S::Node::READ_FIRST_BYTES);
+        }
+        if let Some(key) = keys.get(self.at + AHEAD)
+            && let Some(letter) = open.letter_of(key.what)
+            && let Some(node) = &self.seats[self.outside.spread.index_of(key.place)].node
+        {
+            node.expect_message(&letter.message);
         }
     }
 
@@ -321,9 +349,9 @@ impl<S: System> Shard<S> {
         let happened = match key.what {
             What::NodeTimer => {
                 let seat = self.seat(place);
-                let is_due = seat.timer_due == key.time;
+                let is_due = seat.history.timer_due == key.time;
                 if is_due {
-                    seat.timer_due = Time::NEVER;
+                    seat.history.timer_due = Time::NEVER;
                     self.with(place, |_, node, cx| node.handle_timeout(cx));
                 }
                 is_due
@@ -339,8 +367,8 @@ impl<S: System> Shard<S> {
                 let counts = self.counting != Counting::Over;
                 let seat = self.seat(place);
                 if seat.node.as_ref().is_some_and(is_there) {
-                    seat.messages = seat.messages.saturating_add(counts.into());
-                    let received = Busiest { messages: seat.messages, place };
+                    seat.history.messages = seat.history.messages.saturating_add(counts.into());
+                    let received = Busiest { messages: seat.history.messages, place };
                     if self.busiest.is_none_or(|busiest| received.rank() > busiest.rank()) {
                         self.busiest = Some(received);
                     }
@@ -359,7 +387,7 @@ impl<S: System> Shard<S> {
                 checker.look(key.time, place, node);
             }
             let event = key.time.as_ns() ^ (u64::from(key.source) << 32) ^ mix(key.sequence);
-            seat.digest = mix(seat.digest ^ event).wrapping_add(1);
+            seat.history.digest = mix(seat.history.digest ^ event).wrapping_add(1);
         }
     }
 
@@ -406,7 +434,7 @@ impl<S: System> Shard<S> {
                 }
                 let seat = self.seat(place);
                 seat.node = None;
-                seat.timer_due = Time::NEVER;
+                seat.history.timer_due = Time::NEVER;
                 if self.busiest.is_some_and(|busiest| busiest.place == place) {
                     self.busiest = self.busiest_left();
                 }
@@ -426,16 +454,16 @@ impl<S: System> Shard<S> {
         let places = (0..self.outside.spread.places)
             .filter(|&place| self.outside.spread.shard_of(place) == self.outside.index);
         Busiest::of_all(places.zip(&self.seats).map(|(place, seat)| {
-            seat.node.as_ref().map(|_| Busiest { messages: seat.messages, place })
+            seat.node.as_ref().map(|_| Busiest { messages: seat.history.messages, place })
         }))
     }
 
     fn seat_node(&mut self, place: u32, peer: Peer) {
         let seat = &mut self.seats[self.outside.spread.index_of(place)];
-        self.replaced_max = self.replaced_max.max(std::mem::take(&mut seat.messages));
-        let mut rng = Rng::light(seat.rng);
+        self.replaced_max = self.replaced_max.max(std::mem::take(&mut seat.history.messages));
+        let mut rng = Rng::light(seat.history.rng);
         seat.node = Some(self.system.node(place, peer, &mut rng));
-        seat.rng = rng.light_state().unwrap_or_default();
+        seat.history.rng = rng.light_state().unwrap_or_default();
     }
 
     fn seat(&mut self, place: u32) -> &mut Seat<S::Node> {
@@ -451,10 +479,10 @@ impl<S: System> Shard<S> {
     ) -> Option<T> {
         let seat = &mut self.seats[self.outside.spread.index_of(place)];
         let node = seat.node.as_mut()?;
-        let mut rng = Rng::light(seat.rng);
+        let mut rng = Rng::light(seat.history.rng);
         self.outside.place = place;
-        self.outside.sequence = seat.sequence;
-        self.outside.timer_due = seat.timer_due;
+        self.outside.sequence = seat.history.sequence;
+        self.outside.timer_due = seat.history.timer_due;
         let mut cx = Context {
             now: self.outside.now,
             node: place,
@@ -463,9 +491,9 @@ impl<S: System> Shard<S> {
             world: &mut self.outside,
         };
         let done = act(&self.system, node, &mut cx);
-        seat.rng = rng.light_state().unwrap_or_default();
-        seat.sequence = self.outside.sequence;
-        seat.timer_due = self.outside.timer_due;
+        seat.history.rng = rng.light_state().unwrap_or_default();
+        seat.history.sequence = self.outside.sequence;
+        seat.history.timer_due = self.outside.timer_due;
         Some(done)
     }
 }
