@@ -1,9 +1,17 @@
-//! Any bytes as the script of an attack on a ring of whole nodes.
+//! Any bytes as the script of an attack on whole nodes; the first says of which system.
 #![no_main]
 
-use hopwise_tests::Attack;
+use hopwise_tests::{Attack, central, flooding, stored};
 use libfuzzer_sys::fuzz_target;
 
+const SEED: u64 = 1;
+
 fuzz_target!(|script: &[u8]| {
-    Attack::new().play(script);
+    let Some((system, script)) = script.split_first() else { return };
+    match system % 4 {
+        0 => Attack::new().play(script),
+        1 => central::attack(script, SEED),
+        2 => flooding::attack(script, SEED),
+        _ => stored::attack(script, SEED),
+    }
 });

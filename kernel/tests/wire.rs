@@ -106,7 +106,7 @@ impl Draw {
             15 => Message::Publish { request, cookie, name },
             16 => Message::Published { request },
             17 => {
-                let lifetime_ms = u32::from(number) << hops % 17;
+                let lifetime_ms = u32::from(number) << (hops % 17);
                 Message::Copy { hit, copies: copies % (MAX_COPIES + 1), lifetime_ms }
             }
             18 => Message::Find { request, cookie, query },

@@ -12,9 +12,10 @@ use hopwise_kernel::items::{
     IndexLimits, Match, Names, PublishingConfig, Query, RegistrarConfig, SharingConfig, Shelf, Text,
 };
 use hopwise_kernel::rpc::TimeoutPolicy;
-use hopwise_kernel::{Event, Peer};
+use hopwise_kernel::{Address, Event, Peer, Rng};
 
-use crate::memory::Memory;
+use crate::forge::{Forge, Script};
+use crate::memory::{DELAY, Memory};
 
 /// The server's place; peers have those after it.
 pub const SERVER: u32 = 0;
@@ -187,6 +188,51 @@ impl Central {
             }
         }
     }
+}
+
+/// Under attack by anything that a network can bring, forged departures and genuine datagrams again
+/// included, no entry comes or goes, nobody is told anything it has not asked, and what it asks is
+/// answered right.
+///
+/// # Panics
+///
+/// If not.
+pub fn attack(script: &[u8], seed: u64) {
+    let mut central = Central::published(seed);
+    let genuine = record(&mut central, Duration::from_secs(2));
+    central.memory.events().for_each(drop);
+    // What the attacker has seen must not tell it what will be drawn.
+    *central.memory.rng() = Rng::new(seed, 1);
+    let nodes: Vec<Peer> = (0..=PEERS).map(|node| central.memory.peer(node)).collect();
+    let stranger = Address::new([127, 0, 0, 2], 9, 0);
+    let forge = Forge { ring: &nodes, stranger, genuine: &genuine };
+    let (mut script, mut datagram) = (Script::new(script), Vec::new());
+    while !script.is_over() {
+        let from = forge.datagram(&mut script, &mut datagram);
+        central.memory.inject_bytes(from, &datagram);
+        central.memory.run_for(DELAY * script.below(20) as u32);
+    }
+    central.memory.run_for(A_MOMENT);
+    assert_eq!(central.memory.events().count(), 0);
+    assert_eq!(central.entries(), ALL_ENTRIES);
+    assert!((0..=PEERS).all(|node| central.memory.node(node).is_some_and(CentralNode::is_member)));
+    central.assert_exact(|_| true);
+}
+
+/// All that is sent while peers ask, with who sends it.
+fn record(central: &mut Central, duration: Duration) -> Vec<(Address, Vec<u8>)> {
+    let end = central.memory.now() + duration;
+    let mut sent = Vec::new();
+    while central.memory.now() < end {
+        let node = 1 + central.memory.rng().below(PEERS.into()) as u32;
+        let item = central.memory.rng().below(NAMES.len() as u64) as usize;
+        central.memory.with(node, |it, cx| it.ask(cx, query(Match::Words, NAMES[item]), 0));
+        for _ in 0..100 {
+            sent.extend(central.memory.in_flight().map(|(from, bytes)| (from, bytes.to_vec())));
+            central.memory.run_for(DELAY);
+        }
+    }
+    sent
 }
 
 /// What each peer holds: the items go round.

@@ -3,13 +3,15 @@
 //! **Invariant:** uses nothing of the peers but their public interface.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hopwise_kernel::flood::{FloodConfig, FloodNode};
 use hopwise_kernel::items::{Match, Names, Query, SharingConfig, Shelf, Text};
 use hopwise_kernel::rpc::TimeoutPolicy;
-use hopwise_kernel::{Event, Peer};
+use hopwise_kernel::{Address, Event, Peer};
 
-use crate::Memory;
+use crate::forge::{Forge, Script};
+use crate::memory::{DELAY, Memory};
 
 /// The names of all items, by number.
 pub const NAMES: [&str; 4] = ["red apple", "green pear", "blue plum", "red pepper"];
@@ -85,6 +87,47 @@ impl Flooding {
     /// What peers have told since this was last called, with who told it, in order.
     pub fn events(&mut self) -> Vec<(u32, Event<'static>)> {
         self.memory.events().collect()
+    }
+}
+
+/// Under attack by anything that a network can bring: no peer takes more neighbors than it may, and
+/// when it is over and the overlay has healed, what is there is found from everywhere.
+///
+/// # Panics
+///
+/// If not.
+pub fn attack(script: &[u8], seed: u64) {
+    const PEERS: u32 = 10;
+    const MAX_NEIGHBORS: u16 = 12;
+    const HEALING: Duration = Duration::from_secs(80);
+    let rows: Vec<[u32; 4]> =
+        (0..PEERS).map(|node| [1, 3, 7, 9].map(|step| (node + step) % PEERS)).collect();
+    let config = FloodConfig {
+        ping: Some(Duration::from_secs(5)),
+        max_neighbors: MAX_NEIGHBORS,
+        ..FloodConfig::default()
+    };
+    let mut peers = Flooding::linked(rows.iter().map(|row| &row[..]), config, &[2, 6], seed);
+    let nodes: Vec<Peer> = (0..PEERS).map(|node| peers.memory.peer(node)).collect();
+    let stranger = Address::new([127, 0, 0, 2], 9, 0);
+    let forge = Forge { ring: &nodes, stranger, genuine: &[] };
+    let (mut script, mut datagram) = (Script::new(script), Vec::new());
+    while !script.is_over() {
+        let from = forge.datagram(&mut script, &mut datagram);
+        peers.memory.inject_bytes(from, &datagram);
+        peers.memory.run_for(DELAY * script.below(20) as u32);
+        let neighbors = (0..PEERS).map(|node| peers.neighbors(node).len());
+        assert!(neighbors.max() <= Some(MAX_NEIGHBORS.into()), "as many neighbors as it may have");
+    }
+    peers.memory.run_for(HEALING);
+    for node in 0..PEERS {
+        peers.events();
+        assert!(peers.ask(node, Match::Exact, NAMES[0], 1), "a member asks what it is told to");
+        peers.memory.run_for(Duration::from_secs(1));
+        let is_found = |(who, event): &(u32, Event<'_>)| {
+            *who == node && matches!(event, Event::Found(found) if found.best.is_some())
+        };
+        assert!(peers.events().iter().any(is_found), "{node} finds what is there");
     }
 }
 

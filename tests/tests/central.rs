@@ -13,9 +13,8 @@ use hopwise_kernel::{Address, Event, Id, Message, Peer, RequestId, Rng};
 use hopwise_tests::Memory;
 use hopwise_tests::central::{
     A_MOMENT, ALL_ENTRIES, Central, DEADLINE, HOLDERS_OF_EACH, LIFETIME, NAMES, PEERS, REFRESH,
-    SERVER, SPREAD, config, holders_of, query, shelf_of, text,
+    SERVER, SPREAD, attack, config, holders_of, query, shelf_of, text,
 };
-use hopwise_tests::forge::{Forge, Script};
 use hopwise_tests::memory::DELAY;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -321,7 +320,7 @@ proptest! {
 
     #[test]
     fn hostile_messages_change_nothing(script in vec(any::<u8>(), 0..4096), seed in 0..1000_u64) {
-        play(&script, seed);
+        attack(&script, seed);
     }
 }
 
@@ -329,45 +328,5 @@ proptest! {
 fn a_long_attack_changes_nothing() {
     let mut script = vec![0; 1 << 20];
     Rng::new(15, 0).fill(&mut script);
-    play(&script, 15);
-}
-
-/// Under attack by anything that a network can bring, forged departures and genuine datagrams again
-/// included, no entry comes or goes, nobody is told anything it has not asked, and what it asks is
-/// answered right.
-fn play(script: &[u8], seed: u64) {
-    let mut central = Central::published(seed);
-    let genuine = record(&mut central, Duration::from_secs(2));
-    central.memory.events().for_each(std::mem::drop);
-    // What the attacker has seen must not tell it what will be drawn.
-    *central.memory.rng() = Rng::new(seed, 1);
-    let nodes: Vec<Peer> = (0..=PEERS).map(|node| central.memory.peer(node)).collect();
-    let forge = Forge { ring: &nodes, stranger: STRANGER, genuine: &genuine };
-    let (mut script, mut datagram) = (Script::new(script), Vec::new());
-    while !script.is_over() {
-        let from = forge.datagram(&mut script, &mut datagram);
-        central.memory.inject_bytes(from, &datagram);
-        central.memory.run_for(DELAY * script.below(20) as u32);
-    }
-    central.memory.run_for(A_MOMENT);
-    assert_eq!(central.memory.events().count(), 0);
-    assert_eq!(central.entries(), ALL_ENTRIES);
-    assert!((0..=PEERS).all(|node| central.memory.node(node).is_some_and(CentralNode::is_member)));
-    central.assert_exact(|_| true);
-}
-
-/// All that is sent while peers ask, with who sends it.
-fn record(central: &mut Central, duration: Duration) -> Vec<(Address, Vec<u8>)> {
-    let end = central.memory.now() + duration;
-    let mut sent = Vec::new();
-    while central.memory.now() < end {
-        let node = 1 + central.memory.rng().below(PEERS.into()) as u32;
-        let item = central.memory.rng().below(NAMES.len() as u64) as usize;
-        central.memory.with(node, |it, cx| it.ask(cx, query(Match::Words, NAMES[item]), 0));
-        for _ in 0..100 {
-            sent.extend(central.memory.in_flight().map(|(from, bytes)| (from, bytes.to_vec())));
-            central.memory.run_for(DELAY);
-        }
-    }
-    sent
+    attack(&script, 15);
 }

@@ -12,7 +12,7 @@ use hopwise_kernel::items::{Hit, Match, Query};
 use hopwise_kernel::message::{Class, Peers, Walk, WalkStage};
 use hopwise_kernel::{Address, Event, Id, Message, Peer, RequestId, Rng};
 use hopwise_tests::Flooding;
-use hopwise_tests::flooding::{NAMES, text};
+use hopwise_tests::flooding::{NAMES, attack, text};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -246,6 +246,13 @@ fn more_searches_than_can_be_remembered_are_dropped() {
     assert_eq!(flood(&mut peers), 0, "each of them once");
     assert_eq!(peers.memory.dropped(Drop::Repeat), u64::from(room));
     assert_eq!(peers.memory.dropped(Drop::Overload), 2 * (1_000 - u64::from(room)));
+}
+
+#[test]
+fn a_long_attack_does_no_lasting_harm() {
+    let mut script = vec![0; 1 << 19];
+    Rng::new(15, 0).fill(&mut script);
+    attack(&script, 15);
 }
 
 /// What an attacker may send: from whom, to whom, which kind, and numbers to fill it with.

@@ -19,6 +19,7 @@
 mod peer;
 mod server;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -48,9 +49,10 @@ pub struct CentralConfig {
 #[derive(Debug)]
 pub struct CentralNode(Role);
 
+#[expect(clippy::large_enum_variant, reason = "the one server is boxed; the many are peers")]
 #[derive(Debug)]
 enum Role {
-    Server(CentralServer),
+    Server(Box<CentralServer>),
     Peer(CentralPeer),
 }
 
@@ -67,7 +69,7 @@ impl CentralNode {
     /// [`start_linked`](Self::start_linked) or [`join`](Self::join).
     #[must_use]
     pub fn server(me: Peer, config: Arc<CentralConfig>, rng: &mut Rng) -> CentralNode {
-        CentralNode(Role::Server(CentralServer::new(me, config, rng)))
+        CentralNode(Role::Server(Box::new(CentralServer::new(me, config, rng))))
     }
 
     /// A peer with these items, which is to use `server`: give it
@@ -148,7 +150,7 @@ impl CentralNode {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let heap_bytes = match &self.0 {
-            Role::Server(server) => server.index().heap_bytes(),
+            Role::Server(server) => size_of_val(&**server) + server.index().heap_bytes(),
             Role::Peer(peer) => peer.shelf().heap_bytes(),
         };
         size_of::<Self>() + heap_bytes
