@@ -330,6 +330,15 @@ proptest! {
                     model.expire(now);
                 }
             }
+            let live = |known: &&Known| known.expires > now;
+            let mut known: Vec<(Hit, Time)> =
+                model.entries.iter().filter(live).map(|it| (it.hit, it.expires)).collect();
+            let mut listed: Vec<(Hit, Time)> =
+                (0..index.places()).filter_map(|place| index.at(now, place)).collect();
+            for entries in [&mut known, &mut listed] {
+                entries.sort_by_key(|(hit, expires)| (*expires, hit.name, hit.holder.address));
+            }
+            prop_assert!(known == listed, "{} are there, {} listed", known.len(), listed.len());
             prop_assert_eq!(index.len(), model.entries.len());
             prop_assert_eq!(index.names(), model.names());
             prop_assert_eq!(index.is_empty(), model.entries.is_empty());

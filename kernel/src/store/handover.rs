@@ -6,9 +6,12 @@
 //! leaves    this node ── Copy ─▶ successor ── Copy ─▶ …      all that this node owns: at once
 //! ```
 //!
-//! A crash needs none of this: whoever owns the references then has copies of them. A reference is
-//! handed over with the time it has left, so that nothing outlives its holder because others come and
-//! go.
+//! A crash needs none of this: whoever owns the references then has copies of them. There is one less
+//! of each until they are published again, and so there is of what a leaving node kept for others. A
+//! reference that is lost on the way, or overtaken by the departure it belongs to, has the same remedy.
+//!
+//! A reference is handed over with the time it has left: nothing outlives its holder because others
+//! come and go.
 //!
 //! **Invariant:** one step looks at [`PLACES_PER_STEP`] places at most, however often predecessors
 //! change.

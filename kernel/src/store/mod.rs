@@ -298,13 +298,17 @@ impl StoreNode {
             cx.world.count_drop(Drop::UnknownPeer);
             return;
         }
-        // In a ring of fewer nodes than copies they end where they began.
-        let (me, key) = (self.part.sharer.me().id, key_of(hit));
-        let is_round = successors.first().is_some_and(|successor| successor.id.owns(key, me));
         let lifetime = Duration::from_millis(lifetime_ms.into()).min(self.registrar.lifetime());
-        if self.registrar.enter_for(cx, hit, lifetime) && !is_round {
+        if self.registrar.enter_for(cx, hit, lifetime) && copies > 0 && !self.is_last_before(hit) {
             self.copy_on(cx, hit, copies.min(self.copies()), lifetime);
         }
+    }
+
+    /// Whether the owner of a reference comes next: in a ring of fewer nodes than copies these end
+    /// where they began.
+    fn is_last_before(&self, hit: &Hit) -> bool {
+        let (me, owner) = (self.part.sharer.me().id, self.ring.successors().first());
+        owner.is_some_and(|owner| owner.id.owns(key_of(hit), me))
     }
 
     /// Whoever was asked does not answer: perhaps it is no longer there, and another owns the key.
