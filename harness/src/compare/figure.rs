@@ -14,6 +14,9 @@ use crate::scenario::System;
 const SIZE: (u32, u32) = (960, 640);
 const LETTERS: (&str, i32) = ("sans-serif", 16);
 const POINT_RADIUS: i32 = 5;
+/// Where a label stands beside its point.
+const ABOVE: (i32, i32) = (8, -16);
+const BELOW: (i32, i32) = (8, 6);
 
 /// The figure as SVG.
 ///
@@ -69,10 +72,12 @@ fn draw(rows: &[Row], backend: SVGBackend<'_>) -> Result<(), Box<dyn Error>> {
             .label(system.name())
             .legend(move |(x, y)| Circle::new((x + 10, y), POINT_RADIUS, color.filled()));
         chart.draw_series(points().map(|at| Circle::new(at, POINT_RADIUS, color.filled())))?;
-        chart.draw_series(own.iter().map(|row| {
-            let label = format!("N = {}", count(row.nodes.into()));
+        // The sizes in between would run into each other.
+        let ends = [(own.first(), BELOW), (own.last(), ABOVE)];
+        chart.draw_series(ends.into_iter().filter_map(|(row, offset)| {
+            let label = format!("N = {}", count(row?.nodes.into()));
             let style = ("sans-serif", 13).into_font().color(&color);
-            EmptyElement::at(point(row)) + Text::new(label, (8, -16), style)
+            Some(EmptyElement::at(point(row?)) + Text::new(label, offset, style))
         }))?;
     }
     chart
