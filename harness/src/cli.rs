@@ -433,6 +433,8 @@ mod tests {
             &["sweep", "--vary", "nodes="],
             &["sweep", "--repeat", "0"],
             &["sweep", "--threads", "0"],
+            &["compare", "--nodes", "4"],
+            &["compare", "--nodes", ""],
         ] {
             let error = Cli::try_parse_from(["hopwise"].iter().chain(arguments))
                 .expect_err("these arguments are wrong");

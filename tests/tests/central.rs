@@ -250,6 +250,36 @@ fn who_never_has_enough_cookies_is_left_alone() {
     assert!(replies > 2, "the server had its say");
 }
 
+#[test]
+fn a_holder_that_never_has_enough_cookies_is_passed_over() {
+    let mut central = Central::published(16);
+    let item = 8;
+    let asker = (1..=PEERS).find(|&node| !shelf_of(node).contains(&item)).expect("some do not");
+    let me = central.memory.peer(asker);
+    let holders: Vec<Peer> = holders_of(item).map(|node| central.memory.peer(node)).collect();
+    holders_of(item).for_each(|node| central.memory.remove(node));
+    let wanted = query(Match::Exact, NAMES[item as usize]);
+    central.memory.with(asker, |it, cx| it.ask(cx, wanted, 1));
+    let (mut replies, end) = (0, central.memory.now() + DEADLINE * 4);
+    while central.memory.now() < end {
+        let mut asked = Vec::new();
+        for &holder in &holders {
+            asked.extend(asked_of(&central.memory, holder, me.id).map(|request| (holder, request)));
+        }
+        central.memory.run_for(DELAY);
+        for (holder, request) in asked {
+            replies += 1;
+            let (purpose, cookie) = (Purpose::Transfer, Cookie(replies));
+            let reply = Message::CookieReply { request, purpose, cookie };
+            central.memory.inject(holder, me, &reply);
+        }
+        central.memory.run_for(DELAY);
+    }
+    let events: Vec<_> = central.memory.events().map(|(_, event)| event).collect();
+    assert!(matches!(events[..], [Event::Found(_), Event::FetchFailed { token: 1 }]), "{events:?}");
+    assert_eq!(replies, 2 * HOLDERS_OF_EACH as u64, "each is asked once more for its cookie");
+}
+
 /// The questions on their way from `from` to `to`.
 fn asked_of(memory: &Memory<CentralNode>, to: Peer, from: Id) -> impl Iterator<Item = RequestId> {
     memory.in_flight().filter_map(move |(_, bytes)| {
@@ -257,7 +287,9 @@ fn asked_of(memory: &Memory<CentralNode>, to: Peer, from: Id) -> impl Iterator<I
         let frame = bundle.frames().next()?;
         let is_it = frame.from_id == from && frame.to_slot == to.address.slot;
         match frame.message {
-            Message::Find { request, .. } if is_it => Some(request),
+            Message::Find { request, .. } | Message::Fetch { request, .. } if is_it => {
+                Some(request)
+            }
             _ => None,
         }
     })

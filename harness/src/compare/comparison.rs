@@ -124,14 +124,17 @@ impl Figure {
     }
 }
 
+/// How a figure grows that grows with the logarithm of the number of nodes.
+pub(super) const LOGARITHMIC: &str = "O(log N)";
+
 /// What the first table of Wehrle, Götz and Rieche, *Distributed Hash Tables* (2005), says.
 const EXPECTED: [(System, Figure, &str); 6] = [
     (System::Central, Figure::StateMax, "O(N)"),
     (System::Central, Figure::MessagesPerQuery, "O(1)"),
     (System::Flood, Figure::StateMean, "O(1)"),
     (System::Flood, Figure::MessagesPerQuery, "O(N)"),
-    (System::Ring, Figure::StateMean, "O(log N)"),
-    (System::Ring, Figure::MessagesPerQuery, "O(log N)"),
+    (System::Ring, Figure::StateMean, LOGARITHMIC),
+    (System::Ring, Figure::MessagesPerQuery, LOGARITHMIC),
 ];
 
 impl Row {
@@ -185,4 +188,63 @@ pub(super) fn growth(rows: &[Row]) -> Vec<Growth> {
         })
     };
     EXPECTED.iter().filter_map(fitted).collect()
+}
+
+#[cfg(test)]
+pub(super) mod example {
+    use super::*;
+
+    /// Rows that grow as the literature says.
+    pub(in super::super) fn rows() -> Vec<Row> {
+        let row = |system, nodes: u32| {
+            let n = f64::from(nodes);
+            let (mean, max, messages_per_query) = match system {
+                System::Central => (5.0, 4.0 * n, 2.0),
+                System::Flood => (6.0, 14.0, 5.0 * n + 1.0),
+                System::Ring => (12.0 + n.log2(), 90.0, 3.0 + 1.5 * n.log2()),
+            };
+            let served = if system == System::Central { 0.0 } else { 0.995 };
+            let fuzzy = if system == System::Ring { 0.0 } else { 1.0 };
+            Row {
+                system,
+                nodes,
+                state: Spread { mean, max },
+                bytes: Spread { mean: 900.0, max: 1e6 },
+                busiest_messages: 1000,
+                messages_per_query,
+                latency_p50_us: 2e5,
+                latency_p99_us: 9e5,
+                success: Some(1.0),
+                fuzzy_success: Some(fuzzy),
+                success_busiest_crashed: Some(served),
+                success_third_crashed: Some(0.5),
+            }
+        };
+        let sizes = [256, 1024, 4096, 16384];
+        System::ALL.into_iter().flat_map(|system| sizes.map(|nodes| row(system, nodes))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_grows_as_expected_is_fitted_so() {
+        let growth = growth(&example::rows());
+        assert_eq!(growth.len(), EXPECTED.len());
+        for fit in growth {
+            match fit.expected.as_str() {
+                "O(1)" => assert!(fit.exponent.abs() < 0.01, "{fit:?}"),
+                "O(N)" => assert!((fit.exponent - 1.0).abs() < 0.01, "{fit:?}"),
+                _ => assert!(fit.log_r2 > 0.9999 && fit.per_doubling >= 1.0, "{fit:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn one_size_grows_not_at_all() {
+        let rows: Vec<Row> = example::rows().into_iter().filter(|row| row.nodes == 256).collect();
+        assert!(growth(&rows).is_empty());
+    }
 }

@@ -90,3 +90,21 @@ fn draw(rows: &[Row], backend: SVGBackend<'_>) -> Result<(), Box<dyn Error>> {
     area.present()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::comparison::example;
+
+    #[test]
+    fn names_each_system_and_draws_each_row() {
+        let rows = example::rows();
+        let drawing = svg(&rows).expect("it can be drawn");
+        assert!(drawing.starts_with("<svg") && drawing.trim_end().ends_with("</svg>"));
+        for system in System::ALL {
+            assert!(drawing.contains(&format!("\n{}\n", system.name())), "{}", system.name());
+        }
+        // A point each, and one for each system in the legend.
+        assert_eq!(drawing.matches("<circle").count(), rows.len() + System::ALL.len());
+    }
+}

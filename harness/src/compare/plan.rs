@@ -83,3 +83,43 @@ pub fn plan(
     }
     Ok(runs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan_of(nodes: &[u32]) -> Vec<Planned> {
+        let load = |values: &[(String, String)]| Scenario::load("compare", values);
+        plan(nodes, load).expect("all can be run")
+    }
+
+    #[test]
+    fn each_size_has_each_system_and_each_crash_once() {
+        let runs = plan_of(&[64, 32, 64]);
+        assert_eq!(runs.len(), 2 * 3 * 3);
+        for nodes in [32, 64] {
+            for system in System::ALL {
+                for crash in Crash::ALL {
+                    let is_it = |run: &&Planned| {
+                        (run.scenario.nodes, run.scenario.system, run.crash)
+                            == (nodes, system, crash)
+                    };
+                    assert_eq!(runs.iter().filter(is_it).count(), 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn runs_of_a_size_differ_in_system_and_fault_alone() {
+        let runs = plan_of(&[64]);
+        let common = |run: &Planned| Scenario {
+            system: System::Ring,
+            name: String::new(),
+            faults: Vec::new(),
+            ..run.scenario.clone()
+        };
+        assert!(runs.iter().all(|run| common(run) == common(&runs[0])));
+        assert!(runs.iter().all(|run| run.scenario.items.is_some()), "all share items");
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::comparison::{Comparison, Growth, Row};
+use super::comparison::{Comparison, Growth, LOGARITHMIC, Row};
 use super::verdict::percent;
 use crate::report::units::{bytes, count, micros, number};
 
@@ -68,13 +68,48 @@ fn cells(row: &Row) -> [String; 12] {
 }
 
 fn growth_line(fit: &Growth) -> String {
-    format!(
-        "  {:<8} {:<26} expected {:<9} fitted N^{:<6.3} and {:+.2} per doubling of N with R² {:.3}\n",
-        fit.system.name(),
-        fit.figure.name(),
-        fit.expected,
-        fit.exponent,
-        fit.per_doubling,
-        fit.log_r2,
-    )
+    let fitted = match fit.expected.as_str() {
+        LOGARITHMIC => format!(
+            "{:+.2} each time N doubles (R² against log2 N: {:.4})",
+            fit.per_doubling, fit.log_r2
+        ),
+        _ => format!("N^{:.3}", fit.exponent),
+    };
+    let (system, figure) = (fit.system.name(), fit.figure.name());
+    format!("  {system:<8} {figure:<26} expected {:<9} fitted {fitted}\n", fit.expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::comparison::{example, growth};
+    use crate::compare::verdict::verdicts;
+    use crate::provenance::{Build, Machine};
+
+    #[test]
+    fn every_row_is_there_and_fits_the_screen() {
+        let rows = example::rows();
+        let growth = growth(&rows);
+        let comparison = Comparison {
+            schema_version: 1,
+            started_at: "2026-11-22T00:00:00Z".into(),
+            wall_s: 1.0,
+            machine: Machine::here(),
+            build: Build::here(),
+            interrupted: false,
+            scenario: toml::Table::new(),
+            verdicts: verdicts(&rows, &growth),
+            rows,
+            growth,
+        };
+        let text = text(&comparison);
+        let lines: Vec<&str> = text.lines().collect();
+        let table = lines.iter().take_while(|line| !line.is_empty()).count();
+        assert_eq!(table, 2 + comparison.rows.len());
+        let verdicts = lines.len() - comparison.verdicts.len();
+        assert!(lines[..verdicts].iter().all(|line| line.chars().count() <= 120), "{text}");
+        assert!(lines[2].starts_with("central") && lines[2].contains("1,024"), "{}", lines[2]);
+        let json = serde_json::to_string(&comparison).expect("it is plain data");
+        assert_eq!(serde_json::from_str::<Comparison>(&json).expect("as written"), comparison);
+    }
 }

@@ -80,3 +80,52 @@ fn survives(share: Option<f64>) -> String {
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::comparison::{example, growth};
+
+    #[test]
+    fn says_of_each_system_what_was_measured() {
+        let rows = example::rows();
+        let verdicts = verdicts(&rows, &growth(&rows));
+        let [central, flood, ring] = &verdicts[..] else { panic!("a line per system") };
+        for (line, words) in [
+            (
+                central,
+                [
+                    "central: 2.00 messages per query (the same whatever N)",
+                    "65,536 entries (growing as N^1.00)",
+                    "stands still (0.0 %)",
+                ],
+            ),
+            (
+                flood,
+                [
+                    "81,921 messages per query (growing as N^1.00)",
+                    "6 entries (the same whatever N)",
+                    "works on (99.5 %)",
+                ],
+            ),
+            (
+                ring,
+                [
+                    "1.50 more each time N doubles",
+                    "pieces of names hardly ever (0.0 %)",
+                    "works in part (50.0 %)",
+                ],
+            ),
+        ] {
+            assert!(words.iter().all(|words| line.contains(words)), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_run_is_untried() {
+        let mut rows = example::rows();
+        rows.iter_mut().for_each(|row| row.success_busiest_crashed = None);
+        assert!(verdicts(&rows, &[]).iter().all(|line| line.contains("untried once the busiest")));
+        assert!(super::verdicts(&[], &[]).is_empty());
+    }
+}
