@@ -22,13 +22,13 @@ pub extern "C" fn hopwise_no_std(seed: u64) -> usize {
     let own = Id::random(&mut rng);
     let key = Id::of_name(&seed.to_be_bytes());
     let fingers = FingerTable::new(own, Shape::for_ring(1, 4096, 16));
-    let successors = SuccessorList::new(own, 16);
+    let successors = SuccessorList::new(16);
     let requests = Requests::new(16);
     let mut wheel = TimerWheel::new(16);
     wheel.arm(0, Time::from_ns(seed));
     let bundle = Bundle::parse(&key.to_bytes()).map_or(0, |bundle| bundle.frames().count());
     usize::from(fingers.closest_preceding(key).is_some())
-        + successors.count_before(key)
+        + successors.count_before(own, key)
         + requests.len()
         + wheel.armed()
         + bundle

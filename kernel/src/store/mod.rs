@@ -9,7 +9,7 @@
 //!
 //! References are soft state: they lapse unless their holders publish again, which in the end makes
 //! good whatever was lost. Until then copies at the owner's successors answer as soon as one of these
-//! has become the owner, and who joins or leaves [hands over](handover).
+//! has become the owner, and references are handed over to who joins and by who leaves.
 //!
 //! A piece of a name has another hash than the name: whoever owns that is asked, as any owner would
 //! be, for what has just this name. That is what the ring cannot do.
