@@ -56,7 +56,7 @@ impl Default for Flood {
             check_every: 4,
             ping: Duration::from_secs(30),
             remember: Duration::from_secs(5),
-            remember_room: 256,
+            remember_room: 1024,
         }
     }
 }
