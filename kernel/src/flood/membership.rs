@@ -175,8 +175,12 @@ impl FloodNode {
     }
 
     pub(crate) fn on_probe_timeout(&mut self, cx: &mut Context<'_>, probe: &Request, why: Probe) {
-        // A candidate makes its offer again.
-        if matches!(why, Probe::Candidate(_)) || !self.neighbors.contains(probe.to) {
+        if let Probe::Candidate(_) = why {
+            // It makes its offer again, or others do: if all of them are that far away, more time
+            // than at first has to be given.
+            return self.sharer.record_timeout();
+        }
+        if !self.neighbors.contains(probe.to) {
             return;
         }
         if probe.retries + 1 < PROBE_ATTEMPTS {
