@@ -95,6 +95,11 @@ impl Cast {
         (place != NONE).then_some(place)
     }
 
+    /// Who is in `place`.
+    pub(crate) fn name_in(&self, place: u32) -> Option<u32> {
+        Some(self.names[place as usize]).filter(|&name| name != NONE)
+    }
+
     /// As whom `node` was last there.
     pub(crate) fn id_of(&self, node: u32) -> Option<Id> {
         self.players[node as usize].id

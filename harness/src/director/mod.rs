@@ -11,7 +11,7 @@
 mod lookups;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::Arc;
@@ -137,8 +137,9 @@ pub struct Director {
     /// The places of all members but the server.
     members: Vec<u32>,
     server: Option<Server>,
-    /// Those whom faults have crashed, and where they were.
-    crashed: Vec<(u32, Id)>,
+    /// Those whom faults have crashed and who have not come back, by the number of the crash.
+    crashed: BTreeMap<u64, Newcomer>,
+    crashes: u64,
     /// Where in `members` a place stands, or [`NONE`].
     position: Vec<u32>,
     /// Places given back, to be used again before those that nobody has been in yet.
@@ -164,8 +165,8 @@ pub struct Director {
     /// Ends of sessions: a place, and how many nodes it has had before this one.
     ends: BinaryHeap<Reverse<(Time, u32, u32)>>,
     generations: Vec<u32>,
-    /// Returns of nodes that are away.
-    returns: BinaryHeap<Reverse<(Time, Option<Id>)>>,
+    /// Returns of nodes that are away: who it was, and the number of the crash if a fault did it.
+    returns: BinaryHeap<Reverse<(Time, Id, Option<u64>)>>,
     /// Latest first.
     faults: Vec<Strike>,
     records: Vec<Record>,
@@ -233,7 +234,8 @@ impl Director {
             ids: vec![Id::ZERO; places],
             members: Vec::with_capacity(places),
             server: (has_server && share.index == 0).then_some(Server { place: 0, is_live: false }),
-            crashed: Vec::new(),
+            crashed: BTreeMap::new(),
+            crashes: 0,
             position: vec![NONE; places],
             free: Vec::new(),
             untouched: 0..places as u32,
@@ -311,7 +313,7 @@ impl Director {
             next = next.min(due.unwrap_or(Time::NEVER));
         }
         let end = self.ends.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
-        let back = self.returns.peek().map_or(Time::NEVER, |&Reverse((at, _))| at);
+        let back = self.returns.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
         let fault = self.faults.last().map_or(Time::NEVER, |strike| strike.at);
         let cast = self.cast.as_ref().map_or(Time::NEVER, Cast::next_due);
         next.min(end).min(back).min(fault).min(cast)
@@ -530,17 +532,25 @@ impl Director {
                     Target::Busiest => stage.busiest(),
                 };
                 if let Some(place) = struck.filter(|&place| self.can_go(place)) {
-                    self.crashed.push((place, self.ids[place as usize]));
-                    self.depart(stage, at, place, false);
+                    self.crash(stage, at, place);
                 }
             }
             FaultKind::Leave => self.depart_random(stage, at, true),
             FaultKind::Return => {
-                if let Some((place, id)) = self.crashed.pop() {
-                    self.to_join.push(Newcomer { id: Some(id), name: None, place: Some(place) });
+                if let Some((_, newcomer)) = self.crashed.pop_last() {
+                    self.to_join.push(newcomer);
                 }
             }
         }
+    }
+
+    /// A fault takes a member away, and another may bring it back.
+    fn crash(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
+        let name = self.cast.as_ref().and_then(|cast| cast.name_in(place));
+        let id = Some(self.ids[place as usize]);
+        self.crashes += 1;
+        self.crashed.insert(self.crashes, Newcomer { id, name, place: Some(place) });
+        self.take_away(stage, at, place, false, Some(self.crashes));
     }
 
     /// Whether `place` has a member that the system can do without: the last of all nobody could
@@ -570,10 +580,14 @@ impl Director {
                 self.depart(stage, end, place, graceful);
             }
         }
-        while let Some(&Reverse((at, id))) = self.returns.peek()
+        while let Some(&Reverse((at, id, crash))) = self.returns.peek()
             && at <= until
         {
             self.returns.pop();
+            if crash.is_some_and(|crash| self.crashed.remove(&crash).is_none()) {
+                continue; // A fault has brought it back already.
+            }
+            let id = (self.scenario.churn.rejoin == Rejoin::SameId).then_some(id);
             self.to_join.push(Newcomer { id, name: None, place: None });
         }
     }
@@ -583,8 +597,9 @@ impl Director {
         let Some(mut cast) = self.cast.take() else { return };
         while let Some((at, name, to)) = cast.take_due(until) {
             match to {
-                State::Up if cast.calls_off(name) => {}
+                State::Up if cast.calls_off(name) || cast.place_of(name).is_some() => {}
                 State::Up => {
+                    self.crashed.retain(|_, newcomer| newcomer.name != Some(name));
                     let same = self.scenario.churn.rejoin == Rejoin::SameId;
                     let id = cast.id_of(name).filter(|_| same);
                     self.to_join.push(Newcomer { id, name: Some(name), place: None });
@@ -638,22 +653,34 @@ impl Director {
         }
     }
 
-    /// Takes a member away.
+    /// Takes a member away, by its own will.
     fn depart(&mut self, stage: &mut impl Stage, at: Time, place: u32, graceful: bool) {
+        self.take_away(stage, at, place, graceful, None);
+    }
+
+    /// Takes a member away; `crash` is the number of the crash if a fault does it.
+    fn take_away(
+        &mut self,
+        stage: &mut impl Stage,
+        at: Time,
+        place: u32,
+        graceful: bool,
+        crash: Option<u64>,
+    ) {
+        let id = self.ids[place as usize];
         match &mut self.server {
             Some(server) if server.place == place => server.is_live = false,
             _ => {
                 self.take_out(place);
                 self.free.push(place);
+                self.plan_return(id, at, crash);
             }
         }
         if self.is_measured(at) {
             *(if graceful { &mut self.moves.leaves } else { &mut self.moves.crashes }) += 1;
         }
         stage.depart(at, place, graceful);
-        let id = self.ids[place as usize];
         self.records.push(Record::Gone { id, at });
-        self.plan_return(id, at);
         if let Some(cast) = &mut self.cast {
             cast.exit(place);
         }
@@ -680,13 +707,12 @@ impl Director {
     }
 
     /// Sessions: who has gone comes back, as itself or as another.
-    fn plan_return(&mut self, id: Id, now: Time) {
+    fn plan_return(&mut self, id: Id, now: Time, crash: Option<u64>) {
         if self.scenario.churn.model != ChurnModel::Sessions {
             return;
         }
         let away = self.downtimes.map_or(Duration::ZERO, |downtimes| downtimes.draw(&mut self.rng));
-        let id = (self.scenario.churn.rejoin == Rejoin::SameId).then_some(id);
-        self.returns.push(Reverse((now + away, id)));
+        self.returns.push(Reverse((now + away, id, crash)));
     }
 
     fn turn_joins(&mut self, stage: &mut impl Stage, at: Time) {

@@ -230,8 +230,10 @@ impl<S: System> Stage for ReactorStage<'_, S> {
     /// Over UDP each director knows its own nodes only: with one node to be struck, that is the
     /// first's.
     fn busiest(&self) -> Option<u32> {
-        let received =
-            (0..self.shard.capacity() as u32).map(|place| (self.shard.received(place), place));
+        let places = 0..self.shard.capacity() as u32;
+        let received = places
+            .filter(|&place| self.shard.node(place).is_some())
+            .map(|place| (self.shard.received(place), place));
         let (messages, Reverse(place)) =
             received.map(|(messages, place)| (messages, Reverse(place))).max()?;
         (messages > 0).then_some(place)
