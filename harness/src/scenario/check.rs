@@ -10,7 +10,7 @@ use hopwise_kernel::wire::max_successors;
 
 use super::{
     Amount, ChurnModel, Downtime, Engine, Fault, FaultKind, Flood, Graph, Items, Keys, Latency,
-    Lengths, Load, Measure, Scenario, Sockets, Strategy, System, Timeout,
+    Lengths, Load, Measure, Scenario, Sockets, Start, Strategy, System, Target, Timeout,
 };
 
 /// Latest deadline of a lookup: latencies are counted in histograms of fixed bounds.
@@ -93,10 +93,13 @@ fn check_ring(Scenario { ring, nodes, udp, .. }: &Scenario) -> Verdict {
     require(ring.fix_fingers != Some(Duration::ZERO), "ring.fix_fingers")
 }
 
-fn check_flood(Scenario { flood, nodes, .. }: &Scenario) -> Verdict {
+fn check_flood(Scenario { flood, nodes, start, .. }: &Scenario) -> Verdict {
     let Flood { graph, degree, file, ttl, strategy, round_wait, walkers, .. } = flood;
     let Flood { walk_ttl, check_every, ping, remember, remember_room, .. } = flood;
     require(*graph != Graph::File || file.is_some(), "flood.file")?;
+    require_that(*graph != Graph::File || *start == Start::Linked, "start", || {
+        "\"linked\", or another flood.graph: a graph from a file is that of the start".to_owned()
+    })?;
     let most = f64::from(nodes - 1);
     require_that(*graph == Graph::File || (1.0..=most).contains(degree), "flood.degree", || {
         format!("a number from 1 to {most} (less than nodes = {nodes})")
@@ -269,6 +272,10 @@ fn check_fault(scenario: &Scenario, index: usize) -> Verdict {
             .to_owned()
         },
     )?;
+    let only_one = fault.kind == FaultKind::Crash(Target::Busiest);
+    require_that(!only_one || fault.amount == Amount::Count(1), &path("target"), || {
+        format!("\"random\", or fault.{index}.count = 1: only one node is the busiest")
+    })?;
     match fault.amount {
         Amount::Fraction(fraction) => require(is_share(fraction), &path("fraction"))?,
         Amount::Count(count) => {

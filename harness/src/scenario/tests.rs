@@ -226,6 +226,10 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
             &["check = true", "only with system = \"ring\""],
         ),
         (&[("check", "yes")], &["check = \"yes\"", "or false"]),
+        (
+            &[FLOODS, ("flood.graph", "file"), ("flood.file", "g.txt"), ("start", "joined")],
+            &["start = \"joined\"", "\"linked\"", "flood.graph"],
+        ),
         (&[FLOODS, ("flood.ttl", "0")], &["flood.ttl = 0", "from 1 to 32"]),
         (&[FLOODS, ("flood.ttl", "300")], &["flood.ttl = 300", "from 1 to 32"]),
         (&[FLOODS, ("flood.graph", "star")], &["flood.graph = \"star\"", "\"power-law\""]),
@@ -400,6 +404,14 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         (
             &[("fault", "[{ kind = \"leave\", target = \"busiest\", count = 1 }]")],
             &["fault.0.target = \"busiest\" has no meaning", "kind = \"crash\""],
+        ),
+        (
+            &[("fault", "[{ kind = \"crash\", target = \"busiest\", count = 2 }]")],
+            &["fault.0.target = \"busiest\"", "fault.0.count = 1", "only one node"],
+        ),
+        (
+            &[("fault", "[{ kind = \"crash\", target = \"busiest\", fraction = 0.5 }]")],
+            &["fault.0.target = \"busiest\"", "fault.0.count = 1", "only one node"],
         ),
         (
             &[("fault", "[{ kind = \"crash\", target = \"idlest\", count = 1 }]")],
