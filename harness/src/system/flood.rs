@@ -13,7 +13,7 @@ use super::{Question, Setting, System};
 use crate::Scenario;
 use crate::graph::{EdgeList, Graph};
 use crate::items::Catalogue;
-use crate::scenario::{self, Flood, Start, Strategy};
+use crate::scenario::{self, Flood, Load, Start, Strategy};
 
 /// What the graph draws from. Generators 16 · n + 1 … 6 are the directors' and their engines', 7
 /// the catalogue's.
@@ -26,6 +26,7 @@ pub struct FloodSystem {
     catalogue: Arc<Catalogue>,
     config: Arc<FloodConfig>,
     sharing: Arc<SharingConfig>,
+    warnings: Arc<[String]>,
 }
 
 impl System for FloodSystem {
@@ -50,12 +51,19 @@ impl System for FloodSystem {
     fn new(setting: &Setting<'_>) -> Result<FloodSystem, String> {
         let (items, catalogue) = items(setting)?;
         let scenario = setting.scenario;
+        let (graph, put_right) = graph(scenario, setting.members.len())?;
+        let warnings = put_right.into_iter().chain(crowding(scenario));
         Ok(FloodSystem {
-            graph: Arc::new(graph(scenario, setting.members.len())?),
+            graph: Arc::new(graph),
+            warnings: warnings.collect(),
             catalogue: catalogue.clone(),
             config: Arc::new(config(scenario)),
             sharing: sharing(scenario, items),
         })
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> FloodNode {
@@ -136,16 +144,16 @@ fn config(scenario: &Scenario) -> FloodConfig {
     }
 }
 
-/// Who is whose neighbour, by rank among the members.
-fn graph(scenario: &Scenario, members: usize) -> Result<Graph, String> {
+/// Who is whose neighbour, by rank among the members; and what had to be put right for that.
+fn graph(scenario: &Scenario, members: usize) -> Result<(Graph, Option<String>), String> {
     let flood = &scenario.flood;
     let mut rng = Rng::new(scenario.seed, STREAM);
     match flood.graph {
-        scenario::Graph::Random => Ok(Graph::random(members, flood.degree, &mut rng)),
-        scenario::Graph::PowerLaw => Ok(Graph::power_law(members, flood.degree, &mut rng)),
+        scenario::Graph::Random => Ok((Graph::random(members, flood.degree, &mut rng), None)),
+        scenario::Graph::PowerLaw => Ok((Graph::power_law(members, flood.degree, &mut rng), None)),
         scenario::Graph::File => {
             let path = flood.file.as_deref().unwrap_or_default();
-            let EdgeList { graph, .. } = EdgeList::load(path)?;
+            let EdgeList { graph, loops, repeats, gaps } = EdgeList::load(path)?;
             if graph.nodes() != members {
                 return Err(format!(
                     "nodes = {members} is not accepted: {path} has {} peers: write nodes = {}",
@@ -153,7 +161,33 @@ fn graph(scenario: &Scenario, members: usize) -> Result<Graph, String> {
                     graph.nodes(),
                 ));
             }
-            Ok(graph)
+            let put_right = format!(
+                "{path}: left out edges from a peer to itself ({loops}) and edges that were there \
+                 already ({repeats}), and passed over numbers that no edge uses ({gaps})"
+            );
+            Ok((graph, Some(put_right).filter(|_| loops + repeats + gaps > 0)))
         }
     }
+}
+
+/// Says so if peers may have to remember more searches than they have room for. A search has four
+/// places where it can be: in a memory that is a quarter full, one in fifty finds none.
+fn crowding(scenario: &Scenario) -> Option<String> {
+    const FULL: f64 = 0.25;
+    let rate_per_s = match scenario.workload.load {
+        Load::PerSecond(rate) => rate,
+        Load::PerNode(interval) => f64::from(scenario.nodes) / interval.as_secs_f64(),
+        Load::InFlight(_) => return None,
+    };
+    let flood = &scenario.flood;
+    let searches = rate_per_s * flood.remember.as_secs_f64();
+    let reaches_most = flood.strategy != Strategy::RandomWalk;
+    (reaches_most && searches > FULL * f64::from(flood.remember_room)).then(|| {
+        format!(
+            "there are {searches:.0} searches within flood.remember = {:?}, and a peer that all of \
+             them reach drops many: it has room for flood.remember_room = {}, of which a quarter \
+             should be enough",
+            flood.remember, flood.remember_room,
+        )
+    })
 }

@@ -56,6 +56,11 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// Why there can be none: what in the scenario, and what to write instead.
     fn new(setting: &Setting<'_>) -> Result<Self, String>;
 
+    /// What in the scenario is worth telling, but no error.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
+
     /// A node as it is built for `host`: it is nobody's peer yet. Hosts are numbered over all shards
     /// and outlast their nodes: who comes next to the same place has the same number.
     fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> Self::Node;

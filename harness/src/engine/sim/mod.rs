@@ -193,6 +193,7 @@ fn simulate<S: System>(
     let mut measured = sums.measured(&judge, course);
     let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
     measured.simulation = Some(simulation);
+    measured.warnings.extend_from_slice(system.warnings());
     Ok(measured)
 }
 

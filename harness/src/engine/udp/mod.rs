@@ -154,7 +154,9 @@ impl Runner for UdpEngine {
                 .map_err(|error| EngineError::Broken(format!("a shard stopped: {error}")))?;
             ends.push(end);
         }
-        watched.map(|watched| assemble(watched, &shared, ends))
+        let mut measured = assemble(watched?, &shared, ends);
+        measured.warnings.extend_from_slice(system.warnings());
+        Ok(measured)
     }
 }
 
