@@ -10,6 +10,7 @@ use crate::outcome::{
     Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance, Outcome,
     Regime, TransferLatency,
 };
+use crate::scenario::System;
 
 /// No line is longer, unless a single word is.
 const COLUMNS: usize = 80;
@@ -65,7 +66,7 @@ pub fn text(outcome: &Outcome) -> String {
 /// What ran, when, where, and what it was built from.
 fn heading(outcome: &Outcome, page: &mut Page) {
     let Outcome { scenario, machine, build, .. } = outcome;
-    let word = |key| scenario.get(key).and_then(toml::Value::as_str).unwrap_or("?");
+    let word = |key| word(outcome, key);
     let nodes = scenario.get("nodes").and_then(toml::Value::as_integer).unwrap_or(0);
     page.line(&format!(
         "{}: {} over {}, {} nodes, seed {}, {} threads{}",
@@ -93,6 +94,11 @@ fn heading(outcome: &Outcome, page: &mut Page) {
     // The compiler's own commit and date are for the document.
     let rustc = build.rustc.split(" (").next().unwrap_or_default();
     page.line(&format!("commit {commit:.12}{changes}, {rustc}, {}", build.profile));
+}
+
+/// What the scenario says at `key`.
+fn word<'a>(outcome: &'a Outcome, key: &str) -> &'a str {
+    outcome.scenario.get(key).and_then(toml::Value::as_str).unwrap_or("?")
 }
 
 fn lookups(lookups: &Lookups, page: &mut Page) {
@@ -240,15 +246,17 @@ fn sum(a: KindRate, b: KindRate) -> KindRate {
 
 fn nodes(outcome: &Outcome, page: &mut Page) {
     let state = &outcome.state;
-    page.row(
-        "node",
-        format!(
-            "knows {} peers, at most {}; takes {}",
-            number(state.entries_mean),
-            count(state.entries_max),
-            bytes(state.bytes_per_node as f64),
-        ),
-    );
+    let (mean, most) = (number(state.entries_mean), count(state.entries_max));
+    let takes = bytes(state.bytes_per_node as f64);
+    // References to items, too, are something that a node keeps about others.
+    let keeps = match outcome.items {
+        None => format!("knows {mean} peers, at most {most}; takes {takes}"),
+        Some(_) => format!("keeps {mean} entries about others, at most {most}; takes {takes}"),
+    };
+    page.row("node", keeps);
+    if let Some(load) = &outcome.load {
+        page.row("busiest", format!("received {} messages", count(load.messages_max)));
+    }
     if let Some(keys) = outcome.load.as_ref().and_then(|load| load.keys.as_ref()) {
         page.row(
             "keys",
@@ -276,7 +284,10 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
         Regime::ExactDetection => "no live node was taken for dead",
         Regime::Suspicion => "live nodes may have been taken for dead",
     };
-    page.row("", regime);
+    // Peers of a central index keep nobody in their tables who could be taken for dead.
+    if word(outcome, "system") != System::Central.name() {
+        page.row("", regime);
+    }
 }
 
 fn engine(outcome: &Outcome, page: &mut Page) {
@@ -442,14 +453,22 @@ mod tests {
 
     #[test]
     fn tells_of_items_where_there_are_any() {
-        let outcome = Outcome { items: Some(example::items()), ..example::outcome() };
-        let text = text(&outcome);
+        let load = Some(Load { messages_max: 1234, keys: None });
+        let items = Some(example::items());
+        let mut outcome = Outcome { items, load, ..example::outcome() };
+        let text = super::text(&outcome);
+        let regime = "              live nodes may have been taken for dead";
+        assert_has(&text, regime);
+        outcome.scenario.insert("system".into(), "central".into());
+        assert!(!super::text(&outcome).contains(regime), "peers hold nobody who could be");
         for line in [
             "exact         2,501 asked for, 95.96 % correct, 95.96 % obtained",
             "fuzzy         7,500 asked for, 100.00 % correct, 100.00 % obtained",
             "found nothing 51",
             "transfers     9,900 completed, 9.67 MiB in all; 50 failed",
             "              p50 105 µs  p99 119 µs  max 119 µs",
+            "node          keeps 27.3 entries about others, at most 29; takes 1.46 KiB",
+            "busiest       received 1,234 messages",
         ] {
             assert_has(&text, line);
         }
