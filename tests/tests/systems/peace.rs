@@ -1,0 +1,73 @@
+//! Nobody comes or goes, and nothing is lost.
+
+use hopwise_harness::engine::Measured;
+
+use super::run::{ALL, CENTRAL, ITEMS, RING, assert_sums, simulate, success};
+
+/// Long enough for all to be published; slower questions than these would be asked in vain.
+const PEACE: &str = "
+    nodes = 200
+    threads = 1
+    workload = { lookups_per_s = 400.0 }
+    phases = { warmup = \"6s\", lookups = 3000 }
+    network = { latency = { model = \"uniform\", min = \"10ms\", max = \"60ms\" } }
+";
+
+/// Asserts that a system has answered as it can: the ring whatever names an item, others everything.
+pub(crate) fn assert_answered(measured: &Measured, system: &str, nodes: u32) {
+    assert_sums(measured, system);
+    let (metrics, items) = (&measured.metrics, &measured.metrics.items);
+    let (exact, fuzzy) = (success(items.exact), success(items.fuzzy));
+    let least = if system.contains("flood") { 0.99 } else { 0.999 };
+    assert!(exact >= least, "{system}: {exact} of exact questions");
+    assert_eq!(items.transfers_failed, 0, "{system}: holders are all there");
+    if system == RING {
+        // A piece of a name has another hash. Whoever owns that may keep something that fits: each
+        // name is at three nodes, and few fit.
+        assert!(fuzzy < 4.0 * 3.0 / f64::from(nodes), "{system}: {fuzzy} of fuzzy questions");
+        assert!(metrics.incorrect <= items.found_none, "{system}: what is found is true");
+    } else {
+        assert!(fuzzy >= 0.99, "{system}: {fuzzy} of fuzzy questions");
+        assert_eq!(metrics.incorrect, 0, "{system}: nobody is wrong in peace");
+    }
+}
+
+#[test]
+fn questions_are_answered() {
+    for system in ALL {
+        assert_answered(&simulate(&[system, ITEMS, PEACE]), system, 200);
+    }
+}
+
+#[test]
+fn nodes_that_joined_answer_too() {
+    for system in ALL {
+        let measured = simulate(&[system, ITEMS, PEACE, "start = \"joined\""]);
+        assert!(!measured.bring_up.is_zero(), "{system}: joining takes time");
+        assert_answered(&measured, system, 200);
+    }
+}
+
+/// The server keeps a registration of every copy, and every question and every renewal goes to it.
+#[test]
+fn all_of_it_is_on_the_server() {
+    for nodes in [100_u64, 400] {
+        let size = format!(
+            "nodes = {nodes}
+             threads = 1
+             items = {{ population = {nodes}, replicas = 3.0, refresh = \"2s\" }}
+             workload = {{ lookups_per_s = {nodes}.0 }}
+             phases = {{ warmup = \"6s\", measure = \"20s\" }}
+             network = {{ latency = {{ model = \"constant\", one_way = \"10ms\" }} }}"
+        );
+        let measured = simulate(&[CENTRAL, &size]);
+        let copies = 3 * nodes;
+        // Each peer knows the server, and nobody else.
+        assert_eq!(measured.state.entries_max, copies);
+        let mean = (copies + (nodes - 1)) as f64 / nodes as f64;
+        assert!((measured.state.entries_mean / mean - 1.0).abs() < 1e-9, "{mean}");
+        let received = measured.metrics.issued + copies * 10;
+        let ratio = measured.load.messages_max as f64 / received as f64;
+        assert!((0.95..1.1).contains(&ratio), "{nodes}: {ratio} of {received} messages");
+    }
+}

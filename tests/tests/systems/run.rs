@@ -1,0 +1,85 @@
+//! Scenarios of the three systems, and how they are run.
+
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use hopwise_harness::Scenario;
+use hopwise_harness::engine::sim::SimEngine;
+use hopwise_harness::engine::udp::UdpEngine;
+use hopwise_harness::engine::{Engine, EngineError, Measured};
+use hopwise_harness::items::tally::Asked;
+use hopwise_harness::progress::Progress;
+
+pub(crate) const CENTRAL: &str = "system = \"central\"\n";
+pub(crate) const FLOOD: &str = "system = \"flood\"\n";
+pub(crate) const EXPANDING: &str = "system = \"flood\"\nflood.strategy = \"expanding-ring\"\n";
+pub(crate) const WALK: &str = "system = \"flood\"\nflood.strategy = \"random-walk\"\n";
+pub(crate) const RING: &str = "system = \"ring\"\ncheck = false\nring.successors = 8\n";
+/// Every system, every strategy.
+pub(crate) const ALL: [&str; 5] = [CENTRAL, FLOOD, EXPANDING, WALK, RING];
+
+/// Items that are published often, and room for all searches: a peer's memory is in buckets, some of
+/// which are full long before all are.
+pub(crate) const ITEMS: &str = "
+    items.population = 120
+    items.refresh = \"2s\"
+    flood.ttl = 10
+    flood.ping = \"2s\"
+    flood.remember_room = 16384
+    ring.stabilize = \"500ms\"
+";
+
+/// Runs the scenario that these parts make up.
+pub(crate) fn run(engine: &impl Engine, parts: &[&str]) -> Measured {
+    try_run(engine, parts).expect("the scenario runs")
+}
+
+pub(crate) fn simulate(parts: &[&str]) -> Measured {
+    run(&SimEngine, &[&["engine = \"sim\"\n"], parts].concat())
+}
+
+pub(crate) fn run_udp(parts: &[&str]) -> Measured {
+    run(&UdpEngine, &[&["engine = \"udp\"\n"], parts].concat())
+}
+
+pub(crate) fn try_run(engine: &impl Engine, parts: &[&str]) -> Result<Measured, EngineError> {
+    let scenario = Scenario::from_toml(&parts.join("\n"), "test", &[]);
+    let scenario = scenario.expect("the scenario is sound");
+    engine.run(&scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+}
+
+/// All that an outcome is made from, without how fast it was and on how many threads.
+pub(crate) fn result(measured: &Measured) -> String {
+    let mut simulation = measured.simulation.clone().expect("a simulation");
+    simulation.real = Duration::ZERO;
+    let Measured { metrics, traffic, maintenance, measured: lasted, node_s, .. } = measured;
+    let Measured { state, load, membership, drops, bring_up, series, .. } = measured;
+    format!(
+        "{metrics:?} {traffic:?} {maintenance:?} {lasted:?} {node_s:?} {state:?} {load:?} \
+         {membership:?} {drops:?} {bring_up:?} {series:?} {simulation:?}"
+    )
+}
+
+/// Asserts what holds of every run: all that was issued has ended, once, and the books agree.
+pub(crate) fn assert_sums(measured: &Measured, case: &str) {
+    let metrics = &measured.metrics;
+    let items = &metrics.items;
+    assert!(metrics.issued > 0, "{case}: nothing was asked");
+    assert_eq!(metrics.completed + metrics.failed, metrics.issued, "{case}: all have ended");
+    assert_eq!(metrics.correct + metrics.incorrect, metrics.completed, "{case}: all are judged");
+    assert_eq!(items.exact.issued + items.fuzzy.issued, metrics.issued, "{case}");
+    assert_eq!(items.exact.correct + items.fuzzy.correct, metrics.correct, "{case}");
+    assert_eq!(items.exact.obtained + items.fuzzy.obtained, items.transfers, "{case}");
+    let found = metrics.completed - items.found_none;
+    assert_eq!(items.transfers + items.transfers_failed, found, "{case}: what is found is fetched");
+}
+
+/// Share of those issued that ended with the item at hand.
+pub(crate) fn success(asked: Asked) -> f64 {
+    asked.obtained as f64 / asked.issued as f64
+}
+
+/// Messages that went with each query.
+pub(crate) fn messages_per_query(measured: &Measured) -> f64 {
+    measured.metrics.messages as f64 / measured.metrics.issued as f64
+}
