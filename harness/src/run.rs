@@ -171,7 +171,9 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
         interrupted: measured.interrupted,
         regime: simulation.map_or(Regime::Suspicion, |it| it.regime),
         check: simulation.and_then(|it| it.check.clone()),
-        items: scenario.items.as_ref().map(|_| outcome::Items::new(&measured.metrics.items)),
+        items: scenario.items.as_ref().map(|_| {
+            outcome::Items::new(&measured.metrics.items, &measured.traffic, measured.node_s)
+        }),
         maintenance: Maintenance::new(&measured.maintenance, measured.node_s),
         state: measured.state.clone(),
         load: Some(measured.load.clone()),

@@ -3,10 +3,12 @@
 //! **Invariant:** as for the whole document: units in the names, and 0 where nothing was counted.
 
 use hdrhistogram::Histogram;
+use hopwise_kernel::message::Class;
 use serde::{Deserialize, Serialize};
 
-use super::quantile_us;
+use super::{KindRate, quantile_us};
 use crate::items::tally::{self, Tally};
+use crate::metrics::Traffic;
 
 /// Questions for items, and the transfers that followed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,9 @@ pub struct Items {
     pub fuzzy: Asked,
     /// Answers, right or wrong, that nothing fits.
     pub found_none: u64,
+    /// What it took to make known who holds what, and to keep it known, per second that a node lived.
+    #[serde(default)]
+    pub publishing: KindRate,
     /// Items on their way from holders to who found them.
     pub transfers: Transfers,
 }
@@ -62,10 +67,14 @@ pub struct TransferLatency {
 }
 
 impl Items {
-    /// What `tally` counted.
+    /// What `tally` counted, and what of `traffic` was publishing, over `node_s` seconds of nodes'
+    /// lives.
     #[must_use]
-    pub fn new(tally: &Tally) -> Items {
+    pub fn new(tally: &Tally, traffic: &Traffic, node_s: f64) -> Items {
+        let publishing = traffic.iter().find(|sent| sent.kind == Class::Publish.name());
+        let (messages, bytes) = publishing.map_or((0, 0), |sent| (sent.messages, sent.bytes));
         Items {
+            publishing: KindRate::new(messages, bytes, node_s),
             exact: Asked::new(tally.exact),
             fuzzy: Asked::new(tally.fuzzy),
             found_none: tally.found_none,

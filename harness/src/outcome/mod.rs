@@ -225,7 +225,7 @@ pub struct Maintenance {
 }
 
 /// One kind of message, per second that a node lived.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KindRate {
     /// Bytes, with the headers of IPv4 and UDP for each message.
     pub bytes_per_node_s: f64,
@@ -473,14 +473,21 @@ impl Lag {
     }
 }
 
+impl KindRate {
+    /// So much over `node_s` seconds of nodes' lives.
+    fn new(messages: u64, bytes: u64, node_s: f64) -> KindRate {
+        KindRate {
+            bytes_per_node_s: per(bytes as f64, node_s),
+            messages_per_node_s: per(messages as f64, node_s),
+        }
+    }
+}
+
 impl Maintenance {
     /// What `traffic` (of maintenance alone) comes to over `node_s` seconds of nodes' lives.
     #[must_use]
     pub fn new(traffic: &Traffic, node_s: f64) -> Maintenance {
-        let rate = |messages: u64, bytes: u64| KindRate {
-            bytes_per_node_s: per(bytes as f64, node_s),
-            messages_per_node_s: per(messages as f64, node_s),
-        };
+        let rate = |messages, bytes| KindRate::new(messages, bytes, node_s);
         let all = rate(traffic.messages(), traffic.bytes());
         Maintenance {
             bytes_per_node_s: all.bytes_per_node_s,
@@ -652,7 +659,9 @@ pub(crate) mod example {
                 tally.record_transfer_failed();
             }
         }
-        Items::new(&tally)
+        let mut sent = Traffic::new();
+        sent.record("publish", 41_000, 41_000 * 90);
+        Items::new(&tally, &sent, 40_960.0)
     }
 
     /// 10,001 lookups: 10,000 completed, one of them wrongly, and one failed.

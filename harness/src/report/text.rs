@@ -131,7 +131,7 @@ fn lookups(lookups: &Lookups, page: &mut Page) {
 }
 
 fn items(items: &Items, page: &mut Page) {
-    let Items { exact, fuzzy, found_none, transfers } = items;
+    let Items { exact, fuzzy, found_none, publishing, transfers } = items;
     let asked = |Asked { issued, correct, obtained }: Asked| {
         format!(
             "{} asked for, {} correct, {} obtained",
@@ -154,6 +154,12 @@ fn items(items: &Items, page: &mut Page) {
     );
     let TransferLatency { p50, p99, max, .. } = transfers.latency_us;
     page.row("", format!("p50 {}  p99 {}  max {}", micros(p50), micros(p99), micros(max)));
+    page.row("publishing", per_node_s(publishing.bytes_per_node_s, publishing.messages_per_node_s));
+}
+
+/// `1.87 KiB and 14.7 messages per node per second`.
+fn per_node_s(of_bytes: f64, messages: f64) -> String {
+    format!("{} and {} messages per node per second", bytes(of_bytes), number(messages))
 }
 
 fn hops(hops: &Hops, bars: usize, page: &mut Page) {
@@ -215,11 +221,7 @@ fn delays(outcome: &Outcome, page: &mut Page) {
 fn maintenance(maintenance: &Maintenance, page: &mut Page) {
     page.row(
         "maintenance",
-        format!(
-            "{} and {} messages per node per second",
-            bytes(maintenance.bytes_per_node_s),
-            number(maintenance.messages_per_node_s),
-        ),
+        per_node_s(maintenance.bytes_per_node_s, maintenance.messages_per_node_s),
     );
     let mut kinds: Vec<(&str, KindRate)> =
         maintenance.by_kind.iter().map(|(kind, &rate)| (kind.as_str(), rate)).collect();
@@ -465,6 +467,7 @@ mod tests {
             "exact         2,501 asked for, 95.96 % correct, 95.96 % obtained",
             "fuzzy         7,500 asked for, 100.00 % correct, 100.00 % obtained",
             "found nothing 51",
+            "publishing    90.1 B and 1.00 messages per node per second",
             "transfers     9,900 completed, 9.67 MiB in all; 50 failed",
             "              p50 105 µs  p99 119 µs  max 119 µs",
             "node          keeps 27.3 entries about others, at most 29; takes 1.46 KiB",
