@@ -10,7 +10,7 @@ use crate::provenance::{Build, Machine};
 use crate::scenario::System;
 
 /// The version of the document that this program writes.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 1;
 
 /// The systems side by side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

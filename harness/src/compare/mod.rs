@@ -24,10 +24,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-pub use comparison::{Comparison, Figure, Growth, Row, Spread};
+pub use comparison::{Comparison, Figure, Growth, Row, SCHEMA_VERSION, Spread};
 pub use plan::{Crash, Planned, plan};
 
-use self::comparison::SCHEMA_VERSION;
 use crate::cli::{Exit, JsonTarget, RunOptions};
 use crate::outcome::{Outcome, rfc3339};
 use crate::progress::Progress;
