@@ -33,6 +33,7 @@ pub(super) fn payload_bytes(message: &Message<'_>) -> usize {
 
 /// Writes the payload of `message`; nothing if it does not fit, has a value it must not have, or is
 /// of another kind.
+#[inline(never)] // The ring's messages do not pay for these.
 pub(super) fn write_payload(message: &Message<'_>, out: &mut Writer<'_>) -> Option<Kind> {
     Some(match *message {
         Message::Publish { request, cookie, name } => {
@@ -119,6 +120,7 @@ pub(super) fn write_payload(message: &Message<'_>, out: &mut Writer<'_>) -> Opti
 /// # Errors
 ///
 /// What is wrong with it.
+#[inline(never)] // As above.
 pub(super) fn read_payload(kind: Kind, payload: &[u8]) -> Result<Message<'_>, WireError> {
     Ok(match kind {
         Kind::Publish => {
