@@ -69,13 +69,14 @@ fn heading(outcome: &Outcome, page: &mut Page) {
     let word = |key| word(outcome, key);
     let nodes = scenario.get("nodes").and_then(toml::Value::as_integer).unwrap_or(0);
     page.line(&format!(
-        "{}: {} over {}, {} nodes, seed {}, {} threads{}",
+        "{}: {} over {}, {} nodes, seed {}, {} thread{}{}",
         word("name"),
         word("system"),
         word("engine"),
         count(nodes.unsigned_abs()),
         outcome.seed,
         outcome.engine.threads,
+        if outcome.engine.threads == 1 { "" } else { "s" },
         if outcome.interrupted { "   INTERRUPTED" } else { "" },
     ));
     page.line(&format!(
