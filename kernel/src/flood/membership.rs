@@ -12,7 +12,9 @@
 //! ```
 //!
 //! Neighbors are pinged, and who does not answer is one no longer. If one of two no longer holds the
-//! other to be a neighbor, it says so when the other behaves like one.
+//! other to be a neighbor, it says so when the other behaves like one. A departure is believed if it
+//! comes from the neighbor's address, so forged ones cut links, and enough of them can split an overlay
+//! into parts that have all the neighbors they look for.
 //!
 //! **Invariant:** a peer becomes a neighbor only after it has answered; nobody is asked more than
 //! one message for each that comes from there.
