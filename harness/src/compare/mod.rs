@@ -49,7 +49,8 @@ pub fn compare(runs: &[Planned], options: &RunOptions) -> Exit {
         eprintln!("hopwise: {}: cannot be made ({error})", folder.display());
         return Exit::BadRequest;
     }
-    let (rows, failures) = run_all(runs, &folder, &interrupts, options.quiet);
+    let (ended, failures) = run_all(runs, &folder, &interrupts, options.quiet);
+    let rows = rows(&ended);
     for failure in &failures {
         eprintln!("hopwise: {failure}");
     }
@@ -73,7 +74,8 @@ pub fn compare(runs: &[Planned], options: &RunOptions) -> Exit {
     }
     if !options.quiet {
         let (took, folder) = (comparison.wall_s, folder.display());
-        eprintln!("{} runs took {took:.1} s; written to {folder}", runs.len());
+        let (done, of) = (ended.len(), runs.len());
+        eprintln!("complete: {done} of {of} runs in {took:.1} s; written to {folder}");
     }
     match (interrupted, failures.is_empty()) {
         (true, _) => Exit::Interrupted,
@@ -82,13 +84,13 @@ pub fn compare(runs: &[Planned], options: &RunOptions) -> Exit {
     }
 }
 
-/// Runs everything, and gives the rows of what came to its end, and what went wrong.
-fn run_all(
-    runs: &[Planned],
+/// Runs everything, and gives what came to its end, and what went wrong.
+fn run_all<'r>(
+    runs: &'r [Planned],
     folder: &Path,
     interrupts: &AtomicU32,
     quiet: bool,
-) -> (Vec<Row>, Vec<String>) {
+) -> (Vec<(&'r Planned, Outcome)>, Vec<String>) {
     let workers = work::workers(runs.iter().map(|run| &run.scenario), None);
     let progress = Progress::new(quiet, Duration::ZERO);
     let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
@@ -105,7 +107,7 @@ fn run_all(
         progress.count(done, runs.len(), failures.len());
     });
     progress.finish();
-    (rows(&ended), failures)
+    (ended, failures)
 }
 
 fn run_and_keep(
