@@ -197,10 +197,7 @@ impl Compare {
     pub fn plan(&self) -> Result<Vec<Planned>, ScenarioError> {
         let source = self.scenario.as_deref().unwrap_or(COMPARE_SCENARIO);
         let shorthands = [("engine", &self.engine), ("seed", &self.seed)];
-        let given = shorthands
-            .into_iter()
-            .filter_map(|(key, value)| value.as_ref().map(|value| (key.to_owned(), value.clone())));
-        let values: Vec<_> = given.chain(self.set.iter().cloned()).collect();
+        let values = overrides(&shorthands, &self.set);
         compare::plan(&self.nodes, |planned| {
             // What is compared comes last, so that it holds.
             Scenario::load(source, &[&values, planned].concat())
@@ -251,11 +248,19 @@ impl Values {
             ("workload.lookups_per_s", &self.rate),
             ("seed", &self.seed),
         ];
-        let given = shorthands
-            .into_iter()
-            .filter_map(|(key, value)| value.as_ref().map(|value| (key.to_owned(), value.clone())));
-        given.chain(self.set.iter().cloned()).collect()
+        overrides(&shorthands, &self.set)
     }
+}
+
+/// The shorthands that were given, and then what was `set`.
+fn overrides(
+    shorthands: &[(&str, &Option<String>)],
+    set: &[(String, String)],
+) -> Vec<(String, String)> {
+    let given = shorthands
+        .iter()
+        .filter_map(|(key, value)| value.as_ref().map(|value| ((*key).to_owned(), value.clone())));
+    given.chain(set.iter().cloned()).collect()
 }
 
 /// What to do with the result.

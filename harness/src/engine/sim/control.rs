@@ -78,7 +78,7 @@ impl Phase {
 }
 
 impl<'a> Control<'a> {
-    /// A run that `director` directs, with `ring` as members from the start.
+    /// A run that `director` directs and `judge` judges; both know the members of the start.
     pub(super) fn new(
         scenario: &'a Scenario,
         interrupts: &'a AtomicU32,

@@ -144,10 +144,9 @@ fn simulate<S: System>(
         catalogue: catalogue.cloned(),
         has_server: S::HAS_SERVER,
     };
-    let director = Director::new(scenario, Share::WHOLE, setup);
-    let judge = judge(scenario, catalogue, &members);
-    let mut director = director;
+    let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, &members);
+    let judge = judge(scenario, catalogue, &members);
     let mut control =
         Control::new(scenario, interrupts, progress, spread, director, judge, least_delay);
     let run = |index: usize, leader: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
