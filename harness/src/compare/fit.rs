@@ -2,10 +2,8 @@
 //!
 //! **Invariant:** ordinary least squares, nothing else; too few or equal sizes give no fit.
 
-use serde::{Deserialize, Serialize};
-
 /// A straight line through points.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Line {
     /// How much y grows where x grows by 1.
     pub slope: f64,
