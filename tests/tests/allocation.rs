@@ -1,4 +1,5 @@
-//! Nodes at work, and nodes under attack, do not allocate.
+//! Nodes at work, and nodes under attack, do not allocate. A binary of its own, for the allocator
+//! that counts is the whole process's.
 //!
 //! **Invariant:** each test counts what its own thread allocates, and nothing else.
 

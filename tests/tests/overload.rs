@@ -1,4 +1,5 @@
-//! Live reactors, flooded with garbage while they work.
+//! Live reactors, flooded with garbage while they work. A binary of its own, so that no other test
+//! runs beside it: they would starve each other.
 //!
 //! **Invariant:** the flood is as fast as the reactors read, never faster: a burst ends with pings,
 //! and the next one waits for their pongs. So what is lost is lost to the nodes, not to a full
