@@ -10,7 +10,7 @@ use hopwise_benches::measure;
 use hopwise_harness::Scenario;
 use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
-use hopwise_harness::progress::Progress;
+use hopwise_harness::measure::progress::Progress;
 
 fn main() {
     measure::run(sim);

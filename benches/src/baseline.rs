@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use hopwise_harness::provenance::Build;
+use hopwise_harness::measure::provenance::Build;
 use serde::{Deserialize, Serialize};
 
 /// A path may take so much more than its baseline, as a share of it.

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hopwise_harness::cli::{Cli, Command, Compare, Exit, Run, Sweep};
-use hopwise_harness::library;
+use hopwise_harness::app::cli::{Cli, Command, Compare, Run, Sweep};
+use hopwise_harness::commands::options::Exit;
+use hopwise_harness::commands::{campaign, compare, run, sweep};
+use hopwise_harness::scenario::library;
 
 fn main() -> ExitCode {
     let exit = match Cli::parse().into_command() {
@@ -19,8 +21,8 @@ fn main() -> ExitCode {
 fn run_command(run: &Run) -> Exit {
     match run.scenario() {
         Ok(scenario) => match run.seeds() {
-            Some(seeds) => hopwise_harness::campaign::campaign(&scenario, seeds, run.options()),
-            None => hopwise_harness::run::run(&scenario, run.options()),
+            Some(seeds) => campaign::campaign(&scenario, seeds, run.options()),
+            None => run::run(&scenario, run.options()),
         },
         Err(error) => {
             eprintln!("hopwise: {error}");
@@ -31,7 +33,7 @@ fn run_command(run: &Run) -> Exit {
 
 fn sweep_command(sweep: &Sweep) -> Exit {
     match sweep.plan() {
-        Ok(plan) => hopwise_harness::sweep::sweep(&plan, sweep.threads(), sweep.options()),
+        Ok(plan) => sweep::sweep(&plan, sweep.threads(), sweep.options()),
         Err(error) => {
             eprintln!("hopwise: {error}");
             Exit::BadRequest
@@ -41,7 +43,7 @@ fn sweep_command(sweep: &Sweep) -> Exit {
 
 fn compare_command(compare: &Compare) -> Exit {
     match compare.plan() {
-        Ok(runs) => hopwise_harness::compare::compare(&runs, compare.options()),
+        Ok(runs) => compare::compare(&runs, compare.options()),
         Err(error) => {
             eprintln!("hopwise: {error}");
             Exit::BadRequest

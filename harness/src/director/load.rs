@@ -8,10 +8,11 @@ use hopwise_kernel::Time;
 use hopwise_kernel::context::Found;
 
 use super::lookups::Lookup;
-use super::{Director, LOOKUPS_PER_TURN, Questions, Share, Stage, next_due};
-use crate::judge::Record;
+use super::{Director, LOOKUPS_PER_TURN, Questions, Stage, next_due};
+use crate::churn::Share;
+use crate::plug::Question;
 use crate::scenario::{Load, Measure};
-use crate::system::Question;
+use crate::workload::judge::Record;
 
 impl Director {
     /// Lookups that began at nodes that are gone will get no answer.

@@ -4,7 +4,7 @@
 
 use hopwise_kernel::Time;
 
-use crate::system::Question;
+use crate::plug::Question;
 
 const NONE: u32 = u32::MAX;
 

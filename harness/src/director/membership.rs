@@ -8,10 +8,10 @@ use std::time::Duration;
 use hopwise_kernel::{Id, Peer, Time};
 
 use super::{Director, JOINS_PER_MEMBER, MIN_JOINS, NONE, Newcomer, Stage, next_due};
-use crate::cast::Cast;
-use crate::judge::Record;
+use crate::churn::trace::State;
+use crate::churn::trace_schedule::Cast;
 use crate::scenario::{ChurnModel, Rejoin};
-use crate::trace::State;
+use crate::workload::judge::Record;
 
 impl Director {
     pub(super) fn turn_churn(&mut self, stage: &mut impl Stage, until: Time) {

@@ -24,15 +24,17 @@ use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
 
 use self::lookups::Lookups;
 use crate::Scenario;
-use crate::cast::Cast;
-use crate::churn::LengthSource;
-use crate::items::{Catalogue, Draw};
-use crate::judge::Record;
-use crate::metrics::Metrics;
+use crate::churn::Share;
+use crate::churn::session_lengths::LengthSource;
+use crate::churn::trace::Trace;
+use crate::churn::trace_schedule::Cast;
+use crate::measure::metrics::Metrics;
+use crate::plug::Question;
 use crate::scenario::{Amount, ChurnModel, Downtime, Fault, FaultKind, Load};
-use crate::system::Question;
-use crate::trace::Trace;
-use crate::workload::{Arrivals, KeySource};
+use crate::workload::arrivals::Arrivals;
+use crate::workload::items::{Catalogue, Draw};
+use crate::workload::judge::Record;
+use crate::workload::keys::KeySource;
 
 /// Lookups begun in one turn, so that a turn ends.
 const LOOKUPS_PER_TURN: usize = 512;
@@ -64,32 +66,6 @@ pub trait Stage {
     /// Asks the node in `place`; false if there is no room for it. `token` comes back with the
     /// answer.
     fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool;
-}
-
-/// Which of several equal directors this is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Share {
-    /// Its number, from 0.
-    pub index: usize,
-    /// How many there are.
-    pub of: usize,
-}
-
-impl Share {
-    /// The only director there is.
-    pub const WHOLE: Share = Share { index: 0, of: 1 };
-
-    /// How many of `all` fall to this one, if they are dealt out one by one.
-    #[must_use]
-    pub const fn part(self, all: usize) -> usize {
-        (all + self.of - 1 - self.index) / self.of
-    }
-
-    /// The number of the host behind `place`, among those of all directors.
-    #[must_use]
-    pub const fn host(self, place: u32) -> u32 {
-        place * self.of as u32 + self.index as u32
-    }
 }
 
 /// What a director begins with.

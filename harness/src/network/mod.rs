@@ -39,7 +39,7 @@ use core::time::Duration;
 use hopwise_kernel::Rng;
 
 use self::delays::Delays;
-use crate::metrics::as_ns;
+use crate::measure::metrics::as_ns;
 use crate::scenario::{self, Latency};
 
 /// No simulated message takes less: what loopback takes.

@@ -16,8 +16,8 @@ use std::path::Path;
 
 use hdrhistogram::Histogram;
 
-use crate::metrics::SeriesRow;
-use crate::outcome::{Latency, Outcome};
+use crate::measure::metrics::SeriesRow;
+use crate::measure::outcome::{Latency, Outcome};
 
 /// Writes all files into `dir`, which is made if need be; files of an earlier run are replaced.
 ///
@@ -117,8 +117,8 @@ fn naming(path: &Path, cause: &io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Interval, Metrics};
-    use crate::outcome::example;
+    use crate::measure::metrics::{Interval, Metrics};
+    use crate::measure::outcome::example;
     use std::time::Duration;
 
     fn series() -> Vec<SeriesRow> {

@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use super::units::{bytes, count, micros, number, share};
-use crate::outcome::{
+use crate::measure::outcome::{
     Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance, Outcome,
     Regime, TransferLatency,
 };
@@ -410,7 +410,7 @@ fn break_of(line: &str, indent: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Keys, Load, example};
+    use crate::measure::outcome::{Keys, Load, example};
 
     fn assert_has(text: &str, line: &str) {
         assert!(text.lines().any(|l| l == line), "no line {line:?} in\n{text}");
@@ -556,8 +556,10 @@ mod tests {
     #[test]
     fn an_empty_run_has_a_report_too() {
         let mut outcome = example::outcome();
-        outcome.lookups =
-            Lookups::new(&crate::metrics::Metrics::new(), std::time::Duration::from_secs(1));
+        outcome.lookups = Lookups::new(
+            &crate::measure::metrics::Metrics::new(),
+            std::time::Duration::from_secs(1),
+        );
         outcome.scenario.clear();
         outcome.engine.drops.clear();
         outcome.expectations.clear();

@@ -5,7 +5,7 @@
 use core::fmt;
 use std::io;
 
-use crate::library;
+use super::library;
 
 /// Why a request is not a scenario. Exit status 2.
 #[derive(Clone, PartialEq, Eq, Debug)]

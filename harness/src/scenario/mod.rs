@@ -14,6 +14,7 @@ mod flood;
 mod form;
 mod items;
 mod keys;
+pub mod library;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -28,8 +29,6 @@ pub use error::ScenarioError;
 pub use flood::{Flood, Graph, Strategy};
 pub use items::{Items, Replication};
 pub(crate) use parse::value_of;
-
-use crate::library;
 
 /// Runs of more nodes than this are checked only if they say so.
 pub const CHECKED_NODES_MAX: u32 = 10_000;
@@ -460,7 +459,7 @@ pub enum ChurnModel {
     Poisson,
     /// Each node stays for a session, is away for a downtime, and returns.
     Sessions,
-    /// Nodes come and go at the times that a file tells; see [`trace`](crate::trace).
+    /// Nodes come and go at the times that a file tells; see [`trace`](crate::churn::trace).
     Trace,
 }
 

@@ -5,12 +5,13 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::campaign::campaign;
-use hopwise_harness::cli::{Exit, RunOptions};
+use hopwise_harness::commands::campaign::campaign;
+use hopwise_harness::commands::options::{Exit, RunOptions};
+use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::{SimEngine, run_mistaken};
-use hopwise_harness::engine::{Engine, Measured, Simulation};
-use hopwise_harness::outcome::{Check, Regime};
-use hopwise_harness::progress::Progress;
+use hopwise_harness::measure::outcome::{Check, Regime};
+use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::measure::{Measured, Simulation};
 use hopwise_kernel::ring::Mistake;
 
 /// Seeds within which each mistake must be caught.

@@ -4,10 +4,11 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
+use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::engine::udp::UdpEngine;
-use hopwise_harness::engine::{Engine, Measured};
-use hopwise_harness::progress::Progress;
+use hopwise_harness::measure::Measured;
+use hopwise_harness::measure::progress::Progress;
 
 fn run(engine: &impl Engine, toml: &str, threads: u32) -> Measured {
     let threads = ("threads".to_owned(), threads.to_string());

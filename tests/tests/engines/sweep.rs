@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::cli::{Exit, RunOptions};
-use hopwise_harness::outcome::Outcome;
-use hopwise_harness::sweep::{Plan, sweep};
+use hopwise_harness::commands::options::{Exit, RunOptions};
+use hopwise_harness::commands::sweep::{Plan, sweep};
+use hopwise_harness::measure::outcome::Outcome;
 
 const SMALL: &str = "
     nodes = 8

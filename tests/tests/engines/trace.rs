@@ -7,13 +7,15 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::director::{Director, Setup, Share, Stage};
+use hopwise_harness::churn::Share;
+use hopwise_harness::churn::trace::Trace;
+use hopwise_harness::director::{Director, Setup, Stage};
+use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::engine::udp::UdpEngine;
-use hopwise_harness::engine::{Engine, EngineError, Measured};
-use hopwise_harness::progress::Progress;
-use hopwise_harness::system::Question;
-use hopwise_harness::trace::Trace;
+use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::measure::{EngineError, Measured};
+use hopwise_harness::plug::Question;
 use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
 
 fn at(ms: u64) -> Time {

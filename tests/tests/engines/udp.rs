@@ -4,10 +4,11 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
+use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::udp::UdpEngine;
-use hopwise_harness::engine::{Engine, EngineError, Measured};
-use hopwise_harness::library;
-use hopwise_harness::progress::Progress;
+use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::measure::{EngineError, Measured};
+use hopwise_harness::scenario::library;
 
 fn run(toml: &str) -> Result<Measured, EngineError> {
     run_scenario(&Scenario::from_toml(toml, "test", &[]).expect("the scenario is sound"))

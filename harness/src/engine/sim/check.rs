@@ -32,10 +32,10 @@ use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::{Id, Node, Time};
 
 use crate::Scenario;
-use crate::invariant::{Invariant, Violation, pairs};
+use crate::measure::outcome::{Check, Finding, Regime};
 use crate::network::Network;
-use crate::outcome::{Check, Finding, Regime};
 use crate::scenario::Timeout;
+use crate::systems::invariant::{Invariant, Violation, pairs};
 
 /// Rounds of stabilize in which the ring must heal, beside two for each entry of a list.
 const ROUNDS: u32 = 20;

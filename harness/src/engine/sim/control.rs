@@ -14,12 +14,12 @@ use super::queue::{Command, Key, What, source};
 use super::shard::{Busiest, Report, Spread, address_of};
 use crate::Scenario;
 use crate::director::{Director, Stage};
-use crate::engine::books::{Course, Sums, maintenance_bytes};
-use crate::judge::Judge;
-use crate::metrics::{Interval, SeriesRow};
-use crate::progress::{Progress, Snapshot};
+use crate::engine::totals::{Course, Sums, maintenance_bytes};
+use crate::measure::metrics::{Interval, SeriesRow};
+use crate::measure::progress::{Progress, Snapshot};
+use crate::plug::Question;
 use crate::scenario::Measure;
-use crate::system::Question;
+use crate::workload::judge::Judge;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A bring-up through the protocol that takes longer has failed.

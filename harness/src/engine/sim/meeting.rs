@@ -16,7 +16,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::queue::Batch;
 use super::shard::{Busiest, Report, Shard};
-use crate::system::System;
+use crate::plug::System;
 
 /// Looks at the clock's hand so often before letting another thread have the core.
 const SPINS: u32 = 4096;

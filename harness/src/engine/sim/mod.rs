@@ -44,20 +44,23 @@ use self::control::Control;
 use self::meeting::{Meeting, Seat, Table};
 use self::shard::{Shard, Spread, address_of};
 use crate::Scenario;
-use crate::director::{Director, Setup, Share};
-use crate::engine::books::Tables;
-use crate::engine::population::planned_nodes;
-use crate::engine::{Engine, EngineError, Measured, Simulation};
-use crate::items::{Catalogue, ItemTruth};
-use crate::judge::Judge;
+use crate::base::wall_clock::WallClock;
+use crate::churn::Share;
+use crate::churn::trace::Trace;
+use crate::director::{Director, Setup};
+use crate::engine::Engine;
+use crate::engine::planned_nodes::planned_nodes;
+use crate::engine::totals::Tables;
+use crate::measure::progress::Progress;
+use crate::measure::provenance::available_bytes;
+use crate::measure::{EngineError, Measured, Simulation};
 use crate::network::Network;
-use crate::progress::Progress;
-use crate::provenance::available_bytes;
+use crate::plug::{self, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Measure};
-use crate::system::{self, Runner, Setting, System};
-use crate::trace::Trace;
-use crate::truth::Truth;
-use crate::wall_clock::WallClock;
+use crate::systems;
+use crate::workload::items::{Catalogue, ItemTruth};
+use crate::workload::judge::Judge;
+use crate::workload::truth::Truth;
 
 /// Members of the start that whoever knows nobody may ask.
 const SEEDS: usize = 1024;
@@ -79,7 +82,7 @@ impl Engine for SimEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
-        system::run(self, scenario, interrupts, progress)
+        systems::run(self, scenario, interrupts, progress)
     }
 }
 
@@ -104,7 +107,7 @@ pub fn run_mistaken(
     scenario: &Scenario,
     mistake: hopwise_kernel::ring::Mistake,
 ) -> Result<Measured, EngineError> {
-    let wrong = |setting: &Setting<'_>| Ok(system::RingSystem::mistaken(setting, mistake));
+    let wrong = |setting: &Setting<'_>| Ok(systems::RingSystem::mistaken(setting, mistake));
     let progress = Progress::new(true, Duration::ZERO);
     simulate(scenario, wrong, &AtomicU32::new(0), &progress)
 }
@@ -125,7 +128,7 @@ fn simulate<S: System>(
     check_memory(S::memory_needed_bytes(scenario, spread.places as usize), spread.places)?;
     network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
     let members = initial_members(scenario, S::members_at_start(scenario));
-    let catalogue = system::catalogue::<S>(scenario);
+    let catalogue = plug::catalogue::<S>(scenario);
     let (first, catalogue) = (members[0], catalogue.as_ref());
     let setting = Setting { scenario, most_nodes, members: &members, first, catalogue };
     let system = system(&setting).map_err(EngineError::Request)?;

@@ -20,10 +20,10 @@ use super::meeting::Window;
 use super::queue::{Batch, Command, Key, Letter, Queue, What, source};
 use super::wire::Wire;
 use crate::Scenario;
-use crate::engine::books::Tables;
+use crate::engine::totals::Tables;
+use crate::measure::outcome::Check;
 use crate::network::{Network, Transit};
-use crate::outcome::Check;
-use crate::system::System;
+use crate::plug::System;
 
 /// Neighbouring places share a shard in blocks of this size: who is linked by rank talks most to
 /// those beside it.

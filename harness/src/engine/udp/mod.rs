@@ -27,19 +27,22 @@ use hopwise_kernel::{Id, Peer, Rng, Time};
 use self::pilot::UdpPilot;
 use self::shared::Shared;
 use crate::Scenario;
-use crate::director::{Director, Setup, Share};
-use crate::engine::books::{Course, Sums, maintenance_bytes};
-use crate::engine::population::planned_nodes;
-use crate::engine::{Engine, EngineError, Measured};
-use crate::items::{Catalogue, ItemTruth};
-use crate::judge::Judge;
-use crate::metrics::{Interval, Metrics, SeriesRow};
+use crate::churn::Share;
+use crate::churn::trace::Trace;
+use crate::director::{Director, Setup};
+use crate::engine::Engine;
+use crate::engine::planned_nodes::planned_nodes;
+use crate::engine::totals::{Course, Sums, maintenance_bytes};
+use crate::measure::metrics::{Interval, Metrics, SeriesRow};
+use crate::measure::progress::{Progress, Snapshot};
+use crate::measure::{EngineError, Measured};
 use crate::network::{Network, Transit};
-use crate::progress::{Progress, Snapshot};
+use crate::plug::{self, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
-use crate::system::{self, Runner, Setting, System};
-use crate::trace::Trace;
-use crate::truth::Truth;
+use crate::systems;
+use crate::workload::items::{Catalogue, ItemTruth};
+use crate::workload::judge::Judge;
+use crate::workload::truth::Truth;
 
 /// Requests in flight per shard.
 const REQUESTS: usize = 16_384;
@@ -63,7 +66,7 @@ impl Engine for UdpEngine {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
-        system::run(self, scenario, interrupts, progress)
+        systems::run(self, scenario, interrupts, progress)
     }
 }
 
@@ -83,7 +86,7 @@ impl Runner for UdpEngine {
         let mut rng = Rng::new(scenario.seed, 0);
         let (members, shares) = plan.initial_members(S::members_at_start(scenario), &mut rng);
         let most_nodes = plan.most_nodes;
-        let catalogue = system::catalogue::<S>(scenario);
+        let catalogue = plug::catalogue::<S>(scenario);
         let setting = Setting {
             scenario,
             most_nodes,

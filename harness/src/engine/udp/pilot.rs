@@ -12,10 +12,11 @@ use hopwise_kernel::reactor::{Counters, Pilot, Shard, Turn};
 use hopwise_kernel::{Address, Event, Peer, Time};
 
 use super::shared::{Board, Shared};
-use crate::director::{Director, Share, Stage};
-use crate::engine::books::{Sums, Tables};
-use crate::judge::Record;
-use crate::system::{Question, System};
+use crate::churn::Share;
+use crate::director::{Director, Stage};
+use crate::engine::totals::{Sums, Tables};
+use crate::plug::{Question, System};
+use crate::workload::judge::Record;
 
 /// Records are handed to the judge in batches of this size, or after [`PERIOD`].
 const BATCH: usize = 1024;

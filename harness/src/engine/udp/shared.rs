@@ -11,8 +11,8 @@ use hopwise_kernel::Time;
 use hopwise_kernel::reactor::Counters;
 use parking_lot::Mutex;
 
-use crate::judge::Record;
-use crate::metrics::Metrics;
+use crate::measure::metrics::Metrics;
+use crate::workload::judge::Record;
 
 /// Batches of records on their way to the judge.
 const BATCHES: usize = 1024;

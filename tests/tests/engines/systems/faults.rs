@@ -1,7 +1,7 @@
 //! Who falls silent, and who comes back.
 
-use hopwise_harness::engine::Measured;
-use hopwise_harness::metrics::SeriesRow;
+use hopwise_harness::measure::Measured;
+use hopwise_harness::measure::metrics::SeriesRow;
 
 use super::run::{CENTRAL, FLOOD, ITEMS, RING, WALK, assert_sums, run_udp, simulate, success};
 

@@ -1,6 +1,6 @@
 //! Nobody comes or goes, and nothing is lost.
 
-use hopwise_harness::engine::Measured;
+use hopwise_harness::measure::Measured;
 
 use super::run::{ALL, CENTRAL, ITEMS, RING, assert_sums, simulate, success};
 

@@ -4,11 +4,12 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
+use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::engine::udp::UdpEngine;
-use hopwise_harness::engine::{Engine, EngineError, Measured};
-use hopwise_harness::items::tally::Asked;
-use hopwise_harness::progress::Progress;
+use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::measure::{EngineError, Measured};
+use hopwise_harness::workload::items::tally::Asked;
 
 pub(crate) const CENTRAL: &str = "system = \"central\"\n";
 pub(crate) const FLOOD: &str = "system = \"flood\"\n";

@@ -1,0 +1,391 @@
+//! The command line: from arguments to a scenario and what to do with its result.
+//!
+//! Flags that set a value of the scenario are shorthands for `--set`, so that a wrong value is
+//! answered the same way wherever it was written.
+//!
+//! **Invariant:** nothing is run here; a request that is wrong ends with
+//! [`Exit::BadRequest`](crate::commands::options::Exit::BadRequest).
+
+use std::num::NonZeroUsize;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::campaign::Seeds;
+use crate::commands::compare::{self, Planned};
+use crate::commands::options::RunOptions;
+use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
+use crate::scenario::{Scenario, ScenarioError};
+
+/// The scenario that runs if none is named.
+const DEFAULT_SCENARIO: &str = "default";
+/// The scenario that is compared if none is named, and with how many nodes.
+const COMPARE_SCENARIO: &str = "compare";
+const COMPARED_NODES: [u32; 4] = [256, 1024, 4096, 16384];
+
+/// Runs thousands of nodes of a distributed hash table and checks every lookup against the truth.
+///
+/// Without a command, it runs the default scenario.
+#[derive(Parser, Debug)]
+#[command(name = "hopwise", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+impl Cli {
+    /// What was asked for.
+    #[must_use]
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or_default()
+    }
+}
+
+/// What `hopwise` can be asked for.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run a scenario and report what happened
+    Run(Box<Run>),
+    /// Run every combination of the values of some keys, and compare the figures
+    Sweep(Box<Sweep>),
+    /// Give the same items and queries to a central index, to flooding and to the ring, and compare
+    /// what each needs
+    Compare(Box<Compare>),
+    /// List the scenarios that come with it
+    List,
+}
+
+impl Default for Command {
+    fn default() -> Command {
+        Command::Run(Box::default())
+    }
+}
+
+/// `hopwise run`.
+#[derive(Args, Debug, Default)]
+pub struct Run {
+    /// A named scenario (see `hopwise list`) or a file [default: default]
+    #[arg(value_name = "SCENARIO | FILE.toml")]
+    scenario: Option<String>,
+    #[command(flatten)]
+    values: Values,
+    /// Threads that run nodes (threads); 0: one per core
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    threads: Option<String>,
+    /// Run once with each seed from A on and below B, and list those that fail; only with engine =
+    /// sim. JSON is then a document of the failing seeds, and only their results are kept
+    #[arg(long, value_name = "A..B", conflicts_with = "seed")]
+    seeds: Option<Seeds>,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl Run {
+    /// The scenario asked for.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with it.
+    pub fn scenario(&self) -> Result<Scenario, ScenarioError> {
+        let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
+        let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
+        let overrides: Vec<_> = threads.chain(self.values.overrides()).collect();
+        Scenario::load(source, &overrides)
+    }
+
+    /// The seeds to run with, if several were asked for.
+    #[must_use]
+    pub fn seeds(&self) -> Option<&Seeds> {
+        self.seeds.as_ref()
+    }
+
+    /// What to do with the result.
+    #[must_use]
+    pub fn options(&self) -> &RunOptions {
+        &self.options
+    }
+}
+
+/// `hopwise sweep`.
+#[derive(Args, Debug, Default)]
+#[command(mut_arg("json", |json| json.help("Write the table as JSON to a file, or with - to \
+    standard output instead of a line per run")))]
+#[command(mut_arg("out", |out| out.help("The folder for the results; runs that are complete in it \
+    are not run again [default: results/runs/TIME-sweep-SCENARIO]")))]
+pub struct Sweep {
+    /// A named scenario (see `hopwise list`) or a file [default: default]
+    #[arg(value_name = "SCENARIO | FILE.toml")]
+    scenario: Option<String>,
+    /// Run with each of these values, in every combination with those of other keys; they are
+    /// written as for --set, and a comma within brackets, braces or quotes is part of a value
+    #[arg(long = "vary", value_name = "KEY=VALUE,VALUE,...")]
+    vary: Vec<Vary>,
+    /// Run each combination so many times, with seeds seed, seed + 1, ...
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=REPEATS_MAX))]
+    repeat: u32,
+    #[command(flatten)]
+    values: Values,
+    /// Runs at a time [default: one per core]; over UDP always one, which has the host to itself
+    #[arg(long, value_name = "T")]
+    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl Sweep {
+    /// The runs asked for.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with any of them.
+    pub fn plan(&self) -> Result<Plan, PlanError> {
+        let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
+        let values = self.values.overrides();
+        let load = |varied: &[_]| Scenario::load(source, &[&values, varied].concat());
+        Plan::new(load, &self.vary, self.repeat)
+    }
+
+    /// Runs at a time, if that was asked for.
+    #[must_use]
+    pub fn threads(&self) -> Option<NonZeroUsize> {
+        self.threads
+    }
+
+    /// What to do with the result.
+    #[must_use]
+    pub fn options(&self) -> &RunOptions {
+        &self.options
+    }
+}
+
+/// `hopwise compare`.
+#[derive(Args, Debug, Default)]
+#[command(mut_arg("json", |json| json.help("Write the comparison as JSON to a file, or with - to \
+    standard output instead of the table")))]
+#[command(mut_arg("out", |out| out.help("The folder for the results [default: \
+    results/runs/TIME-compare]")))]
+pub struct Compare {
+    /// A named scenario (see `hopwise list`) or a file that says what all runs have in common
+    /// [default: compare]
+    #[arg(value_name = "SCENARIO | FILE.toml")]
+    scenario: Option<String>,
+    /// Compare with so many nodes each; as many items are shared
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_values_t = COMPARED_NODES)]
+    #[arg(value_parser = clap::value_parser!(u32).range(8..))]
+    nodes: Vec<u32>,
+    /// The world they run in (engine): udp, sim [default: sim]
+    #[arg(long, value_name = "E")]
+    engine: Option<String>,
+    /// What everything random is drawn from (seed)
+    #[arg(long, value_name = "S", allow_hyphen_values = true)]
+    seed: Option<String>,
+    /// Set any value of the scenario, such as items.replicas=8
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl Compare {
+    /// The runs to be compared.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with any of them.
+    pub fn plan(&self) -> Result<Vec<Planned>, ScenarioError> {
+        let source = self.scenario.as_deref().unwrap_or(COMPARE_SCENARIO);
+        let shorthands = [("engine", &self.engine), ("seed", &self.seed)];
+        let values = overrides(&shorthands, &self.set);
+        compare::plan(&self.nodes, |planned| {
+            // What is compared comes last, so that it holds.
+            Scenario::load(source, &[&values, planned].concat())
+        })
+    }
+
+    /// What to do with the result.
+    #[must_use]
+    pub fn options(&self) -> &RunOptions {
+        &self.options
+    }
+}
+
+/// Values of the scenario that are set from the command line.
+#[derive(Args, Debug, Default)]
+struct Values {
+    /// How many nodes there are at the start (nodes)
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    nodes: Option<String>,
+    /// What kind of nodes (system): ring, central, flood
+    #[arg(long, value_name = "S")]
+    system: Option<String>,
+    /// The world they run in (engine): udp, sim
+    #[arg(long, value_name = "E")]
+    engine: Option<String>,
+    /// How long to measure (phases.measure), such as 30s
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    duration: Option<String>,
+    /// Lookups per second, system-wide (workload.lookups_per_s)
+    #[arg(long, value_name = "R", allow_hyphen_values = true)]
+    rate: Option<String>,
+    /// What everything random is drawn from (seed)
+    #[arg(long, value_name = "S", allow_hyphen_values = true)]
+    seed: Option<String>,
+    /// Set any value of the scenario, such as ring.successors=8
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+}
+
+impl Values {
+    /// All as overrides; `--set` comes last, so it holds against the shorthands.
+    fn overrides(&self) -> Vec<(String, String)> {
+        let shorthands = [
+            ("nodes", &self.nodes),
+            ("system", &self.system),
+            ("engine", &self.engine),
+            ("phases.measure", &self.duration),
+            ("workload.lookups_per_s", &self.rate),
+            ("seed", &self.seed),
+        ];
+        overrides(&shorthands, &self.set)
+    }
+}
+
+/// The shorthands that were given, and then what was `set`.
+fn overrides(
+    shorthands: &[(&str, &Option<String>)],
+    set: &[(String, String)],
+) -> Vec<(String, String)> {
+    let given = shorthands
+        .iter()
+        .filter_map(|(key, value)| value.as_ref().map(|value| ((*key).to_owned(), value.clone())));
+    given.chain(set.iter().cloned()).collect()
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| "write KEY=VALUE, such as ring.successors=8".to_owned())?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::commands::options::{Exit, JsonTarget};
+    use crate::scenario::{Load, Measure};
+
+    fn run(arguments: &[&str]) -> Box<Run> {
+        let words = ["hopwise"].iter().chain(arguments);
+        match Cli::try_parse_from(words).expect("these arguments are right").into_command() {
+            Command::Run(run) => run,
+            _ => panic!("not a run"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_arguments_run_the_default_scenario() {
+        let bare = run(&[]);
+        assert_eq!(bare.scenario(), Scenario::load("default", &[]));
+        assert_eq!(bare.options(), &RunOptions::default());
+        assert_eq!(run(&["run"]).scenario(), bare.scenario());
+    }
+
+    #[test]
+    fn flags_set_the_values_they_stand_for() {
+        let scenario = run(&[
+            "run",
+            "saturate",
+            "--nodes",
+            "64",
+            "--system",
+            "ring",
+            "--engine",
+            "udp",
+            "--duration",
+            "3s",
+            "--rate",
+            "250",
+            "--seed",
+            "9",
+            "--threads",
+            "128",
+            "--set",
+            "ring.successors=8",
+            "--set",
+            "ring.base = 16",
+        ])
+        .scenario()
+        .expect("all of this is possible");
+        assert_eq!((scenario.nodes, scenario.seed, scenario.threads), (64, 9, 128));
+        assert_eq!(scenario.phases.measure, Measure::Lasting(core::time::Duration::from_secs(3)));
+        assert_eq!(scenario.workload.load, Load::PerSecond(250.0), "replaces the closed loop");
+        assert_eq!((scenario.ring.successors, scenario.ring.base), (8, 16));
+    }
+
+    #[test]
+    fn a_wrong_value_of_a_flag_is_answered_as_in_a_scenario() {
+        for (flag, value, expected) in [
+            ("--nodes", "-3", "nodes = -3 is not accepted: write a whole number from 2"),
+            ("--duration", "30 parsecs", "phases.measure = \"30 parsecs\""),
+            ("--engine", "tcp", "engine = \"tcp\" is not accepted: write \"udp\" or \"sim\""),
+        ] {
+            let error = run(&["run", flag, value]).scenario().expect_err(value).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_is_planned_from_what_is_set_and_varied() {
+        let arguments = "hopwise sweep steady --nodes 64 --seed 5 --vary ring.successors=4,8 \
+                         --vary workload.keys={distribution='zipf',exponent=1.1} --repeat 2 \
+                         --threads 3 --out here";
+        let words = arguments.split_whitespace();
+        let command = Cli::try_parse_from(words).expect("these arguments are right").into_command();
+        let Command::Sweep(sweep) = command else { panic!("not a sweep") };
+        let plan = sweep.plan().expect("all of this is possible");
+        let runs = plan.runs.iter().map(|run| (run.scenario.ring.successors, run.scenario.seed));
+        assert_eq!(runs.collect::<Vec<_>>(), [(4, 5), (4, 6), (8, 5), (8, 6)]);
+        assert!(plan.runs.iter().all(|run| run.scenario.nodes == 64));
+        assert_eq!(sweep.threads(), NonZeroUsize::new(3));
+        assert_eq!(sweep.options().out, Some("here".into()));
+    }
+
+    #[test]
+    fn options_say_where_results_go() {
+        let options = run(&["run", "--json", "-", "--out", "here", "--quiet"]).options;
+        let expected =
+            RunOptions { json: Some(JsonTarget::Stdout), out: Some("here".into()), quiet: true };
+        assert_eq!(options, expected);
+        let file = run(&["run", "--json", "a.json"]).options.json;
+        assert_eq!(file, Some(JsonTarget::File("a.json".into())));
+    }
+
+    #[test]
+    fn usage_errors_are_bad_requests() {
+        for arguments in [
+            &["rnu"][..],
+            &["run", "--node", "3"],
+            &["run", "--set", "nodes"],
+            &["run", "--seeds", "7"],
+            &["run", "--seeds", "7..7"],
+            &["run", "--seeds", "1..9", "--seed", "1"],
+            &["sweep", "--vary", "nodes"],
+            &["sweep", "--vary", "nodes="],
+            &["sweep", "--repeat", "0"],
+            &["sweep", "--threads", "0"],
+            &["compare", "--nodes", "4"],
+            &["compare", "--nodes", ""],
+        ] {
+            let error = Cli::try_parse_from(["hopwise"].iter().chain(arguments))
+                .expect_err("these arguments are wrong");
+            assert_eq!(error.exit_code(), Exit::BadRequest as i32);
+        }
+    }
+}

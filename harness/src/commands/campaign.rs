@@ -1,0 +1,275 @@
+//! One simulated scenario with many seeds, in search of those that fail.
+//!
+//! | in the folder | what |
+//! |---|---|
+//! | `campaign.json` | how many runs there were, what checks found in all of them, the failing seeds |
+//! | `seed-S/` | the files of a failing run, as `hopwise run` writes them |
+//!
+//! **Invariant:** a run that fails ends no other.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::Scenario;
+use crate::base::wall_clock::WallClock;
+use crate::base::worker_pool;
+use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::run::{self, Ended};
+use crate::measure::EngineError;
+use crate::measure::outcome::{Check, replay_command, rfc3339};
+use crate::measure::progress::Progress;
+use crate::measure::provenance::{Build, Machine};
+use crate::report::files;
+use crate::report::units::micros;
+use crate::scenario::Engine;
+
+/// Runs of one campaign, at most.
+pub const SEEDS_MAX: u64 = 1_000_000;
+/// The version of the JSON document.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Seeds from one on and below another, written `A..B` as ranges are in Rust.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seeds(core::ops::Range<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Seeds, String> {
+        let bounds = text.split_once("..").and_then(|(from, to)| {
+            let (from, to): (i64, i64) = (from.parse().ok()?, to.parse().ok()?);
+            Some(u64::try_from(from).ok()?..u64::try_from(to).ok()?)
+        });
+        match bounds {
+            Some(seeds) if seeds.start < seeds.end && seeds.end - seeds.start <= SEEDS_MAX => {
+                Ok(Seeds(seeds))
+            }
+            _ => Err(format!(
+                "write A..B such as 1..1001 (the seeds 1 to 1000), {SEEDS_MAX} seeds at most"
+            )),
+        }
+    }
+}
+
+/// Runs `scenario` once with each of `seeds`, several at a time, and reports as `options` say.
+#[must_use]
+pub fn campaign(scenario: &Scenario, seeds: &Seeds, options: &RunOptions) -> Exit {
+    if scenario.engine != Engine::Sim {
+        eprintln!("hopwise: --seeds needs a run that can be repeated: write --engine sim");
+        return Exit::BadRequest;
+    }
+    let interrupts = run::watch_for_interrupts();
+    let clock = WallClock::start();
+    let started_at = rfc3339(clock.started_at());
+    let default_folder = || run::default_folder(&started_at, &format!("seeds-{}", scenario.name));
+    let folder = options.out.clone().unwrap_or_else(default_folder);
+    let mut document = Document::new(scenario, seeds, started_at.clone());
+    let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
+    let progress = Progress::new(options.quiet, Duration::ZERO);
+    let runs: Vec<Scenario> = seeds.0.clone().map(|seed| with_seed(scenario, seed)).collect();
+    worker_pool::each(
+        &runs,
+        worker_pool::workers(runs.iter(), None),
+        &interrupts,
+        |run| run_one(run, &folder, &interrupts),
+        |run, result| {
+            let panicked = || {
+                let (status, reason) = (Exit::Failure as i32, "the run panicked".to_owned());
+                Err(Failing { seed: run.seed, status, reason, replay: None })
+            };
+            if let Some(failing) = document.take(result.unwrap_or_else(panicked))
+                && lines
+            {
+                progress.suspend(|| say(&failing.line()));
+            }
+            progress.count(document.ran, runs.len(), document.failing.len());
+        },
+    );
+    progress.finish();
+    document.wall_s = clock.elapsed().as_secs_f64();
+    document.interrupted = interrupts.load(Ordering::Relaxed) > 0;
+    document.failing.sort_by_key(|failing| failing.seed);
+    if let Err(error) = report(&document, &folder, options) {
+        eprintln!("hopwise: cannot write the result: {error}");
+        return Exit::Failure;
+    }
+    if lines {
+        say(&document.summary());
+    }
+    if !options.quiet {
+        eprintln!("written to {}", folder.display());
+    }
+    document.verdict()
+}
+
+/// A run that came to its end, or was interrupted.
+struct Ran {
+    exit: Exit,
+    simulated_s: f64,
+    check: Check,
+    failing: Option<Failing>,
+}
+
+/// A seed whose run failed.
+#[derive(Debug, Serialize)]
+struct Failing {
+    seed: u64,
+    /// The exit status of `hopwise run` with this seed.
+    status: i32,
+    reason: String,
+    /// The command line that runs it again, if it came to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<String>,
+}
+
+impl Failing {
+    fn line(&self) -> String {
+        let Failing { seed, status, reason, replay } = self;
+        let replay =
+            replay.as_ref().map_or(String::new(), |replay| format!("; to see it again: {replay}"));
+        format!("seed {seed}: status {status}: {reason}{replay}")
+    }
+}
+
+/// A campaign and what came of it.
+#[derive(Debug, Serialize)]
+struct Document {
+    schema_version: u32,
+    /// What was run, but for the seed.
+    scenario: toml::Table,
+    machine: Machine,
+    build: Build,
+    /// When it began: RFC 3339, UTC.
+    started_at: String,
+    /// Seconds it took.
+    wall_s: f64,
+    /// Seconds of virtual time that passed in all runs together.
+    simulated_s: f64,
+    /// Whether it was stopped before all runs were done.
+    interrupted: bool,
+    /// The first seed, and the one after the last.
+    seeds: [u64; 2],
+    /// Runs that ended.
+    ran: usize,
+    /// What checks found in all of them.
+    check: Check,
+    failing: Vec<Failing>,
+}
+
+impl Document {
+    fn new(scenario: &Scenario, seeds: &Seeds, started_at: String) -> Document {
+        Document {
+            schema_version: SCHEMA_VERSION,
+            scenario: toml::Table::try_from(scenario).unwrap_or_default(),
+            machine: Machine::here(),
+            build: Build::here(),
+            started_at,
+            wall_s: 0.0,
+            simulated_s: 0.0,
+            interrupted: false,
+            seeds: [seeds.0.start, seeds.0.end],
+            ran: 0,
+            check: Check::default(),
+            failing: Vec::new(),
+        }
+    }
+
+    /// Takes in what came of a run; gives its entry if it failed. A part of a run is no result.
+    fn take(&mut self, result: Result<Ran, Failing>) -> Option<&Failing> {
+        let failing = match result {
+            Ok(Ran { exit: Exit::Interrupted, .. }) => return None,
+            Ok(Ran { simulated_s, check, failing, .. }) => {
+                self.simulated_s += simulated_s;
+                self.check.merge(&check);
+                failing
+            }
+            Err(failing) => Some(failing),
+        };
+        self.ran += 1;
+        self.failing.push(failing?);
+        self.failing.last()
+    }
+
+    fn summary(&self) -> String {
+        let Document { seeds: [from, to], ran, simulated_s, wall_s, check, failing, .. } = self;
+        let stopped = if self.interrupted { ", interrupted" } else { "" };
+        format!(
+            "{ran} of {} seeds run, {} failed{stopped}: {} violations, {} by failures alone; \
+             {simulated_s:.0} s simulated in {}",
+            to - from,
+            failing.len(),
+            check.violations,
+            check.beyond_promise,
+            micros(wall_s * 1e6),
+        )
+    }
+
+    /// How the campaign ends: as its worst run.
+    fn verdict(&self) -> Exit {
+        let any = |exit: Exit| self.failing.iter().any(|failing| failing.status == exit as i32);
+        if self.interrupted {
+            Exit::Interrupted
+        } else if any(Exit::BadRequest) {
+            Exit::BadRequest
+        } else if any(Exit::Failure) {
+            Exit::Failure
+        } else if self.failing.is_empty() {
+            Exit::Success
+        } else {
+            Exit::Unmet
+        }
+    }
+}
+
+fn with_seed(scenario: &Scenario, seed: u64) -> Scenario {
+    // Runs share the host: each takes one core unless told.
+    Scenario { seed, threads: scenario.threads.max(1), ..scenario.clone() }
+}
+
+/// Runs `scenario`; keeps its files below `folder` if it failed.
+fn run_one(scenario: &Scenario, folder: &Path, interrupts: &AtomicU32) -> Result<Ran, Failing> {
+    let seed = scenario.seed;
+    let failing = |exit: Exit, reason| Failing { seed, status: exit as i32, reason, replay: None };
+    let ended = run::execute(scenario, interrupts, true).map_err(|error| match error {
+        EngineError::Request(why) => failing(Exit::BadRequest, why),
+        EngineError::Broken(why) => failing(Exit::Failure, why),
+    })?;
+    let Ended { measured, mut outcome } = ended;
+    let exit = run::verdict(&outcome);
+    let failed = exit != Exit::Success && exit != Exit::Interrupted;
+    let failing = if failed {
+        let reason = outcome.first_violation().map(ToString::to_string);
+        let reason = reason.unwrap_or_else(|| "an expectation did not hold".to_owned());
+        let folder = folder.join(format!("seed-{seed}"));
+        outcome.name_folder(&folder);
+        files::write_all(&folder, &outcome, &scenario.to_toml(), &measured.series)
+            .map_err(|error| failing(Exit::Failure, error.to_string()))?;
+        Some(Failing { replay: Some(replay_command(&folder)), ..failing(exit, reason) })
+    } else {
+        None
+    };
+    let simulated_s = outcome.simulated_s.unwrap_or_default();
+    Ok(Ran { exit, simulated_s, check: outcome.check.unwrap_or_default(), failing })
+}
+
+fn report(document: &Document, folder: &Path, options: &RunOptions) -> io::Result<()> {
+    let json = serde_json::to_string_pretty(document)? + "\n";
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("campaign.json"), &json)?;
+    match &options.json {
+        Some(JsonTarget::Stdout) => write!(io::stdout().lock(), "{json}"),
+        Some(JsonTarget::File(path)) => fs::write(path, &json),
+        None => Ok(()),
+    }
+}
+
+fn say(line: &str) {
+    // Nobody may be reading any more; the files are the result.
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}

@@ -1,0 +1,110 @@
+//! The textbook's figure, measured: what a search costs against what a node must keep, both on
+//! logarithmic axes, one line per system and one point per number of nodes.
+//!
+//! **Invariant:** made from rows alone.
+
+use std::error::Error;
+
+use plotters::prelude::*;
+
+use super::comparison::Row;
+use crate::report::units::count;
+use crate::scenario::System;
+
+const SIZE: (u32, u32) = (960, 640);
+const LETTERS: (&str, i32) = ("sans-serif", 16);
+const POINT_RADIUS: i32 = 5;
+/// Where a label stands beside its point.
+const ABOVE: (i32, i32) = (8, -16);
+const BELOW: (i32, i32) = (8, 6);
+
+/// The figure as SVG.
+///
+/// # Errors
+///
+/// If it cannot be drawn.
+pub(super) fn svg(rows: &[Row]) -> Result<String, Box<dyn Error + Send + Sync>> {
+    let mut drawing = String::new();
+    draw(rows, SVGBackend::with_string(&mut drawing, SIZE)).map_err(|error| error.to_string())?;
+    Ok(drawing)
+}
+
+/// Where the point of a row lies: entries at the fullest node, messages per query.
+fn point(row: &Row) -> (f64, f64) {
+    (row.state.max.max(1.0), row.messages_per_query.max(1.0))
+}
+
+fn draw(rows: &[Row], backend: SVGBackend<'_>) -> Result<(), Box<dyn Error>> {
+    let area = backend.into_drawing_area();
+    area.fill(&WHITE)?;
+    let most = |value: fn(&(f64, f64)) -> f64| {
+        rows.iter().map(|row| value(&point(row))).fold(10.0, f64::max) * 3.0
+    };
+    let (x_max, y_max) = (most(|point| point.0), most(|point| point.1));
+    let mut chart = ChartBuilder::on(&area)
+        .caption("What a search costs, and what a node must keep", ("sans-serif", 22))
+        .margin(16)
+        .x_label_area_size(52)
+        .y_label_area_size(84)
+        .build_cartesian_2d((1.0..x_max).log_scale(), (1.0..y_max).log_scale())?;
+    let plain = |value: &f64| count(value.round() as u64);
+    chart
+        .configure_mesh()
+        .x_desc("state: entries at the fullest node")
+        .y_desc("effort: messages per query")
+        .x_label_formatter(&plain)
+        .y_label_formatter(&plain)
+        .label_style(LETTERS)
+        .axis_desc_style(LETTERS)
+        .light_line_style(TRANSPARENT)
+        .draw()?;
+    for (number, system) in System::ALL.into_iter().enumerate() {
+        // Told apart without their colours too (Okabe and Ito's palette, and the labels).
+        let color =
+            [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)][number % 3];
+        let own: Vec<&Row> = rows.iter().filter(|row| row.system == system).collect();
+        let points = || own.iter().map(|row| point(row));
+        if own.is_empty() {
+            continue;
+        }
+        chart
+            .draw_series(LineSeries::new(points(), color.stroke_width(2)))?
+            .label(system.name())
+            .legend(move |(x, y)| Circle::new((x + 10, y), POINT_RADIUS, color.filled()));
+        chart.draw_series(points().map(|at| Circle::new(at, POINT_RADIUS, color.filled())))?;
+        // The sizes in between would run into each other.
+        let ends = [(own.first(), BELOW), (own.last(), ABOVE)];
+        chart.draw_series(ends.into_iter().filter_map(|(row, offset)| {
+            let label = format!("N = {}", count(row?.nodes.into()));
+            let style = ("sans-serif", 13).into_font().color(&color);
+            Some(EmptyElement::at(point(row?)) + Text::new(label, offset, style))
+        }))?;
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.9))
+        .border_style(BLACK.mix(0.3))
+        .label_font(LETTERS)
+        .draw()?;
+    area.present()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::compare::comparison::example;
+
+    #[test]
+    fn names_each_system_and_draws_each_row() {
+        let rows = example::rows();
+        let drawing = svg(&rows).expect("it can be drawn");
+        assert!(drawing.starts_with("<svg") && drawing.trim_end().ends_with("</svg>"));
+        for system in System::ALL {
+            assert!(drawing.contains(&format!("\n{}\n", system.name())), "{}", system.name());
+        }
+        // A point each, and one for each system in the legend.
+        assert_eq!(drawing.matches("<circle").count(), rows.len() + System::ALL.len());
+    }
+}

@@ -1,0 +1,179 @@
+//! The classic answers to the lookup problem side by side: the same items, queries, delays and churn
+//! given to each system, at several sizes, in peace and after crashes; what each needs and how that
+//! grows.
+//!
+//! | in the folder | what |
+//! |---|---|
+//! | `runs/SYSTEM-NODES-CRASH/` | the files of one run, as `hopwise run` writes them |
+//! | `compare.json` | the [`Comparison`]: every row, every fit, the verdicts |
+//! | `compare.svg` | what a search costs against what a node must keep |
+//! | `compare.txt` | the table |
+//!
+//! **Invariant:** every figure comes out of the [`Outcome`] of a run that is kept.
+
+mod comparison;
+mod figure;
+mod fit;
+mod plan;
+mod table;
+mod verdict;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+pub use comparison::{Comparison, Figure, Growth, Row, SCHEMA_VERSION, Spread};
+pub use plan::{Crash, Planned, plan};
+
+use crate::base::wall_clock::WallClock;
+use crate::base::worker_pool;
+use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::run::{self, Ended};
+use crate::measure::outcome::{Outcome, rfc3339};
+use crate::measure::progress::Progress;
+use crate::measure::provenance::{Build, Machine};
+use crate::report::files;
+use crate::scenario::{Scenario, System};
+
+/// Does what is planned and reports as `options` say.
+#[must_use]
+pub fn compare(runs: &[Planned], options: &RunOptions) -> Exit {
+    let interrupts = run::watch_for_interrupts();
+    let clock = WallClock::start();
+    let started_at = rfc3339(clock.started_at());
+    let default_folder = || run::default_folder(&started_at, "compare");
+    let folder = options.out.clone().unwrap_or_else(default_folder);
+    if let Err(error) = fs::create_dir_all(&folder) {
+        eprintln!("hopwise: {}: cannot be made ({error})", folder.display());
+        return Exit::BadRequest;
+    }
+    let (ended, failures) = run_all(runs, &folder, &interrupts, options.quiet);
+    let rows = rows(&ended);
+    for failure in &failures {
+        eprintln!("hopwise: {failure}");
+    }
+    let interrupted = interrupts.load(Ordering::Relaxed) > 0;
+    let growth = comparison::growth(&rows);
+    let comparison = Comparison {
+        schema_version: SCHEMA_VERSION,
+        started_at,
+        wall_s: clock.elapsed().as_secs_f64(),
+        machine: Machine::here(),
+        build: Build::here(),
+        interrupted,
+        scenario: in_common(runs),
+        verdicts: verdict::verdicts(&rows, &growth),
+        rows,
+        growth,
+    };
+    if let Err(error) = report(&comparison, &folder, options) {
+        eprintln!("hopwise: cannot write the result: {error}");
+        return Exit::Failure;
+    }
+    if !options.quiet {
+        let (took, folder) = (comparison.wall_s, folder.display());
+        let (done, of) = (ended.len(), runs.len());
+        eprintln!("complete: {done} of {of} runs in {took:.1} s; written to {folder}");
+    }
+    match (interrupted, failures.is_empty()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Success,
+        (false, false) => Exit::Failure,
+    }
+}
+
+/// Runs everything, and gives what came to its end, and what went wrong.
+fn run_all<'r>(
+    runs: &'r [Planned],
+    folder: &Path,
+    interrupts: &AtomicU32,
+    quiet: bool,
+) -> (Vec<(&'r Planned, Outcome)>, Vec<String>) {
+    let workers = worker_pool::workers(runs.iter().map(|run| &run.scenario), None);
+    let progress = Progress::new(quiet, Duration::ZERO);
+    let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
+    progress.count(done, runs.len(), 0);
+    let work = |planned: &Planned| run_and_keep(planned, folder, interrupts);
+    worker_pool::each(runs, workers, interrupts, work, |planned, result| {
+        match result.unwrap_or_else(|| Err("the run panicked".to_owned())) {
+            // A part of a run is no result.
+            Ok(outcome) if outcome.interrupted => {}
+            Ok(outcome) => ended.push((planned, outcome)),
+            Err(message) => failures.push(format!("{}: {message}", planned.scenario.name)),
+        }
+        done += 1;
+        progress.count(done, runs.len(), failures.len());
+    });
+    progress.finish();
+    (ended, failures)
+}
+
+fn run_and_keep(
+    planned: &Planned,
+    folder: &Path,
+    interrupts: &AtomicU32,
+) -> Result<Outcome, String> {
+    let scenario = &planned.scenario;
+    let ended = run::execute(scenario, interrupts, true).map_err(|error| error.to_string())?;
+    let Ended { outcome, measured } = ended;
+    if !outcome.interrupted {
+        let folder = folder.join("runs").join(&scenario.name);
+        files::write_all(&folder, &outcome, &scenario.to_toml(), &measured.series)
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(outcome)
+}
+
+/// A row for each run in peace, with what became of its crashes.
+fn rows(ended: &[(&Planned, Outcome)]) -> Vec<Row> {
+    let success_of = |row: &Row, crash: Crash| {
+        let is_it = |planned: &Planned| {
+            (planned.scenario.system, planned.scenario.nodes) == (row.system, row.nodes)
+                && planned.crash == crash
+        };
+        let (_, outcome) = ended.iter().find(|(planned, _)| is_it(planned))?;
+        comparison::success(outcome)
+    };
+    let in_peace = ended.iter().filter(|(planned, _)| planned.crash == Crash::None);
+    let mut rows: Vec<Row> = in_peace
+        .map(|(planned, outcome)| {
+            let row = Row::of(planned.scenario.system, planned.scenario.nodes, outcome);
+            Row {
+                success_busiest_crashed: success_of(&row, Crash::Busiest),
+                success_third_crashed: success_of(&row, Crash::Third),
+                ..row
+            }
+        })
+        .collect();
+    let rank = |system| System::ALL.iter().position(|&other| other == system);
+    rows.sort_by_key(|row| (rank(row.system), row.nodes));
+    rows
+}
+
+/// What the scenarios of all runs say alike.
+fn in_common(runs: &[Planned]) -> toml::Table {
+    let table = |scenario: &Scenario| toml::Table::try_from(scenario).unwrap_or_default();
+    let mut tables = runs.iter().map(|run| table(&run.scenario));
+    let first = tables.next().unwrap_or_default();
+    tables.fold(first, |common, other| {
+        common.into_iter().filter(|(key, value)| other.get(key) == Some(value)).collect()
+    })
+}
+
+fn report(comparison: &Comparison, folder: &Path, options: &RunOptions) -> io::Result<()> {
+    let text = table::text(comparison);
+    let mut json = serde_json::to_string_pretty(comparison)?;
+    json.push('\n');
+    fs::write(folder.join("compare.txt"), &text)?;
+    fs::write(folder.join("compare.json"), &json)?;
+    let svg = figure::svg(&comparison.rows).map_err(io::Error::other)?;
+    fs::write(folder.join("compare.svg"), svg)?;
+    match &options.json {
+        Some(JsonTarget::Stdout) => return io::stdout().lock().write_all(json.as_bytes()),
+        Some(JsonTarget::File(path)) => fs::write(path, &json)?,
+        None => {}
+    }
+    if options.quiet { Ok(()) } else { io::stdout().lock().write_all(text.as_bytes()) }
+}

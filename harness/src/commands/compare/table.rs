@@ -1,0 +1,115 @@
+//! A comparison as a table for people.
+//!
+//! **Invariant:** made from a [`Comparison`] alone; no line is longer than 120 characters but the
+//! verdicts.
+
+use std::fmt::Write as _;
+
+use super::comparison::{Comparison, Growth, LOGARITHMIC, Row};
+use super::verdict::percent;
+use crate::report::units::{bytes, count, micros, number};
+
+const HEAD: [&str; 12] = [
+    "system", "nodes", "state", "most", "memory", "most", "messages", "latency", "exact", "fuzzy",
+    "busiest", "third",
+];
+const UNDER: [&str; 12] =
+    ["", "", "mean", "", "mean", "", "per query", "p50", "found", "found", "crashed", "crashed"];
+
+/// The table, how figures grow, and the verdicts.
+#[must_use]
+pub(super) fn text(comparison: &Comparison) -> String {
+    let rows = comparison.rows.iter().map(cells);
+    let lines: Vec<[String; 12]> =
+        [HEAD, UNDER].map(|line| line.map(str::to_owned)).into_iter().chain(rows).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+    let widths: Vec<usize> = (0..HEAD.len()).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let mut row = String::new();
+        for (column, (cell, &width)) in line.iter().zip(&widths).enumerate() {
+            // Writing to a string cannot fail.
+            let _ = match column {
+                0 => write!(row, "{cell:<width$}"),
+                _ => write!(row, "  {cell:>width$}"),
+            };
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    if !comparison.growth.is_empty() {
+        text.push_str("\ngrowth with N\n");
+        comparison.growth.iter().for_each(|fit| text.push_str(&growth_line(fit)));
+    }
+    text.push('\n');
+    for verdict in &comparison.verdicts {
+        text.push_str(verdict);
+        text.push('\n');
+    }
+    text
+}
+
+fn cells(row: &Row) -> [String; 12] {
+    let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
+    [
+        row.system.name().to_owned(),
+        count(row.nodes.into()),
+        number(row.state.mean),
+        count(row.state.max as u64),
+        bytes(row.bytes.mean),
+        bytes(row.bytes.max),
+        number(row.messages_per_query),
+        micros(row.latency_p50_us),
+        percent(row.success),
+        percent(row.fuzzy_success),
+        percent(row.success_busiest_crashed),
+        percent(row.success_third_crashed),
+    ]
+}
+
+fn growth_line(fit: &Growth) -> String {
+    let fitted = match fit.expected.as_str() {
+        LOGARITHMIC => format!(
+            "{:+.2} each time N doubles (R² against log2 N: {:.4})",
+            fit.per_doubling, fit.log_r2
+        ),
+        _ => format!("N^{:.3}", fit.exponent),
+    };
+    let (system, figure) = (fit.system.name(), fit.figure.name());
+    format!("  {system:<8} {figure:<26} expected {:<9} fitted {fitted}\n", fit.expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::compare::comparison::{example, growth};
+    use crate::commands::compare::verdict::verdicts;
+    use crate::measure::provenance::{Build, Machine};
+
+    #[test]
+    fn every_row_is_there_and_fits_the_screen() {
+        let rows = example::rows();
+        let growth = growth(&rows);
+        let comparison = Comparison {
+            schema_version: 1,
+            started_at: "2026-11-22T00:00:00Z".into(),
+            wall_s: 1.0,
+            machine: Machine::here(),
+            build: Build::here(),
+            interrupted: false,
+            scenario: toml::Table::new(),
+            verdicts: verdicts(&rows, &growth),
+            rows,
+            growth,
+        };
+        let text = text(&comparison);
+        let lines: Vec<&str> = text.lines().collect();
+        let table = lines.iter().take_while(|line| !line.is_empty()).count();
+        assert_eq!(table, 2 + comparison.rows.len());
+        let verdicts = lines.len() - comparison.verdicts.len();
+        assert!(lines[..verdicts].iter().all(|line| line.chars().count() <= 120), "{text}");
+        assert!(lines[2].starts_with("central") && lines[2].contains("1,024"), "{}", lines[2]);
+        let json = serde_json::to_string(&comparison).expect("it is plain data");
+        assert_eq!(serde_json::from_str::<Comparison>(&json).expect("as written"), comparison);
+    }
+}

@@ -1,0 +1,263 @@
+//! One run from a scenario to its result: on the screen, in files, and as an exit status.
+//!
+//! **Invariant:** results go to standard output, everything else to standard error.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::Scenario;
+use crate::base::wall_clock::WallClock;
+use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::engine::Engine;
+use crate::engine::sim::SimEngine;
+use crate::engine::udp::UdpEngine;
+use crate::measure::outcome::{
+    self, Expectation, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION,
+};
+use crate::measure::progress::Progress;
+use crate::measure::provenance::{Build, Machine, peak_rss_bytes};
+use crate::measure::{EngineError, Measured};
+use crate::report::{files, text};
+use crate::scenario::{Engine as EngineKey, Measure};
+
+/// A lookup issued later than this after its intended time was not offered as the scenario says.
+const LAG_MAX: Duration = Duration::from_millis(100);
+
+/// Where the folders of runs are, unless told.
+const RUNS: &str = "results/runs";
+
+/// Runs `scenario` and reports as `options` say.
+#[must_use]
+pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
+    if let Err(message) = check_targets(options) {
+        eprintln!("hopwise: {message}");
+        return Exit::BadRequest;
+    }
+    let interrupts = watch_for_interrupts();
+    let Ended { measured, mut outcome } = match execute(scenario, &interrupts, options.quiet) {
+        Ok(ended) => ended,
+        Err(EngineError::Request(message)) => {
+            eprintln!("hopwise: {message}");
+            return Exit::BadRequest;
+        }
+        Err(EngineError::Broken(message)) => {
+            eprintln!("hopwise: {message}");
+            return Exit::Failure;
+        }
+    };
+    if !options.quiet {
+        measured.warnings.iter().for_each(|warning| eprintln!("hopwise: {warning}"));
+    }
+    let default_folder = || default_folder(&outcome.started_at, &scenario.name);
+    let folder = options.out.clone().unwrap_or_else(default_folder);
+    outcome.name_folder(&folder);
+    if let Err(error) = report(scenario, options, &folder, &measured, &outcome) {
+        eprintln!("hopwise: cannot write the result: {error}");
+        return Exit::Failure;
+    }
+    if let Some(first) = outcome.first_violation() {
+        eprintln!("hopwise: {first}");
+    }
+    let exit = verdict(&outcome);
+    if exit == Exit::LoadTooHigh {
+        eprintln!(
+            "hopwise: the load generator could not keep its schedule: over 1 % of lookups were \
+             issued more than {} ms late. Lower workload.lookups_per_s or use fewer nodes",
+            LAG_MAX.as_millis()
+        );
+    }
+    exit
+}
+
+/// Finds out that results cannot be written before the run, not after.
+fn check_targets(options: &RunOptions) -> Result<(), String> {
+    let folder = options.out.as_deref().unwrap_or(Path::new(RUNS));
+    fs::create_dir_all(folder).map_err(|error| {
+        let folder = folder.display();
+        format!("{folder}: cannot be made ({error}): write --out DIR with a folder that can")
+    })?;
+    let Some(JsonTarget::File(path)) = &options.json else { return Ok(()) };
+    // What an earlier run wrote stays there until this one has something to say.
+    fs::OpenOptions::new().append(true).create(true).open(path).map(drop).map_err(|error| {
+        let path = path.display();
+        format!("--json {path}: cannot be written ({error}): write a file that can, or -")
+    })
+}
+
+/// A run that came to its end, or was ended by the user.
+pub(crate) struct Ended {
+    pub(crate) measured: Measured,
+    pub(crate) outcome: Outcome,
+}
+
+/// Runs `scenario` in its engine, showing how far it is unless `quiet`.
+///
+/// # Errors
+///
+/// As [`Engine::run`].
+pub(crate) fn execute(
+    scenario: &Scenario,
+    interrupts: &AtomicU32,
+    quiet: bool,
+) -> Result<Ended, EngineError> {
+    let clock = WallClock::start();
+    let progress = Progress::new(quiet, expected_length(scenario));
+    let engine: &dyn Engine = match scenario.engine {
+        EngineKey::Udp => &UdpEngine,
+        EngineKey::Sim => &SimEngine,
+    };
+    let measured = engine.run(scenario, interrupts, &progress);
+    progress.finish();
+    let measured = measured?;
+    let outcome = outcome_of(scenario, &measured, &clock);
+    Ok(Ended { measured, outcome })
+}
+
+/// How a run with this outcome ends.
+pub(crate) fn verdict(outcome: &Outcome) -> Exit {
+    if outcome.interrupted {
+        Exit::Interrupted
+    } else if outcome.lookups.lag_us.p99 > LAG_MAX.as_micros() as f64 {
+        Exit::LoadTooHigh
+    } else if outcome.held() {
+        Exit::Success
+    } else {
+        Exit::Unmet
+    }
+}
+
+/// Counts Ctrl-C: the first one ends the run early, the second the process.
+pub(crate) fn watch_for_interrupts() -> Arc<AtomicU32> {
+    let count = Arc::new(AtomicU32::new(0));
+    let counted = count.clone();
+    let set = ctrlc::set_handler(move || {
+        if counted.fetch_add(1, Ordering::Relaxed) > 0 {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    });
+    if let Err(error) = set {
+        eprintln!("hopwise: Ctrl-C will end the run without a result: {error}");
+    }
+    count
+}
+
+fn expected_length(scenario: &Scenario) -> Duration {
+    let measure = match scenario.phases.measure {
+        Measure::Lasting(length) => length,
+        Measure::Lookups(_) => Duration::ZERO,
+    };
+    scenario.phases.warmup + measure
+}
+
+fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Outcome {
+    let lookups = Lookups::new(&measured.metrics, measured.measured);
+    let simulation = measured.simulation.as_ref();
+    // A simulator's speed is told in real time.
+    let (events, over) = match simulation {
+        Some(it) => (it.events, it.real),
+        None => (measured.events, measured.measured),
+    };
+    let drops = measured.drops.iter().map(|&(reason, count)| (reason.to_owned(), count));
+    Outcome {
+        schema_version: SCHEMA_VERSION,
+        scenario: toml::Table::try_from(scenario).unwrap_or_default(),
+        seed: scenario.seed,
+        machine: Machine::here(),
+        build: Build::here(),
+        started_at: outcome::rfc3339(clock.started_at()),
+        wall_s: clock.elapsed().as_secs_f64(),
+        simulated_s: simulation.map(|it| it.simulated.as_secs_f64()),
+        interrupted: measured.interrupted,
+        regime: simulation.map_or(Regime::Suspicion, |it| it.regime),
+        check: simulation.and_then(|it| it.check.clone()),
+        items: scenario.items.as_ref().map(|_| {
+            outcome::Items::new(&measured.metrics.items, &measured.traffic, measured.node_s)
+        }),
+        maintenance: Maintenance::new(&measured.maintenance, measured.node_s),
+        state: measured.state.clone(),
+        load: Some(measured.load.clone()),
+        membership: measured.membership.clone(),
+        engine: outcome::Engine {
+            events,
+            events_per_s: per_s(events, over),
+            messages_per_s: per_s(measured.traffic.messages(), measured.measured),
+            datagrams: measured.datagrams,
+            drops: drops.collect(),
+            peak_rss_bytes: peak_rss_bytes(),
+            threads: measured.threads,
+            trace_digest: simulation.map(|it| format!("{:016x}", it.trace_digest)),
+        },
+        expectations: expectations(scenario, &lookups),
+        lookups,
+    }
+}
+
+/// Nothing per second where no time has passed: the run was ended before it was measured.
+fn per_s(count: u64, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
+}
+
+fn expectations(scenario: &Scenario, lookups: &Lookups) -> Vec<Expectation> {
+    let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
+    let expect = &scenario.expect;
+    let at_least = |name: &str, wanted: Option<f64>, got: f64| {
+        wanted.map(|wanted| Expectation {
+            name: name.to_owned(),
+            wanted: format!("at least {wanted}"),
+            got: format!("{got:.6}"),
+            held: got >= wanted,
+        })
+    };
+    let completed = share(lookups.completed, lookups.issued);
+    let correct = share(lookups.correct, lookups.completed);
+    let failed = share(lookups.failed, lookups.issued);
+    let at_most = expect.failed.map(|wanted| Expectation {
+        name: "failed".to_owned(),
+        wanted: format!("at most {wanted}"),
+        got: format!("{failed:.6}"),
+        held: failed <= wanted,
+    });
+    [
+        at_least("completed", expect.completed, completed),
+        at_least("correct", expect.correct, correct),
+        at_most,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn report(
+    scenario: &Scenario,
+    options: &RunOptions,
+    folder: &Path,
+    measured: &Measured,
+    outcome: &Outcome,
+) -> io::Result<()> {
+    files::write_all(folder, outcome, &scenario.to_toml(), &measured.series)?;
+    match &options.json {
+        Some(JsonTarget::Stdout) => return writeln!(io::stdout().lock(), "{}", outcome.to_json()),
+        Some(JsonTarget::File(path)) => fs::write(path, outcome.to_json())?,
+        None => {}
+    }
+    if options.quiet {
+        return Ok(());
+    }
+    write!(io::stdout().lock(), "{}", text::text(outcome))?;
+    eprintln!(
+        "bring-up took {:.2} s; written to {}",
+        measured.bring_up.as_secs_f64(),
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Where results go unless told: named by what was started when (RFC 3339).
+pub(crate) fn default_folder(started_at: &str, name: &str) -> PathBuf {
+    let stamp = started_at.replace(['-', ':'], "");
+    Path::new(RUNS).join(format!("{stamp}-{name}"))
+}

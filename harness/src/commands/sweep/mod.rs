@@ -1,0 +1,289 @@
+//! Many runs of one scenario: every combination of the values of some keys, each repeated with
+//! other seeds, as files and in tables with mean and 95 % confidence.
+//!
+//! | in the folder | what |
+//! |---|---|
+//! | `runs/KEY=VALUE,…,seed=S/` | the files of one run, as `hopwise run` writes them |
+//! | `sweep.json` | every figure of every run, and the estimates of every point |
+//! | `sweep.csv` | the estimates: one row per point |
+//!
+//! A run that is complete in the folder is not run again, so the same command goes on where it
+//! was interrupted. `engine.peak_rss_bytes` in the outcome of a run counts the whole process, with
+//! whatever ran before and beside it.
+//!
+//! **Invariant:** nothing runs unless everything can; a failing run ends no other.
+
+mod figures;
+mod kept;
+mod plan;
+mod table;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub use plan::{Parameters, Plan, PlanError, Planned, REPEATS_MAX, RUNS_MAX, Vary};
+
+use self::table::{Course, Results, Table};
+use crate::Scenario;
+use crate::base::wall_clock::WallClock;
+use crate::base::worker_pool;
+use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::run;
+use crate::measure::metrics::SeriesRow;
+use crate::measure::outcome::{Outcome, rfc3339};
+use crate::measure::provenance::{Build, Machine};
+use crate::report::files;
+
+/// Does what `plan` holds and reports as `options` say; `threads` runs at a time, or one per core
+/// unless told. Runs over UDP always come one at a time.
+#[must_use]
+pub fn sweep(plan: &Plan, threads: Option<NonZeroUsize>, options: &RunOptions) -> Exit {
+    let interrupts = run::watch_for_interrupts();
+    let clock = WallClock::start();
+    let started_at = rfc3339(clock.started_at());
+    let default_folder = || run::default_folder(&started_at, &format!("sweep-{}", plan.name()));
+    let folder = options.out.clone().unwrap_or_else(default_folder);
+    if let Err(error) = fs::create_dir_all(&folder) {
+        eprintln!("hopwise: cannot make the folder {}: {error}", folder.display());
+        return Exit::Failure;
+    }
+    let workers = worker_pool::workers(plan.runs.iter().map(|run| &run.scenario), threads);
+    let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
+    let sweep = Sweep { plan, folder: &folder, workers, interrupts: &interrupts, lines };
+
+    // Lines of several runs at a time would overwrite each other.
+    let quiet = options.quiet || workers > 1;
+    let results = sweep.results(|scenario| {
+        let ended =
+            run::execute(scenario, &interrupts, quiet).map_err(|error| error.to_string())?;
+        let (outcome, measured) = (ended.outcome, ended.measured);
+        Ok(Finished { outcome, series: measured.series, warnings: measured.warnings })
+    });
+    let interrupted = interrupts.load(Ordering::Relaxed) > 0;
+    let (verdict, complete) = (results.verdict(), results.complete_count());
+    let course = Course { started_at, wall_s: clock.elapsed().as_secs_f64(), interrupted };
+    let table = results.into_table(plan, course);
+    if let Err(error) = report(&table, &folder, options, lines && plan.repeat > 1) {
+        eprintln!("hopwise: cannot write the result: {error}");
+        return Exit::Failure;
+    }
+    if !options.quiet {
+        let (of, folder) = (plan.runs.len(), folder.display());
+        let resume = if interrupted { "; to go on, add --out and this folder" } else { "" };
+        eprintln!("complete: {complete} of {of} runs, in {folder}{resume}");
+    }
+    if interrupted { Exit::Interrupted } else { verdict }
+}
+
+/// What a run gives that came to its end, or was interrupted.
+struct Finished {
+    outcome: Outcome,
+    series: Vec<SeriesRow>,
+    warnings: Vec<String>,
+}
+
+/// What is done, where, and how.
+#[derive(Clone, Copy)]
+struct Sweep<'a> {
+    plan: &'a Plan,
+    folder: &'a Path,
+    workers: usize,
+    interrupts: &'a AtomicU32,
+    /// Whether a line is printed for each run.
+    lines: bool,
+}
+
+impl Sweep<'_> {
+    /// Takes what is kept from before, and runs the rest.
+    fn results(&self, run: impl Fn(&Scenario) -> Result<Finished, String> + Sync) -> Results {
+        let mut results = Results::default();
+        let missing = self.take_kept(&mut results);
+        let mut warned = BTreeSet::new();
+        worker_pool::each(
+            &missing,
+            self.workers,
+            self.interrupts,
+            |planned| self.run_and_keep(planned, &run),
+            |planned, finished| {
+                match finished.unwrap_or_else(|| Err("the run panicked".to_owned())) {
+                    // A part of a run is no result.
+                    Ok(Finished { outcome, .. }) if outcome.interrupted => {}
+                    Ok(Finished { outcome, warnings, .. }) => {
+                        results.complete(planned, kept::folder(planned), &outcome);
+                        let place = (results.ended_count(), self.plan.runs.len());
+                        self.say(place, &table::line(planned, &outcome));
+                        warned.extend(warnings);
+                    }
+                    Err(message) => {
+                        results.failed(planned, &message);
+                        eprintln!("hopwise: {}: {message}", planned.label);
+                    }
+                }
+            },
+        );
+        // The runs of a sweep have the same things to warn of.
+        if self.lines {
+            warned.iter().for_each(|warning| eprintln!("hopwise: {warning}"));
+        }
+        results
+    }
+
+    /// Takes what is complete from before; gives what is not.
+    fn take_kept(&self, results: &mut Results) -> Vec<&Planned> {
+        let mut elsewhere = 0;
+        let mut missing = Vec::new();
+        let here = (Machine::here(), Build::here());
+        for planned in &self.plan.runs {
+            let folder = kept::folder(planned);
+            match kept::load(&self.folder.join(&folder), planned) {
+                Some(outcome) => {
+                    results.complete(planned, folder, &outcome);
+                    elsewhere += usize::from((outcome.machine, outcome.build) != here);
+                }
+                None => missing.push(planned),
+            }
+        }
+        if self.lines && results.complete_count() > 0 {
+            let (kept, of) = (results.complete_count(), self.plan.runs.len());
+            eprintln!("kept from before: {kept} of {of} runs");
+        }
+        if elsewhere > 0 {
+            eprintln!("hopwise: {elsewhere} of the runs kept are of another build or machine");
+        }
+        missing
+    }
+
+    fn run_and_keep(
+        &self,
+        planned: &Planned,
+        run: impl Fn(&Scenario) -> Result<Finished, String>,
+    ) -> Result<Finished, String> {
+        let finished = run(&planned.scenario)?;
+        let Finished { outcome, series, .. } = &finished;
+        if !outcome.interrupted {
+            let folder = self.folder.join(kept::folder(planned));
+            files::write_all(&folder, outcome, &planned.scenario.to_toml(), series)
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(finished)
+    }
+
+    fn say(&self, (nth, of): (usize, usize), line: &str) {
+        if self.lines {
+            // Nobody may be reading any more; the files are the result.
+            let _ = writeln!(io::stdout().lock(), "[{nth}/{of}] {line}");
+        }
+    }
+}
+
+fn report(table: &Table, folder: &Path, options: &RunOptions, text: bool) -> io::Result<()> {
+    let json = table.to_json();
+    fs::write(folder.join("sweep.json"), &json)?;
+    fs::write(folder.join("sweep.csv"), table.to_csv())?;
+    match &options.json {
+        Some(JsonTarget::Stdout) => write!(io::stdout().lock(), "{json}")?,
+        Some(JsonTarget::File(path)) => fs::write(path, &json)?,
+        None => {}
+    }
+    if text { write!(io::stdout().lock(), "\n{}", table.to_text()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::measure::outcome::example;
+
+    /// A folder of its own for each test.
+    fn folder(test: &str) -> PathBuf {
+        let name = format!("hopwise-sweep-{test}-{}", std::process::id());
+        std::env::temp_dir().join(name)
+    }
+
+    fn plan(rate: &str) -> Plan {
+        let load = |values: &[_]| {
+            let rate = [("workload.lookups_per_s".to_owned(), rate.to_owned())];
+            Scenario::from_toml("", "test", &[&rate, values].concat())
+        };
+        let vary = "nodes=64,128".parse().expect("two values");
+        Plan::new(load, &[vary], 2).expect("all can be run")
+    }
+
+    fn finished(scenario: &Scenario) -> Finished {
+        let mut outcome = example::outcome();
+        outcome.scenario = toml::Table::try_from(scenario).expect("a scenario is a table");
+        Finished { outcome, series: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Runs `plan`, and gives which runs there were and what came of them.
+    fn sweep(
+        plan: &Plan,
+        folder: &Path,
+        run: impl Fn(&Scenario, &AtomicU32) -> Result<Finished, String> + Sync,
+    ) -> (Vec<(u32, u64)>, Results) {
+        let (interrupts, ran) = (AtomicU32::new(0), Mutex::new(Vec::new()));
+        let sweep = Sweep { plan, folder, workers: 1, interrupts: &interrupts, lines: false };
+        let results = sweep.results(|scenario| {
+            ran.lock().expect("no run panics").push((scenario.nodes, scenario.seed));
+            run(scenario, &interrupts)
+        });
+        (ran.into_inner().expect("no run panics"), results)
+    }
+
+    #[test]
+    fn goes_on_with_what_is_not_complete() {
+        let folder = folder("resume");
+        let plan_of = plan;
+        let plan = plan_of("100");
+        let (ran, results) = sweep(&plan, &folder, |scenario, _| match scenario.nodes {
+            128 if scenario.seed == 1 => Err("no room".into()),
+            _ => Ok(finished(scenario)),
+        });
+        assert_eq!(ran, [(64, 1), (64, 2), (128, 1), (128, 2)], "a failure ends no other");
+        assert_eq!((results.complete_count(), results.verdict()), (3, Exit::Failure));
+
+        let good = |scenario: &Scenario, _: &AtomicU32| Ok(finished(scenario));
+        let (ran, results) = sweep(&plan, &folder, good);
+        assert_eq!(ran, [(128, 1)], "only what failed is run again");
+        assert_eq!((results.complete_count(), results.verdict()), (4, Exit::Success));
+
+        let kept = folder.join(kept::folder(&plan.runs[1])).join("outcome.json");
+        fs::write(kept, "{").expect("it can be written");
+        assert_eq!(sweep(&plan, &folder, good).0, [(64, 2)], "what cannot be read is run again");
+        assert_eq!(sweep(&plan_of("200"), &folder, good).0.len(), 4, "other scenarios, other runs");
+        fs::remove_dir_all(folder).expect("it is ours");
+    }
+
+    #[test]
+    fn an_interrupted_run_is_dropped_and_none_begins_after_it() {
+        let folder = folder("interrupt");
+        let plan = plan("100");
+        let (ran, results) = sweep(&plan, &folder, |scenario, interrupts| {
+            let mut finished = finished(scenario);
+            if scenario.seed == 2 {
+                interrupts.store(1, Ordering::Relaxed);
+                finished.outcome.interrupted = true;
+            }
+            Ok(finished)
+        });
+        assert_eq!((ran, results.complete_count()), (vec![(64, 1), (64, 2)], 1));
+        let (ran, _) = sweep(&plan, &folder, |scenario, _| Ok(finished(scenario)));
+        assert_eq!(ran, [(64, 2), (128, 1), (128, 2)]);
+        fs::remove_dir_all(folder).expect("it is ours");
+    }
+
+    #[test]
+    fn a_run_whose_files_cannot_be_written_has_failed() {
+        let folder = folder("no-folder");
+        fs::write(&folder, "a file where the folder should be").expect("it can be written");
+        let (_, results) = sweep(&plan("100"), &folder, |scenario, _| Ok(finished(scenario)));
+        assert_eq!((results.complete_count(), results.verdict()), (0, Exit::Failure));
+        fs::remove_file(folder).expect("it is ours");
+    }
+}

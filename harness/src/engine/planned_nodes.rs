@@ -1,0 +1,20 @@
+//! How many nodes there are by plan.
+//!
+//! **Invariant:** the same for every engine and every system.
+
+use crate::Scenario;
+use crate::churn::trace::Trace;
+use crate::scenario::{Amount, FaultKind};
+
+/// Most nodes there are by plan, other churn aside: those of the start or the trace, and those that
+/// faults add. `directors` share them alike.
+pub(super) fn planned_nodes(scenario: &Scenario, trace: Option<&Trace>, directors: usize) -> usize {
+    let nodes = scenario.nodes as usize;
+    let most_up = trace.map_or(nodes, |trace| directors * trace.most_up(directors));
+    let joins = scenario.faults.iter().filter(|fault| fault.kind == FaultKind::Join);
+    let joins = joins.map(|fault| match fault.amount {
+        Amount::Fraction(share) => (nodes as f64 * share).ceil() as usize,
+        Amount::Count(count) => count as usize,
+    });
+    most_up.max(nodes) + joins.sum::<usize>()
+}

@@ -1,0 +1,160 @@
+//! From what shards counted to what a run gives back; the same for every engine.
+//!
+//! **Invariant:** sums only: the order in which shards are merged changes nothing.
+
+use std::time::Duration;
+
+use hopwise_kernel::message::Class;
+use hopwise_kernel::reactor::Counters;
+
+use crate::director::Moves;
+use crate::measure::Measured;
+use crate::measure::metrics::{Metrics, SeriesRow, Traffic};
+use crate::measure::outcome::{Load, Membership, State};
+use crate::workload::judge::Judge;
+
+/// What some nodes keep, and what the busiest of them had to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tables {
+    nodes: u64,
+    entries: u64,
+    entries_max: u64,
+    bytes: u64,
+    bytes_max: u64,
+    messages_max: u64,
+}
+
+impl Tables {
+    /// Takes in a node that keeps so much.
+    pub(super) fn add(&mut self, entries: usize, bytes: usize) {
+        let (entries, bytes) = (entries as u64, bytes as u64);
+        let (entries_max, bytes_max) = (entries, bytes);
+        self.merge(&Tables { nodes: 1, entries, entries_max, bytes, bytes_max, messages_max: 0 });
+    }
+
+    /// Takes in a node that got so many messages in the measured phase, be it gone or not.
+    pub(super) fn add_load(&mut self, messages: u64) {
+        self.messages_max = self.messages_max.max(messages);
+    }
+
+    pub(super) fn merge(&mut self, other: &Tables) {
+        self.nodes += other.nodes;
+        self.entries += other.entries;
+        self.entries_max = self.entries_max.max(other.entries_max);
+        self.bytes += other.bytes;
+        self.bytes_max = self.bytes_max.max(other.bytes_max);
+        self.add_load(other.messages_max);
+    }
+
+    fn state(&self) -> State {
+        State {
+            entries_mean: self.entries as f64 / self.nodes.max(1) as f64,
+            entries_max: self.entries_max,
+            bytes_per_node: self.bytes / self.nodes.max(1),
+            bytes_max: self.bytes_max,
+        }
+    }
+}
+
+/// What shards counted.
+#[derive(Debug)]
+pub(super) struct Sums {
+    /// Lookups of the measured phase.
+    pub(super) metrics: Metrics,
+    /// Of the measured phase.
+    pub(super) counters: Counters,
+    /// Since the start.
+    pub(super) total: Counters,
+    pub(super) moves: Moves,
+    pub(super) tables: Tables,
+}
+
+impl Sums {
+    pub(super) fn new() -> Sums {
+        Sums {
+            metrics: Metrics::new(),
+            counters: Counters::default(),
+            total: Counters::default(),
+            moves: Moves::default(),
+            tables: Tables::default(),
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Sums) {
+        self.metrics.merge(&other.metrics);
+        self.counters.merge(&other.counters);
+        self.total.merge(&other.total);
+        self.moves.joins += other.moves.joins;
+        self.moves.leaves += other.moves.leaves;
+        self.moves.crashes += other.moves.crashes;
+        self.tables.merge(&other.tables);
+    }
+
+    /// The result of a run that took this course.
+    pub(super) fn measured(mut self, judge: &Judge, course: Course) -> Measured {
+        self.metrics.correct = judge.correct;
+        self.metrics.incorrect = judge.incorrect;
+        self.metrics.items.exact.correct = judge.correct - judge.correct_fuzzy;
+        self.metrics.items.fuzzy.correct = judge.correct_fuzzy;
+        self.metrics.messages = self.counters.messages[Class::Lookup as usize];
+        let Course { mut series, bring_up, measured, node_s, interrupted, threads } = course;
+        SeriesRow::enter_incorrect(&mut series, judge.incorrect_at());
+        Measured {
+            traffic: traffic_of(&self.counters, |_| true),
+            maintenance: maintenance_of(&self.counters),
+            measured,
+            node_s,
+            state: self.tables.state(),
+            load: Load { messages_max: self.tables.messages_max, keys: None },
+            membership: Membership {
+                joins: self.moves.joins,
+                leaves: self.moves.leaves,
+                crashes: self.moves.crashes,
+                live_mean: node_s / measured.as_secs_f64().max(f64::MIN_POSITIVE),
+            },
+            events: self.counters.received,
+            datagrams: self.counters.datagrams,
+            drops: self.total.drops().filter(|&(_, count)| count > 0).collect(),
+            threads,
+            bring_up,
+            interrupted,
+            series,
+            warnings: Vec::new(),
+            simulation: None,
+            metrics: self.metrics,
+        }
+    }
+}
+
+/// How a run went, seen from outside.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) series: Vec<SeriesRow>,
+    pub(super) bring_up: Duration,
+    pub(super) measured: Duration,
+    pub(super) node_s: f64,
+    pub(super) interrupted: bool,
+    pub(super) threads: usize,
+}
+
+/// Messages of the classes that count as maintenance.
+fn maintenance_of(counters: &Counters) -> Traffic {
+    traffic_of(counters, Class::is_maintenance)
+}
+
+/// Bytes of those.
+pub(super) fn maintenance_bytes(counters: &Counters) -> u64 {
+    let classes = Class::ALL.into_iter().filter(|class| class.is_maintenance());
+    classes.map(|class| counters.bytes[class as usize]).sum()
+}
+
+fn traffic_of(counters: &Counters, wanted: impl Fn(Class) -> bool) -> Traffic {
+    let mut traffic = Traffic::new();
+    for class in Class::ALL.into_iter().filter(|&class| wanted(class)) {
+        let at = class as usize;
+        if counters.messages[at] > 0 {
+            traffic.record(class.name(), counters.messages[at], counters.bytes[at]);
+        }
+    }
+    traffic
+}

@@ -1,0 +1,454 @@
+//! What one shard of nodes counts while it runs, and the sums of several shards.
+//!
+//! Each shard owns its counters and shares nothing; whoever collects them merges them.
+//!
+//! **Invariant:** recording never allocates, never fails and never reads a clock.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use hopwise_kernel::Time;
+
+use crate::workload::items::Tally;
+
+/// Numbers of hops or timeouts that are told apart; what is larger counts as the last.
+pub const COUNTS: usize = 256;
+
+/// The longest latency told apart; what is longer counts as this.
+pub const LATENCY_MAX: Duration = Duration::from_secs(60);
+
+/// What became of the lookups of one shard over one stretch of time.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Lookups handed to a node.
+    pub issued: u64,
+    /// Lookups answered within their deadline.
+    pub completed: u64,
+    /// Completed lookups that named the true owner.
+    pub correct: u64,
+    /// Completed lookups that named another node.
+    pub incorrect: u64,
+    /// Lookups without an answer within their deadline.
+    pub failed: u64,
+    /// Lookups that were due but never handed to a node, for want of room.
+    pub shed: u64,
+    /// All messages caused by lookups that have ended.
+    pub messages: u64,
+    /// Where items are looked up: what came of that.
+    pub items: Tally,
+    hops: [u64; COUNTS],
+    timeouts: [u64; COUNTS],
+    latency: Histogram<u64>,
+    lag: Histogram<u64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+impl Metrics {
+    /// Nothing counted yet. About 500 KiB, the last allocation made here.
+    #[must_use]
+    pub fn new() -> Metrics {
+        Metrics {
+            issued: 0,
+            completed: 0,
+            correct: 0,
+            incorrect: 0,
+            failed: 0,
+            shed: 0,
+            messages: 0,
+            items: Tally::default(),
+            hops: [0; COUNTS],
+            timeouts: [0; COUNTS],
+            latency: histogram(3),
+            lag: histogram(2),
+        }
+    }
+
+    /// A lookup was handed to its origin, `lag` after it was due.
+    pub fn record_issued(&mut self, lag: Duration) {
+        self.issued += 1;
+        self.lag.saturating_record(as_ns(lag));
+    }
+
+    /// A lookup was answered, `latency` after it was due, over `hops` hops; `timeouts` contacts
+    /// did not answer in time; all of it took `messages` messages.
+    pub fn record_completed(&mut self, latency: Duration, hops: u32, timeouts: u32, messages: u32) {
+        self.completed += 1;
+        self.messages += u64::from(messages);
+        self.hops[place(hops)] += 1;
+        self.timeouts[place(timeouts)] += 1;
+        self.latency.saturating_record(as_ns(latency));
+    }
+
+    /// A lookup ended without an answer, after `timeouts` contacts that did not answer in time and
+    /// `messages` messages.
+    pub fn record_failed(&mut self, timeouts: u32, messages: u32) {
+        self.failed += 1;
+        self.messages += u64::from(messages);
+        self.timeouts[place(timeouts)] += 1;
+    }
+
+    /// The owner that a completed lookup named was the true one, or not.
+    pub fn record_judged(&mut self, correct: bool) {
+        if correct {
+            self.correct += 1;
+        } else {
+            self.incorrect += 1;
+        }
+    }
+
+    /// A lookup was due and could not be handed to a node.
+    pub fn record_shed(&mut self) {
+        self.shed += 1;
+    }
+
+    /// `hops()[i]`: completed lookups with `i` hops.
+    #[must_use]
+    pub fn hops(&self) -> &[u64; COUNTS] {
+        &self.hops
+    }
+
+    /// `timeouts()[i]`: ended lookups with `i` contacts that did not answer in time.
+    #[must_use]
+    pub fn timeouts(&self) -> &[u64; COUNTS] {
+        &self.timeouts
+    }
+
+    /// Latencies of completed lookups, in nanoseconds from the intended start to the answer, to
+    /// three digits, at most [`LATENCY_MAX`].
+    #[must_use]
+    pub fn latency(&self) -> &Histogram<u64> {
+        &self.latency
+    }
+
+    /// How late lookups were issued, in nanoseconds after they were due, to two digits.
+    #[must_use]
+    pub fn lag(&self) -> &Histogram<u64> {
+        &self.lag
+    }
+
+    /// Adds what `other` counted.
+    pub fn merge(&mut self, other: &Metrics) {
+        self.issued += other.issued;
+        self.completed += other.completed;
+        self.correct += other.correct;
+        self.incorrect += other.incorrect;
+        self.failed += other.failed;
+        self.shed += other.shed;
+        self.messages += other.messages;
+        self.items.merge(&other.items);
+        add_each(&mut self.hops, &other.hops);
+        add_each(&mut self.timeouts, &other.timeouts);
+        self.latency.add(&other.latency).expect("all latencies have the same bounds");
+        self.lag.add(&other.lag).expect("all lags have the same bounds");
+    }
+
+    /// Back to nothing counted, keeping the memory.
+    pub fn clear(&mut self) {
+        let Metrics { issued, completed, correct, incorrect, failed, shed, messages, .. } = self;
+        for count in [issued, completed, correct, incorrect, failed, shed, messages] {
+            *count = 0;
+        }
+        self.items.clear();
+        self.hops.fill(0);
+        self.timeouts.fill(0);
+        self.latency.reset();
+        self.lag.reset();
+    }
+}
+
+/// Messages and bytes by kind of message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traffic(Vec<KindTraffic>);
+
+/// What was sent of one kind of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindTraffic {
+    /// The kind's name.
+    pub kind: &'static str,
+    /// Messages sent.
+    pub messages: u64,
+    /// Bytes sent: payload, and the IPv4 and UDP headers as if each message travelled alone.
+    pub bytes: u64,
+}
+
+impl Traffic {
+    /// Nothing sent yet.
+    #[must_use]
+    pub fn new() -> Traffic {
+        Traffic::default()
+    }
+
+    /// Counts `messages` messages of `kind`, of `bytes` bytes in all. Allocates only for a kind
+    /// not seen before.
+    pub fn record(&mut self, kind: &'static str, messages: u64, bytes: u64) {
+        match self.0.iter_mut().find(|known| known.kind == kind) {
+            Some(known) => {
+                known.messages += messages;
+                known.bytes += bytes;
+            }
+            None => self.0.push(KindTraffic { kind, messages, bytes }),
+        }
+    }
+
+    /// Adds what `other` counted.
+    pub fn merge(&mut self, other: &Traffic) {
+        other.0.iter().for_each(|sent| self.record(sent.kind, sent.messages, sent.bytes));
+    }
+
+    /// Back to nothing sent, keeping the memory and the kinds.
+    pub fn clear(&mut self) {
+        self.0.iter_mut().for_each(|known| (known.messages, known.bytes) = (0, 0));
+    }
+
+    /// Each kind, in the order first seen.
+    pub fn iter(&self) -> impl Iterator<Item = &KindTraffic> {
+        self.0.iter()
+    }
+
+    /// Messages of all kinds.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.0.iter().map(|sent| sent.messages).sum()
+    }
+
+    /// Bytes of all kinds.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.iter().map(|sent| sent.bytes).sum()
+    }
+}
+
+/// One line of the series that a run writes, a second after the other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesRow {
+    /// End of the interval, in seconds since the start of the run.
+    pub t_s: f64,
+    /// The phase it lies in.
+    pub phase: &'static str,
+    /// Live nodes at its end.
+    pub live_nodes: usize,
+    /// Lookups issued in it.
+    pub issued: u64,
+    /// Lookups answered in it.
+    pub completed: u64,
+    /// Answers of the measured phase that came in it and named another than the true owner.
+    pub incorrect: u64,
+    /// Lookups whose deadline passed in it.
+    pub failed: u64,
+    /// Median latency of lookups answered in it, in microseconds; 0 if there was none.
+    pub latency_p50_us: f64,
+    /// 99th percentile of the same.
+    pub latency_p99_us: f64,
+    /// Messages of all kinds, per second.
+    pub messages_per_s: f64,
+    /// Bytes of maintenance, per second.
+    pub maintenance_bytes_per_s: f64,
+}
+
+/// When and for how long a [`SeriesRow`] was observed, and around what.
+#[derive(Clone, Copy, Debug)]
+pub struct Interval {
+    /// Its end, since the start of the run.
+    pub end: Duration,
+    /// Its length; not zero.
+    pub length: Duration,
+    /// The phase it lies in.
+    pub phase: &'static str,
+    /// Live nodes at its end.
+    pub live_nodes: usize,
+}
+
+impl SeriesRow {
+    /// Enters incorrect answers, which are judged only later, in the rows of the times at which they
+    /// came. `rows` are in order of time; what came after the last is in none.
+    pub fn enter_incorrect(rows: &mut [SeriesRow], answered: &[Time]) {
+        for at in answered {
+            let at_s = at.since(Time::ZERO).as_secs_f64();
+            let row = rows.partition_point(|row| row.t_s < at_s);
+            if let Some(row) = rows.get_mut(row) {
+                row.incorrect += 1;
+            }
+        }
+    }
+
+    /// The line for `interval`, in which `lookups` became of lookups, `messages` messages of all
+    /// kinds were sent, and `maintenance_bytes` bytes for maintenance.
+    #[must_use]
+    pub fn new(
+        interval: Interval,
+        lookups: &Metrics,
+        messages: u64,
+        maintenance_bytes: u64,
+    ) -> SeriesRow {
+        let latency_us = |quantile| lookups.latency.value_at_quantile(quantile) as f64 / 1e3;
+        let length_s = interval.length.as_secs_f64();
+        SeriesRow {
+            t_s: interval.end.as_secs_f64(),
+            phase: interval.phase,
+            live_nodes: interval.live_nodes,
+            issued: lookups.issued,
+            completed: lookups.completed,
+            incorrect: lookups.incorrect,
+            failed: lookups.failed,
+            latency_p50_us: latency_us(0.5),
+            latency_p99_us: latency_us(0.99),
+            messages_per_s: messages as f64 / length_s,
+            maintenance_bytes_per_s: maintenance_bytes as f64 / length_s,
+        }
+    }
+}
+
+/// Of nanoseconds up to [`LATENCY_MAX`].
+pub(crate) fn histogram(digits: u8) -> Histogram<u64> {
+    Histogram::new_with_bounds(1, as_ns(LATENCY_MAX), digits).expect("the bounds are valid")
+}
+
+/// Nanoseconds; more than 64 bits hold are the most they hold.
+pub(crate) fn as_ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn place(count: u32) -> usize {
+    (count as usize).min(COUNTS - 1)
+}
+
+fn add_each(sums: &mut [u64; COUNTS], counts: &[u64; COUNTS]) {
+    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hopwise_kernel::items::Match;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Event {
+        Issued(u64),
+        Completed(u64, u32, u32, u32, bool),
+        Failed(u32, u32),
+        Shed,
+        Asked(Match, bool, bool),
+        FoundNone,
+        Transfer(u64, u16),
+        TransferFailed,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        let completed = (any::<u64>(), 0..300u32, 0..300u32, 0..99u32, any::<bool>());
+        prop_oneof![
+            any::<u64>().prop_map(Event::Issued),
+            completed.prop_map(|(ns, h, t, m, ok)| Event::Completed(ns, h, t, m, ok)),
+            (0..300u32, 0..99u32).prop_map(|(t, m)| Event::Failed(t, m)),
+            Just(Event::Shed),
+            (0..4_u8, any::<bool>(), any::<bool>()).prop_map(|(how, correct, obtained)| {
+                Event::Asked(Match::from_number(how).expect("there are four"), correct, obtained)
+            }),
+            Just(Event::FoundNone),
+            (any::<u64>(), any::<u16>()).prop_map(|(ns, bytes)| Event::Transfer(ns, bytes)),
+            Just(Event::TransferFailed),
+        ]
+    }
+
+    fn record(metrics: &mut Metrics, event: &Event) {
+        match *event {
+            Event::Issued(ns) => metrics.record_issued(Duration::from_nanos(ns)),
+            Event::Completed(ns, hops, timeouts, messages, correct) => {
+                metrics.record_completed(Duration::from_nanos(ns), hops, timeouts, messages);
+                metrics.record_judged(correct);
+            }
+            Event::Failed(timeouts, messages) => metrics.record_failed(timeouts, messages),
+            Event::Shed => metrics.record_shed(),
+            Event::Asked(how, correct, obtained) => {
+                metrics.items.record_issued(how);
+                if correct {
+                    metrics.items.record_correct(how);
+                }
+                if obtained {
+                    metrics.items.record_obtained(how);
+                }
+            }
+            Event::FoundNone => metrics.items.record_found_none(),
+            Event::Transfer(ns, bytes) => {
+                metrics.items.record_transfer(Duration::from_nanos(ns), bytes.into());
+            }
+            Event::TransferFailed => metrics.items.record_transfer_failed(),
+        }
+    }
+
+    fn assert_same(a: &Metrics, b: &Metrics) {
+        let counts = |m: &Metrics| {
+            [m.issued, m.completed, m.correct, m.incorrect, m.failed, m.shed, m.messages]
+        };
+        assert_eq!(counts(a), counts(b));
+        assert_eq!((a.hops, a.timeouts), (b.hops, b.timeouts));
+        assert_eq!((&a.latency, &a.lag), (&b.latency, &b.lag));
+        assert_eq!((a.items.exact, a.items.fuzzy), (b.items.exact, b.items.fuzzy));
+        let items = |m: &Metrics| {
+            let Tally { found_none, transfers, transfers_failed, transfer_bytes, .. } = m.items;
+            [found_none, transfers, transfers_failed, transfer_bytes]
+        };
+        assert_eq!(items(a), items(b));
+        assert!(a.items.transfer_latency() == b.items.transfer_latency(), "transfers took as long");
+    }
+
+    proptest! {
+        // A shard's histograms are large: few cases are enough for a law this plain.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn two_shards_merged_are_one(
+            first in prop::collection::vec(event(), 0..20),
+            second in prop::collection::vec(event(), 0..20),
+        ) {
+            let (mut one, mut a, mut b) = (Metrics::new(), Metrics::new(), Metrics::new());
+            first.iter().for_each(|event| record(&mut a, event));
+            second.iter().for_each(|event| record(&mut b, event));
+            first.iter().chain(&second).for_each(|event| record(&mut one, event));
+            a.merge(&b);
+            assert_same(&a, &one);
+            a.clear();
+            assert_same(&a, &Metrics::new());
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_counts_as_the_bound() {
+        let mut metrics = Metrics::new();
+        metrics.record_completed(Duration::from_secs(3600), 1000, 1000, 7);
+        assert_eq!(metrics.hops()[COUNTS - 1], 1);
+        assert_eq!(metrics.timeouts()[COUNTS - 1], 1);
+        let max = Duration::from_nanos(metrics.latency().max());
+        assert!(max >= LATENCY_MAX && max < LATENCY_MAX.mul_f64(1.001), "{max:?}");
+    }
+
+    #[test]
+    fn traffic_adds_up_by_kind() {
+        let (mut a, mut b) = (Traffic::new(), Traffic::new());
+        a.record("stabilize", 2, 100);
+        b.record("notify", 1, 40);
+        b.record("stabilize", 3, 150);
+        a.merge(&b);
+        assert_eq!((a.messages(), a.bytes()), (6, 290));
+        let stabilize = KindTraffic { kind: "stabilize", messages: 5, bytes: 250 };
+        assert_eq!(a.iter().next(), Some(&stabilize));
+        a.clear();
+        assert_eq!((a.messages(), a.iter().count()), (0, 2));
+    }
+
+    #[test]
+    fn a_series_row_gives_rates() {
+        let mut metrics = Metrics::new();
+        metrics.record_issued(Duration::ZERO);
+        metrics.record_completed(Duration::from_micros(250), 3, 0, 8);
+        let (end, length) = (Duration::from_secs(3), Duration::from_millis(500));
+        let interval = Interval { end, length, phase: "measure", live_nodes: 64 };
+        let row = SeriesRow::new(interval, &metrics, 1000, 4000);
+        assert_eq!((row.messages_per_s, row.maintenance_bytes_per_s), (2000.0, 8000.0));
+        assert!((row.latency_p50_us - 250.0).abs() < 0.5);
+    }
+}

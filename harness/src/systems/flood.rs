@@ -1,0 +1,193 @@
+//! Flooding as a system: peers linked by a graph.
+//!
+//! **Invariant:** who is whose neighbour at the start follows from the scenario and the seed.
+
+use std::sync::Arc;
+
+use hopwise_kernel::flood::{self, FloodConfig, FloodNode};
+use hopwise_kernel::items::SharingConfig;
+use hopwise_kernel::{Context, Peer, Rng};
+
+use super::sharing::{items, sharing, shelf};
+use crate::Scenario;
+use crate::plug::{Question, Setting, System};
+use crate::scenario::{self, Flood, Load, Start, Strategy};
+use crate::systems::graph::{EdgeList, Graph};
+use crate::workload::items::Catalogue;
+
+/// What the graph draws from. Generators 16 · n + 1 … 6 are the directors' and their engines', 7
+/// the catalogue's.
+const STREAM: u64 = 8;
+
+/// Peers that flood.
+#[derive(Clone, Debug)]
+pub struct FloodSystem {
+    graph: Arc<Graph>,
+    catalogue: Arc<Catalogue>,
+    config: Arc<FloodConfig>,
+    sharing: Arc<SharingConfig>,
+    warnings: Arc<[String]>,
+}
+
+impl System for FloodSystem {
+    type Node = FloodNode;
+
+    fn members_at_start(scenario: &Scenario) -> usize {
+        match scenario.start {
+            Start::Linked => scenario.nodes as usize,
+            // Whoever comes finds as many neighbours as it wants.
+            Start::Joined => (scenario.nodes as usize).min(wanted(&scenario.flood) as usize + 1),
+        }
+    }
+
+    fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64 {
+        let Some(items) = &scenario.items else { return 0 };
+        let (config, sharing) = (Arc::new(config(scenario)), sharing(scenario, items));
+        let shelf = hopwise_kernel::items::Shelf::default();
+        let node = FloodNode::new(Peer::default(), shelf, config, sharing, &mut Rng::light(0));
+        (nodes * node.memory_bytes()) as u64
+    }
+
+    fn new(setting: &Setting<'_>) -> Result<FloodSystem, String> {
+        let (items, catalogue) = items(setting)?;
+        let scenario = setting.scenario;
+        let (graph, put_right) = graph(scenario, setting.members.len())?;
+        let warnings = put_right.into_iter().chain(crowding(scenario));
+        Ok(FloodSystem {
+            graph: Arc::new(graph),
+            warnings: warnings.collect(),
+            catalogue: catalogue.clone(),
+            config: Arc::new(config(scenario)),
+            sharing: sharing(scenario, items),
+        })
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> FloodNode {
+        let shelf = shelf(&self.catalogue, host);
+        FloodNode::new(peer, shelf, self.config.clone(), self.sharing.clone(), rng)
+    }
+
+    fn start_linked(
+        &self,
+        node: &mut FloodNode,
+        cx: &mut Context<'_>,
+        members: &[Peer],
+        rank: usize,
+    ) {
+        let neighbors = self.graph.neighbors(rank).iter();
+        let neighbors: Vec<Peer> = neighbors.map(|&rank| members[rank as usize]).collect();
+        node.start_linked(cx, &neighbors);
+    }
+
+    fn join(&self, node: &mut FloodNode, cx: &mut Context<'_>, bootstrap: Peer) {
+        node.join(cx, bootstrap);
+    }
+
+    fn leave(&self, node: &mut FloodNode, cx: &mut Context<'_>) {
+        node.leave(cx);
+    }
+
+    #[inline]
+    fn ask(
+        &self,
+        node: &mut FloodNode,
+        cx: &mut Context<'_>,
+        question: Question,
+        token: u64,
+    ) -> bool {
+        match question {
+            Question::Item(wanted) => node.ask(cx, self.catalogue.query(wanted), token),
+            // It has no keys.
+            Question::Key(_) => false,
+        }
+    }
+
+    fn entries(&self, node: &FloodNode) -> usize {
+        node.entries()
+    }
+
+    fn memory_bytes(&self, node: &FloodNode) -> usize {
+        node.memory_bytes()
+    }
+}
+
+/// Neighbours that a peer looks for.
+fn wanted(flood: &Flood) -> u16 {
+    flood.degree.round().clamp(1.0, 1024.0) as u16
+}
+
+fn config(scenario: &Scenario) -> FloodConfig {
+    let flood = &scenario.flood;
+    FloodConfig {
+        strategy: match flood.strategy {
+            Strategy::Flood => flood::Strategy::Flood,
+            Strategy::ExpandingRing => {
+                flood::Strategy::ExpandingRing { round_wait: flood.round_wait }
+            }
+            Strategy::RandomWalk => flood::Strategy::RandomWalk {
+                walkers: flood.walkers.min(u16::MAX.into()) as u16,
+                check_every: flood.check_every,
+            },
+        },
+        ttl: flood.ttl,
+        walk_ttl: flood.walk_ttl,
+        wanted: wanted(flood),
+        max_neighbors: 2 * wanted(flood) + 4,
+        remember: flood.remember,
+        room: flood.remember_room,
+        ping: Some(flood.ping),
+        deadline: scenario.workload.deadline,
+    }
+}
+
+/// Who is whose neighbour, by rank among the members; and what had to be put right for that.
+fn graph(scenario: &Scenario, members: usize) -> Result<(Graph, Option<String>), String> {
+    let flood = &scenario.flood;
+    let mut rng = Rng::new(scenario.seed, STREAM);
+    match flood.graph {
+        scenario::Graph::Random => Ok((Graph::random(members, flood.degree, &mut rng), None)),
+        scenario::Graph::PowerLaw => Ok((Graph::power_law(members, flood.degree, &mut rng), None)),
+        scenario::Graph::File => {
+            let path = flood.file.as_deref().unwrap_or_default();
+            let EdgeList { graph, loops, repeats, gaps } = EdgeList::load(path)?;
+            if graph.nodes() != members {
+                return Err(format!(
+                    "nodes = {members} is not accepted: {path} has {} peers: write nodes = {}",
+                    graph.nodes(),
+                    graph.nodes(),
+                ));
+            }
+            let put_right = format!(
+                "{path}: left out edges from a peer to itself ({loops}) and edges that were there \
+                 already ({repeats}), and passed over numbers that no edge uses ({gaps})"
+            );
+            Ok((graph, Some(put_right).filter(|_| loops + repeats + gaps > 0)))
+        }
+    }
+}
+
+/// Says so if peers may have to remember more searches than they have room for. A search has four
+/// places where it can be: in a memory that is a quarter full, one in fifty finds none.
+fn crowding(scenario: &Scenario) -> Option<String> {
+    const FULL: f64 = 0.25;
+    let rate_per_s = match scenario.workload.load {
+        Load::PerSecond(rate) => rate,
+        Load::PerNode(interval) => f64::from(scenario.nodes) / interval.as_secs_f64(),
+        Load::InFlight(_) => return None,
+    };
+    let flood = &scenario.flood;
+    let searches = rate_per_s * flood.remember.as_secs_f64();
+    let reaches_most = flood.strategy != Strategy::RandomWalk;
+    (reaches_most && searches > FULL * f64::from(flood.remember_room)).then(|| {
+        format!(
+            "there are {searches:.0} searches within flood.remember = {:?}, and a peer that all of \
+             them reach drops many: it has room for flood.remember_room = {}, of which a quarter \
+             should be enough",
+            flood.remember, flood.remember_room,
+        )
+    })
+}

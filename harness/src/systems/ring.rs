@@ -1,0 +1,122 @@
+//! The ring as a system: what a scenario says of it, as its nodes take it.
+//!
+//! **Invariant:** the same for every engine.
+
+use std::sync::Arc;
+
+use hopwise_kernel::ring::fingers::Shape;
+use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
+use hopwise_kernel::{Context, Peer, Rng};
+
+use super::sharing;
+use crate::Scenario;
+use crate::plug::{Question, Setting, System};
+use crate::scenario::{self, Start};
+
+/// The distributed hash table of `hopwise_kernel`'s ring.
+#[derive(Clone, Debug)]
+pub struct RingSystem {
+    config: Arc<RingConfig>,
+}
+
+impl RingSystem {
+    /// A ring whose nodes make `mistake`.
+    #[cfg(feature = "mistakes")]
+    pub(crate) fn mistaken(setting: &Setting<'_>, mistake: hopwise_kernel::ring::Mistake) -> Self {
+        let right = config(setting.scenario, setting.most_nodes);
+        RingSystem { config: Arc::new(RingConfig { mistake: Some(mistake), ..right }) }
+    }
+}
+
+impl System for RingSystem {
+    type Node = RingNode;
+
+    fn members_at_start(scenario: &Scenario) -> usize {
+        match scenario.start {
+            Start::Linked => scenario.nodes as usize,
+            // A ring begins with r + 1 nodes that know each other.
+            Start::Joined => scenario.nodes.min(scenario.ring.successors + 1) as usize,
+        }
+    }
+
+    fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64 {
+        let config = config(scenario, nodes);
+        let node = RingNode::new(Peer::default(), config, &mut Rng::light(0));
+        nodes as u64 * node.memory_bytes() as u64
+    }
+
+    fn new(setting: &Setting<'_>) -> Result<RingSystem, String> {
+        Ok(RingSystem { config: Arc::new(config(setting.scenario, setting.most_nodes)) })
+    }
+
+    #[inline]
+    fn node(&self, _host: u32, peer: Peer, rng: &mut Rng) -> RingNode {
+        RingNode::new(peer, self.config.clone(), rng)
+    }
+
+    fn start_linked(
+        &self,
+        node: &mut RingNode,
+        cx: &mut Context<'_>,
+        members: &[Peer],
+        _rank: usize,
+    ) {
+        node.start_linked(cx, members);
+    }
+
+    fn join(&self, node: &mut RingNode, cx: &mut Context<'_>, bootstrap: Peer) {
+        node.join(cx, bootstrap);
+    }
+
+    fn leave(&self, node: &mut RingNode, cx: &mut Context<'_>) {
+        node.leave(cx);
+    }
+
+    #[inline]
+    fn ask(
+        &self,
+        node: &mut RingNode,
+        cx: &mut Context<'_>,
+        question: Question,
+        token: u64,
+    ) -> bool {
+        match question {
+            Question::Key(key) => node.lookup(cx, key, token),
+            // It knows of no items.
+            Question::Item(_) => false,
+        }
+    }
+
+    fn entries(&self, node: &RingNode) -> usize {
+        node.entries()
+    }
+
+    fn memory_bytes(&self, node: &RingNode) -> usize {
+        node.memory_bytes()
+    }
+
+    #[inline]
+    fn ring_node<'n>(&self, node: &'n RingNode) -> Option<&'n RingNode> {
+        Some(node)
+    }
+}
+
+/// The configuration of each of at most `nodes` nodes.
+pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
+    let ring = &scenario.ring;
+    RingConfig {
+        shape: Shape::for_ring(ring.base.trailing_zeros(), nodes, ring.successors as usize),
+        successors: ring.successors as u8,
+        lookup: match ring.lookup {
+            scenario::LookupMode::Recursive => LookupMode::Recursive,
+            scenario::LookupMode::Iterative => LookupMode::Iterative,
+        },
+        stabilize: ring.stabilize,
+        fix_fingers: ring.fix_fingers,
+        remember_failures: ring.remember_failures,
+        timeout: sharing::timeout(scenario),
+        deadline: scenario.workload.deadline,
+        #[cfg(feature = "mistakes")]
+        mistake: None,
+    }
+}

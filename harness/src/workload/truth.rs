@@ -1,0 +1,275 @@
+//! Who really owns a key, and so whether an answer was right.
+//!
+//! Membership as the driver of the nodes knows it, not as the nodes believe it: a member lives
+//! from the instant it has joined to the instant it leaves or crashes, `[joined, left)`. A key's
+//! owner at an instant is the first node at or clockwise after it that lives then.
+//!
+//! **Invariant:** nothing here asks a node.
+
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::vec_deque::VecDeque;
+use std::iter;
+
+use hopwise_kernel::{Id, Time};
+use smallvec::SmallVec;
+
+use crate::churn::lifetimes::{Lifetime, Spans};
+
+/// Every member's lifetimes, as far back as anyone may still ask.
+///
+/// Who lives is kept apart from who lived: of a million members each costs an identifier and an
+/// instant, and only those that have gone of late cost more.
+///
+/// Events of one identifier come in the order of their times. Those of different identifiers may
+/// arrive in any order, but a judgement sees only what has arrived: judge a lookup once all events
+/// up to its answer are in.
+#[derive(Clone, Debug, Default)]
+pub struct Truth {
+    /// Since when each live member has been one.
+    live: BTreeMap<Id, Time>,
+    /// Lifetimes that are over, by identifier, in the order of time.
+    past: BTreeMap<Id, SmallVec<[Lifetime; 1]>>,
+    departures: VecDeque<(Time, Id)>,
+}
+
+impl Truth {
+    /// A ring without members.
+    #[must_use]
+    pub fn new() -> Truth {
+        Truth::default()
+    }
+
+    /// A ring whose members have joined at `at`. Takes less memory than one after the other would.
+    #[must_use]
+    pub fn of_members(members: impl Iterator<Item = Id>, at: Time) -> Truth {
+        Truth { live: members.map(|id| (id, at)).collect(), ..Truth::default() }
+    }
+
+    /// `id` has joined at `at`. Changes nothing if it is a live member already.
+    pub fn join(&mut self, id: Id, at: Time) {
+        self.live.entry(id).or_insert(at);
+    }
+
+    /// `id` has left, or crashed, at `at`. Changes nothing if it is no live member.
+    pub fn leave(&mut self, id: Id, at: Time) {
+        if let Some(joined) = self.live.remove(&id) {
+            self.past.entry(id).or_default().push(Lifetime { joined, left: at });
+            self.departures.push_back((at, id));
+        }
+    }
+
+    /// Members that live now.
+    #[must_use]
+    pub fn live_count(&self) -> usize {
+        self.live.len()
+    }
+
+    /// The live members, in the order of their identifiers.
+    pub fn live(&self) -> impl Iterator<Item = Id> {
+        self.live.keys().copied()
+    }
+
+    /// The node that owns `key` now; none if no member lives.
+    #[must_use]
+    pub fn owner(&self, key: Id) -> Option<Id> {
+        clockwise(&self.live, key).next().map(|(id, _)| id)
+    }
+
+    /// Whether `named` owned `key` at some instant from `issued` to `answered`, both included;
+    /// `issued` is not the later one.
+    ///
+    /// What happened before the last [`forget_before`](Truth::forget_before) is not known.
+    #[must_use]
+    pub fn judge(&self, key: Id, named: Id, issued: Time, answered: Time) -> bool {
+        // The instants at which nobody passed so far lived, and that the next may therefore own.
+        let mut unowned: Spans = SmallVec::from_buf([issued..=answered]);
+        for (id, life) in self.lifetimes_from(key) {
+            if id == named {
+                let owns = |life: Lifetime| unowned.iter().any(|span| life.meets(span));
+                return self.lifetimes_of(named).any(owns);
+            }
+            life.take_from(&mut unowned);
+            if unowned.is_empty() {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Lets go of lifetimes that ended at or before `t`: from now on no lookup issued before `t`
+    /// is judged. Costs as much as there were departures since the last call.
+    pub fn forget_before(&mut self, t: Time) {
+        while let Some(&(left, id)) = self.departures.front()
+            && left <= t
+        {
+            self.departures.pop_front();
+            if let Entry::Occupied(mut past) = self.past.entry(id) {
+                past.get_mut().retain(|life| life.left > t);
+                if past.get().is_empty() {
+                    past.remove();
+                }
+            }
+        }
+    }
+
+    fn lifetimes_of(&self, id: Id) -> impl Iterator<Item = Lifetime> {
+        let past = self.past.get(&id).into_iter().flatten().copied();
+        past.chain(self.live.get(&id).copied().map(Lifetime::since))
+    }
+
+    /// All lifetimes, in the order of their members, once around the circle from the first at or
+    /// after `key`.
+    fn lifetimes_from(&self, key: Id) -> impl Iterator<Item = (Id, Lifetime)> {
+        let past = clockwise(&self.past, key);
+        let mut past =
+            past.flat_map(|(id, lives)| lives.iter().map(move |&life| (id, life))).peekable();
+        let mut live = clockwise(&self.live, key)
+            .map(|(id, &joined)| (id, Lifetime::since(joined)))
+            .peekable();
+        iter::from_fn(move || match (past.peek(), live.peek()) {
+            (Some(&(gone, _)), Some(&(here, _)))
+                if key.distance_to(here) < key.distance_to(gone) =>
+            {
+                live.next()
+            }
+            (Some(_), _) => past.next(),
+            (None, _) => live.next(),
+        })
+    }
+}
+
+/// What a map has for each identifier, once around the circle from the first at or after `key`.
+fn clockwise<T>(map: &BTreeMap<Id, T>, key: Id) -> impl Iterator<Item = (Id, &T)> {
+    map.range(key..).chain(map.range(..key)).map(|(&id, it)| (id, it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hopwise_kernel::Distance;
+    use proptest::prelude::*;
+
+    /// Few identifiers, so that they return, and all around the circle.
+    const IDS: u32 = 6;
+    /// Few instants, so that events coincide.
+    const INSTANTS: u64 = 24;
+
+    fn id(place: u32) -> Id {
+        Id::ZERO.add(Distance::multiple_of_power(place, 157))
+    }
+
+    fn at(ns: u64) -> Time {
+        Time::from_ns(ns)
+    }
+
+    /// The naive twin: all lifetimes in a list, every instant looked at.
+    #[derive(Default)]
+    struct Naive(Vec<(Id, u64, u64)>);
+
+    impl Naive {
+        fn owner_at(&self, key: Id, t: u64) -> Option<Id> {
+            let live = self.0.iter().filter(|&&(_, joined, left)| joined <= t && t < left);
+            live.map(|&(id, ..)| id).min_by_key(|&id| key.distance_to(id))
+        }
+
+        fn judge(&self, key: Id, named: Id, issued: u64, answered: u64) -> bool {
+            (issued..=answered).any(|t| self.owner_at(key, t) == Some(named))
+        }
+    }
+
+    /// A history per identifier: instants at which it joins, leaves, joins, …
+    fn histories() -> impl Strategy<Value = Vec<Vec<u64>>> {
+        let history = prop::collection::vec(0..INSTANTS, 0..6).prop_map(|mut instants| {
+            instants.sort_unstable();
+            instants
+        });
+        prop::collection::vec(history, IDS as usize)
+    }
+
+    fn build(histories: &[Vec<u64>]) -> (Truth, Naive) {
+        let (mut truth, mut naive) = (Truth::new(), Naive::default());
+        // Identifier by identifier: as late as events can be.
+        for (place, history) in (0..).zip(histories) {
+            for life in history.chunks(2) {
+                truth.join(id(place), at(life[0]));
+                if let Some(&left) = life.get(1) {
+                    truth.leave(id(place), at(left));
+                }
+                naive.0.push((id(place), life[0], life.get(1).copied().unwrap_or(u64::MAX)));
+            }
+        }
+        (truth, naive)
+    }
+
+    proptest! {
+        #[test]
+        fn judges_like_the_naive_twin(histories in histories()) {
+            let (truth, naive) = build(&histories);
+            for key in (0..IDS).map(id).chain([Id::MAX]) {
+                for named in (0..=IDS).map(id) {
+                    for issued in 0..INSTANTS {
+                        for answered in [issued, issued + 1, issued + 7] {
+                            prop_assert_eq!(
+                                truth.judge(key, named, at(issued), at(answered)),
+                                naive.judge(key, named, issued, answered),
+                                "key {} named {} from {} to {}", key, named, issued, answered
+                            );
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn knows_who_lives_now(histories in histories()) {
+            let (truth, naive) = build(&histories);
+            let live = naive.0.iter().filter(|life| life.2 == u64::MAX).count();
+            prop_assert_eq!(truth.live_count(), live);
+            prop_assert_eq!(truth.live().count(), live);
+            for key in (0..IDS).map(id).chain([Id::MAX]) {
+                prop_assert_eq!(truth.owner(key), naive.owner_at(key, u64::MAX - 1));
+            }
+        }
+
+        #[test]
+        fn forgetting_the_past_changes_no_later_judgement(
+            histories in histories(),
+            t in 0..INSTANTS,
+        ) {
+            let (mut truth, naive) = build(&histories);
+            truth.forget_before(at(t));
+            for (key, named) in (0..IDS).flat_map(|k| (0..IDS).map(move |n| (id(k), id(n)))) {
+                prop_assert_eq!(
+                    truth.judge(key, named, at(t), at(t + 5)),
+                    naive.judge(key, named, t, t + 5)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn forgets_all_that_departed_in_order() {
+        let mut truth = Truth::new();
+        for t in 0..100 {
+            truth.join(id(t as u32 % IDS), at(2 * t));
+            truth.leave(id(t as u32 % IDS), at(2 * t + 1));
+        }
+        truth.forget_before(at(200));
+        assert!(truth.past.is_empty() && truth.departures.is_empty());
+        assert_eq!((truth.live_count(), truth.owner(id(0))), (0, None));
+    }
+
+    #[test]
+    fn repeated_events_change_nothing() {
+        let mut truth = Truth::new();
+        truth.leave(id(1), at(1));
+        truth.join(id(1), at(2));
+        truth.join(id(1), at(3));
+        assert_eq!(truth.live_count(), 1);
+        truth.leave(id(1), at(4));
+        truth.leave(id(1), at(9));
+        assert_eq!(truth.live_count(), 0);
+        assert!(!truth.judge(id(0), id(1), at(4), at(9)));
+        assert!(truth.judge(id(0), id(1), at(2), at(2)));
+    }
+}
