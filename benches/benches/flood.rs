@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use hopwise_benches::measure;
-use hopwise_harness::systems::graph::Graph;
+use hopwise_harness::systems::flood::graph::Graph;
 use hopwise_kernel::context::Drop;
 use hopwise_kernel::flood::{FloodConfig, FloodNode};
 use hopwise_kernel::items::{Match, Names, Query, SharingConfig, Shelf, Text};

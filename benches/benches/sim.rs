@@ -8,9 +8,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use hopwise_benches::measure;
 use hopwise_harness::Scenario;
-use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::systems;
 
 fn main() {
     measure::run(sim);
@@ -43,8 +43,8 @@ fn ring_at_work(nodes: u32, threads: u32, simulated_s: u64, events: u64) -> Dura
     );
     let scenario = Scenario::from_toml(&toml, "bench", &[]).expect("the scenario is sound");
     let progress = Progress::new(true, Duration::ZERO);
-    let measured =
-        SimEngine.run(&scenario, &AtomicU32::new(0), &progress).expect("the scenario runs");
+    let measured = systems::run(&SimEngine, &scenario, &AtomicU32::new(0), &progress)
+        .expect("the scenario runs");
     let metrics = &measured.metrics;
     assert_eq!(metrics.correct, metrics.issued, "an exact ring makes no mistake");
     let simulation = measured.simulation.expect("it is a simulation");

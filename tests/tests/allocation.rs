@@ -10,10 +10,10 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::measure::progress::Progress;
-use hopwise_harness::systems::graph::Graph;
+use hopwise_harness::systems;
+use hopwise_harness::systems::flood::graph::Graph;
 use hopwise_kernel::flood::{FloodConfig, Strategy};
 use hopwise_kernel::items::{Match, Query};
 use hopwise_kernel::message::Class;
@@ -84,7 +84,7 @@ fn simulated_events_allocate_nothing() {
         let scenario = Scenario::from_toml(&toml, "test", &[]).expect("the scenario is sound");
         let progress = Progress::new(true, Duration::ZERO);
         COUNTING.set(true);
-        let measured = SimEngine.run(&scenario, &AtomicU32::new(0), &progress);
+        let measured = systems::run(&SimEngine, &scenario, &AtomicU32::new(0), &progress);
         COUNTING.set(false);
         let events = measured.ok().and_then(|it| it.simulation).expect("it runs").events;
         (COUNT.take(), events)

@@ -1,7 +1,8 @@
-//! What every room may use: random values, the wall clock, worker threads.
+//! Helpers for every room: random values, the wall clock, worker threads.
 //!
-//! **Invariant:** the rooms above are not known here.
+//! **Invariant:** uses no other room.
 
+pub(crate) mod nanoseconds;
 pub(crate) mod sampling;
 pub mod wall_clock;
 pub(crate) mod worker_pool;

@@ -2,34 +2,10 @@
 //!
 //! **Invariant:** each run is given to one worker; what goes wrong in it ends no other.
 
-use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
-
-use crate::scenario::{Engine, Scenario};
-
-/// Whether a run takes the whole host and measures it, so that nothing may run beside it.
-pub(crate) fn runs_alone(scenario: &Scenario) -> bool {
-    match scenario.engine {
-        Engine::Udp => true,
-        Engine::Sim => false,
-    }
-}
-
-/// Runs at a time: as many as asked for, or else as the cores can take; one if any runs alone.
-pub(crate) fn workers<'a>(
-    runs: impl Iterator<Item = &'a Scenario> + Clone,
-    asked: Option<NonZeroUsize>,
-) -> usize {
-    if runs.clone().any(runs_alone) {
-        return 1;
-    }
-    let widest = runs.clone().map(Scenario::thread_count).max().unwrap_or(1);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    asked.map_or((cores / widest).max(1), usize::from).min(runs.count())
-}
 
 /// Calls `work` once for each of `runs` on `workers` threads, in order of beginning, and `ended`
 /// on this thread with each result as it comes; `None` for one that panicked. No run begins once
@@ -102,11 +78,5 @@ mod tests {
         let mut ends = Vec::new();
         each(&runs, 1, &interrupts, work, |run, result| ends.push((*run, result.is_some())));
         assert_eq!(ends, [(0, true), (1, false), (2, true), (3, true)]);
-    }
-
-    #[test]
-    fn what_measures_the_host_runs_alone() {
-        let over_udp = vec![Scenario::default(); 9];
-        assert_eq!(workers(over_udp.iter(), NonZeroUsize::new(4)), 1);
     }
 }

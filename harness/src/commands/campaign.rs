@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::base::worker_pool;
+use crate::commands::concurrency;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
 use crate::commands::run::{self, Ended};
 use crate::measure::EngineError;
@@ -75,7 +76,7 @@ pub fn campaign(scenario: &Scenario, seeds: &Seeds, options: &RunOptions) -> Exi
     let runs: Vec<Scenario> = seeds.0.clone().map(|seed| with_seed(scenario, seed)).collect();
     worker_pool::each(
         &runs,
-        worker_pool::workers(runs.iter(), None),
+        concurrency::workers(runs.iter(), None),
         &interrupts,
         |run| run_one(run, &folder, &interrupts),
         |run, result| {

@@ -4,6 +4,7 @@
 
 pub mod campaign;
 pub mod compare;
+mod concurrency;
 pub mod options;
 pub mod run;
 pub mod sweep;

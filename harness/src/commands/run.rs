@@ -12,7 +12,6 @@ use std::time::Duration;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
-use crate::engine::Engine;
 use crate::engine::sim::SimEngine;
 use crate::engine::udp::UdpEngine;
 use crate::measure::outcome::{
@@ -22,7 +21,8 @@ use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine, peak_rss_bytes};
 use crate::measure::{EngineError, Measured};
 use crate::report::{files, text};
-use crate::scenario::{Engine as EngineKey, Measure};
+use crate::scenario::{Engine, Measure};
+use crate::systems;
 
 /// A lookup issued later than this after its intended time was not offered as the scenario says.
 const LAG_MAX: Duration = Duration::from_millis(100);
@@ -98,7 +98,7 @@ pub(crate) struct Ended {
 ///
 /// # Errors
 ///
-/// As [`Engine::run`].
+/// As [`systems::run`].
 pub(crate) fn execute(
     scenario: &Scenario,
     interrupts: &AtomicU32,
@@ -106,11 +106,10 @@ pub(crate) fn execute(
 ) -> Result<Ended, EngineError> {
     let clock = WallClock::start();
     let progress = Progress::new(quiet, expected_length(scenario));
-    let engine: &dyn Engine = match scenario.engine {
-        EngineKey::Udp => &UdpEngine,
-        EngineKey::Sim => &SimEngine,
+    let measured = match scenario.engine {
+        Engine::Udp => systems::run(&UdpEngine, scenario, interrupts, &progress),
+        Engine::Sim => systems::run(&SimEngine, scenario, interrupts, &progress),
     };
-    let measured = engine.run(scenario, interrupts, &progress);
     progress.finish();
     let measured = measured?;
     let outcome = outcome_of(scenario, &measured, &clock);

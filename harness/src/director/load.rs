@@ -10,8 +10,8 @@ use hopwise_kernel::context::Found;
 use super::lookups::Lookup;
 use super::{Director, LOOKUPS_PER_TURN, Questions, Stage, next_due};
 use crate::churn::Share;
-use crate::plug::Question;
 use crate::scenario::{Load, Measure};
+use crate::workload::Question;
 use crate::workload::judge::Record;
 
 impl Director {

@@ -4,7 +4,7 @@
 
 use hopwise_kernel::Time;
 
-use crate::plug::Question;
+use crate::workload::Question;
 
 const NONE: u32 = u32::MAX;
 

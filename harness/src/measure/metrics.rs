@@ -9,13 +9,12 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hopwise_kernel::Time;
 
-use crate::workload::items::Tally;
+use super::histogram::histogram;
+use super::tally::Tally;
+use crate::base::nanoseconds::as_ns;
 
 /// Numbers of hops or timeouts that are told apart; what is larger counts as the last.
 pub const COUNTS: usize = 256;
-
-/// The longest latency told apart; what is longer counts as this.
-pub const LATENCY_MAX: Duration = Duration::from_secs(60);
 
 /// What became of the lookups of one shard over one stretch of time.
 #[derive(Clone, Debug)]
@@ -119,7 +118,7 @@ impl Metrics {
     }
 
     /// Latencies of completed lookups, in nanoseconds from the intended start to the answer, to
-    /// three digits, at most [`LATENCY_MAX`].
+    /// three digits, at most [`LATENCY_MAX`](super::histogram::LATENCY_MAX).
     #[must_use]
     pub fn latency(&self) -> &Histogram<u64> {
         &self.latency
@@ -303,16 +302,6 @@ impl SeriesRow {
     }
 }
 
-/// Of nanoseconds up to [`LATENCY_MAX`].
-pub(crate) fn histogram(digits: u8) -> Histogram<u64> {
-    Histogram::new_with_bounds(1, as_ns(LATENCY_MAX), digits).expect("the bounds are valid")
-}
-
-/// Nanoseconds; more than 64 bits hold are the most they hold.
-pub(crate) fn as_ns(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 fn place(count: u32) -> usize {
     (count as usize).min(COUNTS - 1)
 }
@@ -323,6 +312,7 @@ fn add_each(sums: &mut [u64; COUNTS], counts: &[u64; COUNTS]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::histogram::LATENCY_MAX;
     use super::*;
     use hopwise_kernel::items::Match;
     use proptest::prelude::*;

@@ -10,8 +10,8 @@ use rand_distr::Exp1;
 use super::host_file::{Coordinates, Matrix};
 use super::hosts::Square;
 use super::king::King;
+use crate::base::nanoseconds::as_ns;
 use crate::base::sampling::draw;
-use crate::measure::metrics::as_ns;
 use crate::scenario::{HostFile, Latency, Reuse};
 
 /// One-way delays in nanoseconds. Those that 64 bits cannot hold are the most they can.

@@ -39,8 +39,9 @@ use core::time::Duration;
 use hopwise_kernel::Rng;
 
 use self::delays::Delays;
-use crate::measure::metrics::as_ns;
-use crate::scenario::{self, Latency};
+use crate::base::nanoseconds::as_ns;
+use crate::measure::outcome::Regime;
+use crate::scenario::{self, Latency, Timeout};
 
 /// No simulated message takes less: what loopback takes.
 pub const MIN_DELAY: Duration = Duration::from_micros(20);
@@ -171,6 +172,20 @@ impl Network {
     #[must_use]
     pub fn loss(&self) -> f64 {
         self.loss
+    }
+
+    /// What nodes that wait for answers as `timeout` says can know of each other's failures: exactly
+    /// which are dead, if an answer always comes before the timeout.
+    #[must_use]
+    pub fn failure_detection(&self, timeout: Timeout) -> Regime {
+        match (timeout, self.greatest_delay()) {
+            (Timeout::Fixed(timeout), Some(delay))
+                if self.loss <= 0.0 && timeout > delay.saturating_mul(2) =>
+            {
+                Regime::ExactDetection
+            }
+            _ => Regime::Suspicion,
+        }
     }
 
     fn with(network: &scenario::Network, delays: Delays, least_ns: u64) -> Network {

@@ -11,8 +11,9 @@ use hopwise_kernel::{Context, Peer, Rng};
 
 use super::sharing::{ROUNDS_OF_LIFE, copies, items, publishing, sharing, shelf};
 use crate::Scenario;
-use crate::plug::{Question, Setting, System};
+use crate::plug::{NoChecker, Setting, System};
 use crate::scenario::{Items, Start};
+use crate::workload::Question;
 use crate::workload::items::Catalogue;
 
 /// One server that knows who has what, and its peers.
@@ -25,6 +26,7 @@ pub struct CentralSystem {
 
 impl System for CentralSystem {
     type Node = CentralNode;
+    type Checker = NoChecker;
 
     const HAS_SERVER: bool = true;
 

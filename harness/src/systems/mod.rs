@@ -11,10 +11,8 @@
 //! **Invariant:** no system knows another, but for the store, which knows the ring below it.
 
 mod central;
-mod flood;
-pub mod graph;
-pub mod invariant;
-mod ring;
+pub mod flood;
+pub mod ring;
 mod sharing;
 mod store;
 

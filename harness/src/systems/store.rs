@@ -5,15 +5,17 @@
 use std::sync::Arc;
 
 use hopwise_kernel::items::{IndexLimits, RegistrarConfig};
-use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::store::{StoreConfig, StoreNode};
-use hopwise_kernel::{Context, Peer, Rng};
+use hopwise_kernel::{Context, Peer, Rng, Time};
 
+use super::ring::{self, RingChecker, RingSystem};
 use super::sharing::{ROUNDS_OF_LIFE, copies, items, publishing, sharing, shelf};
-use super::{RingSystem, ring};
 use crate::Scenario;
-use crate::plug::{Question, Setting, System};
+use crate::measure::outcome::Check;
+use crate::network::Network;
+use crate::plug::{Checker, Setting, System};
 use crate::scenario::Items;
+use crate::workload::Question;
 use crate::workload::items::Catalogue;
 
 /// Holders of one name that its owner keeps, the freshest.
@@ -28,6 +30,7 @@ pub struct StoreSystem {
 
 impl System for StoreSystem {
     type Node = StoreNode;
+    type Checker = StoreChecker;
 
     fn members_at_start(scenario: &Scenario) -> usize {
         RingSystem::members_at_start(scenario)
@@ -90,9 +93,28 @@ impl System for StoreSystem {
         node.memory_bytes()
     }
 
+    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<StoreChecker> {
+        RingSystem::checker(scenario, network, places).map(StoreChecker)
+    }
+}
+
+/// Checks the ring below.
+#[derive(Debug)]
+pub struct StoreChecker(RingChecker);
+
+impl Checker<StoreNode> for StoreChecker {
     #[inline]
-    fn ring_node<'n>(&self, node: &'n StoreNode) -> Option<&'n RingNode> {
-        Some(node.ring())
+    fn time_is(&mut self, now: Time) {
+        self.0.time_is(now);
+    }
+
+    #[inline]
+    fn look(&mut self, now: Time, place: u32, node: Option<&StoreNode>) {
+        self.0.look(now, place, node.map(StoreNode::ring));
+    }
+
+    fn findings(self, now: Time) -> Check {
+        self.0.findings(now)
     }
 }
 

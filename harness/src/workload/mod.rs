@@ -6,4 +6,7 @@ pub mod arrivals;
 pub mod items;
 pub mod judge;
 pub mod keys;
+mod question;
 pub mod truth;
+
+pub use self::question::Question;

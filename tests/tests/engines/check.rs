@@ -7,11 +7,12 @@ use std::time::Duration;
 use hopwise_harness::Scenario;
 use hopwise_harness::commands::campaign::campaign;
 use hopwise_harness::commands::options::{Exit, RunOptions};
-use hopwise_harness::engine::Engine;
-use hopwise_harness::engine::sim::{SimEngine, run_mistaken};
+use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::measure::outcome::{Check, Regime};
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{Measured, Simulation};
+use hopwise_harness::systems;
+use hopwise_harness::systems::ring::run_mistaken;
 use hopwise_kernel::ring::Mistake;
 
 /// Seeds within which each mistake must be caught.
@@ -40,7 +41,10 @@ fn seeded(toml: &str, seed: u64) -> Scenario {
 
 fn run(scenario: &Scenario) -> Simulation {
     let progress = Progress::new(true, Duration::ZERO);
-    simulation(SimEngine.run(scenario, &AtomicU32::new(0), &progress).expect("the scenario runs"))
+    simulation(
+        systems::run(&SimEngine, scenario, &AtomicU32::new(0), &progress)
+            .expect("the scenario runs"),
+    )
 }
 
 fn simulation(measured: Measured) -> Simulation {

@@ -4,13 +4,14 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::plug::Runner;
+use hopwise_harness::systems;
 
-fn run(engine: &impl Engine, toml: &str, threads: u32) -> Measured {
+fn run(engine: &impl Runner, toml: &str, threads: u32) -> Measured {
     let threads = ("threads".to_owned(), threads.to_string());
     let scenario = Scenario::from_toml(toml, "test", &[threads]).expect("the scenario is sound");
     run_scenario(engine, &scenario)
@@ -23,9 +24,9 @@ fn run_named(name: &str, values: &[(&str, &str)]) -> Measured {
     run_scenario(&SimEngine, &Scenario::load(name, &values).expect("the scenario is sound"))
 }
 
-fn run_scenario(engine: &impl Engine, scenario: &Scenario) -> Measured {
+fn run_scenario(engine: &impl Runner, scenario: &Scenario) -> Measured {
     let progress = Progress::new(true, Duration::ZERO);
-    engine.run(scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
+    systems::run(engine, scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
 }
 
 /// All that an outcome is made from, without how fast it was and on how many threads.

@@ -10,12 +10,13 @@ use hopwise_harness::Scenario;
 use hopwise_harness::churn::Share;
 use hopwise_harness::churn::trace::Trace;
 use hopwise_harness::director::{Director, Setup, Stage};
-use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
-use hopwise_harness::plug::Question;
+use hopwise_harness::plug::Runner;
+use hopwise_harness::systems;
+use hopwise_harness::workload::Question;
 use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
 
 fn at(ms: u64) -> Time {
@@ -139,13 +140,13 @@ impl Drop for File {
     }
 }
 
-fn run(engine: &impl Engine, file: &File, toml: &str) -> Result<Measured, EngineError> {
+fn run(engine: &impl Runner, file: &File, toml: &str) -> Result<Measured, EngineError> {
     let toml = format!(
         "churn = {{ model = \"trace\", file = {:?}, rejoin = \"same-id\" }}\n{toml}",
         file.0.display().to_string()
     );
     let scenario = Scenario::from_toml(&toml, "test", &[]).expect("the scenario is sound");
-    engine.run(&scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+    systems::run(engine, &scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
 }
 
 /// Of 30 nodes one half goes and comes at random, at times that leave no join under way at a whole

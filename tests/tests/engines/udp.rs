@@ -4,18 +4,18 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
 use hopwise_harness::scenario::library;
+use hopwise_harness::systems;
 
 fn run(toml: &str) -> Result<Measured, EngineError> {
     run_scenario(&Scenario::from_toml(toml, "test", &[]).expect("the scenario is sound"))
 }
 
 fn run_scenario(scenario: &Scenario) -> Result<Measured, EngineError> {
-    UdpEngine.run(scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+    systems::run(&UdpEngine, scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
 }
 
 fn dropped(measured: &Measured, reason: &str) -> u64 {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
-use hopwise_harness::systems::graph::{EdgeList, Graph, Reach};
+use hopwise_harness::systems::flood::graph::{EdgeList, Graph, Reach};
 use hopwise_kernel::context::Drop;
 use hopwise_kernel::flood::{FloodConfig, Strategy};
 use hopwise_kernel::items::Match;

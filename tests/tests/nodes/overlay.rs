@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hopwise_harness::systems::graph::Graph;
+use hopwise_harness::systems::flood::graph::Graph;
 use hopwise_kernel::context::Drop;
 use hopwise_kernel::flood::FloodConfig;
 use hopwise_kernel::items::{Hit, Match, Query};

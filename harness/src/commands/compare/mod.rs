@@ -29,6 +29,7 @@ pub use plan::{Crash, Planned, plan};
 
 use crate::base::wall_clock::WallClock;
 use crate::base::worker_pool;
+use crate::commands::concurrency;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
 use crate::commands::run::{self, Ended};
 use crate::measure::outcome::{Outcome, rfc3339};
@@ -91,7 +92,7 @@ fn run_all<'r>(
     interrupts: &AtomicU32,
     quiet: bool,
 ) -> (Vec<(&'r Planned, Outcome)>, Vec<String>) {
-    let workers = worker_pool::workers(runs.iter().map(|run| &run.scenario), None);
+    let workers = concurrency::workers(runs.iter().map(|run| &run.scenario), None);
     let progress = Progress::new(quiet, Duration::ZERO);
     let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
     progress.count(done, runs.len(), 0);

@@ -31,6 +31,7 @@ use self::table::{Course, Results, Table};
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::base::worker_pool;
+use crate::commands::concurrency;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
 use crate::commands::run;
 use crate::measure::metrics::SeriesRow;
@@ -51,7 +52,7 @@ pub fn sweep(plan: &Plan, threads: Option<NonZeroUsize>, options: &RunOptions) -
         eprintln!("hopwise: cannot make the folder {}: {error}", folder.display());
         return Exit::Failure;
     }
-    let workers = worker_pool::workers(plan.runs.iter().map(|run| &run.scenario), threads);
+    let workers = concurrency::workers(plan.runs.iter().map(|run| &run.scenario), threads);
     let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
     let sweep = Sweep { plan, folder: &folder, workers, interrupts: &interrupts, lines };
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::base::worker_pool::runs_alone;
+use crate::commands::concurrency::runs_alone;
 use crate::scenario::{Scenario, ScenarioError};
 
 /// Runs of one sweep, at most: each leaves a folder.

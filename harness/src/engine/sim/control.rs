@@ -9,16 +9,17 @@ use std::time::Duration;
 use hopwise_kernel::reactor::Counters;
 use hopwise_kernel::{Address, Peer, Time};
 
-use super::meeting::{Leader, Table, Window};
+use super::barrier::{Coordinator, Exchange, Report, Window};
+use super::busiest::Busiest;
+use super::partition::{Partition, address_of};
 use super::queue::{Command, Key, What, source};
-use super::shard::{Busiest, Report, Spread, address_of};
 use crate::Scenario;
 use crate::director::{Director, Stage};
 use crate::engine::totals::{Course, Sums, maintenance_bytes};
 use crate::measure::metrics::{Interval, SeriesRow};
 use crate::measure::progress::{Progress, Snapshot};
-use crate::plug::Question;
 use crate::scenario::Measure;
+use crate::workload::Question;
 use crate::workload::judge::Judge;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,7 +36,7 @@ pub(super) struct Control<'a> {
     scenario: &'a Scenario,
     interrupts: &'a AtomicU32,
     progress: &'a Progress,
-    spread: Spread,
+    partition: Partition,
     director: Director,
     judge: Judge,
     /// Commands issued so far.
@@ -83,7 +84,7 @@ impl<'a> Control<'a> {
         scenario: &'a Scenario,
         interrupts: &'a AtomicU32,
         progress: &'a Progress,
-        spread: Spread,
+        partition: Partition,
         director: Director,
         judge: Judge,
         least_delay: Duration,
@@ -92,7 +93,7 @@ impl<'a> Control<'a> {
             scenario,
             interrupts,
             progress,
-            spread,
+            partition,
             director,
             judge,
             commands: 0,
@@ -151,18 +152,18 @@ impl<'a> Control<'a> {
     }
 
     /// Takes in what happened up to now.
-    fn hear(&mut self, table: &Table) -> Time {
+    fn hear(&mut self, exchange: &Exchange) -> Time {
         let mut next_due = Time::NEVER;
         self.total = Counters::default();
         let mut reports = std::mem::take(&mut self.reports);
-        for shown in &table.shown {
-            let mut shown = shown.lock();
-            reports.append(&mut shown.reports);
-            self.total.merge(&shown.counters);
-            next_due = next_due.min(shown.next_due);
+        for summary in &exchange.summaries {
+            let mut summary = summary.lock();
+            reports.append(&mut summary.reports);
+            self.total.merge(&summary.counters);
+            next_due = next_due.min(summary.next_due);
         }
-        if table.shown.len() > 1 {
-            // Stable: what one node told stays in order.
+        if exchange.summaries.len() > 1 {
+            // Sexchange: what one node told stays in order.
             reports.sort_by_key(|&(time, place, _)| (time, place));
         }
         for (time, place, event) in reports.drain(..) {
@@ -275,9 +276,9 @@ impl<'a> Control<'a> {
     }
 }
 
-impl Leader for Control<'_> {
-    fn decide(&mut self, table: &Table) -> Option<Window> {
-        let next_due = self.hear(table);
+impl Coordinator for Control<'_> {
+    fn next_window(&mut self, exchange: &Exchange) -> Option<Window> {
+        let next_due = self.hear(exchange);
         if !self.turn_phase() {
             return None;
         }
@@ -292,7 +293,7 @@ impl Leader for Control<'_> {
         let until = (start + self.window).min(self.next_mark());
         if start <= until {
             let mut stage =
-                CommandStage { table, spread: self.spread, commands: &mut self.commands };
+                CommandStage { exchange, partition: self.partition, commands: &mut self.commands };
             self.director.turn(&mut stage, start.max(self.now), until);
             self.director.take_records().for_each(|record| self.judge.take(record));
         }
@@ -317,8 +318,8 @@ pub(super) fn enter_members(director: &mut Director, members: &[Peer]) {
 
 /// The shards as a stage: what is wanted becomes an event.
 struct CommandStage<'a> {
-    table: &'a Table,
-    spread: Spread,
+    exchange: &'a Exchange,
+    partition: Partition,
     commands: &'a mut u64,
 }
 
@@ -332,7 +333,7 @@ impl CommandStage<'_> {
             sequence: *self.commands,
             what: What::NodeTimer,
         };
-        self.table.commands[self.spread.shard_of(place)].lock().push_command(key, command);
+        self.exchange.commands[self.partition.shard_of(place)].lock().push_command(key, command);
     }
 }
 
@@ -354,8 +355,8 @@ impl Stage for CommandStage<'_> {
     }
 
     fn busiest(&self) -> Option<u32> {
-        let shown = self.table.shown.iter().map(|shown| shown.lock().busiest);
-        Busiest::of_all(shown).map(|busiest| busiest.place)
+        let busiest = self.exchange.summaries.iter().map(|summary| summary.lock().busiest);
+        Busiest::of_all(busiest).map(|busiest| busiest.place)
     }
 
     fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool {

@@ -1,33 +1,27 @@
 //! The simulator: the same nodes in virtual time, exact and repeatable.
 //!
 //! *Time* is a number that jumps from one event to the next. An event is a message that arrives, a
-//! timer that fires, or a command of the director; it takes no time.
+//! timer that fires, or a command of the director. Handling it takes no simulated time.
 //!
-//! *Order.* Events at different nodes do not touch each other, so only the order at each node
-//! matters, and it is exact: by time, then by where an event comes from (the director, the node's
-//! own timers, other nodes by place), then by a number that each source counts up. Nodes are spread
-//! over shards, one per thread, which run side by side through windows no longer than the least
-//! delay of the network:
-//!
-//! ```text
-//! shard 0  ──run──┐ meet ┌──run──┐ meet ┌──
-//! shard 1  ──run──┤      ├──run──┤      ├──      leader: director, judge, phases
-//! shard 2  ──run──┘      └──run──┘      └──
-//! ```
+//! *Order.* Events at different nodes are independent, so only the order at each node matters. It is
+//! exact: by time, then by source (the director, the node's own timers, other nodes by place), then
+//! by a number that each source counts up. Shards, one per thread, hold the nodes. They run side by
+//! side through windows no longer than the least delay of the network: see `barrier`. Between
+//! windows, `control` runs the director, the judge and the phases.
 //!
 //! *Randomness.* Each node draws from its own generator, and what the network does to a message
-//! follows from its sender and its number. So a node's history does not depend on what other nodes
-//! draw meanwhile, nor on the number of threads: one, two or N give the same outcome and the same
-//! digest of all events, and a seed gives the same run always.
+//! follows from its sender and its number. So neither other nodes nor the number of threads change
+//! what a node does: a seed always gives the same outcome and the same digest of all events.
 //!
-//! *Truth.* With `check` on, all nodes are in one shard, and after every event the ring's invariant
-//! is asked for: see `check`.
+//! *Checks.* With `check` on, all nodes are in one shard, and the system's
+//! [`Checker`](crate::plug::Checker) looks at the node of every event.
 //!
 //! **Invariant:** nothing here reads a clock but to say how fast it was.
 
-mod check;
+mod barrier;
+mod busiest;
 mod control;
-mod meeting;
+mod partition;
 mod queue;
 mod shard;
 mod wire;
@@ -39,16 +33,15 @@ use std::time::Duration;
 
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
-use self::check::Checker;
+use self::barrier::{Exchange, ThreadBarrier, WindowBarrier};
 use self::control::Control;
-use self::meeting::{Meeting, Seat, Table};
-use self::shard::{Shard, Spread, address_of};
+use self::partition::{Partition, address_of};
+use self::shard::Shard;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
 use crate::director::{Director, Setup};
-use crate::engine::Engine;
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Tables;
 use crate::measure::progress::Progress;
@@ -57,7 +50,6 @@ use crate::measure::{EngineError, Measured, Simulation};
 use crate::network::Network;
 use crate::plug::{self, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Measure};
-use crate::systems;
 use crate::workload::items::{Catalogue, ItemTruth};
 use crate::workload::judge::Judge;
 use crate::workload::truth::Truth;
@@ -75,17 +67,6 @@ const BESIDE_NODE_BYTES: u64 = 300;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SimEngine;
 
-impl Engine for SimEngine {
-    fn run(
-        &self,
-        scenario: &Scenario,
-        interrupts: &AtomicU32,
-        progress: &Progress,
-    ) -> Result<Measured, EngineError> {
-        systems::run(self, scenario, interrupts, progress)
-    }
-}
-
 impl Runner for SimEngine {
     fn run_system<S: System>(
         &self,
@@ -97,22 +78,12 @@ impl Runner for SimEngine {
     }
 }
 
-/// Runs `scenario` with nodes that make `mistake`.
+/// Runs `scenario` with nodes of the system that `system` makes.
 ///
 /// # Errors
 ///
-/// As [`Engine::run`].
-#[cfg(feature = "mistakes")]
-pub fn run_mistaken(
-    scenario: &Scenario,
-    mistake: hopwise_kernel::ring::Mistake,
-) -> Result<Measured, EngineError> {
-    let wrong = |setting: &Setting<'_>| Ok(systems::RingSystem::mistaken(setting, mistake));
-    let progress = Progress::new(true, Duration::ZERO);
-    simulate(scenario, wrong, &AtomicU32::new(0), &progress)
-}
-
-fn simulate<S: System>(
+/// Why it could not run; see [`EngineError`].
+pub(crate) fn simulate<S: System>(
     scenario: &Scenario,
     system: impl FnOnce(&Setting<'_>) -> Result<S, String>,
     interrupts: &AtomicU32,
@@ -124,9 +95,9 @@ fn simulate<S: System>(
     let threads = if scenario.is_checked() { 1 } else { scenario.thread_count().max(1) };
     let most_nodes = planned_nodes(scenario, trace.as_ref(), 1);
     let spare = spare_places(scenario, most_nodes);
-    let spread = Spread { shards: threads as u32, places: (most_nodes + spare) as u32 };
-    check_memory(S::memory_needed_bytes(scenario, spread.places as usize), spread.places)?;
-    network.check_hosts(spread.places as usize).map_err(EngineError::Request)?;
+    let partition = Partition { shards: threads as u32, places: (most_nodes + spare) as u32 };
+    check_memory(S::memory_needed_bytes(scenario, partition.places as usize), partition.places)?;
+    network.check_hosts(partition.places as usize).map_err(EngineError::Request)?;
     let members = initial_members(scenario, S::members_at_start(scenario));
     let catalogue = plug::catalogue::<S>(scenario);
     let (first, catalogue) = (members[0], catalogue.as_ref());
@@ -134,10 +105,10 @@ fn simulate<S: System>(
     let system = system(&setting).map_err(EngineError::Request)?;
     let to_join = scenario.nodes as usize - members.len();
     let least_delay = network.least_delay();
-    let regime = check::regime(scenario, &network);
+    let regime = network.failure_detection(scenario.network.timeout);
 
-    let table = Table::new(threads);
-    let places = spread.places as usize;
+    let exchange = Exchange::new(threads);
+    let places = partition.places as usize;
     let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
     let setup = Setup {
         places,
@@ -151,17 +122,19 @@ fn simulate<S: System>(
     control::enter_members(&mut director, &members);
     let judge = judge(scenario, catalogue, &members);
     let mut control =
-        Control::new(scenario, interrupts, progress, spread, director, judge, least_delay);
-    let run = |index: usize, leader: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
-        let mut shard = Shard::new(index, spread, system.clone(), network.clone(), scenario);
+        Control::new(scenario, interrupts, progress, partition, director, judge, least_delay);
+    let run = |index: usize, coordinator: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
+        let mut shard = Shard::new(index, partition, system.clone(), network.clone(), scenario);
         shard.start_linked(&members);
         drop(members); // The last shard frees it: with a million nodes it is large.
-        if scenario.is_checked() {
-            shard.check(Checker::new(scenario, &network, spread.places));
+        if scenario.is_checked()
+            && let Some(checker) = S::checker(scenario, &network, partition.places)
+        {
+            shard.check(checker);
         }
         let clock = WallClock::start();
-        let mut seat = Seat::new(&table, index, leader);
-        while let Some(window) = seat.meet(&mut shard) {
+        let mut barrier = ThreadBarrier::new(&exchange, index, coordinator);
+        while let Some(window) = barrier.wait(&mut shard) {
             shard.run(window);
         }
         (shard, clock.elapsed())

@@ -21,7 +21,7 @@ use std::collections::BinaryHeap;
 use hopwise_kernel::message::{Borrowed, Peers};
 use hopwise_kernel::{Message, Peer, Time};
 
-use crate::plug::Question;
+use crate::workload::Question;
 
 const TICK_BITS: u32 = 17;
 const SLOT_BITS: u32 = 10;

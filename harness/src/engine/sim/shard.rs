@@ -1,10 +1,9 @@
-//! Some of the nodes, with all that is to happen to them.
+//! A part of the nodes, with their pending events.
 //!
 //! **Invariant:** what a node does depends on its own history alone: its state, its messages and
-//! timers in the order of their keys, and its own randomness. So it is the same however nodes are
-//! spread over shards.
+//! timers in the order of their keys, and its own random generator. So it is the same however nodes
+//! are divided among shards.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use hopwise_kernel::context::Drop;
@@ -13,57 +12,24 @@ use hopwise_kernel::reactor::Counters;
 use hopwise_kernel::rng::mix;
 use hopwise_kernel::rpc::{RequestHandle, Requests};
 use hopwise_kernel::wire::{BUNDLE_HEADER_BYTES, DATAGRAM_OVERHEAD_BYTES, frame_bytes};
-use hopwise_kernel::{Address, Context, Event, Message, Node, Peer, Rng, Time, World};
+use hopwise_kernel::{Context, Event, Message, Node, Peer, Rng, Time, World};
 
-use super::check::Checker;
-use super::meeting::Window;
+use super::barrier::{Participant, Report, Window};
+use super::busiest::Busiest;
+use super::partition::{Partition, address_of, place_of};
 use super::queue::{Batch, Command, Key, Letter, Queue, What, source};
 use super::wire::Wire;
 use crate::Scenario;
 use crate::engine::totals::Tables;
 use crate::measure::outcome::Check;
 use crate::network::{Network, Transit};
-use crate::plug::System;
+use crate::plug::{Checker, System};
 
-/// Neighbouring places share a shard in blocks of this size: who is linked by rank talks most to
-/// those beside it.
-const BLOCK_BITS: u32 = 6;
 /// Requests in flight for which a shard has room, beside two for each node there is.
 const REQUESTS: usize = 64 * 1024;
 
 /// Memory is asked for so many events ahead, twice and three times as many.
 const AHEAD: usize = 4;
-
-/// Where in which shard a place lies.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spread {
-    pub(super) shards: u32,
-    pub(super) places: u32,
-}
-
-impl Spread {
-    #[inline]
-    pub(super) const fn shard_of(self, place: u32) -> usize {
-        ((place >> BLOCK_BITS) % self.shards) as usize
-    }
-
-    #[inline]
-    const fn index_of(self, place: u32) -> usize {
-        let block = (place >> BLOCK_BITS) / self.shards;
-        ((block << BLOCK_BITS) | (place & ((1 << BLOCK_BITS) - 1))) as usize
-    }
-}
-
-/// Where the node in `place` receives messages.
-pub(super) const fn address_of(place: u32) -> Address {
-    Address::from_bits(place as u64 + 1)
-}
-
-/// The place of an address, if it is one.
-const fn place_of(address: Address) -> Option<u32> {
-    let bits = address.to_bits();
-    if bits > 0 && bits <= u32::MAX as u64 { Some((bits - 1) as u32) } else { None }
-}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -79,7 +45,7 @@ pub(super) struct Shard<S: System> {
     single: Batch,
     /// Where messages are bytes.
     wire: Option<Wire>,
-    checker: Option<Box<Checker>>,
+    checker: Option<Box<S::Checker>>,
     counting: Counting,
     /// Messages of the busiest node that has made room for another.
     replaced_max: u32,
@@ -92,24 +58,6 @@ enum Counting {
     All,
     Measured,
     Over,
-}
-
-/// Who has received most messages so far; of several, who is in the first place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Busiest {
-    messages: u32,
-    pub(super) place: u32,
-}
-
-impl Busiest {
-    /// The busiest of them.
-    pub(super) fn of_all(all: impl Iterator<Item = Option<Busiest>>) -> Option<Busiest> {
-        all.flatten().max_by_key(|busiest| busiest.rank())
-    }
-
-    const fn rank(self) -> (u32, Reverse<u32>) {
-        (self.messages, Reverse(self.place))
-    }
 }
 
 /// A place for a node.
@@ -134,16 +82,16 @@ struct History {
 }
 
 impl<S: System> Shard<S> {
-    /// Shard `index` of those that `spread` says, without nodes.
+    /// Shard `index` of `partition`, without nodes.
     pub(super) fn new(
         index: usize,
-        spread: Spread,
+        partition: Partition,
         system: S,
         network: Network,
         scenario: &Scenario,
     ) -> Shard<S> {
         let seed = scenario.seed;
-        let mine = (0..spread.places).filter(|&place| spread.shard_of(place) == index);
+        let mine = (0..partition.places).filter(|&place| partition.shard_of(place) == index);
         let seat = |place: u32| Seat {
             node: None,
             history: History {
@@ -161,7 +109,7 @@ impl<S: System> Shard<S> {
             seats,
             outside: Outside {
                 index,
-                spread,
+                partition,
                 network,
                 seed: mix(seed ^ 0x6e65_7477_6f72_6b00),
                 now: Time::ZERO,
@@ -169,7 +117,7 @@ impl<S: System> Shard<S> {
                 sequence: 0,
                 timer_due: Time::NEVER,
                 queue: Queue::new(),
-                outgoing: (0..spread.shards).map(|_| Batch::default()).collect(),
+                outgoing: (0..partition.shards).map(|_| Batch::default()).collect(),
                 request_due: Vec::new(),
                 counters: Counters::default(),
                 reports: Vec::new(),
@@ -186,10 +134,9 @@ impl<S: System> Shard<S> {
     }
 
     /// Has `checker` look at every event from here on. All nodes must be in this shard.
-    pub(super) fn check(&mut self, mut checker: Checker) {
+    pub(super) fn check(&mut self, mut checker: S::Checker) {
         for (place, seat) in (0..).zip(&self.seats) {
-            let node = seat.node.as_ref().and_then(|node| self.system.ring_node(node));
-            checker.look(self.outside.now, place, node);
+            checker.look(self.outside.now, place, seat.node.as_ref());
         }
         self.checker = Some(Box::new(checker));
     }
@@ -203,7 +150,7 @@ impl<S: System> Shard<S> {
     pub(super) fn start_linked(&mut self, members: &[Peer]) {
         for (rank, &peer) in members.iter().enumerate() {
             let Some(place) = place_of(peer.address) else { continue };
-            if self.outside.spread.shard_of(place) == self.outside.index {
+            if self.outside.partition.shard_of(place) == self.outside.index {
                 self.seat_node(place, peer);
                 self.with(place, |system, node, cx| system.start_linked(node, cx, members, rank));
             }
@@ -239,44 +186,13 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// Who has received most messages, since the measured phase began if it has.
-    pub(super) fn busiest(&self) -> Option<Busiest> {
-        self.busiest
-    }
-
-    /// When the next event is due; [`Time::NEVER`] if there is none.
-    pub(super) fn next_due(&self) -> Time {
-        let ready = self.open.keys().get(self.at).copied();
-        let first = ready.into_iter().chain(self.outside.queue.first_late()).min();
-        first.map_or_else(|| self.outside.queue.next_due(), |key| key.time)
-    }
-
-    /// Takes over events, and empties their batch.
-    pub(super) fn take(&mut self, batch: &mut Batch) {
-        self.outside.queue.take(batch);
-    }
-
-    /// Events for the other shards, one batch for each shard.
-    pub(super) fn outgoing(&mut self) -> &mut [Batch] {
-        &mut self.outside.outgoing
-    }
-
-    /// What nodes have told since this was last emptied: when, who, what; in order.
-    pub(super) fn reports(&mut self) -> &mut Vec<Report> {
-        &mut self.outside.reports
-    }
-
-    pub(super) fn counters(&self) -> &Counters {
-        &self.outside.counters
-    }
-
     /// Sizes of the tables of this shard's nodes among `members`, and the load of the busiest there
     /// has been.
     pub(super) fn tables(&self, members: &[u32]) -> Tables {
         let mut tables = Tables::default();
-        let spread = self.outside.spread;
-        let mine = members.iter().filter(|&&place| spread.shard_of(place) == self.outside.index);
-        for node in mine.filter_map(|&place| self.seats[spread.index_of(place)].node.as_ref()) {
+        let partition = self.outside.partition;
+        let mine = members.iter().filter(|&&place| partition.shard_of(place) == self.outside.index);
+        for node in mine.filter_map(|&place| self.seats[partition.index_of(place)].node.as_ref()) {
             tables.add(self.system.entries(node), self.system.memory_bytes(node));
         }
         let messages = self.seats.iter().map(|seat| seat.history.messages);
@@ -284,7 +200,7 @@ impl<S: System> Shard<S> {
         tables
     }
 
-    /// The sum over all seats: the order of events at each counts, the spread over shards does not.
+    /// The sum over all seats: the order of events at each counts, their division among shards does not.
     pub(super) fn digest(&self) -> u64 {
         self.seats.iter().fold(0, |sum, seat| sum.wrapping_add(mix(seat.history.digest)))
     }
@@ -328,13 +244,13 @@ impl<S: System> Shard<S> {
             prefetch(letter);
         }
         if let Some(key) = keys.get(self.at + 2 * AHEAD) {
-            let seat = &self.seats[self.outside.spread.index_of(key.place)];
+            let seat = &self.seats[self.outside.partition.index_of(key.place)];
             prefetch(&seat.history);
             prefetch_first(&seat.node, S::Node::READ_FIRST_BYTES);
         }
         if let Some(key) = keys.get(self.at + AHEAD)
             && let Some(letter) = open.letter_of(key.what)
-            && let Some(node) = &self.seats[self.outside.spread.index_of(key.place)].node
+            && let Some(node) = &self.seats[self.outside.partition.index_of(key.place)].node
         {
             node.expect_message(&letter.message);
         }
@@ -381,10 +297,9 @@ impl<S: System> Shard<S> {
         };
         if happened {
             self.outside.counters.received += 1;
-            let seat = &mut self.seats[self.outside.spread.index_of(place)];
+            let seat = &mut self.seats[self.outside.partition.index_of(place)];
             if let Some(checker) = &mut self.checker {
-                let node = seat.node.as_ref().and_then(|node| self.system.ring_node(node));
-                checker.look(key.time, place, node);
+                checker.look(key.time, place, seat.node.as_ref());
             }
             let event = key.time.as_ns() ^ (u64::from(key.source) << 32) ^ mix(key.sequence);
             seat.history.digest = mix(seat.history.digest ^ event).wrapping_add(1);
@@ -451,15 +366,15 @@ impl<S: System> Shard<S> {
 
     /// The busiest of those who are still there.
     fn busiest_left(&self) -> Option<Busiest> {
-        let places = (0..self.outside.spread.places)
-            .filter(|&place| self.outside.spread.shard_of(place) == self.outside.index);
+        let places = (0..self.outside.partition.places)
+            .filter(|&place| self.outside.partition.shard_of(place) == self.outside.index);
         Busiest::of_all(places.zip(&self.seats).map(|(place, seat)| {
             seat.node.as_ref().map(|_| Busiest { messages: seat.history.messages, place })
         }))
     }
 
     fn seat_node(&mut self, place: u32, peer: Peer) {
-        let seat = &mut self.seats[self.outside.spread.index_of(place)];
+        let seat = &mut self.seats[self.outside.partition.index_of(place)];
         self.replaced_max = self.replaced_max.max(std::mem::take(&mut seat.history.messages));
         let mut rng = Rng::light(seat.history.rng);
         seat.node = Some(self.system.node(place, peer, &mut rng));
@@ -467,7 +382,7 @@ impl<S: System> Shard<S> {
     }
 
     fn seat(&mut self, place: u32) -> &mut Seat<S::Node> {
-        &mut self.seats[self.outside.spread.index_of(place)]
+        &mut self.seats[self.outside.partition.index_of(place)]
     }
 
     /// Gives something to do to the node in `place`; nothing if there is none.
@@ -477,7 +392,7 @@ impl<S: System> Shard<S> {
         place: u32,
         act: impl FnOnce(&S, &mut S::Node, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        let seat = &mut self.seats[self.outside.spread.index_of(place)];
+        let seat = &mut self.seats[self.outside.partition.index_of(place)];
         let node = seat.node.as_mut()?;
         let mut rng = Rng::light(seat.history.rng);
         self.outside.place = place;
@@ -498,14 +413,39 @@ impl<S: System> Shard<S> {
     }
 }
 
-/// What a node told: when, who, what.
-pub(super) type Report = (Time, u32, Event<'static>);
+impl<S: System> Participant for Shard<S> {
+    fn next_due(&self) -> Time {
+        let ready = self.open.keys().get(self.at).copied();
+        let first = ready.into_iter().chain(self.outside.queue.first_late()).min();
+        first.map_or_else(|| self.outside.queue.next_due(), |key| key.time)
+    }
+
+    fn take(&mut self, batch: &mut Batch) {
+        self.outside.queue.take(batch);
+    }
+
+    fn outgoing(&mut self) -> &mut [Batch] {
+        &mut self.outside.outgoing
+    }
+
+    fn reports(&mut self) -> &mut Vec<Report> {
+        &mut self.outside.reports
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.outside.counters
+    }
+
+    fn busiest(&self) -> Option<Busiest> {
+        self.busiest
+    }
+}
 
 /// Everything outside a shard's nodes.
 #[derive(Debug)]
 struct Outside {
     index: usize,
-    spread: Spread,
+    partition: Partition,
     network: Network,
     /// Of what the network does.
     seed: u64,
@@ -537,7 +477,7 @@ impl Outside {
             what: What::NodeTimer,
         };
         let to_prefix = to.id.prefix();
-        let shard = self.spread.shard_of(place);
+        let shard = self.partition.shard_of(place);
         if shard == self.index {
             self.queue.enter_letter(key, from, to_prefix, message);
         } else {
@@ -552,7 +492,8 @@ impl World for Outside {
         let bytes = BUNDLE_HEADER_BYTES + frame_bytes(message) + DATAGRAM_OVERHEAD_BYTES;
         self.counters.messages[class] += 1;
         self.counters.bytes[class] += bytes as u64;
-        let Some(place) = place_of(to.address).filter(|&place| place < self.spread.places) else {
+        let Some(place) = place_of(to.address).filter(|&place| place < self.partition.places)
+        else {
             return; // An address nobody has ever had.
         };
         let sender = mix(self.seed ^ u64::from(self.place));

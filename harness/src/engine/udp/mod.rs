@@ -30,7 +30,6 @@ use crate::Scenario;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
 use crate::director::{Director, Setup};
-use crate::engine::Engine;
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::{Course, Sums, maintenance_bytes};
 use crate::measure::metrics::{Interval, Metrics, SeriesRow};
@@ -39,7 +38,6 @@ use crate::measure::{EngineError, Measured};
 use crate::network::{Network, Transit};
 use crate::plug::{self, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
-use crate::systems;
 use crate::workload::items::{Catalogue, ItemTruth};
 use crate::workload::judge::Judge;
 use crate::workload::truth::Truth;
@@ -58,17 +56,6 @@ const SPARE_PLACES: usize = 64;
 /// The UDP engine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UdpEngine;
-
-impl Engine for UdpEngine {
-    fn run(
-        &self,
-        scenario: &Scenario,
-        interrupts: &AtomicU32,
-        progress: &Progress,
-    ) -> Result<Measured, EngineError> {
-        systems::run(self, scenario, interrupts, progress)
-    }
-}
 
 impl Runner for UdpEngine {
     fn run_system<S: System>(

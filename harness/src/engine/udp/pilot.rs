@@ -15,7 +15,8 @@ use super::shared::{Board, Shared};
 use crate::churn::Share;
 use crate::director::{Director, Stage};
 use crate::engine::totals::{Sums, Tables};
-use crate::plug::{Question, System};
+use crate::plug::System;
+use crate::workload::Question;
 use crate::workload::judge::Record;
 
 /// Records are handed to the judge in batches of this size, or after [`PERIOD`].

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KindRate, quantile_us};
 use crate::measure::metrics::Traffic;
-use crate::workload::items::tally::{self, Tally};
+use crate::measure::tally::{self, Tally};
 
 /// Questions for items, and the transfers that followed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -19,7 +19,8 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 use serde::{Deserialize, Serialize};
 
 pub use self::items::{Asked, Items, TransferLatency, Transfers};
-use crate::measure::metrics::{LATENCY_MAX, Metrics, Traffic};
+use crate::measure::histogram::LATENCY_MAX;
+use crate::measure::metrics::{Metrics, Traffic};
 use crate::measure::provenance::{Build, Machine};
 
 /// The version of the document that this program writes and reads.
@@ -582,7 +583,7 @@ pub(crate) mod example {
     use hopwise_kernel::items::Match;
 
     use super::*;
-    use crate::workload::items::Tally;
+    use crate::measure::tally::Tally;
 
     /// A plausible run of 4,096 nodes.
     pub(crate) fn outcome() -> Outcome {

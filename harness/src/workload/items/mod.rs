@@ -4,7 +4,7 @@
 //! ```text
 //! naming    names from syllables            copies   how many holders each item has
 //! catalogue names, holders and shelves      draw     which question is asked next
-//! truth     which answers are right         tally    what came of questions and transfers
+//! truth     which answers are right
 //! ```
 //!
 //! **Invariant:** everything follows from the scenario and its seed: every system, engine and number
@@ -12,7 +12,6 @@
 
 pub mod catalogue;
 pub mod draw;
-pub mod tally;
 pub mod truth;
 
 mod copies;
@@ -20,5 +19,4 @@ mod naming;
 
 pub use catalogue::Catalogue;
 pub use draw::{Draw, Wanted};
-pub use tally::Tally;
 pub use truth::ItemTruth;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::measure::{EngineError, Measured};
-use hopwise_harness::systems::graph::Graph;
+use hopwise_harness::systems::flood::graph::Graph;
 use hopwise_kernel::Rng;
 
 use super::run::{simulate, try_run};

@@ -4,12 +4,13 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::engine::Engine;
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::measure::tally::Asked;
 use hopwise_harness::measure::{EngineError, Measured};
-use hopwise_harness::workload::items::tally::Asked;
+use hopwise_harness::plug::Runner;
+use hopwise_harness::systems;
 
 pub(crate) const CENTRAL: &str = "system = \"central\"\n";
 pub(crate) const FLOOD: &str = "system = \"flood\"\n";
@@ -31,7 +32,7 @@ pub(crate) const ITEMS: &str = "
 ";
 
 /// Runs the scenario that these parts make up.
-pub(crate) fn run(engine: &impl Engine, parts: &[&str]) -> Measured {
+pub(crate) fn run(engine: &impl Runner, parts: &[&str]) -> Measured {
     try_run(engine, parts).expect("the scenario runs")
 }
 
@@ -43,10 +44,10 @@ pub(crate) fn run_udp(parts: &[&str]) -> Measured {
     run(&UdpEngine, &[&["engine = \"udp\"\n"], parts].concat())
 }
 
-pub(crate) fn try_run(engine: &impl Engine, parts: &[&str]) -> Result<Measured, EngineError> {
+pub(crate) fn try_run(engine: &impl Runner, parts: &[&str]) -> Result<Measured, EngineError> {
     let scenario = Scenario::from_toml(&parts.join("\n"), "test", &[]);
     let scenario = scenario.expect("the scenario is sound");
-    engine.run(&scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+    systems::run(engine, &scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
 }
 
 /// All that an outcome is made from, without how fast it was and on how many threads.

@@ -110,7 +110,7 @@ mod tests {
     use hopwise_kernel::Rng;
     use proptest::prelude::*;
 
-    use crate::systems::graph::Graph;
+    use crate::systems::flood::graph::Graph;
 
     /// Every edge from both its ends, no loop, no repeat.
     fn is_simple(graph: &Graph) -> bool {

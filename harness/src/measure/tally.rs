@@ -7,7 +7,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hopwise_kernel::items::Match;
 
-use crate::measure::metrics::{as_ns, histogram};
+use super::histogram::histogram;
+use crate::base::nanoseconds::as_ns;
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
@@ -86,7 +87,7 @@ impl Tally {
     }
 
     /// How long transfers took, in nanoseconds, to three digits, at most
-    /// [`LATENCY_MAX`](crate::measure::metrics::LATENCY_MAX).
+    /// [`LATENCY_MAX`](super::histogram::LATENCY_MAX).
     #[must_use]
     pub fn transfer_latency(&self) -> &Histogram<u64> {
         &self.transfer_latency

@@ -2,16 +2,26 @@
 //!
 //! **Invariant:** the same for every engine.
 
+mod checker;
+pub mod invariant;
+#[cfg(feature = "mistakes")]
+mod mistakes;
+
 use std::sync::Arc;
 
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
 use hopwise_kernel::{Context, Peer, Rng};
 
+pub use self::checker::RingChecker;
+#[cfg(feature = "mistakes")]
+pub use self::mistakes::run_mistaken;
 use super::sharing;
 use crate::Scenario;
-use crate::plug::{Question, Setting, System};
+use crate::network::Network;
+use crate::plug::{Setting, System};
 use crate::scenario::{self, Start};
+use crate::workload::Question;
 
 /// The distributed hash table of `hopwise_kernel`'s ring.
 #[derive(Clone, Debug)]
@@ -19,17 +29,9 @@ pub struct RingSystem {
     config: Arc<RingConfig>,
 }
 
-impl RingSystem {
-    /// A ring whose nodes make `mistake`.
-    #[cfg(feature = "mistakes")]
-    pub(crate) fn mistaken(setting: &Setting<'_>, mistake: hopwise_kernel::ring::Mistake) -> Self {
-        let right = config(setting.scenario, setting.most_nodes);
-        RingSystem { config: Arc::new(RingConfig { mistake: Some(mistake), ..right }) }
-    }
-}
-
 impl System for RingSystem {
     type Node = RingNode;
+    type Checker = RingChecker;
 
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
@@ -95,9 +97,8 @@ impl System for RingSystem {
         node.memory_bytes()
     }
 
-    #[inline]
-    fn ring_node<'n>(&self, node: &'n RingNode) -> Option<&'n RingNode> {
-        Some(node)
+    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<RingChecker> {
+        Some(RingChecker::new(scenario, network, places))
     }
 }
 

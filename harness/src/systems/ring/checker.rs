@@ -31,11 +31,12 @@ use std::time::Duration;
 use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::{Id, Node, Time};
 
+use super::invariant::{Invariant, Violation, pairs};
 use crate::Scenario;
 use crate::measure::outcome::{Check, Finding, Regime};
 use crate::network::Network;
+use crate::plug::Checker;
 use crate::scenario::Timeout;
-use crate::systems::invariant::{Invariant, Violation, pairs};
 
 /// Rounds of stabilize in which the ring must heal, beside two for each entry of a list.
 const ROUNDS: u32 = 20;
@@ -45,22 +46,9 @@ const DEAD_PEERS: u32 = 4;
 /// one before.
 const TIMEOUTS_TO_DEATH: u32 = 1 + 2 + 4;
 
-/// What nodes of `scenario` can know of each other's failures: exactly who is dead, if an answer
-/// always comes before the timeout.
-pub(super) fn regime(scenario: &Scenario, network: &Network) -> Regime {
-    match (scenario.network.timeout, network.greatest_delay()) {
-        (Timeout::Fixed(timeout), Some(delay))
-            if network.loss() <= 0.0 && timeout > delay.saturating_mul(2) =>
-        {
-            Regime::ExactDetection
-        }
-        _ => Regime::Suspicion,
-    }
-}
-
 /// Keeps the truth of a ring whose nodes all are in one shard.
 #[derive(Debug)]
-pub(super) struct Checker {
+pub struct RingChecker {
     successors: usize,
     regime: Regime,
     /// Within which the ring heals; none without stabilize, for then it never does.
@@ -99,10 +87,15 @@ enum State {
     },
 }
 
-impl Checker {
+impl RingChecker {
     /// A checker of a run in which nobody has been looked at yet.
-    pub(super) fn new(scenario: &Scenario, network: &Network, places: u32) -> Checker {
-        let (regime, greatest_delay) = (regime(scenario, network), network.greatest_delay());
+    pub(in super::super) fn new(
+        scenario: &Scenario,
+        network: &Network,
+        places: u32,
+    ) -> RingChecker {
+        let regime = network.failure_detection(scenario.network.timeout);
+        let greatest_delay = network.greatest_delay();
         let successors = scenario.ring.successors as usize;
         let timeout = match scenario.network.timeout {
             Timeout::Fixed(timeout) => timeout,
@@ -112,7 +105,7 @@ impl Checker {
             period * (ROUNDS + 2 * scenario.ring.successors)
                 + timeout * (DEAD_PEERS * TIMEOUTS_TO_DEATH)
         });
-        Checker {
+        RingChecker {
             successors,
             regime,
             heals_within,
@@ -130,10 +123,11 @@ impl Checker {
             found: Check::default(),
         }
     }
+}
 
-    /// Nothing has happened since the last event but that it has become `now`.
+impl Checker<RingNode> for RingChecker {
     #[inline]
-    pub(super) fn time_is(&mut self, now: Time) {
+    fn time_is(&mut self, now: Time) {
         if now > self.now {
             if mem::take(&mut self.departing) {
                 self.judge(true);
@@ -150,9 +144,8 @@ impl Checker {
         }
     }
 
-    /// Something has happened in `place`, where `node` is now.
     #[inline]
-    pub(super) fn look(&mut self, now: Time, place: u32, node: Option<&RingNode>) {
+    fn look(&mut self, now: Time, place: u32, node: Option<&RingNode>) {
         let known = self.members[place as usize];
         match (known, node.filter(|node| node.is_member())) {
             (None, None) => return,
@@ -189,15 +182,16 @@ impl Checker {
         }
     }
 
-    /// What was found up to `now`, the end.
-    pub(super) fn findings(mut self, now: Time) -> Check {
+    fn findings(mut self, now: Time) -> Check {
         self.time_is(now);
         if let State::Broken { since, .. } = self.state {
             self.end_episode(since);
         }
         self.found
     }
+}
 
+impl RingChecker {
     /// A member has come or gone.
     fn moved(&mut self, now: Time) {
         if let (Regime::ExactDetection, Some(length)) = (self.regime, self.heals_within) {

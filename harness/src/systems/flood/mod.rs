@@ -2,17 +2,20 @@
 //!
 //! **Invariant:** who is whose neighbour at the start follows from the scenario and the seed.
 
+pub mod graph;
+
 use std::sync::Arc;
 
 use hopwise_kernel::flood::{self, FloodConfig, FloodNode};
 use hopwise_kernel::items::SharingConfig;
 use hopwise_kernel::{Context, Peer, Rng};
 
-use super::sharing::{items, sharing, shelf};
+use self::graph::{EdgeList, Graph};
 use crate::Scenario;
-use crate::plug::{Question, Setting, System};
+use crate::plug::{NoChecker, Setting, System};
 use crate::scenario::{self, Flood, Load, Start, Strategy};
-use crate::systems::graph::{EdgeList, Graph};
+use crate::systems::sharing::{items, sharing, shelf};
+use crate::workload::Question;
 use crate::workload::items::Catalogue;
 
 /// What the graph draws from. Generators 16 · n + 1 … 6 are the directors' and their engines', 7
@@ -31,6 +34,7 @@ pub struct FloodSystem {
 
 impl System for FloodSystem {
     type Node = FloodNode;
+    type Checker = NoChecker;
 
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {

@@ -1,0 +1,206 @@
+//! The barrier between simulation windows.
+//!
+//! A window is no longer than the least delay of the network, so no message that a node sends in a
+//! window arrives in the same window, and shards can run through it side by side. At its end they
+//! wait for each other, exchange messages, and agree on the next window:
+//!
+//! ```text
+//! shard 0  ──run──┐ wait ┌──run──┐ wait ┌──
+//! shard 1  ──run──┤      ├──run──┤      ├──
+//! shard 2  ──run──┘      └──run──┘      └──
+//! ```
+//!
+//! **Invariant:** every event a shard receives lies at or after the end of the window it was sent in.
+
+use std::hint;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use hopwise_kernel::reactor::Counters;
+use hopwise_kernel::{Event, Time};
+use parking_lot::{Mutex, MutexGuard};
+
+use super::busiest::Busiest;
+use super::queue::Batch;
+
+/// Times a waiting thread checks the barrier before it yields its core.
+const SPINS: u32 = 4096;
+
+/// Connects the shards of a run.
+pub(super) trait WindowBarrier {
+    /// Sends what `shard` has for other shards and gives it what they sent. Returns the window to
+    /// run next, or `None` when the run is over.
+    fn wait(&mut self, shard: &mut impl Participant) -> Option<Window>;
+}
+
+/// A shard as the barrier sees it.
+pub(super) trait Participant {
+    /// When its next event is due; [`Time::NEVER`] if there is none.
+    fn next_due(&self) -> Time;
+
+    /// Takes over the events of `batch` and empties it.
+    fn take(&mut self, batch: &mut Batch);
+
+    /// Its events for the other shards, one batch for each shard.
+    fn outgoing(&mut self) -> &mut [Batch];
+
+    /// What its nodes reported since this was last emptied, in order.
+    fn reports(&mut self) -> &mut Vec<Report>;
+
+    /// Its counters since the start.
+    fn counters(&self) -> &Counters;
+
+    /// Its busiest node since the measured phase began; before that, since the start.
+    fn busiest(&self) -> Option<Busiest>;
+}
+
+/// An event that a node reported: when, its place, the event.
+pub(super) type Report = (Time, u32, Event<'static>);
+
+/// A stretch of simulated time that begins where the one before ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) until: Time,
+    /// Whether it lies in the measured phase.
+    pub(super) is_measured: bool,
+}
+
+/// Decides on the next window, on the thread of the first shard, while all others wait.
+pub(super) trait Coordinator {
+    /// Reads the summaries and may add commands. Returns the next window, or `None` when the run is
+    /// over.
+    fn next_window(&mut self, exchange: &Exchange) -> Option<Window>;
+}
+
+/// What the shards of one process share while they wait for each other.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    shards: usize,
+    /// `mailboxes[(parity * shards + from) * shards + to]`. Two sets take turns: a fast shard may
+    /// send again while others still read what it sent before.
+    mailboxes: Vec<Mutex<Batch>>,
+    /// The coordinator's commands, by shard.
+    pub(super) commands: Vec<Mutex<Batch>>,
+    /// By shard.
+    pub(super) summaries: Vec<Mutex<Summary>>,
+    window: Mutex<Option<Window>>,
+    barrier: SpinBarrier,
+}
+
+/// What one shard tells the coordinator.
+#[derive(Debug)]
+pub(super) struct Summary {
+    /// In order of time and place.
+    pub(super) reports: Vec<Report>,
+    pub(super) counters: Counters,
+    /// Its next event, or the earliest one it sends.
+    pub(super) next_due: Time,
+    pub(super) busiest: Option<Busiest>,
+}
+
+impl Exchange {
+    pub(super) fn new(shards: usize) -> Exchange {
+        let batches = |count: usize| (0..count).map(|_| Mutex::new(Batch::default())).collect();
+        let summary = || Summary {
+            reports: Vec::new(),
+            counters: Counters::default(),
+            next_due: Time::NEVER,
+            busiest: None,
+        };
+        Exchange {
+            shards,
+            mailboxes: batches(2 * shards * shards),
+            commands: batches(shards),
+            summaries: (0..shards).map(|_| Mutex::new(summary())).collect(),
+            window: Mutex::new(None),
+            barrier: SpinBarrier::new(shards),
+        }
+    }
+
+    fn mailbox(&self, parity: usize, from: usize, to: usize) -> MutexGuard<'_, Batch> {
+        self.mailboxes[(parity * self.shards + from) * self.shards + to].lock()
+    }
+}
+
+/// One shard's access to the [`Exchange`]. The first shard's thread runs the coordinator as well.
+pub(super) struct ThreadBarrier<'a, C> {
+    exchange: &'a Exchange,
+    index: usize,
+    coordinator: Option<&'a mut C>,
+    parity: usize,
+}
+
+impl<'a, C> ThreadBarrier<'a, C> {
+    pub(super) fn new(
+        exchange: &'a Exchange,
+        index: usize,
+        coordinator: Option<&'a mut C>,
+    ) -> ThreadBarrier<'a, C> {
+        ThreadBarrier { exchange, index, coordinator, parity: 0 }
+    }
+}
+
+impl<C: Coordinator> WindowBarrier for ThreadBarrier<'_, C> {
+    fn wait(&mut self, shard: &mut impl Participant) -> Option<Window> {
+        let exchange = self.exchange;
+        let mut next_due = shard.next_due();
+        for (to, outgoing) in shard.outgoing().iter_mut().enumerate() {
+            next_due = next_due.min(outgoing.earliest());
+            // Its receiver has emptied the batch that comes back.
+            std::mem::swap(outgoing, &mut *exchange.mailbox(self.parity, self.index, to));
+        }
+        {
+            let mut summary = exchange.summaries[self.index].lock();
+            std::mem::swap(shard.reports(), &mut summary.reports);
+            summary.counters = *shard.counters();
+            summary.next_due = next_due;
+            summary.busiest = shard.busiest();
+        }
+        exchange.barrier.wait();
+        if let Some(coordinator) = &mut self.coordinator {
+            *exchange.window.lock() = coordinator.next_window(exchange);
+        }
+        exchange.barrier.wait();
+        for from in 0..exchange.shards {
+            shard.take(&mut exchange.mailbox(self.parity, from, self.index));
+        }
+        shard.take(&mut exchange.commands[self.index].lock());
+        self.parity ^= 1;
+        *exchange.window.lock()
+    }
+}
+
+/// Holds threads until all have arrived. Windows are short, so it spins before it yields.
+#[derive(Debug)]
+struct SpinBarrier {
+    threads: usize,
+    waiting: AtomicUsize,
+    round: AtomicUsize,
+}
+
+impl SpinBarrier {
+    const fn new(threads: usize) -> SpinBarrier {
+        SpinBarrier { threads, waiting: AtomicUsize::new(0), round: AtomicUsize::new(0) }
+    }
+
+    fn wait(&self) {
+        if self.threads == 1 {
+            return;
+        }
+        let round = self.round.load(Ordering::Acquire);
+        if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+            self.waiting.store(0, Ordering::Relaxed);
+            self.round.store(round + 1, Ordering::Release);
+            return;
+        }
+        let mut spins = 0;
+        while self.round.load(Ordering::Acquire) == round {
+            spins += 1;
+            if spins < SPINS {
+                hint::spin_loop();
+            } else {
+                thread::yield_now();
+            }
+        }
+    }
+}
