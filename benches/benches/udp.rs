@@ -4,18 +4,12 @@
 //! **Invariant:** every packet sent is received before the clock stops; a lost one, or a lookup that
 //! fails, fails the bench.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
-
 use criterion::{BenchmarkId, Criterion, Throughput};
 use hopwise_benches::measure;
+use hopwise_benches::packets::PacketPair;
 use hopwise_benches::reactors::Exchange;
 use hopwise_kernel::reactor::Layout;
 
-/// Payload of each plain packet, in bytes.
-const PACKET_BYTES: usize = 64;
-/// Longest wait for a packet; on loopback it is there once it has been sent.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Fewest messages between reactors timed at once: the first of them travel in bundles that are
 /// not full yet.
 const MIN_MESSAGES: u64 = 1 << 18;
@@ -30,19 +24,14 @@ fn main() {
 
 /// Packets per second of one thread, and messages per second received by both reactors together.
 fn udp(criterion: &mut Criterion) {
-    let (from, _) = socket();
-    let (to, address) = socket();
-    exchange(&from, &to, address, 64);
+    let pair = PacketPair::open();
+    pair.exchange(64, 64);
     let mut group = criterion.benchmark_group("udp");
     group.throughput(Throughput::Elements(1));
     for burst in [1, 64] {
         group.bench_function(BenchmarkId::new("plain_packet_in_bursts_of", burst), |bencher| {
             bencher.iter_custom(|packets| {
-                measure::time_units(packets, |asked| {
-                    let bursts = asked.div_ceil(burst);
-                    (0..bursts).for_each(|_| exchange(&from, &to, address, burst));
-                    bursts * burst
-                })
+                measure::time_units(packets, |asked| pair.exchange(asked, burst))
             });
         });
     }
@@ -57,23 +46,4 @@ fn udp(criterion: &mut Criterion) {
         });
     }
     group.finish();
-}
-
-fn socket() -> (UdpSocket, SocketAddr) {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
-    let address = socket.local_addr().expect("a bound socket has an address");
-    (socket, address)
-}
-
-/// Sends `burst` packets, then receives as many.
-fn exchange(from: &UdpSocket, to: &UdpSocket, address: SocketAddr, burst: u64) {
-    let mut packet = [0x5a; PACKET_BYTES];
-    for _ in 0..burst {
-        from.send_to(&packet, address).expect("loopback takes a packet");
-    }
-    for _ in 0..burst {
-        let (length, _) = to.recv_from(&mut packet).expect("loopback loses no packet");
-        assert_eq!(length, PACKET_BYTES, "a packet arrives whole");
-    }
 }

@@ -5,11 +5,14 @@
 
 pub mod baseline;
 pub mod callgrind;
+pub mod floors;
 pub mod frames;
 pub mod lines;
 pub mod measure;
 pub mod node;
+pub mod packets;
 pub mod paths;
 pub mod reactors;
 pub mod ring;
+pub mod series;
 pub mod timers;

@@ -1,0 +1,87 @@
+//! The median of a few samples, with their spread and what that says about the median.
+//!
+//! **Invariant:** no mean, and no assumption on how samples scatter: one bad sample does not move
+//! a figure.
+
+use serde::Serialize;
+
+/// Chance that the true median lies below the interval, and the same above it.
+const TAIL: f64 = 0.025;
+
+/// Samples in a few numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// Median: of an even number of samples, halfway between the two in the middle.
+    pub median: f64,
+    /// The true median lies at or above this one with 97.5 %. Of fewer than six samples: the least.
+    pub low: f64,
+    /// The true median lies at or below this one with 97.5 %. Of fewer than six samples: the
+    /// greatest.
+    pub high: f64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+    /// How many samples there are.
+    pub count: usize,
+}
+
+impl Spread {
+    /// The spread of `samples`; `None` if there are none.
+    #[must_use]
+    pub fn of(samples: &[f64]) -> Option<Spread> {
+        let mut sorted = samples.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let (&min, &max) = (sorted.first()?, sorted.last()?);
+        let count = sorted.len();
+        let median = f64::midpoint(sorted[(count - 1) / 2], sorted[count / 2]);
+        let outside = outside(count);
+        let (low, high) = (sorted[outside], sorted[count - 1 - outside]);
+        Some(Spread { median, low, high, min, max, count })
+    }
+}
+
+/// How many of `count` samples may be cut off at each end, so that the rest still encloses the true
+/// median: each sample lies below it with a chance of one half.
+fn outside(count: usize) -> usize {
+    // The chance that exactly `below` samples lie below the median, and that no more do.
+    let (mut exactly, mut at_most, mut below) = (0.5_f64.powi(count as i32), 0.0, 0);
+    loop {
+        at_most += exactly;
+        if at_most > TAIL {
+            return below.max(1) - 1;
+        }
+        exactly *= (count - below) as f64 / (below + 1) as f64;
+        below += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        let numbers = |samples: &[f64]| {
+            Spread::of(samples).map(|spread| (spread.min, spread.median, spread.max, spread.count))
+        };
+        assert_eq!(numbers(&[]), None);
+        assert_eq!(numbers(&[3.0]), Some((3.0, 3.0, 3.0, 1)));
+        assert_eq!(numbers(&[9.0, 1.0, 100.0]), Some((1.0, 9.0, 100.0, 3)));
+        assert_eq!(numbers(&[4.0, 1.0, 2.0, 100.0]), Some((1.0, 3.0, 100.0, 4)));
+    }
+
+    #[test]
+    fn the_interval_is_that_of_the_sign_test() {
+        // Tables of the sign test, 5 % on both sides: the ranks that enclose the median.
+        for (count, lowest_rank) in
+            [(1, 1), (5, 1), (6, 1), (8, 1), (9, 2), (10, 2), (12, 3), (15, 4), (20, 6), (30, 10)]
+        {
+            let samples: Vec<f64> = (1..=count).map(f64::from).collect();
+            let spread = Spread::of(&samples).expect("there are samples");
+            let highest_rank = count + 1 - lowest_rank;
+            let interval = (f64::from(lowest_rank), f64::from(highest_rank));
+            assert_eq!((spread.low, spread.high), interval, "{count} samples");
+        }
+    }
+}
