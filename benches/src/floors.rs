@@ -11,7 +11,7 @@ use hopwise_kernel::ring::fingers::HotFinger;
 use crate::lines;
 use crate::measure::time;
 use crate::packets::PacketPair;
-use crate::series::statistics::Spread;
+use crate::statistics::Spread;
 
 /// Size of the table whose lines are read: larger than the last level of cache of any machine with
 /// a few cores.

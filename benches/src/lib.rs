@@ -15,4 +15,5 @@ pub mod paths;
 pub mod reactors;
 pub mod ring;
 pub mod series;
+pub mod statistics;
 pub mod timers;

@@ -12,7 +12,7 @@ pub fn find(name: &str) -> Option<&'static Series> {
     ALL.iter().find(|series| series.name == name)
 }
 
-/// All of them.
+/// All of them. An event of the simulator is a message or a timeout that a node handles.
 pub const ALL: &[Series] = &[
     Series {
         name: "floors",
@@ -21,41 +21,21 @@ pub const ALL: &[Series] = &[
         rounds: 3,
         figures: Figures::Named(&[RANDOM_LINE, PACKETS]),
     },
-    Series {
-        name: "next_hop",
-        about: "The choice of the next hop, its table in cache",
-        source: Source::Bench { name: "next_hop", filter: "" },
-        rounds: 3,
-        figures: Figures::Each(GATED_NS),
-    },
-    Series {
-        name: "static_ring",
-        about: "Hops over 10^6 routing tables against random cache lines of the same memory",
-        source: Source::Bench { name: "static_ring", filter: "/1000000$" },
-        rounds: 3,
-        figures: Figures::Named(&[HOP_PER_LINE, HOP_INTERLEAVED, LINE_IN_FLIGHT, HOP_ALONE]),
-    },
-    Series {
-        name: "udp",
-        about: "Plain packets, and messages between two reactors",
-        source: Source::Bench { name: "udp", filter: "" },
-        rounds: 3,
-        figures: Figures::Each(NS),
-    },
-    Series {
-        name: "node",
-        about: "Messages handled by one node alone",
-        source: Source::Bench { name: "node", filter: "" },
-        rounds: 3,
-        figures: Figures::Each(NS),
-    },
-    Series {
-        name: "flood",
-        about: "A flooded search at one peer alone",
-        source: Source::Bench { name: "flood", filter: "" },
-        rounds: 3,
-        figures: Figures::Each(NS),
-    },
+    bench(
+        "next_hop",
+        "The choice of the next hop, its table in cache",
+        "",
+        Figures::Each(GATED_NS),
+    ),
+    bench(
+        "static_ring",
+        "Hops over 10^6 routing tables against random cache lines of the same memory",
+        "/1000000$",
+        Figures::Named(&[HOP_PER_LINE, HOP_INTERLEAVED, LINE_IN_FLIGHT, HOP_ALONE]),
+    ),
+    bench("udp", "Plain packets, and messages between two reactors", "", Figures::Each(NS)),
+    bench("node", "Messages handled by one node alone", "", Figures::Each(NS)),
+    bench("flood", "A flooded search at one peer alone", "", Figures::Each(NS)),
     Series {
         name: "instructions",
         about: "Instructions per operation of the paths that a message takes",
@@ -63,175 +43,124 @@ pub const ALL: &[Series] = &[
         rounds: 1,
         figures: Figures::Each(Kind { unit: "instructions", gate: true, exact: true, ..NS }),
     },
-    Series {
-        name: "saturate",
-        about: "1,000 nodes over UDP, as many lookups as the machine can do",
-        // Without warm-up, so that every lookup and all CPU time belong to the measured phase.
-        source: Source::Run("saturate --nodes 1000 --duration 4s --set phases.warmup=0s"),
-        rounds: 3,
-        figures: Figures::Named(&[
-            GATED_LOOKUPS,
-            CPU_PER_LOOKUP,
-            MESSAGES,
-            GATED_BYTES_PER_NODE,
-            CORRECT,
-        ]),
-    },
-    Series {
-        name: "saturate-4096",
-        about: "4,096 nodes over UDP, as many lookups as the machine can do",
-        source: Source::Run("saturate --duration 4s"),
-        rounds: 3,
-        figures: Figures::Named(&[LOOKUPS, MESSAGES, CORRECT]),
-    },
-    Series {
-        name: "saturate-per-node",
-        about: "1,000 nodes with a socket each",
-        source: Source::Run(
-            "saturate --nodes 1000 --duration 4s --set udp.sockets=per-node \
-             --set workload.in_flight=512",
-        ),
-        rounds: 3,
-        figures: Figures::Named(&[LOOKUPS, MESSAGES, CORRECT]),
-    },
-    Series {
-        name: "bring-up-linked",
-        about: "10,000 nodes that begin with exact tables",
-        source: Source::Run("steady --nodes 10000 --duration 2s"),
-        rounds: 1,
-        figures: Figures::Named(&[WALL, PEAK_MEMORY, BYTES_PER_NODE, COMPLETED, CORRECT]),
-    },
-    Series {
-        name: "bring-up-joined",
-        about: "10,000 nodes that join through the protocol",
-        source: Source::Run(
-            "steady --nodes 10000 --duration 2s --set start=joined --set phases.warmup=1s",
-        ),
-        rounds: 3,
-        figures: Figures::Named(&[WALL, PEAK_MEMORY, COMPLETED, CORRECT]),
-    },
-    Series {
-        name: "steady",
-        about: "4,096 nodes that all stay",
-        source: Source::Run("steady"),
-        rounds: 3,
-        figures: Figures::Named(ANSWERS),
-    },
-    Series {
-        name: "churn-light",
-        about: "4,096 nodes with sessions of an hour",
-        source: Source::Run("churn-light"),
-        rounds: 3,
-        figures: Figures::Named(ANSWERS),
-    },
-    Series {
-        name: "churn-heavy",
-        about: "4,096 nodes with sessions of a minute",
-        source: Source::Run("churn-heavy"),
-        rounds: 3,
-        figures: Figures::Named(ANSWERS),
-    },
-    Series {
-        name: "crash-half",
-        about: "Half of 4,096 nodes crash at one instant",
-        source: Source::Run("crash-half"),
-        rounds: 1,
-        figures: Figures::Named(ANSWERS),
-    },
-    Series {
-        name: "crash-fifth",
-        about: "A fifth of 200 nodes crash, and 25 lookups follow",
-        source: Source::Run("crash-fifth"),
-        rounds: 10,
-        figures: Figures::Named(&[COMPLETED, CORRECT, P50, P99, PEAK_MEMORY]),
-    },
-    Series {
-        name: "flash-crowd",
-        about: "1,024 nodes become 4,096 within 5 s",
-        source: Source::Run("flash-crowd"),
-        rounds: 1,
-        figures: Figures::Named(ANSWERS),
-    },
-    Series {
-        name: "hops",
-        about: "Path lengths in an exact ring of 4,096 nodes",
-        source: Source::Run("steady --set ring.successors=1 --rate 20000 --duration 3s"),
-        rounds: 1,
-        figures: Figures::Named(&[HOPS, COMPLETED, CORRECT]),
-    },
-    Series {
-        name: "sim-10000",
-        about: "10^4 simulated nodes with maintenance and lookups, one thread",
-        source: Source::Run(
-            "steady --engine sim --nodes 10000 --threads 1 --set check=false \
-             --set ring.successors=8 \
-             --set network.latency={model=\"constant\",one_way=\"50ms\"} --duration 20s",
-        ),
-        rounds: 3,
-        figures: Figures::Named(GATED_SIMULATION),
-    },
-    Series {
-        name: "sim-1000000",
-        about: "10^6 simulated nodes, one thread, a few simulated seconds of `million`",
-        source: Source::Run("million --threads 1 --duration 5s"),
-        rounds: 1,
-        figures: Figures::Named(GATED_SIMULATION),
-    },
-    Series {
-        name: "sim-100000-1-thread",
-        about: "10^5 simulated nodes, one thread",
-        source: Source::Run(
-            "steady --engine sim --nodes 100000 --threads 1 --set ring.successors=8 \
-             --set network.latency={model=\"constant\",one_way=\"50ms\"} --duration 5s",
-        ),
-        rounds: 2,
-        figures: Figures::Named(SIMULATION),
-    },
-    Series {
-        name: "sim-100000-2-threads",
-        about: "10^5 simulated nodes, two threads",
-        source: Source::Run(
-            "steady --engine sim --nodes 100000 --threads 2 --set ring.successors=8 \
-             --set network.latency={model=\"constant\",one_way=\"50ms\"} --duration 5s",
-        ),
-        rounds: 2,
-        figures: Figures::Named(SIMULATION),
-    },
-    Series {
-        name: "million-1-thread",
-        about: "A million simulated nodes for a minute, one thread",
-        source: Source::Run("million --threads 1"),
-        rounds: 1,
-        figures: Figures::Named(MILLION),
-    },
-    Series {
-        name: "million-2-threads",
-        about: "A million simulated nodes for a minute, two threads",
-        source: Source::Run("million --threads 2"),
-        rounds: 1,
-        figures: Figures::Named(MILLION),
-    },
-    Series {
-        name: "flood-16384",
-        about: "Flooded searches among 16,384 peers, constant delays",
-        source: Source::Run(
-            "compare --system flood --threads 1 --nodes 16384 --set items.population=16384 \
-             --set flood.degree=6 --set flood.remember_room=512 \
-             --set network.latency={model=\"constant\",one_way=\"20ms\"}",
-        ),
-        rounds: 3,
-        figures: Figures::Named(SIMULATION),
-    },
-    Series {
-        name: "flood-100000",
-        about: "Flooded searches among 100,000 peers, King delays",
-        source: Source::Run(
-            "compare --system flood --threads 1 --nodes 100000 --set items.population=100000 \
-             --set flood.remember_room=64 --rate 4 --set phases.lookups=40",
-        ),
-        rounds: 3,
-        figures: Figures::Named(SIMULATION),
-    },
+    // Without warm-up, so that every lookup and all CPU time belong to the measured phase.
+    run(
+        "saturate",
+        "1,000 nodes over UDP, as many lookups as the machine can do",
+        3,
+        "saturate --nodes 1000 --duration 4s --set phases.warmup=0s",
+        &[GATED_LOOKUPS, CPU_PER_LOOKUP, MESSAGES, GATED_BYTES_PER_NODE, CORRECT],
+    ),
+    run(
+        "saturate-4096",
+        "4,096 nodes over UDP, as many lookups as the machine can do",
+        3,
+        "saturate --duration 4s",
+        &[LOOKUPS, MESSAGES, CORRECT],
+    ),
+    run(
+        "saturate-per-node",
+        "1,000 nodes with a socket each",
+        3,
+        "saturate --nodes 1000 --duration 4s --set udp.sockets=per-node --set \
+         workload.in_flight=512",
+        &[LOOKUPS, MESSAGES, CORRECT],
+    ),
+    run(
+        "bring-up-linked",
+        "10,000 nodes that begin with exact tables",
+        1,
+        "steady --nodes 10000 --duration 2s",
+        &[WALL, PEAK_MEMORY, BYTES_PER_NODE, COMPLETED, CORRECT],
+    ),
+    run(
+        "bring-up-joined",
+        "10,000 nodes that join through the protocol",
+        3,
+        "steady --nodes 10000 --duration 2s --set start=joined --set phases.warmup=1s",
+        &[WALL, PEAK_MEMORY, COMPLETED, CORRECT],
+    ),
+    run("steady", "4,096 nodes that all stay", 3, "steady", ANSWERS),
+    run("churn-light", "4,096 nodes with sessions of an hour", 3, "churn-light", ANSWERS),
+    run("churn-heavy", "4,096 nodes with sessions of a minute", 3, "churn-heavy", ANSWERS),
+    run("crash-half", "Half of 4,096 nodes crash at one instant", 1, "crash-half", ANSWERS),
+    run(
+        "crash-fifth",
+        "A fifth of 200 nodes crash, and 25 lookups follow",
+        10,
+        "crash-fifth",
+        &[COMPLETED, CORRECT, P50, P99, PEAK_MEMORY],
+    ),
+    run("flash-crowd", "1,024 nodes become 4,096 within 5 s", 1, "flash-crowd", ANSWERS),
+    run(
+        "hops",
+        "Path lengths in an exact ring of 4,096 nodes",
+        1,
+        "steady --set ring.successors=1 --rate 20000 --duration 3s",
+        &[HOPS, COMPLETED, CORRECT],
+    ),
+    run(
+        "sim-10000",
+        "10^4 simulated nodes with maintenance and lookups, one thread",
+        3,
+        "steady --engine sim --nodes 10000 --threads 1 --set check=false --set ring.successors=8 \
+         --set network.latency={model=\"constant\",one_way=\"50ms\"} --duration 20s",
+        GATED_SIMULATION,
+    ),
+    run(
+        "sim-1000000",
+        "10^6 simulated nodes, one thread, a few simulated seconds of `million`",
+        1,
+        "million --threads 1 --duration 5s",
+        GATED_SIMULATION,
+    ),
+    run(
+        "sim-100000-1-thread",
+        "10^5 simulated nodes, one thread",
+        2,
+        "steady --engine sim --nodes 100000 --threads 1 --set ring.successors=8 --set \
+         network.latency={model=\"constant\",one_way=\"50ms\"} --duration 5s",
+        SIMULATION,
+    ),
+    run(
+        "sim-100000-2-threads",
+        "10^5 simulated nodes, two threads",
+        2,
+        "steady --engine sim --nodes 100000 --threads 2 --set ring.successors=8 --set \
+         network.latency={model=\"constant\",one_way=\"50ms\"} --duration 5s",
+        SIMULATION,
+    ),
+    run(
+        "million-1-thread",
+        "A million simulated nodes for a minute, one thread",
+        1,
+        "million --threads 1",
+        MILLION,
+    ),
+    run(
+        "million-2-threads",
+        "A million simulated nodes for a minute, two threads",
+        1,
+        "million --threads 2",
+        MILLION,
+    ),
+    run(
+        "flood-16384",
+        "Flooded searches among 16,384 peers, constant delays",
+        3,
+        "compare --system flood --threads 1 --nodes 16384 --set items.population=16384 --set \
+         flood.degree=6 --set flood.remember_room=512 --set \
+         network.latency={model=\"constant\",one_way=\"20ms\"}",
+        SIMULATION,
+    ),
+    run(
+        "flood-100000",
+        "Flooded searches among 100,000 peers, King delays",
+        3,
+        "compare --system flood --threads 1 --nodes 100000 --set items.population=100000 --set \
+         flood.remember_room=64 --rate 4 --set phases.lookups=40",
+        SIMULATION,
+    ),
     Series {
         name: "compare",
         about: "The same items and queries given to each system",
@@ -312,10 +241,10 @@ const HOPS: Figure =
     Figure { name: "hops, mean", of: one("lookups.hops.mean"), kind: Kind { unit: "hops", ..NS } };
 
 const EVENTS: Figure =
-    Figure { name: "simulated messages", of: one("engine.events_per_s"), kind: PER_S };
+    Figure { name: "simulated events", of: one("engine.events_per_s"), kind: PER_S };
 const GATED_EVENTS: Figure = Figure { kind: Kind { gate: true, ..PER_S }, ..EVENTS };
 const CPU_PER_EVENT: Figure = Figure {
-    name: "CPU time per message",
+    name: "CPU time per event",
     of: Quotient { reading: "process.cpu_s", per: Some("engine.events"), factor: 1e9 },
     kind: NS,
 };
@@ -333,6 +262,27 @@ const PEAK_MEMORY: Figure = Figure {
 };
 const WALL: Figure =
     Figure { name: "wall time", of: one("process.wall_s"), kind: Kind { unit: "s", ..NS } };
+
+/// A run of a scenario, `rounds` times with one binary alone.
+const fn run(
+    name: &'static str,
+    about: &'static str,
+    rounds: u32,
+    arguments: &'static str,
+    figures: &'static [Figure],
+) -> Series {
+    Series { name, about, source: Source::Run(arguments), rounds, figures: Figures::Named(figures) }
+}
+
+/// A criterion bench of the same name.
+const fn bench(
+    name: &'static str,
+    about: &'static str,
+    filter: &'static str,
+    figures: Figures,
+) -> Series {
+    Series { name, about, source: Source::Bench { name, filter }, rounds: 3, figures }
+}
 
 const fn one(reading: &'static str) -> Quotient {
     Quotient { reading, per: None, factor: 1.0 }

@@ -8,8 +8,8 @@ use hopwise_harness::measure::provenance::Build;
 
 use super::record::{Record, SeriesRecord};
 use super::sample::FloorReadings;
-use super::statistics::Spread;
 use super::summary::{Summary, Verdict};
+use crate::statistics::Spread;
 
 /// The tables: figures, floors, and what is to be said about them.
 #[must_use]
@@ -141,7 +141,7 @@ fn notes(text: &mut String, record: &Record) {
         }
         let unclean = series.unclean_exits();
         if unclean > 0 {
-            notes.push(format!("{name}: {unclean} runs did not end with exit status 0"));
+            notes.push(format!("{name}: runs that did not end with exit status 0: {unclean}"));
         }
     }
     if !notes.is_empty() {
@@ -194,12 +194,12 @@ mod tests {
     fn a_comparison_has_ratios_and_verdicts() {
         let text = tables(&example::record(0.0));
         for line in [
-            "| sim-10000 | simulated messages | 3,000,000 1/s | 2,700,000 1/s \
-             | 0.900 | 0.900 – 0.900 | 0.900 – 0.900 | 2 of 2 | **gate: worse by 10.0 %** |",
+            "| sim-10000 | simulated events | 3,000,000 1/s | 2,700,000 1/s \
+             | 0.900 | 0.900 – 0.900 | 0.900 – 0.900 | 6 of 6 | **gate: worse by 10.0 %** |",
             "| sim-10000 | memory per node | 704.0 bytes | 704.0 bytes \
-             | 1.000 | 1.000 – 1.000 | 1.000 – 1.000 | 2 of 2 | gate: holds |",
+             | 1.000 | 1.000 – 1.000 | 1.000 – 1.000 | 6 of 6 | gate: holds |",
             "| sim-10000 | 90.25, 90.25 ns | 297,000, 297,000 1/s | – | 0.0 %, 0.0 % |",
-            "* sim-10000: same trace digest in 2 of 2 rounds",
+            "* sim-10000: same trace digest in 6 of 6 rounds",
         ] {
             assert!(text.lines().any(|there| there == line), "{line}\n{text}");
         }
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_busy_machine_is_named_instead_of_a_figure() {
         let text = tables(&example::record(0.64));
-        let busy = "| sim-10000 | simulated messages | – | – | – | – | – | 0 of 2 \
+        let busy = "| sim-10000 | simulated events | – | – | – | – | – | 0 of 6 \
                     | invalid: machine busy (64.0 %) |";
         assert!(text.contains(busy), "{text}");
         assert!(text.contains("| memory per node | 704.0 bytes |"), "load cannot change it");
@@ -219,7 +219,7 @@ mod tests {
         let mut record = example::record(0.0);
         record.old = None;
         let text = tables(&record);
-        assert!(text.contains("| sim-10000 | simulated messages | 2,700,000 1/s | 2 of 2 |"));
+        assert!(text.contains("| sim-10000 | simulated events | 2,700,000 1/s | 6 of 6 |"));
         let spread = Spread::of(&[2.0, 1.5, 1234.5]).expect("there are samples");
         assert_eq!(range(spread, "s"), "2.000 (1.500 – 1,234) s");
     }

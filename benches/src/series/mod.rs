@@ -17,7 +17,6 @@ pub mod readings;
 pub mod record;
 pub mod rounds;
 pub mod sample;
-pub mod statistics;
 pub mod summary;
 
 /// A command that is run several times, and the figures read from what it gives.

@@ -5,8 +5,8 @@
 use hopwise_harness::measure::provenance::{Build, Machine};
 use serde::Serialize;
 
-use super::rounds::{Round, Side};
-use super::sample::FloorReadings;
+use super::rounds::Round;
+use super::sample::{FloorReadings, Side};
 use super::summary::{Limits, Summary, Verdict, summarize};
 use super::{Series, Source};
 
@@ -148,18 +148,16 @@ pub(crate) mod example {
             load,
             trace_digest: Some("d27b".to_owned()),
             values: [
-                ("simulated messages", 3e6 * factor),
-                ("CPU time per message", 330.0 / factor),
+                ("simulated events", 3e6 * factor),
+                ("CPU time per event", 330.0 / factor),
                 ("memory per node", 704.0),
                 ("resident memory, peak", 29.5),
             ]
             .map(|(name, value)| (name.to_owned(), value))
             .into(),
         };
-        let rounds = vec![
-            Round { samples: vec![sample(Side::Old, 1.0), sample(Side::New, 0.9)] },
-            Round { samples: vec![sample(Side::New, 0.9), sample(Side::Old, 1.0)] },
-        ];
+        let round = || Round { samples: vec![sample(Side::Old, 1.0), sample(Side::New, 0.9)] };
+        let rounds = (0..6).map(|_| round()).collect();
         let floors = FloorReadings {
             random_line_ns: 90.25,
             packets_per_s: 297_000.0,
@@ -210,11 +208,11 @@ mod tests {
     #[test]
     fn digests_are_compared_round_by_round() {
         let mut series = example::record(0.0).series.remove(0);
-        assert_eq!(series.same_digests(), (2, 2));
+        assert_eq!(series.same_digests(), (6, 6));
         series.rounds[1].samples[0].trace_digest = Some("other".to_owned());
-        assert_eq!(series.same_digests(), (1, 2));
+        assert_eq!(series.same_digests(), (5, 6));
         series.rounds[0].samples[0].trace_digest = None;
-        assert_eq!(series.same_digests(), (0, 1));
+        assert_eq!(series.same_digests(), (4, 5));
         series.rounds[0].samples[0].exit = 3;
         assert_eq!(series.unclean_exits(), 1);
     }

@@ -7,17 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::sample::Sample;
-
-/// One of two binaries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// The binary that is compared with.
-    Old,
-    /// The binary that is measured.
-    New,
-}
+use super::sample::{Sample, Side};
 
 /// A sample of each binary, one right after the other.
 #[derive(Clone, Debug, Serialize)]

@@ -14,7 +14,6 @@ use super::binary::Binary;
 use super::machine_load::MachineLoad;
 use super::process::{Used, account, run};
 use super::readings::{self, Readings};
-use super::rounds::Side;
 use super::{Figures, Series, Source};
 use crate::floors::Floors;
 
@@ -24,6 +23,16 @@ const BENCH_OPTIONS: [&str; 5] = ["--bench", "--warm-up-time", "0.2", "--measure
 const CLOSED_LOOP: &str = "saturate --nodes 1000 --duration 1s --set phases.warmup=0s";
 /// The files that `hopwise compare` leaves.
 const COMPARE_FILES: [&str; 3] = ["compare.json", "compare.svg", "compare.txt"];
+
+/// One of two binaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The binary that is compared with.
+    Old,
+    /// The binary that is measured.
+    New,
+}
 
 /// One run of a series.
 #[derive(Clone, Debug, Serialize)]

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::rounds::{Round, Side};
-use super::statistics::Spread;
+use super::rounds::Round;
+use super::sample::Side;
 use super::{Better, Figures, Kind, Series};
+use crate::statistics::Spread;
 
 /// What the verdict depends on.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -51,7 +52,7 @@ pub enum Verdict {
     Held,
     /// The new binary is worse by this share, and the whole interval lies beyond the limit.
     Worse(f64),
-    /// The limit lies within the interval: more rounds are needed.
+    /// The limit lies within the interval, or there are too few rounds for one.
     Undecided,
     /// The machine was busy: others took this share of it in the median of the invalid rounds.
     Busy(f64),
@@ -112,6 +113,7 @@ fn line(figure: String, kind: Kind, rounds: &[Round], limits: Limits) -> Summary
     summary.verdict = match (ratios, gate && is_compared) {
         (_, false) => Verdict::Shown,
         (None, true) => Verdict::Missing,
+        (Some(ratios), true) if !exact && !ratios.is_enough() => Verdict::Undecided,
         (Some(ratios), true) => gate_verdict(ratios, better, limits.worse),
     };
     summary
@@ -172,26 +174,31 @@ mod tests {
 
     #[test]
     fn ratios_are_taken_within_a_round() {
-        // The machine gets twice as fast; the binaries stay equal.
-        let rounds = [round("f", 100.0, 98.0, 0.0), round("f", 200.0, 196.0, 0.0)];
+        // The machine gets twice as fast; the binaries stay as they are.
+        let rounds: Vec<Round> = (0..6)
+            .map(|n| round("f", 100.0 + 20.0 * f64::from(n), 98.0 + 19.6 * f64::from(n), 0.0))
+            .collect();
         let summary = summary_of(Better::Higher, false, &rounds);
         let ratio = summary.ratio.expect("both sides are there");
-        assert_eq!((ratio.min, ratio.max, ratio.count), (0.98, 0.98, 2));
+        assert!((0.98 - ratio.min).abs() < 1e-9 && (ratio.max - 0.98).abs() < 1e-9, "{ratio:?}");
         assert_eq!(summary.old.map(|old| old.median), Some(150.0));
         assert_eq!(summary.verdict, Verdict::Held);
+        assert_eq!(summary_of(Better::Higher, false, &rounds[1..]).verdict, Verdict::Undecided);
     }
 
     #[test]
     fn a_gate_is_broken_in_its_own_direction() {
-        let rounds = [round("f", 100.0, 90.0, 0.0)];
-        let worse = summary_of(Better::Higher, false, &rounds).verdict;
+        let verdict = |better, new| {
+            let rounds: Vec<Round> = (0..6).map(|_| round("f", 100.0, new, 0.0)).collect();
+            summary_of(better, false, &rounds).verdict
+        };
+        let worse = verdict(Better::Higher, 90.0);
         assert!(matches!(worse, Verdict::Worse(by) if (by - 0.1).abs() < 1e-9), "{worse:?}");
-        assert_eq!(summary_of(Better::Lower, false, &rounds).verdict, Verdict::Held);
-        let rounds = [round("f", 100.0, 110.0, 0.0)];
-        assert!(matches!(summary_of(Better::Lower, false, &rounds).verdict, Verdict::Worse(_)));
-        assert_eq!(summary_of(Better::Higher, false, &rounds).verdict, Verdict::Held);
-        let rounds = [round("f", 100.0, 104.9, 0.0)];
-        assert_eq!(summary_of(Better::Lower, false, &rounds).verdict, Verdict::Held);
+        assert_eq!(verdict(Better::Lower, 90.0), Verdict::Held);
+        assert!(matches!(verdict(Better::Lower, 110.0), Verdict::Worse(_)));
+        assert_eq!(verdict(Better::Higher, 110.0), Verdict::Held);
+        assert_eq!(verdict(Better::Lower, 104.9), Verdict::Held);
+        assert!(matches!(verdict(Better::Lower, 105.1), Verdict::Worse(_)));
     }
 
     #[test]
@@ -201,7 +208,7 @@ mod tests {
         };
         for better in [Better::Higher, Better::Lower] {
             let verdict = |ratios: &[f64]| summary_of(better, false, &rounds(ratios)).verdict;
-            assert_eq!(verdict(&[0.9, 1.0, 1.1]), Verdict::Undecided);
+            assert_eq!(verdict(&[0.9, 0.9, 0.9, 1.1, 1.1, 1.1]), Verdict::Undecided);
             // Of ten samples, one at each end is cut off.
             let mut ratios = [1.0; 10];
             (ratios[0], ratios[9]) = (0.8, 1.2);
@@ -229,6 +236,7 @@ mod tests {
     #[test]
     fn what_only_one_side_gives_is_missing() {
         let mut rounds = [round("f", 1.0, 1.0, 0.0)];
+        assert_eq!(summary_of(Better::Lower, true, &rounds).verdict, Verdict::Held);
         rounds[0].samples[1].values.clear();
         assert_eq!(summary_of(Better::Lower, false, &rounds).verdict, Verdict::Missing);
         rounds[0].samples.remove(1);

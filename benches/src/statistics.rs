@@ -8,15 +8,17 @@ use serde::Serialize;
 /// Chance that the true median lies below the interval, and the same above it.
 const TAIL: f64 = 0.025;
 
+/// Of fewer samples, even the least and the greatest do not enclose the true median with 95 %.
+const MIN_SAMPLES: usize = 6;
+
 /// Samples in a few numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// Median: of an even number of samples, halfway between the two in the middle.
     pub median: f64,
-    /// The true median lies at or above this one with 97.5 %. Of fewer than six samples: the least.
+    /// Lower end of the 95 % interval of the median; see [`is_enough`](Self::is_enough).
     pub low: f64,
-    /// The true median lies at or below this one with 97.5 %. Of fewer than six samples: the
-    /// greatest.
+    /// Upper end of that interval.
     pub high: f64,
     /// The least.
     pub min: f64,
@@ -38,6 +40,12 @@ impl Spread {
         let outside = outside(count);
         let (low, high) = (sorted[outside], sorted[count - 1 - outside]);
         Some(Spread { median, low, high, min, max, count })
+    }
+
+    /// Whether there are enough samples for the interval from `low` to `high` to mean something.
+    #[must_use]
+    pub fn is_enough(&self) -> bool {
+        self.count >= MIN_SAMPLES
     }
 }
 
@@ -82,6 +90,7 @@ mod tests {
             let highest_rank = count + 1 - lowest_rank;
             let interval = (f64::from(lowest_rank), f64::from(highest_rank));
             assert_eq!((spread.low, spread.high), interval, "{count} samples");
+            assert_eq!(spread.is_enough(), count > 5, "{count} samples");
         }
     }
 }
