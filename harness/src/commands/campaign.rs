@@ -133,7 +133,7 @@ impl Failing {
     fn line(&self) -> String {
         let Failing { seed, status, reason, replay } = self;
         let replay =
-            replay.as_ref().map_or(String::new(), |replay| format!("; to see it again: {replay}"));
+            replay.as_ref().map_or(String::new(), |replay| format!("; to reproduce it: {replay}"));
         format!("seed {seed}: status {status}: {reason}{replay}")
     }
 }
@@ -201,7 +201,7 @@ impl Document {
         let Document { seeds: [from, to], ran, simulated_s, wall_s, check, failing, .. } = self;
         let stopped = if self.interrupted { ", interrupted" } else { "" };
         format!(
-            "{ran} of {} seeds run, {} failed{stopped}: {} violations, {} by failures alone; \
+            "{ran} of {} seeds run, {} failed{stopped}: {} violations, {} explained by node failures; \
              {simulated_s:.0} s simulated in {}",
             to - from,
             failing.len(),

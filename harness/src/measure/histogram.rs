@@ -1,6 +1,6 @@
 //! Histograms of latencies.
 //!
-//! **Invariant:** all of one precision have the same bounds, so any two of them can be added.
+//! **Invariant:** histograms of the same precision have the same bounds, so they can be added.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use hdrhistogram::Histogram;
 
 use crate::base::nanoseconds::as_ns;
 
-/// The longest latency told apart; what is longer counts as this.
+/// The largest value. Longer latencies are recorded as this.
 pub const LATENCY_MAX: Duration = Duration::from_secs(60);
 
-/// A histogram of nanoseconds up to [`LATENCY_MAX`], exact to so many significant digits.
+/// A histogram of nanoseconds up to [`LATENCY_MAX`], with `digits` significant digits.
 pub(crate) fn histogram(digits: u8) -> Histogram<u64> {
     Histogram::new_with_bounds(1, as_ns(LATENCY_MAX), digits).expect("the bounds are valid")
 }

@@ -1,6 +1,6 @@
-//! What an engine gives back: figures, or why there are none.
+//! The result of an engine: figures or an error.
 //!
-//! **Invariant:** says nothing of how it was measured; any engine can fill it in.
+//! **Invariant:** the same for every engine and every system.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use super::metrics::{Metrics, SeriesRow, Traffic};
 use super::outcome::{Check, Load, Membership, Regime, State};
 
-/// Why a scenario could not run.
+/// Why an engine could not run a scenario.
 #[derive(Debug)]
 pub enum EngineError {
-    /// It asks for something this host or engine cannot give; the message says what to write
-    /// instead.
+    /// The scenario asks for something that this host or engine cannot provide. The message says
+    /// what to write instead.
     Request(String),
-    /// Something broke on the way.
+    /// The run failed.
     Broken(String),
 }
 
@@ -28,59 +28,58 @@ impl fmt::Display for EngineError {
 
 impl std::error::Error for EngineError {}
 
-/// What was measured.
+/// The figures of a run.
 #[derive(Debug)]
 pub struct Measured {
     /// Lookups of the measured phase.
     pub metrics: Metrics,
-    /// Messages of the measured phase, all kinds.
+    /// All messages of the measured phase.
     pub traffic: Traffic,
     /// Maintenance messages of the measured phase.
     pub maintenance: Traffic,
     /// Length of the measured phase.
     pub measured: Duration,
-    /// Live nodes, summed over the seconds of the measured phase.
+    /// Node-seconds of the measured phase: the sum of all nodes' live time.
     pub node_s: f64,
-    /// Table sizes at its end.
+    /// Table sizes at the end of the measured phase.
     pub state: State,
-    /// What nodes had to do in it.
+    /// Load per node in the measured phase.
     pub load: Load,
-    /// Who came and went during it.
+    /// Joins and departures in the measured phase.
     pub membership: Membership,
     /// Messages and timers handled.
     pub events: u64,
     /// Datagrams sent.
     pub datagrams: u64,
-    /// Everything dropped since the start, by reason.
+    /// Messages dropped since the start, by reason.
     pub drops: Vec<(&'static str, u64)>,
     /// Threads that ran nodes.
     pub threads: usize,
     /// Time from the start until all nodes were members.
     pub bring_up: Duration,
-    /// Ended by the user.
+    /// Whether the user ended the run early.
     pub interrupted: bool,
-    /// What only a simulator can tell.
+    /// Figures that only a simulation has.
     pub simulation: Option<Simulation>,
     /// One row per second.
     pub series: Vec<SeriesRow>,
-    /// Worth telling, but no error: a core that may not be pinned to, …
+    /// Warnings, such as a thread that could not be pinned to its core.
     pub warnings: Vec<String>,
 }
 
-/// What only a simulator can tell.
+/// Figures that only a simulation has.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Simulation {
-    /// Virtual time from the start of bring-up to the last event.
+    /// Simulated time from the start of bring-up to the last event.
     pub simulated: Duration,
-    /// Real time that took, building the nodes not counted.
+    /// Wall time of the same, without building the nodes.
     pub real: Duration,
     /// Events since the start.
     pub events: u64,
-    /// Depends on every event and on its place in the order of its node's events, and on nothing
-    /// else.
+    /// A digest of all events and of their order at each node.
     pub trace_digest: u64,
-    /// What nodes could know of each other's failures.
+    /// How reliably nodes could detect each other's failures.
     pub regime: Regime,
-    /// What checking after every event found, where that was done.
+    /// Findings of the invariant checks, if there were any checks.
     pub check: Option<Check>,
 }

@@ -1,6 +1,6 @@
-//! What one shard of nodes counts while it runs, and the sums of several shards.
+//! Counters of lookups and messages.
 //!
-//! Each shard owns its counters and shares nothing; whoever collects them merges them.
+//! Each shard has its own. Their sums are made after the run.
 //!
 //! **Invariant:** recording never allocates, never fails and never reads a clock.
 
@@ -13,27 +13,27 @@ use super::histogram::histogram;
 use super::tally::Tally;
 use crate::base::nanoseconds::as_ns;
 
-/// Numbers of hops or timeouts that are told apart; what is larger counts as the last.
+/// Distinct counts of hops or timeouts. Larger ones count as the last.
 pub const COUNTS: usize = 256;
 
-/// What became of the lookups of one shard over one stretch of time.
+/// Counters of the lookups of one shard in one period.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// Lookups handed to a node.
+    /// Lookups given to a node.
     pub issued: u64,
-    /// Lookups answered within their deadline.
+    /// Lookups answered before their deadline.
     pub completed: u64,
     /// Completed lookups that named the true owner.
     pub correct: u64,
     /// Completed lookups that named another node.
     pub incorrect: u64,
-    /// Lookups without an answer within their deadline.
+    /// Lookups without an answer before their deadline.
     pub failed: u64,
-    /// Lookups that were due but never handed to a node, for want of room.
+    /// Lookups that were due but refused by their origin, which had no room for them.
     pub shed: u64,
-    /// All messages caused by lookups that have ended.
+    /// Messages caused by lookups that have ended.
     pub messages: u64,
-    /// Where items are looked up: what came of that.
+    /// Counters of item queries.
     pub items: Tally,
     hops: [u64; COUNTS],
     timeouts: [u64; COUNTS],
@@ -48,7 +48,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet. About 500 KiB, the last allocation made here.
+    /// All counters at 0. Takes about 500 KiB; nothing else here allocates.
     #[must_use]
     pub fn new() -> Metrics {
         Metrics {
@@ -67,14 +67,14 @@ impl Metrics {
         }
     }
 
-    /// A lookup was handed to its origin, `lag` after it was due.
+    /// Records that a lookup was given to its origin, `lag` after it was due.
     pub fn record_issued(&mut self, lag: Duration) {
         self.issued += 1;
         self.lag.saturating_record(as_ns(lag));
     }
 
-    /// A lookup was answered, `latency` after it was due, over `hops` hops; `timeouts` contacts
-    /// did not answer in time; all of it took `messages` messages.
+    /// Records that a lookup was answered `latency` after it was due, over `hops` hops, with
+    /// `timeouts` contacts that did not answer in time and `messages` messages.
     pub fn record_completed(&mut self, latency: Duration, hops: u32, timeouts: u32, messages: u32) {
         self.completed += 1;
         self.messages += u64::from(messages);
@@ -83,15 +83,15 @@ impl Metrics {
         self.latency.saturating_record(as_ns(latency));
     }
 
-    /// A lookup ended without an answer, after `timeouts` contacts that did not answer in time and
-    /// `messages` messages.
+    /// Records that a lookup ended without an answer, with `timeouts` contacts that did not answer
+    /// in time and `messages` messages.
     pub fn record_failed(&mut self, timeouts: u32, messages: u32) {
         self.failed += 1;
         self.messages += u64::from(messages);
         self.timeouts[place(timeouts)] += 1;
     }
 
-    /// The owner that a completed lookup named was the true one, or not.
+    /// Records whether a completed lookup named the true owner.
     pub fn record_judged(&mut self, correct: bool) {
         if correct {
             self.correct += 1;
@@ -100,37 +100,37 @@ impl Metrics {
         }
     }
 
-    /// A lookup was due and could not be handed to a node.
+    /// Records that a lookup was due but refused by its origin.
     pub fn record_shed(&mut self) {
         self.shed += 1;
     }
 
-    /// `hops()[i]`: completed lookups with `i` hops.
+    /// `hops()[i]` is the number of completed lookups with `i` hops.
     #[must_use]
     pub fn hops(&self) -> &[u64; COUNTS] {
         &self.hops
     }
 
-    /// `timeouts()[i]`: ended lookups with `i` contacts that did not answer in time.
+    /// `timeouts()[i]` is the number of ended lookups with `i` timeouts.
     #[must_use]
     pub fn timeouts(&self) -> &[u64; COUNTS] {
         &self.timeouts
     }
 
-    /// Latencies of completed lookups, in nanoseconds from the intended start to the answer, to
+    /// Latencies of completed lookups: nanoseconds from the intended start to the answer, with
     /// three digits, at most [`LATENCY_MAX`](super::histogram::LATENCY_MAX).
     #[must_use]
     pub fn latency(&self) -> &Histogram<u64> {
         &self.latency
     }
 
-    /// How late lookups were issued, in nanoseconds after they were due, to two digits.
+    /// Nanoseconds from when lookups were due to their issue, with two digits.
     #[must_use]
     pub fn lag(&self) -> &Histogram<u64> {
         &self.lag
     }
 
-    /// Adds what `other` counted.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Metrics) {
         self.issued += other.issued;
         self.completed += other.completed;
@@ -146,7 +146,7 @@ impl Metrics {
         self.lag.add(&other.lag).expect("all lags have the same bounds");
     }
 
-    /// Back to nothing counted, keeping the memory.
+    /// Sets all counters to 0 without freeing memory.
     pub fn clear(&mut self) {
         let Metrics { issued, completed, correct, incorrect, failed, shed, messages, .. } = self;
         for count in [issued, completed, correct, incorrect, failed, shed, messages] {
@@ -164,26 +164,26 @@ impl Metrics {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic(Vec<KindTraffic>);
 
-/// What was sent of one kind of message.
+/// Traffic of one kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindTraffic {
     /// The kind's name.
     pub kind: &'static str,
     /// Messages sent.
     pub messages: u64,
-    /// Bytes sent: payload, and the IPv4 and UDP headers as if each message travelled alone.
+    /// Bytes sent: payload, with IPv4 and UDP headers as if each message travelled alone.
     pub bytes: u64,
 }
 
 impl Traffic {
-    /// Nothing sent yet.
+    /// No traffic yet.
     #[must_use]
     pub fn new() -> Traffic {
         Traffic::default()
     }
 
-    /// Counts `messages` messages of `kind`, of `bytes` bytes in all. Allocates only for a kind
-    /// not seen before.
+    /// Counts `messages` messages of `kind` with `bytes` bytes in total. Allocates only for a new
+    /// kind.
     pub fn record(&mut self, kind: &'static str, messages: u64, bytes: u64) {
         match self.0.iter_mut().find(|known| known.kind == kind) {
             Some(known) => {
@@ -194,17 +194,17 @@ impl Traffic {
         }
     }
 
-    /// Adds what `other` counted.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Traffic) {
         other.0.iter().for_each(|sent| self.record(sent.kind, sent.messages, sent.bytes));
     }
 
-    /// Back to nothing sent, keeping the memory and the kinds.
+    /// Sets all counts to 0 and keeps the kinds.
     pub fn clear(&mut self) {
         self.0.iter_mut().for_each(|known| (known.messages, known.bytes) = (0, 0));
     }
 
-    /// Each kind, in the order first seen.
+    /// Iterates over the kinds in the order in which they were first recorded.
     pub fn iter(&self) -> impl Iterator<Item = &KindTraffic> {
         self.0.iter()
     }
@@ -222,12 +222,12 @@ impl Traffic {
     }
 }
 
-/// One line of the series that a run writes, a second after the other.
+/// One row of a run's time series. There is one a second.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesRow {
     /// End of the interval, in seconds since the start of the run.
     pub t_s: f64,
-    /// The phase it lies in.
+    /// The phase it belongs to.
     pub phase: &'static str,
     /// Live nodes at its end.
     pub live_nodes: usize,
@@ -235,36 +235,37 @@ pub struct SeriesRow {
     pub issued: u64,
     /// Lookups answered in it.
     pub completed: u64,
-    /// Answers of the measured phase that came in it and named another than the true owner.
+    /// Answers of the measured phase received in it that did not name the true owner.
     pub incorrect: u64,
-    /// Lookups whose deadline passed in it.
+    /// Lookups that failed in it.
     pub failed: u64,
-    /// Median latency of lookups answered in it, in microseconds; 0 if there was none.
+    /// Median latency of lookups answered in it, in microseconds; 0 if there were none.
     pub latency_p50_us: f64,
     /// 99th percentile of the same.
     pub latency_p99_us: f64,
-    /// Messages of all kinds, per second.
+    /// Messages of all kinds per second.
     pub messages_per_s: f64,
-    /// Bytes of maintenance, per second.
+    /// Bytes of maintenance per second.
     pub maintenance_bytes_per_s: f64,
 }
 
-/// When and for how long a [`SeriesRow`] was observed, and around what.
+/// The interval of a [`SeriesRow`].
 #[derive(Clone, Copy, Debug)]
 pub struct Interval {
-    /// Its end, since the start of the run.
+    /// Its end, from the start of the run.
     pub end: Duration,
     /// Its length; not zero.
     pub length: Duration,
-    /// The phase it lies in.
+    /// The phase it belongs to.
     pub phase: &'static str,
     /// Live nodes at its end.
     pub live_nodes: usize,
 }
 
 impl SeriesRow {
-    /// Enters incorrect answers, which are judged only later, in the rows of the times at which they
-    /// came. `rows` are in order of time; what came after the last is in none.
+    /// Counts incorrect answers, which are judged only after the row is made, in the rows of the
+    /// times they were received at. `rows` are in order of time. Answers after the last row are not
+    /// counted.
     pub fn enter_incorrect(rows: &mut [SeriesRow], answered: &[Time]) {
         for at in answered {
             let at_s = at.since(Time::ZERO).as_secs_f64();
@@ -275,8 +276,8 @@ impl SeriesRow {
         }
     }
 
-    /// The line for `interval`, in which `lookups` became of lookups, `messages` messages of all
-    /// kinds were sent, and `maintenance_bytes` bytes for maintenance.
+    /// The row of `interval`, in which `lookups` counts the lookups, `messages` messages of all kinds
+    /// were sent, and `maintenance_bytes` bytes were sent for maintenance.
     #[must_use]
     pub fn new(
         interval: Interval,

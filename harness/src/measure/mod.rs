@@ -1,6 +1,7 @@
-//! Figures of a run: how they are counted, what they are put together to, and where they come from.
+//! Figures of a run: counters and histograms, the outcome made from them, and the machine and build
+//! they belong to.
 //!
-//! **Invariant:** measures nothing itself; engines and directors fill it in.
+//! **Invariant:** nothing here runs or times anything; engines and directors record into it.
 
 pub mod histogram;
 mod measured;

@@ -1,6 +1,6 @@
-//! One line on a terminal that says how far a run is.
+//! The progress line on the terminal.
 //!
-//! **Invariant:** writes to standard error only, and only if that is a terminal.
+//! **Invariant:** writes only to standard error, and only if that is a terminal.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-/// The line, redrawn in place.
+/// A progress line, redrawn in place.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -17,14 +17,14 @@ pub struct Progress {
     phase: Cell<&'static str>,
 }
 
-/// What the line shows.
+/// The figures on the line.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot {
     /// The phase the run is in.
     pub phase: &'static str,
     /// Live nodes.
     pub live_nodes: usize,
-    /// Lookups completed per second, of late.
+    /// Lookups completed per second in the last interval.
     pub lookups_per_s: f64,
     /// 99th percentile of their latencies.
     pub p99: Duration,
@@ -33,8 +33,8 @@ pub struct Snapshot {
 }
 
 impl Progress {
-    /// The line for a run that will take `total`; nothing at all if `quiet`, or if standard error
-    /// is no terminal.
+    /// The line of a run that will take `total`. Shows nothing if `quiet` or if standard error is not
+    /// a terminal.
     #[must_use]
     pub fn new(quiet: bool, total: Duration) -> Progress {
         let shown = !quiet && stderr().is_terminal();
@@ -44,14 +44,14 @@ impl Progress {
         let style = style.expect("the template is valid").progress_chars("██░");
         let style =
             style.with_key("seconds", |state: &ProgressState, line: &mut dyn fmt::Write| {
-                // A line that cannot be drawn is no reason to stop.
+                // A line that cannot be drawn does not stop the run.
                 let _ = line.write_str(&seconds(state.pos(), state.len().unwrap_or(0)));
             });
         let bar = ProgressBar::with_draw_target(Some(ms(total)), target).with_style(style);
         Progress { bar, total, phase: Cell::new("") }
     }
 
-    /// Shows how things stand now. Cheap, but meant for some times a second.
+    /// Shows new figures. Meant to be called a few times a second.
     pub fn update(&self, snapshot: &Snapshot) {
         if !self.bar.is_hidden() {
             self.bar.set_message(message(snapshot));
@@ -59,16 +59,16 @@ impl Progress {
         self.advance(snapshot.phase, snapshot.elapsed);
     }
 
-    /// Shows how far the run is, and nothing new otherwise. Cheap enough for any loop.
+    /// Moves the bar only. Cheap enough for any loop.
     pub fn advance(&self, phase: &'static str, elapsed: Duration) {
         if self.phase.replace(phase) != phase {
             self.bar.set_prefix(phase);
         }
-        // A run may outlast its plan while the last lookups end: the bar then stays full.
+        // While the last lookups end, a run may take longer than planned. The bar stays full.
         self.bar.set_position(ms(elapsed.min(self.total)));
     }
 
-    /// Shows that `done` runs of `of` have ended, `failing` of them in a failure.
+    /// Shows that `done` of `of` runs have ended and `failing` of them failed.
     pub fn count(&self, done: usize, of: usize, failing: usize) {
         self.bar.set_length(of as u64);
         self.bar.set_prefix("runs");
@@ -76,12 +76,12 @@ impl Progress {
         self.bar.set_position(done as u64);
     }
 
-    /// Takes the line away while `print` prints, so that they do not run into each other.
+    /// Hides the line while `print` runs.
     pub fn suspend(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
     }
 
-    /// Removes the line: what follows is the report.
+    /// Removes the line.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_how_things_stand() {
+    fn shows_the_figures() {
         let snapshot = Snapshot {
             phase: "measure",
             live_nodes: 4096,

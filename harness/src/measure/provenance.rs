@@ -1,16 +1,16 @@
-//! Where a result comes from: the machine it was measured on and the program that measured it.
+//! The machine and the build of a result.
 //!
-//! **Invariant:** never fails; what cannot be found out is "unknown" or 0.
+//! **Invariant:** never fails; a value that cannot be read is "unknown" or 0.
 
 use std::fs;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-/// The machine, as far as it says something about a measurement.
+/// The machine that a run is measured on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// Processor model, as the kernel names it.
+    /// Processor model, as the kernel calls it.
     pub cpu: String,
     /// Cores this process may run on.
     pub cores: usize,
@@ -21,7 +21,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The machine this runs on, as `/proc` describes it.
+    /// Describes this machine, from `/proc`.
     #[must_use]
     pub fn here() -> Machine {
         let cpus = read("/proc/cpuinfo");
@@ -38,10 +38,10 @@ impl Machine {
     }
 }
 
-/// The program.
+/// The build of the program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
-    /// Commit it was built from; ends in `+changes` if the sources differed from it.
+    /// The commit it was built from, followed by `+changes` if the sources differed.
     pub commit: String,
     /// Compiler version.
     pub rustc: String,
@@ -50,7 +50,7 @@ pub struct Build {
 }
 
 impl Build {
-    /// This very program.
+    /// Describes this program.
     #[must_use]
     pub fn here() -> Build {
         Build {
@@ -61,19 +61,19 @@ impl Build {
     }
 }
 
-/// The most memory this process has had resident so far, in bytes.
+/// Peak resident memory of this process, in bytes.
 #[must_use]
 pub fn peak_rss_bytes() -> u64 {
     bytes_of(&read("/proc/self/status"), "VmHWM")
 }
 
-/// The memory this process has resident now, in bytes.
+/// Resident memory of this process, in bytes.
 #[must_use]
 pub fn rss_bytes() -> u64 {
     bytes_of(&read("/proc/self/status"), "VmRSS")
 }
 
-/// The memory this machine can still give without swapping, in bytes; 0 if it does not say.
+/// Memory that is available without swapping, in bytes; 0 if unknown.
 #[must_use]
 pub fn available_bytes() -> u64 {
     bytes_of(&read("/proc/meminfo"), "MemAvailable")
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_proc_says() {
+    fn reads_proc() {
         let text = "Name:\thopwise\nVmHWM:\t    2192 kB\n";
         assert_eq!(bytes_of(text, "VmHWM"), 2192 * 1024);
         assert_eq!(bytes_of(text, "VmRSS"), 0);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_its_own_build() {
+    fn describes_this_build() {
         let build = Build::here();
         assert!(!build.commit.is_empty() && !build.rustc.is_empty());
         assert!(["debug", "release"].contains(&build.profile.as_str()), "{}", build.profile);

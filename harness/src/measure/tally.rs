@@ -1,4 +1,4 @@
-//! What one shard counts of questions for items, and of the transfers that follow.
+//! Counters of item queries and of the transfers that follow.
 //!
 //! **Invariant:** recording never allocates, never fails and never reads a clock.
 
@@ -13,29 +13,29 @@ use crate::base::nanoseconds::as_ns;
 /// See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Tally {
-    /// Questions that name the item.
+    /// Queries for an exact name.
     pub exact: Asked,
-    /// All others.
+    /// All other queries.
     pub fuzzy: Asked,
-    /// Answers that nothing fits.
+    /// Answers that no item matches.
     pub found_none: u64,
-    /// Items that came from a holder.
+    /// Items received from a holder.
     pub transfers: u64,
-    /// Transfers that no holder completed.
+    /// Items that no holder provided.
     pub transfers_failed: u64,
-    /// Size of the items that came.
+    /// Total size of the items received.
     pub transfer_bytes: u64,
     transfer_latency: Histogram<u64>,
 }
 
-/// What came of questions of one kind.
+/// Counters of one kind of query.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Asked {
-    /// Handed to a node.
+    /// Queries given to a node.
     pub issued: u64,
-    /// Answered correctly.
+    /// Queries answered correctly.
     pub correct: u64,
-    /// Ended with an item in the hands of who asked; where items are not fetched, with one named.
+    /// Queries after which the requester obtained an item; where items are not fetched, learnt of one.
     pub obtained: u64,
 }
 
@@ -54,46 +54,46 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// A question was handed to a node.
+    /// Records that a query was given to a node.
     pub fn record_issued(&mut self, how: Match) {
         self.asked(how).issued += 1;
     }
 
-    /// An answer was found to be correct.
+    /// Records that an answer was correct.
     pub fn record_correct(&mut self, how: Match) {
         self.asked(how).correct += 1;
     }
 
-    /// Who asked has got an item, or, where items are not fetched, knows who has it.
+    /// Records that the requester obtained an item or, where items are not fetched, knows a holder.
     pub fn record_obtained(&mut self, how: Match) {
         self.asked(how).obtained += 1;
     }
 
-    /// An answer said that nothing fits.
+    /// Records an answer that no item matches.
     pub fn record_found_none(&mut self) {
         self.found_none += 1;
     }
 
-    /// An item of `bytes` bytes came, `took` after the first holder was asked for it.
+    /// Records that an item of `bytes` bytes was received, `took` after the first request for it.
     pub fn record_transfer(&mut self, took: Duration, bytes: u64) {
         self.transfers += 1;
         self.transfer_bytes += bytes;
         self.transfer_latency.saturating_record(as_ns(took));
     }
 
-    /// No holder gave the item.
+    /// Records that no holder provided the item.
     pub fn record_transfer_failed(&mut self) {
         self.transfers_failed += 1;
     }
 
-    /// How long transfers took, in nanoseconds, to three digits, at most
+    /// Durations of transfers in nanoseconds, with three digits, at most
     /// [`LATENCY_MAX`](super::histogram::LATENCY_MAX).
     #[must_use]
     pub fn transfer_latency(&self) -> &Histogram<u64> {
         &self.transfer_latency
     }
 
-    /// Adds what `other` counted.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Tally) {
         self.exact.merge(other.exact);
         self.fuzzy.merge(other.fuzzy);
@@ -104,7 +104,7 @@ impl Tally {
         self.transfer_latency.add(&other.transfer_latency).expect("all have the same bounds");
     }
 
-    /// Back to nothing counted, keeping the memory.
+    /// Sets all counters to 0 without freeing memory.
     pub fn clear(&mut self) {
         (self.exact, self.fuzzy) = (Asked::default(), Asked::default());
         let Tally { found_none, transfers, transfers_failed, transfer_bytes, .. } = self;

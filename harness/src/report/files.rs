@@ -1,13 +1,13 @@
-//! The result as a folder of files that other tools read.
+//! A result as a folder of files for other tools.
 //!
-//! | file | for |
+//! | file | purpose |
 //! |---|---|
-//! | `outcome.json` | everything; each other report can be made from it |
-//! | `scenario.toml` | running it again |
-//! | `latency.hgrm` | HdrHistogram's plotter: percentiles of the latency in milliseconds |
-//! | `series.csv` | any spreadsheet: what happened second by second |
+//! | `outcome.json` | the whole outcome, from which any report can be written |
+//! | `scenario.toml` | repeating the run |
+//! | `latency.hgrm` | latency percentiles in milliseconds, for HdrHistogram's plotter |
+//! | `series.csv` | one row per second, for spreadsheets |
 //!
-//! **Invariant:** writes into the folder it is given, nowhere else.
+//! **Invariant:** writes only into the folder that it is given.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,11 +19,12 @@ use hdrhistogram::Histogram;
 use crate::measure::metrics::SeriesRow;
 use crate::measure::outcome::{Latency, Outcome};
 
-/// Writes all files into `dir`, which is made if need be; files of an earlier run are replaced.
+/// Writes all files into `dir`. Creates `dir` if it is missing and replaces files of earlier runs.
 ///
 /// # Errors
-/// If something cannot be written, or the outcome holds a latency histogram that cannot be read;
-/// the message names the file.
+///
+/// If a file cannot be written or the outcome's latency histogram cannot be decoded. The message
+/// names the file.
 pub fn write_all(
     dir: &Path,
     outcome: &Outcome,
@@ -41,10 +42,11 @@ pub fn write_all(
     write("series.csv", &series_csv(series))
 }
 
-/// The percentiles of `latency`, in milliseconds, in the text format of HdrHistogram.
+/// Formats the percentiles of `latency`, in milliseconds, as HdrHistogram does.
 ///
 /// # Errors
-/// If the histogram cannot be read.
+///
+/// If the histogram cannot be decoded.
 pub fn latency_hgrm(latency: &Latency) -> io::Result<String> {
     let histogram = latency.decode_histogram().map_err(|why| {
         io::Error::new(io::ErrorKind::InvalidData, format!("latency_us.histogram: {why}"))
@@ -54,7 +56,7 @@ pub fn latency_hgrm(latency: &Latency) -> io::Result<String> {
     Ok(text)
 }
 
-/// The rows under a line of their names.
+/// Formats the rows as CSV with a header line.
 #[must_use]
 pub fn series_csv(series: &[SeriesRow]) -> String {
     let mut csv = "t_s,phase,live_nodes,issued,completed,incorrect,failed,latency_p50_us,\
@@ -81,7 +83,7 @@ pub fn series_csv(series: &[SeriesRow]) -> String {
     csv
 }
 
-/// Steps between a percentile and half the way from there to all.
+/// Steps from each percentile to the one halfway between it and 100 %.
 const TICKS_PER_HALF_DISTANCE: u32 = 5;
 
 fn write_percentiles(us: &Histogram<u64>, text: &mut String) -> std::fmt::Result {
@@ -96,14 +98,14 @@ fn write_percentiles(us: &Histogram<u64>, text: &mut String) -> std::fmt::Result
         total += step.count_since_last_iteration();
         let (value, quantile) = (ms(step.value_iterated_to() as f64), step.quantile_iterated_to());
         write!(text, "{value:12.3} {quantile:2.12} {total:10}")?;
-        // The last step is all of them, and 1/0 no number.
+        // The last step is 100 %, where the ratio is infinite.
         if quantile < 1.0 {
             write!(text, " {:14.2}", 1.0 / (1.0 - quantile))?;
         }
         text.push('\n');
     }
     let (mean, deviation, max) = (ms(us.mean()), ms(us.stdev()), ms(us.max() as f64));
-    // Buckets of doubling width, each cut into as many steps as three digits need.
+    // Buckets double in width. Each has as many sub-buckets as three digits need.
     let (buckets, sub_buckets) = (us.buckets(), 2048);
     writeln!(text, "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]")?;
     writeln!(text, "#[Max     = {max:12.3}, Total count    = {:12}]", us.len())?;
@@ -141,7 +143,7 @@ mod tests {
         assert_eq!(read("series.csv").lines().count(), 2);
         assert!(read("latency.hgrm").contains("#[Mean"));
 
-        // A file where a folder should be.
+        // `series.csv` is a file, not a folder.
         let error = write_all(&dir.join("series.csv"), &outcome, "", &[]).unwrap_err().to_string();
         assert!(error.contains("series.csv"), "{error}");
         fs::remove_dir_all(dir).unwrap();

@@ -1,8 +1,9 @@
-//! What people read of a result.
+//! Reports of a result, for people and for other tools.
 //!
-//! **Invariant:** a report is made from an [`Outcome`](crate::measure::outcome::Outcome) and nothing else,
-//! so that it can be made again from a saved one.
+//! **Invariant:** a report needs an [`Outcome`](crate::measure::outcome::Outcome) and nothing else, so
+//! it can be written again from a saved one.
 
 pub mod files;
+mod page;
 pub mod text;
 pub(crate) mod units;

@@ -1,6 +1,6 @@
-//! Numbers, none of them negative, as people write them.
+//! Formats for numbers that are not negative.
 //!
-//! **Invariant:** every text here is short: at most a dozen characters for what a run can measure.
+//! **Invariant:** a text is at most a dozen characters long for any figure a run can measure.
 
 use indicatif::HumanCount;
 
@@ -9,7 +9,7 @@ pub(crate) fn count(n: u64) -> String {
     HumanCount(n).to_string()
 }
 
-/// `5.86`, `58.6` or `5,860`: three digits, or all before the point.
+/// `5.86`, `58.6` or `5,860`: three digits, or all digits before the point.
 pub(crate) fn number(x: f64) -> String {
     match x {
         _ if x < 9.995 => format!("{x:.2}"),
@@ -36,18 +36,18 @@ pub(crate) fn bytes(n: f64) -> String {
     }
 }
 
-/// `99.95 %` of a whole; `–` of nothing. Only all is 100 %, and only nothing is 0 %.
+/// `99.95 %`; `–` if `whole` is 0. Only the whole is 100 %, and only 0 is 0 %.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "–".to_owned();
     }
     let percent = part as f64 / whole as f64 * 100.0;
-    let honest = match part {
+    let percent = match part {
         0 => 0.0,
         _ if part >= whole => percent,
         _ => percent.clamp(0.01, 99.99),
     };
-    format!("{honest:.2} %")
+    format!("{percent:.2} %")
 }
 
 #[cfg(test)]

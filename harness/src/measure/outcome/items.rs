@@ -1,59 +1,59 @@
-//! What came of questions for items.
+//! Figures of item queries and transfers.
 //!
-//! **Invariant:** as for the whole document: units in the names, and 0 where nothing was counted.
+//! **Invariant:** units are in the names, and every figure is 0 where nothing was counted.
 
 use hdrhistogram::Histogram;
 use hopwise_kernel::message::Class;
 use serde::{Deserialize, Serialize};
 
-use super::{KindRate, quantile_us};
+use super::KindRate;
+use super::statistics::quantile_us;
 use crate::measure::metrics::Traffic;
 use crate::measure::tally::{self, Tally};
 
-/// Questions for items, and the transfers that followed.
+/// Item queries and the transfers that followed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Items {
-    /// Questions that name the item.
+    /// Queries for an exact name.
     pub exact: Asked,
-    /// Prefixes, pieces and words of a name.
+    /// Queries for a prefix, a substring or words of a name.
     pub fuzzy: Asked,
-    /// Answers, right or wrong, that nothing fits.
+    /// Answers, correct or not, that no item matches.
     pub found_none: u64,
-    /// What it took to make known who holds what, and to keep it known, per second that a node lived.
+    /// Traffic for publishing and refreshing references to items, per node and second.
     #[serde(default)]
     pub publishing: KindRate,
-    /// Items on their way from holders to who found them.
+    /// Transfers of items from their holders.
     pub transfers: Transfers,
 }
 
-/// What came of questions of one kind.
+/// Results of queries of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// Handed to a node.
+    /// Queries given to a node.
     pub issued: u64,
-    /// Of those, answered within their deadline with an item that fits and somebody who really held
-    /// it at some instant between issue and answer; or with nothing, where at some such instant
-    /// nobody held anything that fits.
+    /// Queries answered correctly before their deadline: with a matching item and a node that held
+    /// it at some instant between issue and answer, or with no item if at some such instant no node
+    /// held a matching one.
     pub correct: u64,
-    /// Of those issued, ended with an item in the hands of who asked; where items are not fetched,
-    /// with one named.
+    /// Queries after which the requester obtained an item; where items are not fetched, learnt of one.
     pub obtained: u64,
 }
 
-/// What came of fetching items.
+/// Results of fetching items.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transfers {
-    /// Items that came.
+    /// Items received.
     pub completed: u64,
-    /// Items that none of the holders named gave.
+    /// Items that none of the named holders provided.
     pub failed: u64,
-    /// From asking the first holder to having the item.
+    /// Time from the request to the first holder until the item arrives.
     pub latency_us: TransferLatency,
-    /// Size of the items that came.
+    /// Total size of the items received.
     pub bytes: u64,
 }
 
-/// Microseconds per transfer; 0 if none completed.
+/// Microseconds per completed transfer; 0 if there was none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TransferLatency {
     /// Mean.
@@ -62,13 +62,12 @@ pub struct TransferLatency {
     pub p50: f64,
     /// 99th percentile.
     pub p99: f64,
-    /// The longest.
+    /// Maximum.
     pub max: f64,
 }
 
 impl Items {
-    /// What `tally` counted, and what of `traffic` was publishing, over `node_s` seconds of nodes'
-    /// lives.
+    /// Summarizes `tally` and the publishing part of `traffic` over `node_s` node-seconds.
     #[must_use]
     pub fn new(tally: &Tally, traffic: &Traffic, node_s: f64) -> Items {
         let publishing = traffic.iter().find(|sent| sent.kind == Class::Publish.name());
@@ -89,8 +88,7 @@ impl Items {
 }
 
 impl Asked {
-    /// Share of those issued that ended with an item in the hands of who asked; nothing if none were
-    /// issued.
+    /// The fraction of issued queries that obtained an item; `None` if none was issued.
     #[must_use]
     pub fn success(&self) -> Option<f64> {
         (self.issued > 0).then(|| self.obtained as f64 / self.issued as f64)
@@ -102,7 +100,7 @@ impl Asked {
 }
 
 impl TransferLatency {
-    /// From a histogram of nanoseconds.
+    /// Summarizes a histogram of nanoseconds.
     fn new(ns: &Histogram<u64>) -> TransferLatency {
         let at = |quantile| quantile_us(ns, quantile);
         TransferLatency { mean: ns.mean() / 1e3, p50: at(0.5), p99: at(0.99), max: at(1.0) }

@@ -1,0 +1,362 @@
+//! The report for the terminal: one screen of 80 columns and, unless figures are absurdly large, at
+//! most 45 lines.
+//!
+//! **Invariant:** plain text without escape sequences, the same for a terminal, a file or a pipe.
+
+#[cfg(test)]
+mod tests;
+
+use super::page::Page;
+use super::units::{bytes, count, micros, number, share};
+use crate::measure::outcome::{
+    Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance, Outcome,
+    Regime, TransferLatency,
+};
+use crate::scenario::System;
+
+/// Length of the longest bar.
+const BAR: usize = 48;
+/// Bars of the histogram. If there are more hop counts, several share a bar.
+const BARS: usize = 13;
+/// The same if the report has a section on items.
+const BARS_BESIDE_ITEMS: usize = 9;
+/// Message kinds that are listed; the rest are added up.
+const KINDS: usize = 5;
+/// Drop reasons that are listed; the rest are added up.
+const DROPS: usize = 2;
+/// Expectations that are listed; those that did not hold come first.
+const EXPECTATIONS: usize = 3;
+
+/// Writes the report of `outcome`. Every line ends with a newline.
+#[must_use]
+pub fn text(outcome: &Outcome) -> String {
+    let mut page = Page::new();
+    heading(outcome, &mut page);
+    page.blank();
+    lookups(&outcome.lookups, &mut page);
+    if let Some(items) = &outcome.items {
+        self::items(items, &mut page);
+    }
+    page.blank();
+    if outcome.lookups.issued > 0 {
+        let bars = if outcome.items.is_some() { BARS_BESIDE_ITEMS } else { BARS };
+        hops(&outcome.lookups.hops, bars, &mut page);
+        page.blank();
+        delays(outcome, &mut page);
+        page.blank();
+    }
+    maintenance(&outcome.maintenance, &mut page);
+    page.blank();
+    nodes(outcome, &mut page);
+    engine(outcome, &mut page);
+    if let Some(check) = &outcome.check {
+        self::check(check, &mut page);
+    }
+    if !outcome.expectations.is_empty() {
+        page.blank();
+        expectations(&outcome.expectations, &mut page);
+    }
+    page.into_text()
+}
+
+/// The scenario, the time, the machine and the build.
+fn heading(outcome: &Outcome, page: &mut Page) {
+    let Outcome { scenario, machine, build, .. } = outcome;
+    let word = |key| word(outcome, key);
+    let nodes = scenario.get("nodes").and_then(toml::Value::as_integer).unwrap_or(0);
+    page.line(&format!(
+        "{}: {} over {}, {} nodes, seed {}, {} thread{}{}",
+        word("name"),
+        word("system"),
+        word("engine"),
+        count(nodes.unsigned_abs()),
+        outcome.seed,
+        outcome.engine.threads,
+        if outcome.engine.threads == 1 { "" } else { "s" },
+        if outcome.interrupted { "   INTERRUPTED" } else { "" },
+    ));
+    page.line(&format!(
+        "{}, {}; {} cores, {}, Linux {}, {}",
+        outcome.started_at,
+        micros(outcome.wall_s * 1e6),
+        machine.cores,
+        bytes(machine.memory_bytes as f64),
+        machine.kernel,
+        machine.cpu,
+    ));
+    let (commit, changes) = match build.commit.split_once('+') {
+        Some((commit, _)) => (commit, "+changes"),
+        None => (build.commit.as_str(), ""),
+    };
+    // The commit and date of the compiler are in the JSON document only.
+    let rustc = build.rustc.split(" (").next().unwrap_or_default();
+    page.line(&format!("commit {commit:.12}{changes}, {rustc}, {}", build.profile));
+}
+
+/// The text value of the scenario's `key`.
+fn word<'a>(outcome: &'a Outcome, key: &str) -> &'a str {
+    outcome.scenario.get(key).and_then(toml::Value::as_str).unwrap_or("?")
+}
+
+fn lookups(lookups: &Lookups, page: &mut Page) {
+    let Lookups { issued, completed, correct, incorrect, failed, shed, .. } = *lookups;
+    if issued == 0 {
+        return page.row("lookups", "none was issued in the measured phase");
+    }
+    let shed = if shed > 0 { format!(", {} shed", count(shed)) } else { String::new() };
+    page.row(
+        "lookups",
+        format!(
+            "{} completed per s, {} messages each{shed}",
+            number(lookups.per_s),
+            number(lookups.messages.mean),
+        ),
+    );
+    let row = |cells: [&str; 5]| cells.map(|cell| format!("{cell:>13}")).concat();
+    page.row("", row(["issued", "completed", "correct", "incorrect", "failed"]));
+    let counts = [issued, completed, correct, incorrect, failed].map(count);
+    page.row("", row(counts.each_ref().map(String::as_str)));
+    // Correct and incorrect are fractions of the answers, the others of all lookups.
+    let shares = [
+        share(completed, issued),
+        share(correct, completed),
+        share(incorrect, completed),
+        share(failed, issued),
+    ];
+    let [completed, correct, incorrect, failed] = shares.each_ref().map(String::as_str);
+    page.row("", row(["", completed, correct, incorrect, failed]));
+}
+
+fn items(items: &Items, page: &mut Page) {
+    let Items { exact, fuzzy, found_none, publishing, transfers } = items;
+    let asked = |Asked { issued, correct, obtained }: Asked| {
+        format!(
+            "{} queries, {} correct, {} obtained",
+            count(issued),
+            share(correct, issued),
+            share(obtained, issued),
+        )
+    };
+    page.row("exact", asked(*exact));
+    page.row("fuzzy", asked(*fuzzy));
+    page.row("no match", count(*found_none));
+    page.row(
+        "transfers",
+        format!(
+            "{} completed, {} in all; {} failed",
+            count(transfers.completed),
+            bytes(transfers.bytes as f64),
+            count(transfers.failed),
+        ),
+    );
+    let TransferLatency { p50, p99, max, .. } = transfers.latency_us;
+    page.row("", format!("p50 {}  p99 {}  max {}", micros(p50), micros(p99), micros(max)));
+    page.row("publishing", per_node_s(publishing.bytes_per_node_s, publishing.messages_per_node_s));
+}
+
+/// `1.87 KiB and 14.7 messages per node per second`.
+fn per_node_s(of_bytes: f64, messages: f64) -> String {
+    format!("{} and {} messages per node per second", bytes(of_bytes), number(messages))
+}
+
+fn hops(hops: &Hops, bars: usize, page: &mut Page) {
+    let Hops { mean, p1, p50, p99, max, .. } = *hops;
+    page.row("hops", format!("mean {}  p1 {p1}  p50 {p50}  p99 {p99}  max {max}", number(mean)));
+    let per_bar = hops.histogram.len().div_ceil(bars).max(1);
+    let all = hops.histogram.iter().sum();
+    let bars: Vec<u64> = hops.histogram.chunks(per_bar).map(|chunk| chunk.iter().sum()).collect();
+    let longest = bars.iter().copied().max().unwrap_or(0);
+    for (first, &n) in (0..).step_by(per_bar).zip(&bars) {
+        let label = match per_bar {
+            1 => first.to_string(),
+            _ => format!("{first}–{}", first + per_bar - 1),
+        };
+        page.row(&format!("{label:>12}"), format!("{} {}", bar(n, longest), share(n, all)));
+    }
+}
+
+/// A bar for `n`, to an eighth of a character. It is empty only if `n` is 0.
+fn bar(n: u64, longest: u64) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (n as f64 / longest.max(1) as f64 * (8 * BAR) as f64).round() as usize;
+    let eighths = eighths.max(usize::from(n > 0));
+    "█".repeat(eighths / 8) + PARTS[eighths % 8]
+}
+
+fn delays(outcome: &Outcome, page: &mut Page) {
+    let lookups = &outcome.lookups;
+    let latency = &lookups.latency_us;
+    page.row(
+        "latency",
+        format!(
+            "p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
+            micros(latency.p50),
+            micros(latency.p90),
+            micros(latency.p99),
+            micros(latency.p99_9),
+            micros(latency.max),
+        ),
+    );
+    let timeouts = &lookups.timeouts;
+    page.row(
+        "timeouts",
+        format!(
+            "mean {:.4}  p1 {}  p50 {}  p99 {}  per lookup",
+            timeouts.mean, timeouts.p1, timeouts.p50, timeouts.p99,
+        ),
+    );
+    // In simulated time lookups are never issued late.
+    if outcome.simulated_s.is_none() {
+        let lag = &lookups.lag_us;
+        page.row(
+            "issue lag",
+            format!("p50 {}  p99 {}  max {}", micros(lag.p50), micros(lag.p99), micros(lag.max)),
+        );
+    }
+}
+
+fn maintenance(maintenance: &Maintenance, page: &mut Page) {
+    page.row(
+        "maintenance",
+        per_node_s(maintenance.bytes_per_node_s, maintenance.messages_per_node_s),
+    );
+    let mut kinds: Vec<(&str, KindRate)> =
+        maintenance.by_kind.iter().map(|(kind, &rate)| (kind.as_str(), rate)).collect();
+    kinds.sort_by(|(_, a), (_, b)| b.bytes_per_node_s.total_cmp(&a.bytes_per_node_s));
+    if kinds.len() > KINDS + 1 {
+        let rest = kinds.split_off(KINDS).into_iter().map(|(_, rate)| rate);
+        kinds.extend(rest.reduce(sum).map(|rate| ("other kinds", rate)));
+    }
+    for pair in kinds.chunks(2) {
+        let cells = pair.iter().map(|&(kind, rate)| {
+            let sent = bytes(rate.bytes_per_node_s);
+            format!("{kind:<15.15}{sent:>9} {:>6}", number(rate.messages_per_node_s))
+        });
+        page.row("", cells.collect::<Vec<_>>().join("   "));
+    }
+}
+
+fn sum(a: KindRate, b: KindRate) -> KindRate {
+    KindRate {
+        bytes_per_node_s: a.bytes_per_node_s + b.bytes_per_node_s,
+        messages_per_node_s: a.messages_per_node_s + b.messages_per_node_s,
+    }
+}
+
+fn nodes(outcome: &Outcome, page: &mut Page) {
+    let state = &outcome.state;
+    let (mean, most) = (number(state.entries_mean), count(state.entries_max));
+    let memory = bytes(state.bytes_per_node as f64);
+    // With items, references to them count as entries as well.
+    let tables = match outcome.items {
+        None => format!("{mean} peers known, at most {most}; {memory} of memory"),
+        Some(_) => format!("{mean} entries, at most {most}; {memory} of memory"),
+    };
+    page.row("node", tables);
+    if let Some(load) = &outcome.load {
+        page.row("busiest node", format!("received {} messages", count(load.messages_max)));
+    }
+    if let Some(keys) = outcome.load.as_ref().and_then(|load| load.keys.as_ref()) {
+        page.row(
+            "keys",
+            format!(
+                "mean {}  p1 {}  p99 {}  max {}  per node",
+                number(keys.keys_mean),
+                count(keys.p1),
+                count(keys.p99),
+                count(keys.max),
+            ),
+        );
+    }
+    let membership = &outcome.membership;
+    page.row(
+        "membership",
+        format!(
+            "{} joined, {} left, {} crashed; {} live on average",
+            count(membership.joins),
+            count(membership.leaves),
+            count(membership.crashes),
+            number(membership.live_mean),
+        ),
+    );
+    let regime = match outcome.regime {
+        Regime::ExactDetection => "no live node was declared dead",
+        Regime::Suspicion => "live nodes may have been declared dead",
+    };
+    // Peers of a central index have no tables of peers.
+    if word(outcome, "system") != System::Central.name() {
+        page.row("", regime);
+    }
+}
+
+fn engine(outcome: &Outcome, page: &mut Page) {
+    let engine = &outcome.engine;
+    let (messages, events) = (number(engine.messages_per_s), number(engine.events_per_s));
+    match outcome.simulated_s {
+        None => {
+            let datagrams = count(engine.datagrams);
+            page.row(
+                "engine",
+                format!("{messages} messages/s, {events} events/s, {datagrams} datagrams"),
+            );
+        }
+        Some(simulated_s) => {
+            page.row(
+                "engine",
+                format!(
+                    "{} simulated in {}: {} times as fast as real time",
+                    micros(simulated_s * 1e6),
+                    micros(outcome.wall_s * 1e6),
+                    number(simulated_s / outcome.wall_s.max(f64::MIN_POSITIVE)),
+                ),
+            );
+            page.row("", format!("{events} events/s, {messages} messages per simulated second"));
+        }
+    }
+    let digest =
+        engine.trace_digest.as_ref().map_or(String::new(), |d| format!(", trace digest {d}"));
+    page.row("", format!("{} peak memory{digest}", bytes(engine.peak_rss_bytes as f64)));
+    page.row("dropped", drops(engine));
+}
+
+fn check(check: &Check, page: &mut Page) {
+    let Check { violations, beyond_promise, episodes, longest_s, .. } = *check;
+    let repaired = match episodes {
+        0 => String::new(),
+        _ => format!(", {} breaks repaired, longest {}", count(episodes), micros(longest_s * 1e6)),
+    };
+    let row = format!(
+        "{} violations{repaired}; {} explained by node failures",
+        count(violations),
+        count(beyond_promise)
+    );
+    page.row("invariant", row);
+}
+
+/// `12 malformed, 3 shed, 1 other`.
+fn drops(engine: &Engine) -> String {
+    let mut drops: Vec<(&str, u64)> =
+        engine.drops.iter().map(|(reason, &n)| (reason.as_str(), n)).filter(|d| d.1 > 0).collect();
+    drops.sort_by_key(|&(_, n)| std::cmp::Reverse(n));
+    if drops.len() > DROPS + 1 {
+        let rest = drops.split_off(DROPS);
+        drops.push(("other", rest.iter().map(|&(_, n)| n).sum()));
+    }
+    if drops.is_empty() {
+        return "nothing".to_owned();
+    }
+    drops.iter().map(|(reason, n)| format!("{} {reason}", count(*n))).collect::<Vec<_>>().join(", ")
+}
+
+fn expectations(expectations: &[Expectation], page: &mut Page) {
+    let (held, broken): (Vec<_>, Vec<_>) = expectations.iter().partition(|e| e.held);
+    page.row("expectations", format!("{} of {} held", held.len(), expectations.len()));
+    for expectation in broken.iter().chain(&held).take(EXPECTATIONS) {
+        let Expectation { name, wanted, got, held } = expectation;
+        let mark = if *held { "held" } else { "NOT HELD" };
+        page.row(&format!("{mark:>12}"), format!("{name} {wanted}: {got}"));
+    }
+    if expectations.len() > EXPECTATIONS {
+        page.row("", format!("and {} more", expectations.len() - EXPECTATIONS));
+    }
+}

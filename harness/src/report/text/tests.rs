@@ -1,0 +1,152 @@
+//! Tests of the report on outcomes that are made up.
+//!
+//! **Invariant:** every line of the report is compared as a whole at least once.
+
+use super::super::page::COLUMNS;
+use super::*;
+use crate::measure::outcome::{Keys, Load, example};
+
+fn assert_has(text: &str, line: &str) {
+    assert!(text.lines().any(|l| l == line), "no line {line:?} in\n{text}");
+}
+
+fn assert_fits(text: &str) {
+    assert!(text.lines().count() <= 45, "{} lines\n{text}", text.lines().count());
+    assert_is_narrow(text);
+}
+
+fn assert_is_narrow(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= COLUMNS, "{line}");
+        assert!(!line.ends_with(' '), "{line:?}");
+    }
+}
+
+#[test]
+fn says_what_matters() {
+    let text = text(&example::outcome());
+    for line in [
+        "default: ring over udp, 4,096 nodes, seed 1, 2 threads",
+        "commit d2250302f2b1, rustc 1.95.0, release",
+        "                     issued    completed      correct    incorrect       failed",
+        "                     10,001       10,000        9,999            1            1",
+        "                                 99.99 %      99.99 %       0.01 %       0.01 %",
+        "hops          mean 6.00  p1 2  p50 6  p99 10  max 12",
+        "           0  ▏ 0.02 %",
+        "           6  ████████████████████████████████████████████████ 22.57 %",
+        "node          27.3 peers known, at most 29; 1.46 KiB of memory",
+        "membership    41 joined, 19 left, 22 crashed; 4,096 live on average",
+        "              live nodes may have been declared dead",
+        "              23.0 MiB peak memory",
+        "dropped       12 malformed, 3 shed",
+        "expectations  2 of 2 held",
+        "        held  lookups.correct ≥ 99.9 %: 99.99 %",
+    ] {
+        assert_has(&text, line);
+    }
+    assert!(text.contains("other kinds") && !text.contains("INTERRUPTED"));
+    assert_fits(&text);
+}
+
+#[test]
+fn tells_of_items_where_there_are_any() {
+    let load = Some(Load { messages_max: 1234, keys: None });
+    let items = Some(example::items());
+    let mut outcome = Outcome { items, load, ..example::outcome() };
+    let text = super::text(&outcome);
+    let regime = "              live nodes may have been declared dead";
+    assert_has(&text, regime);
+    outcome.scenario.insert("system".into(), "central".into());
+    assert!(!super::text(&outcome).contains(regime), "its peers have no tables of peers");
+    for line in [
+        "exact         2,501 queries, 95.96 % correct, 95.96 % obtained",
+        "fuzzy         7,500 queries, 100.00 % correct, 100.00 % obtained",
+        "no match      51",
+        "publishing    90.1 B and 1.00 messages per node per second",
+        "transfers     9,900 completed, 9.67 MiB in all; 50 failed",
+        "              p50 105 µs  p99 119 µs  max 119 µs",
+        "node          27.3 entries, at most 29; 1.46 KiB of memory",
+        "busiest node  received 1,234 messages",
+    ] {
+        assert_has(&text, line);
+    }
+    assert_fits(&text);
+}
+
+#[test]
+fn says_what_went_wrong_first() {
+    let mut outcome = example::outcome();
+    outcome.interrupted = true;
+    outcome.expectations.push(example::expectation("hops.max", "≤ 9", "12", false));
+    let text = text(&outcome);
+    assert_has(&text, "default: ring over udp, 4,096 nodes, seed 1, 2 threads   INTERRUPTED");
+    assert_has(&text, "expectations  2 of 3 held");
+    let (broken, held) = (text.find("NOT HELD  hops.max ≤ 9: 12"), text.find("  held  "));
+    assert!(broken.is_some() && broken < held);
+}
+
+#[test]
+fn cuts_nothing_whatever_came() {
+    let mut outcome = example::outcome();
+    outcome.machine.cpu = "Processor With A Very Long Marketing Name ".repeat(4);
+    outcome.lookups.latency_us.max = 59_999.0;
+    outcome.simulated_s = Some(86_400.0);
+    let check = Check { beyond_promise: 9_000, episodes: 9_000, ..Check::default() };
+    outcome.check = Some(Check { violations: 9_000, longest_s: 86_399.9, ..check });
+    let keys = Some(Keys { keys_mean: 1e6, p1: 1 << 40, p99: 1 << 50, max: u64::MAX });
+    outcome.load = Some(Load { messages_max: u64::MAX, keys });
+    let most = Asked { issued: 1 << 50, correct: 1 << 50, obtained: 1 << 49 };
+    let mut items = Items { exact: most, fuzzy: most, ..example::items() };
+    items.transfers.completed = 1 << 50;
+    items.transfers.bytes = 1 << 60;
+    outcome.items = Some(items);
+    outcome.lookups.issued = 10_000_000_000;
+    outcome.lookups.shed = 77;
+    outcome.lookups.hops = Hops::new(&[1; 256]);
+    outcome.engine.trace_digest = Some("0123456789abcdef0123".into());
+    for reason in ["unknown-kind", "truncated", "foreign-version"] {
+        outcome.engine.drops.insert(reason.into(), 1 << 40);
+    }
+    let more = example::expectation("state.entries_max", "≤ 24", "29", false);
+    outcome.expectations.extend(std::iter::repeat_n(more, 9));
+    let text = text(&outcome);
+    assert_is_narrow(&text);
+    assert!(
+        text.contains("\ninvariant     9,000 violations, 9,000 breaks repaired, longest "),
+        "{text}"
+    );
+    assert!(text.contains("\n        0–28  █"), "{text}");
+    assert!(!text.contains('…'), "{text}");
+}
+
+#[test]
+fn a_simulation_tells_of_its_own_time() {
+    let mut outcome = example::outcome();
+    (outcome.simulated_s, outcome.wall_s) = (Some(60.0), 7.5);
+    outcome.engine.trace_digest = Some("9f0f7276039b2c55".into());
+    let text = text(&outcome);
+    for line in [
+        "engine        60.0 s simulated in 7.50 s: 8.00 times as fast as real time",
+        "              315,290 events/s, 298,000 messages per simulated second",
+        "              23.0 MiB peak memory, trace digest 9f0f7276039b2c55",
+    ] {
+        assert_has(&text, line);
+    }
+    assert!(!text.contains("datagrams") && !text.contains("issue lag"), "{text}");
+    assert_fits(&text);
+}
+
+#[test]
+fn an_empty_run_has_a_report_too() {
+    let mut outcome = example::outcome();
+    outcome.lookups =
+        Lookups::new(&crate::measure::metrics::Metrics::new(), std::time::Duration::from_secs(1));
+    outcome.scenario.clear();
+    outcome.engine.drops.clear();
+    outcome.expectations.clear();
+    let text = text(&outcome);
+    assert!(text.starts_with("?: ? over ?, 0 nodes"), "{text}");
+    assert_has(&text, "lookups       none was issued in the measured phase");
+    assert_has(&text, "dropped       nothing");
+    assert_fits(&text);
+}
