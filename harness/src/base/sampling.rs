@@ -1,4 +1,4 @@
-//! Lets `rand_distr` draw from the kernel's generator.
+//! Samples the distributions of `rand_distr` with the kernel's generator.
 //!
 //! **Invariant:** every random bit comes from the [`Rng`] that is passed in.
 

@@ -1,10 +1,10 @@
-//! The machine's clocks, for what people wait for and read: how long a run took, and when it was.
+//! The wall clock: when a run started and how long it took.
 //!
 //! **Invariant:** no other file of this crate reads a clock.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// A stopwatch, running since it was made.
+/// A running stopwatch.
 #[derive(Clone, Copy, Debug)]
 pub struct WallClock {
     start: Instant,
@@ -19,7 +19,7 @@ impl WallClock {
         WallClock { start: Instant::now(), date: SystemTime::now() }
     }
 
-    /// Time passed since the start; never goes backwards.
+    /// Time since the start. Never goes backwards.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()

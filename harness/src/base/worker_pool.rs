@@ -1,15 +1,15 @@
-//! Many runs on worker threads.
+//! Runs jobs on worker threads.
 //!
-//! **Invariant:** each run is given to one worker; what goes wrong in it ends no other.
+//! **Invariant:** each job runs at most once, and its failure ends no other job.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-/// Calls `work` once for each of `runs` on `workers` threads, in order of beginning, and `ended`
-/// on this thread with each result as it comes; `None` for one that panicked. No run begins once
-/// `interrupts` is no longer 0.
+/// Starts `work` for each of `runs`, in order, on `workers` threads. Calls `ended` on this thread
+/// with each result as it arrives, or with `None` if `work` panicked. Starts no more work once
+/// `interrupts` is not 0.
 pub(crate) fn each<'r, R: Sync, T: Send>(
     runs: &'r [R],
     workers: usize,
@@ -27,7 +27,7 @@ pub(crate) fn each<'r, R: Sync, T: Send>(
                 while interrupts.load(Ordering::Relaxed) == 0 {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(run) = runs.get(index) else { break };
-                    // A worker shares nothing with `work` but what it has borrowed as shared.
+                    // A panic leaves nothing half-changed: `work` has only shared borrows.
                     let result = catch_unwind(AssertUnwindSafe(|| work(run))).ok();
                     if sender.send((run, result)).is_err() {
                         break;
@@ -46,7 +46,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn each_run_is_done_once_whatever_the_workers() {
+    fn each_run_is_done_once_with_any_number_of_workers() {
         let runs: Vec<usize> = (0..50).collect();
         for workers in [1, 2, 7] {
             let mut seen = BTreeSet::new();
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_ends_one_run_and_an_interrupt_all_that_have_not_begun() {
+    fn a_panic_ends_one_run_and_an_interrupt_starts_no_more() {
         let runs: Vec<usize> = (0..6).collect();
         let interrupts = AtomicU32::new(0);
         let work = |run: &usize| match run {

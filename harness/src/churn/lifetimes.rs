@@ -1,13 +1,13 @@
-//! When somebody was there.
+//! Periods during which a node was a member.
 //!
-//! **Invariant:** a lifetime is `[joined, left)`: its first instant belongs to it, its last does not.
+//! **Invariant:** a lifetime is the half-open interval `[joined, left)`.
 
 use std::ops::RangeInclusive;
 
 use hopwise_kernel::Time;
 use smallvec::SmallVec;
 
-/// The instants from `joined` to just before `left`.
+/// The instants from `joined` until just before `left`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetime {
     pub(crate) joined: Time,
@@ -18,19 +18,19 @@ pub(crate) type Span = RangeInclusive<Time>;
 pub(crate) type Spans = SmallVec<[Span; 1]>;
 
 impl Lifetime {
-    /// One that has not ended.
+    /// A lifetime that has not ended.
     pub(crate) const fn since(joined: Time) -> Lifetime {
         Lifetime { joined, left: Time::NEVER }
     }
 
-    /// Whether some instant of `span` lies in this lifetime.
+    /// Whether this lifetime overlaps `span`.
     pub(crate) fn meets(&self, span: &Span) -> bool {
         self.joined <= *span.end() && *span.start() < self.left && self.joined < self.left
     }
 
     /// Removes this lifetime's instants from `spans`.
     pub(crate) fn take_from(&self, spans: &mut Spans) {
-        // Nearly always: one span, and a member that outlives it.
+        // The usual case: one span that lies within the lifetime.
         if let [span] = spans.as_slice()
             && self.joined <= *span.start()
             && *span.end() < self.left
@@ -41,11 +41,11 @@ impl Lifetime {
         *spans = spans.iter().flat_map(|span| self.rest_of(span)).collect();
     }
 
-    /// What is left of `span` before and after this lifetime.
+    /// The parts of `span` before and after this lifetime.
     fn rest_of(&self, span: &Span) -> impl Iterator<Item = Span> {
         let (start, end) = (*span.start(), *span.end());
         let parts = if self.meets(span) {
-            // `joined > start` keeps the subtraction above zero.
+            // `joined > start`, so the subtraction does not underflow.
             let before = (self.joined > start)
                 .then(|| start..=Time::from_ns(self.joined.as_ns().saturating_sub(1)));
             let after = (self.left <= end).then_some(self.left..=end);

@@ -1,7 +1,6 @@
-//! Sessions of nodes: how long they last, which trace they follow, and how they are divided among
-//! directors.
+//! Churn models: session lengths, traces, and the division of nodes among directors.
 //!
-//! **Invariant:** nothing here knows a node, an engine or what is looked up.
+//! **Invariant:** knows no node, no engine and no lookup.
 
 pub(crate) mod lifetimes;
 pub mod session_lengths;

@@ -1,8 +1,6 @@
-//! How long nodes stay and stay away.
+//! Lengths of sessions and downtimes.
 //!
-//! Departures and joins that come at a system-wide rate are [`Arrivals`](crate::workload::arrivals::Arrivals).
-//!
-//! **Invariant:** no allocation and no clock; the same [`Rng`] gives the same lengths.
+//! **Invariant:** does not allocate and reads no clock; the same [`Rng`] gives the same lengths.
 
 use core::time::Duration;
 
@@ -19,7 +17,7 @@ pub struct LengthSource {
     begun: Begun,
 }
 
-/// Each with its scale in seconds.
+/// Distributions, with scales in seconds.
 #[derive(Clone, Copy, Debug)]
 enum Shape {
     Exponential { mean_s: f64 },
@@ -27,17 +25,18 @@ enum Shape {
     Pareto(Pareto<f64>),
 }
 
-/// Lengths of what is found under way at a random moment: the longer, the likelier it is met.
+/// Distributions of the length of a session observed at a random moment. Longer sessions are more
+/// likely to be observed.
 #[derive(Clone, Copy, Debug)]
 enum Begun {
     Exponential,
-    /// (length / scale)^shape is Gamma distributed.
+    /// `(length / scale)^shape` has a Gamma distribution.
     Weibull {
         scale_s: f64,
         shape: f64,
         power: Gamma<f64>,
     },
-    /// Pareto again, its shape less by one.
+    /// Pareto, with a shape smaller by one.
     Pareto {
         scale_s: f64,
         exponent: f64,
@@ -45,13 +44,13 @@ enum Begun {
 }
 
 impl LengthSource {
-    /// A source of such lengths. Weibull and Pareto scales follow from the mean: mean / Γ(1 + 1/k),
-    /// and mean · (a − 1) / a.
+    /// Creates a source of `lengths`. The scale follows from the mean: mean / Γ(1 + 1/k) for Weibull,
+    /// mean · (a − 1) / a for Pareto.
     ///
     /// # Panics
     ///
     /// If a mean is zero, a shape not positive, or a Pareto shape not above 1, which no loaded
-    /// scenario says.
+    /// scenario contains.
     #[must_use]
     pub fn new(lengths: Lengths) -> LengthSource {
         const CHECKED: &str = "the scenario was checked";
@@ -75,7 +74,7 @@ impl LengthSource {
         LengthSource { shape, begun }
     }
 
-    /// Draws a length. One that no [`Duration`] can hold is [`Duration::MAX`].
+    /// Draws a length, at most [`Duration::MAX`].
     pub fn draw(&self, rng: &mut Rng) -> Duration {
         as_duration(match &self.shape {
             Shape::Exponential { mean_s } => mean_s * draw::<f64>(&Exp1, rng),
@@ -84,9 +83,9 @@ impl LengthSource {
         })
     }
 
-    /// Draws how much is left of a length that is under way at a random moment: what nodes that are
-    /// there when a run begins have before them (the equilibrium distribution of renewal theory;
-    /// Cox, *Renewal Theory*, 1962). It has no memory only if exponential.
+    /// Draws the residual length of a session observed at a random moment, as for nodes that are
+    /// members when a run starts (the equilibrium distribution of renewal theory; Cox, *Renewal
+    /// Theory*, 1962). Only for the exponential distribution is it that of a whole session.
     pub fn draw_residual(&self, rng: &mut Rng) -> Duration {
         let whole_s = match &self.begun {
             Begun::Exponential => return self.draw(rng),
@@ -118,7 +117,7 @@ mod tests {
         drawn
     }
 
-    /// Compares with the mean asked for and with the closed form of the quantile function.
+    /// Compares with the configured mean and with the closed form of the quantile function.
     fn check(lengths: Lengths, mean_tolerance: f64, quantile: impl Fn(f64) -> f64) {
         let drawn = sorted_draws(lengths);
         let mean = drawn.iter().sum::<f64>() / DRAWS as f64;
@@ -156,7 +155,7 @@ mod tests {
         assert!(sorted_draws(lengths)[0] >= scale, "no length below the scale");
     }
 
-    /// The mean of what is left is (variance + mean²) / (2 · mean).
+    /// The mean residual length is (variance + mean²) / (2 · mean).
     #[test]
     fn residual_lengths_have_the_equilibrium_mean() {
         let mean = MEAN;
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_duration_holds_is_the_longest() {
+    fn lengths_saturate_at_the_longest_duration() {
         let heavy = Lengths::Exponential { mean: Duration::MAX };
         let (source, mut rng) = (LengthSource::new(heavy), Rng::new(1, 0));
         assert!((0..DRAWS).any(|_| source.draw(&mut rng) == Duration::MAX));

@@ -1,4 +1,4 @@
-//! Churn as it was once recorded: a text file that tells who comes and goes, and when.
+//! Recorded churn, from a text file that says when each node comes up and goes down.
 //!
 //! ```text
 //! # time node up|down
@@ -9,11 +9,12 @@
 //! 60.25  alice  up
 //! ```
 //!
-//! Times are seconds from the start of the warm-up. A node is any word. Who is up at time 0, or is
-//! first told to go down, is there from the start. Lines are taken in the order of their times, those
-//! of one time as they are written.
+//! Times are seconds from the start of the warm-up. Any word names a node. A node is up from the
+//! start if its first line is `up` at time 0 or `down` at any time. Lines are sorted by time; those
+//! with the same time keep their order.
 //!
-//! **Invariant:** in a trace that loads, nodes go up and down by turns, and somebody is always up.
+//! **Invariant:** in a trace that loads, each node alternates between up and down, and at least one
+//! node is always up.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -23,42 +24,42 @@ use crate::Scenario;
 use crate::churn::Share;
 use crate::scenario::ChurnModel;
 
-/// Who comes and goes, and when. Nodes are numbered from 0, those of the start first.
+/// The recorded transitions. Nodes are numbered from 0; those that are up at the start come first.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trace {
     /// In order of time.
-    moves: Vec<Move>,
+    transitions: Vec<Transition>,
     members: usize,
 }
 
-/// One coming or going.
+/// A node comes up or goes down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Move {
-    /// When, after the start of the warm-up.
+pub struct Transition {
+    /// When, from the start of the warm-up.
     pub at: Duration,
-    /// Who.
+    /// The node.
     pub node: u32,
-    /// Where to.
+    /// Its new state.
     pub to: State,
     line: usize,
 }
 
-/// Whether a node takes part.
+/// The state of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// It does.
+    /// It takes part.
     Up,
-    /// It does not.
+    /// It does not take part.
     Down,
 }
 
 impl Trace {
-    /// The trace that `scenario` is to follow, if it is one, dealt out among `directors`.
+    /// Loads the trace of `scenario`, if its churn follows one, for so many `directors`.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, is no trace, or does not fit the scenario: one message for whoever
-    /// wrote it.
+    /// If the file cannot be read, is not a trace, or does not fit the scenario. The message says what
+    /// to write instead.
     pub fn of(scenario: &Scenario, directors: usize) -> Result<Option<Trace>, String> {
         let file = match (scenario.churn.model, &scenario.churn.file) {
             (ChurnModel::Trace, Some(file)) => file,
@@ -75,21 +76,21 @@ impl Trace {
                 scenario.nodes,
             ));
         }
-        if let Some(line) = trace.first_without_anybody(directors) {
+        if let Some(line) = trace.first_empty(directors) {
             return Err(format!(
-                "{file}:{}: nobody is up among those nodes that one of {directors} threads has: \
-                 write threads = 1, or keep more nodes up",
+                "{file}:{}: no node is up among those of one of {directors} threads: write threads = 1, \
+                 or keep more nodes up",
                 line.max(1),
             ));
         }
         Ok(Some(trace))
     }
 
-    /// Reads `text`, which is what `file` holds.
+    /// Parses `text`, the contents of `file`.
     ///
     /// # Errors
     ///
-    /// The first line that cannot be, and what is accepted.
+    /// Names the first invalid line and says what is accepted.
     pub fn parse(text: &str, file: &str) -> Result<Trace, String> {
         let mut lines = Vec::new();
         for (line, words) in (1..).zip(text.lines().map(words_of)) {
@@ -102,7 +103,7 @@ impl Trace {
         }
         lines.sort_by_key(|line| line.at);
         let (numbers, members) = number(&lines);
-        let mut moves = Vec::new();
+        let mut transitions = Vec::new();
         let mut last: HashMap<&str, &Line<'_>> = HashMap::new();
         for line in &lines {
             let &Line { at, name, to, line: here } = line;
@@ -112,51 +113,52 @@ impl Trace {
                     return Err(wrong(file, here, &found));
                 }
                 None if line.is_of_the_start() && to == State::Up => {}
-                _ => moves.push(Move { at, node: numbers[name], to, line: here }),
+                _ => transitions.push(Transition { at, node: numbers[name], to, line: here }),
             }
         }
-        let trace = Trace { moves, members };
-        match trace.first_without_anybody(1) {
-            Some(0) => Err(wrong(file, 1, "nobody is up at the start")),
-            Some(line) => Err(wrong(file, line, "nobody is up any more")),
+        let trace = Trace { transitions, members };
+        match trace.first_empty(1) {
+            Some(0) => Err(wrong(file, 1, "no node is up at the start")),
+            Some(line) => Err(wrong(file, line, "no node is up any more")),
             None => Ok(trace),
         }
     }
 
-    /// How many nodes are there from the start.
+    /// The number of nodes that are up at the start.
     #[must_use]
     pub fn members(&self) -> usize {
         self.members
     }
 
-    /// The nodes of the start that fall to one of several directors.
+    /// The nodes of a share that are up at the start.
     pub fn members_of(&self, share: Share) -> impl Iterator<Item = u32> {
         (share.index..self.members).step_by(share.of).map(|node| node as u32)
     }
 
-    /// The moves of those nodes that fall to one of several directors, in order.
-    pub fn moves_of(&self, share: Share) -> impl Iterator<Item = Move> {
-        let is_mine = move |it: &Move| it.node as usize % share.of == share.index;
-        self.moves.iter().copied().filter(is_mine)
+    /// The transitions of the nodes of a share, in order.
+    pub fn transitions_of(&self, share: Share) -> impl Iterator<Item = Transition> {
+        let is_mine = move |it: &Transition| it.node as usize % share.of == share.index;
+        self.transitions.iter().copied().filter(is_mine)
     }
 
-    /// Most nodes that are up at a time, of those that fall to any one of `directors`.
+    /// The largest number of nodes up at a time in any share of so many `directors`.
     #[must_use]
     pub fn most_up(&self, directors: usize) -> usize {
         let most = |share| self.counts(share).map(|(count, _)| count).max();
         shares(directors).filter_map(most).max().unwrap_or(0)
     }
 
-    /// The line with which the last node goes that falls to one of `directors`; 0 if there was none.
-    fn first_without_anybody(&self, directors: usize) -> Option<usize> {
+    /// The first line after which no node is up in some share of so many `directors`; 0 if a share has
+    /// none at the start.
+    fn first_empty(&self, directors: usize) -> Option<usize> {
         let first = |share| self.counts(share).find(|&(count, _)| count == 0);
         shares(directors).filter_map(first).map(|(_, line)| line).min()
     }
 
-    /// How many nodes of a share are up after each line, and before the first.
+    /// The number of nodes of a share that are up: at the start, and after each of its lines.
     fn counts(&self, share: Share) -> impl Iterator<Item = (usize, usize)> {
         let start = share.part(self.members);
-        let counted = self.moves_of(share).scan(start, |count, it| {
+        let counted = self.transitions_of(share).scan(start, |count, it| {
             match it.to {
                 State::Up => *count += 1,
                 State::Down => *count -= 1,
@@ -176,7 +178,7 @@ impl State {
     }
 }
 
-/// What one line says, and which it is.
+/// A line of the file.
 struct Line<'a> {
     at: Duration,
     name: &'a str,
@@ -192,19 +194,19 @@ impl<'a> Line<'a> {
         Some(Line { at, name, to, line })
     }
 
-    /// Whether, if it is a node's first line, the node is there from the start.
+    /// Whether the node is up from the start if this is its first line.
     fn is_of_the_start(&self) -> bool {
         self.to == State::Down || self.at.is_zero()
     }
 }
 
-/// The words of a line that are not a comment.
+/// The words of a line before any comment.
 fn words_of(line: &str) -> Vec<&str> {
     line.split('#').next().unwrap_or("").split_whitespace().collect()
 }
 
-/// Numbers the nodes in order of their first lines, those of the start before the others; and says
-/// how many those are.
+/// Numbers the nodes in the order of their first lines, those up at the start before the others.
+/// Returns the numbers and how many are up at the start.
 fn number<'a>(lines: &[Line<'a>]) -> (HashMap<&'a str, u32>, usize) {
     let mut seen = HashSet::new();
     let firsts: Vec<&Line<'_>> = lines.iter().filter(|line| seen.insert(line.name)).collect();
@@ -221,7 +223,7 @@ fn shares(of: usize) -> impl Iterator<Item = Share> {
 fn wrong(file: &str, line: usize, found: &str) -> String {
     format!(
         "{file}:{line}: {found}: write time node up|down, such as 12.5 alice down: seconds from the \
-         start of the warm-up, any word, up and down by turns, and somebody always up"
+         start of the warm-up, and any word; each node alternates, and one is always up"
     )
 }
 
@@ -229,8 +231,8 @@ fn wrong(file: &str, line: usize, found: &str) -> String {
 mod tests {
     use super::*;
 
-    const TRACE: &str = "# who comes and goes
-        2    c  up      # a newcomer
+    const TRACE: &str = "# a comment
+        2    c  up      # a new node
         0    a  up
         1.5  b  down
 
@@ -245,13 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_gives_what_the_file_says_in_order_of_time() {
+    fn transitions_are_in_order_of_time() {
         let trace = parse(TRACE).expect("it is a trace");
-        // a, d and b are there from the start; c is the fourth.
+        // a, d and b are up at the start; c is the fourth.
         assert_eq!(trace.members(), 3);
-        let moves = |share| {
-            let plain = |it: Move| (it.at.as_millis() as u64, it.node, it.to);
-            trace.moves_of(share).map(plain).collect::<Vec<_>>()
+        let transitions = |share| {
+            let plain = |it: Transition| (it.at.as_millis() as u64, it.node, it.to);
+            trace.transitions_of(share).map(plain).collect::<Vec<_>>()
         };
         let (up, down) = (State::Up, State::Down);
         let all = [
@@ -262,10 +264,10 @@ mod tests {
             (3000, 0, down),
             (3000, 2, up),
         ];
-        assert_eq!(moves(Share::WHOLE), all);
-        assert_eq!((trace.most_up(1), trace.first_without_anybody(1)), (3, None));
+        assert_eq!(transitions(Share::WHOLE), all);
+        assert_eq!((trace.most_up(1), trace.first_empty(1)), (3, None));
 
-        let halves = shares(2).map(|share| (trace.members_of(share).collect(), moves(share)));
+        let halves = shares(2).map(|share| (trace.members_of(share).collect(), transitions(share)));
         let (first, second): ((Vec<u32>, _), _) = {
             let halves: Vec<_> = halves.collect();
             (halves[0].clone(), halves[1].clone())
@@ -273,11 +275,11 @@ mod tests {
         assert_eq!((first.0, second.0), (vec![0, 2], vec![1]));
         assert_eq!([first.1, second.1].concat().len(), all.len());
         assert_eq!(trace.most_up(2), 2);
-        assert_eq!(trace.first_without_anybody(2), Some(6), "a goes before b is back");
+        assert_eq!(trace.first_empty(2), Some(6), "a goes before b is back");
     }
 
     #[test]
-    fn a_wrong_line_is_named_with_what_is_accepted() {
+    fn an_invalid_line_is_named() {
         for (text, start) in [
             ("0 a up\n1 a sideways", "f.txt:2: \"1 a sideways\": write time node up|down"),
             ("0 a", "f.txt:1: \"0 a\": write"),
@@ -286,9 +288,12 @@ mod tests {
             ("nan a up", "f.txt:1: \"nan a up\": write"),
             ("0 a up\n#\n5 a up", "f.txt:3: \"a\" is up since line 1: write"),
             ("9 a down\n0 b up\n4 a down", "f.txt:1: \"a\" is down since line 3: write"),
-            ("0 a up\n0 b up\n1 a down\n2 b down\n3 a up", "f.txt:4: nobody is up any more: write"),
-            ("# nothing", "f.txt:1: nobody is up at the start: write"),
-            ("5 a up", "f.txt:1: nobody is up at the start: write"),
+            (
+                "0 a up\n0 b up\n1 a down\n2 b down\n3 a up",
+                "f.txt:4: no node is up any more: write",
+            ),
+            ("# nothing", "f.txt:1: no node is up at the start: write"),
+            ("5 a up", "f.txt:1: no node is up at the start: write"),
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.starts_with(start) && !error.contains('\n'), "{error}");

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use hopwise_kernel::{Id, Time};
 
 use crate::churn::Share;
-use crate::churn::trace::{Move, State, Trace};
+use crate::churn::trace::{State, Trace, Transition};
 
 const NONE: u32 = u32::MAX;
 
@@ -16,7 +16,7 @@ const NONE: u32 = u32::MAX;
 pub(crate) struct Cast {
     /// Those of the start that have not entered yet.
     starters: VecDeque<u32>,
-    moves: VecDeque<Move>,
+    transitions: VecDeque<Transition>,
     /// The start of the warm-up, once it is known.
     start: Option<Time>,
     /// By number of the node.
@@ -37,12 +37,12 @@ struct Player {
 impl Cast {
     pub(crate) fn new(trace: &Trace, share: Share, places: usize) -> Cast {
         let starters: VecDeque<u32> = trace.members_of(share).collect();
-        let moves: VecDeque<Move> = trace.moves_of(share).collect();
-        let numbers = starters.iter().copied().chain(moves.iter().map(|it| it.node));
+        let transitions: VecDeque<Transition> = trace.transitions_of(share).collect();
+        let numbers = starters.iter().copied().chain(transitions.iter().map(|it| it.node));
         let count = numbers.max().map_or(0, |last| last as usize + 1);
         Cast {
             starters,
-            moves,
+            transitions,
             start: None,
             players: vec![Player { place: NONE, id: None }; count],
             names: vec![NONE; places],
@@ -62,7 +62,7 @@ impl Cast {
 
     /// When the next move is due.
     pub(crate) fn next_due(&self) -> Time {
-        let due = self.start.zip(self.moves.front()).map(|(start, it)| start + it.at);
+        let due = self.start.zip(self.transitions.front()).map(|(start, it)| start + it.at);
         due.unwrap_or(Time::NEVER)
     }
 
@@ -72,7 +72,7 @@ impl Cast {
         if at > until {
             return None;
         }
-        self.moves.pop_front().map(|it| (at, it.node, it.to))
+        self.transitions.pop_front().map(|it| (at, it.node, it.to))
     }
 
     /// `node` is in `place` from now on, as `id`.

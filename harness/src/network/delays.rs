@@ -14,7 +14,7 @@ use crate::base::nanoseconds::as_ns;
 use crate::base::sampling::draw;
 use crate::scenario::{HostFile, Latency, Reuse};
 
-/// One-way delays in nanoseconds. Those that 64 bits cannot hold are the most they can.
+/// A model of one-way delays in nanoseconds. They saturate at [`u64::MAX`].
 #[derive(Clone, Debug)]
 pub(super) enum Delays {
     Constant { one_way_ns: u64 },
@@ -26,7 +26,7 @@ pub(super) enum Delays {
     Matrix(Arc<Matrix>, HostFile),
 }
 
-/// An exponential delay is not below this share of the mean: that raises the mean by
+/// The least exponential delay as a fraction of the mean. It raises the mean by
 /// 0.01 + exp(−0.01) − 1 = 0.005 %.
 const LEAST_OF_MEAN: f64 = 0.01;
 
@@ -51,8 +51,8 @@ impl Delays {
         })
     }
 
-    /// Draws the delay of a message from host `from` to host `to`. A delay may be drawn that is
-    /// below [`least_ns`](Self::least_ns): it is to be raised.
+    /// Draws the delay of a message from host `from` to host `to`. The caller raises it to
+    /// [`least_ns`](Self::least_ns).
     #[inline]
     pub(super) fn draw_ns(&self, from: u32, to: u32, rng: &mut Rng) -> u64 {
         match self {
@@ -81,7 +81,7 @@ impl Delays {
         }
     }
 
-    /// No delay of this model is greater; none if nothing says so.
+    /// The greatest delay of this model; `None` if it has no known bound.
     pub(super) fn greatest_ns(&self) -> Option<u64> {
         match self {
             Delays::Constant { one_way_ns } => Some(*one_way_ns),
@@ -91,7 +91,7 @@ impl Delays {
         }
     }
 
-    /// Whether no delay is ever above zero, whoever sends.
+    /// Whether all delays are 0.
     pub(super) fn are_zero(&self) -> bool {
         match *self {
             Delays::Constant { one_way_ns } => one_way_ns == 0,
@@ -101,7 +101,7 @@ impl Delays {
         }
     }
 
-    /// Finds out whether each of `nodes` nodes has a host.
+    /// Checks that there are hosts for `nodes` nodes.
     pub(super) fn check_hosts(&self, nodes: usize) -> Result<(), String> {
         let (count, HostFile { file, reuse, .. }) = match self {
             Delays::Coordinates(coordinates, hosts) => (coordinates.count(), hosts),

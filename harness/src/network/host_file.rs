@@ -1,13 +1,13 @@
-//! Delays between hosts from a file: where the hosts lie, or the delays themselves.
+//! Files of host positions or of delays between hosts.
 //!
-//! **Invariant:** what loads has at least one host, and no delay that is negative or no number.
+//! **Invariant:** a file that loads has at least one host, and every delay is a number from 0.
 
 use std::fs;
 
 use super::hosts::Host;
 use crate::scenario::{DelayUnit, HostFile};
 
-/// Where hosts lie.
+/// Positions of hosts.
 #[derive(Clone, Debug)]
 pub(super) struct Coordinates {
     hosts: Box<[Host]>,
@@ -19,7 +19,7 @@ impl Coordinates {
         Coordinates::parse(&read(file, COORDINATES)?, file)
     }
 
-    /// Reads `text`, which is what `file` holds.
+    /// Parses `text`, the contents of `file`.
     pub(super) fn parse(text: &str, file: &HostFile) -> Result<Coordinates, String> {
         let place = |(line, words): (usize, Vec<&str>)| {
             let (x, y, height) = match words[..] {
@@ -58,7 +58,7 @@ impl Coordinates {
     }
 }
 
-/// Delays from each host to each.
+/// Delays from every host to every host.
 #[derive(Clone, Debug)]
 pub(super) struct Matrix {
     /// Row by row.
@@ -72,7 +72,7 @@ impl Matrix {
         Matrix::parse(&read(file, MATRIX)?, file)
     }
 
-    /// Reads `text`, which is what `file` holds.
+    /// Parses `text`, the contents of `file`.
     pub(super) fn parse(text: &str, file: &HostFile) -> Result<Matrix, String> {
         let mut delays_ns = Vec::new();
         let (mut count, mut height, mut last_line) = (0, 0, 0);
@@ -115,13 +115,13 @@ impl Matrix {
         self.delays_ns[wrapped(from, self.count) * self.count + wrapped(to, self.count)]
     }
 
-    /// The least delay between two hosts, or from a host to itself where one is stated.
+    /// The least delay between two hosts, or within one host where it is stated.
     pub(super) fn least_ns(&self) -> u64 {
         self.least_ns
     }
 }
 
-/// What is accepted, to follow "write".
+/// What is accepted. Follows "write" in messages.
 const COORDINATES: &str =
     "a line per host: x y, x y height or id x y h height, numbers, the height not negative";
 const MATRIX: &str =
@@ -133,7 +133,7 @@ fn read(HostFile { file, .. }: &HostFile, accepted: &str) -> Result<String, Stri
     })
 }
 
-/// The words of each line that counts, with its number.
+/// The words of each line that is not ignored, with the line number.
 fn rows(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
     let lines = text.lines().enumerate();
     lines
@@ -141,7 +141,7 @@ fn rows(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
         .filter(|(_, words)| words.first().is_some_and(|word| !word.starts_with('#')))
 }
 
-/// A number of the file, in nanoseconds.
+/// Parses a number and converts it to nanoseconds.
 fn number(word: &str, file: &HostFile, line: usize, accepted: &str) -> Result<f64, String> {
     let unit_ns = match file.unit {
         DelayUnit::Us => 1e3,
@@ -154,7 +154,7 @@ fn number(word: &str, file: &HostFile, line: usize, accepted: &str) -> Result<f6
         .ok_or_else(|| wrong(file, line, &format!("{word:?}"), accepted))
 }
 
-/// A number that is not negative, in whole nanoseconds.
+/// Parses a number from 0 and converts it to whole nanoseconds.
 fn amount_ns(word: &str, file: &HostFile, line: usize, accepted: &str) -> Result<u64, String> {
     let amount = number(word, file, line, accepted)?;
     if amount < 0.0 {
@@ -171,15 +171,15 @@ fn empty(HostFile { file, .. }: &HostFile, accepted: &str) -> String {
     format!("{file}: no host: write {accepted}")
 }
 
-/// The host that a node is on.
+/// The host of a node.
 #[inline]
 fn wrapped(node: u32, count: usize) -> usize {
     let node = node as usize;
     if node < count { node } else { node % count }
 }
 
-/// See [`Coordinates::least_ns`]. Typical is twice the mean delay from a host to the centre of all:
-/// what two hosts of mean height at the mean distance from it, on opposite sides, take.
+/// See [`Coordinates::least_ns`]. A typical delay is twice the mean delay from a host to the centre
+/// of all hosts.
 fn least_ns(hosts: &[Host]) -> u64 {
     let mean = |part: fn(&Host) -> f64| hosts.iter().map(part).sum::<f64>() / hosts.len() as f64;
     let centre = Host { x: mean(|host| host.x), y: mean(|host| host.y), height: 0.0 };

@@ -1,14 +1,14 @@
-//! Hosts on a plane, and how far apart they are.
+//! Positions of hosts on a plane, and the delays between them.
 //!
-//! Only operations that IEEE 754 defines to the last bit are used, so that delays are the same on
-//! every machine.
+//! Uses only operations that IEEE 754 defines to the last bit, so delays are the same on every
+//! machine.
 //!
-//! **Invariant:** as far from a to b as from b to a, to the last bit.
+//! **Invariant:** delays are symmetric, to the last bit.
 
 use hopwise_kernel::rng::{Rng, mix};
 
-/// A host on the plane, in nanoseconds. Its height is what each message takes between it and the
-/// plane (Dabek et al., *Vivaldi: a decentralized network coordinate system*, SIGCOMM 2004).
+/// The position of a host, in nanoseconds. Its height is the delay between the host
+/// and the plane (Dabek et al., *Vivaldi: a decentralized network coordinate system*, SIGCOMM 2004).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Host {
     pub(super) x: f64,
@@ -17,7 +17,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// One-way delay to `other`: the distance in the plane, and both heights.
+    /// The one-way delay to `other`: the distance in the plane plus both heights.
     #[inline]
     pub(super) fn delay_to_ns(&self, other: &Host) -> f64 {
         let (dx, dy) = (self.x - other.x, self.y - other.y);
@@ -25,7 +25,7 @@ impl Host {
     }
 }
 
-/// Random numbers that belong to hosts: hashed from a seed and the host's number.
+/// Random numbers of hosts, hashed from a seed and the number of the host.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scatter(u64);
 
@@ -34,7 +34,7 @@ impl Scatter {
         Scatter(mix(seed ^ SALT))
     }
 
-    /// Four numbers in `[0, 1)` with 32 random bits each, always the same for one host.
+    /// Four numbers in `[0, 1)` with 32 random bits each, always the same for the same host.
     #[inline]
     pub(super) fn of(self, host: u32) -> [f64; 4] {
         let mut rng = Rng::light(mix(self.0 ^ u64::from(host)));
@@ -43,7 +43,7 @@ impl Scatter {
     }
 }
 
-/// Hosts uniform in a square.
+/// Hosts placed uniformly in a square.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Square {
     scatter: Scatter,
@@ -66,7 +66,7 @@ impl Square {
         self.base_ns
     }
 
-    /// From corner to corner.
+    /// The delay from corner to corner.
     pub(super) fn greatest_ns(&self) -> u64 {
         let diagonal_ns = (2.0 * self.side_ns * self.side_ns).sqrt();
         self.base_ns.saturating_add(diagonal_ns.ceil() as u64)
@@ -79,6 +79,6 @@ impl Square {
     }
 }
 
-/// Sets these numbers apart from others that are drawn from the same seed.
+/// Separates these numbers from others drawn from the same seed.
 const SALT: u64 = 0x706c_6163_6573;
 const UNIT: f64 = 1.0 / (1u64 << 32) as f64;

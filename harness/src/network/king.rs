@@ -1,18 +1,18 @@
-//! Delays as between hosts of the Internet, from a formula that needs no data.
+//! Delays between hosts of the Internet, from a formula that needs no data.
 //!
 //! Fitted to one-way delays between 1,740 DNS servers: half of the round trips that Gummadi, Saroiu
 //! and Gribble's King method measured in 2004 (*King: estimating latency between arbitrary Internet
 //! end hosts*, IMW 2002), embedded as a plane plus a height per host. Four regions lie on a line,
-//! each dense at its centre; few hosts are far from any. Most heights are a few milliseconds, some
-//! hundreds. Over pairs of many hosts, p5, p25, p50, p75 and p95 come within 3 % of the measured
-//! 19.6, 43.7, 80.6, 119.8 and 203.3 ms; beyond p95 the formula falls short by about a tenth.
-//! Those of one thousand hosts are a sample, and came within 8 %.
+//! each dense at its centre; few hosts are far from all of them. Most heights are a few milliseconds,
+//! some hundreds. Over pairs of many hosts, p5, p25, p50, p75 and p95 are within 3 % of the measured
+//! 19.6, 43.7, 80.6, 119.8 and 203.3 ms; beyond p95 the formula is about a tenth too low.
+//! For samples of one thousand hosts they were within 8 %.
 //!
-//! **Invariant:** a host's place depends on the seed and its number only.
+//! **Invariant:** the position of a host depends only on the seed and its number.
 
 use super::hosts::{Host, Scatter};
 
-/// The model; `seed` places the hosts.
+/// The model.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct King(Scatter);
 
@@ -43,9 +43,9 @@ impl King {
     }
 }
 
-/// Where many hosts are.
+/// A region with many hosts.
 struct Region {
-    /// The share of hosts that are here or in a region before.
+    /// The cumulative fraction of hosts, this region included.
     up_to: f64,
     x_ms: f64,
     y_ms: f64,
@@ -58,9 +58,9 @@ const REGIONS: [Region; 4] = [
     Region { up_to: 1.0, x_ms: -18.0, y_ms: 93.3 },
 ];
 
-// How far hosts are from the centre of their region, along each axis, and how high they are: for a
-// uniform u, s·u / (r − u) has its median near s and nine tenths below 6 to 8 s, reaches far, and
-// yet ends, at s / (r − 1).
+// Offsets of hosts from the centre of their region, along each axis, and their heights. For a
+// uniform u, s·u / (r − u) has its median near s, its 90th percentile at 6 to 8 s, and a long tail
+// that ends at s / (r − 1).
 
 const OFFSET_MS: f64 = 5.93;
 const OFFSET_REACH: f64 = 1.055;
@@ -70,7 +70,7 @@ const HEIGHT_REACH: f64 = 1.0186;
 
 const NS_PER_MS: f64 = 1e6;
 
-/// The offset from the centre, on either side, for a uniform number.
+/// Maps a uniform number to an offset from the centre, to either side.
 #[inline]
 fn offset_ms(uniform: f64) -> f64 {
     let signed = 2.0 * uniform - 1.0;
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// The data itself does not come with the project; what was taken from it is checked where it is.
+    /// The data is not part of the project. The constants are checked where it is present.
     #[test]
     fn the_measured_figures_are_those_of_the_data() {
         let data = "../../shared/data/king-coordinates.txt";

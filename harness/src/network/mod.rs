@@ -1,31 +1,31 @@
-//! What the network does to messages: how long each takes, which are lost, which arrive twice, and
-//! which are overtaken.
+//! The simulated network: delay, loss, duplication and reordering of messages.
 //!
-//! Delays either do not ask who sends to whom (`none`, `constant`, `uniform`, `exponential`), or are
-//! those of a pair of hosts and never change: computed from where the two lie (`euclidean`, `king`,
-//! `coordinates`), or looked up (`matrix`). Node n is on host n. Where the hosts of `euclidean` and
-//! `king` lie is hashed from the seed and their number, so that a million of them need no memory.
+//! Under `none`, `constant`, `uniform` and `exponential`, delays do not depend on the hosts. Under
+//! the other models, each pair of hosts has a fixed delay, which is computed from their positions
+//! (`euclidean`, `king`, `coordinates`) or looked up (`matrix`). Node n is on host n. The positions of
+//! `euclidean` and `king` are hashed from the seed and the number of the host, so a million hosts
+//! need no memory.
 //!
 //! # The least delay
 //!
-//! A simulator may run ahead by the least delay there is, so there must be one that is worth it:
-//! [`MIN_DELAY`], or more where the model gives more. Delays below it are raised to it.
+//! The simulator's windows are as long as the least delay, so there must always be one:
+//! [`MIN_DELAY`], or the model's own if that is greater. Shorter delays are raised to it.
 //!
 //! | model | least delay, if above [`MIN_DELAY`] |
 //! |---|---|
 //! | `constant`, `uniform`, `euclidean` | `one_way`, `min`, `base` |
 //! | `exponential` | 1 % of the mean, which raises the mean by 0.005 % |
-//! | `king` | 1 ms, the least of two heights |
-//! | `coordinates` | the least of two heights, but at least 1 % of a typical delay |
-//! | `matrix` | the least delay between two hosts, or on one host if the file states one |
+//! | `king` | 1 ms, twice the least height |
+//! | `coordinates` | twice the least height, but at least 1 % of a typical delay |
+//! | `matrix` | the least delay between two hosts, or within one host if the file states it |
 //!
 //! # Files
 //!
-//! Blank lines, and lines that begin with `#`, count for nothing. A line of `coordinates` is one
-//! host: `x y`, `x y height`, or, as the King data is published, `id x y h height`. A line of `matrix`
-//! holds the delays from one host to each: as many as there are lines. A 0 for the delay from a
-//! host to itself is none stated: two nodes on one host are as far apart as the nearest two hosts.
-//! All figures are in `unit`.
+//! Blank lines and lines that begin with `#` are ignored. Each line of a `coordinates` file describes
+//! a host: `x y`, `x y height`, or `id x y h height` as in the published King data. Each line of a
+//! `matrix` file has the delays from one host to every host, so there are as many lines as columns.
+//! A delay of 0 from a host to itself means that none is stated: two nodes on that host then have the
+//! least delay. All numbers are in `unit`.
 //!
 //! **Invariant:** no clock and no state; the same seed, pair and [`Rng`] give the same transit.
 
@@ -43,10 +43,10 @@ use crate::base::nanoseconds::as_ns;
 use crate::measure::outcome::Regime;
 use crate::scenario::{self, Latency, Timeout};
 
-/// No simulated message takes less: what loopback takes.
+/// The least delay of a simulated message: about that of loopback.
 pub const MIN_DELAY: Duration = Duration::from_micros(20);
 
-/// What becomes of messages between two nodes.
+/// The delays and faults of a network.
 #[derive(Clone, Debug)]
 pub struct Network {
     delays: Delays,
@@ -56,36 +56,36 @@ pub struct Network {
     reordering: f64,
 }
 
-/// What becomes of one message.
+/// The fate of one message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transit {
-    /// It never arrives.
+    /// It is lost.
     Lost,
-    /// It arrives so long after it was sent.
+    /// It arrives after this delay.
     Once(Duration),
-    /// It arrives, and arrives again; both so long after it was sent, the earlier first.
+    /// It arrives twice, after these delays, the shorter first.
     Twice(Duration, Duration),
 }
 
 impl Network {
-    /// The simulated network that a scenario asks for; `seed` places the hosts of models that scatter
-    /// them. What is in a file is read now.
+    /// Creates the simulated network of a scenario. `seed` places hosts at random where the model
+    /// does so. Reads the file of the model, if it has one.
     ///
     /// # Errors
     ///
-    /// A file cannot be read, or is not what the model reads: one message for whoever wrote it.
+    /// If the file cannot be read or is invalid. The message says what to write instead.
     pub fn new(network: &scenario::Network, seed: u64) -> Result<Network, String> {
         let delays = Delays::new(&network.latency, seed)?;
         let least_ns = delays.least_ns().max(as_ns(MIN_DELAY));
         Ok(Network::with(network, delays, least_ns))
     }
 
-    /// What is put on top of a real network, which has delays of its own: nothing is raised to
-    /// [`MIN_DELAY`], and from whom a message comes and to whom it goes is of no account.
+    /// Creates what is added to a real network. As that has delays of its own, none is raised to
+    /// [`MIN_DELAY`].
     ///
     /// # Errors
     ///
-    /// What can only be simulated: delays between hosts, and duplicates.
+    /// If the scenario has faults that can only be simulated: delays between hosts, or duplicates.
     pub fn on_top(network: &scenario::Network) -> Result<Network, String> {
         let refuse = |key: &str, value: &str, instead: &str| {
             let message = format!("network.{key} = {value} can only be simulated: write {instead}");
@@ -116,25 +116,24 @@ impl Network {
         Ok(Network::with(network, delays, 0))
     }
 
-    /// Finds out whether each of `nodes` nodes has a host. [`transit`](Self::transit) begins anew
-    /// with the first host after the last, but that is for the scenario to allow.
+    /// Checks that there are hosts for `nodes` nodes.
     ///
     /// # Errors
     ///
-    /// The file has fewer hosts, and the scenario does not say that they are reused.
+    /// If the file has fewer hosts and the scenario does not allow several nodes on one host.
     pub fn check_hosts(&self, nodes: usize) -> Result<(), String> {
         self.delays.check_hosts(nodes)
     }
 
-    /// Whether it changes nothing.
+    /// Whether it neither delays nor drops anything.
     #[must_use]
     pub fn is_perfect(&self) -> bool {
         let shares = [self.loss, self.duplication, self.reordering];
         self.least_ns == 0 && self.delays.are_zero() && shares.iter().all(|share| *share <= 0.0)
     }
 
-    /// What becomes of the next message from node `from` to node `to`. One whose delay 64 bits
-    /// of nanoseconds cannot hold arrives after as many as they can.
+    /// Draws the fate of a message from node `from` to node `to`. Delays saturate at [`u64::MAX`]
+    /// nanoseconds.
     #[inline]
     pub fn transit(&self, from: u32, to: u32, rng: &mut Rng) -> Transit {
         if happens(self.loss, rng) {
@@ -152,30 +151,30 @@ impl Network {
         Transit::Once(first)
     }
 
-    /// No message takes less.
+    /// The least delay of any message.
     #[must_use]
     pub fn least_delay(&self) -> Duration {
         Duration::from_nanos(self.least_ns)
     }
 
-    /// No message takes more to arrive the first time; none if there is no such bound, or none that
-    /// the model states.
+    /// The greatest delay after which a message first arrives; `None` if there is no bound or the
+    /// model states none.
     #[must_use]
     pub fn greatest_delay(&self) -> Option<Duration> {
         let greatest_ns = self.delays.greatest_ns()?.max(self.least_ns);
-        // What is held up takes another delay.
+        // A reordered message is delayed twice.
         let further = u64::from(self.reordering > 0.0);
         Some(Duration::from_nanos(greatest_ns.saturating_mul(1 + further)))
     }
 
-    /// The share of messages that are lost.
+    /// The fraction of messages that are lost.
     #[must_use]
     pub fn loss(&self) -> f64 {
         self.loss
     }
 
-    /// What nodes that wait for answers as `timeout` says can know of each other's failures: exactly
-    /// which are dead, if an answer always comes before the timeout.
+    /// How reliably nodes with this `timeout` detect failures: exactly, if every answer arrives
+    /// before the timeout.
     #[must_use]
     pub fn failure_detection(&self, timeout: Timeout) -> Regime {
         match (timeout, self.greatest_delay()) {
@@ -199,7 +198,7 @@ impl Network {
     }
 }
 
-/// Draws only if there is something to decide.
+/// Draws whether an event of probability `share` happens. Draws nothing if that is 0.
 #[inline]
 fn happens(share: f64, rng: &mut Rng) -> bool {
     share > 0.0 && rng.unit() < share

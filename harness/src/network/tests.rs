@@ -1,6 +1,6 @@
-//! Laws of networks: delays follow their model, and are never below the least that is promised.
+//! Laws of networks: delays follow their model and are never below the stated least delay.
 //!
-//! **Invariant:** each model is tested through what the engines call.
+//! **Invariant:** tests use only what the engines call.
 
 use proptest::prelude::{
     Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_assert_ne, prop_assume,
@@ -13,12 +13,12 @@ use crate::scenario::{DelayUnit, HostFile, Reuse};
 const DRAWS: usize = 100_000;
 const MS: Duration = Duration::from_millis(1);
 
-fn asked(latency: Latency) -> scenario::Network {
+fn configured(latency: Latency) -> scenario::Network {
     scenario::Network { latency, ..scenario::Network::default() }
 }
 
 fn network(latency: Latency) -> Network {
-    Network::new(&asked(latency), 1).expect("these are networks")
+    Network::new(&configured(latency), 1).expect("these are networks")
 }
 
 fn once(transit: Transit) -> Duration {
@@ -28,7 +28,7 @@ fn once(transit: Transit) -> Duration {
     }
 }
 
-/// Delays of messages between nodes 0, 1, …, each the other end of one pair only; sorted.
+/// Sorted delays between pairs of nodes, where each node is in one pair only.
 fn sorted_delays(network: &Network) -> Vec<Duration> {
     let mut rng = Rng::light(5);
     let pairs = (0..DRAWS as u32).map(|pair| (2 * pair, 2 * pair + 1));
@@ -77,9 +77,10 @@ fn euclidean_distances_are_those_of_points_in_a_square() {
     }
 }
 
-/// 1 % of the mean raises the mean by 0.005 %; [`MIN_DELAY`] raises small means by more.
+/// A least delay of 1 % of the mean raises the mean by 0.005 %; [`MIN_DELAY`] raises
+/// small means by more.
 #[test]
-fn raising_what_is_too_fast_raises_the_mean_as_stated() {
+fn the_least_delay_raises_the_mean_as_stated() {
     for mean in [8 * MS, MS / 10] {
         let network = network(Latency::Exponential { mean });
         let least = network.least_delay().as_secs_f64() / mean.as_secs_f64();
@@ -111,8 +112,8 @@ proptest! {
         pairs in prop::collection::vec((any::<u32>(), any::<u32>()), 200),
     ) {
         let (loss, duplication, reordering) = shares;
-        let asked = scenario::Network { loss, duplication, reordering, ..asked(latency) };
-        let network = Network::new(&asked, seed).expect("these are networks");
+        let configured = scenario::Network { loss, duplication, reordering, ..configured(latency) };
+        let network = Network::new(&configured, seed).expect("these are networks");
         let least = network.least_delay();
         prop_assert!(least >= MIN_DELAY);
         let mut rng = Rng::light(seed);
@@ -130,14 +131,14 @@ proptest! {
     #[test]
     fn a_pair_of_hosts_has_one_delay_both_ways(seed: u64, from: u32, to: u32, draws: u64) {
         for latency in [Latency::King, Latency::Euclidean { side: 100 * MS, base: MS }] {
-            let asked = asked(latency);
+            let configured = configured(latency);
             let delay = |from, to, draws| {
-                let network = Network::new(&asked, seed).expect("these are networks");
+                let network = Network::new(&configured, seed).expect("these are networks");
                 once(network.transit(from, to, &mut Rng::light(draws)))
             };
             prop_assert_eq!(delay(from, to, draws), delay(to, from, draws.wrapping_mul(3)));
             prop_assume!(from != to);
-            let elsewhere = Network::new(&asked, seed ^ 1).expect("these are networks");
+            let elsewhere = Network::new(&configured, seed ^ 1).expect("these are networks");
             prop_assert_ne!(
                 once(elsewhere.transit(from, to, &mut Rng::light(0))),
                 delay(from, to, draws)
@@ -148,12 +149,16 @@ proptest! {
 
 #[test]
 fn the_same_seeds_give_the_same_transits() {
-    let shares =
-        scenario::Network { loss: 0.2, duplication: 0.2, reordering: 0.2, ..asked(Latency::King) };
+    let shares = scenario::Network {
+        loss: 0.2,
+        duplication: 0.2,
+        reordering: 0.2,
+        ..configured(Latency::King)
+    };
     for latency in [Latency::King, Latency::Exponential { mean: MS }] {
-        let asked = scenario::Network { latency, ..shares.clone() };
+        let configured = scenario::Network { latency, ..shares.clone() };
         let run = || {
-            let network = Network::new(&asked, 3).expect("these are networks");
+            let network = Network::new(&configured, 3).expect("these are networks");
             let mut rng = Rng::light(4);
             (0..1000).map(|node| network.transit(node, node / 2, &mut rng)).collect::<Vec<_>>()
         };
@@ -165,14 +170,17 @@ fn the_same_seeds_give_the_same_transits() {
 fn as_many_are_lost_doubled_and_held_up_as_asked_for() {
     let constant = Latency::Constant { one_way: MS };
     for (share, slack) in [(0.0, 0.0), (0.02, 0.002), (0.5, 0.007), (1.0, 0.0)] {
-        let of = |asked: scenario::Network, counts: fn(Transit) -> bool| {
-            let network = Network::new(&asked, 1).expect("these are networks");
+        let of = |configured: scenario::Network, counts: fn(Transit) -> bool| {
+            let network = Network::new(&configured, 1).expect("these are networks");
             let mut rng = Rng::new(6, 0);
             let transits = (0..DRAWS).map(|_| network.transit(0, 1, &mut rng));
             let count = transits.filter(|transit| counts(*transit)).count();
-            assert!((count as f64 / DRAWS as f64 - share).abs() <= slack, "{asked:?}: {count}");
+            assert!(
+                (count as f64 / DRAWS as f64 - share).abs() <= slack,
+                "{configured:?}: {count}"
+            );
         };
-        let base = asked(constant.clone());
+        let base = configured(constant.clone());
         of(scenario::Network { loss: share, ..base.clone() }, |transit| transit == Transit::Lost);
         of(scenario::Network { duplication: share, ..base.clone() }, |transit| {
             transit == Transit::Twice(MS, 2 * MS)
@@ -185,7 +193,8 @@ fn as_many_are_lost_doubled_and_held_up_as_asked_for() {
 
 #[test]
 fn a_network_is_perfect_if_it_changes_nothing() {
-    let on_top = |asked: &scenario::Network| Network::on_top(asked).expect("not simulated only");
+    let on_top =
+        |configured: &scenario::Network| Network::on_top(configured).expect("not simulated only");
     let zero = Duration::ZERO;
     for latency in [
         Latency::None,
@@ -193,32 +202,35 @@ fn a_network_is_perfect_if_it_changes_nothing() {
         Latency::Uniform { min: zero, max: zero },
         Latency::Exponential { mean: zero },
     ] {
-        let asked = asked(latency.clone());
-        assert!(on_top(&asked).is_perfect(), "{latency:?}");
-        assert_eq!(on_top(&asked).transit(0, 0, &mut Rng::light(0)), Transit::Once(zero));
-        assert!(!on_top(&scenario::Network { loss: 0.1, ..asked }).is_perfect(), "{latency:?}");
+        let configured = configured(latency.clone());
+        assert!(on_top(&configured).is_perfect(), "{latency:?}");
+        assert_eq!(on_top(&configured).transit(0, 0, &mut Rng::light(0)), Transit::Once(zero));
+        assert!(
+            !on_top(&scenario::Network { loss: 0.1, ..configured }).is_perfect(),
+            "{latency:?}"
+        );
     }
     for latency in [
         Latency::Constant { one_way: MS },
         Latency::Uniform { min: zero, max: MS },
         Latency::Exponential { mean: MS },
     ] {
-        assert!(!on_top(&asked(latency.clone())).is_perfect(), "{latency:?}");
+        assert!(!on_top(&configured(latency.clone())).is_perfect(), "{latency:?}");
     }
     assert!(!network(Latency::None).is_perfect(), "what is simulated takes time");
 }
 
 #[test]
 fn what_can_only_be_simulated_is_refused_on_top_of_a_real_network() {
-    let refused = |asked: &scenario::Network, expected: &str| {
-        let error = Network::on_top(asked).expect_err(expected);
+    let refused = |configured: &scenario::Network, expected: &str| {
+        let error = Network::on_top(configured).expect_err(expected);
         assert!(error.contains(expected) && error.contains("engine = \"sim\""), "{error}");
     };
     let square = Latency::Euclidean { side: MS, base: MS };
-    refused(&asked(Latency::King), "network.latency.model = \"king\"");
-    refused(&asked(square), "network.latency.model = \"euclidean\"");
-    refused(&asked(Latency::Matrix(hosts("none.txt"))), "network.latency.model = \"matrix\"");
-    let none = asked(Latency::None);
+    refused(&configured(Latency::King), "network.latency.model = \"king\"");
+    refused(&configured(square), "network.latency.model = \"euclidean\"");
+    refused(&configured(Latency::Matrix(hosts("none.txt"))), "network.latency.model = \"matrix\"");
+    let none = configured(Latency::None);
     refused(
         &scenario::Network { duplication: 0.1, ..none.clone() },
         "network.duplication = 0.1 can only be simulated: write 0",
@@ -230,10 +242,10 @@ fn what_can_only_be_simulated_is_refused_on_top_of_a_real_network() {
 }
 
 #[test]
-fn what_64_bits_cannot_hold_is_the_most_they_can() {
+fn delays_saturate() {
     let delays = sorted_delays(&network(Latency::Exponential { mean: Duration::MAX }));
     assert_eq!(delays[DRAWS - 1], Duration::from_nanos(u64::MAX));
-    let all = scenario::Network { duplication: 1.0, reordering: 1.0, ..asked(Latency::None) };
+    let all = scenario::Network { duplication: 1.0, reordering: 1.0, ..configured(Latency::None) };
     let latency = Latency::Constant { one_way: Duration::MAX };
     let network = Network::new(&scenario::Network { latency, ..all }, 1).expect("a network");
     let most = Duration::from_nanos(u64::MAX);
@@ -249,13 +261,13 @@ fn a_file_that_is_missing_is_named() {
     for latency in
         [Latency::Matrix(hosts("no/such.txt")), Latency::Coordinates(hosts("no/such.txt"))]
     {
-        let error = Network::new(&asked(latency), 1).expect_err("there is no such file");
+        let error = Network::new(&configured(latency), 1).expect_err("there is no such file");
         let expected = "network.latency.file = \"no/such.txt\" cannot be read";
         assert!(error.starts_with(expected) && error.contains(": write "), "{error}");
     }
 }
 
-/// A file with `text` that lasts as long as what `with` does.
+/// Calls `with` with a file that contains `text`.
 fn with_file<T>(name: &str, text: &str, with: impl FnOnce(&str) -> T) -> T {
     let path = std::env::temp_dir().join(format!("hopwise-{name}-{}.txt", std::process::id()));
     std::fs::write(&path, text).expect("there is room for a file");

@@ -242,6 +242,6 @@ fn a_trace_that_does_not_fit_is_a_clear_request_error() {
     assert!(sim.ends_with("3 nodes are up at the start, but nodes = 4: write nodes = 3"), "{sim}");
     assert_eq!(sim, udp);
     let alone = request(run(&UdpEngine, &file, &format!("nodes = 3\nthreads = 2\n{ring}")));
-    assert!(alone.contains("misfit.txt:5: nobody is up among"), "{alone}");
+    assert!(alone.contains("misfit.txt:5: no node is up among"), "{alone}");
     assert!(alone.contains("write threads = 1"), "{alone}");
 }
