@@ -1,5 +1,17 @@
 //! What a node of a distributed hash table is.
 //!
+//! ```text
+//! reactor                          drives nodes over UDP, one thread per core
+//! store  central  flood  ring      one system each: messages, their bytes, events, the node
+//! items                            named items, and how peers publish, find and fetch them
+//! drive                            timers, counters and an in-memory network for drivers
+//! codec                            messages as datagrams
+//! node                             the contract between a node and its driver
+//! base                             identifiers, peers, time, randomness
+//! ```
+//!
+//! A room uses the rooms below it, never one above. No system knows another.
+//!
 //! **Invariant:** nothing here reads a clock, draws randomness from the operating system, or does
 //! I/O, except `reactor` (feature `reactor`, on by default). Without that feature the crate is
 //! `no_std`.
@@ -7,31 +19,12 @@
 
 extern crate alloc;
 
-pub mod central;
-pub mod context;
-pub mod cookie;
-
-pub mod flood;
-pub mod id;
-pub mod items;
-pub mod message;
-pub mod peer;
-pub mod prefetch;
-#[cfg(feature = "reactor")]
-pub mod reactor;
+pub mod base;
+pub mod codec;
+pub mod drive;
+pub mod node;
 pub mod ring;
-pub mod rng;
-pub mod rpc;
-pub mod secret;
-pub mod silent;
-pub mod store;
-pub mod time;
-pub mod timer;
-pub mod wire;
 
-pub use context::{Context, Event, Node, World};
-pub use id::{Distance, Id};
-pub use message::{Message, RequestId};
-pub use peer::{Address, Peer};
-pub use rng::Rng;
-pub use time::Time;
+pub use base::{Address, Distance, Id, Peer, Peers, Rng, Time};
+pub use codec::Codec;
+pub use node::{Context, Node, Protocol, Router, World};

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
+use crate::node::TimeoutPolicy;
 use crate::ring::fingers::Shape;
-use crate::rpc::TimeoutPolicy;
 
 /// How lookups travel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,8 +34,8 @@ pub struct RingConfig {
     /// How long a lookup may take at all.
     pub deadline: Duration,
     /// What it does wrong.
-    #[cfg(feature = "mistakes")]
-    pub mistake: Option<crate::ring::Mistake>,
+    #[cfg(feature = "defects")]
+    pub defect: Option<crate::ring::Defect>,
 }
 
 impl Default for RingConfig {
@@ -50,8 +50,8 @@ impl Default for RingConfig {
             remember_failures: true,
             timeout: TimeoutPolicy::Adaptive,
             deadline: Duration::from_secs(10),
-            #[cfg(feature = "mistakes")]
-            mistake: None,
+            #[cfg(feature = "defects")]
+            defect: None,
         }
     }
 }

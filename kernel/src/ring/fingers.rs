@@ -28,8 +28,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use crate::id::{Distance, Id};
-use crate::peer::{Address, Peer};
+use crate::base::{Address, Distance, Id, Peer};
 
 /// From so many successors on, about one list in twenty, or fewer, reaches less than half as far as
 /// the mean: gaps are exponential, and their sum varies the less the more they are.

@@ -10,14 +10,15 @@
 
 use core::time::Duration;
 
-use crate::context::{Context, Drop, Event, LookupDone};
-use crate::id::Id;
-use crate::message::{Lookup, MAX_HOP_BUDGET, Message, Purpose, RequestId, Step};
-use crate::peer::Peer;
+use crate::base::{Id, Peer, Time};
+use crate::node::{Context, Drop, LookupDone, PayloadHandle, RequestId};
 use crate::ring::config::LookupMode;
+use crate::ring::event::Event;
+use crate::ring::failed_contacts::FailedContacts;
+use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Purpose, Step};
 use crate::ring::node::RingNode;
-use crate::rpc::{Iteration, OwnLookup, Probe, Request, RequestKind};
-use crate::silent::Silent;
+use crate::ring::protocol::{BUDGET_SPENT, NOT_OWNER, Ring, STUCK};
+use crate::ring::request::{Iteration, Kind, OwnLookup, Probe, Request};
 
 /// An origin that hears nothing asks again after so many hop timeouts, then twice as many, …
 const RESTART_HOP_TIMEOUTS: u32 = 16;
@@ -29,18 +30,18 @@ impl RingNode {
     ///
     /// Returns whether it was begun; it is not if too many requests are in flight, or this node is
     /// no member of a ring.
-    pub fn lookup(&mut self, cx: &mut Context<'_>, key: Id, token: u64) -> bool {
+    pub fn lookup(&mut self, cx: &mut Context<'_, Ring>, key: Id, token: u64) -> bool {
         self.is_member() && self.begin_lookup(cx, key, token, Purpose::User, None)
     }
 
-    /// Sends `payload` (at most [`MAX_PAYLOAD`](crate::message::MAX_PAYLOAD) bytes) to the owner of
+    /// Sends `payload` (at most [`MAX_PAYLOAD`](crate::node::MAX_PAYLOAD) bytes) to the owner of
     /// `key`. Ends in [`Event::Sent`] or [`Event::SendFailed`] with `token`.
     ///
     /// Returns whether it was begun; see [`lookup`](Self::lookup). A payload that is too long, or
     /// one more than 64 at a time, is refused too.
     pub fn send_to_key(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         key: Id,
         payload: &[u8],
         token: u64,
@@ -58,19 +59,31 @@ impl RingNode {
 
     pub(crate) fn begin_lookup(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         key: Id,
         token: u64,
         purpose: Purpose,
-        payload: Option<crate::rpc::PayloadHandle>,
+        payload: Option<PayloadHandle>,
     ) -> bool {
         let deadline = cx.now + self.config.deadline;
-        let silent = Silent::default();
-        let own = OwnLookup { token, key, purpose, deadline, timeouts: 0, silent, payload };
+        self.begin_lookup_until(cx, key, token, purpose, payload, deadline)
+    }
+
+    pub(crate) fn begin_lookup_until(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        key: Id,
+        token: u64,
+        purpose: Purpose,
+        payload: Option<PayloadHandle>,
+        deadline: Time,
+    ) -> bool {
+        let failed = FailedContacts::default();
+        let own = OwnLookup { token, key, purpose, deadline, timeouts: 0, failed, payload };
         self.start(cx, own, 0)
     }
 
-    pub(crate) fn start(&mut self, cx: &mut Context<'_>, own: OwnLookup, attempts: u8) -> bool {
+    pub(crate) fn start(&mut self, cx: &mut Context<'_, Ring>, own: OwnLookup, attempts: u8) -> bool {
         match self.route_own(cx, &own, own.key) {
             Step::Owner(owner) => {
                 self.finish(cx, own, owner, self.me, 0, 0);
@@ -93,34 +106,34 @@ impl RingNode {
     /// requests are in flight.
     pub(crate) fn open(
         &self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         own: OwnLookup,
         attempts: u8,
         wait: Duration,
     ) -> Option<Lookup> {
-        let lookup = cx.request(self.me, attempts, RequestKind::Origin(own), wait)?;
+        let lookup = cx.request(self.me, attempts, Kind::Origin(own), wait)?;
         let OwnLookup { purpose, key, timeouts, .. } = own;
         let (origin, budget) = (self.me, MAX_HOP_BUDGET);
         Some(Lookup { lookup, purpose, key, origin, budget, hops: 0, timeouts, known: false })
     }
 
     /// The origin's patience is spent: ends the lookup, or begins it again.
-    pub(crate) fn restart(&mut self, cx: &mut Context<'_>, request: Request, own: OwnLookup) {
+    pub(crate) fn restart(&mut self, cx: &mut Context<'_, Ring>, request: Request, own: OwnLookup) {
         if cx.now >= own.deadline || !self.start(cx, own, request.retries + 1) {
             self.fail(cx, own);
         }
     }
 
-    fn fail(&mut self, cx: &mut Context<'_>, own: OwnLookup) {
+    fn fail(&mut self, cx: &mut Context<'_, Ring>, own: OwnLookup) {
         if let Some(kept) = own.payload {
             cx.requests.free_payload(kept);
-            cx.world.report(cx.node, Event::SendFailed { token: own.token });
+            cx.report(Event::SendFailed { token: own.token });
             return;
         }
         match own.purpose {
-            Purpose::User | Purpose::Publish | Purpose::Transfer => {
+            Purpose::User | Purpose::Upkeep => {
                 let (token, timeouts) = (own.token, own.timeouts);
-                cx.world.report(cx.node, Event::LookupFailed { token, timeouts });
+                cx.report(Event::LookupFailed { token, timeouts });
             }
             Purpose::FixFingers => self.on_finger_failed(cx),
             Purpose::Join | Purpose::Stabilize => self.fail_join(cx),
@@ -130,7 +143,7 @@ impl RingNode {
     /// A lookup of this node's own has its answer, given by `teller`.
     fn finish(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         own: OwnLookup,
         owner: Peer,
         teller: Peer,
@@ -139,10 +152,10 @@ impl RingNode {
     ) {
         match own.purpose {
             Purpose::User if own.payload.is_some() => self.deliver(cx, own, owner),
-            Purpose::User | Purpose::Publish | Purpose::Transfer => {
+            Purpose::User | Purpose::Upkeep => {
                 let (token, key) = (own.token, own.key);
                 let done = LookupDone { token, key, owner, hops, timeouts };
-                cx.world.report(cx.node, Event::LookupDone(done));
+                cx.report(Event::LookupDone(done));
             }
             Purpose::FixFingers => self.on_finger_found(cx, own.token as usize, owner),
             Purpose::Join | Purpose::Stabilize => self.on_place_found(cx, teller),
@@ -150,7 +163,7 @@ impl RingNode {
     }
 
     /// Where a lookup for `key` goes from here, if nobody at or after `limit` will do.
-    pub(crate) fn route(&self, cx: &Context<'_>, key: Id, limit: Id) -> Step {
+    pub(crate) fn route(&self, cx: &Context<'_, Ring>, key: Id, limit: Id) -> Step {
         if key == self.me.id {
             return Step::Owner(self.me);
         }
@@ -167,10 +180,10 @@ impl RingNode {
     }
 
     /// As [`route`](Self::route), past contacts that did not answer this lookup.
-    fn route_own(&self, cx: &Context<'_>, own: &OwnLookup, mut limit: Id) -> Step {
+    fn route_own(&self, cx: &Context<'_, Ring>, own: &OwnLookup, mut limit: Id) -> Step {
         loop {
             match self.route(cx, own.key, limit) {
-                Step::Next(next) if own.silent.contains(next.id) => limit = next.id,
+                Step::Next(next) if own.failed.contains(next.id) => limit = next.id,
                 step => return step,
             }
         }
@@ -178,7 +191,7 @@ impl RingNode {
 
     /// The closest entry strictly between this node and `limit` that is not suspected.
     #[inline]
-    fn closest_live(&self, cx: &Context<'_>, mut limit: Id) -> Option<Peer> {
+    fn closest_live(&self, cx: &Context<'_, Ring>, mut limit: Id) -> Option<Peer> {
         let avoid = |peer: Peer| self.avoids(cx, peer);
         while let Some(finger) = self.fingers.closest_preceding(limit) {
             if !avoid(finger) {
@@ -192,16 +205,16 @@ impl RingNode {
 
     /// Whether `peer` lately did not answer, and this node remembers that.
     #[inline]
-    fn avoids(&self, cx: &Context<'_>, peer: Peer) -> bool {
+    fn avoids(&self, cx: &Context<'_, Ring>, peer: Peer) -> bool {
         self.config.remember_failures && self.suspects.contains(self.secret, peer, cx.now)
     }
 
     /// Takes over a lookup: answers it or forwards it. Returns whether it was taken over.
-    pub(crate) fn hand_on(&mut self, cx: &mut Context<'_>, lookup: Lookup) -> bool {
+    pub(crate) fn hand_on(&mut self, cx: &mut Context<'_, Ring>, lookup: Lookup) -> bool {
         self.hand_on_before(cx, lookup, lookup.key)
     }
 
-    fn hand_on_before(&mut self, cx: &mut Context<'_>, lookup: Lookup, limit: Id) -> bool {
+    fn hand_on_before(&mut self, cx: &mut Context<'_, Ring>, lookup: Lookup, limit: Id) -> bool {
         match self.route(cx, lookup.key, limit) {
             Step::Owner(owner) => {
                 let Lookup { lookup: id, purpose, origin, hops, timeouts, .. } = lookup;
@@ -215,15 +228,15 @@ impl RingNode {
             }
             Step::Next(next) => self.forward(cx, lookup, next),
             Step::Stuck => {
-                cx.world.count_drop(Drop::Stuck);
+                cx.world.count_drop(STUCK);
                 false
             }
         }
     }
 
-    fn forward(&mut self, cx: &mut Context<'_>, lookup: Lookup, next: Peer) -> bool {
+    fn forward(&mut self, cx: &mut Context<'_, Ring>, lookup: Lookup, next: Peer) -> bool {
         if lookup.budget <= 1 {
-            cx.world.count_drop(Drop::BudgetSpent);
+            cx.world.count_drop(BUDGET_SPENT);
             // Taken over and ended: unacknowledged, it would make the previous hop suspect this
             // node, and then every other that it tries instead.
             return true;
@@ -232,7 +245,7 @@ impl RingNode {
             return false;
         }
         let wait = self.hop_timeout();
-        let Some(request) = cx.request(next, 0, RequestKind::Forward { lookup }, wait) else {
+        let Some(request) = cx.request(next, 0, Kind::Forward { lookup }, wait) else {
             return false;
         };
         let known = lookup.known || self.successors.covers(self.me.id, lookup.key);
@@ -242,7 +255,7 @@ impl RingNode {
         true
     }
 
-    pub(crate) fn on_forward_timeout(&mut self, cx: &mut Context<'_>, to: Peer, lookup: Lookup) {
+    pub(crate) fn on_forward_timeout(&mut self, cx: &mut Context<'_, Ring>, to: Peer, lookup: Lookup) {
         self.suspect(cx, to);
         let lookup = Lookup { timeouts: lookup.timeouts.saturating_add(1), ..lookup };
         if self.is_member() {
@@ -254,7 +267,7 @@ impl RingNode {
     }
 
     /// `peer` did not answer: avoids it from now on, and asks whether it lives.
-    pub(crate) fn suspect(&mut self, cx: &mut Context<'_>, peer: Peer) {
+    pub(crate) fn suspect(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
         self.round_trips.record_timeout();
         if self.config.remember_failures && !self.suspects.contains(self.secret, peer, cx.now) {
             self.suspects.insert(self.secret, peer, cx.now, false);
@@ -266,7 +279,7 @@ impl RingNode {
 
     pub(crate) fn on_answer(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         lookup: RequestId,
         from: Peer,
         owner: Peer,
@@ -276,22 +289,21 @@ impl RingNode {
         // Who answers a recursive lookup cannot be known beforehand: 64 random bits must do.
         let found = cx.requests.find(lookup).filter(|&handle| {
             cx.requests.at(handle).is_some_and(|request| {
-                request.node == cx.node && matches!(request.kind, RequestKind::Origin(_))
+                request.node == cx.node && matches!(request.kind, Kind::Origin(_))
             })
         });
         let Some(handle) = found else {
             cx.world.count_drop(Drop::Unmatched);
             return;
         };
-        cx.world.disarm_request(handle);
-        if let Some(Request { kind: RequestKind::Origin(own), .. }) = cx.requests.remove(handle) {
+        if let Some(Request { kind: Kind::Origin(own), .. }) = cx.take_out(handle) {
             self.finish(cx, own, owner, from, hops, timeouts);
         }
     }
 
     pub(crate) fn on_find_next(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         from: Peer,
         request: RequestId,
         purpose: Purpose,
@@ -310,9 +322,9 @@ impl RingNode {
     }
 
     /// Asks `to` for the next step.
-    fn step(&self, cx: &mut Context<'_>, to: Peer, so_far: Iteration, limit: Id) -> bool {
+    fn step(&self, cx: &mut Context<'_, Ring>, to: Peer, so_far: Iteration, limit: Id) -> bool {
         let wait = self.hop_timeout().min(so_far.own.deadline.since(cx.now));
-        let kind = RequestKind::Iterate(so_far);
+        let kind = Kind::Iterate(so_far);
         let Some(request) = cx.request(to, 0, kind, wait) else { return false };
         let OwnLookup { purpose, key, .. } = so_far.own;
         self.send(cx, to, &Message::FindNext { request, purpose, key, limit });
@@ -321,14 +333,14 @@ impl RingNode {
 
     pub(crate) fn on_step(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         id: RequestId,
         from: Peer,
         step: Step,
         knows: bool,
     ) {
-        let matched = self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Iterate(_)));
-        let Some(Request { kind: RequestKind::Iterate(so_far), .. }) = matched else { return };
+        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Iterate(_)));
+        let Some(Request { kind: Kind::Iterate(so_far), .. }) = matched else { return };
         let Iteration { own, hops, known, budget, .. } = so_far;
         let now_hops = hops.saturating_add(u8::from(!known));
         let begun = match step {
@@ -339,7 +351,7 @@ impl RingNode {
             // Only onwards, or a liar could lead in circles.
             Step::Next(next) if budget > 1 && next.id.is_between(from.id, own.key) => {
                 let budget = budget - 1;
-                if own.silent.contains(next.id) || self.avoids(cx, next) {
+                if own.failed.contains(next.id) || self.avoids(cx, next) {
                     // `from` has not noticed: asks it for somebody else, which is no hop.
                     let so_far = Iteration { own, previous: self.me, hops, known, budget };
                     self.step(cx, from, so_far, next.id)
@@ -356,14 +368,14 @@ impl RingNode {
         }
     }
 
-    pub(crate) fn on_step_timeout(&mut self, cx: &mut Context<'_>, to: Peer, so_far: Iteration) {
+    pub(crate) fn on_step_timeout(&mut self, cx: &mut Context<'_, Ring>, to: Peer, so_far: Iteration) {
         let Iteration { own, previous, hops, known, budget } = so_far;
         // At the deadline it has had less time than others.
         if cx.now < own.deadline {
             self.suspect(cx, to);
         }
         let mut own = OwnLookup { timeouts: own.timeouts.saturating_add(1), ..own };
-        own.silent.insert(to.id);
+        own.failed.insert(to.id);
         let begun = if cx.now >= own.deadline || budget <= 1 {
             false
         } else if previous != self.me {
@@ -387,23 +399,23 @@ impl RingNode {
     }
 
     /// Nobody can help now; maintenance may have mended the tables by the next attempt.
-    fn again_later(&mut self, cx: &mut Context<'_>, own: OwnLookup) -> bool {
+    fn again_later(&mut self, cx: &mut Context<'_, Ring>, own: OwnLookup) -> bool {
         let wait = MIN_RESTART.min(own.deadline.since(cx.now));
-        cx.request(self.me, 0, RequestKind::Origin(own), wait).is_some()
+        cx.request(self.me, 0, Kind::Origin(own), wait).is_some()
     }
 
-    fn deliver(&mut self, cx: &mut Context<'_>, own: OwnLookup, owner: Peer) {
+    fn deliver(&mut self, cx: &mut Context<'_, Ring>, own: OwnLookup, owner: Peer) {
         let Some(kept) = own.payload else { return };
         if owner == self.me {
             let (key, from) = (own.key, self.me);
             let payload = cx.requests.payload(kept);
-            cx.world.report(cx.node, Event::Received { key, from, payload });
+            cx.world.report(cx.node, Event::Received { key, from }, payload);
             cx.requests.free_payload(kept);
-            cx.world.report(cx.node, Event::Sent { token: own.token, owner });
+            cx.report(Event::Sent { token: own.token, owner });
             return;
         }
         let wait = self.probe_timeout(0);
-        let Some(request) = cx.request(owner, 0, RequestKind::Deliver(own), wait) else {
+        let Some(request) = cx.request(owner, 0, Kind::Deliver(own), wait) else {
             return self.fail(cx, own);
         };
         let payload = cx.requests.payload(kept);
@@ -413,31 +425,31 @@ impl RingNode {
 
     pub(crate) fn on_deliver(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         from: Peer,
         request: RequestId,
         key: Id,
         payload: &[u8],
     ) {
         if self.predecessor.is_some_and(|peer| !self.me.id.owns(key, peer.id)) {
-            cx.world.count_drop(Drop::NotOwner);
+            cx.world.count_drop(NOT_OWNER);
             return;
         }
-        cx.world.report(cx.node, Event::Received { key, from, payload });
+        cx.world.report(cx.node, Event::Received { key, from }, payload);
         self.send(cx, from, &Message::Delivered { request });
     }
 
-    pub(crate) fn on_delivered(&mut self, cx: &mut Context<'_>, id: RequestId, from: Peer) {
-        let matched = self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Deliver(_)));
-        let Some(Request { kind: RequestKind::Deliver(own), to, .. }) = matched else { return };
+    pub(crate) fn on_delivered(&mut self, cx: &mut Context<'_, Ring>, id: RequestId, from: Peer) {
+        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Deliver(_)));
+        let Some(Request { kind: Kind::Deliver(own), to, .. }) = matched else { return };
         if let Some(kept) = own.payload {
             cx.requests.free_payload(kept);
         }
-        cx.world.report(cx.node, Event::Sent { token: own.token, owner: to });
+        cx.report(Event::Sent { token: own.token, owner: to });
     }
 
     /// Not acknowledged: the owner may have changed, so looks it up again.
-    pub(crate) fn on_deliver_timeout(&mut self, cx: &mut Context<'_>, to: Peer, own: OwnLookup) {
+    pub(crate) fn on_deliver_timeout(&mut self, cx: &mut Context<'_, Ring>, to: Peer, own: OwnLookup) {
         self.suspect(cx, to);
         if cx.now >= own.deadline || !self.start(cx, own, 0) {
             self.fail(cx, own);

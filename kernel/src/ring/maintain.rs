@@ -4,18 +4,18 @@
 //! **Invariant:** a node enters the successor list's head, or becomes predecessor, only after it has
 //! answered.
 
-use crate::context::{Context, Drop};
-use crate::message::{Cookie, Message, Peers, RequestId};
-use crate::peer::Peer;
-#[cfg(feature = "mistakes")]
-use crate::ring::Mistake;
-use crate::ring::node::{PROBE_ATTEMPTS, QUICK_CHECKS, RingNode, purpose_of};
-use crate::rpc::{Ask, Probe, Request, RequestKind};
-use crate::time::Time;
+use crate::base::{Peer, Peers, Time};
+use crate::node::{Context, Cookie, Drop, RequestId};
+#[cfg(feature = "defects")]
+use crate::ring::Defect;
+use crate::ring::message::Message;
+use crate::ring::node::{PROBE_ATTEMPTS, QUICK_CHECKS, RingNode};
+use crate::ring::protocol::Ring;
+use crate::ring::request::{Ask, Kind, Probe, Request};
 
 impl RingNode {
     /// Sets the periodic timers going.
-    pub(crate) fn begin_maintenance(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn begin_maintenance(&mut self, cx: &mut Context<'_, Ring>) {
         let mut next = |period| match period {
             Some(period) => cx.now + cx.rng.around(period),
             None => Time::NEVER,
@@ -25,7 +25,7 @@ impl RingNode {
         self.arm(cx);
     }
 
-    pub(crate) fn begin_stabilize(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn begin_stabilize(&mut self, cx: &mut Context<'_, Ring>) {
         if let Some(period) = self.config.stabilize {
             self.stabilize_at = cx.now + cx.rng.around(period);
         }
@@ -34,7 +34,7 @@ impl RingNode {
         }
     }
 
-    pub(crate) fn check_first_successor(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn check_first_successor(&mut self, cx: &mut Context<'_, Ring>) {
         // A node that has lost all its list asks whoever it knows to be next clockwise, and if it
         // knows nobody, whom it knew last: it may have been held to be dead by mistake.
         let first = self
@@ -51,34 +51,34 @@ impl RingNode {
 
     pub(crate) fn ask_neighbors(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         to: Peer,
         reason: Ask,
         cookie: Cookie,
         retries: u8,
     ) -> bool {
         let wait = self.probe_timeout(retries);
-        let kind = RequestKind::Neighbors { reason, cookie };
+        let kind = Kind::Neighbors { reason, cookie };
         let Some(request) = cx.request(to, retries, kind, wait) else {
             self.stabilizing &= reason != Ask::Stabilize;
             return false;
         };
-        let purpose = purpose_of(reason);
+        let purpose = reason.purpose();
         self.send(cx, to, &Message::Neighbors { request, cookie, purpose });
         true
     }
 
     pub(crate) fn on_cookie(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         id: RequestId,
         from: Peer,
         cookie: Cookie,
     ) {
         let matched =
-            self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Neighbors { .. }));
+            self.matched(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
         let Some(Request {
-            kind: RequestKind::Neighbors { reason, cookie: tried }, retries, ..
+            kind: Kind::Neighbors { reason, cookie: tried }, retries, ..
         }) = matched
         else {
             return;
@@ -94,17 +94,17 @@ impl RingNode {
 
     pub(crate) fn on_neighbors(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         id: RequestId,
         from: Peer,
         predecessor: Option<Peer>,
         successors: Peers<'_>,
     ) {
         let matched =
-            self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Neighbors { .. }));
-        let Some(Request { kind: RequestKind::Neighbors { reason, cookie }, .. }) = matched else {
-            #[cfg(feature = "mistakes")]
-            if self.makes(Mistake::StaleReply) {
+            self.matched(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
+        let Some(Request { kind: Kind::Neighbors { reason, cookie }, .. }) = matched else {
+            #[cfg(feature = "defects")]
+            if self.has(Defect::StaleReply) {
                 self.adopt_list(cx.now, from, successors);
             }
             return;
@@ -121,8 +121,8 @@ impl RingNode {
                     self.quick_checks = 0;
                 }
                 self.check_soon(cx);
-                #[cfg(feature = "mistakes")]
-                if self.makes(Mistake::ListUnasked)
+                #[cfg(feature = "defects")]
+                if self.has(Defect::ListUnasked)
                     && let Some(candidate) = predecessor
                     && self.is_after_me(candidate.id, from.id)
                 {
@@ -153,7 +153,7 @@ impl RingNode {
 
     /// Brings the next check of the first successor forward while it does not know this node: of
     /// several that join in one gap, each has seen the gap without the others.
-    pub(crate) fn check_soon(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn check_soon(&mut self, cx: &mut Context<'_, Ring>) {
         if self.quick_checks == 0 || self.config.stabilize.is_none() {
             return;
         }
@@ -164,7 +164,7 @@ impl RingNode {
     }
 
     /// `to` has answered none of several requests for its neighbours.
-    pub(crate) fn on_neighbors_dead(&mut self, cx: &mut Context<'_>, to: Peer, reason: Ask) {
+    pub(crate) fn on_neighbors_dead(&mut self, cx: &mut Context<'_, Ring>, to: Peer, reason: Ask) {
         match reason {
             Ask::Stabilize => {
                 self.stabilizing = false;
@@ -180,9 +180,9 @@ impl RingNode {
 
     /// Rectify: `candidate` believes to be this node's predecessor. `answered`: it has just shown to
     /// live, which its notification, an old one perhaps, does not.
-    pub(crate) fn rectify(&mut self, cx: &mut Context<'_>, candidate: Peer, answered: bool) {
-        #[cfg(feature = "mistakes")]
-        if self.makes(Mistake::RectifyUnasked) {
+    pub(crate) fn rectify(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer, answered: bool) {
+        #[cfg(feature = "defects")]
+        if self.has(Defect::RectifyUnasked) {
             let is_nearer = |old: Peer| candidate.id.is_between(old.id, self.me.id);
             if self.predecessor.is_none_or(is_nearer) {
                 self.adopt_predecessor(cx, candidate);
@@ -205,7 +205,7 @@ impl RingNode {
         }
     }
 
-    pub(crate) fn on_introduce(&mut self, cx: &mut Context<'_>, from: Peer, candidate: Peer) {
+    pub(crate) fn on_introduce(&mut self, cx: &mut Context<'_, Ring>, from: Peer, candidate: Peer) {
         if self.knows(from) {
             self.consider(cx, candidate);
         } else {
@@ -214,32 +214,31 @@ impl RingNode {
     }
 
     /// `candidate` may have come before the first successor: asks it.
-    pub(crate) fn consider(&mut self, cx: &mut Context<'_>, candidate: Peer) {
+    pub(crate) fn consider(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer) {
         if self.may_be_next(cx, candidate) && cx.has_room_for_others() {
             self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
         }
     }
 
-    pub(crate) fn on_pong(&mut self, cx: &mut Context<'_>, id: RequestId, from: Peer) {
-        let matched = self.matched(cx, id, from, |kind| matches!(kind, RequestKind::Probe(_)));
-        let Some(Request { kind: RequestKind::Probe(why), .. }) = matched else { return };
+    pub(crate) fn on_pong(&mut self, cx: &mut Context<'_, Ring>, id: RequestId, from: Peer) {
+        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Probe(_)));
+        let Some(Request { kind: Kind::Probe(why), .. }) = matched else { return };
         match why {
-            // A ring node has no candidates.
-            Probe::Suspect | Probe::Candidate(_) => {}
+            Probe::Suspect => {}
             Probe::Rectify => self.rectify(cx, from, true),
             Probe::Predecessor(_) => self.probing_predecessor = false,
             Probe::Finger => self.on_finger_alive(cx, from),
         }
     }
 
-    pub(crate) fn on_probe_timeout(&mut self, cx: &mut Context<'_>, request: Request, why: Probe) {
+    pub(crate) fn on_probe_timeout(&mut self, cx: &mut Context<'_, Ring>, request: Request, why: Probe) {
         if request.retries + 1 < PROBE_ATTEMPTS {
             self.ping(cx, request.to, request.retries + 1, why);
             return;
         }
         match why {
             Probe::Suspect => self.bury(cx, request.to),
-            Probe::Rectify | Probe::Candidate(_) => {}
+            Probe::Rectify => {}
             Probe::Predecessor(candidate) => {
                 self.probing_predecessor = false;
                 self.bury(cx, request.to);
@@ -250,7 +249,7 @@ impl RingNode {
     }
 
     /// `peer` is dead or gone: takes it out of every table.
-    pub(crate) fn bury(&mut self, cx: &mut Context<'_>, peer: Peer) {
+    pub(crate) fn bury(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
         self.suspects.insert(self.secret, peer, cx.now, true);
         self.fingers.remove(peer.address);
         self.predecessor.take_if(|predecessor| predecessor.is_reached_like(peer));
@@ -269,19 +268,19 @@ impl RingNode {
     }
 
     /// Whether `candidate` lies before the first successor, and is worth asking.
-    fn may_be_next(&self, cx: &Context<'_>, candidate: Peer) -> bool {
+    fn may_be_next(&self, cx: &Context<'_, Ring>, candidate: Peer) -> bool {
         self.successors.first().is_none_or(|first| self.is_after_me(candidate.id, first.id))
             && candidate.id != self.me.id
             && !self.suspects.is_dead(self.secret, candidate, cx.now)
     }
 
-    pub(crate) fn notify_first(&self, cx: &mut Context<'_>) {
+    pub(crate) fn notify_first(&self, cx: &mut Context<'_, Ring>) {
         if let Some(first) = self.successors.first() {
             self.send(cx, first, &Message::Notify);
         }
     }
 
-    fn adopt_predecessor(&mut self, cx: &mut Context<'_>, candidate: Peer) {
+    fn adopt_predecessor(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer) {
         let old = self.predecessor.replace(candidate);
         if let Some(old) = old {
             self.send(cx, old, &Message::Introduce { peer: candidate });

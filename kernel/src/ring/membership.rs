@@ -4,17 +4,17 @@
 
 use core::time::Duration;
 
-use crate::context::{Context, Drop, Event};
-use crate::id::Id;
-use crate::message::{Cookie, Message, Peers, Purpose};
-use crate::peer::Peer;
-#[cfg(feature = "mistakes")]
-use crate::ring::Mistake;
+use crate::base::{Id, Peer, Peers, Time};
+use crate::node::{Context, Cookie, Drop};
+#[cfg(feature = "defects")]
+use crate::ring::Defect;
+use crate::ring::event::Event;
+use crate::ring::failed_contacts::FailedContacts;
+use crate::ring::message::{Message, Purpose};
 use crate::ring::node::{Phase, QUICK_CHECKS, RingNode};
+use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
-use crate::rpc::{Ask, OwnLookup, RequestKind};
-use crate::silent::Silent;
-use crate::time::Time;
+use crate::ring::request::{Ask, Kind, OwnLookup};
 
 /// A join that has not led to a place by then has failed.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);
@@ -26,7 +26,7 @@ impl RingNode {
     /// # Panics
     ///
     /// If this node is not in `ring`.
-    pub fn start_linked(&mut self, cx: &mut Context<'_>, ring: &[Peer]) {
+    pub fn start_linked(&mut self, cx: &mut Context<'_, Ring>, ring: &[Peer]) {
         let here = rank_at_or_after(ring, self.me.id);
         assert!(ring.get(here) == Some(&self.me), "a node starts in a ring that it is part of");
         let count = ring.len();
@@ -50,7 +50,7 @@ impl RingNode {
 
     /// Joins the ring that `bootstrap` is a member of. Ends in [`Event::Joined`] or
     /// [`Event::JoinFailed`].
-    pub fn join(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
+    pub fn join(&mut self, cx: &mut Context<'_, Ring>, bootstrap: Peer) {
         let deadline = cx.now + JOIN_DEADLINE;
         self.phase = Phase::Joining;
         self.stabilize_at = deadline;
@@ -61,21 +61,21 @@ impl RingNode {
             purpose: Purpose::Join,
             deadline,
             timeouts: 0,
-            silent: Silent::default(),
+            failed: FailedContacts::default(),
             payload: None,
         };
         let Some(lookup) = self.open(cx, own, 0, JOIN_DEADLINE) else {
             return self.fail_join(cx);
         };
         let wait = self.probe_timeout(0);
-        let kind = RequestKind::Forward { lookup };
+        let kind = Kind::Forward { lookup };
         if let Some(request) = cx.request(bootstrap, 0, kind, wait) {
             self.send(cx, bootstrap, &Message::Lookup { request, lookup });
         }
     }
 
     /// Leaves the ring and says so. The driver removes the node afterwards.
-    pub fn leave(&mut self, cx: &mut Context<'_>) {
+    pub fn leave(&mut self, cx: &mut Context<'_, Ring>) {
         let (predecessor, successors) = (self.predecessor, Peers::Table(self.successors.peers()));
         let message = Message::Leave { predecessor, successors };
         for neighbor in [predecessor, self.successors.first()].into_iter().flatten() {
@@ -86,17 +86,17 @@ impl RingNode {
         self.arm(cx);
     }
 
-    pub(crate) fn fail_join(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn fail_join(&mut self, cx: &mut Context<'_, Ring>) {
         if self.phase == Phase::Joining {
             self.phase = Phase::Outside;
             self.stabilize_at = Time::NEVER;
             self.arm(cx);
-            cx.world.report(cx.node, Event::JoinFailed);
+            cx.report(Event::JoinFailed);
         }
     }
 
     /// `teller` says that this node's place is between it and its first successor.
-    pub(crate) fn on_place_found(&mut self, cx: &mut Context<'_>, teller: Peer) {
+    pub(crate) fn on_place_found(&mut self, cx: &mut Context<'_, Ring>, teller: Peer) {
         if self.phase == Phase::Joining
             && !self.ask_neighbors(cx, teller, Ask::Join, Cookie::default(), 0)
         {
@@ -107,7 +107,7 @@ impl RingNode {
     /// `m`, which may be this node's predecessor, has told its list.
     pub(crate) fn on_place_told(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         m: Peer,
         cookie: Cookie,
         list: Peers<'_>,
@@ -128,17 +128,17 @@ impl RingNode {
             return;
         }
         self.successors.adopt(me, first, list.skip_first(), |_| true);
-        #[cfg(feature = "mistakes")]
-        if self.makes(Mistake::FirstEntryOnly) {
+        #[cfg(feature = "defects")]
+        if self.has(Defect::FirstEntryOnly) {
             self.successors.adopt(me, first, Peers::NONE, |_| true);
-        } else if self.makes(Mistake::SelfAsSuccessor) {
+        } else if self.has(Defect::SelfAsSuccessor) {
             self.successors.adopt_exact(core::iter::once(self.me));
         }
         self.list_changed();
         self.predecessor = Some(m);
         self.phase = Phase::Member;
         self.filling = self.config.fix_fingers.is_some();
-        cx.world.report(cx.node, Event::Joined);
+        cx.report(Event::Joined);
         self.begin_maintenance(cx);
         self.notify_first(cx);
         self.quick_checks = QUICK_CHECKS;
@@ -151,7 +151,7 @@ impl RingNode {
 
     pub(crate) fn on_leave(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         from: Peer,
         predecessor: Option<Peer>,
         successors: Peers<'_>,

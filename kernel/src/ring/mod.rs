@@ -5,20 +5,31 @@
 //! **Invariant:** nothing here allocates after construction, blocks, or reads a clock.
 
 pub mod config;
+#[cfg(feature = "defects")]
+pub mod defect;
+pub mod event;
 pub mod fingers;
-#[cfg(feature = "mistakes")]
-pub mod mistake;
+pub mod message;
 pub mod node;
+pub mod protocol;
 pub mod rank;
+pub mod request;
 pub mod successors;
 pub mod suspects;
+pub mod wire;
 
+mod failed_contacts;
+mod fix_fingers;
 mod lookup;
 mod maintain;
 mod membership;
-mod upkeep;
 
 pub use config::{LookupMode, RingConfig};
-#[cfg(feature = "mistakes")]
-pub use mistake::Mistake;
+#[cfg(feature = "defects")]
+pub use defect::Defect;
+pub use event::Event;
+pub use failed_contacts::FailedContacts;
+pub use message::Message;
 pub use node::RingNode;
+pub use protocol::{Ring, TrafficClass};
+pub use wire::RingCodec;

@@ -9,19 +9,19 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::context::{Context, Drop, Node};
-use crate::cookie::LastCookie;
-use crate::id::Id;
-use crate::message::{Message, Peers, RequestId};
-use crate::peer::Peer;
+use crate::base::{Id, Peer, Peers, Rng, Time};
+use crate::node::{
+    Context, Drop, LastCookie, LookupEnd, LookupPurpose, Node, RequestHandle, RequestId, RoundTrips,
+    Router, Secret,
+};
 use crate::ring::config::RingConfig;
+use crate::ring::event::Event;
 use crate::ring::fingers::FingerTable;
+use crate::ring::message::{Message, Purpose};
+use crate::ring::protocol::Ring;
+use crate::ring::request::{Kind, Probe, Request};
 use crate::ring::successors::SuccessorList;
 use crate::ring::suspects::Suspects;
-use crate::rng::Rng;
-use crate::rpc::{Ask, Probe, Request, RequestHandle, RequestKind, RoundTrips};
-use crate::secret::Secret;
-use crate::time::Time;
 
 /// Probes of one peer before it is held to be dead; the wait doubles each time.
 pub(crate) const PROBE_ATTEMPTS: u8 = 3;
@@ -144,17 +144,17 @@ impl RingNode {
         size_of::<Self>() + self.fingers.heap_bytes() + self.successors.heap_bytes()
     }
 
-    pub(crate) fn send(&self, cx: &mut Context<'_>, to: Peer, message: &Message<'_>) {
+    pub(crate) fn send(&self, cx: &mut Context<'_, Ring>, to: Peer, message: &Message<'_>) {
         cx.world.send(self.me, to, message);
     }
 
     /// Takes out the request that a reply from `from` answers, and learns from its round trip.
     pub(crate) fn matched(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         id: RequestId,
         from: Peer,
-        fits: impl Fn(&RequestKind) -> bool,
+        fits: impl Fn(&Kind) -> bool,
     ) -> Option<Request> {
         let request = cx.matched(id, from, fits)?;
         self.round_trips.record(cx.now.since(request.sent_at));
@@ -172,12 +172,12 @@ impl RingNode {
         self.hop_timeout().max(MIN_PROBE_TIMEOUT) * (1 << retries.min(4))
     }
 
-    pub(crate) fn ping(&self, cx: &mut Context<'_>, to: Peer, retries: u8, why: Probe) -> bool {
+    pub(crate) fn ping(&self, cx: &mut Context<'_, Ring>, to: Peer, retries: u8, why: Probe) -> bool {
         if to.address == self.me.address {
             return false;
         }
         let wait = self.probe_timeout(retries);
-        let request = cx.request(to, retries, RequestKind::Probe(why), wait);
+        let request = cx.request(to, retries, Kind::Probe(why), wait);
         if let Some(request) = request {
             self.send(cx, to, &Message::Ping { request });
         }
@@ -185,7 +185,7 @@ impl RingNode {
     }
 
     /// Arms the node's one timer for whatever comes next.
-    pub(crate) fn arm(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn arm(&mut self, cx: &mut Context<'_, Ring>) {
         let next = self.stabilize_at.min(self.fix_at);
         if next != self.armed_at {
             self.armed_at = next;
@@ -213,9 +213,9 @@ impl RingNode {
             || self.fingers.contains(peer)
     }
 
-    #[cfg(feature = "mistakes")]
-    pub(crate) fn makes(&self, mistake: crate::ring::Mistake) -> bool {
-        self.config.mistake == Some(mistake)
+    #[cfg(feature = "defects")]
+    pub(crate) fn has(&self, defect: crate::ring::Defect) -> bool {
+        self.config.defect == Some(defect)
     }
 
     pub(crate) fn is_after_me(&self, id: Id, before: Id) -> bool {
@@ -224,11 +224,13 @@ impl RingNode {
 }
 
 impl Node for RingNode {
+    type Protocol = Ring;
+
     fn peer(&self) -> Peer {
         self.me
     }
 
-    fn handle_message(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
+    fn handle_message(&mut self, cx: &mut Context<'_, Ring>, from: Peer, message: Message<'_>) {
         if from.id == self.me.id {
             cx.world.count_drop(Drop::FromSelf);
             return;
@@ -288,7 +290,7 @@ impl Node for RingNode {
                 }
             }
             Message::Ack { request, .. } => {
-                self.matched(cx, request, from, |kind| matches!(kind, RequestKind::Forward { .. }));
+                self.matched(cx, request, from, |kind| matches!(kind, Kind::Forward { .. }));
             }
             Message::Answer { lookup, owner, hops, timeouts, .. } => {
                 self.on_answer(cx, lookup, from, owner, hops, timeouts);
@@ -303,23 +305,10 @@ impl Node for RingNode {
                 self.on_deliver(cx, from, request, key, payload);
             }
             Message::Delivered { request } => self.on_delivered(cx, request, from),
-            Message::Publish { .. }
-            | Message::Published { .. }
-            | Message::Copy { .. }
-            | Message::Find { .. }
-            | Message::Found { .. }
-            | Message::Fetch { .. }
-            | Message::Item { .. }
-            | Message::Search { .. }
-            | Message::Walk { .. }
-            | Message::SearchHit { .. }
-            | Message::Connect { .. }
-            | Message::Connected { .. }
-            | Message::Meet { .. } => cx.world.count_drop(Drop::NotForThisKind),
         }
     }
 
-    fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+    fn handle_timeout(&mut self, cx: &mut Context<'_, Ring>) {
         self.armed_at = Time::NEVER;
         if cx.now >= self.stabilize_at {
             match self.phase {
@@ -333,35 +322,62 @@ impl Node for RingNode {
         self.arm(cx);
     }
 
-    fn handle_request_timeout(&mut self, cx: &mut Context<'_>, handle: RequestHandle) {
+    fn handle_request_timeout(&mut self, cx: &mut Context<'_, Ring>, handle: RequestHandle) {
         let Some(request) = cx.requests.remove(handle) else { return };
         match request.kind {
-            RequestKind::Probe(why) => self.on_probe_timeout(cx, request, why),
-            RequestKind::Neighbors { reason, cookie } => {
+            Kind::Probe(why) => self.on_probe_timeout(cx, request, why),
+            Kind::Neighbors { reason, cookie } => {
                 if request.retries + 1 < PROBE_ATTEMPTS {
                     self.ask_neighbors(cx, request.to, reason, cookie, request.retries + 1);
                 } else {
                     self.on_neighbors_dead(cx, request.to, reason);
                 }
             }
-            RequestKind::Forward { lookup } => self.on_forward_timeout(cx, request.to, lookup),
-            RequestKind::Origin(own) => self.restart(cx, request, own),
-            RequestKind::Iterate(so_far) => self.on_step_timeout(cx, request.to, so_far),
-            RequestKind::Deliver(own) => self.on_deliver_timeout(cx, request.to, own),
-            // A ring node makes none of these.
-            RequestKind::Publish(_)
-            | RequestKind::Find(_)
-            | RequestKind::Fetch(_)
-            | RequestKind::Search(_)
-            | RequestKind::Connect => {}
+            Kind::Forward { lookup } => self.on_forward_timeout(cx, request.to, lookup),
+            Kind::Origin(own) => self.restart(cx, request, own),
+            Kind::Iterate(so_far) => self.on_step_timeout(cx, request.to, so_far),
+            Kind::Deliver(own) => self.on_deliver_timeout(cx, request.to, own),
         }
     }
 }
 
-/// What asking for neighbours is accounted to.
-pub(crate) const fn purpose_of(reason: Ask) -> crate::message::Purpose {
-    match reason {
-        Ask::Stabilize | Ask::Candidate => crate::message::Purpose::Stabilize,
-        Ask::Join => crate::message::Purpose::Join,
+impl Router for RingNode {
+    fn is_member(&self) -> bool {
+        RingNode::is_member(self)
+    }
+
+    fn predecessor(&self) -> Option<Peer> {
+        self.predecessor
+    }
+
+    fn replicas(&self) -> &[Peer] {
+        self.successors()
+    }
+
+    fn look_up(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        key: Id,
+        token: u64,
+        purpose: LookupPurpose,
+        deadline: Time,
+    ) -> bool {
+        let purpose = match purpose {
+            LookupPurpose::User => Purpose::User,
+            LookupPurpose::Upkeep => Purpose::Upkeep,
+        };
+        self.begin_lookup_until(cx, key, token, purpose, None, deadline)
+    }
+
+    fn ended(event: &Event) -> Option<LookupEnd> {
+        match *event {
+            Event::LookupDone(done) => Some(LookupEnd::Done(done)),
+            Event::LookupFailed { token, timeouts } => Some(LookupEnd::Failed { token, timeouts }),
+            _ => None,
+        }
+    }
+
+    fn suspect(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
+        RingNode::suspect(self, cx, peer);
     }
 }

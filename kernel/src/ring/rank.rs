@@ -7,8 +7,7 @@
 //!
 //! **Invariant:** the guess decides nothing but the time it takes.
 
-use crate::id::Id;
-use crate::peer::Peer;
+use crate::base::{Id, Peer};
 
 /// Guesses before steps are taken: each is off by about the square root of what the last was.
 const GUESSES: usize = 3;

@@ -6,9 +6,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use crate::id::{Distance, Id};
-use crate::message::Peers;
-use crate::peer::{Address, Peer};
+use crate::base::{Address, Distance, Id, Peer, Peers};
 
 /// One node's successor list.
 #[derive(Debug)]

@@ -11,9 +11,8 @@
 
 use core::time::Duration;
 
-use crate::peer::Peer;
-use crate::secret::Secret;
-use crate::time::Time;
+use crate::base::{Peer, Time};
+use crate::node::Secret;
 
 /// How long a suspect is avoided unless it answers; up to [`GRAIN`] longer.
 pub const SUSPICION: Duration = Duration::from_secs(10);

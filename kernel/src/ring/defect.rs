@@ -1,10 +1,10 @@
-//! Mistakes in the protocol, made on purpose: what checks the ring must catch each of them.
+//! Defects in the protocol, made on purpose: what checks the ring must catch each of them.
 //!
 //! **Invariant:** without the feature `mistakes`, which only tests ask for, none of this is built.
 
 /// What a node does wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mistake {
+pub enum Defect {
     /// Who joins takes itself for its successor.
     SelfAsSuccessor,
     /// The successor's predecessor is adopted as successor without being asked whether it lives.
@@ -17,13 +17,13 @@ pub enum Mistake {
     StaleReply,
 }
 
-impl Mistake {
+impl Defect {
     /// All of them.
-    pub const ALL: [Mistake; 5] = [
-        Mistake::SelfAsSuccessor,
-        Mistake::ListUnasked,
-        Mistake::FirstEntryOnly,
-        Mistake::RectifyUnasked,
-        Mistake::StaleReply,
+    pub const ALL: [Defect; 5] = [
+        Defect::SelfAsSuccessor,
+        Defect::ListUnasked,
+        Defect::FirstEntryOnly,
+        Defect::RectifyUnasked,
+        Defect::StaleReply,
     ];
 }

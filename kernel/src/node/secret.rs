@@ -6,9 +6,9 @@ use core::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
-use crate::message::Cookie;
-use crate::peer::{Address, Peer};
-use crate::rng::{Rng, mix};
+use crate::base::rng::mix;
+use crate::base::{Address, Peer, Rng};
+use crate::node::cookie::Cookie;
 
 /// One node's key, of SipHash (Aumasson and Bernstein, INDOCRYPT 2012) among others.
 #[derive(Clone, Copy, Debug)]

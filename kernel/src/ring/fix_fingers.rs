@@ -3,14 +3,15 @@
 //!
 //! **Invariant:** a peer becomes a finger only after it has answered.
 
-use crate::context::Context;
-use crate::message::Purpose;
-use crate::peer::Peer;
+use crate::base::Peer;
+use crate::node::Context;
+use crate::ring::message::Purpose;
 use crate::ring::node::RingNode;
-use crate::rpc::Probe;
+use crate::ring::protocol::Ring;
+use crate::ring::request::Probe;
 
 impl RingNode {
-    pub(crate) fn begin_fix(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn begin_fix(&mut self, cx: &mut Context<'_, Ring>) {
         if let Some(period) = self.config.fix_fingers {
             self.fix_at = cx.now + cx.rng.around(period);
         }
@@ -19,7 +20,7 @@ impl RingNode {
         }
     }
 
-    fn fix_next(&mut self, cx: &mut Context<'_>) {
+    fn fix_next(&mut self, cx: &mut Context<'_, Ring>) {
         let shape = self.fingers.shape();
         let lowest = self.fingers.boundary() + 1;
         if lowest >= shape.slots() {
@@ -37,7 +38,7 @@ impl RingNode {
     }
 
     /// `owner` is the first node at or after the start of `slot`.
-    pub(crate) fn on_finger_found(&mut self, cx: &mut Context<'_>, slot: usize, owner: Peer) {
+    pub(crate) fn on_finger_found(&mut self, cx: &mut Context<'_, Ring>, slot: usize, owner: Peer) {
         let slots = self.fingers.shape().slots();
         let found = if owner == self.me { slots } else { self.fingers.slot_of(owner.id) };
         // No node lies in the slots that were passed over: they need no lookups of their own.
@@ -49,16 +50,16 @@ impl RingNode {
         }
     }
 
-    pub(crate) fn on_finger_alive(&mut self, cx: &mut Context<'_>, finger: Peer) {
+    pub(crate) fn on_finger_alive(&mut self, cx: &mut Context<'_, Ring>, finger: Peer) {
         self.fingers.insert(finger);
         self.slot_done(cx);
     }
 
-    pub(crate) fn on_finger_failed(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn on_finger_failed(&mut self, cx: &mut Context<'_, Ring>) {
         self.slot_done(cx);
     }
 
-    fn slot_done(&mut self, cx: &mut Context<'_>) {
+    fn slot_done(&mut self, cx: &mut Context<'_, Ring>) {
         self.fixing = false;
         if usize::from(self.next_slot) >= self.fingers.shape().slots() {
             self.next_slot = 0;

@@ -6,7 +6,7 @@
 //! **Invariant:** a fixed number of entries; the oldest makes room. Forgetting one only costs
 //! another timeout.
 
-use crate::id::Id;
+use crate::base::Id;
 
 const CAPACITY: usize = 4;
 
@@ -15,9 +15,9 @@ const CAPACITY: usize = 4;
 /// It keeps 31 bits of each identifier, not the first ones, which neighbours share: one live node in
 /// 2^29 is passed over by mistake, and then the lookup goes by another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Silent([u32; CAPACITY]);
+pub struct FailedContacts([u32; CAPACITY]);
 
-impl Silent {
+impl FailedContacts {
     /// Remembers that the node with this identifier did not answer.
     pub fn insert(&mut self, id: Id) {
         self.0.rotate_right(1);
@@ -46,14 +46,14 @@ mod tests {
     #[test]
     fn the_latest_are_remembered_and_nobody_else() {
         let mut rng = crate::Rng::new(5, 0);
-        let (mut silent, mut twin) = (Silent::default(), Vec::new());
+        let (mut failed, mut twin) = (FailedContacts::default(), Vec::new());
         for _ in 0..100 {
             let (stranger, next) = (Id::random(&mut rng), Id::random(&mut rng));
-            assert!(!silent.contains(stranger));
-            silent.insert(next);
+            assert!(!failed.contains(stranger));
+            failed.insert(next);
             twin.push(next);
             for (age, &id) in twin.iter().rev().enumerate() {
-                assert_eq!(silent.contains(id), age < CAPACITY, "{age}");
+                assert_eq!(failed.contains(id), age < CAPACITY, "{age}");
             }
         }
     }

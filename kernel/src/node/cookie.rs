@@ -2,8 +2,12 @@
 //!
 //! **Invariant:** a cookie is shown to nobody but who gave it.
 
-use crate::message::Cookie;
-use crate::peer::{Address, Peer};
+use crate::base::{Address, Peer};
+
+/// Proof that its bearer receives what is sent to its address: a keyed hash of that address, made
+/// by the node that now sees it again. Zero proves nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Cookie(pub u64);
 
 /// The cookie that another node gave last, and which node that was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -10,7 +10,7 @@ use core::fmt;
 
 use sha1::{Digest, Sha1};
 
-use crate::rng::Rng;
+use crate::base::rng::Rng;
 
 /// Bits in an identifier.
 pub const ID_BITS: u32 = 160;

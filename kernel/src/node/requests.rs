@@ -10,14 +10,16 @@
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::time::Duration;
+use core::fmt::Debug;
 
-use crate::id::Id;
-use crate::items::{OwnFetch, Query};
-use crate::message::{Cookie, Lookup, MAX_PAYLOAD, Purpose, RequestId};
-use crate::peer::Peer;
-use crate::silent::Silent;
-use crate::time::Time;
+use crate::base::{Peer, Time};
+
+/// Longest payload that is kept for a request, in bytes.
+pub const MAX_PAYLOAD: usize = 1024;
+
+/// Names a request, so that its reply can be told from a forged or a stale one: 64 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct RequestId(pub u64);
 
 /// Where in [`Requests`] a request lies, as long as it is in flight: `0 .. capacity`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +27,7 @@ pub struct RequestHandle(pub u32);
 
 /// One request in flight.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Request {
+pub struct Request<K> {
     /// What the reply must repeat.
     pub id: RequestId,
     /// The driver's number of the node that asked.
@@ -37,141 +39,15 @@ pub struct Request {
     /// Attempts that timed out before this one.
     pub retries: u8,
     /// What it is about.
-    pub kind: RequestKind,
+    pub kind: K,
 }
 
-/// What a request is about.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum RequestKind {
-    /// A ping.
-    Probe(Probe),
-    /// The neighbours of `to` were asked for.
-    Neighbors {
-        /// Why.
-        reason: Ask,
-        /// The cookie it was asked with.
-        cookie: Cookie,
-    },
-    /// A lookup was handed on and is to be acknowledged.
-    Forward {
-        /// As it arrived here.
-        lookup: Lookup,
-    },
-    /// A recursive lookup of this node's own.
-    Origin(OwnLookup),
-    /// An iterative lookup of this node's own: `to` has been asked for the next step.
-    Iterate(Iteration),
-    /// A payload was sent to the owner.
-    Deliver(OwnLookup),
-    /// An index was told of an item of this node's.
-    Publish(Publication),
-    /// An index was asked.
-    Find(OwnFind),
-    /// A holder was asked for an item.
-    Fetch(OwnFetch),
-    /// A search of this node's own is out among its neighbours; `to` is this node itself.
-    Search(OwnSearch),
-    /// A peer was asked to be a neighbour, or a server whether it is there.
-    Connect,
-}
-
-/// An item being made known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Publication {
-    /// Where it stands on the shelf.
-    pub index: u32,
-    /// The cookie it was published with.
-    pub cookie: Cookie,
-}
-
-/// A question to an index, at who asks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OwnFind {
-    /// The caller's name for it.
-    pub token: u64,
-    /// What is asked.
-    pub query: Query,
-    /// The cookie it was asked with.
-    pub cookie: Cookie,
-    /// When it fails.
-    pub deadline: Time,
-    /// Transfers on the way to whoever is asked.
-    pub hops: u8,
-    /// Contacts that did not answer.
-    pub timeouts: u8,
-}
-
-/// A search among neighbours, at who searches.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OwnSearch {
-    /// The caller's name for it.
-    pub token: u64,
-    /// What is searched for.
-    pub query: Query,
-    /// When it fails.
-    pub deadline: Time,
-    /// Rounds before this one, where the search widens.
-    pub round: u8,
-}
-
-/// Why a peer is pinged, and so what its reply means.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Probe {
-    /// It did not answer something else: is it dead?
-    Suspect,
-    /// It may become this node's predecessor.
-    Rectify,
-    /// It is the predecessor; if it is dead, the candidate may follow it.
-    Predecessor(Peer),
-    /// It may become a finger.
-    Finger,
-    /// It asks to be a neighbor, in a request of this name.
-    Candidate(RequestId),
-}
-
-/// Why neighbours are asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ask {
-    /// Of the first successor: the periodic check.
-    Stabilize,
-    /// Of a node that may have come between this one and its first successor.
-    Candidate,
-    /// Of the node that is to be this one's predecessor: joining.
-    Join,
-}
-
-/// A lookup at its origin.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct OwnLookup {
-    /// The caller's name for it.
-    pub token: u64,
-    /// What is looked up.
-    pub key: Id,
-    /// What it is for.
-    pub purpose: Purpose,
-    /// When it fails.
-    pub deadline: Time,
-    /// Contacts that did not answer: how many,
-    pub timeouts: u8,
-    /// and who, lately.
-    pub silent: Silent,
-    /// Where the payload for the owner lies, if this is on the way to a delivery.
-    pub payload: Option<PayloadHandle>,
-}
-
-/// How far an iterative lookup has come.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Iteration {
-    /// What it is.
-    pub own: OwnLookup,
-    /// Who named the node that is asked now.
-    pub previous: Peer,
-    /// Hops so far.
-    pub hops: u8,
-    /// Whether a node on the way already knew.
-    pub known: bool,
-    /// Further steps allowed.
-    pub budget: u8,
+/// What a request is about: one type for each protocol.
+pub trait RequestKind: Copy + Debug + Send + 'static {
+    /// The payload that is kept for the request, if there is one.
+    fn payload(&self) -> Option<PayloadHandle> {
+        None
+    }
 }
 
 /// Where a payload lies.
@@ -180,8 +56,8 @@ pub struct PayloadHandle(u16);
 
 /// The table of requests in flight.
 #[derive(Debug)]
-pub struct Requests {
-    entries: Vec<Entry>,
+pub struct Requests<K> {
+    entries: Vec<Entry<K>>,
     free: u32,
     len: usize,
     capacity: usize,
@@ -191,9 +67,9 @@ pub struct Requests {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Entry {
+enum Entry<K> {
     Free { next: u32 },
-    Used(Request),
+    Used(Request<K>),
 }
 
 #[derive(Clone, Debug)]
@@ -206,12 +82,12 @@ const NONE: u32 = u32::MAX;
 /// Payloads on their way from one driver's nodes at a time.
 const PAYLOADS: usize = 64;
 
-impl Requests {
+impl<K: RequestKind> Requests<K> {
     /// An empty table with room for `capacity` requests.
     ///
     /// Memory is reserved here and touched as it is first used.
     #[must_use]
-    pub fn new(capacity: usize) -> Requests {
+    pub fn new(capacity: usize) -> Requests<K> {
         assert!(capacity < NONE as usize / 4, "a table holds fewer than 2^30 requests");
         Requests {
             entries: Vec::with_capacity(capacity),
@@ -252,7 +128,7 @@ impl Requests {
 
     /// Enters a request, or refuses it if the table is full.
     #[inline]
-    pub fn insert(&mut self, request: Request) -> Option<RequestHandle> {
+    pub fn insert(&mut self, request: Request<K>) -> Option<RequestHandle> {
         let at = if self.free != NONE {
             let at = self.free;
             if let Entry::Free { next } = self.entries[at as usize] {
@@ -286,7 +162,7 @@ impl Requests {
     /// The request at `handle`, if there is one.
     #[inline]
     #[must_use]
-    pub fn at(&self, handle: RequestHandle) -> Option<&Request> {
+    pub fn at(&self, handle: RequestHandle) -> Option<&Request<K>> {
         match self.entries.get(handle.0 as usize) {
             Some(Entry::Used(request)) => Some(request),
             _ => None,
@@ -295,7 +171,7 @@ impl Requests {
 
     /// Takes out the request at `handle`.
     #[inline]
-    pub fn remove(&mut self, handle: RequestHandle) -> Option<Request> {
+    pub fn remove(&mut self, handle: RequestHandle) -> Option<Request<K>> {
         let request = *self.at(handle)?;
         let mut hole = self.place_of(handle, request.id)?;
         self.entries[handle.0 as usize] = Entry::Free { next: self.free };
@@ -324,14 +200,10 @@ impl Requests {
     /// Takes out one of the requests of a node that is gone, with its payload if it has one. Looks
     /// at every entry; call until it finds none.
     pub fn abandon_one(&mut self, node: u32) -> Option<RequestHandle> {
-        let is_its = |entry: &Entry| matches!(entry, Entry::Used(request) if request.node == node);
+        let is_its = |entry: &Entry<K>| matches!(entry, Entry::Used(request) if request.node == node);
         let handle = RequestHandle(self.entries.iter().position(is_its)? as u32);
         let request = self.remove(handle)?;
-        if let RequestKind::Origin(own)
-        | RequestKind::Deliver(own)
-        | RequestKind::Iterate(Iteration { own, .. }) = request.kind
-            && let Some(payload) = own.payload
-        {
+        if let Some(payload) = request.kind.payload() {
             self.free_payload(payload);
         }
         Some(handle)
@@ -365,7 +237,7 @@ impl Requests {
     }
 
     #[inline]
-    fn place(&self, is_it: impl Fn(&Request) -> bool, id: RequestId) -> Option<usize> {
+    fn place(&self, is_it: impl Fn(&Request<K>) -> bool, id: RequestId) -> Option<usize> {
         let mut place = self.home(id);
         loop {
             let number = self.index[place];
@@ -392,74 +264,143 @@ impl Requests {
     }
 }
 
-/// How long to wait for a reply.
+
+/// The requests in flight of one protocol and of those it carries: one table each.
+///
+/// Handles number all of them through: those of the protocol itself come first.
+pub trait Tables: Debug + Send {
+    /// What the protocol's own requests are about.
+    type Kind: RequestKind;
+
+    /// Empty tables with room for `capacity` requests each.
+    #[must_use]
+    fn with_capacity(capacity: usize) -> Self;
+
+    /// The protocol's own requests.
+    fn own(&self) -> &Requests<Self::Kind>;
+
+    /// The protocol's own requests.
+    fn own_mut(&mut self) -> &mut Requests<Self::Kind>;
+
+    /// Handles are below this.
+    fn handles(&self) -> usize;
+
+    /// How many requests are in flight, in all tables.
+    fn in_flight(&self) -> usize;
+
+    /// The driver's number of the node whose request lies at `handle`.
+    fn node_of(&self, handle: RequestHandle) -> Option<u32>;
+
+    /// Takes out one request of a node that is gone; see [`Requests::abandon_one`].
+    fn abandon_one(&mut self, node: u32) -> Option<RequestHandle>;
+}
+
+impl<K: RequestKind> Tables for Requests<K> {
+    type Kind = K;
+
+    fn with_capacity(capacity: usize) -> Requests<K> {
+        Requests::new(capacity)
+    }
+
+    #[inline]
+    fn own(&self) -> &Requests<K> {
+        self
+    }
+
+    #[inline]
+    fn own_mut(&mut self) -> &mut Requests<K> {
+        self
+    }
+
+    fn handles(&self) -> usize {
+        self.capacity()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn node_of(&self, handle: RequestHandle) -> Option<u32> {
+        Some(self.at(handle)?.node)
+    }
+
+    fn abandon_one(&mut self, node: u32) -> Option<RequestHandle> {
+        Requests::abandon_one(self, node)
+    }
+}
+
+/// The requests of a protocol, and the tables of one that it carries.
+#[derive(Debug)]
+pub struct Layers<K, C> {
+    own: Requests<K>,
+    carried: C,
+}
+
+/// Which table a handle leads to, and the handle there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TimeoutPolicy {
-    /// Mean plus four mean deviations of the measured round trips, within
-    /// [`MIN_TIMEOUT`] … [`MAX_TIMEOUT`] (Rhea et al., *Handling churn in a DHT*, USENIX 2004).
-    Adaptive,
-    /// Always the same.
-    Fixed(Duration),
+pub enum Layer {
+    /// The protocol's own.
+    Own(RequestHandle),
+    /// The carried protocol's.
+    Carried(RequestHandle),
 }
 
-/// Shortest adaptive timeout, and the least that it lies above the mean: where every round trip takes
-/// the same, the deviation alone would leave a reply no time to be a little late.
-pub const MIN_TIMEOUT: Duration = Duration::from_millis(2);
-/// Longest adaptive timeout.
-pub const MAX_TIMEOUT: Duration = Duration::from_secs(3);
-/// Adaptive timeout before anything was measured, unless replies have failed to come already.
-pub const INITIAL_TIMEOUT: Duration = Duration::from_millis(250);
-
-/// Measured round trips: running mean and mean deviation (Jacobson, *Congestion avoidance and
-/// control*, SIGCOMM 1988), with exponential backoff while nothing answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct RoundTrips {
-    mean_us: u32,
-    deviation_us: u32,
-    backoff: u8,
-}
-
-/// The timeout doubles at most this often.
-const MAX_BACKOFF: u8 = 6;
-
-impl RoundTrips {
-    /// A reply came after `round_trip`.
+impl<K: RequestKind, C: Tables> Layers<K, C> {
+    /// The tables of the carried protocol, and the handle at which they begin.
     #[inline]
-    pub fn record(&mut self, round_trip: Duration) {
-        let us = u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX).clamp(1, 60_000_000);
-        self.backoff = 0;
-        if self.mean_us == 0 {
-            (self.mean_us, self.deviation_us) = (us, us / 2);
-            return;
-        }
-        let error = us.abs_diff(self.mean_us);
-        self.deviation_us = self.deviation_us - self.deviation_us / 4 + error / 4;
-        self.mean_us = (self.mean_us - self.mean_us / 8 + us / 8).max(1);
+    pub fn carried_mut(&mut self) -> (&mut C, u32) {
+        (&mut self.carried, self.own.capacity() as u32)
     }
 
-    /// A reply did not come in time. Replies that come later than the timeout cannot be matched, so
-    /// without this a timeout that is too short could never learn that it is.
-    #[inline]
-    pub fn record_timeout(&mut self) {
-        self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
-    }
-
-    /// How long to wait for the next reply.
+    /// The table that `handle` leads to.
     #[inline]
     #[must_use]
-    pub fn timeout(&self, policy: TimeoutPolicy) -> Duration {
-        match policy {
-            TimeoutPolicy::Fixed(timeout) => timeout,
-            TimeoutPolicy::Adaptive => {
-                let us = match self.mean_us {
-                    0 => INITIAL_TIMEOUT.as_micros() as u64,
-                    mean => {
-                        let spread = 4 * u64::from(self.deviation_us);
-                        u64::from(mean) + spread.max(MIN_TIMEOUT.as_micros() as u64)
-                    }
-                };
-                Duration::from_micros(us << self.backoff).min(MAX_TIMEOUT)
-            }
+    pub fn layer_of(&self, handle: RequestHandle) -> Layer {
+        match handle.0.checked_sub(self.own.capacity() as u32) {
+            None => Layer::Own(handle),
+            Some(carried) => Layer::Carried(RequestHandle(carried)),
         }
+    }
+}
+
+impl<K: RequestKind, C: Tables> Tables for Layers<K, C> {
+    type Kind = K;
+
+    fn with_capacity(capacity: usize) -> Layers<K, C> {
+        Layers { own: Requests::new(capacity), carried: C::with_capacity(capacity) }
+    }
+
+    #[inline]
+    fn own(&self) -> &Requests<K> {
+        &self.own
+    }
+
+    #[inline]
+    fn own_mut(&mut self) -> &mut Requests<K> {
+        &mut self.own
+    }
+
+    fn handles(&self) -> usize {
+        self.own.capacity() + self.carried.handles()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.own.len() + self.carried.in_flight()
+    }
+
+    fn node_of(&self, handle: RequestHandle) -> Option<u32> {
+        match self.layer_of(handle) {
+            Layer::Own(handle) => self.own.node_of(handle),
+            Layer::Carried(handle) => self.carried.node_of(handle),
+        }
+    }
+
+    fn abandon_one(&mut self, node: u32) -> Option<RequestHandle> {
+        self.own.abandon_one(node).or_else(|| {
+            let first = self.own.capacity() as u32;
+            let RequestHandle(handle) = self.carried.abandon_one(node)?;
+            Some(RequestHandle(first + handle))
+        })
     }
 }

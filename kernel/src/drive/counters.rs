@@ -1,25 +1,24 @@
-//! What a shard counts: messages by class, datagrams, drops by reason.
+//! What a driver counts: messages by class, datagrams, drops by reason.
 //!
 //! **Invariant:** plain numbers, written by one thread.
 
-use crate::context::Drop;
-use crate::message::Class;
-use crate::wire::WireError;
+use crate::codec::WireError;
+use crate::node::{Drop, MAX_CLASSES, MAX_DROPS, Protocol};
 
-/// Counts since the shard's start.
+/// Counts since the driver's start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Messages sent, by [`Class`].
-    pub messages: [u64; Class::ALL.len()],
+    /// Messages sent, by class: an index into [`Protocol::CLASSES`].
+    pub messages: [u64; MAX_CLASSES],
     /// Bytes of those messages, each charged as if it travelled alone: frame, bundle header, and
     /// 28 bytes of IPv4 and UDP headers.
-    pub bytes: [u64; Class::ALL.len()],
+    pub bytes: [u64; MAX_CLASSES],
     /// Messages received and handed to a node.
     pub received: u64,
     /// Datagrams sent.
     pub datagrams: u64,
-    /// Messages not acted on, by [`Drop`].
-    pub dropped: [u64; Drop::ALL.len()],
+    /// Messages not acted on, by [`Drop::index`].
+    pub dropped: [u64; MAX_DROPS],
     /// Datagrams refused, by [`WireError`].
     pub refused: [u64; WireError::ALL.len()],
     /// Datagrams longer than the configured size.
@@ -44,14 +43,14 @@ impl Counters {
         difference
     }
 
-    /// Adds the counts of another shard.
+    /// Adds the counts of another driver.
     pub fn merge(&mut self, other: &Counters) {
         self.combine(other, u64::wrapping_add);
     }
 
-    /// Every count of something dropped, with its name.
-    pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let dropped = Drop::ALL.iter().map(|reason| reason.name()).zip(self.dropped);
+    /// Every count of something dropped, with its name, for nodes that speak `P`.
+    pub fn drops<P: Protocol>(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let dropped = Drop::names(P::DROPS).zip(self.dropped);
         let refused = WireError::ALL.iter().map(|reason| reason.name()).zip(self.refused);
         let others = [
             ("oversized", self.oversized),

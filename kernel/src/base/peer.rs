@@ -5,7 +5,7 @@
 use core::cmp::Ordering;
 use core::fmt;
 
-use crate::id::Id;
+use crate::base::id::Id;
 
 /// Where a node receives messages: an IPv4 endpoint, and which of the nodes that share that
 /// endpoint's socket is meant. 8 bytes, because routing tables hold many, in the order that makes

@@ -1,0 +1,16 @@
+//! Identifiers, peers, time and randomness: the words that all messages are made of.
+//!
+//! **Invariant:** plain data. Nothing here knows a protocol.
+
+pub mod id;
+pub mod peer;
+pub mod peers;
+pub mod prefetch;
+pub mod rng;
+pub mod time;
+
+pub use id::{Distance, Id};
+pub use peer::{Address, Peer};
+pub use peers::{PackedPeer, Peers};
+pub use rng::Rng;
+pub use time::Time;

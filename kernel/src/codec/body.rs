@@ -1,0 +1,94 @@
+//! What [`Framed`](crate::codec::Framed) asks of a protocol: how its payloads look.
+//!
+//! **Invariant:** what [`Body::write`] writes, [`Body::read`] reads back equal, and every payload that
+//! reads is exactly what is written for it.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::base::{PackedPeer, Peer, Peers};
+use crate::codec::error::WireError;
+use crate::node::{MessageOf, Protocol};
+
+/// A protocol whose messages have a kind, a number, and a payload.
+pub trait Body: Protocol {
+    /// Writes the payload of `message` and returns its kind. Returns `None` if the payload does not
+    /// fit, or has a value that [`read`](Body::read) would refuse.
+    fn write(message: &MessageOf<'_, Self>, out: &mut Writer<'_>) -> Option<u8>;
+
+    /// The length of the payload of `message`, in bytes.
+    fn length(message: &MessageOf<'_, Self>) -> usize;
+
+    /// Reads the payload of a message of this kind.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::BadKind`], [`WireError::BadLength`] or [`WireError::BadValue`].
+    fn read(kind: u8, payload: &[u8]) -> Result<MessageOf<'_, Self>, WireError>;
+}
+
+/// Appends to a buffer. Every method returns `None` once the buffer is full.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    buffer: &'a mut [u8],
+    written: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes from the start of `buffer`.
+    #[inline]
+    #[must_use]
+    pub const fn new(buffer: &'a mut [u8]) -> Writer<'a> {
+        Writer { buffer, written: 0 }
+    }
+
+    /// Bytes written so far.
+    #[inline]
+    #[must_use]
+    pub const fn written(&self) -> usize {
+        self.written
+    }
+
+    /// Appends a value.
+    #[inline]
+    pub fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Option<()> {
+        self.put_bytes(value.as_bytes())
+    }
+
+    /// Appends bytes.
+    #[inline]
+    pub fn put_bytes(&mut self, bytes: &[u8]) -> Option<()> {
+        let end = self.written + bytes.len();
+        self.buffer.get_mut(self.written..end)?.copy_from_slice(bytes);
+        self.written = end;
+        Some(())
+    }
+
+    /// Appends a list of peers, packed.
+    pub fn put_peers(&mut self, peers: Peers<'_>) -> Option<()> {
+        peers.iter().try_for_each(|peer: Peer| self.put(&PackedPeer::from(peer)))
+    }
+}
+
+/// The whole of `bytes` as a value.
+///
+/// # Errors
+///
+/// [`WireError::BadLength`] if it is longer or shorter than that.
+#[inline]
+pub fn whole<T: FromBytes + KnownLayout + Immutable + Unaligned>(
+    bytes: &[u8],
+) -> Result<&T, WireError> {
+    T::ref_from_bytes(bytes).map_err(|_| WireError::BadLength)
+}
+
+/// A value at the start of `bytes`, and what follows it.
+///
+/// # Errors
+///
+/// [`WireError::BadLength`] if there are too few bytes.
+#[inline]
+pub fn first<T: FromBytes + KnownLayout + Immutable + Unaligned>(
+    bytes: &[u8],
+) -> Result<(&T, &[u8]), WireError> {
+    T::ref_from_prefix(bytes).map_err(|_| WireError::BadLength)
+}

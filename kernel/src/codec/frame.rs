@@ -1,0 +1,141 @@
+//! This project's wire format.
+//!
+//! ```text
+//! datagram   magic 'H' | version 2 | frame | frame | …
+//! frame      kind u8 | length of payload u16 | to slot u16 | from slot u16
+//!            | to identifier's top 64 bits | from identifier [20] | payload
+//! ```
+//!
+//! Every integer is big-endian. A datagram bundles frames for and from any of the nodes that share
+//! the two sockets. Kinds and payloads are the protocol's ([`Body`]).
+//!
+//! **Invariant:** every frame that reads is exactly what is written for it.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use zerocopy::byteorder::network_endian::{U16, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::base::Id;
+use crate::base::id::ID_BYTES;
+use crate::codec::body::{Body, Writer};
+use crate::codec::error::WireError;
+use crate::codec::{Codec, Envelope};
+use crate::node::MessageOf;
+
+/// First byte of every datagram.
+pub const MAGIC: u8 = b'H';
+/// Second byte: the version of this format.
+pub const VERSION: u8 = 2;
+/// Bytes before the first frame.
+pub const BUNDLE_HEADER_BYTES: usize = 2;
+/// Bytes of a frame before its payload.
+pub const FRAME_HEADER_BYTES: usize = size_of::<FrameHeader>();
+
+/// The codec of a protocol in this project's format.
+pub struct Framed<P>(PhantomData<fn() -> P>);
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct FrameHeader {
+    kind: u8,
+    length: U16,
+    to_slot: U16,
+    from_slot: U16,
+    to_prefix: U64,
+    from_id: [u8; ID_BYTES],
+}
+
+impl<P: Body> Codec for Framed<P> {
+    type Protocol = P;
+
+    const SHARES_SOCKETS: bool = true;
+    const HEADER_BYTES: usize = BUNDLE_HEADER_BYTES;
+
+    #[inline]
+    fn begin(&self, room: &mut [u8]) -> Option<usize> {
+        room.get_mut(..BUNDLE_HEADER_BYTES)?.copy_from_slice(&[MAGIC, VERSION]);
+        Some(BUNDLE_HEADER_BYTES)
+    }
+
+    #[inline]
+    fn write(
+        &self,
+        envelope: &Envelope,
+        message: &MessageOf<'_, P>,
+        room: &mut [u8],
+    ) -> Option<usize> {
+        let (head, payload) = room.split_at_mut_checked(FRAME_HEADER_BYTES)?;
+        let mut out = Writer::new(payload);
+        let kind = P::write(message, &mut out)?;
+        let length = out.written();
+        FrameHeader {
+            kind,
+            length: U16::new(u16::try_from(length).ok()?),
+            to_slot: U16::new(envelope.to_slot),
+            from_slot: U16::new(envelope.from_slot),
+            to_prefix: U64::new(envelope.to_prefix?),
+            from_id: envelope.from_id.to_bytes(),
+        }
+        .write_to(head)
+        .ok()?;
+        Some(FRAME_HEADER_BYTES + length)
+    }
+
+    #[inline]
+    fn length(&self, message: &MessageOf<'_, P>) -> usize {
+        FRAME_HEADER_BYTES + P::length(message)
+    }
+
+    #[inline]
+    fn open<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError> {
+        let &[magic, version, ref frames @ ..] = datagram else {
+            return Err(WireError::Truncated);
+        };
+        if magic != MAGIC {
+            return Err(WireError::BadMagic);
+        }
+        if version != VERSION {
+            return Err(WireError::BadVersion);
+        }
+        Ok(frames)
+    }
+
+    #[inline]
+    fn read<'b>(&self, rest: &mut &'b [u8]) -> Result<(Envelope, MessageOf<'b, P>), WireError> {
+        let (header, after) =
+            FrameHeader::ref_from_prefix(rest).map_err(|_| WireError::Truncated)?;
+        let (payload, after) =
+            after.split_at_checked(header.length.get().into()).ok_or(WireError::Truncated)?;
+        let message = P::read(header.kind, payload)?;
+        let envelope = Envelope {
+            from_id: Id::from_bytes(header.from_id),
+            from_slot: header.from_slot.get(),
+            to_slot: header.to_slot.get(),
+            to_prefix: Some(header.to_prefix.get()),
+        };
+        *rest = after;
+        Ok((envelope, message))
+    }
+}
+
+impl<P> Clone for Framed<P> {
+    fn clone(&self) -> Framed<P> {
+        *self
+    }
+}
+
+impl<P> Copy for Framed<P> {}
+
+impl<P> Default for Framed<P> {
+    fn default() -> Framed<P> {
+        Framed(PhantomData)
+    }
+}
+
+impl<P> fmt::Debug for Framed<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Framed")
+    }
+}

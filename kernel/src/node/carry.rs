@@ -1,0 +1,95 @@
+//! Protocols that carry others.
+//!
+//! ```text
+//!   outer node ──▶ Context<Outer>
+//!                    └─ carry ──▶ Context<Inner> ──▶ inner part of the node
+//!                                   sends Inner's messages, which leave wrapped as Outer's
+//! ```
+//!
+//! **Invariant:** the inner part cannot tell that it is carried. Wrapping copies a message once.
+
+use crate::base::{Peer, Time};
+use crate::node::context::{Context, World};
+use crate::node::drop::Drop;
+use crate::node::protocol::{EventOf, MessageOf, Protocol};
+use crate::node::requests::RequestHandle;
+
+/// A protocol whose nodes contain parts that speak `I`.
+pub trait Carries<I: Protocol>: Protocol {
+    /// Where the carried protocol's own reasons begin in [`DROPS`](Protocol::DROPS).
+    const FIRST_DROP: u8 = 0;
+
+    /// The carried message as one of this protocol.
+    fn wrap(message: I::Message<'_>) -> Self::Message<'_>;
+
+    /// The carried event as one of this protocol.
+    fn event(event: I::Event) -> Self::Event;
+
+    /// The tables of the carried protocol, and the handle at which they begin.
+    fn requests(all: &mut Self::Requests) -> (&mut I::Requests, u32);
+}
+
+impl<P: Protocol> Context<'_, P> {
+    /// Calls a part of this node that speaks the carried protocol `I`.
+    #[inline]
+    pub fn carry<I: Protocol, T>(&mut self, call: impl FnOnce(&mut Context<'_, I>) -> T) -> T
+    where
+        P: Carries<I>,
+    {
+        let (requests, first_handle) = P::requests(self.requests);
+        let mut world = Carried::new(&mut *self.world, first_handle);
+        let mut cx = Context {
+            now: self.now,
+            node: self.node,
+            rng: &mut *self.rng,
+            requests,
+            world: &mut world,
+        };
+        call(&mut cx)
+    }
+}
+
+/// The world of a carried protocol: everything goes on to the world of the protocol that carries it.
+pub struct Carried<'w, P> {
+    world: &'w mut dyn World<P>,
+    first_handle: u32,
+}
+
+impl<'w, P: Protocol> Carried<'w, P> {
+    /// A world on top of `world`; the carried protocol's handles begin at `first_handle` there.
+    #[inline]
+    #[must_use]
+    pub fn new(world: &'w mut dyn World<P>, first_handle: u32) -> Carried<'w, P> {
+        Carried { world, first_handle }
+    }
+}
+
+impl<I: Protocol, P: Carries<I>> World<I> for Carried<'_, P> {
+    #[inline]
+    fn send(&mut self, from: Peer, to: Peer, message: &MessageOf<'_, I>) {
+        self.world.send(from, to, &P::wrap(*message));
+    }
+
+    fn arm_node(&mut self, node: u32, at: Time) {
+        self.world.arm_node(node, at);
+    }
+
+    fn arm_request(&mut self, RequestHandle(handle): RequestHandle, at: Time) {
+        self.world.arm_request(RequestHandle(self.first_handle + handle), at);
+    }
+
+    fn disarm_request(&mut self, RequestHandle(handle): RequestHandle) {
+        self.world.disarm_request(RequestHandle(self.first_handle + handle));
+    }
+
+    fn report(&mut self, node: u32, event: EventOf<I>, payload: &[u8]) {
+        self.world.report(node, P::event(event), payload);
+    }
+
+    fn count_drop(&mut self, reason: Drop) {
+        self.world.count_drop(match reason {
+            Drop::Own(own) => Drop::Own(P::FIRST_DROP + own),
+            common => common,
+        });
+    }
+}

@@ -1,0 +1,102 @@
+//! The ring's protocol: its name, its classes of traffic, its reasons for drops.
+//!
+//! **Invariant:** a message's class follows from the message alone.
+
+use crate::node::{Arena, Class, Drop, Protocol, Requests};
+use crate::ring::event::Event;
+use crate::ring::message::{Message, ParkedMessage, Purpose};
+use crate::ring::request::Kind;
+
+/// The protocol of [`RingNode`](crate::ring::RingNode)s.
+#[derive(Clone, Copy, Debug)]
+pub struct Ring;
+
+/// Classes of traffic, in the order of [`Ring::CLASSES`](Protocol::CLASSES).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum TrafficClass {
+    /// Lookups that the application asked for.
+    Lookup,
+    /// Messages that the application sent to the owners of keys.
+    Delivery,
+    /// Stabilize, notify, rectify.
+    Stabilize,
+    /// Refreshing fingers.
+    FixFingers,
+    /// Joining.
+    Join,
+    /// Announced departures.
+    Leave,
+    /// Probes of contacts that did not answer, or are new.
+    Probe,
+    /// Lookups of a layer above, for its own upkeep.
+    Upkeep,
+}
+
+/// A lookup's hop budget is spent.
+pub const BUDGET_SPENT: Drop = Drop::Own(0);
+/// A lookup found no node closer to its key.
+pub const STUCK: Drop = Drop::Own(1);
+/// A message for a key that the receiver does not own.
+pub const NOT_OWNER: Drop = Drop::Own(2);
+
+impl Protocol for Ring {
+    type Message<'a> = Message<'a>;
+    type Parked = ParkedMessage;
+    type Event = Event;
+    type Requests = Requests<Kind>;
+
+    const CLASSES: &'static [Class] = &[
+        Class::lookup("lookup"),
+        Class::other("delivery"),
+        Class::maintenance("stabilize"),
+        Class::maintenance("fix_fingers"),
+        Class::maintenance("join"),
+        Class::maintenance("leave"),
+        Class::maintenance("probe"),
+        Class::other("publish"),
+    ];
+    const DROPS: &'static [&'static str] = &["budget_spent", "stuck", "not_owner"];
+
+    #[inline]
+    fn class(message: &Message<'_>) -> usize {
+        let class = match message {
+            Message::Ping { .. } | Message::Pong { .. } => TrafficClass::Probe,
+            Message::Notify | Message::Introduce { .. } => TrafficClass::Stabilize,
+            Message::Leave { .. } => TrafficClass::Leave,
+            Message::Deliver { .. } | Message::Delivered { .. } => TrafficClass::Delivery,
+            Message::Lookup { lookup, .. } => lookup.purpose.into(),
+            Message::Neighbors { purpose, .. }
+            | Message::NeighborsReply { purpose, .. }
+            | Message::CookieReply { purpose, .. }
+            | Message::Ack { purpose, .. }
+            | Message::Answer { purpose, .. }
+            | Message::FindNext { purpose, .. }
+            | Message::FindNextReply { purpose, .. } => (*purpose).into(),
+        };
+        class as usize
+    }
+
+    #[inline]
+    fn park(message: &Message<'_>, arena: &mut Arena) -> ParkedMessage {
+        message.map(|list| arena.peers.keep(list), |bytes| arena.bytes.keep(bytes))
+    }
+
+    #[inline]
+    fn recall<'a>(parked: &ParkedMessage, arena: &'a Arena) -> Message<'a> {
+        parked.map(|list| arena.peers.at(list), |bytes| arena.bytes.at(bytes))
+    }
+}
+
+impl From<Purpose> for TrafficClass {
+    #[inline]
+    fn from(purpose: Purpose) -> TrafficClass {
+        match purpose {
+            Purpose::User => TrafficClass::Lookup,
+            Purpose::FixFingers => TrafficClass::FixFingers,
+            Purpose::Join => TrafficClass::Join,
+            Purpose::Stabilize => TrafficClass::Stabilize,
+            Purpose::Upkeep => TrafficClass::Upkeep,
+        }
+    }
+}

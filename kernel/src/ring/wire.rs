@@ -1,0 +1,423 @@
+//! The payloads of the ring's messages.
+//!
+//! **Invariant:** every payload that reads is exactly what is written for it.
+
+use zerocopy::byteorder::network_endian::U64;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::base::id::{ID_BYTES, Id};
+use crate::base::{PackedPeer, Peer, Peers};
+use crate::codec::{
+    BUNDLE_HEADER_BYTES, Body, FRAME_HEADER_BYTES, Framed, WireError, Writer, first, whole,
+};
+use crate::node::{Cookie, MAX_PAYLOAD, RequestId};
+use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Purpose, Step};
+use crate::ring::protocol::Ring;
+
+/// The ring's messages in this project's wire format.
+pub type RingCodec = Framed<Ring>;
+
+/// Longest successor list that a message can carry.
+pub const MAX_LISTED_PEERS: usize = 255;
+
+/// The longest successor list that a datagram of `bytes` can carry, beside a predecessor, in a
+/// [`Message::NeighborsReply`](crate::ring::message::MessageWith::NeighborsReply).
+#[must_use]
+pub const fn max_successors(bytes: usize) -> usize {
+    let request_and_purpose = size_of::<WireAck>();
+    let flags = 2;
+    let fixed = BUNDLE_HEADER_BYTES + FRAME_HEADER_BYTES + request_and_purpose + flags;
+    let peers = bytes.saturating_sub(fixed) / size_of::<PackedPeer>();
+    let successors = peers.saturating_sub(1);
+    if successors < MAX_LISTED_PEERS { successors } else { MAX_LISTED_PEERS }
+}
+
+impl Body for Ring {
+    #[inline]
+    fn write(message: &Message<'_>, out: &mut Writer<'_>) -> Option<u8> {
+        let kind = match *message {
+        Message::Ping { request } => {
+            out.put(&U64::new(request.0))?;
+            Kind::Ping
+        }
+        Message::Pong { request } => {
+            out.put(&U64::new(request.0))?;
+            Kind::Pong
+        }
+        Message::Neighbors { request, cookie, purpose } => {
+            out.put(&WireAsk {
+                request: U64::new(request.0),
+                cookie: U64::new(cookie.0),
+                purpose: purpose as u8,
+            })?;
+            Kind::Neighbors
+        }
+        Message::NeighborsReply { request, purpose, predecessor, successors } => {
+            out.put(&U64::new(request.0))?;
+            out.put(&(purpose as u8))?;
+            put_neighbors(out, predecessor, successors)?;
+            Kind::NeighborsReply
+        }
+        Message::CookieReply { request, purpose, cookie } => {
+            out.put(&WireAsk {
+                request: U64::new(request.0),
+                cookie: U64::new(cookie.0),
+                purpose: purpose as u8,
+            })?;
+            Kind::CookieReply
+        }
+        Message::Notify => Kind::Notify,
+        Message::Introduce { peer } => {
+            out.put(&PackedPeer::from(peer))?;
+            Kind::Introduce
+        }
+        Message::Leave { predecessor, successors } => {
+            put_neighbors(out, predecessor, successors)?;
+            Kind::Leave
+        }
+        Message::Lookup { request, lookup } => {
+            if !(1..=MAX_HOP_BUDGET).contains(&lookup.budget) {
+                return None;
+            }
+            out.put(&WireLookup {
+                request: U64::new(request.0),
+                lookup: U64::new(lookup.lookup.0),
+                purpose: lookup.purpose as u8,
+                key: lookup.key.to_bytes(),
+                origin: lookup.origin.into(),
+                budget: lookup.budget,
+                hops: lookup.hops,
+                timeouts: lookup.timeouts,
+                known: u8::from(lookup.known),
+            })?;
+            Kind::Lookup
+        }
+        Message::Ack { request, purpose } => {
+            out.put(&WireAck { request: U64::new(request.0), purpose: purpose as u8 })?;
+            Kind::Ack
+        }
+        Message::Answer { lookup, purpose, owner, hops, timeouts } => {
+            out.put(&WireAnswer {
+                lookup: U64::new(lookup.0),
+                purpose: purpose as u8,
+                owner: owner.into(),
+                hops,
+                timeouts,
+            })?;
+            Kind::Answer
+        }
+        Message::FindNext { request, purpose, key, limit } => {
+            out.put(&WireFindNext {
+                request: U64::new(request.0),
+                purpose: purpose as u8,
+                key: key.to_bytes(),
+                limit: limit.to_bytes(),
+            })?;
+            Kind::FindNext
+        }
+        Message::FindNextReply { request, purpose, step, knows } => {
+            let (step, peer) = match step {
+                Step::Stuck => (STEP_STUCK, Peer::default()),
+                Step::Next(peer) => (STEP_NEXT, peer),
+                Step::Owner(peer) => (STEP_OWNER, peer),
+            };
+            out.put(&WireFindNextReply {
+                request: U64::new(request.0),
+                purpose: purpose as u8,
+                step: step | if knows { STEP_KNOWS } else { 0 },
+                peer: peer.into(),
+            })?;
+            Kind::FindNextReply
+        }
+        Message::Deliver { request, key, payload } => {
+            if payload.len() > MAX_PAYLOAD {
+                return None;
+            }
+            out.put(&U64::new(request.0))?;
+            out.put(&key.to_bytes())?;
+            out.put_bytes(payload)?;
+            Kind::Deliver
+        }
+        Message::Delivered { request } => {
+            out.put(&U64::new(request.0))?;
+            Kind::Delivered
+        }
+        };
+        Some(kind as u8)
+    }
+
+    fn length(message: &Message<'_>) -> usize {
+        let neighbors = |predecessor: &Option<Peer>, successors: &Peers<'_>| {
+            2 + (usize::from(predecessor.is_some()) + successors.len()) * size_of::<PackedPeer>()
+        };
+        match message {
+            Message::Ping { .. } | Message::Pong { .. } | Message::Delivered { .. } => {
+                size_of::<U64>()
+            }
+            Message::Notify => 0,
+            Message::Neighbors { .. } | Message::CookieReply { .. } => size_of::<WireAsk>(),
+            Message::NeighborsReply { predecessor, successors, .. } => {
+                size_of::<WireAck>() + neighbors(predecessor, successors)
+            }
+            Message::Introduce { .. } => size_of::<PackedPeer>(),
+            Message::Leave { predecessor, successors } => neighbors(predecessor, successors),
+            Message::Lookup { .. } => size_of::<WireLookup>(),
+            Message::Ack { .. } => size_of::<WireAck>(),
+            Message::Answer { .. } => size_of::<WireAnswer>(),
+            Message::FindNext { .. } => size_of::<WireFindNext>(),
+            Message::FindNextReply { .. } => size_of::<WireFindNextReply>(),
+            Message::Deliver { payload, .. } => size_of::<U64>() + ID_BYTES + payload.len(),
+        }
+    }
+
+    #[inline]
+    fn read(kind: u8, payload: &[u8]) -> Result<Message<'_>, WireError> {
+        let kind = Kind::from_number(kind).ok_or(WireError::BadKind)?;
+        Ok(match kind {
+        Kind::Ping => Message::Ping { request: request(whole::<U64>(payload)?) },
+        Kind::Pong => Message::Pong { request: request(whole::<U64>(payload)?) },
+        Kind::Neighbors => {
+            let wire = whole::<WireAsk>(payload)?;
+            Message::Neighbors {
+                request: request(&wire.request),
+                cookie: Cookie(wire.cookie.get()),
+                purpose: purpose(wire.purpose)?,
+            }
+        }
+        Kind::NeighborsReply => {
+            let (id, rest) = first::<U64>(payload)?;
+            let (byte, rest) = first::<u8>(rest)?;
+            let (predecessor, successors) = read_neighbors(rest)?;
+            let (request, purpose) = (request(id), purpose(*byte)?);
+            Message::NeighborsReply { request, purpose, predecessor, successors }
+        }
+        Kind::CookieReply => {
+            let wire = whole::<WireAsk>(payload)?;
+            Message::CookieReply {
+                request: request(&wire.request),
+                purpose: purpose(wire.purpose)?,
+                cookie: Cookie(wire.cookie.get()),
+            }
+        }
+        Kind::Notify if payload.is_empty() => Message::Notify,
+        Kind::Notify => return Err(WireError::BadLength),
+        Kind::Introduce => Message::Introduce { peer: whole::<PackedPeer>(payload)?.to_peer() },
+        Kind::Leave => {
+            let (predecessor, successors) = read_neighbors(payload)?;
+            Message::Leave { predecessor, successors }
+        }
+        Kind::Lookup => {
+            let wire = whole::<WireLookup>(payload)?;
+            if wire.budget == 0 || wire.budget > MAX_HOP_BUDGET || wire.known > 1 {
+                return Err(WireError::BadValue);
+            }
+            Message::Lookup {
+                request: request(&wire.request),
+                lookup: Lookup {
+                    lookup: request(&wire.lookup),
+                    purpose: purpose(wire.purpose)?,
+                    key: Id::from_bytes(wire.key),
+                    origin: wire.origin.to_peer(),
+                    budget: wire.budget,
+                    hops: wire.hops,
+                    timeouts: wire.timeouts,
+                    known: wire.known == 1,
+                },
+            }
+        }
+        Kind::Ack => {
+            let wire = whole::<WireAck>(payload)?;
+            Message::Ack { request: request(&wire.request), purpose: purpose(wire.purpose)? }
+        }
+        Kind::Answer => {
+            let wire = whole::<WireAnswer>(payload)?;
+            Message::Answer {
+                lookup: request(&wire.lookup),
+                purpose: purpose(wire.purpose)?,
+                owner: wire.owner.to_peer(),
+                hops: wire.hops,
+                timeouts: wire.timeouts,
+            }
+        }
+        Kind::FindNext => {
+            let wire = whole::<WireFindNext>(payload)?;
+            Message::FindNext {
+                request: request(&wire.request),
+                purpose: purpose(wire.purpose)?,
+                key: Id::from_bytes(wire.key),
+                limit: Id::from_bytes(wire.limit),
+            }
+        }
+        Kind::FindNextReply => {
+            let wire = whole::<WireFindNextReply>(payload)?;
+            let peer = wire.peer.to_peer();
+            let step = match wire.step & !STEP_KNOWS {
+                STEP_STUCK if peer == Peer::default() => Step::Stuck,
+                STEP_NEXT => Step::Next(peer),
+                STEP_OWNER => Step::Owner(peer),
+                _ => return Err(WireError::BadValue),
+            };
+            Message::FindNextReply {
+                request: request(&wire.request),
+                purpose: purpose(wire.purpose)?,
+                step,
+                knows: wire.step & STEP_KNOWS != 0,
+            }
+        }
+        Kind::Deliver => {
+            let (id, rest) = first::<U64>(payload)?;
+            let (key, payload) = first::<[u8; ID_BYTES]>(rest)?;
+            if payload.len() > MAX_PAYLOAD {
+                return Err(WireError::BadLength);
+            }
+            Message::Deliver { request: request(id), key: Id::from_bytes(*key), payload }
+        }
+        Kind::Delivered => Message::Delivered { request: request(whole::<U64>(payload)?) },
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Kind {
+    Ping = 1,
+    Pong = 2,
+    Neighbors = 3,
+    NeighborsReply = 4,
+    CookieReply = 5,
+    Notify = 6,
+    Introduce = 7,
+    Leave = 8,
+    Lookup = 9,
+    Ack = 10,
+    Answer = 11,
+    FindNext = 12,
+    FindNextReply = 13,
+    Deliver = 14,
+    Delivered = 15,
+}
+
+impl Kind {
+    const fn from_number(number: u8) -> Option<Kind> {
+        Some(match number {
+            1 => Kind::Ping,
+            2 => Kind::Pong,
+            3 => Kind::Neighbors,
+            4 => Kind::NeighborsReply,
+            5 => Kind::CookieReply,
+            6 => Kind::Notify,
+            7 => Kind::Introduce,
+            8 => Kind::Leave,
+            9 => Kind::Lookup,
+            10 => Kind::Ack,
+            11 => Kind::Answer,
+            12 => Kind::FindNext,
+            13 => Kind::FindNextReply,
+            14 => Kind::Deliver,
+            15 => Kind::Delivered,
+            _ => return None,
+        })
+    }
+}
+
+/// [`Message::Neighbors`] and [`Message::CookieReply`].
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireAsk {
+    request: U64,
+    cookie: U64,
+    purpose: u8,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireAck {
+    request: U64,
+    purpose: u8,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireLookup {
+    request: U64,
+    lookup: U64,
+    purpose: u8,
+    key: [u8; ID_BYTES],
+    origin: PackedPeer,
+    budget: u8,
+    hops: u8,
+    timeouts: u8,
+    known: u8,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireAnswer {
+    lookup: U64,
+    purpose: u8,
+    owner: PackedPeer,
+    hops: u8,
+    timeouts: u8,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireFindNext {
+    request: U64,
+    purpose: u8,
+    key: [u8; ID_BYTES],
+    limit: [u8; ID_BYTES],
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireFindNextReply {
+    request: U64,
+    purpose: u8,
+    /// 0 stuck, 1 next, 2 owner; plus 4 if the node knows the answer.
+    step: u8,
+    peer: PackedPeer,
+}
+
+const STEP_STUCK: u8 = 0;
+const STEP_NEXT: u8 = 1;
+const STEP_OWNER: u8 = 2;
+const STEP_KNOWS: u8 = 4;
+
+fn put_neighbors(
+    out: &mut Writer<'_>,
+    predecessor: Option<Peer>,
+    successors: Peers<'_>,
+) -> Option<()> {
+    let count = u8::try_from(successors.len()).ok()?;
+    out.put(&[u8::from(predecessor.is_some()), count])?;
+    if let Some(peer) = predecessor {
+        out.put(&PackedPeer::from(peer))?;
+    }
+    out.put_peers(successors)
+}
+
+fn request(number: &U64) -> RequestId {
+    RequestId(number.get())
+}
+
+fn purpose(number: u8) -> Result<Purpose, WireError> {
+    Purpose::from_number(number).ok_or(WireError::BadValue)
+}
+
+fn read_neighbors(bytes: &[u8]) -> Result<(Option<Peer>, Peers<'_>), WireError> {
+    let (&[has_predecessor, count], rest) = first::<[u8; 2]>(bytes)?;
+    let (predecessor, rest) = match has_predecessor {
+        0 => (None, rest),
+        1 => {
+            let (peer, rest) = first::<PackedPeer>(rest)?;
+            (Some(peer.to_peer()), rest)
+        }
+        _ => return Err(WireError::BadValue),
+    };
+    let peers = <[PackedPeer]>::ref_from_bytes(rest).map_err(|_| WireError::BadLength)?;
+    if peers.len() != usize::from(count) {
+        return Err(WireError::BadLength);
+    }
+    Ok((predecessor, Peers::Packed(peers)))
+}
