@@ -20,10 +20,14 @@
 extern crate alloc;
 
 pub mod base;
+pub mod central;
 pub mod codec;
 pub mod drive;
+pub mod flood;
+pub mod items;
 pub mod node;
 pub mod ring;
+pub mod store;
 
 pub use base::{Address, Distance, Id, Peer, Peers, Rng, Time};
 pub use codec::Codec;

@@ -2,11 +2,11 @@
 //! peers.
 //!
 //! ```text
-//!             server     items::Registrar: entries lapse unless renewed
+//!             server     items::Responder: entries lapse unless renewed
 //!          ▲    ▲    ▲
-//!  Publish │    │    │ Find      each peer: items::Participant
+//!  Publish │    │    │ Find      each peer: items::IndexClient
 //!         peer peer peer
-//!           └───────▶ Fetch      items::Sharer: directly from who has it
+//!           └───────▶ Fetch      items::Transfers: directly from who has it
 //! ```
 //!
 //! One round trip finds anything, whatever the number of peers; all of it costs the server memory
@@ -16,29 +16,35 @@
 //! **Invariant:** a peer sends nothing to another peer but what an item's transfer takes and answers
 //! to its probes.
 
+mod message;
 mod peer;
+mod protocol;
+mod request;
 mod server;
+mod wire;
+
+pub use message::{Message, MessageWith, ParkedMessage};
+pub use protocol::Central;
+pub use request::Kind;
+pub use wire::CentralCodec;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use crate::base::{Peer, Rng};
 use crate::central::peer::CentralPeer;
 use crate::central::server::CentralServer;
-use crate::context::{Context, Drop, Node};
-use crate::items::{PublishingConfig, Query, RegistrarConfig, SharingConfig, Shelf};
-use crate::message::Message;
-use crate::peer::Peer;
-use crate::rng::Rng;
-use crate::rpc::RequestHandle;
+use crate::items::{Holdings, PublishingConfig, Query, ResponderConfig, TransferConfig};
+use crate::node::{Context, Drop, Layer, Node, RequestHandle};
 
 /// How a central index and its peers work: the same for all of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CentralConfig {
     /// How items are fetched, and how long replies are waited for.
-    pub sharing: Arc<SharingConfig>,
+    pub transfers: Arc<TransferConfig>,
     /// How the server keeps its index.
-    pub registrar: RegistrarConfig,
+    pub responder: ResponderConfig,
     /// When peers publish what they hold.
     pub publishing: PublishingConfig,
     /// A query without an answer by then has failed.
@@ -78,15 +84,15 @@ impl CentralNode {
     pub fn peer(
         me: Peer,
         server: Peer,
-        shelf: Shelf,
+        holdings: Holdings,
         config: Arc<CentralConfig>,
         rng: &mut Rng,
     ) -> CentralNode {
-        CentralNode(Role::Peer(CentralPeer::new(me, server, shelf, config, rng)))
+        CentralNode(Role::Peer(CentralPeer::new(me, server, holdings, config, rng)))
     }
 
     /// Becomes a member at once, whether or not the server is there. A peer begins to publish.
-    pub fn start_linked(&mut self, cx: &mut Context<'_>) {
+    pub fn start_linked(&mut self, cx: &mut Context<'_, Central>) {
         match &mut self.0 {
             Role::Server(server) => server.start(),
             Role::Peer(peer) => peer.start(cx),
@@ -96,7 +102,7 @@ impl CentralNode {
     /// Becomes a member once the server has answered. Ends in
     /// [`Event::Joined`](crate::Event::Joined) or [`Event::JoinFailed`](crate::Event::JoinFailed);
     /// for the server itself in the first, at once.
-    pub fn join(&mut self, cx: &mut Context<'_>) {
+    pub fn join(&mut self, cx: &mut Context<'_, Central>) {
         match &mut self.0 {
             Role::Server(server) => server.join(cx),
             Role::Peer(peer) => peer.join(cx),
@@ -104,7 +110,7 @@ impl CentralNode {
     }
 
     /// Leaves; a peer says so to the server. The driver removes the node afterwards.
-    pub fn leave(&mut self, cx: &mut Context<'_>) {
+    pub fn leave(&mut self, cx: &mut Context<'_, Central>) {
         match &mut self.0 {
             Role::Server(server) => server.leave(cx),
             Role::Peer(peer) => peer.leave(cx),
@@ -114,11 +120,11 @@ impl CentralNode {
     /// Asks the server who has items that fit, and fetches the best. Ends in
     /// [`Event::Found`](crate::Event::Found) or, after the configured deadline,
     /// [`Event::LookupFailed`](crate::Event::LookupFailed), either of them with `token`; what follows
-    /// the first, see [`Sharer::fetch`](crate::items::Sharer::fetch).
+    /// the first, see [`Transfers::fetch`](crate::items::Transfers::fetch).
     ///
     /// Returns whether it was begun; it is not if too many requests are in flight, or this node is
     /// no member, or the server.
-    pub fn ask(&mut self, cx: &mut Context<'_>, query: Query, token: u64) -> bool {
+    pub fn ask(&mut self, cx: &mut Context<'_, Central>, query: Query, token: u64) -> bool {
         match &mut self.0 {
             Role::Server(_) => false,
             Role::Peer(peer) => peer.ask(cx, query, token),
@@ -151,7 +157,7 @@ impl CentralNode {
     pub fn memory_bytes(&self) -> usize {
         let heap_bytes = match &self.0 {
             Role::Server(server) => size_of_val(&**server) + server.index().heap_bytes(),
-            Role::Peer(peer) => peer.shelf().heap_bytes(),
+            Role::Peer(peer) => peer.holdings().heap_bytes(),
         };
         size_of::<Self>() + heap_bytes
     }
@@ -165,6 +171,8 @@ impl CentralNode {
 }
 
 impl Node for CentralNode {
+    type Protocol = Central;
+
     fn peer(&self) -> Peer {
         match &self.0 {
             Role::Server(server) => server.me,
@@ -172,7 +180,7 @@ impl Node for CentralNode {
         }
     }
 
-    fn handle_message(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
+    fn handle_message(&mut self, cx: &mut Context<'_, Central>, from: Peer, message: Message<'_>) {
         let me = Node::peer(self);
         if from.id == me.id {
             cx.world.count_drop(Drop::FromSelf);
@@ -180,13 +188,11 @@ impl Node for CentralNode {
         }
         // Who is outside is silent: one that has left must be found gone.
         let silent = self.phase() == Phase::Outside && matches!(message, Message::Ping { .. });
-        let needs_member = matches!(
-            message,
-            Message::Publish { .. }
-                | Message::Find { .. }
-                | Message::Fetch { .. }
-                | Message::Leave { .. }
-        );
+        let needs_member = match message {
+            Message::Leave => true,
+            Message::Items(message) => message.is_request(),
+            Message::Ping { .. } | Message::Pong { .. } => false,
+        };
         if silent || (needs_member && !self.is_member()) {
             cx.world.count_drop(Drop::NotMember);
             return;
@@ -198,18 +204,28 @@ impl Node for CentralNode {
         }
     }
 
-    fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+    fn handle_timeout(&mut self, cx: &mut Context<'_, Central>) {
         match &mut self.0 {
             Role::Server(server) => server.handle_timeout(cx),
             Role::Peer(peer) => peer.handle_timeout(cx),
         }
     }
 
-    fn handle_request_timeout(&mut self, cx: &mut Context<'_>, handle: RequestHandle) {
-        let Some(request) = cx.requests.remove(handle) else { return };
-        match &mut self.0 {
-            Role::Server(server) => server.on_request_timeout(cx, &request),
-            Role::Peer(peer) => peer.on_request_timeout(cx, &request),
+    fn handle_request_timeout(&mut self, cx: &mut Context<'_, Central>, handle: RequestHandle) {
+        match cx.requests.layer_of(handle) {
+            Layer::Own(handle) => {
+                let Some(request) = cx.remove(handle) else { return };
+                match &mut self.0 {
+                    Role::Server(server) => server.on_request_timeout(cx, &request),
+                    Role::Peer(peer) => peer.on_request_timeout(cx, &request),
+                }
+            }
+            Layer::Carried(handle) => cx.carry(|cx| {
+                let Some(request) = cx.requests.remove(handle) else { return };
+                if let Role::Peer(peer) = &mut self.0 {
+                    peer.on_items_timeout(cx, &request);
+                }
+            }),
         }
     }
 }

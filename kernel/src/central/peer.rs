@@ -5,14 +5,15 @@
 
 use alloc::sync::Arc;
 
+use crate::base::{Peer, Rng, Time};
+use crate::central::message::Message;
+use crate::central::protocol::Central;
+use crate::central::request::{Kind, Request};
 use crate::central::{CentralConfig, Phase};
-use crate::context::{Context, Event};
-use crate::items::{Participant, Query, Shelf, inquirer};
-use crate::message::{Cookie, Message, Peers, RequestId};
-use crate::peer::Peer;
-use crate::rng::Rng;
-use crate::rpc::{OwnFind, Request, RequestKind};
-use crate::time::Time;
+use crate::items;
+use crate::items::request::OwnFind;
+use crate::items::{Event, Holdings, IndexClient, Items, Query};
+use crate::node::{Context, Cookie, Drop, RequestId};
 
 /// The server is asked so often whether it is there before a join has failed; the wait doubles each
 /// time.
@@ -24,7 +25,7 @@ pub(super) struct CentralPeer {
     pub(super) phase: Phase,
     server: Peer,
     config: Arc<CentralConfig>,
-    part: Participant,
+    client: IndexClient,
     armed_at: Time,
 }
 
@@ -32,121 +33,126 @@ impl CentralPeer {
     pub(super) fn new(
         me: Peer,
         server: Peer,
-        shelf: Shelf,
+        holdings: Holdings,
         config: Arc<CentralConfig>,
         rng: &mut Rng,
     ) -> CentralPeer {
-        let sharing = Arc::clone(&config.sharing);
+        let sharing = Arc::clone(&config.transfers);
         CentralPeer {
             phase: Phase::Outside,
             server,
-            part: Participant::new(me, shelf, sharing, config.publishing, rng),
+            client: IndexClient::new(me, holdings, sharing, config.publishing, rng),
             armed_at: Time::NEVER,
             config,
         }
     }
 
     pub(super) const fn me(&self) -> Peer {
-        self.part.sharer.me()
+        self.client.transfers.me()
     }
 
-    pub(super) const fn shelf(&self) -> &Shelf {
-        self.part.sharer.shelf()
+    pub(super) const fn holdings(&self) -> &Holdings {
+        self.client.transfers.holdings()
     }
 
-    pub(super) fn start(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn start(&mut self, cx: &mut Context<'_, Central>) {
         self.phase = Phase::Member;
-        self.part.publisher.start(cx);
+        cx.carry(|cx| self.client.publisher.start(cx));
         self.arm(cx);
     }
 
-    pub(super) fn join(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn join(&mut self, cx: &mut Context<'_, Central>) {
         self.phase = Phase::Joining;
         self.greet(cx, 0);
     }
 
-    pub(super) fn leave(&mut self, cx: &mut Context<'_>) {
-        let leave = Message::Leave { predecessor: None, successors: Peers::NONE };
-        cx.world.send(self.me(), self.server, &leave);
+    pub(super) fn leave(&mut self, cx: &mut Context<'_, Central>) {
+        cx.world.send(self.me(), self.server, &Message::Leave);
         self.phase = Phase::Outside;
-        self.part.publisher.stop();
+        self.client.publisher.stop();
         self.arm(cx);
     }
 
-    pub(super) fn ask(&mut self, cx: &mut Context<'_>, query: Query, token: u64) -> bool {
+    pub(super) fn ask(&mut self, cx: &mut Context<'_, Central>, query: Query, token: u64) -> bool {
         if self.phase != Phase::Member {
             return false;
         }
         let (cookie, deadline) = (Cookie::default(), cx.now + self.config.deadline);
         let own = OwnFind { token, query, cookie, deadline, hops: 1, timeouts: 0 };
-        self.part.ask(cx, self.server, own)
+        cx.carry(|cx| self.client.ask(cx, self.server, own))
     }
 
     pub(super) fn handle_message(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Central>,
         from: Peer,
         message: Message<'_>,
     ) {
         match message {
             Message::Pong { request } => self.on_pong(cx, from, request),
-            message => self.part.handle_message(cx, from, message),
+            Message::Items(message) => {
+                cx.carry(|cx| self.client.handle_message(cx, from, message));
+            }
+            Message::Ping { .. } | Message::Leave => cx.world.count_drop(Drop::NotForThisKind),
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_, Central>) {
         self.armed_at = Time::NEVER;
-        if let Some(index) = self.part.publisher.take_turn(cx.now) {
-            self.part.publish(cx, self.server, index);
+        if let Some(index) = self.client.publisher.take_turn(cx.now) {
+            cx.carry(|cx| self.client.publish(cx, self.server, index));
         }
         self.arm(cx);
     }
 
-    pub(super) fn on_request_timeout(&mut self, cx: &mut Context<'_>, request: &Request) {
-        let sharer = &mut self.part.sharer;
+    pub(super) fn on_request_timeout(&mut self, cx: &mut Context<'_, Central>, request: &Request) {
         match request.kind {
-            RequestKind::Find(_) => inquirer::on_timeout(cx, sharer, request),
-            RequestKind::Fetch(_) => sharer.on_fetch_timeout(cx, request),
-            RequestKind::Publish(_) if self.phase == Phase::Member => {
-                self.part.on_publish_timeout(cx, request);
-            }
-            RequestKind::Connect if self.phase == Phase::Joining => {
-                sharer.record_timeout();
+            Kind::Greet if self.phase == Phase::Joining => {
+                self.client.transfers.record_timeout();
                 self.greet(cx, request.retries + 1);
             }
-            // Begun before it left, or what other kinds of nodes begin.
-            _ => {}
+            // Begun before it left.
+            Kind::Greet | Kind::Probe => {}
         }
     }
 
+    pub(super) fn on_items_timeout(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        request: &items::request::Request,
+    ) {
+        let is_member = self.phase == Phase::Member;
+        self.client.on_timeout(cx, request, is_member);
+    }
+
     /// Asks the server whether it is there.
-    fn greet(&mut self, cx: &mut Context<'_>, attempt: u8) {
-        let wait = self.part.sharer.timeout(attempt);
+    fn greet(&mut self, cx: &mut Context<'_, Central>, attempt: u8) {
+        let wait = self.client.transfers.timeout(attempt);
         let asked = (attempt < JOIN_ATTEMPTS)
-            .then(|| cx.request(self.server, attempt, RequestKind::Connect, wait))
+            .then(|| cx.request(self.server, attempt, Kind::Greet, wait))
             .flatten();
         match asked {
             Some(request) => cx.world.send(self.me(), self.server, &Message::Ping { request }),
             None => {
                 self.phase = Phase::Outside;
-                cx.world.report(cx.node, Event::JoinFailed);
+                cx.report(Event::JoinFailed);
             }
         }
     }
 
-    fn on_pong(&mut self, cx: &mut Context<'_>, from: Peer, id: RequestId) {
-        let is_greeting = |kind: &RequestKind| matches!(kind, RequestKind::Connect);
+    fn on_pong(&mut self, cx: &mut Context<'_, Central>, from: Peer, id: RequestId) {
+        let is_greeting = |kind: &Kind| matches!(kind, Kind::Greet);
         let Some(request) = cx.matched(id, from, is_greeting) else { return };
-        self.part.sharer.record(cx.now, &request);
+        self.client.transfers.record(cx.now.since(request.sent_at));
         if self.phase == Phase::Joining {
-            cx.world.report(cx.node, Event::Joined);
+            cx.report(Event::Joined);
             self.start(cx);
         }
     }
 
     /// Arms the timer for the next item to publish.
-    fn arm(&mut self, cx: &mut Context<'_>) {
-        let next = self.part.publisher.next_at();
+    fn arm(&mut self, cx: &mut Context<'_, Central>) {
+        let next = self.client.publisher.next_at();
         if next != self.armed_at {
             self.armed_at = next;
             cx.world.arm_node(cx.node, next);

@@ -10,14 +10,14 @@
 
 use alloc::sync::Arc;
 
+use crate::base::{Peer, Rng, Time};
+use crate::central::message::Message;
+use crate::central::protocol::Central;
+use crate::central::request::{Kind, Request};
 use crate::central::{CentralConfig, Phase};
-use crate::context::{Context, Drop, Event};
-use crate::items::{Index, Registrar};
-use crate::message::Message;
-use crate::peer::Peer;
-use crate::rng::Rng;
-use crate::rpc::{Probe, Request, RequestKind, RoundTrips};
-use crate::time::Time;
+use crate::items;
+use crate::items::{Event, Index, Responder};
+use crate::node::{Context, Drop, RoundTrips};
 
 /// Probes of a peer that is said to leave before it is held to be gone; the wait doubles each time.
 const PROBE_ATTEMPTS: u8 = 2;
@@ -28,7 +28,7 @@ pub(super) struct CentralServer {
     pub(super) me: Peer,
     pub(super) phase: Phase,
     config: Arc<CentralConfig>,
-    registrar: Registrar,
+    responder: Responder,
     round_trips: RoundTrips,
     armed_at: Time,
 }
@@ -38,7 +38,7 @@ impl CentralServer {
         CentralServer {
             me,
             phase: Phase::Outside,
-            registrar: Registrar::new(me, &config.registrar, rng),
+            responder: Responder::new(me, &config.responder, rng),
             round_trips: RoundTrips::default(),
             armed_at: Time::NEVER,
             config,
@@ -46,19 +46,19 @@ impl CentralServer {
     }
 
     pub(super) const fn index(&self) -> &Index {
-        self.registrar.index()
+        self.responder.index()
     }
 
     pub(super) fn start(&mut self) {
         self.phase = Phase::Member;
     }
 
-    pub(super) fn join(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn join(&mut self, cx: &mut Context<'_, Central>) {
         self.start();
-        cx.world.report(cx.node, Event::Joined);
+        cx.report(Event::Joined);
     }
 
-    pub(super) fn leave(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn leave(&mut self, cx: &mut Context<'_, Central>) {
         self.phase = Phase::Outside;
         self.armed_at = Time::NEVER;
         cx.world.arm_node(cx.node, Time::NEVER);
@@ -66,21 +66,21 @@ impl CentralServer {
 
     pub(super) fn handle_message(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Central>,
         from: Peer,
         message: Message<'_>,
     ) {
         match message {
-            Message::Publish { request, cookie, name } => {
-                self.registrar.on_publish(cx, from, request, cookie, name);
+            Message::Items(items::Message::Publish { request, cookie, name }) => {
+                cx.carry(|cx| self.responder.on_publish(cx, from, request, cookie, name));
                 self.arm(cx);
             }
-            Message::Find { request, cookie, query } => {
-                self.registrar.on_find(cx, from, request, cookie, &query);
+            Message::Items(items::Message::Find { request, cookie, query }) => {
+                cx.carry(|cx| self.responder.on_find(cx, from, request, cookie, &query));
             }
-            Message::Leave { .. } => self.on_leave(cx, from),
+            Message::Leave => self.on_leave(cx, from),
             Message::Pong { request } => {
-                let is_probe = |kind: &RequestKind| matches!(kind, RequestKind::Probe(_));
+                let is_probe = |kind: &Kind| matches!(kind, Kind::Probe);
                 if let Some(probe) = cx.matched(request, from, is_probe) {
                     self.round_trips.record(cx.now.since(probe.sent_at));
                 }
@@ -89,22 +89,22 @@ impl CentralServer {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_, Central>) {
         self.armed_at = Time::NEVER;
-        self.registrar.expire(cx.now);
+        self.responder.expire(cx.now);
         self.arm(cx);
     }
 
-    pub(super) fn on_request_timeout(&mut self, cx: &mut Context<'_>, request: &Request) {
+    pub(super) fn on_request_timeout(&mut self, cx: &mut Context<'_, Central>, request: &Request) {
         self.round_trips.record_timeout();
         if request.retries + 1 < PROBE_ATTEMPTS {
             self.probe(cx, request.to, request.retries + 1);
         } else {
-            self.registrar.remove(request.to);
+            self.responder.remove(request.to);
         }
     }
 
-    fn on_leave(&mut self, cx: &mut Context<'_>, from: Peer) {
+    fn on_leave(&mut self, cx: &mut Context<'_, Central>, from: Peer) {
         if !self.index().knows(from) {
             cx.world.count_drop(Drop::UnknownPeer);
         } else if cx.has_room_for_others() {
@@ -112,9 +112,9 @@ impl CentralServer {
         }
     }
 
-    fn probe(&self, cx: &mut Context<'_>, to: Peer, retries: u8) {
-        let wait = self.round_trips.timeout(self.config.sharing.timeout) * (1 << retries.min(4));
-        let kind = RequestKind::Probe(Probe::Suspect);
+    fn probe(&self, cx: &mut Context<'_, Central>, to: Peer, retries: u8) {
+        let wait = self.round_trips.timeout(self.config.transfers.timeout) * (1 << retries.min(4));
+        let kind = Kind::Probe;
         if let Some(request) = cx.request(to, retries, kind, wait) {
             cx.world.send(self.me, to, &Message::Ping { request });
         }
@@ -122,7 +122,7 @@ impl CentralServer {
 
     /// Arms the timer for the entry that lapses next, unless it is armed: what is renewed meanwhile
     /// shows when it fires.
-    fn arm(&mut self, cx: &mut Context<'_>) {
+    fn arm(&mut self, cx: &mut Context<'_, Central>) {
         if self.armed_at == Time::NEVER {
             self.armed_at = self.index().next_expiry();
             if self.armed_at != Time::NEVER {

@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::{PackedPeer, Peer, Peers};
 use crate::codec::error::WireError;
-use crate::node::{MessageOf, Protocol};
+use crate::node::{MessageOf, Protocol, RequestId};
 
 /// A protocol whose messages have a kind, a number, and a payload.
 pub trait Body: Protocol {
@@ -63,6 +63,12 @@ impl<'a> Writer<'a> {
         Some(())
     }
 
+    /// Appends the name of a request.
+    #[inline]
+    pub fn put_request(&mut self, RequestId(id): RequestId) -> Option<()> {
+        self.put_bytes(&id.to_be_bytes())
+    }
+
     /// Appends a list of peers, packed.
     pub fn put_peers(&mut self, peers: Peers<'_>) -> Option<()> {
         peers.iter().try_for_each(|peer: Peer| self.put(&PackedPeer::from(peer)))
@@ -91,4 +97,15 @@ pub fn first<T: FromBytes + KnownLayout + Immutable + Unaligned>(
     bytes: &[u8],
 ) -> Result<(&T, &[u8]), WireError> {
     T::ref_from_prefix(bytes).map_err(|_| WireError::BadLength)
+}
+
+/// The whole of `bytes` as the name of a request.
+///
+/// # Errors
+///
+/// [`WireError::BadLength`] if it is longer or shorter than that.
+#[inline]
+pub fn whole_request(bytes: &[u8]) -> Result<RequestId, WireError> {
+    let bytes = bytes.try_into().map_err(|_| WireError::BadLength)?;
+    Ok(RequestId(u64::from_be_bytes(bytes)))
 }

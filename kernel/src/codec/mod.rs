@@ -11,7 +11,7 @@ mod body;
 mod error;
 mod frame;
 
-pub use body::{Body, Writer, first, whole};
+pub use body::{Body, Writer, first, whole, whole_request};
 pub use error::WireError;
 pub use frame::{BUNDLE_HEADER_BYTES, FRAME_HEADER_BYTES, Framed, MAGIC, VERSION};
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::message::{MAX_TTL, MAX_WALK};
+use crate::flood::message::{MAX_TTL, MAX_WALK};
 
 /// How a query looks for its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -21,13 +21,14 @@
 
 use core::time::Duration;
 
-use crate::context::{Context, Drop, Event};
+use crate::base::{Peer, Time};
+use crate::flood::message::Message;
 use crate::flood::neighbors::Neighbors;
-use crate::flood::node::{FAREWELL, FloodNode, Phase};
-use crate::message::{Message, RequestId};
-use crate::peer::Peer;
-use crate::rpc::{Probe, Request, RequestKind};
-use crate::time::Time;
+use crate::flood::node::{FloodNode, Phase};
+use crate::flood::protocol::Flood;
+use crate::flood::request::{Kind, Probe, Request};
+use crate::items::Event;
+use crate::node::{Context, Drop, RequestId};
 
 /// Pings of a neighbor before it is held to be dead; the wait doubles each time.
 const PROBE_ATTEMPTS: u8 = 3;
@@ -51,7 +52,7 @@ impl FloodNode {
     /// # Panics
     ///
     /// If they are more than 65,534.
-    pub fn start_linked(&mut self, cx: &mut Context<'_>, neighbors: &[Peer]) {
+    pub fn start_linked(&mut self, cx: &mut Context<'_, Flood>, neighbors: &[Peer]) {
         assert!(neighbors.len() < usize::from(u16::MAX), "a peer has fewer than 65,535 neighbors");
         let count = neighbors.len() as u16;
         if usize::from(count) > self.neighbors.capacity() {
@@ -67,7 +68,7 @@ impl FloodNode {
 
     /// Looks for neighbors among those whom `bootstrap` can reach. Ends in [`Event::Joined`] or
     /// [`Event::JoinFailed`].
-    pub fn join(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
+    pub fn join(&mut self, cx: &mut Context<'_, Flood>, bootstrap: Peer) {
         self.phase = Phase::Joining;
         self.heard.insert(bootstrap);
         self.seeks = 0;
@@ -76,9 +77,9 @@ impl FloodNode {
     }
 
     /// Leaves and says so. The driver removes the node afterwards.
-    pub fn leave(&mut self, cx: &mut Context<'_>) {
+    pub fn leave(&mut self, cx: &mut Context<'_, Flood>) {
         for neighbor in self.neighbors.iter() {
-            self.send(cx, neighbor, &FAREWELL);
+            self.send(cx, neighbor, &Message::Leave);
         }
         self.neighbors.clear();
         self.phase = Phase::Outside;
@@ -86,29 +87,35 @@ impl FloodNode {
         self.arm(cx);
     }
 
-    pub(crate) fn ping_neighbors(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn ping_neighbors(&mut self, cx: &mut Context<'_, Flood>) {
         self.ping_at = match self.config.ping {
             Some(period) => cx.now + cx.rng.around(period),
             None => Time::NEVER,
         };
         for neighbor in self.neighbors.iter() {
-            self.ping(cx, neighbor, 0, Probe::Suspect);
+            self.ping(cx, neighbor, 0, Probe::Neighbor);
         }
     }
 
     /// The time of a round of looking for neighbors is over.
-    pub(crate) fn seek_again(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn seek_again(&mut self, cx: &mut Context<'_, Flood>) {
         if self.phase == Phase::Joining && self.seeks >= JOIN_ROUNDS {
             self.phase = Phase::Outside;
             self.seek_at = Time::NEVER;
-            cx.world.report(cx.node, Event::JoinFailed);
+            cx.report(Event::JoinFailed);
         } else {
             self.seek(cx);
         }
     }
 
     /// Somebody looks for neighbors.
-    pub(crate) fn on_meet(&mut self, cx: &mut Context<'_>, from: Peer, origin: Peer, ttl: u8) {
+    pub(crate) fn on_meet(
+        &mut self,
+        cx: &mut Context<'_, Flood>,
+        from: Peer,
+        origin: Peer,
+        ttl: u8,
+    ) {
         if !self.is_member() {
             return cx.world.count_drop(Drop::NotMember);
         }
@@ -132,7 +139,12 @@ impl FloodNode {
     }
 
     /// Somebody offers to be a neighbor.
-    pub(crate) fn on_connect(&mut self, cx: &mut Context<'_>, from: Peer, request: RequestId) {
+    pub(crate) fn on_connect(
+        &mut self,
+        cx: &mut Context<'_, Flood>,
+        from: Peer,
+        request: RequestId,
+    ) {
         let accepted = self.neighbors.contains(from);
         if accepted || self.neighbors.is_full() {
             self.send(cx, from, &Message::Connected { request, accepted });
@@ -143,12 +155,12 @@ impl FloodNode {
 
     pub(crate) fn on_connected(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Flood>,
         from: Peer,
         request: RequestId,
         accepted: bool,
     ) {
-        let is_offer = |kind: &RequestKind| matches!(kind, RequestKind::Connect);
+        let is_offer = |kind: &Kind| matches!(kind, Kind::Connect);
         let offer = cx.matched(request, from, is_offer);
         let linked = match offer {
             Some(offer) if accepted => self.admit(cx, offer.to),
@@ -156,31 +168,36 @@ impl FloodNode {
         };
         // There is no more room, or it was nobody's offer: the other end has to know.
         if accepted && !linked {
-            self.send(cx, from, &FAREWELL);
+            self.send(cx, from, &Message::Leave);
         }
     }
 
-    pub(crate) fn on_connect_timeout(&mut self, cx: &mut Context<'_>, offer: &Request) {
+    pub(crate) fn on_connect_timeout(&mut self, cx: &mut Context<'_, Flood>, offer: &Request) {
         if offer.retries + 1 < CONNECT_ATTEMPTS && self.is_member() {
             self.connect(cx, offer.to, offer.retries + 1);
         }
     }
 
-    pub(crate) fn on_pong(&mut self, cx: &mut Context<'_>, id: RequestId, from: Peer) {
-        let is_probe = |kind: &RequestKind| matches!(kind, RequestKind::Probe(_));
+    pub(crate) fn on_pong(&mut self, cx: &mut Context<'_, Flood>, id: RequestId, from: Peer) {
+        let is_probe = |kind: &Kind| matches!(kind, Kind::Probe(_));
         let Some(probe) = cx.matched(id, from, is_probe) else { return };
-        self.sharer.record(cx.now, &probe);
-        if let RequestKind::Probe(Probe::Candidate(request)) = probe.kind {
+        self.transfers.record(cx.now.since(probe.sent_at));
+        if let Kind::Probe(Probe::Candidate(request)) = probe.kind {
             let accepted = self.admit(cx, probe.to);
             self.send(cx, probe.to, &Message::Connected { request, accepted });
         }
     }
 
-    pub(crate) fn on_probe_timeout(&mut self, cx: &mut Context<'_>, probe: &Request, why: Probe) {
+    pub(crate) fn on_probe_timeout(
+        &mut self,
+        cx: &mut Context<'_, Flood>,
+        probe: &Request,
+        why: Probe,
+    ) {
         if let Probe::Candidate(_) = why {
             // It makes its offer again, or others do: if all of them are that far away, more time
             // than at first has to be given.
-            return self.sharer.record_timeout();
+            return self.transfers.record_timeout();
         }
         if !self.neighbors.contains(probe.to) {
             return;
@@ -192,18 +209,18 @@ impl FloodNode {
         }
     }
 
-    pub(crate) fn on_leave(&mut self, cx: &mut Context<'_>, from: Peer) {
+    pub(crate) fn on_leave(&mut self, cx: &mut Context<'_, Flood>, from: Peer) {
         if self.neighbors.contains(from) {
             self.lose(cx, from);
             // A departure may be forged: whoever has not left hears that the link is no more.
-            self.send(cx, from, &FAREWELL);
+            self.send(cx, from, &Message::Leave);
         } else {
             cx.world.count_drop(Drop::UnknownPeer);
         }
     }
 
     /// Makes `peer`, who has answered, a neighbor; false if it cannot be one.
-    fn admit(&mut self, cx: &mut Context<'_>, peer: Peer) -> bool {
+    fn admit(&mut self, cx: &mut Context<'_, Flood>, peer: Peer) -> bool {
         if self.phase == Phase::Outside {
             return false;
         }
@@ -216,13 +233,13 @@ impl FloodNode {
         }
         if self.phase == Phase::Joining {
             self.begin_membership(cx);
-            cx.world.report(cx.node, Event::Joined);
+            cx.report(Event::Joined);
         }
         self.arm(cx);
         true
     }
 
-    fn lose(&mut self, cx: &mut Context<'_>, neighbor: Peer) {
+    fn lose(&mut self, cx: &mut Context<'_, Flood>, neighbor: Peer) {
         self.neighbors.remove(neighbor);
         self.former.insert(neighbor);
         let repairs = self.config.ping.is_some() && self.is_member();
@@ -233,7 +250,7 @@ impl FloodNode {
         }
     }
 
-    fn begin_membership(&mut self, cx: &mut Context<'_>) {
+    fn begin_membership(&mut self, cx: &mut Context<'_, Flood>) {
         self.phase = Phase::Member;
         if let Some(period) = self.config.ping {
             self.ping_at = cx.now + cx.rng.around(period);
@@ -242,7 +259,7 @@ impl FloodNode {
 
     /// Sends out as many walks as neighbors are missing. Who has none left turns to those it had, and
     /// to others it heard of, by turns.
-    fn seek(&mut self, cx: &mut Context<'_>) {
+    fn seek(&mut self, cx: &mut Context<'_, Flood>) {
         let missing = usize::from(self.wanted).saturating_sub(self.neighbors.len());
         let meet = Message::Meet { origin: self.me(), ttl: MEET_TTL };
         for _ in 0..missing.min(MEETS) {
@@ -260,17 +277,17 @@ impl FloodNode {
         self.seek_at = if missing == 0 { Time::NEVER } else { cx.now + cx.rng.around(period) };
     }
 
-    fn ping(&self, cx: &mut Context<'_>, to: Peer, retries: u8, why: Probe) {
+    fn ping(&self, cx: &mut Context<'_, Flood>, to: Peer, retries: u8, why: Probe) {
         let wait = self.probe_timeout(retries);
-        if let Some(request) = cx.request(to, retries, RequestKind::Probe(why), wait) {
+        if let Some(request) = cx.request(to, retries, Kind::Probe(why), wait) {
             self.send(cx, to, &Message::Ping { request });
         }
     }
 
-    fn connect(&self, cx: &mut Context<'_>, to: Peer, retries: u8) {
+    fn connect(&self, cx: &mut Context<'_, Flood>, to: Peer, retries: u8) {
         // The reply takes two round trips.
         let wait = self.probe_timeout(retries) * 2;
-        if let Some(request) = cx.request(to, retries, RequestKind::Connect, wait) {
+        if let Some(request) = cx.request(to, retries, Kind::Connect, wait) {
             self.send(cx, to, &Message::Connect { request });
         }
     }

@@ -14,9 +14,13 @@
 //! **Invariant:** nothing here allocates after construction, blocks, or reads a clock.
 
 pub mod config;
+pub mod message;
 pub mod neighbors;
 pub mod node;
+pub mod protocol;
+pub mod request;
 pub mod seen;
+pub mod wire;
 
 mod membership;
 mod recent;
@@ -24,4 +28,7 @@ mod search;
 mod walk;
 
 pub use config::{FloodConfig, Strategy};
+pub use message::Message;
 pub use node::FloodNode;
+pub use protocol::Flood;
+pub use wire::FloodCodec;

@@ -8,8 +8,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use crate::peer::Peer;
-use crate::rng::Rng;
+use crate::base::{Peer, Rng};
 
 /// One peer's neighbors.
 #[derive(Debug)]

@@ -8,17 +8,17 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::context::{Context, Drop, Node};
+use crate::base::{Peer, Rng, Time};
 use crate::flood::config::FloodConfig;
+use crate::flood::message::{Message, WalkStage};
 use crate::flood::neighbors::Neighbors;
+use crate::flood::protocol::{Flood, REPEAT};
 use crate::flood::recent::Recent;
+use crate::flood::request::Kind;
 use crate::flood::seen::{Known, Seen};
-use crate::items::{Sharer, SharingConfig, Shelf};
-use crate::message::{Message, Peers, WalkStage};
-use crate::peer::Peer;
-use crate::rng::Rng;
-use crate::rpc::{RequestHandle, RequestKind};
-use crate::time::Time;
+use crate::items;
+use crate::items::{Holdings, TransferConfig, Transfers};
+use crate::node::{Context, Drop, Layer, Node, RequestHandle};
 
 /// A peer that floods. What a search needs comes first, in one cache line.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct FloodNode {
     /// Rounds of looking for neighbors since it last began to.
     pub(crate) seeks: u8,
     pub(crate) config: Arc<FloodConfig>,
-    pub(crate) sharer: Sharer,
+    pub(crate) transfers: Transfers,
     /// The neighbors it lost last.
     pub(crate) former: Recent,
     /// Others that it heard of last: they look for neighbors, have items, or fetch them.
@@ -58,15 +58,15 @@ impl FloodNode {
     #[must_use]
     pub fn new(
         me: Peer,
-        shelf: Shelf,
+        holdings: Holdings,
         config: Arc<FloodConfig>,
-        sharing: Arc<SharingConfig>,
+        sharing: Arc<TransferConfig>,
         rng: &mut Rng,
     ) -> FloodNode {
         FloodNode {
             seen: Seen::new(config.room, rng.next_u64()),
             neighbors: Neighbors::new(config.max_neighbors.max(1)),
-            sharer: Sharer::new(me, shelf, sharing, rng),
+            transfers: Transfers::new(me, holdings, sharing, rng),
             former: Recent::default(),
             heard: Recent::default(),
             phase: Phase::Outside,
@@ -99,27 +99,27 @@ impl FloodNode {
     /// Memory it takes, the configuration and the names, which it may share, left out; in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let shelf = self.sharer.shelf().heap_bytes();
-        size_of::<Self>() + self.neighbors.heap_bytes() + self.seen.heap_bytes() + shelf
+        let holdings = self.transfers.holdings().heap_bytes();
+        size_of::<Self>() + self.neighbors.heap_bytes() + self.seen.heap_bytes() + holdings
     }
 
     pub(crate) const fn me(&self) -> Peer {
-        self.sharer.me()
+        self.transfers.me()
     }
 
-    pub(crate) fn send(&self, cx: &mut Context<'_>, to: Peer, message: &Message<'_>) {
+    pub(crate) fn send(&self, cx: &mut Context<'_, Flood>, to: Peer, message: &Message<'_>) {
         cx.world.send(self.me(), to, message);
     }
 
     /// Somebody who is no neighbor says what only neighbors say. It may hold this peer to be one,
     /// after a crash or a lost message: it hears that it is not.
-    pub(crate) fn refuse(&self, cx: &mut Context<'_>, stranger: Peer) {
+    pub(crate) fn refuse(&self, cx: &mut Context<'_, Flood>, stranger: Peer) {
         cx.world.count_drop(Drop::UnknownPeer);
-        self.send(cx, stranger, &FAREWELL);
+        self.send(cx, stranger, &Message::Leave);
     }
 
     /// Arms the node's one timer for whatever comes next.
-    pub(crate) fn arm(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn arm(&mut self, cx: &mut Context<'_, Flood>) {
         let next = self.ping_at.min(self.seek_at);
         if next != self.armed_at {
             self.armed_at = next;
@@ -129,11 +129,11 @@ impl FloodNode {
 
     /// How long to wait for a reply on which a link depends.
     pub(crate) fn probe_timeout(&self, retries: u8) -> Duration {
-        self.sharer.timeout(0).max(MIN_PROBE_TIMEOUT) * (1 << retries.min(4))
+        self.transfers.timeout(0).max(MIN_PROBE_TIMEOUT) * (1 << retries.min(4))
     }
 
     /// Everything but a repeated search, which is most of what arrives.
-    fn act_on(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
+    fn act_on(&mut self, cx: &mut Context<'_, Flood>, from: Peer, message: Message<'_>) {
         if from.id == self.me().id {
             return cx.world.count_drop(Drop::FromSelf);
         }
@@ -158,35 +158,29 @@ impl FloodNode {
             Message::Connected { request, accepted } => {
                 self.on_connected(cx, from, request, accepted);
             }
-            Message::Leave { .. } => self.on_leave(cx, from),
-            Message::Fetch { request, cookie, name } => {
-                if cookie == self.sharer.cookie_for(from) {
-                    self.heard.insert(from);
-                }
-                self.sharer.on_fetch(cx, from, request, cookie, name);
-            }
-            Message::Item { request, payload } => self.sharer.on_item(cx, from, request, payload),
-            Message::CookieReply { request, cookie, .. } => {
-                let is_fetch = |kind: &RequestKind| matches!(kind, RequestKind::Fetch(_));
-                if let Some(fetch) = cx.matched(request, from, is_fetch) {
-                    self.sharer.on_fetch_cookie(cx, &fetch, cookie);
-                }
-            }
-            _ => cx.world.count_drop(Drop::NotForThisKind),
+            Message::Leave => self.on_leave(cx, from),
+            Message::Items(message) => self.on_items(cx, from, message),
         }
     }
-}
 
-/// Says that a link is no more.
-pub(crate) const FAREWELL: Message<'static> =
-    Message::Leave { predecessor: None, successors: Peers::NONE };
+    fn on_items(&mut self, cx: &mut Context<'_, Flood>, from: Peer, message: items::Message<'_>) {
+        if let items::Message::Fetch { cookie, .. } = message
+            && cookie == self.transfers.cookie_for(from)
+        {
+            self.heard.insert(from);
+        }
+        cx.carry(|cx| self.transfers.handle_message(cx, from, message));
+    }
+}
 
 /// Shortest wait for a reply on which a link depends: it outlasts a stalled thread.
 const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 
 impl Node for FloodNode {
-    /// Up to who it is, which is where its sharer begins.
-    const READ_FIRST_BYTES: usize = core::mem::offset_of!(FloodNode, sharer) + size_of::<Peer>();
+    type Protocol = Flood;
+
+    /// Up to who it is, which is where its transfers begins.
+    const READ_FIRST_BYTES: usize = core::mem::offset_of!(FloodNode, transfers) + size_of::<Peer>();
 
     fn peer(&self) -> Peer {
         self.me()
@@ -200,18 +194,18 @@ impl Node for FloodNode {
     }
 
     #[inline]
-    fn handle_message(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
+    fn handle_message(&mut self, cx: &mut Context<'_, Flood>, from: Peer, message: Message<'_>) {
         // A search seen before is dropped whoever it is from: one cache line tells.
         if let Message::Search { search, .. } = message
             && let Known::Seen(_) = self.seen.look_up(search, cx.now)
         {
-            cx.world.count_drop(Drop::Repeat);
+            cx.world.count_drop(REPEAT);
             return;
         }
         self.act_on(cx, from, message);
     }
 
-    fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+    fn handle_timeout(&mut self, cx: &mut Context<'_, Flood>) {
         self.armed_at = Time::NEVER;
         if cx.now >= self.ping_at {
             self.ping_neighbors(cx);
@@ -222,15 +216,21 @@ impl Node for FloodNode {
         self.arm(cx);
     }
 
-    fn handle_request_timeout(&mut self, cx: &mut Context<'_>, handle: RequestHandle) {
-        let Some(request) = cx.requests.remove(handle) else { return };
-        match request.kind {
-            RequestKind::Search(own) => self.on_round_over(cx, own),
-            RequestKind::Fetch(_) => self.sharer.on_fetch_timeout(cx, &request),
-            RequestKind::Probe(why) => self.on_probe_timeout(cx, &request, why),
-            RequestKind::Connect => self.on_connect_timeout(cx, &request),
-            // A flooding peer makes no others.
-            _ => {}
+    fn handle_request_timeout(&mut self, cx: &mut Context<'_, Flood>, handle: RequestHandle) {
+        match cx.requests.layer_of(handle) {
+            Layer::Own(handle) => {
+                let Some(request) = cx.remove(handle) else { return };
+                match request.kind {
+                    Kind::Search(own) => self.on_round_over(cx, own),
+                    Kind::Probe(why) => self.on_probe_timeout(cx, &request, why),
+                    Kind::Connect => self.on_connect_timeout(cx, &request),
+                }
+            }
+            Layer::Carried(handle) => cx.carry(|cx| {
+                if let Some(request) = cx.remove(handle) {
+                    self.transfers.on_fetch_timeout(cx, &request);
+                }
+            }),
         }
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! **Invariant:** a fixed number of entries; the oldest makes room.
 
-use crate::peer::Peer;
-use crate::rng::Rng;
+use crate::base::{Peer, Rng};
 
 /// How many are known.
 const CAPACITY: usize = 4;

@@ -5,29 +5,30 @@
 //!        ◀───── SearchHit ── a ◀─ SearchHit ─ b
 //! ```
 //!
-//! The origin asks others only: what is on its own shelf is no answer.
+//! The origin asks others only: what is on its own holdings is no answer.
 //!
 //! **Invariant:** a peer takes up a search once; a hit is sent on to one peer or to none, never back
 //! to whom it came from.
 
-use crate::context::{Context, Drop, Event, Found};
+use crate::base::Peer;
 use crate::flood::config::Strategy;
+use crate::flood::message::Message;
 use crate::flood::neighbors::Way;
 use crate::flood::node::FloodNode;
+use crate::flood::protocol::{Flood, NO_WAY_BACK};
+use crate::flood::request::{Kind, OwnSearch};
 use crate::flood::seen::Known;
-use crate::items::{Hit, Query};
-use crate::message::{Message, RequestId};
-use crate::peer::Peer;
-use crate::rpc::{OwnSearch, RequestKind};
+use crate::items::{Event, Found, Hit, Query};
+use crate::node::{Context, Drop, RequestId};
 
 impl FloodNode {
     /// Searches among the other peers. Ends in [`Event::Found`] with the first hit, after which the
-    /// item is fetched if items are, or, after the configured deadline, [`Event::LookupFailed`];
+    /// item is fetched if items are, or, after the configured deadline, [`Event::NotFound`];
     /// either of them with `token`.
     ///
     /// Returns whether it was begun; it is not if too many requests are in flight or too many
     /// searches remembered, or this peer takes no part.
-    pub fn ask(&mut self, cx: &mut Context<'_>, query: Query, token: u64) -> bool {
+    pub fn ask(&mut self, cx: &mut Context<'_, Flood>, query: Query, token: u64) -> bool {
         let deadline = cx.now + self.config.deadline;
         self.is_member() && self.begin_round(cx, OwnSearch { token, query, deadline, round: 0 })
     }
@@ -35,7 +36,7 @@ impl FloodNode {
     /// A neighbor, or who says so, sends a search that was not seen before.
     pub(crate) fn on_search(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Flood>,
         from: Peer,
         search: RequestId,
         query: Query,
@@ -58,13 +59,13 @@ impl FloodNode {
     /// Tells `back`, who sent the search, what fits here; whether anything does.
     pub(crate) fn answer(
         &self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Flood>,
         back: Peer,
         search: RequestId,
         query: &Query,
         hops: u16,
     ) -> bool {
-        let Some(name) = self.sharer.shelf().best(query) else { return false };
+        let Some(name) = self.transfers.holdings().best(query) else { return false };
         let hit = Hit { holder: self.me(), name };
         self.send(cx, back, &Message::SearchHit { search, hit, hops });
         true
@@ -72,7 +73,7 @@ impl FloodNode {
 
     pub(crate) fn on_hit(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Flood>,
         from: Peer,
         search: RequestId,
         hit: Hit,
@@ -87,33 +88,34 @@ impl FloodNode {
         }
         match way.and_then(|way| self.neighbors.follow(way)).filter(|&back| back != from) {
             Some(back) => self.send(cx, back, &Message::SearchHit { search, hit, hops }),
-            None => cx.world.count_drop(Drop::NoWayBack),
+            None => cx.world.count_drop(NO_WAY_BACK),
         }
     }
 
     /// Whether this search of this peer's own still waits for its first hit.
-    pub(crate) fn is_searching(&self, cx: &Context<'_>, search: RequestId) -> bool {
-        let request = cx.requests.find(search).and_then(|handle| cx.requests.at(handle));
+    pub(crate) fn is_searching(&self, cx: &Context<'_, Flood>, search: RequestId) -> bool {
+        let request =
+            cx.own_requests().find(search).and_then(|handle| cx.own_requests().at(handle));
         request.is_some_and(|request| {
-            request.node == cx.node && matches!(request.kind, RequestKind::Search(_))
+            request.node == cx.node && matches!(request.kind, Kind::Search(_))
         })
     }
 
     /// The time of a round is over without a hit.
-    pub(crate) fn on_round_over(&mut self, cx: &mut Context<'_>, own: OwnSearch) {
+    pub(crate) fn on_round_over(&mut self, cx: &mut Context<'_, Flood>, own: OwnSearch) {
         let (_, is_last) = self.config.ttl_of_round(own.round);
         let next = OwnSearch { round: own.round.saturating_add(1), ..own };
         let goes_on = !is_last && cx.now < own.deadline && self.is_member();
         if !(goes_on && self.begin_round(cx, next)) {
-            cx.world.report(cx.node, Event::LookupFailed { token: own.token, timeouts: 0 });
+            cx.report(Event::NotFound { token: own.token, timeouts: 0 });
         }
     }
 
     /// The first hit answers the query; those after it find no request.
-    fn on_own_hit(&mut self, cx: &mut Context<'_>, search: RequestId, hit: Hit, hops: u16) {
+    fn on_own_hit(&mut self, cx: &mut Context<'_, Flood>, search: RequestId, hit: Hit, hops: u16) {
         let me = self.me();
-        let is_answer = |kind: &RequestKind| match kind {
-            RequestKind::Search(own) => own.query.score(hit.name.as_bytes()).is_some(),
+        let is_answer = |kind: &Kind| match kind {
+            Kind::Search(own) => own.query.score(hit.name.as_bytes()).is_some(),
             _ => false,
         };
         // Nobody else can have what this peer has.
@@ -121,16 +123,16 @@ impl FloodNode {
             return cx.world.count_drop(Drop::Unmatched);
         }
         let Some(request) = cx.matched(search, me, is_answer) else { return };
-        let RequestKind::Search(own) = request.kind else { return };
+        let Kind::Search(own) = request.kind else { return };
         self.heard.insert(hit.holder);
         let token = own.token;
         let found = Found { token, best: Some(hit), hits: 1, hops, timeouts: 0 };
-        cx.world.report(cx.node, Event::Found(found));
-        self.sharer.fetch(cx, token, [hit]);
+        cx.report(Event::Found(found));
+        cx.carry(|cx| self.transfers.fetch(cx, token, [hit]));
     }
 
     /// Each round is a search of its own name, so that those who saw the last one look again.
-    fn begin_round(&mut self, cx: &mut Context<'_>, own: OwnSearch) -> bool {
+    fn begin_round(&mut self, cx: &mut Context<'_, Flood>, own: OwnSearch) -> bool {
         let (ttl, is_last) = self.config.ttl_of_round(own.round);
         let left = own.deadline.since(cx.now);
         let wait = match self.config.strategy {
@@ -138,7 +140,7 @@ impl FloodNode {
             _ => left,
         };
         let me = self.me();
-        let kind = RequestKind::Search(own);
+        let kind = Kind::Search(own);
         let Some(search) = cx.request(me, 0, kind, wait) else { return false };
         let Known::New(place) = self.seen.look_up(search, cx.now) else {
             cx.matched(search, me, |_| true);
@@ -154,7 +156,7 @@ impl FloodNode {
         true
     }
 
-    fn flood(&self, cx: &mut Context<'_>, message: &Message<'_>, but: Option<Peer>) {
+    fn flood(&self, cx: &mut Context<'_, Flood>, message: &Message<'_>, but: Option<Peer>) {
         for neighbor in self.neighbors.iter().filter(|&neighbor| Some(neighbor) != but) {
             self.send(cx, neighbor, message);
         }

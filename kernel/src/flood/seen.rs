@@ -12,11 +12,11 @@ use alloc::boxed::Box;
 use alloc::vec;
 use core::time::Duration;
 
+use crate::base::Time;
+use crate::base::prefetch::prefetch;
+use crate::base::rng::mix;
 use crate::flood::neighbors::Way;
-use crate::message::RequestId;
-use crate::prefetch::prefetch;
-use crate::rng::mix;
-use crate::time::Time;
+use crate::node::RequestId;
 
 /// What forgetting happens on a multiple of, since the driver's start: 2^28 ns, about 0.27 s. In 32
 /// bits 36 years; later on nothing is remembered.

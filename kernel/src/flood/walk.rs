@@ -7,20 +7,21 @@
 //! **Invariant:** each step costs a walker one of its TTL; who is no neighbor can make a walker take
 //! the steps between two checks, and no more.
 
-use crate::context::{Context, Drop};
+use crate::base::Peer;
+use crate::flood::message::{Message, Walk, WalkStage};
 use crate::flood::neighbors::Way;
 use crate::flood::node::FloodNode;
+use crate::flood::protocol::Flood;
 use crate::flood::seen::Known;
 use crate::items::Query;
-use crate::message::{Message, RequestId, Walk, WalkStage};
-use crate::peer::Peer;
+use crate::node::{Context, Drop, RequestId};
 
 impl FloodNode {
     /// Sends out the walkers of this peer's own search, evenly over its neighbors; which of them get
     /// one more than others is drawn (selection sampling: Knuth, TAOCP 3.4.2, algorithm S).
     pub(crate) fn begin_walk(
         &self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Flood>,
         search: RequestId,
         query: Query,
         walkers: u16,
@@ -42,7 +43,7 @@ impl FloodNode {
     /// A walker has come. It is answered at its search's first visit; if there is an answer, it ends.
     pub(crate) fn on_walker(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Flood>,
         from: Peer,
         search: RequestId,
         walk: Walk,
@@ -77,7 +78,7 @@ impl FloodNode {
     /// Somebody holds a walker of this peer's and asks whether to send it on.
     pub(crate) fn on_walker_asks(
         &self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Flood>,
         from: Peer,
         search: RequestId,
         walk: Walk,
@@ -92,7 +93,7 @@ impl FloodNode {
     /// The origin of a walker that came by here wants it to go on.
     pub(crate) fn on_walker_goes_on(
         &self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Flood>,
         from: Peer,
         search: RequestId,
         walk: Walk,
@@ -106,7 +107,7 @@ impl FloodNode {
     }
 
     /// To any neighbor; back to whom it came from only if there is nobody else.
-    fn step(&self, cx: &mut Context<'_>, search: RequestId, walk: Walk, back: Option<Peer>) {
+    fn step(&self, cx: &mut Context<'_, Flood>, search: RequestId, walk: Walk, back: Option<Peer>) {
         let ttl = walk.ttl.min(self.config.walk_ttl());
         let onward = self.neighbors.any(cx.rng, |neighbor| Some(neighbor) != back);
         if let Some(next) = onward.or(back).filter(|_| ttl > 1) {

@@ -5,66 +5,78 @@
 
 use alloc::sync::Arc;
 
-use crate::context::{Context, Drop};
-use crate::items::inquirer;
+use crate::base::{Peer, Rng};
+use crate::items::holdings::Holdings;
+use crate::items::message::Message;
+use crate::items::protocol::Items;
 use crate::items::publisher::{Publisher, PublishingConfig};
-use crate::items::sharer::{Sharer, SharingConfig};
-use crate::items::shelf::Shelf;
-use crate::message::{Cookie, Message, RequestId};
-use crate::peer::Peer;
-use crate::rng::Rng;
-use crate::rpc::{OwnFind, Request, RequestKind};
+use crate::items::request::{Kind, OwnFind, Request};
+use crate::items::requester;
+use crate::items::transfers::{TransferConfig, Transfers};
+use crate::node::{Context, Cookie, Drop, RequestId};
 
 /// See the [module](self).
 #[derive(Debug)]
-pub struct Participant {
-    pub(crate) sharer: Sharer,
+pub struct IndexClient {
+    pub(crate) transfers: Transfers,
     pub(crate) publisher: Publisher,
 }
 
-impl Participant {
+impl IndexClient {
     /// A peer with these items that has published none of them yet.
     #[must_use]
     pub fn new(
         me: Peer,
-        shelf: Shelf,
-        sharing: Arc<SharingConfig>,
+        holdings: Holdings,
+        sharing: Arc<TransferConfig>,
         publishing: PublishingConfig,
         rng: &mut Rng,
-    ) -> Participant {
-        let publisher = Publisher::new(publishing, shelf.len());
-        Participant { sharer: Sharer::new(me, shelf, sharing, rng), publisher }
+    ) -> IndexClient {
+        let publisher = Publisher::new(publishing, holdings.len());
+        IndexClient { transfers: Transfers::new(me, holdings, sharing, rng), publisher }
     }
 
-    /// Asks whoever holds the index; see [`inquirer::ask`].
-    pub fn ask(&mut self, cx: &mut Context<'_>, to: Peer, own: OwnFind) -> bool {
-        inquirer::ask(cx, &self.sharer, to, own)
+    /// Asks whoever holds the index; see [`requester::ask`].
+    pub fn ask(&mut self, cx: &mut Context<'_, Items>, to: Peer, own: OwnFind) -> bool {
+        requester::ask(cx, &self.transfers, to, own)
     }
 
-    /// Makes the item at `index` on the shelf known to whoever holds the index.
-    pub fn publish(&mut self, cx: &mut Context<'_>, to: Peer, index: u32) {
-        self.publisher.publish(cx, &self.sharer, to, index);
+    /// Makes the item at `index` on the holdings known to whoever holds the index.
+    pub fn publish(&mut self, cx: &mut Context<'_, Items>, to: Peer, index: u32) {
+        self.publisher.publish(cx, &self.transfers, to, index);
     }
 
-    /// A publication has not been acknowledged: it is over, or tried again.
-    pub fn on_publish_timeout(&mut self, cx: &mut Context<'_>, request: &Request) {
-        self.publisher.on_timeout(cx, &mut self.sharer, request);
+    /// A request has timed out. Publications are tried again only while the node is a member.
+    pub fn on_timeout(&mut self, cx: &mut Context<'_, Items>, request: &Request, is_member: bool) {
+        match request.kind {
+            Kind::Find(_) => requester::on_timeout(cx, &mut self.transfers, request),
+            Kind::Fetch(_) => self.transfers.on_fetch_timeout(cx, request),
+            Kind::Publish(_) if is_member => {
+                self.publisher.on_timeout(cx, &mut self.transfers, request);
+            }
+            Kind::Publish(_) => {}
+        }
     }
 
     /// A message for this part of a node; others are dropped and counted.
-    pub fn handle_message(&mut self, cx: &mut Context<'_>, from: Peer, message: Message<'_>) {
-        let sharer = &mut self.sharer;
+    pub fn handle_message(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        from: Peer,
+        message: Message<'_>,
+    ) {
+        let transfers = &mut self.transfers;
         match message {
             Message::Published { request } => {
-                self.publisher.on_published(cx, sharer, from, request);
+                self.publisher.on_published(cx, transfers, from, request);
             }
             Message::Found { request, hits } => {
-                inquirer::on_found(cx, sharer, from, request, hits);
+                requester::on_found(cx, transfers, from, request, hits);
             }
             Message::Fetch { request, cookie, name } => {
-                sharer.on_fetch(cx, from, request, cookie, name);
+                transfers.on_fetch(cx, from, request, cookie, name);
             }
-            Message::Item { request, payload } => sharer.on_item(cx, from, request, payload),
+            Message::Item { request, payload } => transfers.on_item(cx, from, request, payload),
             Message::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, from, request, cookie);
             }
@@ -72,16 +84,21 @@ impl Participant {
         }
     }
 
-    fn on_cookie(&mut self, cx: &mut Context<'_>, from: Peer, id: RequestId, cookie: Cookie) {
-        let wants_cookie = |kind: &RequestKind| {
-            matches!(kind, RequestKind::Publish(_) | RequestKind::Find(_) | RequestKind::Fetch(_))
-        };
+    fn on_cookie(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        from: Peer,
+        id: RequestId,
+        cookie: Cookie,
+    ) {
+        let wants_cookie =
+            |kind: &Kind| matches!(kind, Kind::Publish(_) | Kind::Find(_) | Kind::Fetch(_));
         let Some(request) = cx.matched(id, from, wants_cookie) else { return };
-        let sharer = &mut self.sharer;
+        let transfers = &mut self.transfers;
         match request.kind {
-            RequestKind::Publish(_) => self.publisher.on_cookie(cx, sharer, &request, cookie),
-            RequestKind::Find(_) => inquirer::on_cookie(cx, sharer, &request, cookie),
-            _ => sharer.on_fetch_cookie(cx, &request, cookie),
+            Kind::Publish(_) => self.publisher.on_cookie(cx, transfers, &request, cookie),
+            Kind::Find(_) => requester::on_cookie(cx, transfers, &request, cookie),
+            _ => transfers.on_fetch_cookie(cx, &request, cookie),
         }
     }
 }

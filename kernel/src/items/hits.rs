@@ -7,10 +7,9 @@
 
 use zerocopy::{FromBytes, IntoBytes};
 
+use crate::base::{PackedPeer, Peer};
 use crate::items::text::Text;
-use crate::message::MAX_PAYLOAD;
-use crate::peer::Peer;
-use crate::wire::WirePeer;
+use crate::node::MAX_PAYLOAD;
 
 /// An item that fits, and somebody who has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +36,12 @@ impl<'a> Hits<'a> {
             rest = split_hit(rest)?.1;
         }
         Some(Hits(bytes))
+    }
+
+    /// Hits that were taken [as bytes](Self::as_bytes) from others, and kept.
+    #[inline]
+    pub(super) const fn kept(bytes: &'a [u8]) -> Hits<'a> {
+        Hits(bytes)
     }
 
     /// As bytes, for [`parse`](Self::parse).
@@ -79,12 +84,12 @@ impl HitList {
     /// Appends a hit; false if there is no room for it.
     pub fn push(&mut self, hit: &Hit) -> bool {
         let name = hit.name.as_bytes();
-        let holder = WirePeer::from(hit.holder);
-        let needed = size_of::<WirePeer>() + 1 + name.len();
+        let holder = PackedPeer::from(hit.holder);
+        let needed = size_of::<PackedPeer>() + 1 + name.len();
         let Some(room) = self.bytes.get_mut(self.length..self.length + needed) else {
             return false;
         };
-        let (peer, rest) = room.split_at_mut(size_of::<WirePeer>());
+        let (peer, rest) = room.split_at_mut(size_of::<PackedPeer>());
         peer.copy_from_slice(holder.as_bytes());
         rest[0] = name.len() as u8;
         rest[1..].copy_from_slice(name);
@@ -100,7 +105,7 @@ impl HitList {
 }
 
 fn split_hit(bytes: &[u8]) -> Option<(Hit, &[u8])> {
-    let (holder, rest) = WirePeer::ref_from_prefix(bytes).ok()?;
+    let (holder, rest) = PackedPeer::ref_from_prefix(bytes).ok()?;
     let (&length, rest) = rest.split_first()?;
     let (name, rest) = rest.split_at_checked(length.into())?;
     let name = Text::new(name).ok()?;

@@ -11,20 +11,20 @@ use crate::items::text::Text;
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
-pub struct Shelf {
+pub struct Holdings {
     names: Arc<Names>,
     items: Box<[u32]>,
     /// What any of the names has: most queries find that nothing fits without a look at them.
     signature: Signature,
 }
 
-impl Shelf {
-    /// A shelf with these items of a population.
+impl Holdings {
+    /// A holdings with these items of a population.
     #[must_use]
-    pub fn new(names: Arc<Names>, items: Box<[u32]>) -> Shelf {
+    pub fn new(names: Arc<Names>, items: Box<[u32]>) -> Holdings {
         let signatures = items.iter().map(|&item| names.signature(item));
         let signature = signatures.fold(Signature::default(), Signature::with);
-        Shelf { names, items, signature }
+        Holdings { names, items, signature }
     }
 
     /// How many items it has.

@@ -6,7 +6,7 @@
 //! ```text
 //! names     name, its holders            found by a keyed hash; queries other than for an exact name
 //!   │                                    look at the signature of every name
-//!   └─▶ entries   holder, when it lapses    in three chains: of its name, freshest first; of its
+//!   └─▶ entries   holder, when it lapses    in three lists: of its name, freshest first; of its
 //!                                           address; and of all entries, in order of expiry
 //! ```
 //!
@@ -26,20 +26,17 @@ use core::hash::Hasher;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use crate::items::chain::{Chain, Links};
+use crate::base::{Address, PackedPeer, Peer, Rng, Time};
 use crate::items::hits::{Hit, HitList};
+use crate::items::linked_lists::{Links, List};
 use crate::items::query::{Query, Signature};
 use crate::items::text::Text;
-use crate::message::MAX_PAYLOAD;
-use crate::peer::{Address, Peer};
-use crate::rng::Rng;
-use crate::time::Time;
-use crate::wire::WirePeer;
+use crate::node::MAX_PAYLOAD;
 
 /// Holders shown of one name: as many as a transfer turns to.
 pub const SHOWN_HOLDERS: usize = 3;
 /// Names shown, at most: no more fit into an answer.
-const SHOWN_NAMES: usize = MAX_PAYLOAD / (size_of::<WirePeer>() + 2);
+const SHOWN_NAMES: usize = MAX_PAYLOAD / (size_of::<PackedPeer>() + 2);
 
 /// How much an index has room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,17 +63,17 @@ pub struct Index {
     free_entries: Vec<u32>,
     // Twice the room that is needed: then a table never grows to be rid of what was removed.
     by_name: HashTable<u32>,
-    by_address: HashTable<Chain>,
+    by_address: HashTable<List>,
     in_name: Links,
     in_address: Links,
     in_expiry: Links,
-    expiry: Chain,
+    expiry: List,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Name {
     text: Text,
-    holders: Chain,
+    holders: List,
     /// How many; none if this place is free.
     count: u32,
 }
@@ -106,7 +103,7 @@ impl Index {
             in_name: Links::new(entries),
             in_address: Links::new(entries),
             in_expiry: Links::new(entries),
-            expiry: Chain::EMPTY,
+            expiry: List::EMPTY,
         }
     }
 
@@ -265,9 +262,8 @@ impl Index {
 
     /// What was entered last of all that there is from `address`.
     fn last_from(&self, address: Address) -> Option<u32> {
-        let is_it = |chain: &Chain| {
-            chain.first().is_some_and(|at| self.entry(at).holder.address == address)
-        };
+        let is_it =
+            |list: &List| list.first().is_some_and(|at| self.entry(at).holder.address == address);
         self.by_address.find(hash_address(self.key, address), is_it)?.first()
     }
 
@@ -275,7 +271,7 @@ impl Index {
         if self.names() >= self.limits.names as usize {
             return None;
         }
-        let name = Name { text, holders: Chain::EMPTY, count: 0 };
+        let name = Name { text, holders: List::EMPTY, count: 0 };
         let signature = Signature::of(text.as_bytes());
         let number = self.free_names.pop().unwrap_or_else(|| {
             self.names.push(name);
@@ -298,7 +294,7 @@ impl Index {
         self.entries[at as usize] = entry;
         self.names[entry.name as usize].count += 1;
         self.link_by_time(at);
-        self.with_address_chain(entry.holder.address, |links, chain| links.insert(chain, at, None));
+        self.with_address_list(entry.holder.address, |links, list| links.insert(list, at, None));
     }
 
     fn renew(&mut self, at: u32, holder: Peer, expires: Time) {
@@ -309,9 +305,9 @@ impl Index {
         entry.holder = holder;
         self.link_by_time(at);
         if is_new {
-            self.with_address_chain(holder.address, |links, chain| {
-                links.remove(chain, at);
-                links.insert(chain, at, None);
+            self.with_address_list(holder.address, |links, list| {
+                links.remove(list, at);
+                links.insert(list, at, None);
             });
         }
     }
@@ -321,7 +317,7 @@ impl Index {
         self.unlink_by_time(at);
         // A free place has long lapsed.
         self.entries[at as usize].expires = Time::ZERO;
-        self.with_address_chain(holder.address, |links, chain| links.remove(chain, at));
+        self.with_address_list(holder.address, |links, list| links.remove(list, at));
         self.free_entries.push(at);
         let name = &mut self.names[number as usize];
         name.count -= 1;
@@ -335,7 +331,7 @@ impl Index {
         }
     }
 
-    /// Puts an entry into the chains of its name and of all entries, where its time says.
+    /// Puts an entry into the lists of its name and of all entries, where its time says.
     fn link_by_time(&mut self, at: u32) {
         let Entry { name: number, expires, .. } = *self.entry(at);
         let entries = &self.entries;
@@ -354,29 +350,24 @@ impl Index {
         self.in_name.remove(&mut self.names[number as usize].holders, at);
     }
 
-    /// Changes the chain of an address, which is entered first if it is new and taken out if it has
+    /// Changes the list of an address, which is entered first if it is new and taken out if it has
     /// become empty.
-    fn with_address_chain(
-        &mut self,
-        address: Address,
-        change: impl FnOnce(&mut Links, &mut Chain),
-    ) {
+    fn with_address_list(&mut self, address: Address, change: impl FnOnce(&mut Links, &mut List)) {
         let (key, entries) = (self.key, &self.entries);
-        let address_of = |chain: &Chain| {
-            chain.first().map_or(Address::default(), |at| entries[at as usize].holder.address)
+        let address_of = |list: &List| {
+            list.first().map_or(Address::default(), |at| entries[at as usize].holder.address)
         };
         let hash = hash_address(key, address);
-        let is_it = |chain: &Chain| address_of(chain) == address;
+        let is_it = |list: &List| address_of(list) == address;
         let found = self.by_address.find_entry(hash, is_it);
         let Ok(mut found) = found else {
-            let mut chain = Chain::EMPTY;
-            change(&mut self.in_address, &mut chain);
-            self.by_address
-                .insert_unique(hash, chain, |chain| hash_address(key, address_of(chain)));
+            let mut list = List::EMPTY;
+            change(&mut self.in_address, &mut list);
+            self.by_address.insert_unique(hash, list, |list| hash_address(key, address_of(list)));
             return;
         };
         change(&mut self.in_address, found.get_mut());
-        if *found.get() == Chain::EMPTY {
+        if *found.get() == List::EMPTY {
             found.remove();
         }
     }

@@ -2,37 +2,47 @@
 //! answers and transfers under the central index, flooding and the ring.
 //!
 //! ```text
-//! text    a bounded name            query   what is asked, and which names fit
-//! hits    who has what              names   a population's names, shared by all peers of a host
-//! shelf   what one peer holds       sharer  asks holders for items and gives its own away
+//! text        a bounded name                query      a question, and which names fit it
+//! hits        names and their holders       names      the names of a population, shared by a host
+//! holdings    the items that a peer holds   transfers  fetches items from holders and gives them away
 //!
-//! index       who holds what              registrar   keeps an index for others
-//! publisher   tells an index of a shelf   inquirer    asks an index
-//! participant   the part of a peer in all of this
+//! index       names and their holders       responder  answers publishers and requesters from an index
+//! publisher   makes holdings known          requester  asks an index
+//! client      a peer of an index: publishes, asks, fetches, gives
+//!
+//! message, wire, request, event, protocol   what travels between them; systems carry this protocol
 //! ```
 //!
-//! **Invariant:** nothing here knows how a query reaches those who can answer it.
+//! **Invariant:** nothing here knows how a query reaches the nodes that can answer it.
 
-mod chain;
+pub mod client;
+pub mod event;
 pub mod hits;
+pub mod holdings;
 pub mod index;
-pub mod inquirer;
+mod linked_lists;
+pub mod message;
 pub mod names;
-pub mod participant;
+pub mod protocol;
 pub mod publisher;
 pub mod query;
-pub mod registrar;
-pub mod sharer;
-pub mod shelf;
+pub mod request;
+pub mod requester;
+pub mod responder;
 pub mod text;
+pub mod transfers;
+pub mod wire;
 
+pub use client::IndexClient;
+pub use event::{Event, Found};
 pub use hits::{Hit, HitList, Hits};
+pub use holdings::Holdings;
 pub use index::{Index, IndexLimits};
+pub use message::{Message, Topic};
 pub use names::Names;
-pub use participant::Participant;
+pub use protocol::{Items, TrafficClass};
 pub use publisher::{Publisher, PublishingConfig};
 pub use query::{Match, Query, Signature};
-pub use registrar::{Registrar, RegistrarConfig};
-pub use sharer::{OwnFetch, Sharer, SharingConfig};
-pub use shelf::Shelf;
+pub use responder::{Responder, ResponderConfig};
 pub use text::{MAX_TEXT, Text, TextError};
+pub use transfers::{OwnFetch, TransferConfig, Transfers};

@@ -1,4 +1,4 @@
-//! A holder's side of soft state: making known what is on the shelf, and again before it lapses.
+//! A holder's side of soft state: making known what is on the holdings, and again before it lapses.
 //!
 //! Turns come one by one, evenly spread: in the first round over `spread`, from then on over
 //! `refresh`, for ever. A turn that fails is not made up for: the next round does, well within the
@@ -6,16 +6,16 @@
 //! it is silent it is asked no more often than otherwise.
 //!
 //! **Invariant:** what is published next, and when, follows from two numbers, whatever the size of
-//! the shelf; one turn sends at most [`ATTEMPTS`] messages.
+//! the holdings; one turn sends at most [`ATTEMPTS`] messages.
 
 use core::time::Duration;
 
-use crate::context::Context;
-use crate::items::sharer::Sharer;
-use crate::message::{Cookie, Message, RequestId};
-use crate::peer::Peer;
-use crate::rpc::{Publication, Request, RequestKind};
-use crate::time::Time;
+use crate::base::{Peer, Time};
+use crate::items::message::Message;
+use crate::items::protocol::Items;
+use crate::items::request::{Kind, Publication, Request};
+use crate::items::transfers::Transfers;
+use crate::node::{Context, Cookie, RequestId};
 
 /// Messages of one turn, those asked for with a fresh cookie counted; the wait doubles each time.
 pub const ATTEMPTS: u8 = 4;
@@ -33,7 +33,7 @@ pub struct PublishingConfig {
 #[derive(Debug)]
 pub struct Publisher {
     config: PublishingConfig,
-    /// Items on the shelf.
+    /// Items on the holdings.
     items: u32,
     next: u32,
     next_at: Time,
@@ -44,7 +44,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// For a shelf with so many items; see [`start`](Self::start).
+    /// For a holdings with so many items; see [`start`](Self::start).
     #[must_use]
     pub fn new(config: PublishingConfig, items: usize) -> Publisher {
         Publisher {
@@ -58,7 +58,7 @@ impl Publisher {
     }
 
     /// Begins the first round, somewhere within its first step: peers do not fall into step.
-    pub fn start(&mut self, cx: &mut Context<'_>) {
+    pub fn start(&mut self, cx: &mut Context<'_, Items>) {
         (self.next, self.repeats, self.silent) = (0, false, false);
         if self.items > 0 {
             let step_ns = u64::try_from(self.step().as_nanos()).unwrap_or(u64::MAX);
@@ -77,7 +77,7 @@ impl Publisher {
         self.next_at
     }
 
-    /// The item whose turn it is, by its place on the shelf; nothing if that is still to come.
+    /// The item whose turn it is, by its place on the holdings; nothing if that is still to come.
     pub fn take_turn(&mut self, now: Time) -> Option<u32> {
         if self.next_at > now {
             return None;
@@ -91,40 +91,46 @@ impl Publisher {
         Some(index)
     }
 
-    /// Makes the item at `index` on the shelf known to `to`.
-    pub fn publish(&mut self, cx: &mut Context<'_>, sharer: &Sharer, to: Peer, index: u32) {
-        let cookie = sharer.index_cookie.for_peer(to);
-        self.send(cx, sharer, to, Publication { index, cookie }, 0);
+    /// Makes the item at `index` on the holdings known to `to`.
+    pub fn publish(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        transfers: &Transfers,
+        to: Peer,
+        index: u32,
+    ) {
+        let cookie = transfers.index_cookie.for_peer(to);
+        self.send(cx, transfers, to, Publication { index, cookie }, 0);
     }
 
     /// An index holder wants a cookie first: `request` was a publication, and is over.
     pub fn on_cookie(
         &mut self,
-        cx: &mut Context<'_>,
-        sharer: &mut Sharer,
+        cx: &mut Context<'_, Items>,
+        transfers: &mut Transfers,
         request: &Request,
         cookie: Cookie,
     ) {
-        let RequestKind::Publish(publication) = request.kind else { return };
-        sharer.record(cx.now, request);
-        sharer.index_cookie.learn(request.to, cookie);
+        let Kind::Publish(publication) = request.kind else { return };
+        transfers.record(cx.now.since(request.sent_at));
+        transfers.index_cookie.learn(request.to, cookie);
         if request.retries + 1 < ATTEMPTS {
             let again = Publication { cookie, ..publication };
-            self.send(cx, sharer, request.to, again, request.retries + 1);
+            self.send(cx, transfers, request.to, again, request.retries + 1);
         }
     }
 
     /// An index holder has entered an item. Says which one, if this answers anything.
     pub fn on_published(
         &mut self,
-        cx: &mut Context<'_>,
-        sharer: &mut Sharer,
+        cx: &mut Context<'_, Items>,
+        transfers: &mut Transfers,
         from: Peer,
         id: RequestId,
     ) -> Option<u32> {
-        let request = cx.matched(id, from, |kind| matches!(kind, RequestKind::Publish(_)))?;
-        let RequestKind::Publish(publication) = request.kind else { return None };
-        sharer.record(cx.now, &request);
+        let request = cx.matched(id, from, |kind| matches!(kind, Kind::Publish(_)))?;
+        let Kind::Publish(publication) = request.kind else { return None };
+        transfers.record(cx.now.since(request.sent_at));
         self.silent = false;
         Some(publication.index)
     }
@@ -133,15 +139,15 @@ impl Publisher {
     /// is tried again.
     pub fn on_timeout(
         &mut self,
-        cx: &mut Context<'_>,
-        sharer: &mut Sharer,
+        cx: &mut Context<'_, Items>,
+        transfers: &mut Transfers,
         request: &Request,
     ) -> bool {
-        let RequestKind::Publish(publication) = request.kind else { return false };
-        sharer.record_timeout();
+        let Kind::Publish(publication) = request.kind else { return false };
+        transfers.record_timeout();
         let again = request.retries + 1 < ATTEMPTS && !self.silent;
         if again {
-            self.send(cx, sharer, request.to, publication, request.retries + 1);
+            self.send(cx, transfers, request.to, publication, request.retries + 1);
         } else {
             self.silent = true;
         }
@@ -156,16 +162,16 @@ impl Publisher {
 
     fn send(
         &self,
-        cx: &mut Context<'_>,
-        sharer: &Sharer,
+        cx: &mut Context<'_, Items>,
+        transfers: &Transfers,
         to: Peer,
         publication: Publication,
         retries: u8,
     ) {
-        let Some(name) = sharer.shelf().name(publication.index as usize) else { return };
-        let (cookie, wait) = (publication.cookie, sharer.timeout(retries));
-        if let Some(request) = cx.request(to, retries, RequestKind::Publish(publication), wait) {
-            cx.world.send(sharer.me(), to, &Message::Publish { request, cookie, name });
+        let Some(name) = transfers.holdings().name(publication.index as usize) else { return };
+        let (cookie, wait) = (publication.cookie, transfers.timeout(retries));
+        if let Some(request) = cx.request(to, retries, Kind::Publish(publication), wait) {
+            cx.world.send(transfers.me(), to, &Message::Publish { request, cookie, name });
         }
     }
 }

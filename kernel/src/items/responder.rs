@@ -2,7 +2,7 @@
 //! ring for those that it owns.
 //!
 //! ```text
-//! asks     Publish or Find ───────────▶ registrar    the first time without a good cookie: who is
+//! asks     Publish or Find ───────────▶ responder    the first time without a good cookie: who is
 //!          ◀─────────────── CookieReply              entered will be sent fetches, and what is found
 //!          Publish or Find ───────────▶              is longer than the question
 //!          ◀──────── Published or Found
@@ -16,20 +16,18 @@
 
 use core::time::Duration;
 
-use crate::context::{Context, Drop};
+use crate::base::{Peer, Rng, Time};
 use crate::items::hits::{Hit, HitList};
 use crate::items::index::{Index, IndexLimits};
+use crate::items::message::{Message, Topic};
+use crate::items::protocol::{INDEX_FULL, Items};
 use crate::items::query::Query;
 use crate::items::text::Text;
-use crate::message::{Cookie, Message, Purpose, RequestId};
-use crate::peer::Peer;
-use crate::rng::Rng;
-use crate::secret::Secret;
-use crate::time::Time;
+use crate::node::{Context, Cookie, RequestId, Secret};
 
 /// How an index is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RegistrarConfig {
+pub struct ResponderConfig {
     /// What it has room for.
     pub limits: IndexLimits,
     /// An entry lapses so long after it was last renewed.
@@ -38,19 +36,19 @@ pub struct RegistrarConfig {
 
 /// See the [module](self).
 #[derive(Debug)]
-pub struct Registrar {
+pub struct Responder {
     me: Peer,
     lifetime: Duration,
     secret: Secret,
     index: Index,
 }
 
-impl Registrar {
+impl Responder {
     /// An empty index at `me`.
     #[must_use]
-    pub fn new(me: Peer, config: &RegistrarConfig, rng: &mut Rng) -> Registrar {
+    pub fn new(me: Peer, config: &ResponderConfig, rng: &mut Rng) -> Responder {
         let secret = Secret::random(rng);
-        Registrar { me, lifetime: config.lifetime, secret, index: Index::new(config.limits, rng) }
+        Responder { me, lifetime: config.lifetime, secret, index: Index::new(config.limits, rng) }
     }
 
     /// How long an entry lives that is not renewed.
@@ -68,13 +66,13 @@ impl Registrar {
     /// Somebody holds an item. Returns whether it is entered, or renewed, and has been acknowledged.
     pub fn on_publish(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Items>,
         from: Peer,
         request: RequestId,
         cookie: Cookie,
         name: Text,
     ) -> bool {
-        if !self.has_shown_itself(cx, from, request, cookie, Purpose::Publish) {
+        if !self.has_shown_itself(cx, from, request, cookie, Topic::Publish) {
             return false;
         }
         let entered = self.enter(cx, &Hit { holder: from, name });
@@ -87,13 +85,13 @@ impl Registrar {
     /// Somebody asks who holds what.
     pub fn on_find(
         &self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Items>,
         from: Peer,
         request: RequestId,
         cookie: Cookie,
         query: &Query,
     ) {
-        if self.has_shown_itself(cx, from, request, cookie, Purpose::User) {
+        if self.has_shown_itself(cx, from, request, cookie, Topic::Find) {
             let mut found = HitList::default();
             self.index.find(cx.now, query, &mut found);
             cx.world.send(self.me, from, &Message::Found { request, hits: found.hits() });
@@ -101,16 +99,21 @@ impl Registrar {
     }
 
     /// Enters or renews what is known to be held. False, and counted, if there is no room.
-    pub fn enter(&mut self, cx: &mut Context<'_>, hit: &Hit) -> bool {
+    pub fn enter(&mut self, cx: &mut Context<'_, Items>, hit: &Hit) -> bool {
         self.enter_for(cx, hit, self.lifetime)
     }
 
     /// Enters what another index has known for a while: it lapses so much later, or after a lifetime if
     /// that is sooner. False, and counted, if there is no room.
-    pub fn enter_for(&mut self, cx: &mut Context<'_>, hit: &Hit, lifetime: Duration) -> bool {
+    pub fn enter_for(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        hit: &Hit,
+        lifetime: Duration,
+    ) -> bool {
         let entered = self.index.enter(cx.now, hit, cx.now + lifetime.min(self.lifetime));
         if !entered {
-            cx.world.count_drop(Drop::IndexFull);
+            cx.world.count_drop(INDEX_FULL);
         }
         entered
     }
@@ -128,15 +131,15 @@ impl Registrar {
     /// Whether `from` bears its cookie; is given it if not.
     fn has_shown_itself(
         &self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Items>,
         from: Peer,
         request: RequestId,
         cookie: Cookie,
-        purpose: Purpose,
+        topic: Topic,
     ) -> bool {
         let expected = self.secret.cookie_for(from.address);
         if cookie != expected {
-            let reply = Message::CookieReply { request, purpose, cookie: expected };
+            let reply = Message::CookieReply { request, topic, cookie: expected };
             cx.world.send(self.me, from, &reply);
         }
         cookie == expected

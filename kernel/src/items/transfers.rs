@@ -13,17 +13,17 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::context::{Context, Event};
-use crate::cookie::LastCookie;
+use crate::base::{Peer, Rng, Time};
+use crate::items::event::Event;
 use crate::items::hits::Hit;
-use crate::items::shelf::Shelf;
+use crate::items::holdings::Holdings;
+use crate::items::message::{Message, Topic};
+use crate::items::protocol::Items;
+use crate::items::request::{Kind, Request};
 use crate::items::text::Text;
-use crate::message::{Cookie, MAX_PAYLOAD, Message, Purpose, RequestId};
-use crate::peer::Peer;
-use crate::rng::Rng;
-use crate::rpc::{Request, RequestKind, RoundTrips, TimeoutPolicy};
-use crate::secret::Secret;
-use crate::time::Time;
+use crate::node::{
+    Context, Cookie, Drop, LastCookie, MAX_PAYLOAD, RequestId, RoundTrips, Secret, TimeoutPolicy,
+};
 
 /// A holder is asked so often before the next one is.
 pub const ATTEMPTS: u8 = 2;
@@ -32,7 +32,7 @@ const OTHERS: usize = 2;
 
 /// How items are shared: the same for all peers of a system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SharingConfig {
+pub struct TransferConfig {
     /// Size of each item, 1 … [`MAX_PAYLOAD`] bytes.
     pub item_bytes: u16,
     /// Whether a peer fetches what it has found.
@@ -59,24 +59,29 @@ pub struct OwnFetch {
 /// One peer's side of sharing.
 #[derive(Debug)]
 #[repr(C)] // Who it is comes first: every message asks for that.
-pub struct Sharer {
+pub struct Transfers {
     me: Peer,
-    shelf: Shelf,
-    config: Arc<SharingConfig>,
+    holdings: Holdings,
+    config: Arc<TransferConfig>,
     secret: Secret,
     round_trips: RoundTrips,
     /// The cookie of whoever was asked last for what an index holds, or told.
     pub(crate) index_cookie: LastCookie,
 }
 
-impl Sharer {
+impl Transfers {
     /// A peer with these items.
     #[must_use]
-    pub fn new(me: Peer, shelf: Shelf, config: Arc<SharingConfig>, rng: &mut Rng) -> Sharer {
+    pub fn new(
+        me: Peer,
+        holdings: Holdings,
+        config: Arc<TransferConfig>,
+        rng: &mut Rng,
+    ) -> Transfers {
         let secret = Secret::random(rng);
-        Sharer {
+        Transfers {
             me,
-            shelf,
+            holdings,
             config,
             secret,
             round_trips: RoundTrips::default(),
@@ -92,8 +97,8 @@ impl Sharer {
 
     /// What it holds.
     #[must_use]
-    pub const fn shelf(&self) -> &Shelf {
-        &self.shelf
+    pub const fn holdings(&self) -> &Holdings {
+        &self.holdings
     }
 
     /// The cookie that whoever is at `from` must bear.
@@ -108,9 +113,9 @@ impl Sharer {
         self.round_trips.timeout(self.config.timeout) * (1 << retries.min(4))
     }
 
-    /// A reply to `request` has come: learns how long it took.
-    pub fn record(&mut self, now: Time, request: &Request) {
-        self.round_trips.record(now.since(request.sent_at));
+    /// A reply came after `round_trip`.
+    pub fn record(&mut self, round_trip: Duration) {
+        self.round_trips.record(round_trip);
     }
 
     /// No reply came in time.
@@ -121,12 +126,17 @@ impl Sharer {
     /// Fetches the best of `hits`, from whoever of those named has just that item; reports
     /// [`Event::Fetched`] or [`Event::FetchFailed`] in the end, at once if the item is here already.
     /// Does nothing if items are not fetched, or nothing was found.
-    pub fn fetch(&mut self, cx: &mut Context<'_>, token: u64, hits: impl IntoIterator<Item = Hit>) {
+    pub fn fetch(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        token: u64,
+        hits: impl IntoIterator<Item = Hit>,
+    ) {
         let mut hits = hits.into_iter();
         let Some(best) = hits.next().filter(|_| self.config.fetch) else { return };
-        if self.shelf.holds(best.name) {
+        if self.holdings.holds(best.name) {
             let (bytes, took) = (self.config.item_bytes, Duration::ZERO);
-            cx.world.report(cx.node, Event::Fetched { token, holder: self.me, bytes, took });
+            cx.report(Event::Fetched { token, holder: self.me, bytes, took });
             return;
         }
         let mut others = [None; OTHERS];
@@ -136,10 +146,32 @@ impl Sharer {
         self.ask(cx, best.holder, OwnFetch { token, name, cookie, since, others }, 0);
     }
 
-    /// Somebody asks for an item.
+    /// Handles a message about fetching. Others are dropped and counted.
+    pub fn handle_message(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        from: Peer,
+        message: Message<'_>,
+    ) {
+        match message {
+            Message::Fetch { request, cookie, name } => {
+                self.on_fetch(cx, from, request, cookie, name);
+            }
+            Message::Item { request, payload } => self.on_item(cx, from, request, payload),
+            Message::CookieReply { request, cookie, .. } => {
+                let is_fetch = |kind: &Kind| matches!(kind, Kind::Fetch(_));
+                if let Some(fetch) = cx.matched(request, from, is_fetch) {
+                    self.on_fetch_cookie(cx, &fetch, cookie);
+                }
+            }
+            _ => cx.world.count_drop(Drop::NotForThisKind),
+        }
+    }
+
+    /// A peer asks for an item.
     pub fn on_fetch(
         &self,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Items>,
         from: Peer,
         request: RequestId,
         cookie: Cookie,
@@ -147,23 +179,28 @@ impl Sharer {
     ) {
         let expected = self.cookie_for(from);
         if cookie != expected {
-            let purpose = Purpose::Transfer;
-            let reply = Message::CookieReply { request, purpose, cookie: expected };
+            let topic = Topic::Fetch;
+            let reply = Message::CookieReply { request, topic, cookie: expected };
             cx.world.send(self.me, from, &reply);
             return;
         }
         let mut payload = [0; MAX_PAYLOAD];
         let size = usize::from(self.config.item_bytes).min(MAX_PAYLOAD);
-        let payload = if self.shelf.holds(name) { &mut payload[..size] } else { &mut [] };
+        let payload = if self.holdings.holds(name) { &mut payload[..size] } else { &mut [] };
         // An item says what it is, as far as there is room.
         payload.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
         cx.world.send(self.me, from, &Message::Item { request, payload });
     }
 
     /// A holder wants a cookie first: `request` was a fetch, and is over.
-    pub fn on_fetch_cookie(&mut self, cx: &mut Context<'_>, request: &Request, cookie: Cookie) {
-        let RequestKind::Fetch(own) = request.kind else { return };
-        self.record(cx.now, request);
+    pub fn on_fetch_cookie(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        request: &Request,
+        cookie: Cookie,
+    ) {
+        let Kind::Fetch(own) = request.kind else { return };
+        self.record(cx.now.since(request.sent_at));
         if own.cookie == Cookie::default() {
             self.ask(cx, request.to, OwnFetch { cookie, ..own }, request.retries);
         } else {
@@ -172,11 +209,17 @@ impl Sharer {
     }
 
     /// A holder has answered.
-    pub fn on_item(&mut self, cx: &mut Context<'_>, from: Peer, id: RequestId, payload: &[u8]) {
-        let is_fetch = |kind: &RequestKind| matches!(kind, RequestKind::Fetch(_));
+    pub fn on_item(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        from: Peer,
+        id: RequestId,
+        payload: &[u8],
+    ) {
+        let is_fetch = |kind: &Kind| matches!(kind, Kind::Fetch(_));
         let Some(request) = cx.matched(id, from, is_fetch) else { return };
-        self.record(cx.now, &request);
-        let RequestKind::Fetch(own) = request.kind else { return };
+        self.record(cx.now.since(request.sent_at));
+        let Kind::Fetch(own) = request.kind else { return };
         let said = payload.iter().zip(own.name.as_bytes());
         if payload.is_empty() || !said.into_iter().all(|(said, name)| said == name) {
             self.ask_next(cx, own);
@@ -184,12 +227,12 @@ impl Sharer {
         }
         let (token, holder, took) = (own.token, request.to, cx.now.since(own.since));
         let bytes = payload.len() as u16;
-        cx.world.report(cx.node, Event::Fetched { token, holder, bytes, took });
+        cx.report(Event::Fetched { token, holder, bytes, took });
     }
 
     /// A holder has not answered: `request` was a fetch, and is over.
-    pub fn on_fetch_timeout(&mut self, cx: &mut Context<'_>, request: &Request) {
-        let RequestKind::Fetch(own) = request.kind else { return };
+    pub fn on_fetch_timeout(&mut self, cx: &mut Context<'_, Items>, request: &Request) {
+        let Kind::Fetch(own) = request.kind else { return };
         self.record_timeout();
         if request.retries + 1 < ATTEMPTS {
             self.ask(cx, request.to, own, request.retries + 1);
@@ -198,25 +241,25 @@ impl Sharer {
         }
     }
 
-    fn ask_next(&mut self, cx: &mut Context<'_>, own: OwnFetch) {
+    fn ask_next(&mut self, cx: &mut Context<'_, Items>, own: OwnFetch) {
         let mut others = own.others;
         match others.iter_mut().find_map(Option::take) {
             Some(holder) => {
                 let cookie = Cookie::default();
                 self.ask(cx, holder, OwnFetch { cookie, others, ..own }, 0);
             }
-            None => cx.world.report(cx.node, Event::FetchFailed { token: own.token }),
+            None => cx.report(Event::FetchFailed { token: own.token }),
         }
     }
 
-    fn ask(&mut self, cx: &mut Context<'_>, holder: Peer, own: OwnFetch, retries: u8) {
+    fn ask(&mut self, cx: &mut Context<'_, Items>, holder: Peer, own: OwnFetch, retries: u8) {
         let wait = self.timeout(retries);
-        match cx.request(holder, retries, RequestKind::Fetch(own), wait) {
+        match cx.request(holder, retries, Kind::Fetch(own), wait) {
             Some(request) => {
                 let fetch = Message::Fetch { request, cookie: own.cookie, name: own.name };
                 cx.world.send(self.me, holder, &fetch);
             }
-            None => cx.world.report(cx.node, Event::FetchFailed { token: own.token }),
+            None => cx.report(Event::FetchFailed { token: own.token }),
         }
     }
 }

@@ -10,19 +10,9 @@ use crate::base::{Peer, Peers};
 /// Lists of peers, and payloads, one after the other.
 #[derive(Debug, Default)]
 pub struct Arena {
-    /// The lists.
-    pub peers: KeptPeers,
-    /// The payloads.
-    pub bytes: KeptBytes,
+    peers: Vec<Peer>,
+    bytes: Vec<u8>,
 }
-
-/// Lists of peers, one after the other.
-#[derive(Debug, Default)]
-pub struct KeptPeers(Vec<Peer>);
-
-/// Payloads, one after the other.
-#[derive(Debug, Default)]
-pub struct KeptBytes(Vec<u8>);
 
 /// Where a list or a payload lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,51 +24,47 @@ pub struct Span {
 impl Arena {
     /// An empty arena with room for so many peers.
     #[must_use]
-    pub fn with_peers(peers: usize) -> Arena {
-        Arena { peers: KeptPeers(Vec::with_capacity(peers)), bytes: KeptBytes::default() }
+    pub fn with_capacity(peers: usize) -> Arena {
+        Arena { peers: Vec::with_capacity(peers), bytes: Vec::new() }
     }
 
-    /// Empties the arena and keeps its memory.
-    pub fn clear(&mut self) {
-        self.peers.0.clear();
-        self.bytes.0.clear();
-    }
-}
-
-impl KeptPeers {
     /// Copies a list.
     #[inline]
-    pub fn keep(&mut self, peers: Peers<'_>) -> Span {
-        let start = self.0.len();
+    pub fn keep_peers(&mut self, peers: Peers<'_>) -> Span {
+        let start = self.peers.len();
         match peers {
-            Peers::Table(peers) => self.0.extend_from_slice(peers),
-            Peers::Packed(_) => self.0.extend(peers.iter()),
+            Peers::Table(peers) => self.peers.extend_from_slice(peers),
+            Peers::Packed(_) => self.peers.extend(peers.iter()),
         }
         Span { start: start as u32, length: peers.len() as u32 }
+    }
+
+    /// Copies a payload.
+    #[inline]
+    pub fn keep_bytes(&mut self, bytes: &[u8]) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        Span { start: start as u32, length: bytes.len() as u32 }
     }
 
     /// The list at `span`.
     #[inline]
     #[must_use]
-    pub fn at(&self, span: Span) -> Peers<'_> {
-        Peers::Table(&self.0[span.range()])
-    }
-}
-
-impl KeptBytes {
-    /// Copies a payload.
-    #[inline]
-    pub fn keep(&mut self, bytes: &[u8]) -> Span {
-        let start = self.0.len();
-        self.0.extend_from_slice(bytes);
-        Span { start: start as u32, length: bytes.len() as u32 }
+    pub fn peers(&self, span: Span) -> Peers<'_> {
+        Peers::Table(&self.peers[span.range()])
     }
 
     /// The payload at `span`.
     #[inline]
     #[must_use]
-    pub fn at(&self, span: Span) -> &[u8] {
-        &self.0[span.range()]
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        &self.bytes[span.range()]
+    }
+
+    /// Empties the arena and keeps its memory.
+    pub fn clear(&mut self) {
+        self.peers.clear();
+        self.bytes.clear();
     }
 }
 

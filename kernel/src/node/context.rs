@@ -86,6 +86,12 @@ impl<P: Protocol> Context<'_, P> {
         self.requests.own_mut().remove(handle)
     }
 
+    /// Takes out an own request whose time has come.
+    #[inline]
+    pub fn remove(&mut self, handle: RequestHandle) -> Option<Request<KindOf<P>>> {
+        self.requests.own_mut().remove(handle)
+    }
+
     /// The requests of this protocol itself.
     #[inline]
     #[must_use]

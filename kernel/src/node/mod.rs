@@ -33,8 +33,8 @@ mod round_trips;
 mod router;
 mod secret;
 
-pub use arena::{Arena, KeptBytes, KeptPeers, Span};
-pub use carry::{Carries, Carried};
+pub use arena::{Arena, Span};
+pub use carry::{Carried, Carries};
 pub use context::{Context, World};
 pub use cookie::{Cookie, LastCookie};
 pub use drop::{Drop, MAX_DROPS};

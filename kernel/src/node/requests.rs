@@ -200,7 +200,8 @@ impl<K: RequestKind> Requests<K> {
     /// Takes out one of the requests of a node that is gone, with its payload if it has one. Looks
     /// at every entry; call until it finds none.
     pub fn abandon_one(&mut self, node: u32) -> Option<RequestHandle> {
-        let is_its = |entry: &Entry<K>| matches!(entry, Entry::Used(request) if request.node == node);
+        let is_its =
+            |entry: &Entry<K>| matches!(entry, Entry::Used(request) if request.node == node);
         let handle = RequestHandle(self.entries.iter().position(is_its)? as u32);
         let request = self.remove(handle)?;
         if let Some(payload) = request.kind.payload() {
@@ -263,7 +264,6 @@ impl<K: RequestKind> Requests<K> {
         None
     }
 }
-
 
 /// The requests in flight of one protocol and of those it carries: one table each.
 ///

@@ -83,7 +83,12 @@ impl RingNode {
         self.start(cx, own, 0)
     }
 
-    pub(crate) fn start(&mut self, cx: &mut Context<'_, Ring>, own: OwnLookup, attempts: u8) -> bool {
+    pub(crate) fn start(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        own: OwnLookup,
+        attempts: u8,
+    ) -> bool {
         match self.route_own(cx, &own, own.key) {
             Step::Owner(owner) => {
                 self.finish(cx, own, owner, self.me, 0, 0);
@@ -255,7 +260,12 @@ impl RingNode {
         true
     }
 
-    pub(crate) fn on_forward_timeout(&mut self, cx: &mut Context<'_, Ring>, to: Peer, lookup: Lookup) {
+    pub(crate) fn on_forward_timeout(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        to: Peer,
+        lookup: Lookup,
+    ) {
         self.suspect(cx, to);
         let lookup = Lookup { timeouts: lookup.timeouts.saturating_add(1), ..lookup };
         if self.is_member() {
@@ -368,7 +378,12 @@ impl RingNode {
         }
     }
 
-    pub(crate) fn on_step_timeout(&mut self, cx: &mut Context<'_, Ring>, to: Peer, so_far: Iteration) {
+    pub(crate) fn on_step_timeout(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        to: Peer,
+        so_far: Iteration,
+    ) {
         let Iteration { own, previous, hops, known, budget } = so_far;
         // At the deadline it has had less time than others.
         if cx.now < own.deadline {
@@ -449,7 +464,12 @@ impl RingNode {
     }
 
     /// Not acknowledged: the owner may have changed, so looks it up again.
-    pub(crate) fn on_deliver_timeout(&mut self, cx: &mut Context<'_, Ring>, to: Peer, own: OwnLookup) {
+    pub(crate) fn on_deliver_timeout(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        to: Peer,
+        own: OwnLookup,
+    ) {
         self.suspect(cx, to);
         if cx.now >= own.deadline || !self.start(cx, own, 0) {
             self.fail(cx, own);

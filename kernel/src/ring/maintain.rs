@@ -75,11 +75,9 @@ impl RingNode {
         from: Peer,
         cookie: Cookie,
     ) {
-        let matched =
-            self.matched(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
-        let Some(Request {
-            kind: Kind::Neighbors { reason, cookie: tried }, retries, ..
-        }) = matched
+        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
+        let Some(Request { kind: Kind::Neighbors { reason, cookie: tried }, retries, .. }) =
+            matched
         else {
             return;
         };
@@ -100,8 +98,7 @@ impl RingNode {
         predecessor: Option<Peer>,
         successors: Peers<'_>,
     ) {
-        let matched =
-            self.matched(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
+        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
         let Some(Request { kind: Kind::Neighbors { reason, cookie }, .. }) = matched else {
             #[cfg(feature = "defects")]
             if self.has(Defect::StaleReply) {
@@ -231,7 +228,12 @@ impl RingNode {
         }
     }
 
-    pub(crate) fn on_probe_timeout(&mut self, cx: &mut Context<'_, Ring>, request: Request, why: Probe) {
+    pub(crate) fn on_probe_timeout(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        request: Request,
+        why: Probe,
+    ) {
         if request.retries + 1 < PROBE_ATTEMPTS {
             self.ping(cx, request.to, request.retries + 1, why);
             return;

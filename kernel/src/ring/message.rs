@@ -144,23 +144,28 @@ pub enum MessageWith<L, B> {
 const _: () = assert!(size_of::<Message<'_>>() <= 80 && size_of::<ParkedMessage>() <= 72);
 
 impl<L, B> MessageWith<L, B> {
-    /// The same message with another form of its list or its payload.
+    /// The same message with another form of its list or its payload. `with` is handed to the one
+    /// function that is called.
     #[inline]
-    pub fn map<L2, B2>(
+    pub fn map<W, L2, B2>(
         self,
-        list: impl FnOnce(L) -> L2,
-        bytes: impl FnOnce(B) -> B2,
+        with: W,
+        list: impl FnOnce(W, L) -> L2,
+        bytes: impl FnOnce(W, B) -> B2,
     ) -> MessageWith<L2, B2> {
         use MessageWith as M;
         match self {
-            M::NeighborsReply { request, purpose, predecessor, successors } => {
-                M::NeighborsReply { request, purpose, predecessor, successors: list(successors) }
-            }
+            M::NeighborsReply { request, purpose, predecessor, successors } => M::NeighborsReply {
+                request,
+                purpose,
+                predecessor,
+                successors: list(with, successors),
+            },
             M::Leave { predecessor, successors } => {
-                M::Leave { predecessor, successors: list(successors) }
+                M::Leave { predecessor, successors: list(with, successors) }
             }
             M::Deliver { request, key, payload } => {
-                M::Deliver { request, key, payload: bytes(payload) }
+                M::Deliver { request, key, payload: bytes(with, payload) }
             }
             M::Ping { request } => M::Ping { request },
             M::Pong { request } => M::Pong { request },

@@ -11,8 +11,8 @@ use core::time::Duration;
 
 use crate::base::{Id, Peer, Peers, Rng, Time};
 use crate::node::{
-    Context, Drop, LastCookie, LookupEnd, LookupPurpose, Node, RequestHandle, RequestId, RoundTrips,
-    Router, Secret,
+    Context, Drop, LastCookie, LookupEnd, LookupPurpose, Node, RequestHandle, RequestId,
+    RoundTrips, Router, Secret,
 };
 use crate::ring::config::RingConfig;
 use crate::ring::event::Event;
@@ -172,7 +172,13 @@ impl RingNode {
         self.hop_timeout().max(MIN_PROBE_TIMEOUT) * (1 << retries.min(4))
     }
 
-    pub(crate) fn ping(&self, cx: &mut Context<'_, Ring>, to: Peer, retries: u8, why: Probe) -> bool {
+    pub(crate) fn ping(
+        &self,
+        cx: &mut Context<'_, Ring>,
+        to: Peer,
+        retries: u8,
+        why: Probe,
+    ) -> bool {
         if to.address == self.me.address {
             return false;
         }

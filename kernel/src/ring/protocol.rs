@@ -79,12 +79,12 @@ impl Protocol for Ring {
 
     #[inline]
     fn park(message: &Message<'_>, arena: &mut Arena) -> ParkedMessage {
-        message.map(|list| arena.peers.keep(list), |bytes| arena.bytes.keep(bytes))
+        message.map(arena, Arena::keep_peers, Arena::keep_bytes)
     }
 
     #[inline]
     fn recall<'a>(parked: &ParkedMessage, arena: &'a Arena) -> Message<'a> {
-        parked.map(|list| arena.peers.at(list), |bytes| arena.bytes.at(bytes))
+        parked.map(arena, Arena::peers, Arena::bytes)
     }
 }
 

@@ -36,112 +36,112 @@ impl Body for Ring {
     #[inline]
     fn write(message: &Message<'_>, out: &mut Writer<'_>) -> Option<u8> {
         let kind = match *message {
-        Message::Ping { request } => {
-            out.put(&U64::new(request.0))?;
-            Kind::Ping
-        }
-        Message::Pong { request } => {
-            out.put(&U64::new(request.0))?;
-            Kind::Pong
-        }
-        Message::Neighbors { request, cookie, purpose } => {
-            out.put(&WireAsk {
-                request: U64::new(request.0),
-                cookie: U64::new(cookie.0),
-                purpose: purpose as u8,
-            })?;
-            Kind::Neighbors
-        }
-        Message::NeighborsReply { request, purpose, predecessor, successors } => {
-            out.put(&U64::new(request.0))?;
-            out.put(&(purpose as u8))?;
-            put_neighbors(out, predecessor, successors)?;
-            Kind::NeighborsReply
-        }
-        Message::CookieReply { request, purpose, cookie } => {
-            out.put(&WireAsk {
-                request: U64::new(request.0),
-                cookie: U64::new(cookie.0),
-                purpose: purpose as u8,
-            })?;
-            Kind::CookieReply
-        }
-        Message::Notify => Kind::Notify,
-        Message::Introduce { peer } => {
-            out.put(&PackedPeer::from(peer))?;
-            Kind::Introduce
-        }
-        Message::Leave { predecessor, successors } => {
-            put_neighbors(out, predecessor, successors)?;
-            Kind::Leave
-        }
-        Message::Lookup { request, lookup } => {
-            if !(1..=MAX_HOP_BUDGET).contains(&lookup.budget) {
-                return None;
+            Message::Ping { request } => {
+                out.put(&U64::new(request.0))?;
+                Kind::Ping
             }
-            out.put(&WireLookup {
-                request: U64::new(request.0),
-                lookup: U64::new(lookup.lookup.0),
-                purpose: lookup.purpose as u8,
-                key: lookup.key.to_bytes(),
-                origin: lookup.origin.into(),
-                budget: lookup.budget,
-                hops: lookup.hops,
-                timeouts: lookup.timeouts,
-                known: u8::from(lookup.known),
-            })?;
-            Kind::Lookup
-        }
-        Message::Ack { request, purpose } => {
-            out.put(&WireAck { request: U64::new(request.0), purpose: purpose as u8 })?;
-            Kind::Ack
-        }
-        Message::Answer { lookup, purpose, owner, hops, timeouts } => {
-            out.put(&WireAnswer {
-                lookup: U64::new(lookup.0),
-                purpose: purpose as u8,
-                owner: owner.into(),
-                hops,
-                timeouts,
-            })?;
-            Kind::Answer
-        }
-        Message::FindNext { request, purpose, key, limit } => {
-            out.put(&WireFindNext {
-                request: U64::new(request.0),
-                purpose: purpose as u8,
-                key: key.to_bytes(),
-                limit: limit.to_bytes(),
-            })?;
-            Kind::FindNext
-        }
-        Message::FindNextReply { request, purpose, step, knows } => {
-            let (step, peer) = match step {
-                Step::Stuck => (STEP_STUCK, Peer::default()),
-                Step::Next(peer) => (STEP_NEXT, peer),
-                Step::Owner(peer) => (STEP_OWNER, peer),
-            };
-            out.put(&WireFindNextReply {
-                request: U64::new(request.0),
-                purpose: purpose as u8,
-                step: step | if knows { STEP_KNOWS } else { 0 },
-                peer: peer.into(),
-            })?;
-            Kind::FindNextReply
-        }
-        Message::Deliver { request, key, payload } => {
-            if payload.len() > MAX_PAYLOAD {
-                return None;
+            Message::Pong { request } => {
+                out.put(&U64::new(request.0))?;
+                Kind::Pong
             }
-            out.put(&U64::new(request.0))?;
-            out.put(&key.to_bytes())?;
-            out.put_bytes(payload)?;
-            Kind::Deliver
-        }
-        Message::Delivered { request } => {
-            out.put(&U64::new(request.0))?;
-            Kind::Delivered
-        }
+            Message::Neighbors { request, cookie, purpose } => {
+                out.put(&WireAsk {
+                    request: U64::new(request.0),
+                    cookie: U64::new(cookie.0),
+                    purpose: purpose as u8,
+                })?;
+                Kind::Neighbors
+            }
+            Message::NeighborsReply { request, purpose, predecessor, successors } => {
+                out.put(&U64::new(request.0))?;
+                out.put(&(purpose as u8))?;
+                put_neighbors(out, predecessor, successors)?;
+                Kind::NeighborsReply
+            }
+            Message::CookieReply { request, purpose, cookie } => {
+                out.put(&WireAsk {
+                    request: U64::new(request.0),
+                    cookie: U64::new(cookie.0),
+                    purpose: purpose as u8,
+                })?;
+                Kind::CookieReply
+            }
+            Message::Notify => Kind::Notify,
+            Message::Introduce { peer } => {
+                out.put(&PackedPeer::from(peer))?;
+                Kind::Introduce
+            }
+            Message::Leave { predecessor, successors } => {
+                put_neighbors(out, predecessor, successors)?;
+                Kind::Leave
+            }
+            Message::Lookup { request, lookup } => {
+                if !(1..=MAX_HOP_BUDGET).contains(&lookup.budget) {
+                    return None;
+                }
+                out.put(&WireLookup {
+                    request: U64::new(request.0),
+                    lookup: U64::new(lookup.lookup.0),
+                    purpose: lookup.purpose as u8,
+                    key: lookup.key.to_bytes(),
+                    origin: lookup.origin.into(),
+                    budget: lookup.budget,
+                    hops: lookup.hops,
+                    timeouts: lookup.timeouts,
+                    known: u8::from(lookup.known),
+                })?;
+                Kind::Lookup
+            }
+            Message::Ack { request, purpose } => {
+                out.put(&WireAck { request: U64::new(request.0), purpose: purpose as u8 })?;
+                Kind::Ack
+            }
+            Message::Answer { lookup, purpose, owner, hops, timeouts } => {
+                out.put(&WireAnswer {
+                    lookup: U64::new(lookup.0),
+                    purpose: purpose as u8,
+                    owner: owner.into(),
+                    hops,
+                    timeouts,
+                })?;
+                Kind::Answer
+            }
+            Message::FindNext { request, purpose, key, limit } => {
+                out.put(&WireFindNext {
+                    request: U64::new(request.0),
+                    purpose: purpose as u8,
+                    key: key.to_bytes(),
+                    limit: limit.to_bytes(),
+                })?;
+                Kind::FindNext
+            }
+            Message::FindNextReply { request, purpose, step, knows } => {
+                let (step, peer) = match step {
+                    Step::Stuck => (STEP_STUCK, Peer::default()),
+                    Step::Next(peer) => (STEP_NEXT, peer),
+                    Step::Owner(peer) => (STEP_OWNER, peer),
+                };
+                out.put(&WireFindNextReply {
+                    request: U64::new(request.0),
+                    purpose: purpose as u8,
+                    step: step | if knows { STEP_KNOWS } else { 0 },
+                    peer: peer.into(),
+                })?;
+                Kind::FindNextReply
+            }
+            Message::Deliver { request, key, payload } => {
+                if payload.len() > MAX_PAYLOAD {
+                    return None;
+                }
+                out.put(&U64::new(request.0))?;
+                out.put(&key.to_bytes())?;
+                out.put_bytes(payload)?;
+                Kind::Deliver
+            }
+            Message::Delivered { request } => {
+                out.put(&U64::new(request.0))?;
+                Kind::Delivered
+            }
         };
         Some(kind as u8)
     }
@@ -174,105 +174,105 @@ impl Body for Ring {
     fn read(kind: u8, payload: &[u8]) -> Result<Message<'_>, WireError> {
         let kind = Kind::from_number(kind).ok_or(WireError::BadKind)?;
         Ok(match kind {
-        Kind::Ping => Message::Ping { request: request(whole::<U64>(payload)?) },
-        Kind::Pong => Message::Pong { request: request(whole::<U64>(payload)?) },
-        Kind::Neighbors => {
-            let wire = whole::<WireAsk>(payload)?;
-            Message::Neighbors {
-                request: request(&wire.request),
-                cookie: Cookie(wire.cookie.get()),
-                purpose: purpose(wire.purpose)?,
+            Kind::Ping => Message::Ping { request: request(whole::<U64>(payload)?) },
+            Kind::Pong => Message::Pong { request: request(whole::<U64>(payload)?) },
+            Kind::Neighbors => {
+                let wire = whole::<WireAsk>(payload)?;
+                Message::Neighbors {
+                    request: request(&wire.request),
+                    cookie: Cookie(wire.cookie.get()),
+                    purpose: purpose(wire.purpose)?,
+                }
             }
-        }
-        Kind::NeighborsReply => {
-            let (id, rest) = first::<U64>(payload)?;
-            let (byte, rest) = first::<u8>(rest)?;
-            let (predecessor, successors) = read_neighbors(rest)?;
-            let (request, purpose) = (request(id), purpose(*byte)?);
-            Message::NeighborsReply { request, purpose, predecessor, successors }
-        }
-        Kind::CookieReply => {
-            let wire = whole::<WireAsk>(payload)?;
-            Message::CookieReply {
-                request: request(&wire.request),
-                purpose: purpose(wire.purpose)?,
-                cookie: Cookie(wire.cookie.get()),
+            Kind::NeighborsReply => {
+                let (id, rest) = first::<U64>(payload)?;
+                let (byte, rest) = first::<u8>(rest)?;
+                let (predecessor, successors) = read_neighbors(rest)?;
+                let (request, purpose) = (request(id), purpose(*byte)?);
+                Message::NeighborsReply { request, purpose, predecessor, successors }
             }
-        }
-        Kind::Notify if payload.is_empty() => Message::Notify,
-        Kind::Notify => return Err(WireError::BadLength),
-        Kind::Introduce => Message::Introduce { peer: whole::<PackedPeer>(payload)?.to_peer() },
-        Kind::Leave => {
-            let (predecessor, successors) = read_neighbors(payload)?;
-            Message::Leave { predecessor, successors }
-        }
-        Kind::Lookup => {
-            let wire = whole::<WireLookup>(payload)?;
-            if wire.budget == 0 || wire.budget > MAX_HOP_BUDGET || wire.known > 1 {
-                return Err(WireError::BadValue);
+            Kind::CookieReply => {
+                let wire = whole::<WireAsk>(payload)?;
+                Message::CookieReply {
+                    request: request(&wire.request),
+                    purpose: purpose(wire.purpose)?,
+                    cookie: Cookie(wire.cookie.get()),
+                }
             }
-            Message::Lookup {
-                request: request(&wire.request),
-                lookup: Lookup {
+            Kind::Notify if payload.is_empty() => Message::Notify,
+            Kind::Notify => return Err(WireError::BadLength),
+            Kind::Introduce => Message::Introduce { peer: whole::<PackedPeer>(payload)?.to_peer() },
+            Kind::Leave => {
+                let (predecessor, successors) = read_neighbors(payload)?;
+                Message::Leave { predecessor, successors }
+            }
+            Kind::Lookup => {
+                let wire = whole::<WireLookup>(payload)?;
+                if wire.budget == 0 || wire.budget > MAX_HOP_BUDGET || wire.known > 1 {
+                    return Err(WireError::BadValue);
+                }
+                Message::Lookup {
+                    request: request(&wire.request),
+                    lookup: Lookup {
+                        lookup: request(&wire.lookup),
+                        purpose: purpose(wire.purpose)?,
+                        key: Id::from_bytes(wire.key),
+                        origin: wire.origin.to_peer(),
+                        budget: wire.budget,
+                        hops: wire.hops,
+                        timeouts: wire.timeouts,
+                        known: wire.known == 1,
+                    },
+                }
+            }
+            Kind::Ack => {
+                let wire = whole::<WireAck>(payload)?;
+                Message::Ack { request: request(&wire.request), purpose: purpose(wire.purpose)? }
+            }
+            Kind::Answer => {
+                let wire = whole::<WireAnswer>(payload)?;
+                Message::Answer {
                     lookup: request(&wire.lookup),
                     purpose: purpose(wire.purpose)?,
-                    key: Id::from_bytes(wire.key),
-                    origin: wire.origin.to_peer(),
-                    budget: wire.budget,
+                    owner: wire.owner.to_peer(),
                     hops: wire.hops,
                     timeouts: wire.timeouts,
-                    known: wire.known == 1,
-                },
+                }
             }
-        }
-        Kind::Ack => {
-            let wire = whole::<WireAck>(payload)?;
-            Message::Ack { request: request(&wire.request), purpose: purpose(wire.purpose)? }
-        }
-        Kind::Answer => {
-            let wire = whole::<WireAnswer>(payload)?;
-            Message::Answer {
-                lookup: request(&wire.lookup),
-                purpose: purpose(wire.purpose)?,
-                owner: wire.owner.to_peer(),
-                hops: wire.hops,
-                timeouts: wire.timeouts,
+            Kind::FindNext => {
+                let wire = whole::<WireFindNext>(payload)?;
+                Message::FindNext {
+                    request: request(&wire.request),
+                    purpose: purpose(wire.purpose)?,
+                    key: Id::from_bytes(wire.key),
+                    limit: Id::from_bytes(wire.limit),
+                }
             }
-        }
-        Kind::FindNext => {
-            let wire = whole::<WireFindNext>(payload)?;
-            Message::FindNext {
-                request: request(&wire.request),
-                purpose: purpose(wire.purpose)?,
-                key: Id::from_bytes(wire.key),
-                limit: Id::from_bytes(wire.limit),
+            Kind::FindNextReply => {
+                let wire = whole::<WireFindNextReply>(payload)?;
+                let peer = wire.peer.to_peer();
+                let step = match wire.step & !STEP_KNOWS {
+                    STEP_STUCK if peer == Peer::default() => Step::Stuck,
+                    STEP_NEXT => Step::Next(peer),
+                    STEP_OWNER => Step::Owner(peer),
+                    _ => return Err(WireError::BadValue),
+                };
+                Message::FindNextReply {
+                    request: request(&wire.request),
+                    purpose: purpose(wire.purpose)?,
+                    step,
+                    knows: wire.step & STEP_KNOWS != 0,
+                }
             }
-        }
-        Kind::FindNextReply => {
-            let wire = whole::<WireFindNextReply>(payload)?;
-            let peer = wire.peer.to_peer();
-            let step = match wire.step & !STEP_KNOWS {
-                STEP_STUCK if peer == Peer::default() => Step::Stuck,
-                STEP_NEXT => Step::Next(peer),
-                STEP_OWNER => Step::Owner(peer),
-                _ => return Err(WireError::BadValue),
-            };
-            Message::FindNextReply {
-                request: request(&wire.request),
-                purpose: purpose(wire.purpose)?,
-                step,
-                knows: wire.step & STEP_KNOWS != 0,
+            Kind::Deliver => {
+                let (id, rest) = first::<U64>(payload)?;
+                let (key, payload) = first::<[u8; ID_BYTES]>(rest)?;
+                if payload.len() > MAX_PAYLOAD {
+                    return Err(WireError::BadLength);
+                }
+                Message::Deliver { request: request(id), key: Id::from_bytes(*key), payload }
             }
-        }
-        Kind::Deliver => {
-            let (id, rest) = first::<U64>(payload)?;
-            let (key, payload) = first::<[u8; ID_BYTES]>(rest)?;
-            if payload.len() > MAX_PAYLOAD {
-                return Err(WireError::BadLength);
-            }
-            Message::Deliver { request: request(id), key: Id::from_bytes(*key), payload }
-        }
-        Kind::Delivered => Message::Delivered { request: request(whole::<U64>(payload)?) },
+            Kind::Delivered => Message::Delivered { request: request(whole::<U64>(payload)?) },
         })
     }
 }

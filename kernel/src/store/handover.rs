@@ -18,12 +18,11 @@
 
 use core::time::Duration;
 
-use crate::context::Context;
-use crate::id::Id;
+use crate::base::{Id, Peer, Time};
 use crate::items::{Hit, Index};
-use crate::message::Message;
-use crate::peer::Peer;
-use crate::time::Time;
+use crate::node::{Context, Router};
+use crate::store::message::MessageWith;
+use crate::store::protocol::Stored;
 
 /// Places of the index that one step looks at.
 const PLACES_PER_STEP: u32 = 64;
@@ -55,7 +54,7 @@ impl Handover {
 
     /// Looks at who is the predecessor of the node `me` now, and begins if that is a newcomer: nearer
     /// than the one before, or that one again, which may have lost all it had.
-    pub(super) fn notice(&mut self, now: Time, me: Id, predecessor: Option<Peer>) {
+    pub(super) fn notice<R: Router>(&mut self, now: Time, me: Peer, predecessor: Option<Peer>) {
         let Some(new) = predecessor else {
             self.lost = true;
             return;
@@ -65,13 +64,18 @@ impl Handover {
         }
         self.lost = false;
         let old = self.known.replace(new);
-        if old.is_some_and(|old| !old.id.is_between(new.id, me)) {
+        if old.is_some_and(|old| !old.id.is_between(new.id, me.id)) {
             (self.place, self.next_at) = (0, now);
         }
     }
 
     /// Takes the next step if it is due: tells the predecessor what it is to keep.
-    pub(super) fn step(&mut self, cx: &mut Context<'_>, me: Peer, index: &Index) {
+    pub(super) fn step<R: Router>(
+        &mut self,
+        cx: &mut Context<'_, Stored<R::Protocol>>,
+        me: Peer,
+        index: &Index,
+    ) {
         let now = cx.now;
         if now < self.next_at {
             return;
@@ -82,8 +86,8 @@ impl Handover {
         };
         let end = self.place.saturating_add(PLACES_PER_STEP).min(index.places());
         for (hit, expires) in (self.place..end).filter_map(|place| index.at(now, place)) {
-            if !me.id.owns(key_of(&hit), newcomer.id) {
-                send_copy(cx, me, newcomer, &hit, 0, expires.since(now));
+            if !R::owns(key_of(&hit), me, newcomer) {
+                send_copy::<R>(cx, me, newcomer, &hit, 0, expires.since(now));
             }
         }
         self.place = end;
@@ -93,8 +97,8 @@ impl Handover {
 
 /// Tells `successor` all that `me`, which is leaving and has that predecessor, owns; it has so many
 /// copies made. As many messages as the index has room for, at most.
-pub(super) fn hand_on_all(
-    cx: &mut Context<'_>,
+pub(super) fn hand_on_all<R: Router>(
+    cx: &mut Context<'_, Stored<R::Protocol>>,
     me: Peer,
     predecessor: Option<Peer>,
     successor: Peer,
@@ -103,8 +107,8 @@ pub(super) fn hand_on_all(
 ) {
     let now = cx.now;
     for (hit, expires) in (0..index.places()).filter_map(|place| index.at(now, place)) {
-        if predecessor.is_none_or(|peer| me.id.owns(key_of(&hit), peer.id)) {
-            send_copy(cx, me, successor, &hit, copies, expires.since(now));
+        if predecessor.is_none_or(|peer| R::owns(key_of(&hit), me, peer)) {
+            send_copy::<R>(cx, me, successor, &hit, copies, expires.since(now));
         }
     }
 }
@@ -115,8 +119,8 @@ pub(super) fn key_of(hit: &Hit) -> Id {
 }
 
 /// Has `to` keep a reference that lapses so much later.
-pub(super) fn send_copy(
-    cx: &mut Context<'_>,
+pub(super) fn send_copy<R: Router>(
+    cx: &mut Context<'_, Stored<R::Protocol>>,
     me: Peer,
     to: Peer,
     hit: &Hit,
@@ -124,5 +128,5 @@ pub(super) fn send_copy(
     lifetime: Duration,
 ) {
     let lifetime_ms = u32::try_from(lifetime.as_millis()).unwrap_or(u32::MAX);
-    cx.world.send(me, to, &Message::Copy { hit: *hit, copies, lifetime_ms });
+    cx.world.send(me, to, &MessageWith::Copy { hit: *hit, copies, lifetime_ms });
 }

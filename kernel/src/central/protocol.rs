@@ -1,0 +1,65 @@
+//! The protocol of a central index. It carries that of items.
+//!
+//! **Invariant:** a message's class follows from the message alone.
+
+use crate::central::message::{Message, ParkedMessage};
+use crate::central::request::Kind;
+use crate::items::{self, Items};
+use crate::node::{Arena, Carries, Class, Layers, MessageOf, Protocol, Requests};
+
+/// The protocol of [`CentralNode`](crate::central::CentralNode)s.
+#[derive(Clone, Copy, Debug)]
+pub struct Central;
+
+/// Probes, after the classes of items.
+const PROBE: usize = Items::CLASSES.len();
+/// Announced departures.
+const LEAVE: usize = PROBE + 1;
+
+const _: () = assert!(PROBE == 3, "as many classes of items as are listed below");
+
+impl Protocol for Central {
+    type Message<'a> = Message<'a>;
+    type Parked = ParkedMessage;
+    type Event = items::Event;
+    type Requests = Layers<Kind, Requests<items::request::Kind>>;
+
+    const CLASSES: &'static [Class] = &[
+        Items::CLASSES[0],
+        Items::CLASSES[1],
+        Items::CLASSES[2],
+        Class::maintenance("probe"),
+        Class::maintenance("leave"),
+    ];
+    const DROPS: &'static [&'static str] = Items::DROPS;
+
+    fn class(message: &Message<'_>) -> usize {
+        match message {
+            Message::Ping { .. } | Message::Pong { .. } => PROBE,
+            Message::Leave => LEAVE,
+            Message::Items(message) => Items::class(message),
+        }
+    }
+
+    fn park(message: &Message<'_>, arena: &mut Arena) -> ParkedMessage {
+        message.map(|message| Items::park(&message, arena))
+    }
+
+    fn recall<'a>(parked: &ParkedMessage, arena: &'a Arena) -> Message<'a> {
+        parked.map(|parked| Items::recall(&parked, arena))
+    }
+}
+
+impl Carries<Items> for Central {
+    fn wrap(message: MessageOf<'_, Items>) -> Message<'_> {
+        Message::Items(message)
+    }
+
+    fn event(event: items::Event) -> items::Event {
+        event
+    }
+
+    fn requests(all: &mut Self::Requests) -> (&mut Requests<items::request::Kind>, u32) {
+        all.carried_mut()
+    }
+}

@@ -1,0 +1,69 @@
+//! The protocol that peers use to publish, find and fetch items. Systems carry it.
+//!
+//! **Invariant:** a message's class follows from the message alone.
+
+use crate::items::event::Event;
+use crate::items::hits::Hits;
+use crate::items::message::{Message, ParkedMessage, Topic};
+use crate::items::request::Kind;
+use crate::node::{Arena, Class, Drop, Protocol, Requests};
+
+/// The protocol of items.
+#[derive(Clone, Copy, Debug)]
+pub struct Items;
+
+/// Classes of traffic, in the order of [`Items::CLASSES`](Protocol::CLASSES). A system that carries
+/// items has these first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum TrafficClass {
+    /// Queries.
+    Lookup,
+    /// Holders that make known what they have.
+    Publish,
+    /// Items on their way from holders to peers that asked.
+    Transfer,
+}
+
+/// An index has no room for another entry.
+pub const INDEX_FULL: Drop = Drop::Own(0);
+
+impl Protocol for Items {
+    type Message<'a> = Message<'a>;
+    type Parked = ParkedMessage;
+    type Event = Event;
+    type Requests = Requests<Kind>;
+
+    const CLASSES: &'static [Class] =
+        &[Class::lookup("lookup"), Class::other("publish"), Class::other("transfer")];
+    const DROPS: &'static [&'static str] = &["index_full"];
+
+    #[inline]
+    fn class(message: &Message<'_>) -> usize {
+        let class = match message {
+            Message::Publish { .. } | Message::Published { .. } => TrafficClass::Publish,
+            Message::Find { .. } | Message::Found { .. } => TrafficClass::Lookup,
+            Message::Fetch { .. } | Message::Item { .. } => TrafficClass::Transfer,
+            Message::CookieReply { topic, .. } => match topic {
+                Topic::Find => TrafficClass::Lookup,
+                Topic::Publish => TrafficClass::Publish,
+                Topic::Fetch => TrafficClass::Transfer,
+            },
+        };
+        class as usize
+    }
+
+    #[inline]
+    fn park(message: &Message<'_>, arena: &mut Arena) -> ParkedMessage {
+        message.map(
+            arena,
+            |arena, hits| arena.keep_bytes(hits.as_bytes()),
+            |arena, bytes| arena.keep_bytes(bytes),
+        )
+    }
+
+    #[inline]
+    fn recall<'a>(parked: &ParkedMessage, arena: &'a Arena) -> Message<'a> {
+        parked.map(arena, |arena, hits| Hits::kept(arena.bytes(hits)), Arena::bytes)
+    }
+}

@@ -1,0 +1,123 @@
+//! The protocol of a store: it carries that of items, and that of whatever routes below.
+//!
+//! **Invariant:** the router's classes, drops and requests follow the store's own, in their order.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::items::{self, Items};
+use crate::node::{
+    Arena, Carries, Class, EventOf, Layers, MAX_CLASSES, MAX_DROPS, MessageOf, Protocol, Requests,
+    Tables,
+};
+use crate::store::event::Event;
+use crate::store::message::{Message, MessageWith, ParkedMessage};
+
+/// The protocol of [`StoreNode`](crate::store::StoreNode)s over a router that speaks `P`.
+pub struct Stored<P>(PhantomData<fn() -> P>);
+
+/// Where the router's own reasons begin in [`DROPS`](Protocol::DROPS).
+pub(super) const FIRST_ROUTER_DROP: u8 = Items::DROPS.len() as u8;
+/// Where the router's classes begin in [`CLASSES`](Protocol::CLASSES).
+const FIRST_ROUTER_CLASS: usize = Items::CLASSES.len();
+
+impl<P: Protocol> Stored<P> {
+    const ALL_CLASSES: [Class; MAX_CLASSES] = {
+        let mut all = [Class::other(""); MAX_CLASSES];
+        let mut at = 0;
+        while at < FIRST_ROUTER_CLASS + P::CLASSES.len() {
+            all[at] = if at < FIRST_ROUTER_CLASS {
+                Items::CLASSES[at]
+            } else {
+                P::CLASSES[at - FIRST_ROUTER_CLASS]
+            };
+            at += 1;
+        }
+        all
+    };
+
+    const ALL_DROPS: [&'static str; MAX_DROPS] = {
+        let mut all = [""; MAX_DROPS];
+        let mut at = 0;
+        while at < Items::DROPS.len() + P::DROPS.len() {
+            all[at] = if at < Items::DROPS.len() {
+                Items::DROPS[at]
+            } else {
+                P::DROPS[at - Items::DROPS.len()]
+            };
+            at += 1;
+        }
+        all
+    };
+}
+
+impl<P: Protocol> Protocol for Stored<P> {
+    type Message<'a> = Message<'a, P>;
+    type Parked = ParkedMessage<P>;
+    type Event = Event<EventOf<P>>;
+    type Requests = Layers<items::request::Kind, P::Requests>;
+
+    const CLASSES: &'static [Class] =
+        Self::ALL_CLASSES.split_at(FIRST_ROUTER_CLASS + P::CLASSES.len()).0;
+    const DROPS: &'static [&'static str] =
+        Self::ALL_DROPS.split_at(Items::DROPS.len() + P::DROPS.len()).0;
+
+    #[inline]
+    fn class(message: &Message<'_, P>) -> usize {
+        match message {
+            MessageWith::Router(message) => FIRST_ROUTER_CLASS + P::class(message),
+            MessageWith::Items(message) => Items::class(message),
+            MessageWith::Copy { .. } => items::TrafficClass::Publish as usize,
+        }
+    }
+
+    #[inline]
+    fn park(message: &Message<'_, P>, arena: &mut Arena) -> ParkedMessage<P> {
+        match message {
+            MessageWith::Router(message) => MessageWith::Router(P::park(message, arena)),
+            MessageWith::Items(message) => MessageWith::Items(Items::park(message, arena)),
+            &MessageWith::Copy { hit, copies, lifetime_ms } => {
+                MessageWith::Copy { hit, copies, lifetime_ms }
+            }
+        }
+    }
+
+    #[inline]
+    fn recall<'a>(parked: &ParkedMessage<P>, arena: &'a Arena) -> Message<'a, P> {
+        match parked {
+            MessageWith::Router(parked) => MessageWith::Router(P::recall(parked, arena)),
+            MessageWith::Items(parked) => MessageWith::Items(Items::recall(parked, arena)),
+            &MessageWith::Copy { hit, copies, lifetime_ms } => {
+                MessageWith::Copy { hit, copies, lifetime_ms }
+            }
+        }
+    }
+}
+
+impl<P: Protocol> Carries<Items> for Stored<P> {
+    fn wrap(message: MessageOf<'_, Items>) -> Message<'_, P> {
+        MessageWith::Items(message)
+    }
+
+    fn event(event: items::Event) -> Event<EventOf<P>> {
+        Event::Items(event)
+    }
+
+    fn requests(all: &mut Self::Requests) -> (&mut Requests<items::request::Kind>, u32) {
+        (all.own_mut(), 0)
+    }
+}
+
+impl<P> Clone for Stored<P> {
+    fn clone(&self) -> Stored<P> {
+        *self
+    }
+}
+
+impl<P> Copy for Stored<P> {}
+
+impl<P> fmt::Debug for Stored<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stored")
+    }
+}

@@ -1,0 +1,72 @@
+//! The payloads of a store's messages.
+//!
+//! **Invariant:** the router's kinds are below those of items, and the store's own are above both.
+
+use zerocopy::byteorder::network_endian::U32;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::base::PackedPeer;
+use crate::codec::{Body, Framed, WireError, Writer, first};
+use crate::items::wire::{FIRST_KIND, read_text};
+use crate::items::{Hit, Items};
+use crate::store::message::{MAX_COPIES, Message, MessageWith};
+use crate::store::protocol::Stored;
+
+/// The messages of a store over a router that speaks `P`, in this project's wire format.
+pub type StoreCodec<P> = Framed<Stored<P>>;
+
+const COPY_KIND: u8 = 128;
+
+impl<P: Body> Body for Stored<P> {
+    #[inline]
+    fn write(message: &Message<'_, P>, out: &mut Writer<'_>) -> Option<u8> {
+        match message {
+            MessageWith::Router(message) => {
+                P::write(message, out).filter(|&kind| kind < FIRST_KIND)
+            }
+            MessageWith::Items(message) => Items::write(message, out),
+            &MessageWith::Copy { hit, copies, lifetime_ms } => {
+                if copies > MAX_COPIES {
+                    return None;
+                }
+                let (holder, lifetime_ms) = (hit.holder.into(), U32::new(lifetime_ms));
+                out.put(&WireCopy { holder, copies, lifetime_ms })?;
+                out.put_bytes(hit.name.as_bytes())?;
+                Some(COPY_KIND)
+            }
+        }
+    }
+
+    fn length(message: &Message<'_, P>) -> usize {
+        match message {
+            MessageWith::Router(message) => P::length(message),
+            MessageWith::Items(message) => Items::length(message),
+            MessageWith::Copy { hit, .. } => size_of::<WireCopy>() + hit.name.as_bytes().len(),
+        }
+    }
+
+    #[inline]
+    fn read(kind: u8, payload: &[u8]) -> Result<Message<'_, P>, WireError> {
+        if kind < FIRST_KIND {
+            return Ok(MessageWith::Router(P::read(kind, payload)?));
+        }
+        if kind != COPY_KIND {
+            return Ok(MessageWith::Items(Items::read(kind, payload)?));
+        }
+        let (wire, rest) = first::<WireCopy>(payload)?;
+        if wire.copies > MAX_COPIES {
+            return Err(WireError::BadValue);
+        }
+        let hit = Hit { holder: wire.holder.to_peer(), name: read_text(rest)? };
+        Ok(MessageWith::Copy { hit, copies: wire.copies, lifetime_ms: wire.lifetime_ms.get() })
+    }
+}
+
+/// The name follows.
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireCopy {
+    holder: PackedPeer,
+    copies: u8,
+    lifetime_ms: U32,
+}
