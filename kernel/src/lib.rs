@@ -26,6 +26,8 @@ pub mod drive;
 pub mod flood;
 pub mod items;
 pub mod node;
+#[cfg(feature = "reactor")]
+pub mod reactor;
 pub mod ring;
 pub mod store;
 

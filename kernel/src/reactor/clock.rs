@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use crate::time::Time;
+use crate::base::Time;
 
 /// Monotonic time since its creation; copies agree.
 #[derive(Clone, Copy, Debug)]

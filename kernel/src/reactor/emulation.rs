@@ -11,13 +11,12 @@ use std::collections::BinaryHeap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::peer::Address;
+use crate::base::{Address, Time};
+use crate::codec::Codec;
+use crate::drive::Counters;
 use crate::reactor::clock::Clock;
-use crate::reactor::counters::Counters;
 use crate::reactor::outbox::Outbox;
 use crate::reactor::sockets::Sockets;
-use crate::time::Time;
-use crate::wire::BUNDLE_HEADER_BYTES;
 
 /// Bytes for messages that wait, at most: some 45,000 of the default datagram's size.
 const SLAB_BYTES: usize = 64 << 20;
@@ -52,8 +51,9 @@ impl Emulation {
         transit: impl FnMut() -> Option<Duration> + 'static,
         clock: Clock,
         datagram_bytes: usize,
+        header_bytes: usize,
     ) -> Emulation {
-        let slab = Slab::new(SLAB_BYTES, datagram_bytes - BUNDLE_HEADER_BYTES);
+        let slab = Slab::new(SLAB_BYTES, datagram_bytes - header_bytes);
         let due = BinaryHeap::with_capacity(slab.held.len());
         Emulation { transit: Box::new(transit), clock, slab, due, pushed: 0 }
     }
@@ -91,7 +91,7 @@ impl Emulation {
         &mut self,
         sockets: &Sockets,
         counters: &mut Counters,
-        outbox: &mut Outbox,
+        outbox: &mut Outbox<impl Codec>,
     ) {
         let now = self.clock.now();
         while let Some(&Reverse((at, _, slot))) = self.due.peek()
@@ -142,7 +142,9 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 
     use super::*;
+    use crate::codec::BUNDLE_HEADER_BYTES;
     use crate::reactor::sockets::Layout;
+    use crate::ring::RingCodec;
 
     const LONG: Duration = Duration::from_secs(3600);
 
@@ -158,13 +160,14 @@ mod tests {
         let fates = [Some(LONG), Some(Duration::ZERO), None, Some(Duration::ZERO)];
         let mut next = fates.into_iter();
         let transit = move || next.next().expect("as many fates as messages");
-        let mut emulation = Emulation::new(transit, Clock::start(), 1472);
+        let mut emulation = Emulation::new(transit, Clock::start(), 1472, BUNDLE_HEADER_BYTES);
         let receiver = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let port = receiver.local_addr().expect("it is bound").port();
         let to = Address::new([127, 0, 0, 1], port, 0);
         let any_port = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
         let sockets = Sockets::bind(Layout::PerCore, any_port, 1).expect("a free port");
-        let (mut outbox, mut counters) = (Outbox::new(1472), Counters::default());
+        let (mut outbox, mut counters) =
+            (Outbox::new(1472, RingCodec::default()), Counters::default());
         for byte in 0..fates.len() as u8 {
             assert_eq!(emulation.push(&mut counters, 0, to, one_byte(byte)), Some(1));
         }
@@ -179,7 +182,8 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_dropped_and_counted() {
-        let mut emulation = Emulation::new(|| Some(LONG), Clock::start(), 65_507);
+        let mut emulation =
+            Emulation::new(|| Some(LONG), Clock::start(), 65_507, BUNDLE_HEADER_BYTES);
         let (rooms, reserved) = (emulation.slab.free.len(), emulation.due.capacity());
         let mut counters = Counters::default();
         let to = Address::default();

@@ -3,13 +3,14 @@
 //! **Invariant:** a bundle never exceeds the configured size and is flushed at the end of the turn;
 //! the number of open bundles is bounded, and one too many flushes them all.
 
-use crate::peer::Address;
-use crate::reactor::counters::Counters;
+use crate::base::Address;
+use crate::codec::Codec;
+use crate::drive::Counters;
 use crate::reactor::sockets::{BATCH, Batch, Layout, Sockets};
-use crate::wire::{BUNDLE_HEADER_BYTES, begin_bundle};
 
 #[derive(Debug)]
-pub(crate) struct Outbox {
+pub(crate) struct Outbox<C> {
+    codec: C,
     batch: Batch,
     /// Datagrams begun since the last flush.
     open: Vec<Datagram>,
@@ -24,9 +25,9 @@ struct Datagram {
     full: bool,
 }
 
-impl Outbox {
-    pub(crate) fn new(datagram_bytes: usize) -> Outbox {
-        Outbox { batch: Batch::new(datagram_bytes), open: Vec::with_capacity(BATCH) }
+impl<C: Codec> Outbox<C> {
+    pub(crate) fn new(datagram_bytes: usize, codec: C) -> Outbox<C> {
+        Outbox { codec, batch: Batch::new(datagram_bytes), open: Vec::with_capacity(BATCH) }
     }
 
     /// Adds a message from the node behind `socket`; returns the bytes of its frame, or nothing if
@@ -58,13 +59,13 @@ impl Outbox {
         }
         let index = self.open.len();
         let buffer = self.batch.buffer(index);
-        let header = begin_bundle(buffer);
+        let header = self.codec.begin(buffer);
         let Some(length) = header.and_then(|header| write(&mut buffer[header..])) else {
             counters.unsendable += 1;
             return None;
         };
         let full = sockets.layout() == Layout::PerNode;
-        let bytes = BUNDLE_HEADER_BYTES + length;
+        let bytes = C::HEADER_BYTES + length;
         self.open.push(Datagram { socket, to, length: bytes, full });
         Some(length)
     }

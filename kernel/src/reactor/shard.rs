@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!        ┌──────────────── one turn ─────────────────┐
-//!   poll │ read sockets → fire timers → pilot → flush │ …
+//!   poll │ read sockets → fire timers → application → flush │ …
 //!        └───────────────────────────────────────────┘
 //! ```
 //!
@@ -13,25 +13,22 @@
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::context::{Context, Drop, Event, Node, World};
-use crate::message::Message;
-use crate::peer::{Address, Peer};
+use crate::base::{Address, Peer, Rng, Time};
+use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope};
+use crate::drive::{Counters, Due, Timers};
+use crate::node::{
+    Context, Drop, EventOf, MessageOf, Node, Protocol, RequestHandle, Tables, World,
+};
+use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::clock::Clock;
-use crate::reactor::counters::Counters;
 use crate::reactor::emulation::Emulation;
 use crate::reactor::outbox::Outbox;
 use crate::reactor::sockets::{Batch, Layout, Sockets};
-use crate::rng::Rng;
-use crate::rpc::{RequestHandle, Requests};
-use crate::time::Time;
-use crate::timer::{Due, Timers};
-use crate::wire::{BUNDLE_HEADER_BYTES, Bundle, DATAGRAM_OVERHEAD_BYTES, Frame, encode};
 
 /// Batches of datagrams read from one socket before other work has its turn.
 pub const BATCHES_PER_SOCKET: usize = 4;
@@ -39,16 +36,16 @@ pub const BATCHES_PER_SOCKET: usize = 4;
 pub const TIMERS_PER_TURN: usize = 4096;
 /// Sockets reported ready by one poll.
 const READY_PER_POLL: usize = 1024;
-/// Events kept for the pilot before they are handed over.
+/// Events kept for the application before they are handed over.
 const REPORTS: usize = 4096;
 
-/// What the nodes' user does: offers load, brings nodes and takes them away, keeps books.
-pub trait Pilot<N> {
-    /// A node has told something.
-    fn on_event(&mut self, now: Time, node: u32, event: Event<'_>);
+/// What the user of a shard does: offers load, brings nodes and takes them away, keeps totals.
+pub trait Application<N: Node, C> {
+    /// A node has reported something.
+    fn on_event(&mut self, now: Time, node: u32, event: EventOf<N::Protocol>, payload: &[u8]);
 
-    /// Once per turn: may act on the nodes. Says when it must be called again at the latest.
-    fn turn(&mut self, shard: &mut Shard<N>) -> Turn;
+    /// Called once per turn: may act on the nodes. Returns when it must be called again at the latest.
+    fn turn(&mut self, shard: &mut Shard<N, C>) -> Turn;
 }
 
 /// How the loop goes on.
@@ -61,12 +58,11 @@ pub enum Turn {
 }
 
 /// Nodes, their sockets, timers and requests.
-#[derive(Debug)]
-pub struct Shard<N> {
+pub struct Shard<N: Node, C> {
     places: Vec<Place<N>>,
-    requests: Requests,
+    requests: RequestsOf<N>,
     rng: Rng,
-    outside: Outside,
+    outside: Outside<N::Protocol, C>,
     clock: Clock,
     datagram_bytes: usize,
     poll: Poll,
@@ -84,7 +80,9 @@ struct Place<N> {
     received: u64,
 }
 
-impl<N: Node> Shard<N> {
+type RequestsOf<N> = <<N as Node>::Protocol as Protocol>::Requests;
+
+impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
     /// A shard with room for `capacity` nodes and `requests` requests in flight, and datagrams of up
     /// to `datagram_bytes`.
     ///
@@ -98,21 +96,23 @@ impl<N: Node> Shard<N> {
         datagram_bytes: usize,
         clock: Clock,
         rng: Rng,
-    ) -> io::Result<Shard<N>> {
+    ) -> io::Result<Shard<N, C>> {
         let poll = Poll::new()?;
         for (index, descriptor) in sockets.descriptors().enumerate() {
             let token = Token(index);
             poll.registry().register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
         }
+        let requests = RequestsOf::<N>::with_capacity(requests);
         let socket_count = sockets.descriptors().count();
         Ok(Shard {
             places: (0..capacity).map(|_| Place { node: None, received: 0 }).collect(),
-            requests: Requests::new(requests),
+            requests,
             rng,
             outside: Outside {
-                timers: Timers::new(capacity, requests),
-                outbox: Outbox::new(datagram_bytes),
+                timers: Timers::new(capacity, requests.handles()),
+                outbox: Outbox::new(datagram_bytes, C::default()),
                 emulation: None,
+                codec: C::default(),
                 sockets,
                 counters: Counters::default(),
                 reports: Vec::with_capacity(REPORTS),
@@ -131,7 +131,7 @@ impl<N: Node> Shard<N> {
     /// next one waits before it is sent, or nothing if it is lost. What waits is bounded, and what
     /// finds no room is dropped; see [`Counters`] for how both are counted.
     pub fn emulate(&mut self, transit: impl FnMut() -> Option<Duration> + 'static) {
-        let emulation = Emulation::new(transit, self.clock, self.datagram_bytes);
+        let emulation = Emulation::new(transit, self.clock, self.datagram_bytes, C::HEADER_BYTES);
         self.outside.emulation = Some(emulation);
     }
 
@@ -201,7 +201,7 @@ impl<N: Node> Shard<N> {
     pub fn with<T>(
         &mut self,
         node: u32,
-        command: impl FnOnce(&mut N, &mut Context<'_>) -> T,
+        command: impl FnOnce(&mut N, &mut Context<'_, N::Protocol>) -> T,
     ) -> Option<T> {
         let now = self.clock.now();
         self.with_at(now, node, command)
@@ -212,12 +212,12 @@ impl<N: Node> Shard<N> {
         &mut self.rng
     }
 
-    /// Runs until the pilot stops it.
+    /// Runs until the application stops it.
     ///
     /// # Errors
     ///
     /// What the system says if polling fails.
-    pub fn run(&mut self, pilot: &mut impl Pilot<N>) -> io::Result<()> {
+    pub fn run(&mut self, application: &mut impl Application<N, C>) -> io::Result<()> {
         let alarm = Alarm::new(&self.poll)?;
         let mut events = Events::with_capacity(READY_PER_POLL);
         let mut wake = Time::ZERO;
@@ -240,10 +240,10 @@ impl<N: Node> Shard<N> {
                 }
             }
             let before_reading = self.clock.now();
-            self.read_sockets(pilot);
-            self.fire_timers(before_reading, pilot);
-            let turn = pilot.turn(self);
-            self.hand_over(pilot);
+            self.read_sockets(application);
+            self.fire_timers(before_reading, application);
+            let turn = application.turn(self);
+            self.hand_over(application);
             self.outside.flush();
             match turn {
                 Turn::Stop => return Ok(()),
@@ -256,7 +256,7 @@ impl<N: Node> Shard<N> {
         &mut self,
         now: Time,
         node: u32,
-        command: impl FnOnce(&mut N, &mut Context<'_>) -> T,
+        command: impl FnOnce(&mut N, &mut Context<'_, N::Protocol>) -> T,
     ) -> Option<T> {
         let it = self.places.get_mut(node as usize)?.node.as_mut()?;
         let mut cx = Context {
@@ -278,7 +278,7 @@ impl<N: Node> Shard<N> {
         }
     }
 
-    fn read_sockets(&mut self, pilot: &mut impl Pilot<N>) {
+    fn read_sockets(&mut self, application: &mut impl Application<N, C>) {
         let Some(mut inbox) = self.inbox.take() else { return };
         let most = self.outside.sockets.batch();
         for at in (0..self.unread.len()).rev() {
@@ -291,7 +291,7 @@ impl<N: Node> Shard<N> {
                 for index in 0..count {
                     self.take_datagram(now, socket, inbox.received(index));
                 }
-                self.hand_over(pilot);
+                self.hand_over(application);
                 drained = count < most;
                 if drained {
                     break;
@@ -310,19 +310,19 @@ impl<N: Node> Shard<N> {
             self.outside.counters.oversized += 1;
             return;
         };
-        match Bundle::parse(bytes) {
+        let codec = self.outside.codec;
+        match codec.parse(bytes) {
             Err(reason) => self.outside.counters.refused[reason as usize] += 1,
-            Ok(bundle) => {
-                for frame in bundle.frames() {
-                    let node = self.outside.sockets.node_at(socket, frame.to_slot);
-                    let sender = frame.sender(from);
-                    let is_meant = self
-                        .node(node)
-                        .is_some_and(|node| node.peer().id.prefix() == frame.to_prefix);
+            Ok(messages) => {
+                for (envelope, message) in messages {
+                    let node = self.outside.sockets.node_at(socket, envelope.to_slot);
+                    let sender = envelope.sender(from);
+                    let is_meant =
+                        self.node(node).is_some_and(|node| envelope.is_for(node.peer().id));
                     let taken = is_meant
                         .then(|| {
                             self.with_at(now, node, |node, cx| {
-                                node.handle_message(cx, sender, frame.message);
+                                node.handle_message(cx, sender, message);
                             })
                         })
                         .flatten();
@@ -338,7 +338,7 @@ impl<N: Node> Shard<N> {
         }
     }
 
-    fn fire_timers(&mut self, now: Time, pilot: &mut impl Pilot<N>) {
+    fn fire_timers(&mut self, now: Time, application: &mut impl Application<N, C>) {
         for _ in 0..TIMERS_PER_TURN {
             let Some(due) = self.outside.timers.expire(now) else { break };
             match due {
@@ -346,52 +346,41 @@ impl<N: Node> Shard<N> {
                     self.with_at(now, node, |node, cx| node.handle_timeout(cx));
                 }
                 Due::Request(handle) => {
-                    let Some(request) = self.requests.at(handle) else { continue };
-                    let node = request.node;
-                    let fired =
-                        self.with_at(now, node, |node, cx| node.handle_request_timeout(cx, handle));
-                    if fired.is_none() {
-                        self.requests.remove(handle);
-                    }
+                    let Some(node) = self.requests.node_of(handle) else { continue };
+                    self.with_at(now, node, |node, cx| node.handle_request_timeout(cx, handle));
                 }
             }
             if self.outside.reports.len() >= REPORTS / 2 {
-                self.hand_over(pilot);
+                self.hand_over(application);
             }
         }
-        self.hand_over(pilot);
+        self.hand_over(application);
     }
 
-    fn hand_over(&mut self, pilot: &mut impl Pilot<N>) {
+    fn hand_over(&mut self, application: &mut impl Application<N, C>) {
         let now = self.clock.now();
         for (node, event, payload) in self.outside.reports.drain(..) {
-            let event = match event {
-                Event::Received { key, from, .. } => {
-                    Event::Received { key, from, payload: &self.outside.payloads[payload] }
-                }
-                other => other,
-            };
-            pilot.on_event(now, node, event);
+            application.on_event(now, node, event, &self.outside.payloads[payload]);
         }
         self.outside.payloads.clear();
     }
 }
 
 /// Everything outside a shard's nodes.
-#[derive(Debug)]
-struct Outside {
+struct Outside<P: Protocol, C> {
     timers: Timers,
-    outbox: Outbox,
+    outbox: Outbox<C>,
+    codec: C,
     /// What stands between the nodes and the outbox, if anything does.
     emulation: Option<Emulation>,
     sockets: Sockets,
     counters: Counters,
-    reports: Vec<(u32, Event<'static>, Range<usize>)>,
+    reports: Vec<(u32, P::Event, Range<usize>)>,
     /// Payloads of the reports.
     payloads: Vec<u8>,
 }
 
-impl Outside {
+impl<P: Protocol, C: Codec<Protocol = P>> Outside<P, C> {
     /// Sends what is to be sent by now.
     fn flush(&mut self) {
         if let Some(emulation) = &mut self.emulation {
@@ -407,31 +396,28 @@ impl Outside {
     }
 }
 
-impl World for Outside {
+impl<P: Protocol, C: Codec<Protocol = P>> World<P> for Outside<P, C> {
     #[inline]
-    fn send(&mut self, from: Peer, to: Peer, message: &Message<'_>) {
-        let (from_slot, socket) = match self.sockets.layout() {
-            Layout::PerCore => (from.address.slot, 0),
-            Layout::PerNode => (0, self.sockets.socket_at(from.address)),
+    fn send(&mut self, from: Peer, to: Peer, message: &MessageOf<'_, P>) {
+        let mut envelope = Envelope::new(from, to);
+        let socket = match self.sockets.layout() {
+            Layout::PerCore => 0,
+            Layout::PerNode => {
+                envelope.from_slot = 0;
+                self.sockets.socket_at(from.address)
+            }
         };
-        let frame = Frame {
-            from_id: from.id,
-            from_slot,
-            to_slot: to.address.slot,
-            to_prefix: to.id.prefix(),
-            message: *message,
-        };
-        let write = |room: &mut [u8]| encode(&frame, room);
+        let codec = self.codec;
+        let write = |room: &mut [u8]| codec.write(&envelope, message, room);
         let counters = &mut self.counters;
         let pushed = match &mut self.emulation {
             None => self.outbox.push(&self.sockets, counters, socket, to.address, write),
             Some(emulation) => emulation.push(counters, socket, to.address, write),
         };
         let Some(bytes) = pushed else { return };
-        let class = message.class() as usize;
+        let class = P::class(message);
         self.counters.messages[class] += 1;
-        self.counters.bytes[class] +=
-            (bytes + BUNDLE_HEADER_BYTES + DATAGRAM_OVERHEAD_BYTES) as u64;
+        self.counters.bytes[class] += (C::HEADER_BYTES + bytes + DATAGRAM_OVERHEAD_BYTES) as u64;
     }
 
     fn arm_node(&mut self, node: u32, at: Time) {
@@ -446,60 +432,13 @@ impl World for Outside {
         self.timers.disarm_request(request);
     }
 
-    fn report(&mut self, node: u32, event: Event<'_>) {
+    fn report(&mut self, node: u32, event: P::Event, payload: &[u8]) {
         let start = self.payloads.len();
-        if let Event::Received { payload, .. } = event {
-            self.payloads.extend_from_slice(payload);
-        }
-        self.reports.push((node, event.detach(), start..self.payloads.len()));
+        self.payloads.extend_from_slice(payload);
+        self.reports.push((node, event, start..self.payloads.len()));
     }
 
     fn count_drop(&mut self, reason: Drop) {
-        self.counters.dropped[reason as usize] += 1;
-    }
-}
-
-const ALARM: Token = Token(usize::MAX - 1);
-
-/// A timer descriptor: polls wait in whole milliseconds, which is too coarse for an open loop.
-struct Alarm(RawFd);
-
-impl Alarm {
-    fn new(poll: &Poll) -> io::Result<Alarm> {
-        // SAFETY: no pointers are passed; the result is checked.
-        let descriptor = unsafe {
-            libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC)
-        };
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let alarm = Alarm(descriptor);
-        poll.registry().register(&mut SourceFd(&alarm.0), ALARM, Interest::READABLE)?;
-        Ok(alarm)
-    }
-
-    fn set(&self, after: Duration) {
-        let once = libc::itimerspec {
-            it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
-            it_value: libc::timespec {
-                tv_sec: after.as_secs() as libc::time_t,
-                tv_nsec: after.subsec_nanos().max(1).into(),
-            },
-        };
-        // SAFETY: the descriptor is open, `once` is valid, and no old value is asked for.
-        unsafe { libc::timerfd_settime(self.0, 0, &raw const once, std::ptr::null_mut()) };
-    }
-
-    fn clear(&self) {
-        let mut count = [0u8; 8];
-        // SAFETY: the descriptor is open and the buffer has the 8 bytes a timer writes.
-        unsafe { libc::read(self.0, count.as_mut_ptr().cast(), count.len()) };
-    }
-}
-
-impl std::ops::Drop for Alarm {
-    fn drop(&mut self) {
-        // SAFETY: this owns the descriptor.
-        unsafe { libc::close(self.0) };
+        self.counters.dropped[reason.index()] += 1;
     }
 }

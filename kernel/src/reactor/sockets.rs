@@ -7,7 +7,7 @@ use std::io;
 use std::net::{SocketAddrV4, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 
-use crate::peer::Address;
+use crate::base::Address;
 
 /// How nodes share sockets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

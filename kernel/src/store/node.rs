@@ -5,7 +5,6 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-
 use crate::base::{Id, Peer, Rng, Time};
 use crate::items;
 use crate::items::request::{Kind, OwnFind, Publication, Request};

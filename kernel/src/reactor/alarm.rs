@@ -1,0 +1,56 @@
+//! A timer descriptor: polls wait in whole milliseconds, which is too coarse for an open loop.
+//!
+//! **Invariant:** the descriptor is closed with its [`Alarm`].
+
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Poll, Token};
+
+/// What a poll reports when the alarm goes off.
+pub(crate) const ALARM: Token = Token(usize::MAX - 1);
+
+/// See the [module](self).
+pub(crate) struct Alarm(RawFd);
+
+impl Alarm {
+    pub(crate) fn new(poll: &Poll) -> io::Result<Alarm> {
+        // SAFETY: no pointers are passed; the result is checked.
+        let descriptor = unsafe {
+            libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC)
+        };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let alarm = Alarm(descriptor);
+        poll.registry().register(&mut SourceFd(&alarm.0), ALARM, Interest::READABLE)?;
+        Ok(alarm)
+    }
+
+    pub(crate) fn set(&self, after: Duration) {
+        let once = libc::itimerspec {
+            it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
+            it_value: libc::timespec {
+                tv_sec: after.as_secs() as libc::time_t,
+                tv_nsec: after.subsec_nanos().max(1).into(),
+            },
+        };
+        // SAFETY: the descriptor is open, `once` is valid, and no old value is asked for.
+        unsafe { libc::timerfd_settime(self.0, 0, &raw const once, std::ptr::null_mut()) };
+    }
+
+    pub(crate) fn clear(&self) {
+        let mut count = [0u8; 8];
+        // SAFETY: the descriptor is open and the buffer has the 8 bytes a timer writes.
+        unsafe { libc::read(self.0, count.as_mut_ptr().cast(), count.len()) };
+    }
+}
+
+impl std::ops::Drop for Alarm {
+    fn drop(&mut self) {
+        // SAFETY: this owns the descriptor.
+        unsafe { libc::close(self.0) };
+    }
+}
