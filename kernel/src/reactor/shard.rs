@@ -103,13 +103,14 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             poll.registry().register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
         }
         let requests = RequestsOf::<N>::with_capacity(requests);
+        let timers = Timers::new(capacity, requests.handles());
         let socket_count = sockets.descriptors().count();
         Ok(Shard {
             places: (0..capacity).map(|_| Place { node: None, received: 0 }).collect(),
             requests,
             rng,
             outside: Outside {
-                timers: Timers::new(capacity, requests.handles()),
+                timers,
                 outbox: Outbox::new(datagram_bytes, C::default()),
                 emulation: None,
                 codec: C::default(),
