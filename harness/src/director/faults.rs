@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use hopwise_kernel::Time;
 
-use super::{Director, NONE, Newcomer, Stage, Strike};
+use super::{Director, NONE, Newcomer, NodeControl, Strike};
 use crate::scenario::{Amount, FaultKind, Target};
+use crate::workload::Workload;
 
-impl Director {
-    pub(super) fn turn_faults(&mut self, stage: &mut impl Stage, until: Time) {
+impl<W: Workload> Director<W> {
+    pub(super) fn turn_faults(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
         while let Some(strike) = self.faults.pop_if(|strike| strike.at <= until) {
             let count = match strike.amount {
                 Amount::Fraction(share) => {
@@ -24,7 +25,7 @@ impl Director {
                 Amount::Count(count) => self.share.part(count as usize),
             };
             if strike.over.is_zero() {
-                (0..count).for_each(|_| self.strike_one(stage, strike.at, strike.kind));
+                (0..count).for_each(|_| self.strike_one(nodes, strike.at, strike.kind));
                 continue;
             }
             let singly = |index: usize| Strike {
@@ -38,19 +39,19 @@ impl Director {
         }
     }
 
-    fn strike_one(&mut self, stage: &mut impl Stage, at: Time, kind: FaultKind) {
+    fn strike_one(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, kind: FaultKind) {
         match kind {
             FaultKind::Join => self.to_join.push(Newcomer::default()),
             FaultKind::Crash(target) => {
                 let struck = match target {
                     Target::Random => self.random_member(),
-                    Target::Busiest => stage.busiest(),
+                    Target::Busiest => nodes.busiest(),
                 };
                 if let Some(place) = struck.filter(|&place| self.can_go(place)) {
-                    self.crash(stage, at, place);
+                    self.crash(nodes, at, place);
                 }
             }
-            FaultKind::Leave => self.depart_random(stage, at, true),
+            FaultKind::Leave => self.depart_random(nodes, at, true),
             FaultKind::Return => {
                 if let Some((_, newcomer)) = self.crashed.pop_last() {
                     self.to_join.push(newcomer);
@@ -60,12 +61,12 @@ impl Director {
     }
 
     /// A fault takes a member away, and another may bring it back.
-    fn crash(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
+    fn crash(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
         let name = self.cast.as_ref().and_then(|cast| cast.name_in(place));
         let id = Some(self.ids[place as usize]);
         self.crashes += 1;
         self.crashed.insert(self.crashes, Newcomer { id, name, place: Some(place) });
-        self.take_away(stage, at, place, false, Some(self.crashes));
+        self.take_away(nodes, at, place, false, Some(self.crashes));
     }
 
     /// Whether `place` has a member that the system can do without: the last of all nobody could

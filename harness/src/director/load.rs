@@ -5,16 +5,15 @@
 use std::time::Duration;
 
 use hopwise_kernel::Time;
-use hopwise_kernel::context::Found;
 
 use super::lookups::Lookup;
-use super::{Director, LOOKUPS_PER_TURN, Questions, Stage, next_due};
+use super::{Director, LOOKUPS_PER_TURN, NodeControl, next_due};
 use crate::churn::Share;
 use crate::scenario::{Load, Measure};
-use crate::workload::Question;
-use crate::workload::judge::Record;
+use crate::workload::Workload;
+use crate::workload::judge::{Answered, Record};
 
-impl Director {
+impl<W: Workload> Director<W> {
     /// Lookups that began at nodes that are gone will get no answer.
     pub(super) fn end_lookups_of_departed(&mut self) {
         while let Some(place) = self.departed.pop() {
@@ -24,7 +23,12 @@ impl Director {
         }
     }
 
-    pub(super) fn turn_load(&mut self, stage: &mut impl Stage, now: Time, until: Time) {
+    pub(super) fn turn_load(
+        &mut self,
+        nodes: &mut impl NodeControl<W::Question>,
+        now: Time,
+        until: Time,
+    ) {
         let Some((_, to)) = self.phase else { return };
         // With fewer lookups in flight than directors, only the first directors issue any.
         let of = match self.scenario.workload.load {
@@ -44,7 +48,7 @@ impl Director {
             while begun < LOOKUPS_PER_TURN
                 && self.lookups.len() < mine
                 && (self.metrics.issued as usize) < quota
-                && self.begin_lookup(stage, now, now)
+                && self.begin_lookup(nodes, now, now)
             {
                 begun += 1;
             }
@@ -54,28 +58,28 @@ impl Director {
             && (self.metrics.issued as usize) < quota
             && let Some(intended) = next_due(&mut self.arrivals, until)
         {
-            self.begin_lookup(stage, intended, now.max(intended));
+            self.begin_lookup(nodes, intended, now.max(intended));
             begun += 1;
         }
     }
 
-    fn begin_lookup(&mut self, stage: &mut impl Stage, intended: Time, at: Time) -> bool {
+    fn begin_lookup(
+        &mut self,
+        nodes: &mut impl NodeControl<W::Question>,
+        intended: Time,
+        at: Time,
+    ) -> bool {
         let Some(origin) = self.random_member() else { return false };
-        let question = match &self.questions {
-            Questions::Keys(keys) => Question::Key(keys.draw(&mut self.rng)),
-            Questions::Items(items) => Question::Item(items.draw(&mut self.rng)),
-        };
+        let question = self.workload.draw(&mut self.rng);
         let counted = self.is_measured(intended);
         self.interval.record_issued(at.since(intended));
         if counted {
             self.metrics.record_issued(at.since(intended));
-            if let Question::Item(wanted) = question {
-                self.metrics.items.record_issued(wanted.how);
-            }
+            self.workload.record_issued(&question, &mut self.metrics.items);
         }
-        let lookup = Lookup { question, intended, origin, counted, fetching: false };
+        let lookup = Lookup { question, intended, origin, counted, followed_up: false };
         let token = self.lookups.begin(lookup);
-        let begun = stage.ask(at, origin, question, token);
+        let begun = nodes.ask(at, origin, question, token);
         if !begun {
             if counted {
                 self.metrics.record_shed();
@@ -85,66 +89,58 @@ impl Director {
         begun
     }
 
-    pub(super) fn end_failed(&mut self, token: u64, timeouts: u8) {
+    pub(super) fn end_failed(&mut self, token: u64, timeouts: u32) {
         let Some(lookup) = self.lookups.end(token) else { return };
-        if lookup.fetching {
-            self.record_transfer(&lookup, None);
+        if lookup.followed_up {
+            self.record_follow_up(&lookup, None);
         } else {
-            self.interval.record_failed(timeouts.into(), 0);
+            self.interval.record_failed(timeouts, 0);
             if lookup.counted {
-                self.metrics.record_failed(timeouts.into(), 0);
+                self.metrics.record_failed(timeouts, 0);
             }
         }
     }
 
-    /// A question for an item has its answer.
-    pub(super) fn on_found(&mut self, now: Time, found: &Found) {
-        let token = found.token;
-        let fetches = self.scenario.items.as_ref().is_some_and(|items| items.fetch);
-        let lookup = match found.best {
-            Some(_) if fetches => self.lookups.begin_fetching(token),
-            _ => self.lookups.end(token),
+    /// A question has its answer.
+    pub(super) fn on_answered(
+        &mut self,
+        now: Time,
+        token: u64,
+        answer: W::Answer,
+        hops: u32,
+        timeouts: u32,
+    ) {
+        let lookup = if self.workload.is_followed_up(&answer) {
+            self.lookups.begin_follow_up(token)
+        } else {
+            self.lookups.end(token)
         };
-        let Some(lookup) = lookup else { return };
-        let latency = now.since(lookup.intended);
-        let (hops, timeouts) = (found.hops.into(), found.timeouts.into());
+        let Some(Lookup { question, intended, counted, .. }) = lookup else { return };
+        let latency = now.since(intended);
         self.interval.record_completed(latency, hops, timeouts, 0);
-        let Question::Item(wanted) = lookup.question else { return };
-        if !lookup.counted {
-            return;
+        if counted {
+            self.metrics.record_completed(latency, hops, timeouts, 0);
+            self.workload.record_answered(&question, &answer, &mut self.metrics.items);
+            let answered = Answered { question, answer, issued: intended, answered: now };
+            self.records.push(Record::Answered(answered));
         }
-        self.metrics.record_completed(latency, hops, timeouts, 0);
-        match found.best {
-            None => self.metrics.items.record_found_none(),
-            Some(_) if !fetches => self.metrics.items.record_obtained(wanted.how),
-            Some(_) => {}
-        }
-        self.records.push(Record::Found {
-            wanted,
-            best: found.best.map(|hit| (hit.name, hit.holder.id)),
-            issued: lookup.intended,
-            answered: now,
-        });
     }
 
-    /// What was found has come, or will not.
-    pub(super) fn end_transfer(&mut self, token: u64, came: Option<(Duration, u64)>) {
+    /// What was found has been obtained, in this time and of this size in bytes, or will not be.
+    pub(super) fn end_follow_up(&mut self, token: u64, obtained: Option<(Duration, u64)>) {
         if let Some(lookup) = self.lookups.end(token) {
-            self.record_transfer(&lookup, came);
+            self.record_follow_up(&lookup, obtained);
         }
     }
 
-    fn record_transfer(&mut self, lookup: &Lookup, came: Option<(Duration, u64)>) {
-        let Question::Item(wanted) = lookup.question else { return };
-        if !lookup.counted {
-            return;
-        }
-        match came {
-            Some((took, bytes)) => {
-                self.metrics.items.record_transfer(took, bytes);
-                self.metrics.items.record_obtained(wanted.how);
-            }
-            None => self.metrics.items.record_transfer_failed(),
+    fn record_follow_up(
+        &mut self,
+        lookup: &Lookup<W::Question>,
+        obtained: Option<(Duration, u64)>,
+    ) {
+        if lookup.counted {
+            let tally = &mut self.metrics.items;
+            self.workload.record_followed_up(&lookup.question, obtained, tally);
         }
     }
 }

@@ -4,43 +4,41 @@
 
 use hopwise_kernel::Time;
 
-use crate::workload::Question;
-
 const NONE: u32 = u32::MAX;
 
 /// Lookups that have not ended, found by token or by origin.
 #[derive(Debug)]
-pub(super) struct Lookups {
-    entries: Vec<(u32, Option<Entry>)>,
+pub(super) struct Lookups<Q> {
+    entries: Vec<(u32, Option<Entry<Q>>)>,
     free: Vec<u32>,
     /// The first entry of each origin, or [`NONE`].
     firsts: Vec<u32>,
     counted: usize,
 }
 
-/// A lookup, or a question for an item.
+/// A question that a node was asked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lookup {
-    pub(super) question: Question,
+pub(super) struct Lookup<Q> {
+    pub(super) question: Q,
     /// When it should have been issued.
     pub(super) intended: Time,
     /// The place of the node that was asked.
     pub(super) origin: u32,
     /// Whether it counts: it is of the measured phase.
     pub(super) counted: bool,
-    /// It has its answer, and what was found is being fetched.
-    pub(super) fetching: bool,
+    /// It has its answer, and what was found is being obtained.
+    pub(super) followed_up: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    lookup: Lookup,
+struct Entry<Q> {
+    lookup: Lookup<Q>,
     /// The next entry of the same origin, or [`NONE`].
     next: u32,
 }
 
-impl Lookups {
-    pub(super) fn new(places: usize) -> Lookups {
+impl<Q: Copy> Lookups<Q> {
+    pub(super) fn new(places: usize) -> Lookups<Q> {
         Lookups { entries: Vec::new(), free: Vec::new(), firsts: vec![NONE; places], counted: 0 }
     }
 
@@ -49,7 +47,7 @@ impl Lookups {
     }
 
     /// Enters a lookup and names it: its entry, and how many that entry has had before.
-    pub(super) fn begin(&mut self, lookup: Lookup) -> u64 {
+    pub(super) fn begin(&mut self, lookup: Lookup<Q>) -> u64 {
         let entry = self.free.pop().unwrap_or_else(|| {
             self.entries.push((0, None));
             (self.entries.len() - 1) as u32
@@ -62,14 +60,14 @@ impl Lookups {
         u64::from(*uses) << 32 | u64::from(entry)
     }
 
-    /// The lookup of that name has its answer, and what was found is being fetched: gives what it
-    /// was, if it has not been so before.
-    pub(super) fn begin_fetching(&mut self, token: u64) -> Option<Lookup> {
+    /// The lookup of that name has its answer, and what was found is being obtained. Returns the lookup
+    /// as it was, unless it had an answer before.
+    pub(super) fn begin_follow_up(&mut self, token: u64) -> Option<Lookup<Q>> {
         let (uses, slot) = self.entries.get_mut(token as u32 as usize)?;
         let entry = slot.as_mut().filter(|_| u64::from(*uses) == token >> 32)?;
         let before = entry.lookup;
-        entry.lookup.fetching = true;
-        (!before.fetching).then_some(before)
+        entry.lookup.followed_up = true;
+        (!before.followed_up).then_some(before)
     }
 
     /// Those that count.
@@ -78,7 +76,7 @@ impl Lookups {
     }
 
     /// Takes out the lookup of that name, if it has not ended.
-    pub(super) fn end(&mut self, token: u64) -> Option<Lookup> {
+    pub(super) fn end(&mut self, token: u64) -> Option<Lookup<Q>> {
         let entry = token as u32;
         let (uses, slot) = self.entries.get_mut(entry as usize)?;
         if u64::from(*uses) != token >> 32 {

@@ -7,21 +7,22 @@ use std::time::Duration;
 
 use hopwise_kernel::{Id, Peer, Time};
 
-use super::{Director, JOINS_PER_MEMBER, MIN_JOINS, NONE, Newcomer, Stage, next_due};
+use super::{Director, JOINS_PER_MEMBER, MIN_JOINS, NONE, Newcomer, NodeControl, next_due};
 use crate::churn::trace::State;
 use crate::churn::trace_schedule::Cast;
 use crate::scenario::{ChurnModel, Rejoin};
+use crate::workload::Workload;
 use crate::workload::judge::Record;
 
-impl Director {
-    pub(super) fn turn_churn(&mut self, stage: &mut impl Stage, until: Time) {
-        self.turn_cast(stage, until);
+impl<W: Workload> Director<W> {
+    pub(super) fn turn_churn(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
+        self.turn_cast(nodes, until);
         while next_due(&mut self.churn_joins, until).is_some() {
             self.to_join.push(Newcomer::default());
         }
         while let Some(at) = next_due(&mut self.churn_departures, until) {
             let graceful = self.draws_graceful();
-            self.depart_random(stage, at, graceful);
+            self.depart_random(nodes, at, graceful);
         }
         while let Some(&Reverse((end, place, generation))) = self.ends.peek()
             && end <= until
@@ -29,7 +30,7 @@ impl Director {
             self.ends.pop();
             if self.generations[place as usize] == generation && self.members.len() > 1 {
                 let graceful = self.draws_graceful();
-                self.depart(stage, end, place, graceful);
+                self.depart(nodes, end, place, graceful);
             }
         }
         while let Some(&Reverse((at, id, crash))) = self.returns.peek()
@@ -45,7 +46,7 @@ impl Director {
     }
 
     /// Does what the trace says is due.
-    fn turn_cast(&mut self, stage: &mut impl Stage, until: Time) {
+    fn turn_cast(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
         let Some(mut cast) = self.cast.take() else { return };
         while let Some((at, name, to)) = cast.take_due(until) {
             match to {
@@ -56,38 +57,44 @@ impl Director {
                     let id = cast.id_of(name).filter(|_| same);
                     self.to_join.push(Newcomer { id, name: Some(name), place: None });
                 }
-                State::Down => self.take_down(stage, &mut cast, at, name),
+                State::Down => self.take_down(nodes, &mut cast, at, name),
             }
         }
         while self.members.len() > 1
             && let Some(name) = cast.take_overdue()
         {
-            self.take_down(stage, &mut cast, until, name);
+            self.take_down(nodes, &mut cast, until, name);
         }
         self.cast = Some(cast);
     }
 
     /// Takes a node of the trace down, wherever it is. The last member waits until another has
     /// joined: nobody could join a ring without members.
-    fn take_down(&mut self, stage: &mut impl Stage, cast: &mut Cast, at: Time, name: u32) {
+    fn take_down(
+        &mut self,
+        nodes: &mut impl NodeControl<W::Question>,
+        cast: &mut Cast,
+        at: Time,
+        name: u32,
+    ) {
         let Some(place) = cast.place_of(name) else {
             self.to_join.retain(|newcomer| newcomer.name != Some(name));
             return;
         };
         if self.position[place as usize] == NONE {
             cast.exit(place);
-            self.give_up_join(stage, at, place);
+            self.give_up_join(nodes, at, place);
         } else if self.members.len() > 1 {
             cast.exit(place);
             let graceful = self.draws_graceful();
-            self.depart(stage, at, place, graceful);
+            self.depart(nodes, at, place, graceful);
         } else {
             cast.put_off(name);
         }
     }
 
-    fn give_up_join(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
-        stage.depart(at, place, false);
+    fn give_up_join(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
+        nodes.depart(at, place, false);
         self.joining.remove(&place);
         self.retry.retain(|&other| other != place);
         self.free.push(place);
@@ -97,23 +104,34 @@ impl Director {
         self.rng.unit() < self.scenario.churn.graceful
     }
 
-    pub(super) fn depart_random(&mut self, stage: &mut impl Stage, at: Time, graceful: bool) {
+    pub(super) fn depart_random(
+        &mut self,
+        nodes: &mut impl NodeControl<W::Question>,
+        at: Time,
+        graceful: bool,
+    ) {
         if self.members.len() > 1
             && let Some(place) = self.random_member()
         {
-            self.depart(stage, at, place, graceful);
+            self.depart(nodes, at, place, graceful);
         }
     }
 
     /// Takes a member away, by its own will.
-    pub(super) fn depart(&mut self, stage: &mut impl Stage, at: Time, place: u32, graceful: bool) {
-        self.take_away(stage, at, place, graceful, None);
+    pub(super) fn depart(
+        &mut self,
+        nodes: &mut impl NodeControl<W::Question>,
+        at: Time,
+        place: u32,
+        graceful: bool,
+    ) {
+        self.take_away(nodes, at, place, graceful, None);
     }
 
     /// Takes a member away; `crash` is the number of the crash if a fault does it.
     pub(super) fn take_away(
         &mut self,
-        stage: &mut impl Stage,
+        nodes: &mut impl NodeControl<W::Question>,
         at: Time,
         place: u32,
         graceful: bool,
@@ -131,7 +149,7 @@ impl Director {
         if self.is_measured(at) {
             *(if graceful { &mut self.moves.leaves } else { &mut self.moves.crashes }) += 1;
         }
-        stage.depart(at, place, graceful);
+        nodes.depart(at, place, graceful);
         self.records.push(Record::Gone { id, at });
         if let Some(cast) = &mut self.cast {
             cast.exit(place);
@@ -158,9 +176,9 @@ impl Director {
         self.returns.push(Reverse((now + away, id, crash)));
     }
 
-    pub(super) fn turn_joins(&mut self, stage: &mut impl Stage, at: Time) {
+    pub(super) fn turn_joins(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time) {
         for place in std::mem::take(&mut self.retry) {
-            self.send_join(stage, at, place);
+            self.send_join(nodes, at, place);
         }
         while self.joining.len() < self.most_joining()
             && let Some(&Newcomer { id, name, place }) = self.to_join.last()
@@ -169,16 +187,16 @@ impl Director {
         {
             self.to_join.pop();
             let id = id.unwrap_or_else(|| Id::random(&mut self.rng));
-            let peer = Peer { id, address: stage.address_of(place) };
+            let peer = Peer { id, address: nodes.address_of(place) };
             self.ids[place as usize] = id;
             if let Some(cast) = &mut self.cast
                 && let Some(name) = name.or_else(|| cast.next_starter())
             {
                 cast.enter(name, place, id);
             }
-            stage.insert(at, place, peer);
+            nodes.insert(at, place, peer);
             self.joining.insert(place, at);
-            self.send_join(stage, at, place);
+            self.send_join(nodes, at, place);
         }
     }
 
@@ -195,12 +213,12 @@ impl Director {
         MIN_JOINS.max(self.members.len() / JOINS_PER_MEMBER)
     }
 
-    fn send_join(&mut self, stage: &mut impl Stage, at: Time, place: u32) {
+    fn send_join(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
         let far = self.seeds[self.rng.below(self.seeds.len() as u64) as usize];
         let near = self.random_member().map(|member| Peer {
             id: self.ids[member as usize],
-            address: stage.address_of(member),
+            address: nodes.address_of(member),
         });
-        stage.join(at, place, near.unwrap_or(far));
+        nodes.join(at, place, near.unwrap_or(far));
     }
 }

@@ -3,7 +3,7 @@
 //! A director has charge of some places for nodes: all of them in a simulator, one shard's over
 //! UDP. Its engine calls [`Director::turn`] again and again, each time for the stretch of time up
 //! to `until`, passes every event of a node to [`Director::on_event`], and carries out what the
-//! director wants through its [`Stage`].
+//! director wants through its [`NodeControl`].
 //!
 //! **Invariant:** latency counts from the intended start of a lookup, whenever it was really issued;
 //! and everything decided follows from the scenario, the seed and the events.
@@ -12,6 +12,8 @@ mod faults;
 mod load;
 mod lookups;
 mod membership;
+mod node_control;
+mod setup;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -20,21 +22,21 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
+use hopwise_kernel::{Id, Peer, Rng, Time};
 
 use self::lookups::Lookups;
+pub use self::node_control::NodeControl;
+pub use self::setup::{Moves, Setup};
 use crate::Scenario;
 use crate::churn::Share;
 use crate::churn::session_lengths::LengthSource;
-use crate::churn::trace::Trace;
 use crate::churn::trace_schedule::Cast;
 use crate::measure::metrics::Metrics;
+use crate::plug::Told;
 use crate::scenario::{Amount, ChurnModel, Downtime, Fault, FaultKind, Load};
-use crate::workload::Question;
+use crate::workload::Workload;
 use crate::workload::arrivals::Arrivals;
-use crate::workload::items::{Catalogue, Draw};
 use crate::workload::judge::Record;
-use crate::workload::keys::KeySource;
 
 /// Lookups begun in one turn, so that a turn ends.
 const LOOKUPS_PER_TURN: usize = 512;
@@ -45,65 +47,13 @@ const MIN_JOINS: usize = 8;
 const DRAIN_SLACK: Duration = Duration::from_secs(10);
 const NONE: u32 = u32::MAX;
 
-/// Where nodes live, in places numbered from 0. Everything happens at the time given, which is not
-/// before the turn's.
-pub trait Stage {
-    /// Where the node in `place` receives messages.
-    fn address_of(&self, place: u32) -> Address;
-
-    /// Puts a new node, no member of any ring, in `place`.
-    fn insert(&mut self, at: Time, place: u32, peer: Peer);
-
-    /// Has the node in `place` join the ring that `bootstrap` is a member of.
-    fn join(&mut self, at: Time, place: u32, bootstrap: Peer);
-
-    /// Takes the node in `place` away; announced if `graceful`.
-    fn depart(&mut self, at: Time, place: u32, graceful: bool);
-
-    /// Who has received most messages of late, if anybody has: of several, who is in the first place.
-    fn busiest(&self) -> Option<u32>;
-
-    /// Asks the node in `place`; false if there is no room for it. `token` comes back with the
-    /// answer.
-    fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool;
-}
-
-/// What a director begins with.
-#[derive(Clone, Debug)]
-pub struct Setup<'a> {
-    /// Places, all of them empty.
-    pub places: usize,
-    /// Nodes to be brought up through the protocol.
-    pub to_join: usize,
-    /// Members of the start, for nodes that know nobody.
-    pub seeds: Arc<Vec<Peer>>,
-    /// Whom it follows, if it follows a trace.
-    pub trace: Option<&'a Trace>,
-    /// What is asked for, if not keys.
-    pub catalogue: Option<Arc<Catalogue>>,
-    /// Whether the node of the first host serves all others: it is asked nothing, and only a fault
-    /// takes it away.
-    pub has_server: bool,
-}
-
-/// How often members came and went in the measured phase.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Moves {
-    /// Joined through the protocol.
-    pub joins: u64,
-    /// Left, announced.
-    pub leaves: u64,
-    /// Crashed.
-    pub crashes: u64,
-}
-
 /// Decides what happens to the nodes of some places.
 #[derive(Debug)]
-pub struct Director {
+pub struct Director<W: Workload> {
     scenario: Scenario,
     share: Share,
     rng: Rng,
-    questions: Questions,
+    workload: W,
     /// Start and end of the measured phase.
     phase: Option<(Time, Time)>,
     /// Members of the start, for nodes that know nobody.
@@ -129,7 +79,7 @@ pub struct Director {
     retry: Vec<u32>,
     /// Places whose nodes have departed in the last turn.
     departed: Vec<u32>,
-    lookups: Lookups,
+    lookups: Lookups<W::Question>,
     arrivals: Option<Peekable<Arrivals>>,
     churn_joins: Option<Peekable<Arrivals>>,
     churn_departures: Option<Peekable<Arrivals>>,
@@ -145,7 +95,7 @@ pub struct Director {
     returns: BinaryHeap<Reverse<(Time, Id, Option<u64>)>>,
     /// Latest first.
     faults: Vec<Strike>,
-    records: Vec<Record>,
+    records: Vec<Record<W>>,
     metrics: Metrics,
     interval: Metrics,
     moves: Moves,
@@ -169,13 +119,6 @@ struct Server {
     is_live: bool,
 }
 
-/// Where questions come from.
-#[derive(Debug)]
-enum Questions {
-    Keys(KeySource),
-    Items(Draw),
-}
-
 /// A fault that is to come.
 #[derive(Clone, Copy, Debug)]
 struct Strike {
@@ -185,15 +128,11 @@ struct Strike {
     amount: Amount,
 }
 
-impl Director {
+impl<W: Workload> Director<W> {
     /// A director of places in which nobody is yet.
     #[must_use]
-    pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_>) -> Director {
-        let Setup { places, to_join, seeds, trace, catalogue, has_server } = setup;
-        let questions = match (&scenario.items, catalogue) {
-            (Some(items), Some(_)) => Questions::Items(Draw::new(items)),
-            _ => Questions::Keys(KeySource::new(scenario.workload.keys)),
-        };
+    pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_, W>) -> Director<W> {
+        let Setup { places, to_join, seeds, trace, workload, has_server } = setup;
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
         let downtimes = match scenario.churn.downtime {
@@ -204,7 +143,7 @@ impl Director {
             share,
             scenario: scenario.clone(),
             rng: Rng::new(scenario.seed, stream(share, Stream::Choices)),
-            questions,
+            workload,
             phase: None,
             seeds,
             ids: vec![Id::ZERO; places],
@@ -272,12 +211,12 @@ impl Director {
 
     /// Does all that is due by `until`; `now` is when the turn begins, and no later. Lookups,
     /// departures and faults get their exact times; who joins does so at `until`.
-    pub fn turn(&mut self, stage: &mut impl Stage, now: Time, until: Time) {
+    pub fn turn(&mut self, nodes: &mut impl NodeControl<W::Question>, now: Time, until: Time) {
         self.end_lookups_of_departed();
-        self.turn_faults(stage, until);
-        self.turn_churn(stage, until);
-        self.turn_joins(stage, until);
-        self.turn_load(stage, now, until);
+        self.turn_faults(nodes, until);
+        self.turn_churn(nodes, until);
+        self.turn_joins(nodes, until);
+        self.turn_load(nodes, now, until);
     }
 
     /// When the next thing happens of its own accord.
@@ -305,13 +244,13 @@ impl Director {
             || (closed_loop && self.phase.is_some())
     }
 
-    /// The node in `place` has told something at `now`.
-    pub fn on_event(&mut self, now: Time, place: u32, event: Event<'_>) {
-        match event {
+    /// Takes in what the node in `place` has reported at `now`.
+    pub fn on_told(&mut self, now: Time, place: u32, told: Told<W::Answer>) {
+        match told {
             // From before its place was given to another.
-            Event::Joined | Event::JoinFailed
+            Told::Joined | Told::JoinFailed
                 if self.joining.get(&place).is_none_or(|&since| now < since) => {}
-            Event::Joined => {
+            Told::Joined => {
                 self.joining.remove(&place);
                 if self.is_measured(now) {
                     self.moves.joins += 1;
@@ -323,36 +262,20 @@ impl Director {
                 let length = self.sessions.map(|sessions| sessions.draw(&mut self.rng));
                 self.add_member(place, now, length);
             }
-            Event::JoinFailed => self.retry.push(place),
-            Event::LookupDone(done) => {
-                let Some(lookup) = self.lookups.end(done.token) else { return };
-                let latency = now.since(lookup.intended);
-                let (hops, timeouts) = (done.hops.into(), done.timeouts.into());
-                self.interval.record_completed(latency, hops, timeouts, 0);
-                if lookup.counted
-                    && let Question::Key(key) = lookup.question
-                {
-                    self.metrics.record_completed(latency, hops, timeouts, 0);
-                    self.records.push(Record::Answered {
-                        key,
-                        owner: done.owner.id,
-                        issued: lookup.intended,
-                        answered: now,
-                    });
-                }
+            Told::JoinFailed => self.retry.push(place),
+            Told::Answered { token, answer, hops, timeouts } => {
+                self.on_answered(now, token, answer, hops, timeouts);
             }
-            Event::LookupFailed { token, timeouts } => self.end_failed(token, timeouts),
-            Event::Found(found) => self.on_found(now, &found),
-            Event::Fetched { token, bytes, took, .. } => {
-                self.end_transfer(token, Some((took, bytes.into())));
+            Told::Failed { token, timeouts } => self.end_failed(token, timeouts),
+            Told::Obtained { token, took, bytes } => {
+                self.end_follow_up(token, Some((took, bytes)));
             }
-            Event::FetchFailed { token } => self.end_transfer(token, None),
-            Event::Received { .. } | Event::Sent { .. } | Event::SendFailed { .. } => {}
+            Told::NotObtained { token } => self.end_follow_up(token, None),
         }
     }
 
     /// What has to be known to judge answers, since this was last called.
-    pub fn take_records(&mut self) -> std::vec::Drain<'_, Record> {
+    pub fn take_records(&mut self) -> std::vec::Drain<'_, Record<W>> {
         self.records.drain(..)
     }
 

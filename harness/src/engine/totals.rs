@@ -4,13 +4,15 @@
 
 use std::time::Duration;
 
-use hopwise_kernel::message::Class;
-use hopwise_kernel::reactor::Counters;
+use hopwise_kernel::Protocol;
+use hopwise_kernel::drive::Counters;
+use hopwise_kernel::node::Class;
 
 use crate::director::Moves;
 use crate::measure::Measured;
 use crate::measure::metrics::{Metrics, SeriesRow, Traffic};
 use crate::measure::outcome::{Load, Membership, State};
+use crate::plug::{ProtocolOf, System};
 use crate::workload::judge::Judge;
 
 /// What some nodes keep, and what the busiest of them had to do.
@@ -91,17 +93,22 @@ impl Sums {
     }
 
     /// The result of a run that took this course.
-    pub(super) fn measured(mut self, judge: &Judge, course: Course) -> Measured {
+    pub(super) fn measured<S: System>(
+        mut self,
+        judge: &Judge<S::Workload>,
+        course: Course,
+    ) -> Measured {
         self.metrics.correct = judge.correct;
         self.metrics.incorrect = judge.incorrect;
         self.metrics.items.exact.correct = judge.correct - judge.correct_fuzzy;
         self.metrics.items.fuzzy.correct = judge.correct_fuzzy;
-        self.metrics.messages = self.counters.messages[Class::Lookup as usize];
+        self.metrics.messages =
+            messages_of::<ProtocolOf<S>>(&self.counters, |class| class.is_lookup);
         let Course { mut series, bring_up, measured, node_s, interrupted, threads } = course;
         SeriesRow::enter_incorrect(&mut series, judge.incorrect_at());
         Measured {
-            traffic: traffic_of(&self.counters, |_| true),
-            maintenance: maintenance_of(&self.counters),
+            traffic: traffic_of::<ProtocolOf<S>>(&self.counters, |_| true),
+            maintenance: traffic_of::<ProtocolOf<S>>(&self.counters, |class| class.is_maintenance),
             measured,
             node_s,
             state: self.tables.state(),
@@ -114,7 +121,7 @@ impl Sums {
             },
             events: self.counters.received,
             datagrams: self.counters.datagrams,
-            drops: self.total.drops().filter(|&(_, count)| count > 0).collect(),
+            drops: self.total.drops::<ProtocolOf<S>>().filter(|&(_, count)| count > 0).collect(),
             threads,
             bring_up,
             interrupted,
@@ -137,23 +144,23 @@ pub(super) struct Course {
     pub(super) threads: usize,
 }
 
-/// Messages of the classes that count as maintenance.
-fn maintenance_of(counters: &Counters) -> Traffic {
-    traffic_of(counters, Class::is_maintenance)
+/// Bytes of maintenance.
+pub(super) fn maintenance_bytes<P: Protocol>(counters: &Counters) -> u64 {
+    let classes = P::CLASSES.iter().zip(counters.bytes);
+    classes.filter(|(class, _)| class.is_maintenance).map(|(_, bytes)| bytes).sum()
 }
 
-/// Bytes of those.
-pub(super) fn maintenance_bytes(counters: &Counters) -> u64 {
-    let classes = Class::ALL.into_iter().filter(|class| class.is_maintenance());
-    classes.map(|class| counters.bytes[class as usize]).sum()
+/// Messages of these classes.
+fn messages_of<P: Protocol>(counters: &Counters, wanted: impl Fn(&Class) -> bool) -> u64 {
+    let classes = P::CLASSES.iter().zip(counters.messages);
+    classes.filter(|(class, _)| wanted(class)).map(|(_, messages)| messages).sum()
 }
 
-fn traffic_of(counters: &Counters, wanted: impl Fn(Class) -> bool) -> Traffic {
+fn traffic_of<P: Protocol>(counters: &Counters, wanted: impl Fn(&Class) -> bool) -> Traffic {
     let mut traffic = Traffic::new();
-    for class in Class::ALL.into_iter().filter(|&class| wanted(class)) {
-        let at = class as usize;
+    for (at, class) in P::CLASSES.iter().enumerate().filter(|&(_, class)| wanted(class)) {
         if counters.messages[at] > 0 {
-            traffic.record(class.name(), counters.messages[at], counters.bytes[at]);
+            traffic.record(class.name, counters.messages[at], counters.bytes[at]);
         }
     }
     traffic

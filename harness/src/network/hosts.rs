@@ -5,7 +5,8 @@
 //!
 //! **Invariant:** delays are symmetric, to the last bit.
 
-use hopwise_kernel::rng::{Rng, mix};
+use hopwise_kernel::Rng;
+use hopwise_kernel::base::rng::mix;
 
 /// The position of a host, in nanoseconds. Its height is the delay between the host
 /// and the plane (Dabek et al., *Vivaldi: a decentralized network coordinate system*, SIGCOMM 2004).

@@ -5,8 +5,9 @@
 mod checker;
 mod runner;
 mod system;
+mod told;
 
 pub use self::checker::{Checker, NoChecker};
 pub use self::runner::Runner;
-pub(crate) use self::system::catalogue;
-pub use self::system::{Setting, System};
+pub use self::system::{AnswerOf, ProtocolOf, QuestionOf, Setting, System};
+pub use self::told::Told;

@@ -3,21 +3,33 @@
 //! **Invariant:** engines reach nodes through the kernel's [`Node`] and through [`System`] alone.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 
-use hopwise_kernel::{Context, Node, Peer, Rng};
+use hopwise_kernel::node::EventOf;
+use hopwise_kernel::{Codec, Context, Node, Peer, Rng};
 
-use super::Checker;
+use super::{Checker, Told};
 use crate::Scenario;
 use crate::network::Network;
-use crate::workload::Question;
-use crate::workload::items::Catalogue;
+use crate::workload::Workload;
+
+/// What the nodes of a system speak.
+pub type ProtocolOf<S> = <<S as System>::Node as Node>::Protocol;
+/// What nodes of a system are asked.
+pub type QuestionOf<S> = <<S as System>::Workload as Workload>::Question;
+/// What nodes of a system answer.
+pub type AnswerOf<S> = <<S as System>::Workload as Workload>::Answer;
 
 /// Nodes of one kind: how they are built and what they can be told. Every shard has its own clone,
 /// so what is large lies behind an `Arc`.
 pub trait System: Clone + Debug + Send + Sync + 'static {
     /// What lives in a place.
     type Node: Node + Debug + Send + 'static;
+
+    /// How its messages look on the wire.
+    type Codec: Codec<Protocol = ProtocolOf<Self>>;
+
+    /// What its nodes are asked, and how answers are judged.
+    type Workload: Workload;
 
     /// What watches over the nodes' invariant in a simulator; [`NoChecker`](super::NoChecker) if they
     /// have none.
@@ -38,7 +50,7 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// Why there can be none: what in the scenario, and what to write instead.
-    fn new(setting: &Setting<'_>) -> Result<Self, String>;
+    fn new(setting: &Setting<'_, Self::Workload>) -> Result<Self, String>;
 
     /// What in the scenario is worth telling, but no error.
     fn warnings(&self) -> &[String] {
@@ -54,27 +66,30 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     fn start_linked(
         &self,
         node: &mut Self::Node,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, ProtocolOf<Self>>,
         members: &[Peer],
         rank: usize,
     );
 
-    /// Has `node` join those whom `bootstrap` belongs to. Ends in
-    /// [`Event::Joined`](hopwise_kernel::Event::Joined) or
-    /// [`Event::JoinFailed`](hopwise_kernel::Event::JoinFailed).
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_>, bootstrap: Peer);
+    /// Has `node` join the members that `bootstrap` belongs to. Ends in [`Told::Joined`] or
+    /// [`Told::JoinFailed`].
+    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOf<Self>>, bootstrap: Peer);
 
     /// Has `node` say that it leaves; it is taken away afterwards.
-    fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_>);
+    fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOf<Self>>);
 
-    /// Asks; false if there is no room. `token` comes back with the answer.
+    /// Asks `node`. Returns false if there is no room. `token` comes back with the answer.
     fn ask(
         &self,
         node: &mut Self::Node,
-        cx: &mut Context<'_>,
-        question: Question,
+        cx: &mut Context<'_, ProtocolOf<Self>>,
+        question: QuestionOf<Self>,
         token: u64,
     ) -> bool;
+
+    /// What an event means to the director; `None` if it is not the director's concern. `payload` is
+    /// what belongs to the event.
+    fn told(event: EventOf<ProtocolOf<Self>>, payload: &[u8]) -> Option<Told<AnswerOf<Self>>>;
 
     /// What `node` keeps about others: distinct peers, and whatever else grows with the system.
     fn entries(&self, node: &Self::Node) -> usize;
@@ -91,22 +106,15 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
 
 /// What a system is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Setting<'a> {
+pub struct Setting<'a, W> {
     /// What is to be run.
     pub scenario: &'a Scenario,
     /// Most nodes there are at a time by plan, other churn aside.
     pub most_nodes: usize,
     /// The members at the start, sorted by identifier.
     pub members: &'a [Peer],
-    /// The one of them that lives at host 0.
+    /// The member that lives at host 0.
     pub first: Peer,
-    /// The items that are shared, if any are.
-    pub catalogue: Option<&'a Arc<Catalogue>>,
-}
-
-/// The items of a run with nodes of `S`: in the hands of the hosts that nodes live on at the start.
-pub(crate) fn catalogue<S: System>(scenario: &Scenario) -> Option<Arc<Catalogue>> {
-    let items = scenario.items.as_ref()?;
-    let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
-    Some(Arc::new(Catalogue::new(items, scenario.nodes, without, scenario.seed)))
+    /// What is asked.
+    pub workload: &'a W,
 }

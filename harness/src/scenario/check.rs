@@ -5,8 +5,9 @@
 
 use core::time::Duration;
 
-use hopwise_kernel::message::{MAX_PAYLOAD, MAX_TTL, MAX_WALK};
-use hopwise_kernel::wire::max_successors;
+use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK};
+use hopwise_kernel::node::MAX_PAYLOAD;
+use hopwise_kernel::ring::wire::max_successors;
 
 use super::{
     Amount, ChurnModel, Downtime, Engine, Fault, FaultKind, Flood, Graph, Items, Keys, Latency,

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use hopwise_kernel::central::{CentralConfig, CentralNode};
-use hopwise_kernel::items::{IndexLimits, RegistrarConfig};
-use hopwise_kernel::{Context, Peer, Rng};
+use hopwise_kernel::central::{Central, CentralCodec, CentralConfig, CentralNode};
+use hopwise_kernel::items::{Event, Holdings, IndexLimits, ResponderConfig, Text};
+use hopwise_kernel::{Context, Id, Peer, Rng};
 
-use super::sharing::{ROUNDS_OF_LIFE, copies, items, publishing, sharing, shelf};
+use super::items::{ROUNDS_OF_LIFE, copies, holdings, items, publishing, told, transfers};
 use crate::Scenario;
-use crate::plug::{NoChecker, Setting, System};
+use crate::plug::{NoChecker, Setting, System, Told};
 use crate::scenario::{Items, Start};
-use crate::workload::Question;
+use crate::workload::ItemWorkload;
 use crate::workload::items::Catalogue;
+use crate::workload::items::Wanted;
 
 /// One server that knows who has what, and its peers.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct CentralSystem {
 
 impl System for CentralSystem {
     type Node = CentralNode;
+    type Codec = CentralCodec;
+    type Workload = ItemWorkload;
     type Checker = NoChecker;
 
     const HAS_SERVER: bool = true;
@@ -40,17 +43,17 @@ impl System for CentralSystem {
     fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64 {
         let Some(items) = &scenario.items else { return 0 };
         let (rng, config) = (&mut Rng::light(0), config(scenario, items));
-        let (nobody, shelf) = (Peer::default(), hopwise_kernel::items::Shelf::default());
+        let (nobody, holdings) = (Peer::default(), Holdings::default());
         let server = CentralNode::server(nobody, config.clone(), rng).memory_bytes();
-        let peer = CentralNode::peer(nobody, nobody, shelf, config, rng).memory_bytes();
+        let peer = CentralNode::peer(nobody, nobody, holdings, config, rng).memory_bytes();
         (server + nodes * peer) as u64
     }
 
-    fn new(setting: &Setting<'_>) -> Result<CentralSystem, String> {
-        let (items, catalogue) = items(setting)?;
+    fn new(setting: &Setting<'_, ItemWorkload>) -> Result<CentralSystem, String> {
+        let items = items(setting.scenario)?;
         Ok(CentralSystem {
             server: setting.first,
-            catalogue: catalogue.clone(),
+            catalogue: setting.workload.catalogue().clone(),
             config: config(setting.scenario, items),
         })
     }
@@ -59,40 +62,40 @@ impl System for CentralSystem {
         if host == 0 {
             return CentralNode::server(peer, self.config.clone(), rng);
         }
-        let shelf = shelf(&self.catalogue, host);
-        CentralNode::peer(peer, self.server, shelf, self.config.clone(), rng)
+        let holdings = holdings(&self.catalogue, host);
+        CentralNode::peer(peer, self.server, holdings, self.config.clone(), rng)
     }
 
     fn start_linked(
         &self,
         node: &mut CentralNode,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Central>,
         _members: &[Peer],
         _rank: usize,
     ) {
         node.start_linked(cx);
     }
 
-    fn join(&self, node: &mut CentralNode, cx: &mut Context<'_>, _bootstrap: Peer) {
+    fn join(&self, node: &mut CentralNode, cx: &mut Context<'_, Central>, _bootstrap: Peer) {
         node.join(cx);
     }
 
-    fn leave(&self, node: &mut CentralNode, cx: &mut Context<'_>) {
+    fn leave(&self, node: &mut CentralNode, cx: &mut Context<'_, Central>) {
         node.leave(cx);
     }
 
     fn ask(
         &self,
         node: &mut CentralNode,
-        cx: &mut Context<'_>,
-        question: Question,
+        cx: &mut Context<'_, Central>,
+        wanted: Wanted,
         token: u64,
     ) -> bool {
-        match question {
-            Question::Item(wanted) => node.ask(cx, self.catalogue.query(wanted), token),
-            // It has no keys.
-            Question::Key(_) => false,
-        }
+        node.ask(cx, self.catalogue.query(wanted), token)
+    }
+
+    fn told(event: Event, _payload: &[u8]) -> Option<Told<Option<(Text, Id)>>> {
+        Some(told(event))
     }
 
     fn entries(&self, node: &CentralNode) -> usize {
@@ -112,8 +115,8 @@ fn config(scenario: &Scenario, items: &Items) -> Arc<CentralConfig> {
         entries_per_name: scenario.nodes.max(1),
     };
     Arc::new(CentralConfig {
-        sharing: sharing(scenario, items),
-        registrar: RegistrarConfig { limits, lifetime: items.refresh * ROUNDS_OF_LIFE },
+        transfers: transfers(scenario, items),
+        responder: ResponderConfig { limits, lifetime: items.refresh * ROUNDS_OF_LIFE },
         publishing: publishing(items),
         deadline: scenario.workload.deadline,
     })

@@ -12,8 +12,8 @@
 
 mod central;
 pub mod flood;
+mod items;
 pub mod ring;
-mod sharing;
 mod store;
 
 use std::sync::atomic::AtomicU32;
@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicU32;
 pub use self::central::CentralSystem;
 pub use self::flood::FloodSystem;
 pub use self::ring::RingSystem;
-pub use self::store::StoreSystem;
+pub use self::store::Stored;
 use crate::Scenario;
 use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
@@ -43,7 +43,7 @@ pub fn run(
         SystemKey::Central => runner.run_system::<CentralSystem>(scenario, interrupts, progress),
         SystemKey::Flood => runner.run_system::<FloodSystem>(scenario, interrupts, progress),
         SystemKey::Ring if scenario.items.is_some() => {
-            runner.run_system::<StoreSystem>(scenario, interrupts, progress)
+            runner.run_system::<Stored<RingSystem>>(scenario, interrupts, progress)
         }
         SystemKey::Ring => runner.run_system::<RingSystem>(scenario, interrupts, progress),
     }

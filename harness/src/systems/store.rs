@@ -1,116 +1,147 @@
-//! The ring with references to items as a system.
+//! References to items on top of any system that routes.
 //!
-//! **Invariant:** the ring beneath is that of [`RingSystem`], configured alike.
+//! **Invariant:** the routing system below is configured as it is without a store.
 
+use std::fmt;
 use std::sync::Arc;
 
-use hopwise_kernel::items::{IndexLimits, RegistrarConfig};
-use hopwise_kernel::store::{StoreConfig, StoreNode};
-use hopwise_kernel::{Context, Peer, Rng, Time};
+use hopwise_kernel::codec::Body;
+use hopwise_kernel::items::{IndexLimits, ResponderConfig, Text};
+use hopwise_kernel::node::EventOf;
+use hopwise_kernel::store::{self, StoreCodec, StoreConfig, StoreNode, Stored as StoredProtocol};
+use hopwise_kernel::{Context, Id, Peer, Rng, Router, Time};
 
-use super::ring::{self, RingChecker, RingSystem};
-use super::sharing::{ROUNDS_OF_LIFE, copies, items, publishing, sharing, shelf};
+use super::items::{ROUNDS_OF_LIFE, copies, holdings, items, publishing, told, transfers};
 use crate::Scenario;
 use crate::measure::outcome::Check;
 use crate::network::Network;
-use crate::plug::{Checker, Setting, System};
+use crate::plug::{Checker, ProtocolOf, Setting, System, Told};
 use crate::scenario::Items;
-use crate::workload::Question;
-use crate::workload::items::Catalogue;
+use crate::workload::items::{Catalogue, Wanted};
+use crate::workload::{ItemWorkload, Workload};
 
 /// Holders of one name that its owner keeps, the freshest.
 const HOLDERS_KEPT: u32 = 16;
 
-/// The ring, whose nodes keep references to items.
+/// The system `S`, whose nodes keep references to items.
 #[derive(Clone, Debug)]
-pub struct StoreSystem {
+pub struct Stored<S> {
+    router: S,
     catalogue: Arc<Catalogue>,
     config: Arc<StoreConfig>,
 }
 
-impl System for StoreSystem {
-    type Node = StoreNode;
-    type Checker = StoreChecker;
+/// What nodes of a store over `S` speak.
+type StoreProtocol<S> = StoredProtocol<ProtocolOf<S>>;
+
+impl<S: System> System for Stored<S>
+where
+    S::Node: Router,
+    ProtocolOf<S>: Body,
+{
+    type Node = StoreNode<S::Node>;
+    type Codec = StoreCodec<ProtocolOf<S>>;
+    type Workload = ItemWorkload;
+    type Checker = StoreChecker<S>;
 
     fn members_at_start(scenario: &Scenario) -> usize {
-        RingSystem::members_at_start(scenario)
+        S::members_at_start(scenario)
     }
 
     fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64 {
         let Some(items) = &scenario.items else { return 0 };
-        let config = Arc::new(config(scenario, items, nodes));
-        let shelf = hopwise_kernel::items::Shelf::default();
-        let node = StoreNode::new(Peer::default(), shelf, config, &mut Rng::light(0));
-        (nodes * node.memory_bytes()) as u64
+        let beside = StoreNode::<S::Node>::memory_beside_router(&config(scenario, items));
+        S::memory_needed_bytes(scenario, nodes) + (nodes * beside) as u64
     }
 
-    fn new(setting: &Setting<'_>) -> Result<StoreSystem, String> {
-        let (items, catalogue) = items(setting)?;
-        let config = config(setting.scenario, items, setting.most_nodes);
-        Ok(StoreSystem { catalogue: catalogue.clone(), config: Arc::new(config) })
+    fn new(setting: &Setting<'_, ItemWorkload>) -> Result<Stored<S>, String> {
+        let &Setting { scenario, most_nodes, members, first, workload } = setting;
+        let keys = S::Workload::new(scenario, &[])?;
+        let below = Setting { scenario, most_nodes, members, first, workload: &keys };
+        Ok(Stored {
+            router: S::new(&below)?,
+            catalogue: workload.catalogue().clone(),
+            config: Arc::new(config(scenario, items(scenario)?)),
+        })
     }
 
-    fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> StoreNode {
-        StoreNode::new(peer, shelf(&self.catalogue, host), self.config.clone(), rng)
+    fn warnings(&self) -> &[String] {
+        self.router.warnings()
+    }
+
+    fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> Self::Node {
+        let router = self.router.node(host, peer, rng);
+        StoreNode::new(router, holdings(&self.catalogue, host), self.config.clone(), rng)
     }
 
     fn start_linked(
         &self,
-        node: &mut StoreNode,
-        cx: &mut Context<'_>,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, StoreProtocol<S>>,
         members: &[Peer],
-        _rank: usize,
+        rank: usize,
     ) {
-        node.start_linked(cx, members);
+        node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
     }
 
-    fn join(&self, node: &mut StoreNode, cx: &mut Context<'_>, bootstrap: Peer) {
-        node.join(cx, bootstrap);
+    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, StoreProtocol<S>>, bootstrap: Peer) {
+        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstrap));
     }
 
-    fn leave(&self, node: &mut StoreNode, cx: &mut Context<'_>) {
-        node.leave(cx);
+    fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, StoreProtocol<S>>) {
+        node.leave(cx, |router, cx| self.router.leave(router, cx));
     }
 
     fn ask(
         &self,
-        node: &mut StoreNode,
-        cx: &mut Context<'_>,
-        question: Question,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, StoreProtocol<S>>,
+        wanted: Wanted,
         token: u64,
     ) -> bool {
-        match question {
-            Question::Key(key) => node.lookup(cx, key, token),
-            Question::Item(wanted) => node.ask(cx, self.catalogue.query(wanted), token),
+        node.ask(cx, self.catalogue.query(wanted), token)
+    }
+
+    fn told(event: EventOf<StoreProtocol<S>>, payload: &[u8]) -> Option<Told<Option<(Text, Id)>>> {
+        match event {
+            store::Event::Items(event) => Some(told(event)),
+            store::Event::Ended(_) => None,
+            store::Event::Router(event) => match S::told(event, payload)? {
+                Told::Joined => Some(Told::Joined),
+                Told::JoinFailed => Some(Told::JoinFailed),
+                _ => None,
+            },
         }
     }
 
-    fn entries(&self, node: &StoreNode) -> usize {
-        node.entries()
+    fn entries(&self, node: &Self::Node) -> usize {
+        self.router.entries(node.router()) + node.index().len()
     }
 
-    fn memory_bytes(&self, node: &StoreNode) -> usize {
-        node.memory_bytes()
+    fn memory_bytes(&self, node: &Self::Node) -> usize {
+        self.router.memory_bytes(node.router()) + node.memory_bytes()
     }
 
-    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<StoreChecker> {
-        RingSystem::checker(scenario, network, places).map(StoreChecker)
+    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<StoreChecker<S>> {
+        S::checker(scenario, network, places).map(StoreChecker)
     }
 }
 
-/// Checks the ring below.
-#[derive(Debug)]
-pub struct StoreChecker(RingChecker);
+/// Checks the nodes below.
+pub struct StoreChecker<S: System>(S::Checker);
 
-impl Checker<StoreNode> for StoreChecker {
+impl<S: System> Checker<StoreNode<S::Node>> for StoreChecker<S>
+where
+    S::Node: Router,
+{
     #[inline]
     fn time_is(&mut self, now: Time) {
         self.0.time_is(now);
     }
 
     #[inline]
-    fn look(&mut self, now: Time, place: u32, node: Option<&StoreNode>) {
-        self.0.look(now, place, node.map(StoreNode::ring));
+    fn look(&mut self, now: Time, place: u32, node: Option<&StoreNode<S::Node>>) {
+        self.0.look(now, place, node.map(StoreNode::router));
     }
 
     fn findings(self, now: Time) -> Check {
@@ -118,17 +149,23 @@ impl Checker<StoreNode> for StoreChecker {
     }
 }
 
-fn config(scenario: &Scenario, items: &Items, nodes: usize) -> StoreConfig {
+impl<S: System> fmt::Debug for StoreChecker<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn config(scenario: &Scenario, items: &Items) -> StoreConfig {
     let replicas = scenario.ring.replicas.clamp(1, 16) as u8;
     StoreConfig {
-        ring: Arc::new(ring::config(scenario, nodes)),
-        sharing: sharing(scenario, items),
-        registrar: RegistrarConfig {
+        transfers: transfers(scenario, items),
+        responder: ResponderConfig {
             limits: limits(items, replicas, scenario.nodes),
             lifetime: items.refresh * ROUNDS_OF_LIFE,
         },
         publishing: publishing(items),
         replicas,
+        deadline: scenario.workload.deadline,
     }
 }
 

@@ -8,69 +8,60 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use hopwise_kernel::items::Text;
 use hopwise_kernel::{Id, Time};
 
-use crate::workload::items::{ItemTruth, Wanted};
-use crate::workload::truth::Truth;
+use super::{Truth, Workload};
 
 /// Departures are forgotten this often.
 const FORGET_EVERY: Duration = Duration::from_secs(1);
 
 /// Something the judge must know.
 #[derive(Clone, Copy, Debug)]
-pub enum Record {
+pub enum Record<W: Workload> {
     /// A node has become a member.
     Joined {
-        /// Who.
+        /// Its identifier.
         id: Id,
-        /// On which host, as its engine numbers them.
+        /// The host it lives on, as its engine numbers them.
         host: u32,
         /// When.
         at: Time,
     },
     /// A member has left or crashed.
     Gone {
-        /// Who.
+        /// Its identifier.
         id: Id,
         /// When.
         at: Time,
     },
-    /// A lookup has been answered.
-    Answered {
-        /// What was looked up.
-        key: Id,
-        /// Who was named.
-        owner: Id,
-        /// When it should have been issued.
-        issued: Time,
-        /// When the answer came.
-        answered: Time,
-    },
-    /// A question for an item has been answered.
-    Found {
-        /// What was asked.
-        wanted: Wanted,
-        /// The best item that was named, and who is to have it; nothing if nothing fits.
-        best: Option<(Text, Id)>,
-        /// When it should have been issued.
-        issued: Time,
-        /// When the answer came.
-        answered: Time,
-    },
+    /// A question has been answered.
+    Answered(Answered<W>),
+}
+
+/// A question with its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<W: Workload> {
+    /// What was asked.
+    pub question: W::Question,
+    /// What was answered.
+    pub answer: W::Answer,
+    /// When the question should have been issued.
+    pub issued: Time,
+    /// When the answer came.
+    pub answered: Time,
 }
 
 /// Judges answers in the order in which they are reported.
 #[derive(Debug)]
-pub struct Judge {
-    truth: Known,
-    waiting: VecDeque<Answer>,
+pub struct Judge<W: Workload> {
+    truth: W::Truth,
+    waiting: VecDeque<Answered<W>>,
     /// Lookups never last longer than this.
     deadline: Duration,
     forgotten: Time,
-    /// Answers that named the true owner, or the truth about items.
+    /// Answers that were right.
     pub correct: u64,
-    /// Of those, answers to questions that did not name the item.
+    /// Of those, answers to [fuzzy](Workload::is_fuzzy) questions.
     pub correct_fuzzy: u64,
     /// All others.
     pub incorrect: u64,
@@ -78,41 +69,10 @@ pub struct Judge {
     incorrect_at: Vec<Time>,
 }
 
-/// What the judge knows: all that lookups, or all that questions for items, are judged by.
-#[derive(Debug)]
-enum Known {
-    Owners(Truth),
-    Holders(ItemTruth),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Answer {
-    said: Said,
-    issued: Time,
-    answered: Time,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Said {
-    Owner { key: Id, owner: Id },
-    Holder { wanted: Wanted, best: Option<(Text, Id)> },
-}
-
-impl Judge {
-    /// A judge of lookups that never last longer than `deadline`, who so far knows `truth`.
+impl<W: Workload> Judge<W> {
+    /// A judge of lookups that never last longer than `deadline`, which so far knows `truth`.
     #[must_use]
-    pub fn new(truth: Truth, deadline: Duration) -> Judge {
-        Judge::knowing(Known::Owners(truth), deadline)
-    }
-
-    /// A judge of questions for items that never last longer than `deadline`, who so far knows
-    /// `truth`.
-    #[must_use]
-    pub fn of_items(truth: ItemTruth, deadline: Duration) -> Judge {
-        Judge::knowing(Known::Holders(truth), deadline)
-    }
-
-    fn knowing(truth: Known, deadline: Duration) -> Judge {
+    pub fn new(truth: W::Truth, deadline: Duration) -> Judge<W> {
         Judge {
             truth,
             waiting: VecDeque::new(),
@@ -126,18 +86,11 @@ impl Judge {
     }
 
     /// Takes a record.
-    pub fn take(&mut self, record: Record) {
+    pub fn take(&mut self, record: Record<W>) {
         match record {
             Record::Joined { id, host, at } => self.truth.join(id, host, at),
             Record::Gone { id, at } => self.truth.leave(id, at),
-            Record::Answered { key, owner, issued, answered } => {
-                let said = Said::Owner { key, owner };
-                self.waiting.push_back(Answer { said, issued, answered });
-            }
-            Record::Found { wanted, best, issued, answered } => {
-                let said = Said::Holder { wanted, best };
-                self.waiting.push_back(Answer { said, issued, answered });
-            }
+            Record::Answered(answered) => self.waiting.push_back(answered),
         }
     }
 
@@ -149,64 +102,20 @@ impl Judge {
 
     /// Judges what was answered by `t`: everything up to then has been reported.
     pub fn settle(&mut self, t: Time) {
-        while let Some(answer) = self.waiting.pop_front_if(|answer| answer.answered <= t) {
-            if self.truth.judge(&answer) {
+        while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.answered <= t) {
+            let Answered { question, answer, issued, answered } = waiting;
+            if self.truth.judge(&question, &answer, issued, answered) {
                 self.correct += 1;
-                self.correct_fuzzy += u64::from(answer.is_fuzzy());
+                self.correct_fuzzy += u64::from(W::is_fuzzy(&question));
             } else {
                 self.incorrect += 1;
-                self.incorrect_at.push(answer.answered);
+                self.incorrect_at.push(answered);
             }
         }
         if t.since(self.forgotten) > self.deadline + FORGET_EVERY && t != Time::NEVER {
             self.forgotten = t - self.deadline;
             self.truth.forget_before(self.forgotten);
         }
-    }
-}
-
-impl Known {
-    fn join(&mut self, id: Id, host: u32, at: Time) {
-        match self {
-            Known::Owners(truth) => truth.join(id, at),
-            Known::Holders(truth) => truth.join(id, host, at),
-        }
-    }
-
-    fn leave(&mut self, id: Id, at: Time) {
-        match self {
-            Known::Owners(truth) => truth.leave(id, at),
-            Known::Holders(truth) => truth.leave(id, at),
-        }
-    }
-
-    fn judge(&mut self, answer: &Answer) -> bool {
-        let Answer { said, issued, answered } = *answer;
-        match (self, said) {
-            (Known::Owners(truth), Said::Owner { key, owner }) => {
-                truth.judge(key, owner, issued, answered)
-            }
-            (Known::Holders(truth), Said::Holder { wanted, best }) => {
-                truth.judge(wanted, best, issued, answered)
-            }
-            // Nobody asked that.
-            (Known::Owners(_), Said::Holder { .. }) | (Known::Holders(_), Said::Owner { .. }) => {
-                false
-            }
-        }
-    }
-
-    fn forget_before(&mut self, t: Time) {
-        match self {
-            Known::Owners(truth) => truth.forget_before(t),
-            Known::Holders(truth) => truth.forget_before(t),
-        }
-    }
-}
-
-impl Answer {
-    fn is_fuzzy(&self) -> bool {
-        matches!(self.said, Said::Holder { wanted, .. } if !wanted.how.is_exact())
     }
 }
 
@@ -219,7 +128,8 @@ mod tests {
 
     use super::*;
     use crate::scenario::Items;
-    use crate::workload::items::Catalogue;
+    use crate::workload::ItemWorkload;
+    use crate::workload::items::{Catalogue, ItemTruth, Wanted};
 
     const HOSTS: u32 = 4;
     const DEADLINE: Duration = Duration::from_secs(2);
@@ -238,12 +148,14 @@ mod tests {
         let catalogue = Arc::new(Catalogue::new(&items, HOSTS, &[], 1));
         let members = (0..HOSTS).map(|host| (id(host), host));
         let truth = ItemTruth::of_members(catalogue.clone(), members, at(1));
-        let mut judge = Judge::of_items(truth, DEADLINE);
-        let found = |how, holder: Option<u32>, t| Record::Found {
-            wanted: Wanted { item: 0, how },
-            best: holder.map(|host| (catalogue.names().name(0).expect("named"), id(host))),
-            issued: at(t),
-            answered: at(t + 1),
+        let mut judge: Judge<ItemWorkload> = Judge::new(truth, DEADLINE);
+        let found = |how, holder: Option<u32>, t| {
+            Record::Answered(Answered {
+                question: Wanted { item: 0, how },
+                answer: holder.map(|host| (catalogue.names().name(0).expect("named"), id(host))),
+                issued: at(t),
+                answered: at(t + 1),
+            })
         };
         let holder = catalogue.holders(0)[0];
         let other = (holder + 1) % HOSTS;

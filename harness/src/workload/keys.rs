@@ -2,13 +2,40 @@
 //!
 //! **Invariant:** no allocation and no clock; the same [`Rng`] gives the same keys.
 
-use hopwise_kernel::{Id, Rng};
+use hopwise_kernel::{Id, Rng, Time};
 use rand_distr::Zipf;
 
+use super::Workload;
+use super::truth::OwnerTruth;
+use crate::Scenario;
 use crate::base::sampling::draw;
 use crate::scenario::Keys;
 
-/// Where the keys that are looked up come from.
+/// Questions for the owners of keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyWorkload(KeySource);
+
+impl Workload for KeyWorkload {
+    /// The key.
+    type Question = Id;
+    /// The identifier of the owner.
+    type Answer = Id;
+    type Truth = OwnerTruth;
+
+    fn new(scenario: &Scenario, _without: &[u32]) -> Result<KeyWorkload, String> {
+        Ok(KeyWorkload(KeySource::new(scenario.workload.keys)))
+    }
+
+    fn draw(&self, rng: &mut Rng) -> Id {
+        self.0.draw(rng)
+    }
+
+    fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> OwnerTruth {
+        OwnerTruth::of_members(members.map(|(id, _)| id), at)
+    }
+}
+
+/// The source of the keys that are looked up.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySource(Popularity);
 

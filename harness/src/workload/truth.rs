@@ -24,7 +24,7 @@ use crate::churn::lifetimes::{Lifetime, Spans};
 /// arrive in any order, but a judgement sees only what has arrived: judge a lookup once all events
 /// up to its answer are in.
 #[derive(Clone, Debug, Default)]
-pub struct Truth {
+pub struct OwnerTruth {
     /// Since when each live member has been one.
     live: BTreeMap<Id, Time>,
     /// Lifetimes that are over, by identifier, in the order of time.
@@ -32,17 +32,17 @@ pub struct Truth {
     departures: VecDeque<(Time, Id)>,
 }
 
-impl Truth {
+impl OwnerTruth {
     /// A ring without members.
     #[must_use]
-    pub fn new() -> Truth {
-        Truth::default()
+    pub fn new() -> OwnerTruth {
+        OwnerTruth::default()
     }
 
     /// A ring whose members have joined at `at`. Takes less memory than one after the other would.
     #[must_use]
-    pub fn of_members(members: impl Iterator<Item = Id>, at: Time) -> Truth {
-        Truth { live: members.map(|id| (id, at)).collect(), ..Truth::default() }
+    pub fn of_members(members: impl Iterator<Item = Id>, at: Time) -> OwnerTruth {
+        OwnerTruth { live: members.map(|id| (id, at)).collect(), ..OwnerTruth::default() }
     }
 
     /// `id` has joined at `at`. Changes nothing if it is a live member already.
@@ -78,7 +78,7 @@ impl Truth {
     /// Whether `named` owned `key` at some instant from `issued` to `answered`, both included;
     /// `issued` is not the later one.
     ///
-    /// What happened before the last [`forget_before`](Truth::forget_before) is not known.
+    /// What happened before the last [`forget_before`](OwnerTruth::forget_before) is not known.
     #[must_use]
     pub fn judge(&self, key: Id, named: Id, issued: Time, answered: Time) -> bool {
         // The instants at which nobody passed so far lived, and that the next may therefore own.
@@ -143,6 +143,24 @@ fn clockwise<T>(map: &BTreeMap<Id, T>, key: Id) -> impl Iterator<Item = (Id, &T)
     map.range(key..).chain(map.range(..key)).map(|(&id, it)| (id, it))
 }
 
+impl super::Truth<super::KeyWorkload> for OwnerTruth {
+    fn join(&mut self, id: Id, _host: u32, at: Time) {
+        OwnerTruth::join(self, id, at);
+    }
+
+    fn leave(&mut self, id: Id, at: Time) {
+        OwnerTruth::leave(self, id, at);
+    }
+
+    fn judge(&mut self, key: &Id, owner: &Id, issued: Time, answered: Time) -> bool {
+        OwnerTruth::judge(self, *key, *owner, issued, answered)
+    }
+
+    fn forget_before(&mut self, t: Time) {
+        OwnerTruth::forget_before(self, t);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,8 +204,8 @@ mod tests {
         prop::collection::vec(history, IDS as usize)
     }
 
-    fn build(histories: &[Vec<u64>]) -> (Truth, Naive) {
-        let (mut truth, mut naive) = (Truth::new(), Naive::default());
+    fn build(histories: &[Vec<u64>]) -> (OwnerTruth, Naive) {
+        let (mut truth, mut naive) = (OwnerTruth::new(), Naive::default());
         // Identifier by identifier: as late as events can be.
         for (place, history) in (0..).zip(histories) {
             for life in history.chunks(2) {
@@ -249,7 +267,7 @@ mod tests {
 
     #[test]
     fn forgets_all_that_departed_in_order() {
-        let mut truth = Truth::new();
+        let mut truth = OwnerTruth::new();
         for t in 0..100 {
             truth.join(id(t as u32 % IDS), at(2 * t));
             truth.leave(id(t as u32 % IDS), at(2 * t + 1));
@@ -261,7 +279,7 @@ mod tests {
 
     #[test]
     fn repeated_events_change_nothing() {
-        let mut truth = Truth::new();
+        let mut truth = OwnerTruth::new();
         truth.leave(id(1), at(1));
         truth.join(id(1), at(2));
         truth.join(id(1), at(3));

@@ -5,7 +5,7 @@
 use crate::node::RequestKind;
 
 /// A request in flight.
-pub type Request = crate::node::Request<Kind>;
+pub(super) type Request = crate::node::Request<Kind>;
 
 /// What a request is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

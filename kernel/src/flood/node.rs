@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use crate::base::{Peer, Rng, Time};
 use crate::flood::config::FloodConfig;
-use crate::flood::message::{Message, WalkStage};
+use crate::flood::message::{Message, ParkedMessage, WalkStage};
 use crate::flood::neighbors::Neighbors;
 use crate::flood::protocol::{Flood, REPEAT};
 use crate::flood::recent::Recent;
@@ -187,8 +187,8 @@ impl Node for FloodNode {
     }
 
     #[inline]
-    fn expect_message(&self, message: &Message<'_>) {
-        if let Message::Search { search, .. } = message {
+    fn expect_message(&self, message: &ParkedMessage) {
+        if let ParkedMessage::Search { search, .. } = message {
             self.seen.expect(*search);
         }
     }

@@ -38,7 +38,7 @@ pub use carry::{Carried, Carries};
 pub use context::{Context, World};
 pub use cookie::{Cookie, LastCookie};
 pub use drop::{Drop, MAX_DROPS};
-pub use protocol::{Class, EventOf, MAX_CLASSES, MessageOf, Protocol};
+pub use protocol::{Class, EventOf, MAX_CLASSES, MessageOf, ParkedOf, Protocol};
 pub use requests::{
     Layer, Layers, MAX_PAYLOAD, PayloadHandle, Request, RequestHandle, RequestId, RequestKind,
     Requests, Tables,
@@ -61,10 +61,10 @@ pub trait Node: Sized {
     /// Its identifier and address.
     fn peer(&self) -> Peer;
 
-    /// Prefetches the memory that handling `message` will read. Changes nothing; a driver that knows
-    /// no more than one message at a time need not call it.
+    /// Prefetches the memory that handling `message` will read. Changes nothing; only drivers that know
+    /// of messages ahead, and so keep them parked, call it.
     #[inline]
-    fn expect_message(&self, _message: &MessageOf<'_, Self::Protocol>) {}
+    fn expect_message(&self, _message: &ParkedOf<Self::Protocol>) {}
 
     /// Handles a message for this node. `from.address` is where it really came from; `from.id` is
     /// what its sender claims to be.

@@ -43,6 +43,9 @@ pub trait Protocol: Copy + Debug + Send + Sync + 'static {
 /// The message type of a protocol.
 pub type MessageOf<'a, P> = <P as Protocol>::Message<'a>;
 
+/// The type of a protocol's messages at rest.
+pub type ParkedOf<P> = <P as Protocol>::Parked;
+
 /// The event type of a protocol.
 pub type EventOf<P> = <P as Protocol>::Event;
 
@@ -58,9 +61,6 @@ pub struct Class {
 }
 
 impl Class {
-    /// Stands in fixed arrays where there is no class.
-    pub(crate) const NONE: Class = Class::other("");
-
     /// Messages of lookups that the application began.
     #[must_use]
     pub const fn lookup(name: &'static str) -> Class {

@@ -158,6 +158,13 @@ impl<R: Router> StoreNode<R> {
         own + references + self.client.transfers.holdings().heap_bytes()
     }
 
+    /// About the memory that a node built from `config` takes beside its router; in bytes.
+    #[must_use]
+    pub fn memory_beside_router(config: &StoreConfig) -> usize {
+        let responder = Responder::new(Peer::default(), &config.responder, &mut Rng::light(0));
+        size_of::<Self>() - size_of::<R>() + responder.index().heap_bytes()
+    }
+
     const fn me(&self) -> Peer {
         self.client.transfers.me()
     }

@@ -16,36 +16,40 @@ use std::hint;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use hopwise_kernel::reactor::Counters;
-use hopwise_kernel::{Event, Time};
+use hopwise_kernel::Time;
+use hopwise_kernel::drive::Counters;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::busiest::Busiest;
 use super::queue::Batch;
+use crate::plug::{AnswerOf, ProtocolOf, QuestionOf, System, Told};
+
+/// A batch of events of a system.
+pub(super) type BatchOf<S> = Batch<ProtocolOf<S>, QuestionOf<S>>;
 
 /// Times a waiting thread checks the barrier before it yields its core.
 const SPINS: u32 = 4096;
 
 /// Connects the shards of a run.
-pub(super) trait WindowBarrier {
+pub(super) trait WindowBarrier<S: System> {
     /// Sends what `shard` has for other shards and gives it what they sent. Returns the window to
     /// run next, or `None` when the run is over.
-    fn wait(&mut self, shard: &mut impl Participant) -> Option<Window>;
+    fn wait(&mut self, shard: &mut impl Participant<S>) -> Option<Window>;
 }
 
 /// A shard as the barrier sees it.
-pub(super) trait Participant {
+pub(super) trait Participant<S: System> {
     /// When its next event is due; [`Time::NEVER`] if there is none.
     fn next_due(&self) -> Time;
 
     /// Takes over the events of `batch` and empties it.
-    fn take(&mut self, batch: &mut Batch);
+    fn take(&mut self, batch: &mut BatchOf<S>);
 
     /// Its events for the other shards, one batch for each shard.
-    fn outgoing(&mut self) -> &mut [Batch];
+    fn outgoing(&mut self) -> &mut [BatchOf<S>];
 
     /// What its nodes reported since this was last emptied, in order.
-    fn reports(&mut self) -> &mut Vec<Report>;
+    fn reports(&mut self) -> &mut Vec<Report<S>>;
 
     /// Its counters since the start.
     fn counters(&self) -> &Counters;
@@ -54,8 +58,8 @@ pub(super) trait Participant {
     fn busiest(&self) -> Option<Busiest>;
 }
 
-/// An event that a node reported: when, its place, the event.
-pub(super) type Report = (Time, u32, Event<'static>);
+/// What a node reported: when, its place, what.
+pub(super) type Report<S> = (Time, u32, Told<AnswerOf<S>>);
 
 /// A stretch of simulated time that begins where the one before ended.
 #[derive(Clone, Copy, Debug)]
@@ -66,40 +70,38 @@ pub(super) struct Window {
 }
 
 /// Decides on the next window, on the thread of the first shard, while all others wait.
-pub(super) trait Coordinator {
+pub(super) trait Coordinator<S: System> {
     /// Reads the summaries and may add commands. Returns the next window, or `None` when the run is
     /// over.
-    fn next_window(&mut self, exchange: &Exchange) -> Option<Window>;
+    fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window>;
 }
 
 /// What the shards of one process share while they wait for each other.
-#[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct Exchange<S: System> {
     shards: usize,
     /// `mailboxes[(parity * shards + from) * shards + to]`. Two sets take turns: a fast shard may
     /// send again while others still read what it sent before.
-    mailboxes: Vec<Mutex<Batch>>,
+    mailboxes: Vec<Mutex<BatchOf<S>>>,
     /// The coordinator's commands, by shard.
-    pub(super) commands: Vec<Mutex<Batch>>,
+    pub(super) commands: Vec<Mutex<BatchOf<S>>>,
     /// By shard.
-    pub(super) summaries: Vec<Mutex<Summary>>,
+    pub(super) summaries: Vec<Mutex<Summary<S>>>,
     window: Mutex<Option<Window>>,
     barrier: SpinBarrier,
 }
 
 /// What one shard tells the coordinator.
-#[derive(Debug)]
-pub(super) struct Summary {
+pub(super) struct Summary<S: System> {
     /// In order of time and place.
-    pub(super) reports: Vec<Report>,
+    pub(super) reports: Vec<Report<S>>,
     pub(super) counters: Counters,
     /// Its next event, or the earliest one it sends.
     pub(super) next_due: Time,
     pub(super) busiest: Option<Busiest>,
 }
 
-impl Exchange {
-    pub(super) fn new(shards: usize) -> Exchange {
+impl<S: System> Exchange<S> {
+    pub(super) fn new(shards: usize) -> Exchange<S> {
         let batches = |count: usize| (0..count).map(|_| Mutex::new(Batch::default())).collect();
         let summary = || Summary {
             reports: Vec::new(),
@@ -117,31 +119,31 @@ impl Exchange {
         }
     }
 
-    fn mailbox(&self, parity: usize, from: usize, to: usize) -> MutexGuard<'_, Batch> {
+    fn mailbox(&self, parity: usize, from: usize, to: usize) -> MutexGuard<'_, BatchOf<S>> {
         self.mailboxes[(parity * self.shards + from) * self.shards + to].lock()
     }
 }
 
 /// One shard's access to the [`Exchange`]. The first shard's thread runs the coordinator as well.
-pub(super) struct ThreadBarrier<'a, C> {
-    exchange: &'a Exchange,
+pub(super) struct ThreadBarrier<'a, S: System, C> {
+    exchange: &'a Exchange<S>,
     index: usize,
     coordinator: Option<&'a mut C>,
     parity: usize,
 }
 
-impl<'a, C> ThreadBarrier<'a, C> {
+impl<'a, S: System, C> ThreadBarrier<'a, S, C> {
     pub(super) fn new(
-        exchange: &'a Exchange,
+        exchange: &'a Exchange<S>,
         index: usize,
         coordinator: Option<&'a mut C>,
-    ) -> ThreadBarrier<'a, C> {
+    ) -> ThreadBarrier<'a, S, C> {
         ThreadBarrier { exchange, index, coordinator, parity: 0 }
     }
 }
 
-impl<C: Coordinator> WindowBarrier for ThreadBarrier<'_, C> {
-    fn wait(&mut self, shard: &mut impl Participant) -> Option<Window> {
+impl<S: System, C: Coordinator<S>> WindowBarrier<S> for ThreadBarrier<'_, S, C> {
+    fn wait(&mut self, shard: &mut impl Participant<S>) -> Option<Window> {
         let exchange = self.exchange;
         let mut next_due = shard.next_due();
         for (to, outgoing) in shard.outgoing().iter_mut().enumerate() {

@@ -6,20 +6,21 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hopwise_kernel::reactor::Counters;
+use hopwise_kernel::drive::Counters;
 use hopwise_kernel::{Address, Peer, Time};
 
 use super::barrier::{Coordinator, Exchange, Report, Window};
 use super::busiest::Busiest;
 use super::partition::{Partition, address_of};
-use super::queue::{Command, Key, What, source};
+use super::queue::{Command, EventKind, Key, source};
 use crate::Scenario;
-use crate::director::{Director, Stage};
+use crate::director::{Director, NodeControl};
 use crate::engine::totals::{Course, Sums, maintenance_bytes};
 use crate::measure::metrics::{Interval, SeriesRow};
 use crate::measure::progress::{Progress, Snapshot};
+use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::scenario::Measure;
-use crate::workload::Question;
+use crate::workload::Workload;
 use crate::workload::judge::Judge;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,13 +33,13 @@ const RECORDS_AT_ONCE: usize = 1024;
 const WINDOW_MAX: Duration = Duration::from_millis(5);
 
 /// See the [module](self).
-pub(super) struct Control<'a> {
+pub(super) struct Control<'a, S: System> {
     scenario: &'a Scenario,
     interrupts: &'a AtomicU32,
     progress: &'a Progress,
     partition: Partition,
-    director: Director,
-    judge: Judge,
+    director: Director<S::Workload>,
+    judge: Judge<S::Workload>,
     /// Commands issued so far.
     commands: u64,
     /// The end of the window before.
@@ -54,7 +55,7 @@ pub(super) struct Control<'a> {
     series: Vec<SeriesRow>,
     second_at: Time,
     at_second: Counters,
-    reports: Vec<Report>,
+    reports: Vec<Report<S>>,
     failure: Option<String>,
 }
 
@@ -78,17 +79,17 @@ impl Phase {
     }
 }
 
-impl<'a> Control<'a> {
+impl<'a, S: System> Control<'a, S> {
     /// A run that `director` directs and `judge` judges; both know the members of the start.
     pub(super) fn new(
         scenario: &'a Scenario,
         interrupts: &'a AtomicU32,
         progress: &'a Progress,
         partition: Partition,
-        director: Director,
-        judge: Judge,
+        director: Director<S::Workload>,
+        judge: Judge<S::Workload>,
         least_delay: Duration,
-    ) -> Control<'a> {
+    ) -> Control<'a, S> {
         Control {
             scenario,
             interrupts,
@@ -125,7 +126,10 @@ impl<'a> Control<'a> {
     }
 
     /// What was counted and how it went, or why it could not run to its end.
-    pub(super) fn finish(self, threads: usize) -> Result<(Sums, Judge, Course), String> {
+    pub(super) fn finish(
+        self,
+        threads: usize,
+    ) -> Result<(Sums, Judge<S::Workload>, Course), String> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -152,7 +156,7 @@ impl<'a> Control<'a> {
     }
 
     /// Takes in what happened up to now.
-    fn hear(&mut self, exchange: &Exchange) -> Time {
+    fn hear(&mut self, exchange: &Exchange<S>) -> Time {
         let mut next_due = Time::NEVER;
         self.total = Counters::default();
         let mut reports = std::mem::take(&mut self.reports);
@@ -166,8 +170,8 @@ impl<'a> Control<'a> {
             // Sexchange: what one node told stays in order.
             reports.sort_by_key(|&(time, place, _)| (time, place));
         }
-        for (time, place, event) in reports.drain(..) {
-            self.director.on_event(time, place, event);
+        for (time, place, told) in reports.drain(..) {
+            self.director.on_told(time, place, told);
         }
         self.reports = reports;
         self.director.take_records().for_each(|record| self.judge.take(record));
@@ -262,7 +266,7 @@ impl<'a> Control<'a> {
         let elapsed = self.now.since(Time::ZERO);
         let interval = Interval { end: elapsed, length: SECOND, phase, live_nodes };
         let messages = fresh.messages.iter().sum();
-        let maintenance = maintenance_bytes(&fresh);
+        let maintenance = maintenance_bytes::<ProtocolOf<S>>(&fresh);
         let lookups = self.director.interval();
         self.series.push(SeriesRow::new(interval, lookups, messages, maintenance));
         self.progress.update(&Snapshot {
@@ -276,8 +280,8 @@ impl<'a> Control<'a> {
     }
 }
 
-impl Coordinator for Control<'_> {
-    fn next_window(&mut self, exchange: &Exchange) -> Option<Window> {
+impl<S: System> Coordinator<S> for Control<'_, S> {
+    fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
         let next_due = self.hear(exchange);
         if !self.turn_phase() {
             return None;
@@ -292,9 +296,9 @@ impl Coordinator for Control<'_> {
         // Nothing happens before `start`, but marks may lie on the way.
         let until = (start + self.window).min(self.next_mark());
         if start <= until {
-            let mut stage =
-                CommandStage { exchange, partition: self.partition, commands: &mut self.commands };
-            self.director.turn(&mut stage, start.max(self.now), until);
+            let mut nodes =
+                CommandSender { exchange, partition: self.partition, commands: &mut self.commands };
+            self.director.turn(&mut nodes, start.max(self.now), until);
             self.director.take_records().for_each(|record| self.judge.take(record));
         }
         let is_measured = matches!(self.phase, Phase::Measure { .. });
@@ -307,7 +311,7 @@ impl Coordinator for Control<'_> {
 }
 
 /// Tells `director` of the members of the start, whom the judge knows already.
-pub(super) fn enter_members(director: &mut Director, members: &[Peer]) {
+pub(super) fn enter_members<W: Workload>(director: &mut Director<W>, members: &[Peer]) {
     for members in members.chunks(RECORDS_AT_ONCE) {
         for &peer in members {
             director.enter_member(peer, Time::ZERO);
@@ -317,27 +321,27 @@ pub(super) fn enter_members(director: &mut Director, members: &[Peer]) {
 }
 
 /// The shards as a stage: what is wanted becomes an event.
-struct CommandStage<'a> {
-    exchange: &'a Exchange,
+struct CommandSender<'a, S: System> {
+    exchange: &'a Exchange<S>,
     partition: Partition,
     commands: &'a mut u64,
 }
 
-impl CommandStage<'_> {
-    fn command(&mut self, at: Time, place: u32, command: Command) {
+impl<S: System> CommandSender<'_, S> {
+    fn command(&mut self, at: Time, place: u32, command: Command<QuestionOf<S>>) {
         *self.commands += 1;
         let key = Key {
             time: at,
             place,
             source: source::DIRECTOR,
             sequence: *self.commands,
-            what: What::NodeTimer,
+            kind: EventKind::NodeTimer,
         };
         self.exchange.commands[self.partition.shard_of(place)].lock().push_command(key, command);
     }
 }
 
-impl Stage for CommandStage<'_> {
+impl<S: System> NodeControl<QuestionOf<S>> for CommandSender<'_, S> {
     fn address_of(&self, place: u32) -> Address {
         address_of(place)
     }
@@ -359,7 +363,7 @@ impl Stage for CommandStage<'_> {
         Busiest::of_all(busiest).map(|busiest| busiest.place)
     }
 
-    fn ask(&mut self, at: Time, place: u32, question: Question, token: u64) -> bool {
+    fn ask(&mut self, at: Time, place: u32, question: QuestionOf<S>, token: u64) -> bool {
         self.command(at, place, Command::Ask { question, token });
         true
     }

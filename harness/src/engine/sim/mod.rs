@@ -25,6 +25,7 @@ mod partition;
 mod queue;
 mod shard;
 mod wire;
+mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -48,11 +49,10 @@ use crate::measure::progress::Progress;
 use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured, Simulation};
 use crate::network::Network;
-use crate::plug::{self, Runner, Setting, System};
+use crate::plug::{Runner, Setting, System};
 use crate::scenario::{ChurnModel, Measure};
-use crate::workload::items::{Catalogue, ItemTruth};
+use crate::workload::Workload;
 use crate::workload::judge::Judge;
-use crate::workload::truth::Truth;
 
 /// Members of the start that whoever knows nobody may ask.
 const SEEDS: usize = 1024;
@@ -85,7 +85,7 @@ impl Runner for SimEngine {
 /// Why it could not run; see [`EngineError`].
 pub(crate) fn simulate<S: System>(
     scenario: &Scenario,
-    system: impl FnOnce(&Setting<'_>) -> Result<S, String>,
+    system: impl FnOnce(&Setting<'_, S::Workload>) -> Result<S, String>,
     interrupts: &AtomicU32,
     progress: &Progress,
 ) -> Result<Measured, EngineError> {
@@ -99,15 +99,16 @@ pub(crate) fn simulate<S: System>(
     check_memory(S::memory_needed_bytes(scenario, partition.places as usize), partition.places)?;
     network.check_hosts(partition.places as usize).map_err(EngineError::Request)?;
     let members = initial_members(scenario, S::members_at_start(scenario));
-    let catalogue = plug::catalogue::<S>(scenario);
-    let (first, catalogue) = (members[0], catalogue.as_ref());
-    let setting = Setting { scenario, most_nodes, members: &members, first, catalogue };
+    let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
+    let workload = S::Workload::new(scenario, without).map_err(EngineError::Request)?;
+    let first = members[0];
+    let setting = Setting { scenario, most_nodes, members: &members, first, workload: &workload };
     let system = system(&setting).map_err(EngineError::Request)?;
     let to_join = scenario.nodes as usize - members.len();
     let least_delay = network.least_delay();
     let regime = network.failure_detection(scenario.network.timeout);
 
-    let exchange = Exchange::new(threads);
+    let exchange = Exchange::<S>::new(threads);
     let places = partition.places as usize;
     let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
     let setup = Setup {
@@ -115,15 +116,16 @@ pub(crate) fn simulate<S: System>(
         to_join,
         seeds,
         trace: trace.as_ref(),
-        catalogue: catalogue.cloned(),
+        workload: workload.clone(),
         has_server: S::HAS_SERVER,
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, &members);
-    let judge = judge(scenario, catalogue, &members);
+    let hosts = members.iter().map(|peer| peer.id).zip(0..);
+    let judge = Judge::new(workload.truth(hosts, Time::ZERO), scenario.workload.deadline);
     let mut control =
         Control::new(scenario, interrupts, progress, partition, director, judge, least_delay);
-    let run = |index: usize, coordinator: Option<&mut Control<'_>>, members: Arc<Vec<Peer>>| {
+    let run = |index: usize, coordinator: Option<&mut Control<'_, S>>, members: Arc<Vec<Peer>>| {
         let mut shard = Shard::new(index, partition, system.clone(), network.clone(), scenario);
         shard.start_linked(&members);
         drop(members); // The last shard frees it: with a million nodes it is large.
@@ -165,23 +167,11 @@ pub(crate) fn simulate<S: System>(
     let (mut sums, judge, course) = control.finish(threads).map_err(EngineError::Broken)?;
     sums.tables = tables;
     let events = sums.total.received;
-    let mut measured = sums.measured(&judge, course);
+    let mut measured = sums.measured::<S>(&judge, course);
     let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
     measured.simulation = Some(simulation);
     measured.warnings.extend_from_slice(system.warnings());
     Ok(measured)
-}
-
-/// A judge who knows the members of the start, each on the host of its rank.
-fn judge(scenario: &Scenario, catalogue: Option<&Arc<Catalogue>>, members: &[Peer]) -> Judge {
-    let (ids, deadline) = (members.iter().map(|peer| peer.id), scenario.workload.deadline);
-    match catalogue {
-        None => Judge::new(Truth::of_members(ids, Time::ZERO), deadline),
-        Some(catalogue) => {
-            let truth = ItemTruth::of_members(catalogue.clone(), ids.zip(0..), Time::ZERO);
-            Judge::of_items(truth, deadline)
-        }
-    }
 }
 
 /// Places for nodes that come before others have gone, and for those that churn adds by and by.

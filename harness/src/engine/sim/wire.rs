@@ -3,37 +3,41 @@
 //!
 //! **Invariant:** a node gets what the bytes say and nothing else.
 
-use hopwise_kernel::wire::{Bundle, Frame, begin_bundle, encode};
-use hopwise_kernel::{Address, Message, Peer};
+use hopwise_kernel::codec::{Codec, Envelope};
+use hopwise_kernel::node::MessageOf;
+use hopwise_kernel::{Address, Peer};
 
 /// The longest payload of a UDP datagram over IPv4.
 const DATAGRAM_MAX: usize = 65_507;
 
 /// One datagram at a time.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct Wire<C> {
+    codec: C,
     datagram: Box<[u8]>,
 }
 
-impl Wire {
-    pub(super) fn new() -> Wire {
-        Wire { datagram: vec![0; DATAGRAM_MAX].into() }
+impl<C: Codec> Wire<C> {
+    pub(super) fn new() -> Wire<C> {
+        Wire { codec: C::default(), datagram: vec![0; DATAGRAM_MAX].into() }
     }
 
-    /// What whoever is at `to` reads once `from` has written `message`; nothing if it cannot be
-    /// written, or not be read.
+    /// What the node at `to` reads once `from` has written `message`; `None` if it cannot be written,
+    /// or not be read.
     pub(super) fn pass(
         &mut self,
         from: Peer,
         to: Address,
         to_prefix: u64,
-        message: Message<'_>,
-    ) -> Option<(Peer, Message<'_>)> {
+        message: &MessageOf<'_, C::Protocol>,
+    ) -> Option<(Peer, MessageOf<'_, C::Protocol>)> {
         let (from_slot, to_slot) = (from.address.slot, to.slot);
-        let frame = Frame { from_id: from.id, from_slot, to_slot, to_prefix, message };
-        let header = begin_bundle(&mut self.datagram)?;
-        let length = header + encode(&frame, &mut self.datagram[header..])?;
-        let frame = Bundle::parse(&self.datagram[..length]).ok()?.frames().next()?;
-        Some((frame.sender(from.address.socket()), frame.message))
+        let to_prefix = Some(to_prefix);
+        let envelope = Envelope { from_id: from.id, from_slot, to_slot, to_prefix };
+        let header = self.codec.begin(&mut self.datagram)?;
+        let room = &mut self.datagram[header..];
+        let length = header + self.codec.write(&envelope, message, room)?;
+        let (envelope, message) = self.codec.parse(&self.datagram[..length]).ok()?.next()?;
+        Some((envelope.sender(from.address.socket()), message))
     }
 }

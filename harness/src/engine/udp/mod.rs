@@ -10,21 +10,21 @@
 //!
 //! **Invariant:** the control thread never touches a node.
 
-mod pilot;
+mod shard_driver;
 mod shared;
 
+use std::iter;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hopwise_kernel::reactor::{
-    BindError, Clock, Counters, Layout, Shard, Sockets, available_cores, pin_to,
-};
+use hopwise_kernel::drive::Counters;
+use hopwise_kernel::reactor::{BindError, Clock, Layout, Shard, Sockets, available_cores, pin_to};
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
-use self::pilot::UdpPilot;
+use self::shard_driver::ShardDriver;
 use self::shared::Shared;
 use crate::Scenario;
 use crate::churn::Share;
@@ -36,11 +36,10 @@ use crate::measure::metrics::{Interval, Metrics, SeriesRow};
 use crate::measure::progress::{Progress, Snapshot};
 use crate::measure::{EngineError, Measured};
 use crate::network::{Network, Transit};
-use crate::plug::{self, Runner, Setting, System};
+use crate::plug::{ProtocolOf, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Measure, Sockets as SocketsKey};
-use crate::workload::items::{Catalogue, ItemTruth};
+use crate::workload::Workload;
 use crate::workload::judge::Judge;
-use crate::workload::truth::Truth;
 
 /// Requests in flight per shard.
 const REQUESTS: usize = 16_384;
@@ -73,13 +72,14 @@ impl Runner for UdpEngine {
         let mut rng = Rng::new(scenario.seed, 0);
         let (members, shares) = plan.initial_members(S::members_at_start(scenario), &mut rng);
         let most_nodes = plan.most_nodes;
-        let catalogue = plug::catalogue::<S>(scenario);
+        let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
+        let workload = S::Workload::new(scenario, without).map_err(EngineError::Request)?;
         let setting = Setting {
             scenario,
             most_nodes,
             members: &members,
             first: shares[0][0],
-            catalogue: catalogue.as_ref(),
+            workload: &workload,
         };
         let system = S::new(&setting).map_err(EngineError::Request)?;
         let members = Arc::new(members);
@@ -92,7 +92,7 @@ impl Runner for UdpEngine {
         {
             let (scenario, shared, members) = (scenario.clone(), shared.clone(), members.clone());
             let system = system.clone();
-            let catalogue = catalogue.clone();
+            let workload = workload.clone();
             let network = network.clone();
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
@@ -103,7 +103,7 @@ impl Runner for UdpEngine {
                 let pinned = !scenario.udp.pin || pin_to(core);
                 let rng = Rng::new(scenario.seed, 16 * index as u64 + 5);
                 let datagram = scenario.udp.datagram as usize;
-                let mut shard: Shard<S::Node> =
+                let mut shard: Shard<S::Node, S::Codec> =
                     Shard::new(sockets, capacity, REQUESTS, datagram, clock, rng)?;
                 if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
@@ -118,14 +118,14 @@ impl Runner for UdpEngine {
                     to_join,
                     seeds: members.clone(),
                     trace: trace.as_deref(),
-                    catalogue,
+                    workload,
                     has_server: S::HAS_SERVER,
                 };
                 let director = Director::new(&scenario, part, setup);
-                let mut pilot = UdpPilot::new(shared, index, system, director);
-                pilot.start_linked(&mut shard, &members, &share);
-                shard.run(&mut pilot)?;
-                Ok((pilot.sums(&shard), Conduct { pinned, unjudged: pilot.unjudged() }))
+                let mut driver = ShardDriver::new(shared, index, system, director);
+                driver.start_linked(&mut shard, &members, &share);
+                shard.run(&mut driver)?;
+                Ok((driver.sums(&shard), Conduct { pinned, unjudged: driver.unjudged() }))
             };
             let handle = thread::Builder::new()
                 .name(format!("shard-{index}"))
@@ -133,7 +133,8 @@ impl Runner for UdpEngine {
                 .map_err(|error| EngineError::Broken(format!("cannot start a thread: {error}")))?;
             handles.push(handle);
         }
-        let control = Control { scenario, shared: &shared, clock, interrupts, progress, catalogue };
+        let control =
+            Control::<S> { scenario, shared: &shared, clock, interrupts, progress, workload };
         let watched = control.watch(&handles);
         shared.stop.store(true, Ordering::Relaxed);
         let mut ends = Vec::new();
@@ -144,7 +145,7 @@ impl Runner for UdpEngine {
                 .map_err(|error| EngineError::Broken(format!("a shard stopped: {error}")))?;
             ends.push(end);
         }
-        let mut measured = assemble(watched?, &shared, ends);
+        let mut measured = assemble::<S>(watched?, &shared, ends);
         measured.warnings.extend_from_slice(system.warnings());
         Ok(measured)
     }
@@ -203,18 +204,18 @@ impl Plan {
 }
 
 /// The control thread's view of a run.
-struct Control<'a> {
+struct Control<'a, S: System> {
     scenario: &'a Scenario,
-    shared: &'a Shared,
+    shared: &'a Shared<S::Workload>,
     clock: Clock,
     interrupts: &'a AtomicU32,
     progress: &'a Progress,
-    catalogue: Option<Arc<Catalogue>>,
+    workload: S::Workload,
 }
 
 /// What the control thread has seen.
-struct Watched {
-    judge: Judge,
+struct Watched<W: Workload> {
+    judge: Judge<W>,
     course: Course,
 }
 
@@ -229,17 +230,14 @@ struct Conduct {
 
 type ShardHandle = thread::JoinHandle<std::io::Result<(Sums, Conduct)>>;
 
-impl Control<'_> {
-    /// A judge who has yet to hear of everybody.
-    fn judge(&self) -> Judge {
-        let deadline = self.scenario.workload.deadline;
-        match &self.catalogue {
-            None => Judge::new(Truth::new(), deadline),
-            Some(catalogue) => Judge::of_items(ItemTruth::new(catalogue.clone()), deadline),
-        }
+impl<S: System> Control<'_, S> {
+    /// A judge that knows of no member yet.
+    fn judge(&self) -> Judge<S::Workload> {
+        let truth = self.workload.truth(iter::empty(), Time::ZERO);
+        Judge::new(truth, self.scenario.workload.deadline)
     }
 
-    fn watch(&self, handles: &[ShardHandle]) -> Result<Watched, EngineError> {
+    fn watch(&self, handles: &[ShardHandle]) -> Result<Watched<S::Workload>, EngineError> {
         let mut judge = self.judge();
         let mut series = Series::default();
         let wanted = self.scenario.nodes as usize;
@@ -300,7 +298,7 @@ impl Control<'_> {
     /// Waits a little, judges, and shows where things stand.
     fn look(
         &self,
-        judge: &mut Judge,
+        judge: &mut Judge<S::Workload>,
         series: &mut Series,
         phase: &'static str,
         handles: &[ShardHandle],
@@ -309,7 +307,7 @@ impl Control<'_> {
         let now = self.clock.now();
         take_records(self.shared, judge);
         judge.settle(now - SETTLED);
-        series.collect(self.shared, now, phase, self.progress);
+        series.collect::<S>(self.shared, now, phase, self.progress);
         if handles.iter().any(thread::JoinHandle::is_finished) {
             return Err(EngineError::Broken("a shard stopped before its time".into()));
         }
@@ -341,7 +339,13 @@ struct Series {
 }
 
 impl Series {
-    fn collect(&mut self, shared: &Shared, now: Time, phase: &'static str, progress: &Progress) {
+    fn collect<S: System>(
+        &mut self,
+        shared: &Shared<S::Workload>,
+        now: Time,
+        phase: &'static str,
+        progress: &Progress,
+    ) {
         self.current.resize(shared.shards.len(), Counters::default());
         for (current, board) in self.current.iter_mut().zip(&shared.shards) {
             if let Some(fresh) = board.interval.lock().take() {
@@ -363,7 +367,7 @@ impl Series {
         (self.seen, self.last) = (total, Some(now));
         let messages = fresh.messages.iter().sum();
         let live_nodes = shared.live();
-        let maintenance = maintenance_bytes(&fresh);
+        let maintenance = maintenance_bytes::<ProtocolOf<S>>(&fresh);
         let interval = Interval { end: now.since(Time::ZERO), length, phase, live_nodes };
         self.rows.push(SeriesRow::new(interval, &metrics, messages, maintenance));
         progress.update(&Snapshot {
@@ -376,7 +380,11 @@ impl Series {
     }
 }
 
-fn assemble(watched: Watched, shared: &Shared, ends: Vec<(Sums, Conduct)>) -> Measured {
+fn assemble<S: System>(
+    watched: Watched<S::Workload>,
+    shared: &Shared<S::Workload>,
+    ends: Vec<(Sums, Conduct)>,
+) -> Measured {
     let Watched { mut judge, course } = watched;
     take_records(shared, &mut judge);
     judge.settle(Time::NEVER);
@@ -390,7 +398,7 @@ fn assemble(watched: Watched, shared: &Shared, ends: Vec<(Sums, Conduct)>) -> Me
             warnings.push(format!("shard {index} may not be pinned to its core"));
         }
     }
-    let mut measured = sums.measured(&judge, course);
+    let mut measured = sums.measured::<S>(&judge, course);
     measured.warnings = warnings;
     if unjudged > 0 {
         measured.drops.push(("unjudged", unjudged));
@@ -398,7 +406,7 @@ fn assemble(watched: Watched, shared: &Shared, ends: Vec<(Sums, Conduct)>) -> Me
     measured
 }
 
-fn take_records(shared: &Shared, judge: &mut Judge) {
+fn take_records<W: Workload>(shared: &Shared<W>, judge: &mut Judge<W>) {
     while let Some(batch) = shared.records.pop() {
         batch.into_iter().for_each(|record| judge.take(record));
     }

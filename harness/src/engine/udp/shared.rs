@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crossbeam_queue::ArrayQueue;
 use crossbeam_utils::CachePadded;
 use hopwise_kernel::Time;
-use hopwise_kernel::reactor::Counters;
+use hopwise_kernel::drive::Counters;
 use parking_lot::Mutex;
 
 use crate::measure::metrics::Metrics;
+use crate::workload::Workload;
 use crate::workload::judge::Record;
 
 /// Batches of records on their way to the judge.
@@ -19,12 +20,12 @@ const BATCHES: usize = 1024;
 
 /// Shared by all threads of a run.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct Shared<W: Workload> {
     /// The measured phase; [`Time::NEVER`] until it is known.
     pub(super) measure_from: CachePadded<AtomicU64>,
     pub(super) measure_to: CachePadded<AtomicU64>,
     pub(super) stop: AtomicBool,
-    pub(super) records: ArrayQueue<Vec<Record>>,
+    pub(super) records: ArrayQueue<Vec<Record<W>>>,
     pub(super) shards: Vec<Board>,
 }
 
@@ -40,8 +41,8 @@ pub(super) struct Board {
     pub(super) interval: Mutex<Option<Box<(Metrics, Counters)>>>,
 }
 
-impl Shared {
-    pub(super) fn new(shards: usize) -> Shared {
+impl<W: Workload> Shared<W> {
+    pub(super) fn new(shards: usize) -> Shared<W> {
         Shared {
             measure_from: CachePadded::new(AtomicU64::new(u64::MAX)),
             measure_to: CachePadded::new(AtomicU64::new(u64::MAX)),

@@ -3,7 +3,8 @@
 //! **Invariant:** units are in the names, and every figure is 0 where nothing was counted.
 
 use hdrhistogram::Histogram;
-use hopwise_kernel::message::Class;
+use hopwise_kernel::Protocol;
+use hopwise_kernel::items::{Items as ItemProtocol, TrafficClass};
 use serde::{Deserialize, Serialize};
 
 use super::KindRate;
@@ -70,7 +71,8 @@ impl Items {
     /// Summarizes `tally` and the publishing part of `traffic` over `node_s` node-seconds.
     #[must_use]
     pub fn new(tally: &Tally, traffic: &Traffic, node_s: f64) -> Items {
-        let publishing = traffic.iter().find(|sent| sent.kind == Class::Publish.name());
+        let publish = ItemProtocol::CLASSES[TrafficClass::Publish as usize].name;
+        let publishing = traffic.iter().find(|sent| sent.kind == publish);
         let (messages, bytes) = publishing.map_or((0, 0), |sent| (sent.messages, sent.bytes));
         Items {
             publishing: KindRate::new(messages, bytes, node_s),

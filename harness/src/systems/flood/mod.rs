@@ -6,17 +6,18 @@ pub mod graph;
 
 use std::sync::Arc;
 
-use hopwise_kernel::flood::{self, FloodConfig, FloodNode};
-use hopwise_kernel::items::SharingConfig;
-use hopwise_kernel::{Context, Peer, Rng};
+use hopwise_kernel::flood::{self, Flood as FloodProtocol, FloodCodec, FloodConfig, FloodNode};
+use hopwise_kernel::items::{Event, Holdings, Text, TransferConfig};
+use hopwise_kernel::{Context, Id, Peer, Rng};
 
 use self::graph::{EdgeList, Graph};
 use crate::Scenario;
-use crate::plug::{NoChecker, Setting, System};
+use crate::plug::{NoChecker, Setting, System, Told};
 use crate::scenario::{self, Flood, Load, Start, Strategy};
-use crate::systems::sharing::{items, sharing, shelf};
-use crate::workload::Question;
+use crate::systems::items::{holdings, items, told, transfers};
+use crate::workload::ItemWorkload;
 use crate::workload::items::Catalogue;
+use crate::workload::items::Wanted;
 
 /// What the graph draws from. Generators 16 · n + 1 … 6 are the directors' and their engines', 7
 /// the catalogue's.
@@ -28,12 +29,14 @@ pub struct FloodSystem {
     graph: Arc<Graph>,
     catalogue: Arc<Catalogue>,
     config: Arc<FloodConfig>,
-    sharing: Arc<SharingConfig>,
+    transfers: Arc<TransferConfig>,
     warnings: Arc<[String]>,
 }
 
 impl System for FloodSystem {
     type Node = FloodNode;
+    type Codec = FloodCodec;
+    type Workload = ItemWorkload;
     type Checker = NoChecker;
 
     fn members_at_start(scenario: &Scenario) -> usize {
@@ -46,23 +49,23 @@ impl System for FloodSystem {
 
     fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64 {
         let Some(items) = &scenario.items else { return 0 };
-        let (config, sharing) = (Arc::new(config(scenario)), sharing(scenario, items));
-        let shelf = hopwise_kernel::items::Shelf::default();
-        let node = FloodNode::new(Peer::default(), shelf, config, sharing, &mut Rng::light(0));
+        let (config, transfers) = (Arc::new(config(scenario)), transfers(scenario, items));
+        let holdings = Holdings::default();
+        let node = FloodNode::new(Peer::default(), holdings, config, transfers, &mut Rng::light(0));
         (nodes * node.memory_bytes()) as u64
     }
 
-    fn new(setting: &Setting<'_>) -> Result<FloodSystem, String> {
-        let (items, catalogue) = items(setting)?;
+    fn new(setting: &Setting<'_, ItemWorkload>) -> Result<FloodSystem, String> {
+        let items = items(setting.scenario)?;
         let scenario = setting.scenario;
         let (graph, put_right) = graph(scenario, setting.members.len())?;
         let warnings = put_right.into_iter().chain(crowding(scenario));
         Ok(FloodSystem {
             graph: Arc::new(graph),
             warnings: warnings.collect(),
-            catalogue: catalogue.clone(),
+            catalogue: setting.workload.catalogue().clone(),
             config: Arc::new(config(scenario)),
-            sharing: sharing(scenario, items),
+            transfers: transfers(scenario, items),
         })
     }
 
@@ -71,14 +74,14 @@ impl System for FloodSystem {
     }
 
     fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> FloodNode {
-        let shelf = shelf(&self.catalogue, host);
-        FloodNode::new(peer, shelf, self.config.clone(), self.sharing.clone(), rng)
+        let holdings = holdings(&self.catalogue, host);
+        FloodNode::new(peer, holdings, self.config.clone(), self.transfers.clone(), rng)
     }
 
     fn start_linked(
         &self,
         node: &mut FloodNode,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, FloodProtocol>,
         members: &[Peer],
         rank: usize,
     ) {
@@ -87,11 +90,11 @@ impl System for FloodSystem {
         node.start_linked(cx, &neighbors);
     }
 
-    fn join(&self, node: &mut FloodNode, cx: &mut Context<'_>, bootstrap: Peer) {
+    fn join(&self, node: &mut FloodNode, cx: &mut Context<'_, FloodProtocol>, bootstrap: Peer) {
         node.join(cx, bootstrap);
     }
 
-    fn leave(&self, node: &mut FloodNode, cx: &mut Context<'_>) {
+    fn leave(&self, node: &mut FloodNode, cx: &mut Context<'_, FloodProtocol>) {
         node.leave(cx);
     }
 
@@ -99,15 +102,16 @@ impl System for FloodSystem {
     fn ask(
         &self,
         node: &mut FloodNode,
-        cx: &mut Context<'_>,
-        question: Question,
+        cx: &mut Context<'_, FloodProtocol>,
+        wanted: Wanted,
         token: u64,
     ) -> bool {
-        match question {
-            Question::Item(wanted) => node.ask(cx, self.catalogue.query(wanted), token),
-            // It has no keys.
-            Question::Key(_) => false,
-        }
+        node.ask(cx, self.catalogue.query(wanted), token)
+    }
+
+    #[inline]
+    fn told(event: Event, _payload: &[u8]) -> Option<Told<Option<(Text, Id)>>> {
+        Some(told(event))
     }
 
     fn entries(&self, node: &FloodNode) -> usize {

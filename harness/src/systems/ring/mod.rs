@@ -3,25 +3,25 @@
 //! **Invariant:** the same for every engine.
 
 mod checker;
+#[cfg(feature = "defects")]
+mod defects;
 pub mod invariant;
-#[cfg(feature = "mistakes")]
-mod mistakes;
 
 use std::sync::Arc;
 
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
-use hopwise_kernel::{Context, Peer, Rng};
+use hopwise_kernel::ring::{Event, LookupMode, Ring, RingCodec, RingConfig, RingNode};
+use hopwise_kernel::{Context, Id, Peer, Rng};
 
 pub use self::checker::RingChecker;
-#[cfg(feature = "mistakes")]
-pub use self::mistakes::run_mistaken;
-use super::sharing;
+#[cfg(feature = "defects")]
+pub use self::defects::run_with_defect;
+use super::items;
 use crate::Scenario;
 use crate::network::Network;
-use crate::plug::{Setting, System};
+use crate::plug::{Setting, System, Told};
 use crate::scenario::{self, Start};
-use crate::workload::Question;
+use crate::workload::KeyWorkload;
 
 /// The distributed hash table of `hopwise_kernel`'s ring.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct RingSystem {
 
 impl System for RingSystem {
     type Node = RingNode;
+    type Codec = RingCodec;
+    type Workload = KeyWorkload;
     type Checker = RingChecker;
 
     fn members_at_start(scenario: &Scenario) -> usize {
@@ -47,7 +49,7 @@ impl System for RingSystem {
         nodes as u64 * node.memory_bytes() as u64
     }
 
-    fn new(setting: &Setting<'_>) -> Result<RingSystem, String> {
+    fn new(setting: &Setting<'_, KeyWorkload>) -> Result<RingSystem, String> {
         Ok(RingSystem { config: Arc::new(config(setting.scenario, setting.most_nodes)) })
     }
 
@@ -59,33 +61,41 @@ impl System for RingSystem {
     fn start_linked(
         &self,
         node: &mut RingNode,
-        cx: &mut Context<'_>,
+        cx: &mut Context<'_, Ring>,
         members: &[Peer],
         _rank: usize,
     ) {
         node.start_linked(cx, members);
     }
 
-    fn join(&self, node: &mut RingNode, cx: &mut Context<'_>, bootstrap: Peer) {
+    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, Ring>, bootstrap: Peer) {
         node.join(cx, bootstrap);
     }
 
-    fn leave(&self, node: &mut RingNode, cx: &mut Context<'_>) {
+    fn leave(&self, node: &mut RingNode, cx: &mut Context<'_, Ring>) {
         node.leave(cx);
     }
 
     #[inline]
-    fn ask(
-        &self,
-        node: &mut RingNode,
-        cx: &mut Context<'_>,
-        question: Question,
-        token: u64,
-    ) -> bool {
-        match question {
-            Question::Key(key) => node.lookup(cx, key, token),
-            // It knows of no items.
-            Question::Item(_) => false,
+    fn ask(&self, node: &mut RingNode, cx: &mut Context<'_, Ring>, key: Id, token: u64) -> bool {
+        node.lookup(cx, key, token)
+    }
+
+    #[inline]
+    fn told(event: Event, _payload: &[u8]) -> Option<Told<Id>> {
+        match event {
+            Event::Joined => Some(Told::Joined),
+            Event::JoinFailed => Some(Told::JoinFailed),
+            Event::LookupDone(done) => Some(Told::Answered {
+                token: done.token,
+                answer: done.owner.id,
+                hops: done.hops.into(),
+                timeouts: done.timeouts.into(),
+            }),
+            Event::LookupFailed { token, timeouts } => {
+                Some(Told::Failed { token, timeouts: timeouts.into() })
+            }
+            Event::Received { .. } | Event::Sent { .. } | Event::SendFailed { .. } => None,
         }
     }
 
@@ -115,9 +125,9 @@ pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
         stabilize: ring.stabilize,
         fix_fingers: ring.fix_fingers,
         remember_failures: ring.remember_failures,
-        timeout: sharing::timeout(scenario),
+        timeout: items::timeout(scenario),
         deadline: scenario.workload.deadline,
-        #[cfg(feature = "mistakes")]
-        mistake: None,
+        #[cfg(feature = "defects")]
+        defect: None,
     }
 }

@@ -29,7 +29,7 @@ pub struct Catalogue {
     /// The holders of each item, in the order of their numbers.
     holders: Rows,
     /// What each host holds, in the order of the items' numbers.
-    shelves: Rows,
+    holdings: Rows,
 }
 
 impl Catalogue {
@@ -49,8 +49,8 @@ impl Catalogue {
             Rows::new(copies.iter().map(|&count| sample(&mut sharers, count as usize, &mut rng)));
         let mut by_name: Box<[u32]> = (0..items.population).collect();
         by_name.sort_unstable_by_key(|&item| names.bytes_of(item));
-        let shelves = holders.transposed(hosts as usize);
-        Catalogue { names: Arc::new(names), by_name, holders, shelves }
+        let holdings = holders.transposed(hosts as usize);
+        Catalogue { names: Arc::new(names), by_name, holders, holdings }
     }
 
     /// How many items there are.
@@ -65,16 +65,16 @@ impl Catalogue {
         self.names.is_empty()
     }
 
-    /// Their names, for shelves.
+    /// Their names.
     #[must_use]
     pub fn names(&self) -> &Arc<Names> {
         &self.names
     }
 
-    /// What `host` holds, for a shelf; nothing if nobody is there who shares.
+    /// What `host` holds, for a node that lives there; nothing if nobody is there who shares.
     #[must_use]
-    pub fn shelf(&self, host: u32) -> Box<[u32]> {
-        self.shelves.row(host).into()
+    pub fn holdings(&self, host: u32) -> Box<[u32]> {
+        self.holdings.row(host).into()
     }
 
     /// The hosts that hold `item`, in the order of their numbers.
@@ -86,7 +86,7 @@ impl Catalogue {
     /// Whether `host` holds `item`.
     #[must_use]
     pub fn holds(&self, host: u32, item: u32) -> bool {
-        self.shelves.row(host).binary_search(&item).is_ok()
+        self.holdings.row(host).binary_search(&item).is_ok()
     }
 
     /// The item of that name, if there is one.
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shelves_and_holders_say_the_same(
+        fn holdings_and_holders_say_the_same(
             population in 1..80_u32,
             hosts in 2..60_u32,
             fill in 0.0..=1.0,
@@ -238,11 +238,11 @@ mod tests {
                 for host in 0..hosts {
                     let holds = holders.contains(&host);
                     prop_assert_eq!(catalogue.holds(host, item), holds);
-                    prop_assert_eq!(catalogue.shelf(host).contains(&item), holds);
+                    prop_assert_eq!(catalogue.holdings(host).contains(&item), holds);
                 }
             }
             prop_assert_eq!(copies, (f64::from(population) * replicas).round() as usize);
-            prop_assert!(catalogue.shelf(hosts).is_empty());
+            prop_assert!(catalogue.holdings(hosts).is_empty());
         }
     }
 
@@ -300,7 +300,8 @@ mod tests {
         // error √(2/1000) of it.
         let items = Items { population: 1000, replicas: 4.0, ..Items::default() };
         let catalogue = Catalogue::new(&items, 1000, &[], 3);
-        let counts: Vec<f64> = (0..1000).map(|host| catalogue.shelf(host).len() as f64).collect();
+        let counts: Vec<f64> =
+            (0..1000).map(|host| catalogue.holdings(host).len() as f64).collect();
         let variance = counts.iter().map(|count| (count - 4.0).powi(2)).sum::<f64>() / 1000.0;
         assert!((variance / 4.0 - 1.0).abs() < 0.23, "{variance}");
     }

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! naming    names from syllables            copies   how many holders each item has
-//! catalogue names, holders and shelves      draw     which question is asked next
-//! truth     which answers are right
+//! catalogue names, holders and holdings     draw     which question is asked next
+//! truth     which answers are right         workload all of this as a workload
 //! ```
 //!
 //! **Invariant:** everything follows from the scenario and its seed: every system, engine and number
@@ -16,7 +16,9 @@ pub mod truth;
 
 mod copies;
 mod naming;
+mod workload;
 
 pub use catalogue::Catalogue;
 pub use draw::{Draw, Wanted};
 pub use truth::ItemTruth;
+pub use workload::ItemWorkload;

@@ -16,8 +16,9 @@ use hopwise_kernel::items::Text;
 use hopwise_kernel::{Id, Time};
 use smallvec::SmallVec;
 
-use super::{Catalogue, Wanted};
+use super::{Catalogue, ItemWorkload, Wanted};
 use crate::churn::lifetimes::{Lifetime, Spans};
+use crate::workload::Truth;
 
 /// Who lived where and when, as far back as anyone may still ask.
 ///
@@ -174,6 +175,30 @@ impl ItemTruth {
             }
         }
         true
+    }
+}
+
+impl Truth<ItemWorkload> for ItemTruth {
+    fn join(&mut self, id: Id, host: u32, at: Time) {
+        ItemTruth::join(self, id, host, at);
+    }
+
+    fn leave(&mut self, id: Id, at: Time) {
+        ItemTruth::leave(self, id, at);
+    }
+
+    fn judge(
+        &mut self,
+        wanted: &Wanted,
+        best: &Option<(Text, Id)>,
+        issued: Time,
+        answered: Time,
+    ) -> bool {
+        ItemTruth::judge(self, *wanted, *best, issued, answered)
+    }
+
+    fn forget_before(&mut self, t: Time) {
+        ItemTruth::forget_before(self, t);
     }
 }
 

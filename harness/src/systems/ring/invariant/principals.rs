@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use hopwise_kernel::id::ID_BITS;
+use hopwise_kernel::base::id::ID_BITS;
 use hopwise_kernel::{Distance, Id};
 use smallvec::SmallVec;
 

@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use hopwise_kernel::reactor::{Counters, Pilot, Shard, Turn};
-use hopwise_kernel::{Address, Event, Peer, Time};
+use hopwise_kernel::drive::Counters;
+use hopwise_kernel::node::EventOf;
+use hopwise_kernel::reactor::{Application, Shard, Turn};
+use hopwise_kernel::{Address, Peer, Time};
 
 use super::shared::{Board, Shared};
 use crate::churn::Share;
-use crate::director::{Director, Stage};
+use crate::director::{Director, NodeControl};
 use crate::engine::totals::{Sums, Tables};
-use crate::plug::System;
-use crate::workload::Question;
+use crate::plug::{ProtocolOf, QuestionOf, System};
+use crate::workload::Workload;
 use crate::workload::judge::Record;
 
 /// Records are handed to the judge in batches of this size, or after [`PERIOD`].
@@ -24,12 +26,12 @@ const BATCH: usize = 1024;
 const PERIOD: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
 
-pub(super) struct UdpPilot<S> {
-    shared: Arc<Shared>,
+pub(super) struct ShardDriver<S: System> {
+    shared: Arc<Shared<S::Workload>>,
     shard: usize,
     system: S,
-    director: Director,
-    records: Vec<Record>,
+    director: Director<S::Workload>,
+    records: Vec<Record<S::Workload>>,
     unjudged: u64,
     flush_at: Time,
     second_at: Time,
@@ -40,14 +42,14 @@ pub(super) struct UdpPilot<S> {
     messages_max: u64,
 }
 
-impl<S: System> UdpPilot<S> {
+impl<S: System> ShardDriver<S> {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<Shared<S::Workload>>,
         shard: usize,
         system: S,
-        director: Director,
-    ) -> UdpPilot<S> {
-        UdpPilot {
+        director: Director<S::Workload>,
+    ) -> ShardDriver<S> {
+        ShardDriver {
             shared,
             shard,
             system,
@@ -65,7 +67,7 @@ impl<S: System> UdpPilot<S> {
     /// Builds this shard's `own` share of the members at the start, all of which are `members`.
     pub(super) fn start_linked(
         &mut self,
-        shard: &mut Shard<S::Node>,
+        shard: &mut Shard<S::Node, S::Codec>,
         members: &[Peer],
         own: &[Peer],
     ) {
@@ -81,7 +83,7 @@ impl<S: System> UdpPilot<S> {
     }
 
     /// What was counted, at the end.
-    pub(super) fn sums(&self, shard: &Shard<S::Node>) -> Sums {
+    pub(super) fn sums(&self, shard: &Shard<S::Node, S::Codec>) -> Sums {
         let mut tables = Tables::default();
         let members = self.director.members();
         members.filter_map(|member| shard.node(member)).for_each(|node| {
@@ -135,7 +137,7 @@ impl<S: System> UdpPilot<S> {
         self.at_from.is_some() && self.at_to.is_none()
     }
 
-    fn turn_books(&mut self, shard: &mut Shard<S::Node>, now: Time) {
+    fn turn_books(&mut self, shard: &mut Shard<S::Node, S::Codec>, now: Time) {
         if self.at_from.is_none() && now >= self.shared.from() {
             self.at_from = Some(*shard.counters());
             shard.forget_received();
@@ -160,21 +162,23 @@ impl<S: System> UdpPilot<S> {
     }
 }
 
-impl<S: System> Pilot<S::Node> for UdpPilot<S> {
-    fn on_event(&mut self, now: Time, node: u32, event: Event<'_>) {
-        self.director.on_event(now, node, event);
+impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
+    fn on_event(&mut self, now: Time, node: u32, event: EventOf<ProtocolOf<S>>, payload: &[u8]) {
+        if let Some(told) = S::told(event, payload) {
+            self.director.on_told(now, node, told);
+        }
     }
 
-    fn turn(&mut self, shard: &mut Shard<S::Node>) -> Turn {
+    fn turn(&mut self, shard: &mut Shard<S::Node, S::Codec>) -> Turn {
         let now = shard.now();
         if self.shared.from() != Time::NEVER {
             self.director.set_phase(self.shared.from(), self.shared.to());
         }
         let share = self.share();
         let mut replaced_max = 0;
-        let mut stage =
-            ReactorStage { shard, system: &self.system, share, replaced_max: &mut replaced_max };
-        self.director.turn(&mut stage, now, now);
+        let mut nodes =
+            ReactorNodes { shard, system: &self.system, share, replaced_max: &mut replaced_max };
+        self.director.turn(&mut nodes, now, now);
         if self.is_measuring() {
             self.messages_max = self.messages_max.max(replaced_max);
         }
@@ -189,7 +193,7 @@ impl<S: System> Pilot<S::Node> for UdpPilot<S> {
     }
 }
 
-fn flush(shared: &Shared, records: &mut Vec<Record>, unjudged: &mut u64) {
+fn flush<W: Workload>(shared: &Shared<W>, records: &mut Vec<Record<W>>, unjudged: &mut u64) {
     if !records.is_empty() {
         let batch = std::mem::replace(records, Vec::with_capacity(BATCH));
         if let Err(lost) = shared.records.push(batch) {
@@ -199,15 +203,15 @@ fn flush(shared: &Shared, records: &mut Vec<Record>, unjudged: &mut u64) {
 }
 
 /// A reactor as a stage: everything happens now.
-struct ReactorStage<'a, S: System> {
-    shard: &'a mut Shard<S::Node>,
+struct ReactorNodes<'a, S: System> {
+    shard: &'a mut Shard<S::Node, S::Codec>,
     system: &'a S,
     share: Share,
     /// Messages of the busiest node that had to make room for another.
     replaced_max: &'a mut u64,
 }
 
-impl<S: System> Stage for ReactorStage<'_, S> {
+impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
     fn address_of(&self, place: u32) -> Address {
         self.shard.address_of(place)
     }
@@ -241,7 +245,7 @@ impl<S: System> Stage for ReactorStage<'_, S> {
         (messages > 0).then_some(place)
     }
 
-    fn ask(&mut self, _at: Time, place: u32, question: Question, token: u64) -> bool {
+    fn ask(&mut self, _at: Time, place: u32, question: QuestionOf<S>, token: u64) -> bool {
         let begun = self.shard.with(place, |node, cx| self.system.ask(node, cx, question, token));
         begun == Some(true)
     }

@@ -1,0 +1,186 @@
+//! Events in a row, with their contents: messages at rest and commands.
+//!
+//! **Invariant:** the content of a key lies in the batch of that key.
+
+use std::fmt;
+
+use hopwise_kernel::node::{Arena, MessageOf, ParkedOf};
+use hopwise_kernel::{Peer, Protocol, Time};
+
+use super::key::{EventKind, Key};
+
+/// What the director wants of a node; questions are of type `Q`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Command<Q> {
+    Insert { peer: Peer },
+    Join { bootstrap: Peer },
+    Depart { graceful: bool },
+    Ask { question: Q, token: u64 },
+}
+
+/// A message in flight. Its borrowed data lies in the batch's arena.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InFlight<M> {
+    pub(crate) from: Peer,
+    pub(crate) to_prefix: u64,
+    pub(crate) message: M,
+}
+
+/// Room in fresh contents, some 5 KiB: growing step by step would go on for long, as each of a
+/// thousand slots has to meet its fullest tick.
+const ROOM_MESSAGES: usize = 16;
+const ROOM_PEERS: usize = 128;
+
+/// The contents of events: of messages of the protocol `P`, and of commands.
+pub(super) struct Contents<P: Protocol, Q> {
+    messages: Vec<InFlight<ParkedOf<P>>>,
+    commands: Vec<Command<Q>>,
+    arena: Arena,
+}
+
+impl<P: Protocol, Q: Copy> Contents<P, Q> {
+    /// Empty, with room for what most ticks bring.
+    pub(super) fn with_room() -> Contents<P, Q> {
+        Contents {
+            messages: Vec::with_capacity(ROOM_MESSAGES),
+            commands: Vec::new(),
+            arena: Arena::with_capacity(ROOM_PEERS),
+        }
+    }
+
+    #[inline]
+    pub(super) fn add_message(
+        &mut self,
+        from: Peer,
+        to_prefix: u64,
+        message: &MessageOf<'_, P>,
+    ) -> EventKind {
+        let message = P::park(message, &mut self.arena);
+        self.messages.push(InFlight { from, to_prefix, message });
+        EventKind::Message(self.messages.len() as u32 - 1)
+    }
+
+    pub(super) fn add_command(&mut self, command: Command<Q>) -> EventKind {
+        self.commands.push(command);
+        EventKind::Command(self.commands.len() as u32 - 1)
+    }
+
+    /// Copies the content of an event in `from`; timers have none.
+    #[inline]
+    pub(super) fn add_copy(&mut self, kind: EventKind, from: &Contents<P, Q>) -> EventKind {
+        match kind {
+            EventKind::NodeTimer | EventKind::RequestTimer(_) => kind,
+            EventKind::Command(index) => self.add_command(from.commands[index as usize]),
+            EventKind::Message(index) => {
+                let it = &from.messages[index as usize];
+                let message = P::recall(&it.message, &from.arena);
+                self.add_message(it.from, it.to_prefix, &message)
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.messages.clear();
+        self.commands.clear();
+        self.arena.clear();
+    }
+}
+
+impl<P: Protocol, Q> Default for Contents<P, Q> {
+    fn default() -> Contents<P, Q> {
+        Contents { messages: Vec::new(), commands: Vec::new(), arena: Arena::default() }
+    }
+}
+
+impl<P: Protocol, Q> fmt::Debug for Contents<P, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (messages, commands) = (self.messages.len(), self.commands.len());
+        write!(f, "{messages} messages, {commands} commands")
+    }
+}
+
+/// Events in a row, with their contents.
+#[derive(Debug)]
+pub(crate) struct Batch<P: Protocol, Q> {
+    pub(super) keys: Vec<Key>,
+    /// The earliest time of all keys.
+    pub(super) earliest: Time,
+    pub(super) contents: Contents<P, Q>,
+}
+
+impl<P: Protocol, Q> Default for Batch<P, Q> {
+    fn default() -> Batch<P, Q> {
+        Batch { keys: Vec::new(), earliest: Time::NEVER, contents: Contents::default() }
+    }
+}
+
+impl<P: Protocol, Q: Copy> Batch<P, Q> {
+    pub(crate) fn push_command(&mut self, key: Key, command: Command<Q>) {
+        let kind = self.contents.add_command(command);
+        self.push(Key { kind, ..key });
+    }
+
+    pub(crate) fn push_message(
+        &mut self,
+        key: Key,
+        from: Peer,
+        to_prefix: u64,
+        message: &MessageOf<'_, P>,
+    ) {
+        let kind = self.contents.add_message(from, to_prefix, message);
+        self.push(Key { kind, ..key });
+    }
+
+    /// # Panics
+    ///
+    /// If no key of this batch stands for that message.
+    #[inline]
+    pub(crate) fn in_flight(&self, index: u32) -> &InFlight<ParkedOf<P>> {
+        &self.contents.messages[index as usize]
+    }
+
+    /// The message of an event, if it is one of this batch's.
+    #[inline]
+    pub(crate) fn in_flight_of(&self, kind: EventKind) -> Option<&InFlight<ParkedOf<P>>> {
+        match kind {
+            EventKind::Message(index) => self.contents.messages.get(index as usize),
+            _ => None,
+        }
+    }
+
+    /// One of this batch's messages as nodes handle it.
+    #[inline]
+    pub(crate) fn message(&self, it: &InFlight<ParkedOf<P>>) -> MessageOf<'_, P> {
+        P::recall(&it.message, &self.contents.arena)
+    }
+
+    /// # Panics
+    ///
+    /// If no key of this batch stands for that command.
+    pub(crate) fn command(&self, index: u32) -> Command<Q> {
+        self.contents.commands[index as usize]
+    }
+
+    /// The keys; in order if this batch was [opened](super::Queue::open_next).
+    #[inline]
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// No key is earlier.
+    pub(crate) fn earliest(&self) -> Time {
+        self.earliest
+    }
+
+    /// Empties it, keeping the memory.
+    pub(super) fn clear(&mut self) {
+        self.keys.clear();
+        self.earliest = Time::NEVER;
+        self.contents.clear();
+    }
+
+    fn push(&mut self, key: Key) {
+        self.earliest = self.earliest.min(key.time);
+        self.keys.push(key);
+    }
+}

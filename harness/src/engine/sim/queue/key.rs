@@ -1,0 +1,41 @@
+//! Keys of events: their order is the order in which a simulation happens.
+//!
+//! **Invariant:** no two events of a node have the same time, source and sequence.
+
+use hopwise_kernel::Time;
+
+/// Time, place and kind of an event. Events are in the order of their keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Key {
+    pub(crate) time: Time,
+    /// The place of the event's node.
+    pub(crate) place: u32,
+    /// The event's source: see [`source`].
+    pub(crate) source: u32,
+    /// Counts the events from that source.
+    pub(crate) sequence: u64,
+    pub(crate) kind: EventKind,
+}
+
+/// The kind of an event, and where in its batch its content lies. Places in a [`Batch`] depend on the number of shards, so they must never
+/// decide an order: `source` and `sequence` do, before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum EventKind {
+    Command(u32),
+    NodeTimer,
+    RequestTimer(u32),
+    Message(u32),
+}
+
+/// Values of [`Key::source`].
+pub(crate) mod source {
+    /// The director.
+    pub(crate) const DIRECTOR: u32 = 0;
+    /// The node's own timers.
+    pub(crate) const TIMER: u32 = 1;
+
+    /// A message from the node in this place.
+    pub(crate) const fn node(place: u32) -> u32 {
+        place + 2
+    }
+}

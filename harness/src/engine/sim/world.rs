@@ -1,0 +1,159 @@
+//! The world of simulated nodes: messages become events, and time stands still while a node acts.
+//!
+//! **Invariant:** what the network does to a message follows from its sender and its number alone.
+
+use std::time::Duration;
+
+use hopwise_kernel::base::rng::mix;
+use hopwise_kernel::codec::DATAGRAM_OVERHEAD_BYTES;
+use hopwise_kernel::drive::Counters;
+use hopwise_kernel::node::{Drop, EventOf, MessageOf, RequestHandle};
+use hopwise_kernel::{Codec, Peer, Protocol, Rng, Time, World};
+
+use super::barrier::{BatchOf, Report};
+use super::partition::{Partition, place_of};
+use super::queue::{EventKind, Key, Queue, source};
+use crate::network::{Network, Transit};
+use crate::plug::{ProtocolOf, QuestionOf, System};
+
+/// Everything outside a shard's nodes.
+pub(super) struct SimWorld<S: System> {
+    pub(super) index: usize,
+    pub(super) partition: Partition,
+    pub(super) network: Network,
+    /// Seed of what the network does.
+    pub(super) seed: u64,
+    pub(super) now: Time,
+    /// The place of the node that acts, and parts of its history meanwhile.
+    pub(super) place: u32,
+    pub(super) sequence: u64,
+    pub(super) timer_due: Time,
+    pub(super) queue: Queue<ProtocolOf<S>, QuestionOf<S>>,
+    pub(super) outgoing: Vec<BatchOf<S>>,
+    /// When each request in flight times out, by handle.
+    pub(super) request_due: Vec<Time>,
+    pub(super) counters: Counters,
+    pub(super) reports: Vec<Report<S>>,
+}
+
+impl<S: System> SimWorld<S> {
+    /// The world of shard `index` at the start.
+    pub(super) fn new(
+        index: usize,
+        partition: Partition,
+        network: Network,
+        seed: u64,
+    ) -> SimWorld<S> {
+        SimWorld {
+            index,
+            partition,
+            network,
+            seed: mix(seed ^ 0x6e65_7477_6f72_6b00),
+            now: Time::ZERO,
+            place: 0,
+            sequence: 0,
+            timer_due: Time::NEVER,
+            queue: Queue::new(),
+            outgoing: (0..partition.shards).map(|_| BatchOf::<S>::default()).collect(),
+            request_due: Vec::new(),
+            counters: Counters::default(),
+            reports: Vec::new(),
+        }
+    }
+
+    pub(super) fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    fn post(
+        &mut self,
+        place: u32,
+        delay: Duration,
+        from: Peer,
+        to: Peer,
+        message: &MessageOf<'_, ProtocolOf<S>>,
+    ) {
+        let key = Key {
+            time: self.now + delay,
+            place,
+            source: source::node(self.place),
+            sequence: self.next_sequence(),
+            kind: EventKind::NodeTimer,
+        };
+        let to_prefix = to.id.prefix();
+        let shard = self.partition.shard_of(place);
+        if shard == self.index {
+            self.queue.enter_message(key, from, to_prefix, message);
+        } else {
+            self.outgoing[shard].push_message(key, from, to_prefix, message);
+        }
+    }
+}
+
+impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
+    fn send(&mut self, from: Peer, to: Peer, message: &MessageOf<'_, ProtocolOf<S>>) {
+        let class = <ProtocolOf<S>>::class(message);
+        let length = S::Codec::default().length(message);
+        let bytes = S::Codec::HEADER_BYTES + length + DATAGRAM_OVERHEAD_BYTES;
+        self.counters.messages[class] += 1;
+        self.counters.bytes[class] += bytes as u64;
+        let Some(place) = place_of(to.address).filter(|&place| place < self.partition.places)
+        else {
+            return; // No node has ever had this address.
+        };
+        let sender = mix(self.seed ^ u64::from(self.place));
+        let mut rng = Rng::light(mix(sender ^ self.sequence));
+        match self.network.transit(self.place, place, &mut rng) {
+            Transit::Once(delay) => self.post(place, delay, from, to, message),
+            Transit::Twice(first, second) => {
+                self.post(place, first, from, to, message);
+                self.post(place, second, from, to, message);
+            }
+            Transit::Lost => {
+                self.next_sequence();
+                self.counters.lost += 1;
+            }
+        }
+    }
+
+    fn arm_node(&mut self, _node: u32, at: Time) {
+        self.timer_due = at;
+        if at == Time::NEVER {
+            return;
+        }
+        let sequence = self.next_sequence();
+        let (place, source) = (self.place, source::TIMER);
+        let key = Key { time: at, place, source, sequence, kind: EventKind::NodeTimer };
+        self.queue.enter_timer(key);
+    }
+
+    fn arm_request(&mut self, request: RequestHandle, at: Time) {
+        let index = request.0 as usize;
+        if index >= self.request_due.len() {
+            self.request_due.resize(index + 1, Time::NEVER);
+        }
+        self.request_due[index] = at;
+        let sequence = self.next_sequence();
+        let (place, source) = (self.place, source::TIMER);
+        let key =
+            Key { time: at, place, source, sequence, kind: EventKind::RequestTimer(request.0) };
+        self.queue.enter_timer(key);
+    }
+
+    fn disarm_request(&mut self, request: RequestHandle) {
+        if let Some(due) = self.request_due.get_mut(request.0 as usize) {
+            *due = Time::NEVER;
+        }
+    }
+
+    fn report(&mut self, node: u32, event: EventOf<ProtocolOf<S>>, payload: &[u8]) {
+        if let Some(told) = S::told(event, payload) {
+            self.reports.push((self.now, node, told));
+        }
+    }
+
+    fn count_drop(&mut self, reason: Drop) {
+        self.counters.dropped[reason.index()] += 1;
+    }
+}

@@ -1,0 +1,31 @@
+//! Rings whose nodes get the protocol wrong, for tests of what is to catch them.
+//!
+//! **Invariant:** compiled only with the feature `defects`.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use hopwise_kernel::ring::{Defect, RingConfig};
+
+use super::RingSystem;
+use crate::Scenario;
+use crate::engine::sim;
+use crate::measure::progress::Progress;
+use crate::measure::{EngineError, Measured};
+use crate::plug::Setting;
+use crate::workload::KeyWorkload;
+
+/// Simulates `scenario` with ring nodes that have `defect`.
+///
+/// # Errors
+///
+/// As [`run`](crate::systems::run).
+pub fn run_with_defect(scenario: &Scenario, defect: Defect) -> Result<Measured, EngineError> {
+    let wrong = |setting: &Setting<'_, KeyWorkload>| {
+        let right = super::config(setting.scenario, setting.most_nodes);
+        Ok(RingSystem { config: Arc::new(RingConfig { defect: Some(defect), ..right }) })
+    };
+    let progress = Progress::new(true, Duration::ZERO);
+    sim::simulate(scenario, wrong, &AtomicU32::new(0), &progress)
+}
