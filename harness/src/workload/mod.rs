@@ -33,7 +33,7 @@ pub trait Workload: Clone + Debug + Send + Sync + 'static {
     /// What it answers.
     type Answer: Copy + Debug + Send + 'static;
     /// What is known of the nodes, and judges answers.
-    type Truth: Truth<Self>;
+    type Truth: Truth<Self::Question, Self::Answer>;
 
     /// The workload of a run. Hosts in `without` hold nothing that could be asked for.
     ///
@@ -81,11 +81,11 @@ pub trait Workload: Clone + Debug + Send + Sync + 'static {
     }
 }
 
-/// What is known of the nodes of a run.
+/// What is known of the nodes of a run, by which answers `A` to questions `Q` are judged.
 ///
 /// Events of one identifier come in the order of their times. Those of different identifiers may
 /// arrive in any order, but a judgement sees only what has arrived.
-pub trait Truth<W: Workload>: Debug {
+pub trait Truth<Q, A>: Debug {
     /// The node `id` has joined at `at`; it lives on `host`.
     fn join(&mut self, id: Id, host: u32, at: Time);
 
@@ -93,13 +93,7 @@ pub trait Truth<W: Workload>: Debug {
     fn leave(&mut self, id: Id, at: Time);
 
     /// Whether the answer was right at some instant from `issued` to `answered`, both included.
-    fn judge(
-        &mut self,
-        question: &W::Question,
-        answer: &W::Answer,
-        issued: Time,
-        answered: Time,
-    ) -> bool;
+    fn judge(&mut self, question: &Q, answer: &A, issued: Time, answered: Time) -> bool;
 
     /// From now on no question issued before `t` is judged: what was needed for those is forgotten.
     fn forget_before(&mut self, t: Time);

@@ -143,7 +143,7 @@ fn clockwise<T>(map: &BTreeMap<Id, T>, key: Id) -> impl Iterator<Item = (Id, &T)
     map.range(key..).chain(map.range(..key)).map(|(&id, it)| (id, it))
 }
 
-impl super::Truth<super::KeyWorkload> for OwnerTruth {
+impl super::Truth<Id, Id> for OwnerTruth {
     fn join(&mut self, id: Id, _host: u32, at: Time) {
         OwnerTruth::join(self, id, at);
     }

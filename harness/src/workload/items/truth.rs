@@ -16,7 +16,7 @@ use hopwise_kernel::items::Text;
 use hopwise_kernel::{Id, Time};
 use smallvec::SmallVec;
 
-use super::{Catalogue, ItemWorkload, Wanted};
+use super::{Catalogue, Wanted};
 use crate::churn::lifetimes::{Lifetime, Spans};
 use crate::workload::Truth;
 
@@ -178,7 +178,7 @@ impl ItemTruth {
     }
 }
 
-impl Truth<ItemWorkload> for ItemTruth {
+impl Truth<Wanted, Option<(Text, Id)>> for ItemTruth {
     fn join(&mut self, id: Id, host: u32, at: Time) {
         ItemTruth::join(self, id, host, at);
     }
@@ -243,7 +243,7 @@ mod tests {
             let there = self.stays.iter().filter(|&&(_, _, joined, left)| joined <= t && t < left);
             there
                 .flat_map(|&(id, host, ..)| {
-                    self.catalogue.shelf(host).into_iter().map(move |item| (item, id))
+                    self.catalogue.holdings(host).into_iter().map(move |item| (item, id))
                 })
                 .filter(|&(item, _)| query.score(self.catalogue.names().bytes_of(item)).is_some())
                 .collect()
