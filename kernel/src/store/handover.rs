@@ -54,7 +54,7 @@ impl Handover {
 
     /// Looks at who is the predecessor of the node `me` now, and begins if that is a newcomer: nearer
     /// than the one before, or that one again, which may have lost all it had.
-    pub(super) fn notice<R: Router>(&mut self, now: Time, me: Peer, predecessor: Option<Peer>) {
+    pub(super) fn notice(&mut self, now: Time, me: Peer, predecessor: Option<Peer>) {
         let Some(new) = predecessor else {
             self.lost = true;
             return;

@@ -98,7 +98,7 @@ impl<R: Router> StoreNode<R> {
         if let Some(end) = ended {
             self.on_lookup_end(cx, end);
         }
-        self.handover.notice::<R>(cx.now, self.me(), self.router.predecessor());
+        self.handover.notice(cx.now, self.me(), self.router.predecessor());
         if !was_member && self.router.is_member() {
             cx.carry(|cx| self.client.publisher.start(cx));
         }

@@ -5,10 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use hopwise_kernel::message::Peers;
 use hopwise_kernel::ring::fingers::{FingerTable, Shape};
 use hopwise_kernel::ring::successors::SuccessorList;
-use hopwise_kernel::{Address, Distance, Id, Peer};
+use hopwise_kernel::{Address, Distance, Id, Peer, Peers};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

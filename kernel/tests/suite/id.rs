@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the model never uses the arithmetic that it judges.
 
-use hopwise_kernel::id::{ID_BITS, ID_BYTES};
+use hopwise_kernel::base::id::{ID_BITS, ID_BYTES};
 use hopwise_kernel::{Distance, Id};
 use proptest::prelude::*;
 

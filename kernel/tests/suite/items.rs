@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use hopwise_kernel::items::index::SHOWN_HOLDERS;
 use hopwise_kernel::items::{
-    Hit, HitList, Hits, Index, IndexLimits, MAX_TEXT, Match, Names, Query, Shelf, Signature, Text,
-    TextError,
+    Hit, HitList, Hits, Holdings, Index, IndexLimits, MAX_TEXT, Match, Names, Query, Signature,
+    Text, TextError,
 };
-use hopwise_kernel::message::MAX_PAYLOAD;
+use hopwise_kernel::node::MAX_PAYLOAD;
 use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -151,14 +151,14 @@ proptest! {
     }
 
     #[test]
-    fn a_shelf_gives_its_best(names in vec(name(), 1..20), query in query()) {
+    fn holdings_give_their_best(names in vec(name(), 1..20), query in query()) {
         let all = std::sync::Arc::new(Names::new(names.iter().copied()));
-        let shelf = Shelf::new(all, (0..names.len() as u32).collect());
+        let holdings = Holdings::new(all, (0..names.len() as u32).collect());
         let scored = names.iter().filter_map(|name| Some((query.score(name.as_bytes())?, *name)));
         let best_score = scored.clone().map(|(score, _)| score).max();
         let first = scored.into_iter().find(|&(score, _)| Some(score) == best_score);
-        prop_assert_eq!(shelf.best(&query), first.map(|(_, name)| name));
-        prop_assert_eq!(shelf.holds(query.text), names.contains(&query.text));
+        prop_assert_eq!(holdings.best(&query), first.map(|(_, name)| name));
+        prop_assert_eq!(holdings.holds(query.text), names.contains(&query.text));
     }
 }
 

@@ -3,11 +3,14 @@
 //!
 //! **Invariant:** no test depends on what another one leaves in the process.
 
+mod carry;
+mod draw;
 mod fingers;
 mod id;
 mod items;
+mod park;
 mod rank;
-mod rpc;
+mod requests;
 mod seen;
 mod successors;
 mod suspects;

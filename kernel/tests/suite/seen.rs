@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use hopwise_kernel::flood::neighbors::{Neighbors, Way};
 use hopwise_kernel::flood::seen::{GRAIN, Known, Seen};
-use hopwise_kernel::{Address, Id, Peer, RequestId, Rng, Time};
+use hopwise_kernel::node::RequestId;
+use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -2,9 +2,8 @@
 //!
 //! **Invariant:** the model orders by distance and knows nothing of how the list is kept.
 
-use hopwise_kernel::message::Peers;
 use hopwise_kernel::ring::successors::SuccessorList;
-use hopwise_kernel::{Address, Distance, Id, Peer};
+use hopwise_kernel::{Address, Distance, Id, Peer, Peers};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use hopwise_kernel::node::Secret;
 use hopwise_kernel::ring::suspects::{CAPACITY, GRAIN, SUSPICION, Suspects};
-use hopwise_kernel::secret::Secret;
 use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 use proptest::collection::vec;
 use proptest::prelude::*;

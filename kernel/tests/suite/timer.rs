@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hopwise_kernel::Time;
-use hopwise_kernel::timer::{TICK_NS, TimerWheel};
+use hopwise_kernel::drive::{TICK_NS, TimerWheel};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

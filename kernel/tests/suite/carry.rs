@@ -1,0 +1,147 @@
+//! Carried protocols: what the inner part of a node does arrives outside as the outer protocol's.
+//!
+//! **Invariant:** the inner part is called through [`Context::carry`] and knows nothing of it.
+
+use std::time::Duration;
+
+use hopwise_kernel::central::{self, Central};
+use hopwise_kernel::flood::{self, Flood};
+use hopwise_kernel::items::request::{Kind, Publication};
+use hopwise_kernel::items::{self, Items};
+use hopwise_kernel::node::{
+    Carries, Context, Cookie, Drop, EventOf, MessageOf, Protocol, RequestHandle, RequestId, Tables,
+    World,
+};
+use hopwise_kernel::ring::Ring;
+use hopwise_kernel::store::{self, Stored};
+use hopwise_kernel::{Peer, Rng, Time};
+
+const CAPACITY: usize = 7;
+const NODE: u32 = 3;
+const WAIT: Duration = Duration::from_secs(1);
+const KIND: Kind = Kind::Publish(Publication { index: 0, cookie: Cookie(0) });
+
+/// Writes down what it is asked to do.
+struct Record<P: Protocol> {
+    sent: Vec<String>,
+    armed: Vec<(RequestHandle, Time)>,
+    disarmed: Vec<RequestHandle>,
+    nodes_armed: Vec<(u32, Time)>,
+    reports: Vec<(u32, EventOf<P>, Vec<u8>)>,
+    dropped: Vec<Drop>,
+}
+
+impl<P: Protocol> Default for Record<P> {
+    fn default() -> Record<P> {
+        Record {
+            sent: Vec::new(),
+            armed: Vec::new(),
+            disarmed: Vec::new(),
+            nodes_armed: Vec::new(),
+            reports: Vec::new(),
+            dropped: Vec::new(),
+        }
+    }
+}
+
+impl<P: Protocol> World<P> for Record<P> {
+    fn send(&mut self, _from: Peer, _to: Peer, message: &MessageOf<'_, P>) {
+        self.sent.push(format!("{message:?}"));
+    }
+
+    fn arm_node(&mut self, node: u32, at: Time) {
+        self.nodes_armed.push((node, at));
+    }
+
+    fn arm_request(&mut self, request: RequestHandle, at: Time) {
+        self.armed.push((request, at));
+    }
+
+    fn disarm_request(&mut self, request: RequestHandle) {
+        self.disarmed.push(request);
+    }
+
+    fn report(&mut self, node: u32, event: EventOf<P>, payload: &[u8]) {
+        self.reports.push((node, event, payload.to_vec()));
+    }
+
+    fn count_drop(&mut self, reason: Drop) {
+        self.dropped.push(reason);
+    }
+}
+
+/// Enters requests, sends, arms, reports and drops as items, and checks what came of it as `P`'s.
+fn carries<P: Carries<Items>>(
+    wrapped: MessageOf<'static, P>,
+    event: EventOf<P>,
+    own_before_items: usize,
+) where
+    EventOf<P>: PartialEq,
+{
+    let (mut world, mut rng) = (Record::<P>::default(), Rng::new(1, 0));
+    let mut requests = P::Requests::with_capacity(CAPACITY);
+    let now = Time::from_ns(5);
+    let mut cx =
+        Context { now, node: NODE, rng: &mut rng, requests: &mut requests, world: &mut world };
+    let (from, to) = (Peer::default(), Peer::default());
+    let ids: Vec<RequestId> = cx.carry(|cx: &mut Context<'_, Items>| {
+        cx.world.send(from, to, &items::Message::Published { request: RequestId(9) });
+        cx.world.arm_node(cx.node, cx.now + WAIT);
+        cx.report(items::Event::JoinFailed);
+        cx.world.report(cx.node, items::Event::JoinFailed, b"beside it");
+        cx.world.count_drop(items::protocol::INDEX_FULL);
+        cx.world.count_drop(Drop::Unmatched);
+        (0..CAPACITY).map(|_| cx.request(to, 0, KIND, WAIT).expect("there is room")).collect()
+    });
+    let full = cx.carry(|cx: &mut Context<'_, Items>| cx.request(to, 0, KIND, WAIT));
+    assert_eq!(full, None, "a full table refuses");
+    let taken = cx.carry(|cx: &mut Context<'_, Items>| cx.matched(ids[2], to, |_| true));
+    assert_eq!(taken.map(|it| (it.id, it.node)), Some((ids[2], NODE)));
+
+    assert_eq!(world.sent, [format!("{wrapped:?}")]);
+    assert_eq!(world.nodes_armed, [(NODE, now + WAIT)]);
+    let payloads = [vec![], b"beside it".to_vec()];
+    assert_eq!(world.reports, payloads.map(|payload| (NODE, event, payload)));
+    let own = world.dropped[0];
+    let names: Vec<&str> = Drop::names(P::DROPS).collect();
+    assert_eq!(names[own.index()], "index_full", "a carried reason keeps its name");
+    assert_eq!(world.dropped[1..], [Drop::Unmatched, Drop::Overload]);
+    let first = own_before_items as u32;
+    let handles = (first..).take(CAPACITY).map(RequestHandle);
+    assert!(world.armed.iter().copied().eq(handles.map(|handle| (handle, now + WAIT))));
+    assert_eq!(world.disarmed, [RequestHandle(first + 2)]);
+    for &(handle, _) in &world.armed {
+        let node = (handle != world.disarmed[0]).then_some(NODE);
+        assert_eq!(requests.node_of(handle), node, "timers name requests of all layers");
+    }
+}
+
+#[test]
+fn items_are_carried_by_a_central_index() {
+    let message = items::Message::Published { request: RequestId(9) };
+    let message = central::Message::Items(message);
+    carries::<Central>(message, items::Event::JoinFailed, CAPACITY);
+}
+
+#[test]
+fn items_are_carried_by_flooding_peers() {
+    let message = items::Message::Published { request: RequestId(9) };
+    let message = flood::Message::Items(message);
+    carries::<Flood>(message, items::Event::JoinFailed, CAPACITY);
+}
+
+#[test]
+fn items_are_carried_by_a_store() {
+    let message = items::Message::Published { request: RequestId(9) };
+    let message = store::MessageWith::Items(message);
+    let event = store::Event::Items(items::Event::JoinFailed);
+    carries::<Stored<Ring>>(message, event, 0);
+}
+
+/// A store has the names of its router's reasons and classes after those of items.
+#[test]
+fn a_store_has_the_classes_and_reasons_of_its_router() {
+    let expected = [Items::CLASSES, Ring::CLASSES].concat();
+    assert_eq!(Stored::<Ring>::CLASSES, expected);
+    assert_eq!(Stored::<Ring>::DROPS, [Items::DROPS, Ring::DROPS].concat());
+}
