@@ -10,13 +10,14 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use hopwise_kernel::drive::Memory;
+use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{LookupMode, RingConfig};
-use hopwise_kernel::wire::Bundle;
-use hopwise_kernel::{Address, Event, Id, Message, Peer, Rng};
+use hopwise_kernel::ring::{Event, LookupMode, Message, Ring, RingCodec, RingConfig, RingNode};
+use hopwise_kernel::{Address, Codec, Id, Peer, Rng};
 
 use crate::forge::{Forge, Script};
-use crate::memory::{DELAY, Memory, Tables, owner_in};
+use crate::ring::{LinkedRing, Tables, owner_in, sorted};
 
 /// Members of the ring under attack.
 pub const NODES: u32 = 24;
@@ -34,7 +35,7 @@ const HEALING: Duration = Duration::from_secs(60);
 /// A ring under attack.
 #[derive(Debug)]
 pub struct Attack {
-    memory: Memory,
+    memory: Memory<RingNode>,
     ring: Vec<Peer>,
     before: Vec<Tables>,
     /// A departure was sent as if from a member. There is no telling it from a real one: until the
@@ -52,7 +53,6 @@ impl Attack {
         let mut memory = ring();
         // What the attacker has seen must not tell it what will be drawn.
         *memory.rng() = Rng::new(SEED, 1);
-        memory.forget_payloads();
         let (ring, before) = (memory.members(), memory.tables());
         Attack {
             memory,
@@ -105,21 +105,21 @@ impl Attack {
 
     /// The ring.
     #[must_use]
-    pub fn memory(&self) -> &Memory {
+    pub fn memory(&self) -> &Memory<RingNode> {
         &self.memory
     }
 
     fn strike(&mut self, script: &mut Script<'_>) {
         let forge = Forge { ring: &self.ring, stranger: STRANGER, genuine: history() };
-        let from = forge.datagram(script, &mut self.buffer);
-        if let Ok(bundle) = Bundle::parse(&self.buffer) {
-            self.departure_forged |= bundle.frames().any(|frame| {
-                let sender = frame.sender(from.socket());
-                matches!(frame.message, Message::Leave { .. })
+        let from = forge.datagram::<Ring>(script, &mut self.buffer);
+        if let Ok(mut messages) = RingCodec::default().parse(&self.buffer) {
+            self.departure_forged |= messages.any(|(envelope, message)| {
+                let sender = envelope.sender(from.socket());
+                matches!(message, Message::Leave { .. })
                     && self.ring.iter().any(|member| member.is_reached_like(sender))
             });
         }
-        self.memory.inject_bytes(from, &self.buffer);
+        self.memory.inject_bytes(from, self.ring[0].address, &self.buffer);
     }
 
     fn look_up(&mut self, script: &mut Script<'_>) {
@@ -175,10 +175,9 @@ impl Default for Attack {
 }
 
 /// The ring, some of whose members look up recursively and some iteratively.
-fn ring() -> Memory {
+fn ring() -> Memory<RingNode> {
     let mut memory = Memory::new(PLACES as usize, SEED);
-    let mut ring: Vec<_> = (0..NODES).map(|node| memory.peer(node)).collect();
-    ring.sort_by_key(|peer| peer.id);
+    let ring = sorted((0..NODES).map(|node| memory.peer(node)));
     for node in 0..NODES {
         memory.insert(node, config(node));
         memory.with(node, |it, cx| it.start_linked(cx, &ring));
@@ -221,10 +220,14 @@ fn history() -> &'static [(Address, Vec<u8>)] {
 }
 
 /// Lets time pass and keeps all that is sent.
-fn record(memory: &mut Memory, duration: Duration, history: &mut Vec<(Address, Vec<u8>)>) {
+fn record(
+    memory: &mut Memory<RingNode>,
+    duration: Duration,
+    history: &mut Vec<(Address, Vec<u8>)>,
+) {
     let end = memory.now() + duration;
     while memory.now() < end {
-        history.extend(memory.in_flight().map(|(from, bytes)| (from, bytes.to_vec())));
+        history.extend(memory.in_flight().map(|it| (it.from, it.bytes.to_vec())));
         // Just long enough for everything on its way to have arrived, and nothing else.
         memory.run_for(DELAY);
     }

@@ -6,16 +6,17 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopwise_kernel::central::{CentralConfig, CentralNode};
-use hopwise_kernel::context::Found;
+use hopwise_kernel::central::{self, CentralConfig, CentralNode};
+use hopwise_kernel::drive::Memory;
+use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::items::{
-    IndexLimits, Match, Names, PublishingConfig, Query, RegistrarConfig, SharingConfig, Shelf, Text,
+    Event, Found, Holdings, IndexLimits, Match, Names, PublishingConfig, Query, ResponderConfig,
+    Text, TransferConfig,
 };
-use hopwise_kernel::rpc::TimeoutPolicy;
-use hopwise_kernel::{Address, Event, Peer, Rng};
+use hopwise_kernel::node::TimeoutPolicy;
+use hopwise_kernel::{Address, Peer, Rng};
 
 use crate::forge::{Forge, Script};
-use crate::memory::{DELAY, Memory};
 
 /// The server's place; peers have those after it.
 pub const SERVER: u32 = 0;
@@ -72,12 +73,12 @@ pub fn query(how: Match, from: &str) -> Query {
 #[must_use]
 pub fn config() -> CentralConfig {
     CentralConfig {
-        sharing: Arc::new(SharingConfig {
+        transfers: Arc::new(TransferConfig {
             item_bytes: ITEM_BYTES,
             fetch: true,
             timeout: TimeoutPolicy::Adaptive,
         }),
-        registrar: RegistrarConfig {
+        responder: ResponderConfig {
             limits: IndexLimits { names: 100, entries: 1000, entries_per_name: 50 },
             lifetime: LIFETIME,
         },
@@ -121,10 +122,10 @@ impl Central {
     pub fn put(&mut self, node: u32) {
         let server = self.memory.peer(SERVER);
         let config = Arc::clone(&self.config);
-        let shelf = Shelf::new(Arc::clone(&self.names), shelf_of(node).into());
+        let holdings = Holdings::new(Arc::clone(&self.names), items_of(node).into());
         self.memory.put(node, |me, rng| match node {
             SERVER => CentralNode::server(me, config, rng),
-            _ => CentralNode::peer(me, server, shelf, config, rng),
+            _ => CentralNode::peer(me, server, holdings, config, rng),
         });
     }
 
@@ -139,7 +140,7 @@ impl Central {
     /// # Panics
     ///
     /// If it cannot ask, or anything else is told.
-    pub fn ask(&mut self, node: u32, query: Query, patience: Duration) -> Vec<Event<'static>> {
+    pub fn ask(&mut self, node: u32, query: Query, patience: Duration) -> Vec<Event> {
         let token = self.memory.rng().next_u64();
         let begun = self.memory.with(node, |it, cx| it.ask(cx, query, token));
         assert!(begun == Some(true), "a member asks what it is told to");
@@ -182,7 +183,7 @@ impl Central {
                 let Some(Event::Fetched { holder, bytes, .. }) = events.get(1) else {
                     panic!("{query:?}: {events:?}")
                 };
-                let had = shelf_of(asker).iter().any(|&item| text(NAMES[item as usize]) == name);
+                let had = items_of(asker).iter().any(|&item| text(NAMES[item as usize]) == name);
                 let from = if had { self.memory.peer(asker) } else { best.holder };
                 assert!(*holder == from && *bytes == ITEM_BYTES, "{query:?}");
             }
@@ -208,8 +209,8 @@ pub fn attack(script: &[u8], seed: u64) {
     let forge = Forge { ring: &nodes, stranger, genuine: &genuine };
     let (mut script, mut datagram) = (Script::new(script), Vec::new());
     while !script.is_over() {
-        let from = forge.datagram(&mut script, &mut datagram);
-        central.memory.inject_bytes(from, &datagram);
+        let from = forge.datagram::<central::Central>(&mut script, &mut datagram);
+        central.memory.inject_bytes(from, nodes[0].address, &datagram);
         central.memory.run_for(DELAY * script.below(20) as u32);
     }
     central.memory.run_for(A_MOMENT);
@@ -228,7 +229,7 @@ fn record(central: &mut Central, duration: Duration) -> Vec<(Address, Vec<u8>)> 
         let item = central.memory.rng().below(NAMES.len() as u64) as usize;
         central.memory.with(node, |it, cx| it.ask(cx, query(Match::Words, NAMES[item]), 0));
         for _ in 0..100 {
-            sent.extend(central.memory.in_flight().map(|(from, bytes)| (from, bytes.to_vec())));
+            sent.extend(central.memory.in_flight().map(|it| (it.from, it.bytes.to_vec())));
             central.memory.run_for(DELAY);
         }
     }
@@ -237,7 +238,7 @@ fn record(central: &mut Central, duration: Duration) -> Vec<(Address, Vec<u8>)> 
 
 /// What each peer holds: the items go round.
 #[must_use]
-pub fn shelf_of(node: u32) -> Vec<u32> {
+pub fn items_of(node: u32) -> Vec<u32> {
     if node == SERVER {
         return Vec::new();
     }
@@ -249,10 +250,12 @@ pub fn holders_of(item: u32) -> impl Iterator<Item = u32> {
     (0..HOLDERS_OF_EACH as u32).map(move |copy| 1 + (item * 5 + copy * 3) % PEERS)
 }
 
-fn token_of(event: &Event<'_>) -> Option<u64> {
+/// The caller's name for the query that an event is about.
+#[must_use]
+pub const fn token_of(event: &Event) -> Option<u64> {
     match event {
         Event::Found(Found { token, .. })
-        | Event::LookupFailed { token, .. }
+        | Event::NotFound { token, .. }
         | Event::Fetched { token, .. }
         | Event::FetchFailed { token } => Some(*token),
         _ => None,

@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopwise_kernel::flood::{FloodConfig, FloodNode};
-use hopwise_kernel::items::{Match, Names, Query, SharingConfig, Shelf, Text};
-use hopwise_kernel::rpc::TimeoutPolicy;
-use hopwise_kernel::wire::{Bundle, Frame};
-use hopwise_kernel::{Address, Event, Message, Peer};
+use hopwise_kernel::drive::Memory;
+use hopwise_kernel::drive::memory::DELAY;
+use hopwise_kernel::flood::{Flood, FloodCodec, FloodConfig, FloodNode, Message};
+use hopwise_kernel::items::{Event, Holdings, Match, Names, Query, Text, TransferConfig};
+use hopwise_kernel::node::TimeoutPolicy;
+use hopwise_kernel::{Address, Codec, Peer};
 
 use crate::forge::{Forge, Script};
-use crate::memory::{DELAY, Memory};
 
 /// The names of all items, by number.
 pub const NAMES: [&str; 4] = ["red apple", "green pear", "blue plum", "red pepper"];
@@ -26,7 +26,7 @@ pub struct Flooding {
     pub memory: Memory<FloodNode>,
     names: Arc<Names>,
     config: Arc<FloodConfig>,
-    sharing: Arc<SharingConfig>,
+    transfers: Arc<TransferConfig>,
 }
 
 impl Flooding {
@@ -38,7 +38,7 @@ impl Flooding {
             memory: Memory::new(capacity, seed),
             names: Arc::new(Names::new(NAMES.map(text))),
             config: Arc::new(config),
-            sharing: Arc::new(SharingConfig { item_bytes: ITEM_BYTES, fetch: true, timeout }),
+            transfers: Arc::new(TransferConfig { item_bytes: ITEM_BYTES, fetch: true, timeout }),
         }
     }
 
@@ -61,9 +61,9 @@ impl Flooding {
 
     /// Puts a new peer with these items in place `node`.
     pub fn put(&mut self, node: u32, items: &[u32]) {
-        let shelf = Shelf::new(self.names.clone(), items.into());
-        let (config, sharing) = (self.config.clone(), self.sharing.clone());
-        self.memory.put(node, |me, rng| FloodNode::new(me, shelf, config, sharing, rng));
+        let holdings = Holdings::new(self.names.clone(), items.into());
+        let (config, transfers) = (self.config.clone(), self.transfers.clone());
+        self.memory.put(node, |me, rng| FloodNode::new(me, holdings, config, transfers, rng));
     }
 
     /// Has the peer in place `node` start with these neighbors.
@@ -86,7 +86,7 @@ impl Flooding {
     }
 
     /// What peers have told since this was last called, with who told it, in order.
-    pub fn events(&mut self) -> Vec<(u32, Event<'static>)> {
+    pub fn events(&mut self) -> Vec<(u32, Event)> {
         self.memory.events().collect()
     }
 }
@@ -118,12 +118,11 @@ pub fn attack(script: &[u8], seed: u64) {
     let (mut script, mut datagram) = (Script::new(script), Vec::new());
     let mut departure_forged = false;
     while !script.is_over() {
-        let from = forge.datagram(&mut script, &mut datagram);
-        if let Ok(bundle) = Bundle::parse(&datagram) {
-            let is_departure = |frame: Frame<'_>| matches!(frame.message, Message::Leave { .. });
-            departure_forged |= bundle.frames().any(is_departure);
+        let from = forge.datagram::<Flood>(&mut script, &mut datagram);
+        if let Ok(mut messages) = FloodCodec::default().parse(&datagram) {
+            departure_forged |= messages.any(|(_, message)| message == Message::Leave);
         }
-        peers.memory.inject_bytes(from, &datagram);
+        peers.memory.inject_bytes(from, nodes[0].address, &datagram);
         peers.memory.run_for(DELAY * script.below(20) as u32);
         let neighbors = (0..PEERS).map(|node| peers.neighbors(node).len());
         assert!(neighbors.max() <= Some(MAX_NEIGHBORS.into()), "as many neighbors as it may have");
@@ -134,9 +133,9 @@ pub fn attack(script: &[u8], seed: u64) {
         assert!(peers.ask(node, Match::Exact, NAMES[0], 1), "a member asks what it is told to");
         peers.memory.run_for(DEADLINE * 2);
         let events = peers.events();
-        let is_right = |(who, event): &(u32, Event<'_>)| match event {
+        let is_right = |(who, event): &(u32, Event)| match event {
             Event::Found(found) => *who == node && found.best.is_some(),
-            Event::LookupFailed { .. } => *who == node && departure_forged,
+            Event::NotFound { .. } => *who == node && departure_forged,
             _ => *who == node,
         };
         assert!(!events.is_empty() && events.iter().all(is_right), "{node}: {events:?}");

@@ -6,10 +6,10 @@ pub mod attack;
 pub mod central;
 pub mod flooding;
 pub mod forge;
-pub mod memory;
+pub mod ring;
 pub mod stored;
 
 pub use attack::Attack;
 pub use flooding::Flooding;
-pub use memory::Memory;
+pub use ring::LinkedRing;
 pub use stored::Stored;

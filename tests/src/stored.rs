@@ -5,19 +5,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopwise_kernel::context::Found;
+use hopwise_kernel::drive::Memory;
+use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::items::{
-    IndexLimits, Match, Names, PublishingConfig, Query, RegistrarConfig, SharingConfig, Shelf, Text,
+    self, Holdings, IndexLimits, Match, Names, PublishingConfig, Query, ResponderConfig, Text,
+    TransferConfig,
 };
-use hopwise_kernel::ring::RingConfig;
+use hopwise_kernel::node::TimeoutPolicy;
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::rpc::TimeoutPolicy;
-use hopwise_kernel::store::{StoreConfig, StoreNode};
-use hopwise_kernel::{Address, Event, Id, Peer, Rng};
+use hopwise_kernel::ring::{self, Ring, RingConfig, RingNode};
+use hopwise_kernel::store::{self, StoreConfig, StoreNode};
+use hopwise_kernel::{Address, Id, Node, Peer, Rng};
 
-use crate::central::{query, text};
+use crate::central::{query, text, token_of};
 use crate::forge::{Forge, Script};
-use crate::memory::{DELAY, Memory, owner_in};
+use crate::ring::{owner_in, sorted};
 
 /// How many nodes there are at first.
 pub const NODES: u32 = 24;
@@ -44,32 +46,48 @@ pub const A_MOMENT: Duration = Duration::from_millis(50);
 /// A ring that has lost nodes has mended itself after this, forged departures included.
 pub const HEALING: Duration = Duration::from_secs(60);
 
+/// The event type of these nodes.
+pub type Event = store::Event<ring::Event>;
+
+/// How nodes work.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The ring beneath.
+    pub ring: RingConfig,
+    /// The store itself.
+    pub store: StoreConfig,
+}
+
 /// How nodes work unless a test says otherwise.
 #[must_use]
-pub fn config() -> StoreConfig {
+pub fn config() -> Config {
+    Config { ring: ring_config(), store: store_config() }
+}
+
+fn store_config() -> StoreConfig {
     StoreConfig {
-        ring: Arc::new(ring_config()),
-        sharing: Arc::new(SharingConfig {
+        transfers: Arc::new(TransferConfig {
             item_bytes: ITEM_BYTES,
             fetch: true,
             timeout: TimeoutPolicy::Adaptive,
         }),
-        registrar: RegistrarConfig {
+        responder: ResponderConfig {
             limits: IndexLimits { names: 500, entries: 1000, entries_per_name: 50 },
             lifetime: LIFETIME,
         },
         publishing: PublishingConfig { spread: SPREAD, refresh: REFRESH },
         replicas: REPLICAS,
+        deadline: DEADLINE,
     }
 }
 
 /// The same, with nothing published again while the test lasts.
 #[must_use]
-pub fn published_once() -> StoreConfig {
+pub fn published_once() -> Config {
     let hours = Duration::from_secs(100 * 3600);
     let mut config = config();
-    config.publishing.refresh = hours;
-    config.registrar.lifetime = hours;
+    config.store.publishing.refresh = hours;
+    config.store.responder.lifetime = hours;
     config
 }
 
@@ -84,7 +102,8 @@ pub fn ring_config() -> RingConfig {
 #[derive(Debug)]
 pub struct Stored {
     /// The world they are in.
-    pub memory: Memory<StoreNode>,
+    pub memory: Memory<StoreNode<RingNode>>,
+    ring: Arc<RingConfig>,
     config: Arc<StoreConfig>,
     names: Arc<Names>,
 }
@@ -92,22 +111,24 @@ pub struct Stored {
 impl Stored {
     /// The first `count` places are a linked ring; nothing is published yet.
     #[must_use]
-    pub fn new(count: u32, config: StoreConfig, seed: u64) -> Stored {
+    pub fn new(count: u32, config: Config, seed: u64) -> Stored {
         let names = Arc::new(Names::new((0..ITEMS).map(name_of)));
         let memory = Memory::new(PLACES as usize, seed);
-        let mut stored = Stored { memory, config: Arc::new(config), names };
-        let mut ring: Vec<Peer> = (0..count).map(|node| stored.memory.peer(node)).collect();
-        ring.sort_by_key(|peer| peer.id);
+        let (ring, config) = (Arc::new(config.ring), Arc::new(config.store));
+        let mut stored = Stored { memory, ring, config, names };
+        let ring = sorted((0..count).map(|node| stored.memory.peer(node)));
         for node in 0..count {
             stored.put(node);
-            stored.memory.with(node, |it, cx| it.start_linked(cx, &ring));
+            stored.memory.with(node, |it, cx| {
+                it.with_router(cx, |ring_node, cx| ring_node.start_linked(cx, &ring));
+            });
         }
         stored
     }
 
     /// A ring in which everything is published.
     #[must_use]
-    pub fn published(config: StoreConfig, seed: u64) -> Stored {
+    pub fn published(config: Config, seed: u64) -> Stored {
         let mut stored = Stored::new(NODES, config, seed);
         stored.memory.run_for(SPREAD + A_MOMENT);
         stored
@@ -115,20 +136,30 @@ impl Stored {
 
     /// Puts a node into its place, not yet a member.
     pub fn put(&mut self, node: u32) {
-        let shelf = Shelf::new(Arc::clone(&self.names), shelf_of(node).into());
-        let config = Arc::clone(&self.config);
-        self.memory.put(node, |me, rng| StoreNode::new(me, shelf, config, rng));
+        let holdings = Holdings::new(Arc::clone(&self.names), items_of(node).into());
+        let (ring, config) = (Arc::clone(&self.ring), Arc::clone(&self.config));
+        self.memory.put(node, |me, rng| {
+            StoreNode::new(RingNode::new(me, ring, rng), holdings, config, rng)
+        });
+    }
+
+    /// Has a node join the ring that `bootstrap` is a member of.
+    pub fn join(&mut self, node: u32, bootstrap: Peer) {
+        self.memory.with(node, |it, cx| {
+            it.with_router(cx, |ring_node, cx| ring_node.join(cx, bootstrap));
+        });
+    }
+
+    /// Has a node leave. It is still there afterwards.
+    pub fn leave(&mut self, node: u32) {
+        self.memory.with(node, |it, cx| it.leave(cx, RingNode::leave));
     }
 
     /// All members, in ascending order of identifiers: the truth.
     #[must_use]
     pub fn ring(&self) -> Vec<Peer> {
-        let is_member =
-            |&node: &u32| self.memory.node(node).is_some_and(|it| it.ring().is_member());
-        let mut ring: Vec<Peer> =
-            (0..PLACES).filter(is_member).map(|node| self.memory.peer(node)).collect();
-        ring.sort_by_key(|peer| peer.id);
-        ring
+        let members = self.memory.nodes().filter(|it| it.router().is_member());
+        sorted(members.map(Node::peer))
     }
 
     /// Who ought to keep the references to an item: its owner and those that follow it.
@@ -189,7 +220,7 @@ impl Stored {
         let holders = self.live_holders(item);
         let events = self.ask_all(query(Match::Exact, &name(item)), patience);
         for (asker, events) in events {
-            let Some(Event::Found(found)) = events.first() else {
+            let Some(Event::Items(items::Event::Found(found))) = events.first() else {
                 panic!("item {item}, asked at {asker}: {events:?}")
             };
             let shown = holders.len().min(3);
@@ -199,7 +230,9 @@ impl Stored {
                 continue;
             };
             assert!(best.name == name_of(item) && holders.contains(&best.holder), "{best:?}");
-            let Some(Event::Fetched { bytes, .. }) = events.get(1) else { panic!("{events:?}") };
+            let Some(Event::Items(items::Event::Fetched { bytes, .. })) = events.get(1) else {
+                panic!("{events:?}")
+            };
             assert!(*bytes == ITEM_BYTES && events.len() == 2, "{events:?}");
         }
     }
@@ -210,7 +243,7 @@ impl Stored {
     /// # Panics
     ///
     /// If one cannot ask, or is told anything else.
-    pub fn ask_all(&mut self, query: Query, patience: Duration) -> Vec<(u32, Vec<Event<'static>>)> {
+    pub fn ask_all(&mut self, query: Query, patience: Duration) -> Vec<(u32, Vec<Event>)> {
         self.memory.events().for_each(drop);
         let askers: Vec<u32> = self.ring().iter().map(|peer| peer.address.slot.into()).collect();
         for &node in &askers {
@@ -219,7 +252,8 @@ impl Stored {
         }
         self.memory.run_for(patience);
         let events: Vec<_> = self.memory.events().collect();
-        assert!(events.iter().all(|(who, event)| token_of(event) == Some(u64::from(*who))));
+        let is_its = |(who, event): &(u32, Event)| matches!(event, Event::Items(event) if token_of(event) == Some(u64::from(*who)));
+        assert!(events.iter().all(is_its), "{events:?}");
         let told = |node: u32| {
             let its = events.iter().filter(|&&(who, _)| who == node);
             (node, its.map(|&(_, event)| event).collect())
@@ -247,15 +281,15 @@ impl Stored {
                 let begun = self.memory.with(node, |it, cx| it.ask(cx, query, 1));
                 asked += u64::from(begun == Some(true));
             }
-            let from = forge.datagram(&mut script, &mut datagram);
-            self.memory.inject_bytes(from, &datagram);
+            let from = forge.datagram::<store::Stored<Ring>>(&mut script, &mut datagram);
+            self.memory.inject_bytes(from, nodes[0].address, &datagram);
             self.memory.run_for(DELAY * script.below(20) as u32);
             ended += self.ends();
         }
         self.memory.run_for(DEADLINE * 2);
         ended += self.ends();
         assert!(asked == ended, "{asked} questions, {ended} ends");
-        let limits = self.config.registrar.limits;
+        let limits = self.config.responder.limits;
         for node in (0..NODES).filter_map(|node| self.memory.node(node)) {
             let index = node.index();
             assert!(
@@ -266,8 +300,9 @@ impl Stored {
 
     /// Questions that have ended since this was last asked.
     fn ends(&mut self) -> u64 {
-        let is_end = |(_, event): &(u32, Event<'_>)| {
-            matches!(event, Event::Found(_) | Event::LookupFailed { .. })
+        let is_end = |(_, event): &(u32, Event)| {
+            use items::Event::{Found, NotFound};
+            matches!(event, Event::Items(Found(_) | NotFound { .. }))
         };
         self.memory.events().filter(is_end).count() as u64
     }
@@ -282,7 +317,7 @@ impl Stored {
             let query = query(Match::Exact, &name(item));
             self.memory.with(node, |it, cx| it.ask(cx, query, 0));
             for _ in 0..100 {
-                sent.extend(self.memory.in_flight().map(|(from, bytes)| (from, bytes.to_vec())));
+                sent.extend(self.memory.in_flight().map(|it| (it.from, it.bytes.to_vec())));
                 self.memory.run_for(DELAY);
             }
         }
@@ -302,7 +337,6 @@ pub fn attack(script: &[u8], seed: u64) {
     let genuine = stored.record(Duration::from_secs(3));
     // What the attacker has seen must not tell it what will be drawn.
     *stored.memory.rng() = Rng::new(seed, 1);
-    stored.memory.forget_payloads();
     stored.play(script, &genuine);
     stored.memory.run_for(HEALING + REFRESH);
     (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
@@ -333,7 +367,7 @@ pub fn holders_of(item: u32) -> impl Iterator<Item = u32> {
 
 /// What each node holds.
 #[must_use]
-pub fn shelf_of(node: u32) -> Vec<u32> {
+pub fn items_of(node: u32) -> Vec<u32> {
     (0..ITEMS).filter(|&item| holders_of(item).any(|holder| holder == node)).collect()
 }
 
@@ -341,14 +375,4 @@ pub fn shelf_of(node: u32) -> Vec<u32> {
 #[must_use]
 pub fn all_references() -> usize {
     (0..ITEMS).map(|item| holders_of(item).count()).sum()
-}
-
-fn token_of(event: &Event<'_>) -> Option<u64> {
-    match event {
-        Event::Found(Found { token, .. })
-        | Event::LookupFailed { token, .. }
-        | Event::Fetched { token, .. }
-        | Event::FetchFailed { token } => Some(*token),
-        _ => None,
-    }
 }

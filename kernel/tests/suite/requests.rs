@@ -222,7 +222,7 @@ fn insert_layered(tower: &mut Tower, layer: usize, id: u64, node: u32) -> Option
     ) -> Option<RequestHandle> {
         let own = tables.own_mut();
         // One of two has a payload, which must not stay behind.
-        let payload = (id % 2 == 0).then(|| own.keep_payload(b"anything")).flatten();
+        let payload = id.is_multiple_of(2).then(|| own.keep_payload(b"anything")).flatten();
         let inserted = own.insert(request_of(RequestId(id), node, Layered(payload)));
         if let (None, Some(payload)) = (inserted, payload) {
             own.free_payload(payload);

@@ -4,18 +4,22 @@
 
 use std::time::Duration;
 
-use hopwise_kernel::central::CentralNode;
-use hopwise_kernel::context::{Drop, Found};
-use hopwise_kernel::items::{Hit, HitList, Match};
-use hopwise_kernel::message::{Class, Cookie, Peers, Purpose};
-use hopwise_kernel::wire::{Bundle, frame_bytes};
-use hopwise_kernel::{Address, Event, Id, Message, Peer, RequestId, Rng};
-use hopwise_tests::Memory;
+use hopwise_kernel::central::{CentralCodec, CentralNode, Message};
+use hopwise_kernel::codec::{BUNDLE_HEADER_BYTES, Body, Envelope, Framed, WireError};
+use hopwise_kernel::drive::Memory;
+use hopwise_kernel::drive::memory::DELAY;
+use hopwise_kernel::flood::{self, Flood};
+use hopwise_kernel::items::protocol::INDEX_FULL;
+use hopwise_kernel::items::{self, Event, Found, Hit, HitList, Hits, Match, Topic};
+use hopwise_kernel::node::{Cookie, Drop, MessageOf, RequestId};
+use hopwise_kernel::ring::message::Purpose;
+use hopwise_kernel::ring::{self, Ring};
+use hopwise_kernel::store::{self, Stored};
+use hopwise_kernel::{Address, Codec, Id, Peer, Rng};
 use hopwise_tests::central::{
     A_MOMENT, ALL_ENTRIES, Central, DEADLINE, HOLDERS_OF_EACH, LIFETIME, NAMES, PEERS, REFRESH,
-    SERVER, SPREAD, attack, config, holders_of, query, shelf_of, text,
+    SERVER, SPREAD, attack, config, holders_of, items_of, query, text,
 };
-use hopwise_tests::memory::DELAY;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -39,9 +43,9 @@ fn everything_is_renewed_once_per_refresh() {
     const ROUNDS: u32 = 20;
     let mut central = Central::published(2);
     central.memory.run_for(REFRESH);
-    let before = central.memory.sent(Class::Publish);
+    let before = central.memory.sent("publish");
     central.memory.run_for(REFRESH * ROUNDS);
-    let sent = central.memory.sent(Class::Publish) - before;
+    let sent = central.memory.sent("publish") - before;
     assert_eq!(sent, 2 * u64::from(ROUNDS) * ALL_ENTRIES as u64);
     assert_eq!(central.entries(), ALL_ENTRIES);
     central.assert_exact(|_| true);
@@ -51,11 +55,10 @@ fn everything_is_renewed_once_per_refresh() {
 #[test]
 fn a_query_is_one_round_trip_and_a_transfer() {
     let mut central = Central::published(3);
-    let asker = (1..=PEERS).find(|&node| !shelf_of(node).contains(&0)).expect("some do not");
+    let asker = (1..=PEERS).find(|&node| !items_of(node).contains(&0)).expect("some do not");
     // The first question needs a cookie, and so does the first transfer from a holder.
     central.ask(asker, query(Match::Exact, "amber"), A_MOMENT);
-    let count =
-        |central: &Central| [Class::Lookup, Class::Transfer].map(|it| central.memory.sent(it));
+    let count = |central: &Central| ["lookup", "transfer"].map(|it| central.memory.sent(it));
     let before = count(&central);
     central.ask(asker, query(Match::Exact, "amber"), A_MOMENT);
     let after = count(&central);
@@ -69,12 +72,12 @@ fn a_crashed_server_stops_everything_and_one_that_returns_empty_is_filled_again(
     central.memory.remove(SERVER);
     for node in 1..=PEERS {
         let events = central.ask(node, query(Match::Prefix, "amber"), DEADLINE + A_MOMENT);
-        let [Event::LookupFailed { timeouts, .. }] = events[..] else { panic!("{events:?}") };
+        let [Event::NotFound { timeouts, .. }] = events[..] else { panic!("{events:?}") };
         assert!(timeouts > 0, "the server was asked in vain");
     }
-    let before = central.memory.sent(Class::Publish);
+    let before = central.memory.sent("publish");
     central.memory.run_for(REFRESH * 10);
-    let in_vain = central.memory.sent(Class::Publish) - before;
+    let in_vain = central.memory.sent("publish") - before;
     assert!(in_vain >= 9 * ALL_ENTRIES as u64, "they go on trying: {in_vain}");
     assert!(in_vain <= 14 * ALL_ENTRIES as u64, "but no more often: {in_vain}");
 
@@ -95,9 +98,9 @@ fn what_a_crashed_peer_held_lapses() {
     let mut central = Central::published(5);
     let gone = 4;
     central.memory.remove(gone);
-    assert!(!shelf_of(gone).is_empty());
+    assert!(!items_of(gone).is_empty());
     central.memory.run_for(LIFETIME + A_MOMENT);
-    assert_eq!(central.entries(), ALL_ENTRIES - shelf_of(gone).len());
+    assert_eq!(central.entries(), ALL_ENTRIES - items_of(gone).len());
     central.assert_exact(|node| node != gone);
 }
 
@@ -108,7 +111,7 @@ fn who_does_not_answer_is_passed_over() {
     let item = 8;
     let mut holders: Vec<u32> = holders_of(item).collect();
     let last = holders.pop().expect("there are three");
-    let asker = (1..=PEERS).find(|&node| !shelf_of(node).contains(&item)).expect("some do not");
+    let asker = (1..=PEERS).find(|&node| !items_of(node).contains(&item)).expect("some do not");
     holders.iter().for_each(|&node| central.memory.remove(node));
     let events = central.ask(asker, query(Match::Exact, NAMES[item as usize]), DEADLINE * 2);
     let [Event::Found(found), Event::Fetched { holder, .. }] = events[..] else {
@@ -129,7 +132,7 @@ fn who_leaves_takes_its_entries_along() {
     let begun = central.memory.with(gone, |it, cx| it.ask(cx, query(Match::Exact, "amber"), 1));
     assert_eq!(begun, Some(false), "who has left asks nothing");
     central.memory.run_for(DEADLINE);
-    assert_eq!(central.entries(), ALL_ENTRIES - shelf_of(gone).len());
+    assert_eq!(central.entries(), ALL_ENTRIES - items_of(gone).len());
     central.assert_exact(|node| node != gone);
     // It comes back as it was.
     central.memory.with(gone, |it, cx| it.join(cx));
@@ -147,14 +150,13 @@ fn who_leaves_takes_its_entries_along() {
 fn forged_departures_remove_nothing() {
     let mut central = Central::published(8);
     let (server, victim) = (central.memory.peer(SERVER), central.memory.peer(3));
-    let leave = Message::Leave { predecessor: None, successors: Peers::NONE };
     let pretenders = [
         victim,
         Peer { address: STRANGER, ..victim },
         Peer { id: Id::from_bytes([7; 20]), ..victim },
     ];
     for from in pretenders {
-        central.memory.inject(from, server, &leave);
+        central.memory.inject(from, server, &Message::Leave);
         central.memory.run_for(DEADLINE);
         assert_eq!(central.entries(), ALL_ENTRIES);
     }
@@ -189,11 +191,11 @@ fn a_join_ends_with_the_servers_answer_or_without() {
 #[test]
 fn a_full_index_refuses_and_serves_on() {
     let mut small = config();
-    small.registrar.limits.entries = 7;
+    small.responder.limits.entries = 7;
     let mut central = Central::new(small, 10);
     central.memory.run_for(SPREAD * 4);
     assert_eq!(central.entries(), 7);
-    assert!(central.memory.dropped(Drop::IndexFull) > 0);
+    assert!(central.memory.dropped(INDEX_FULL) > 0);
     let events = central.ask(1, query(Match::Substring, "e"), DEADLINE);
     assert!(matches!(events[..], [Event::Found(Found { hits: 7, .. }), _]), "{events:?}");
 }
@@ -205,16 +207,17 @@ fn a_stranger_without_a_cookie_gets_nothing_but_one() {
     let (server, victim) = (central.memory.peer(SERVER), central.memory.peer(2));
     let (request, cookie) = (RequestId(9), Cookie(77));
     let how = Match::Substring;
-    let find = Message::Find { request, cookie, query: query(how, "a") };
-    let publish = Message::Publish { request, cookie, name: text("forged") };
-    let fetch = Message::Fetch { request, cookie, name: text("amber") };
+    let find = items::Message::Find { request, cookie, query: query(how, "a") };
+    let publish = items::Message::Publish { request, cookie, name: text("forged") };
+    let fetch = items::Message::Fetch { request, cookie, name: text("amber") };
     let holder = central.memory.peer(holders_of(0).next().expect("there are three"));
     for (to, message) in [(server, find), (server, publish), (holder, fetch)] {
+        let message = Message::Items(message);
         central.memory.inject(Peer { address: victim.address, id: Id::ZERO }, to, &message);
         central.memory.run_for(DELAY);
-        let lengths: Vec<usize> = central.memory.in_flight().map(|(_, it)| it.len()).collect();
-        let asked = frame_bytes(&message);
-        assert!(lengths.len() == 1 && lengths[0] <= 2 + asked, "{lengths:?}");
+        let lengths: Vec<usize> = central.memory.in_flight().map(|it| it.bytes.len()).collect();
+        let asked = BUNDLE_HEADER_BYTES + CentralCodec::default().length(&message);
+        assert!(lengths.len() == 1 && lengths[0] <= asked, "{lengths:?}");
         central.memory.run_for(A_MOMENT);
     }
     assert_eq!(central.entries(), ALL_ENTRIES);
@@ -234,19 +237,18 @@ fn who_never_has_enough_cookies_is_left_alone() {
     let mut replies = 0;
     let end = central.memory.now() + DEADLINE * 2;
     while central.memory.now() < end {
-        let purpose = Purpose::User;
         let asked: Vec<RequestId> = asked_of(&central.memory, server, me.id).collect();
         central.memory.run_for(DELAY);
         for request in asked {
             replies += 1;
-            let cookie = Cookie(replies);
-            let reply = Message::CookieReply { request, purpose, cookie };
-            central.memory.inject(server, me, &reply);
+            let (topic, cookie) = (Topic::Find, Cookie(replies));
+            let reply = items::Message::CookieReply { request, topic, cookie };
+            central.memory.inject(server, me, &Message::Items(reply));
         }
         central.memory.run_for(DELAY);
     }
     let events: Vec<_> = central.memory.events().map(|(_, event)| event).collect();
-    assert!(matches!(events[..], [Event::LookupFailed { token: 1, .. }]), "{events:?}");
+    assert!(matches!(events[..], [Event::NotFound { token: 1, .. }]), "{events:?}");
     assert!(replies > 2, "the server had its say");
 }
 
@@ -254,7 +256,7 @@ fn who_never_has_enough_cookies_is_left_alone() {
 fn a_holder_that_never_has_enough_cookies_is_passed_over() {
     let mut central = Central::published(16);
     let item = 8;
-    let asker = (1..=PEERS).find(|&node| !shelf_of(node).contains(&item)).expect("some do not");
+    let asker = (1..=PEERS).find(|&node| !items_of(node).contains(&item)).expect("some do not");
     let me = central.memory.peer(asker);
     let holders: Vec<Peer> = holders_of(item).map(|node| central.memory.peer(node)).collect();
     holders_of(item).for_each(|node| central.memory.remove(node));
@@ -269,9 +271,9 @@ fn a_holder_that_never_has_enough_cookies_is_passed_over() {
         central.memory.run_for(DELAY);
         for (holder, request) in asked {
             replies += 1;
-            let (purpose, cookie) = (Purpose::Transfer, Cookie(replies));
-            let reply = Message::CookieReply { request, purpose, cookie };
-            central.memory.inject(holder, me, &reply);
+            let (topic, cookie) = (Topic::Fetch, Cookie(replies));
+            let reply = items::Message::CookieReply { request, topic, cookie };
+            central.memory.inject(holder, me, &Message::Items(reply));
         }
         central.memory.run_for(DELAY);
     }
@@ -282,47 +284,109 @@ fn a_holder_that_never_has_enough_cookies_is_passed_over() {
 
 /// The questions on their way from `from` to `to`.
 fn asked_of(memory: &Memory<CentralNode>, to: Peer, from: Id) -> impl Iterator<Item = RequestId> {
-    memory.in_flight().filter_map(move |(_, bytes)| {
-        let bundle = Bundle::parse(bytes).ok()?;
-        let frame = bundle.frames().next()?;
-        let is_it = frame.from_id == from && frame.to_slot == to.address.slot;
-        match frame.message {
-            Message::Find { request, .. } | Message::Fetch { request, .. } if is_it => {
-                Some(request)
-            }
+    memory.in_flight().filter_map(move |datagram| {
+        let (envelope, message) = CentralCodec::default().parse(datagram.bytes).ok()?.next()?;
+        let is_it = envelope.from_id == from && envelope.to_slot == to.address.slot;
+        match message {
+            Message::Items(
+                items::Message::Find { request, .. } | items::Message::Fetch { request, .. },
+            ) if is_it => Some(request),
             _ => None,
         }
     })
 }
 
-/// Messages that only other kinds of nodes have use for are counted, by server and peers.
+/// What only peers, or only the server, have a use for is counted by the other.
 #[test]
-fn messages_of_other_systems_are_dropped_and_counted() {
+fn messages_for_others_are_dropped_and_counted() {
     let mut central = Central::published(13);
     let stranger = Peer { id: Id::ZERO, address: STRANGER };
-    let request = RequestId(3);
-    let hit = Hit { holder: stranger, name: text("forged") };
-    let others = [
-        Message::Notify,
-        Message::Introduce { peer: stranger },
-        Message::Neighbors { request, cookie: Cookie(1), purpose: Purpose::Join },
-        Message::Deliver { request, key: Id::ZERO, payload: b"mail" },
-        Message::Copy { hit, copies: 3, lifetime_ms: 1_000 },
-        Message::SearchHit { search: request, hit, hops: 1 },
-        Message::Connect { request },
-        Message::Meet { origin: stranger, ttl: 3 },
+    let (request, cookie, name) = (RequestId(3), Cookie(1), text("forged"));
+    let for_peers = [
+        items::Message::Published { request },
+        items::Message::Found { request, hits: Hits::default() },
+        items::Message::Fetch { request, cookie, name },
+        items::Message::Item { request, payload: b"anything" },
+        items::Message::CookieReply { request, topic: Topic::Find, cookie },
+    ]
+    .map(Message::Items);
+    let for_the_server = [
+        Message::Leave,
+        Message::Items(items::Message::Publish { request, cookie, name }),
+        Message::Items(items::Message::Find { request, cookie, query: query(Match::Exact, "a") }),
     ];
-    for to in [central.memory.peer(SERVER), central.memory.peer(1)] {
-        for message in &others {
+    let (server, peer) = (central.memory.peer(SERVER), central.memory.peer(1));
+    for (to, messages) in [(server, &for_peers[..]), (peer, &for_the_server)] {
+        for message in messages {
             central.memory.inject(stranger, to, message);
         }
-        central.memory.inject(Peer { address: stranger.address, ..to }, to, &Message::Notify);
+        central.memory.inject(Peer { address: stranger.address, ..to }, to, &messages[0]);
     }
     central.memory.run_for(A_MOMENT);
-    assert_eq!(central.memory.dropped(Drop::NotForThisKind), 2 * others.len() as u64);
+    let count = for_peers.len() + for_the_server.len();
+    assert_eq!(central.memory.dropped(Drop::NotForThisKind), count as u64);
     assert_eq!(central.memory.dropped(Drop::FromSelf), 2);
     assert_eq!(central.entries(), ALL_ENTRIES);
     assert_eq!(central.memory.events().count(), 0);
+}
+
+/// Messages that only other systems have are refused and counted, by server and peers.
+#[test]
+fn messages_of_other_systems_are_refused_and_counted() {
+    let mut central = Central::published(17);
+    let stranger = Peer { id: Id::ZERO, address: STRANGER };
+    let request = RequestId(3);
+    let hit = Hit { holder: stranger, name: text("forged") };
+    let before = central.memory.counters().messages;
+    for to in [central.memory.peer(SERVER), central.memory.peer(1)] {
+        let envelope = Envelope::new(stranger, to);
+        let cookie = Cookie(1);
+        let others = [
+            bytes_of::<Ring>(&envelope, ring::Message::Notify),
+            bytes_of::<Ring>(&envelope, ring::Message::Introduce { peer: stranger }),
+            bytes_of::<Ring>(
+                &envelope,
+                ring::Message::Neighbors { request, cookie, purpose: Purpose::Join },
+            ),
+            bytes_of::<Ring>(
+                &envelope,
+                ring::Message::Deliver { request, key: Id::ZERO, payload: b"mail" },
+            ),
+            bytes_of::<Stored<Ring>>(
+                &envelope,
+                store::MessageWith::Copy { hit, copies: 3, lifetime_ms: 1_000 },
+            ),
+            bytes_of::<Flood>(
+                &envelope,
+                flood::Message::SearchHit { search: request, hit, hops: 1 },
+            ),
+            bytes_of::<Flood>(&envelope, flood::Message::Connect { request }),
+            bytes_of::<Flood>(&envelope, flood::Message::Meet { origin: stranger, ttl: 3 }),
+        ];
+        let refused = |central: &Central| -> u64 {
+            WireError::ALL.iter().map(|&reason| central.memory.refused(reason)).sum()
+        };
+        let refused_before = refused(&central);
+        for bytes in &others {
+            central.memory.inject_bytes(STRANGER, to.address, bytes);
+        }
+        central.memory.run_for(DELAY);
+        assert_eq!(refused(&central) - refused_before, others.len() as u64);
+    }
+    // One of them has the number of a departure, and another length.
+    assert_eq!(central.memory.refused(WireError::BadLength), 2);
+    assert_eq!(central.memory.counters().messages, before);
+    assert_eq!(central.entries(), ALL_ENTRIES);
+    assert_eq!(central.memory.events().count(), 0);
+}
+
+/// A datagram with this one message of any system.
+fn bytes_of<P: Body>(envelope: &Envelope, message: MessageOf<'_, P>) -> Vec<u8> {
+    let (codec, mut bytes) = (Framed::<P>::default(), vec![0; 1024]);
+    let start = codec.begin(&mut bytes).expect("there is room");
+    let length = codec.write(envelope, &message, &mut bytes[start..]).expect("it is valid");
+    bytes.truncate(start + length);
+    bytes
 }
 
 /// Lists of holders that lead nowhere are told by the server itself: the worst that it can do.
@@ -336,12 +400,13 @@ fn a_lying_server_costs_a_bounded_number_of_messages() {
     let mut lies = HitList::default();
     let holder = Peer { id: Id::ZERO, address: STRANGER };
     while lies.push(&Hit { holder, name: text("nowhere") }) {}
-    let before = central.memory.sent(Class::Transfer);
+    let before = central.memory.sent("transfer");
     for &request in asked.iter().cycle().take(3) {
-        central.memory.inject(server, me, &Message::Found { request, hits: lies.hits() });
+        let found = items::Message::Found { request, hits: lies.hits() };
+        central.memory.inject(server, me, &Message::Items(found));
     }
     central.memory.run_for(DEADLINE * 10);
-    let sent = central.memory.sent(Class::Transfer) - before;
+    let sent = central.memory.sent("transfer") - before;
     assert!((1..=6).contains(&sent), "three holders, twice each: {sent}");
     let events: Vec<_> = central.memory.events().map(|(_, event)| event).collect();
     assert!(matches!(events[..], [Event::Found(_), Event::FetchFailed { token: 5 }]), "{events:?}");

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use hopwise_harness::systems::flood::graph::{EdgeList, Graph, Reach};
-use hopwise_kernel::context::Drop;
+use hopwise_kernel::Rng;
+use hopwise_kernel::flood::message::MAX_TTL;
+use hopwise_kernel::flood::protocol::REPEAT;
 use hopwise_kernel::flood::{FloodConfig, Strategy};
-use hopwise_kernel::items::Match;
-use hopwise_kernel::message::{Class, MAX_TTL};
-use hopwise_kernel::{Event, Rng};
+use hopwise_kernel::items::{Event, Match};
 use hopwise_tests::Flooding;
 use hopwise_tests::flooding::{ITEM_BYTES, NAMES};
 use proptest::prelude::*;
@@ -84,7 +84,7 @@ fn a_hit_comes_back_the_way_the_search_came() {
     for holder in [1, 50, 199] {
         let mut peers = linked(&graph, STILL, &[holder]);
         let distance = distance(&graph, 0, holder);
-        let before = peers.memory.sent(Class::Lookup);
+        let before = peers.memory.sent("lookup");
         assert!(peers.ask(0, Match::Exact, NAMES[0], 9));
         peers.memory.run_for(LATER);
         let events = peers.events();
@@ -98,7 +98,7 @@ fn a_hit_comes_back_the_way_the_search_came() {
         assert!(found.token == 9 && found.hits == 1 && bytes == ITEM_BYTES);
         assert_eq!(best.name.as_str(), NAMES[0]);
         assert_eq!(found.hops, distance);
-        let sent = peers.memory.sent(Class::Lookup) - before;
+        let sent = peers.memory.sent("lookup") - before;
         assert_eq!(sent, reach(&graph, 0, STILL.ttl).messages + u64::from(distance));
     }
 }
@@ -130,7 +130,7 @@ fn queries_are_answered_by_whoever_has_what_fits() {
                 let best = found.best.expect("it was found");
                 assert!(best.holder == holder && best.name.as_str() == name, "{what}");
             }
-            (Some((0, Event::LookupFailed { token: failed, .. })), None) => {
+            (Some((0, Event::NotFound { token: failed, .. })), None) => {
                 assert_eq!((*failed, events.len()), (token, 1), "{what}");
             }
             _ => panic!("{what}: {} events", events.len()),
@@ -146,7 +146,7 @@ fn what_the_origin_has_is_no_answer() {
     peers.memory.run_for(DEADLINE - Duration::from_millis(100));
     assert!(peers.events().is_empty());
     peers.memory.run_for(Duration::from_millis(200));
-    assert!(matches!(peers.events()[..], [(0, Event::LookupFailed { token: 1, .. })]));
+    assert!(matches!(peers.events()[..], [(0, Event::NotFound { token: 1, .. })]));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_ring_expands_until_there_is_a_hit() {
         assert!(peers.ask(0, Match::Exact, NAMES[0], 1));
         peers.memory.run_for(LATER);
         let found = matches!(peers.events()[..].first(), Some((0, Event::Found(_))));
-        (found, peers.memory.sent(Class::Lookup))
+        (found, peers.memory.sent("lookup"))
     };
     let rounds = [1, 3, 5, 7].map(|ttl| (ttl, reach(&graph, 0, ttl).messages));
     for wanted in 1..=7 {
@@ -186,12 +186,12 @@ fn walkers_find_what_is_there_and_stop() {
         peers.memory.run_for(DEADLINE);
         let events = peers.events();
         assert!(matches!(events[..], [(_, Event::Found(_)), (_, Event::Fetched { .. })]));
-        let sent = peers.memory.sent(Class::Lookup);
+        let sent = peers.memory.sent("lookup");
         peers.memory.run_for(LATER);
-        assert_eq!(peers.memory.sent(Class::Lookup), sent, "walkers go on");
+        assert_eq!(peers.memory.sent("lookup"), sent, "walkers go on");
     }
     // Each search took a few hundred steps at most on average, not all that were allowed.
-    assert!(peers.memory.sent(Class::Lookup) < 20 * 1_000);
+    assert!(peers.memory.sent("lookup") < 20 * 1_000);
 }
 
 /// Nobody has it: every walker makes all its steps, and asks at every fourth of them but the last.
@@ -203,13 +203,13 @@ fn walkers_make_the_steps_they_may() {
     let mut peers = linked(&graph, config, &[]);
     assert!(peers.ask(0, Match::Exact, NAMES[0], 1));
     peers.memory.run_for(DEADLINE / 2);
-    let sent = peers.memory.sent(Class::Lookup);
+    let sent = peers.memory.sent("lookup");
     // At the origin itself no message is needed to ask.
     let (steps, checks) = (10 * 64, 2 * 10 * 15);
     assert!((steps + checks * 9 / 10..=steps + checks).contains(&sent), "{sent}");
     peers.memory.run_for(LATER);
-    assert_eq!(peers.memory.sent(Class::Lookup), sent);
-    assert!(matches!(peers.events()[..], [(0, Event::LookupFailed { token: 1, .. })]));
+    assert_eq!(peers.memory.sent("lookup"), sent);
+    assert!(matches!(peers.events()[..], [(0, Event::NotFound { token: 1, .. })]));
 }
 
 /// After the deadline nobody wants them any more.
@@ -221,9 +221,9 @@ fn walkers_end_with_their_search() {
     let mut peers = linked(&graph, config, &[]);
     assert!(peers.ask(0, Match::Exact, NAMES[0], 1));
     peers.memory.run_for(DEADLINE);
-    let sent = peers.memory.sent(Class::Lookup);
+    let sent = peers.memory.sent("lookup");
     peers.memory.run_for(LATER);
-    let more = peers.memory.sent(Class::Lookup) - sent;
+    let more = peers.memory.sent("lookup") - sent;
     assert!(sent < 4 * 4_096 && more <= 4 * 5, "{sent}, then {more}");
 }
 
@@ -234,12 +234,11 @@ fn linked(graph: &Graph, config: FloodConfig, holders: &[u32]) -> Flooding {
 
 /// Floods a query that nothing fits. Who gets it a first time does not count it as a repeat.
 fn flood(peers: &mut Flooding, source: u32) -> Reach {
-    let counts =
-        |peers: &Flooding| (peers.memory.sent(Class::Lookup), peers.memory.dropped(Drop::Repeat));
+    let counts = |peers: &Flooding| (peers.memory.sent("lookup"), peers.memory.dropped(REPEAT));
     let before = counts(peers);
     assert!(peers.ask(source, Match::Exact, "nobody has it", 1));
     peers.memory.run_for(LATER);
-    assert!(matches!(peers.events()[..], [(_, Event::LookupFailed { token: 1, .. })]));
+    assert!(matches!(peers.events()[..], [(_, Event::NotFound { token: 1, .. })]));
     let (messages, repeats) = counts(peers);
     let (messages, repeats) = (messages - before.0, repeats - before.1);
     Reach { peers: (messages - repeats) as u32, messages }

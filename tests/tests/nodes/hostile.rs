@@ -4,15 +4,18 @@
 
 use std::time::Duration;
 
-use hopwise_kernel::context::Drop;
-use hopwise_kernel::message::{Class, Lookup, Peers, Purpose};
-use hopwise_kernel::ring::RingConfig;
+use hopwise_kernel::codec::WireError;
+use hopwise_kernel::drive::memory::{DELAY, Datagram};
+use hopwise_kernel::drive::{Counters, Memory};
+use hopwise_kernel::node::{Drop, RequestId};
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::wire::{Bundle, WireError};
-use hopwise_kernel::{Address, Distance, Event, Id, Message, Peer, RequestId, Rng};
+use hopwise_kernel::ring::message::{Lookup, Purpose};
+use hopwise_kernel::ring::protocol::{BUDGET_SPENT, NOT_OWNER};
+use hopwise_kernel::ring::{Event, Message, Ring, RingCodec, RingConfig};
+use hopwise_kernel::{Address, Codec, Distance, Id, Peer, Peers, Rng};
 use hopwise_tests::forge::{Forge, Script, is_refused_or_exact};
-use hopwise_tests::memory::{DELAY, Tables};
-use hopwise_tests::{Attack, Memory};
+use hopwise_tests::ring::Tables;
+use hopwise_tests::{Attack, LinkedRing};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -45,8 +48,8 @@ proptest! {
         let forge = Forge { ring: &memory.members(), stranger: STRANGER, genuine: &[] };
         let (mut script, mut datagram) = (Script::new(&script), Vec::new());
         while !script.is_over() {
-            forge.datagram(&mut script, &mut datagram);
-            prop_assert!(is_refused_or_exact(&datagram), "{datagram:?}");
+            forge.datagram::<Ring>(&mut script, &mut datagram);
+            prop_assert!(is_refused_or_exact::<Ring>(&datagram), "{datagram:?}");
         }
     }
 
@@ -58,12 +61,12 @@ proptest! {
         let mut memory = Memory::linked(8, still, 3);
         let before = memory.tables();
         for datagram in &datagrams {
-            memory.inject_bytes(STRANGER, datagram);
+            memory.inject_bytes(STRANGER, memory.peer(0).address, datagram);
         }
         memory.run_for(A_MOMENT);
         let refused: u64 = WireError::ALL.iter().map(|&reason| memory.refused(reason)).sum();
         prop_assert_eq!(refused, datagrams.len() as u64);
-        prop_assert_eq!(Class::ALL.map(|class| memory.sent(class)), [0; Class::ALL.len()]);
+        prop_assert_eq!(memory.counters().messages, Counters::default().messages);
         prop_assert_eq!(memory.events().count(), 0);
         prop_assert_eq!(memory.tables(), before);
     }
@@ -79,18 +82,12 @@ fn a_long_attack_meets_every_reason_to_refuse() {
     for reason in WireError::ALL {
         assert!(memory.refused(reason) > 0, "{}", reason.name());
     }
-    // The members stay members, and far from having too many requests; they flood nothing, and keep
-    // no index.
-    let others = [
-        Drop::NotMember,
-        Drop::Overload,
-        Drop::Stuck,
-        Drop::Repeat,
-        Drop::NoWayBack,
-        Drop::IndexFull,
-    ];
-    for reason in Drop::ALL.into_iter().filter(|reason| !others.contains(reason)) {
-        assert!(memory.dropped(reason) > 0, "{}", reason.name());
+    // The members stay members, are far from having too many requests, and have a use for every
+    // message of their protocol.
+    let others = [Drop::NotMember, Drop::Overload, Drop::NotForThisKind];
+    let reasons = Drop::COMMON.into_iter().filter(|reason| !others.contains(reason));
+    for reason in reasons.chain([BUDGET_SPENT, NOT_OWNER]) {
+        assert!(memory.dropped(reason) > 0, "{reason:?}");
     }
 }
 
@@ -118,8 +115,8 @@ fn a_lookup_with_a_small_budget_makes_nobody_a_suspect() {
         memory.inject(attacker, origin, &message);
         memory.run_for(Duration::from_secs(3));
     }
-    assert_eq!(memory.dropped(Drop::BudgetSpent), 3);
-    assert_eq!(memory.sent(Class::Probe), 0, "nobody is asked whether it lives");
+    assert_eq!(memory.dropped(BUDGET_SPENT), 3);
+    assert_eq!(memory.sent("probe"), 0, "nobody is asked whether it lives");
 }
 
 #[test]
@@ -167,7 +164,7 @@ fn what_only_neighbours_may_say_is_not_taken_from_others() {
         memory.run_for(A_MOMENT);
         assert_eq!(memory.dropped(Drop::UnknownPeer), count, "{message:?}");
     }
-    assert_eq!(Class::ALL.iter().map(|&class| memory.sent(class)).sum::<u64>(), 2);
+    assert_eq!(memory.counters().messages.iter().sum::<u64>(), 2);
     assert_eq!(memory.tables(), tables);
 }
 
@@ -181,20 +178,20 @@ fn an_old_notification_does_not_bring_back_the_dead() {
     // Its own words, as a network may repeat them.
     let mut notification = None;
     while notification.is_none() {
-        let is_it = |(from, bytes): &(Address, &[u8])| {
-            let bundle = Bundle::parse(bytes).expect("nodes send bundles");
-            *from == crashed.address
-                && bundle.frames().any(|frame| {
-                    frame.message == Message::Notify && frame.to_prefix == after.id.prefix()
+        let is_it = |datagram: &Datagram<'_>| {
+            let messages = RingCodec::default().parse(datagram.bytes);
+            datagram.from == crashed.address
+                && messages.expect("nodes send what is sound").any(|(envelope, message)| {
+                    message == Message::Notify && envelope.to_prefix == Some(after.id.prefix())
                 })
         };
-        notification = memory.in_flight().find(is_it).map(|(_, bytes)| bytes.to_vec());
+        notification = memory.in_flight().find(is_it).map(|datagram| datagram.bytes.to_vec());
         memory.run_for(DELAY);
     }
     memory.remove(crashed_node);
     memory.run_for(Duration::from_secs(60));
     let tables = memory.tables();
-    memory.inject_bytes(crashed.address, &notification.expect("it was found"));
+    memory.inject_bytes(crashed.address, after.address, &notification.expect("it was found"));
     for _ in 0..100 {
         memory.run_for(Duration::from_millis(10));
         assert_eq!(memory.tables(), tables);
@@ -226,6 +223,6 @@ fn strangers_cannot_fill_the_table_of_requests() {
 }
 
 /// Half of the circle.
-fn half_way() -> hopwise_kernel::Distance {
+fn half_way() -> Distance {
     Distance::multiple_of_power(1, 159)
 }

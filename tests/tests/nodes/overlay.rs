@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hopwise_harness::systems::flood::graph::Graph;
-use hopwise_kernel::context::Drop;
-use hopwise_kernel::flood::FloodConfig;
-use hopwise_kernel::items::{Hit, Match, Query};
-use hopwise_kernel::message::{Class, Peers, Walk, WalkStage};
-use hopwise_kernel::{Address, Event, Id, Message, Peer, RequestId, Rng};
+use hopwise_kernel::flood::message::{Walk, WalkStage};
+use hopwise_kernel::flood::protocol::{NO_WAY_BACK, REPEAT};
+use hopwise_kernel::flood::{FloodCodec, FloodConfig, Message};
+use hopwise_kernel::items::{self, Event, Hit, Match, Query};
+use hopwise_kernel::node::{Cookie, Drop, RequestId};
+use hopwise_kernel::{Address, Codec, Id, Peer, Rng};
 use hopwise_tests::Flooding;
 use hopwise_tests::flooding::{NAMES, attack, text};
 use proptest::collection::vec;
@@ -179,13 +180,13 @@ fn only_neighbors_are_heard() {
         Message::SearchHit { search, hit, hops: 1 },
     ];
     for message in messages {
-        let before = peers.memory.sent(Class::Lookup);
+        let before = peers.memory.sent("lookup");
         peers.memory.inject(stranger, to, &message);
         peers.memory.run_for(Duration::from_secs(1));
         // Injecting counts as sending.
-        assert_eq!(peers.memory.sent(Class::Lookup), before + 1);
+        assert_eq!(peers.memory.sent("lookup"), before + 1);
     }
-    assert_eq!(peers.memory.sent(Class::Leave), 3, "each is told that it is no neighbor");
+    assert_eq!(peers.memory.sent("leave"), 3, "each is told that it is no neighbor");
     assert_eq!(peers.memory.dropped(Drop::UnknownPeer), 3 + 3);
     for stage in [WalkStage::Asks, WalkStage::GoesOn] {
         peers.memory.inject(stranger, to, &Message::Walk { search, walk, stage });
@@ -203,7 +204,7 @@ fn hits_that_are_no_answer_answer_nothing() {
     let (me, neighbor) = (peers.memory.peer(0), peers.memory.peer(1));
     assert!(peers.ask(0, Match::Exact, NAMES[0], 1));
     // Its neighbor, which is not there, would have seen the name of the search.
-    let search = peers.memory.in_flight().next().map(|(_, bytes)| search_in(bytes));
+    let search = peers.memory.in_flight().next().map(|datagram| search_in(datagram.bytes));
     let search = search.expect("the search is on its way");
     let name = text(NAMES[0]);
     let hits = [
@@ -219,7 +220,7 @@ fn hits_that_are_no_answer_answer_nothing() {
     let unknown = Message::SearchHit { search: RequestId(!search.0), hit: hits[2], hops: 1 };
     peers.memory.inject(neighbor, me, &unknown);
     peers.memory.run_for(Duration::from_millis(10));
-    assert_eq!(peers.memory.dropped(Drop::NoWayBack), 1);
+    assert_eq!(peers.memory.dropped(NO_WAY_BACK), 1);
 }
 
 /// With its memory full a peer forwards no search rather than one of them twice.
@@ -232,19 +233,19 @@ fn more_searches_than_can_be_remembered_are_dropped() {
     let (neighbor, to) = (peers.memory.peer(0), peers.memory.peer(1));
     let query = Query { how: Match::Exact, text: text(NAMES[0]) };
     let flood = |peers: &mut Flooding| {
-        let before = peers.memory.sent(Class::Lookup);
+        let before = peers.memory.sent("lookup");
         for number in 0..1_000 {
             let search = RequestId(Rng::light(number).next_u64());
             let message = Message::Search { search, query, ttl: 2, hops: 1 };
             peers.memory.inject(neighbor, to, &message);
         }
         peers.memory.run_for(Duration::from_millis(10));
-        peers.memory.sent(Class::Lookup) - before - 1_000
+        peers.memory.sent("lookup") - before - 1_000
     };
     let forwarded = flood(&mut peers);
     assert_eq!(forwarded, u64::from(room), "as many as there is room for");
     assert_eq!(flood(&mut peers), 0, "each of them once");
-    assert_eq!(peers.memory.dropped(Drop::Repeat), u64::from(room));
+    assert_eq!(peers.memory.dropped(REPEAT), u64::from(room));
     assert_eq!(peers.memory.dropped(Drop::Overload), 2 * (1_000 - u64::from(room)));
 }
 
@@ -339,11 +340,15 @@ fn forged((from, _, kind, number, more): Strike, origin: Peer) -> Message<'stati
         5 => Message::Meet { origin, ttl },
         6 => Message::Connect { request },
         7 => Message::Connected { request, accepted: more % 2 == 0 },
-        DEPARTURE => Message::Leave { predecessor: None, successors: Peers::NONE },
+        DEPARTURE => Message::Leave,
         9 => Message::Ping { request },
         10 => Message::Pong { request },
-        11 => Message::Item { request, payload: b"anything" },
-        _ => Message::Notify,
+        11 => Message::Items(items::Message::Item { request, payload: b"anything" }),
+        // Nobody here keeps an index.
+        _ => {
+            let cookie = Cookie(number);
+            Message::Items(items::Message::Publish { request, cookie, name: hit.name })
+        }
     }
 }
 
@@ -371,16 +376,16 @@ fn reached(peers: &Flooding, nodes: impl IntoIterator<Item = u32>) -> BTreeSet<u
 }
 
 fn sent(peers: &Flooding) -> u64 {
-    Class::ALL.into_iter().map(|class| peers.memory.sent(class)).sum()
+    peers.memory.counters().messages.iter().sum()
 }
 
 fn search_in(datagram: &[u8]) -> RequestId {
-    let bundle = hopwise_kernel::wire::Bundle::parse(datagram).expect("nodes send what is sound");
-    let searches = bundle.frames().find_map(|frame| match frame.message {
+    let mut messages = FloodCodec::default().parse(datagram).expect("nodes send what is sound");
+    let search = messages.find_map(|(_, message)| match message {
         Message::Search { search, .. } => Some(search),
         _ => None,
     });
-    searches.expect("it is a search")
+    search.expect("it is a search")
 }
 
 fn linked(graph: &Graph) -> Flooding {

@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
-use hopwise_kernel::context::{Drop, LookupDone};
-use hopwise_kernel::message::{Class, Cookie, Peers, Purpose, Step};
+use hopwise_kernel::drive::Memory;
+use hopwise_kernel::node::{Cookie, Drop, LookupDone, RequestId};
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
-use hopwise_kernel::{Distance, Event, Id, Message, Peer, RequestId};
-use hopwise_tests::Memory;
-use hopwise_tests::memory::owner_in;
+use hopwise_kernel::ring::message::{Purpose, Step};
+use hopwise_kernel::ring::{Event, LookupMode, Message, RingConfig, RingNode};
+use hopwise_kernel::{Distance, Id, Peer, Peers};
+use hopwise_tests::LinkedRing;
+use hopwise_tests::ring::owner_in;
 
 const MODES: [LookupMode; 2] = [LookupMode::Recursive, LookupMode::Iterative];
 /// Long enough for any lookup between live nodes, too short for a stabilize round to matter.
@@ -29,7 +30,7 @@ fn still(nodes: usize, successors: u8) -> RingConfig {
 
 /// Looks up `count` random keys from random live nodes, all at once, waits for `patience`, and
 /// checks that each has its answer, once, and the right one.
-fn look_up(memory: &mut Memory, count: u64, patience: Duration) -> Vec<LookupDone> {
+fn look_up(memory: &mut Memory<RingNode>, count: u64, patience: Duration) -> Vec<LookupDone> {
     let ring = memory.members();
     memory.events().for_each(drop);
     for token in 0..count {
@@ -51,7 +52,7 @@ fn look_up(memory: &mut Memory, count: u64, patience: Duration) -> Vec<LookupDon
 }
 
 /// Checks that every member's list and predecessor are what the truth says.
-fn assert_exact(memory: &Memory, successors: usize) {
+fn assert_exact(memory: &Memory<RingNode>, successors: usize) {
     let ring = memory.members();
     let count = ring.len();
     for (at, peer) in ring.iter().enumerate() {
@@ -191,7 +192,7 @@ fn nobody_who_lost_everybody_stays_alone() {
     const NODES: usize = 32;
     let config = config(NODES, 4);
     let mut memory = Memory::linked(NODES, config, 18);
-    let known = |memory: &Memory, node| memory.node(node).map(RingNode::entries);
+    let known = |memory: &Memory<RingNode>, node| memory.node(node).map(RingNode::entries);
     memory.set_copies(0);
     memory.run_for(Duration::from_mins(10));
     assert!((0..NODES as u32).all(|node| known(&memory, node) == Some(0)));
@@ -292,8 +293,8 @@ fn a_neighbour_that_gave_a_cookie_has_all_its_attempts_left() {
     let ring = memory.members();
     memory.insert(0, RingConfig { stabilize: Some(Duration::from_secs(1)), ..still(2, 1) });
     memory.with(0, |node, cx| node.start_linked(cx, &ring));
-    let run_until_sent = |memory: &mut Memory, count: u64| {
-        while memory.sent(Class::Stabilize) < count {
+    let run_until_sent = |memory: &mut Memory<RingNode>, count: u64| {
+        while memory.sent("stabilize") < count {
             memory.run_for(Duration::from_micros(100));
         }
     };
@@ -384,13 +385,12 @@ fn a_message_for_a_key_arrives_at_its_owner_once() {
             assert_eq!(begun, Some(true));
             memory.run_for(A_MOMENT);
             let owner = owner_in(&ring, key);
-            let received = Event::Received { key, from: memory.peer(from), payload: &[] };
+            let received = Event::Received { key, from: memory.peer(from) };
             let sent = Event::Sent { token: token.into(), owner };
-            let events: Vec<_> = memory.events().collect();
-            assert_eq!(events, [(owner.address.slot.into(), received), (from, sent)]);
-            assert_eq!(memory.payloads().last(), Some(&token.to_be_bytes().to_vec()));
+            let payload = token.to_be_bytes();
+            let expected = [(owner.address.slot.into(), received, &payload[..]), (from, sent, &[])];
+            assert_eq!(memory.reports().collect::<Vec<_>>(), expected);
         }
-        assert_eq!(memory.payloads().len(), 500);
     }
 }
 

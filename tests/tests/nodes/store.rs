@@ -5,20 +5,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopwise_kernel::context::Drop;
-use hopwise_kernel::items::{Hit, HitList, Match, Shelf};
-use hopwise_kernel::message::{Class, Cookie, Purpose};
-use hopwise_kernel::ring::{LookupMode, RingConfig, RingNode};
-use hopwise_kernel::store::{StoreConfig, StoreNode};
-use hopwise_kernel::timer::TICK_NS;
-use hopwise_kernel::wire::Bundle;
-use hopwise_kernel::{Address, Context, Event, Id, Message, Node, Peer, RequestId, Rng};
-use hopwise_tests::Memory;
+use hopwise_kernel::codec::Body;
+use hopwise_kernel::drive::memory::DELAY;
+use hopwise_kernel::drive::{Memory, TICK_NS};
+use hopwise_kernel::items::event::Event as ItemsEvent;
+use hopwise_kernel::items::protocol::INDEX_FULL;
+use hopwise_kernel::items::{self, Hit, HitList, Holdings, Match, Topic};
+use hopwise_kernel::node::{Context, Cookie, Drop, LookupEnd, RequestId, Router};
+use hopwise_kernel::ring::{self, LookupMode, Ring, RingConfig, RingNode};
+use hopwise_kernel::store::{MessageWith as Message, StoreCodec, StoreNode};
+use hopwise_kernel::{Address, Codec, Id, Node, Peer, Protocol, Rng};
 use hopwise_tests::central::{query, text};
-use hopwise_tests::memory::{DELAY, owner_in};
+use hopwise_tests::ring::{owner_in, sorted};
 use hopwise_tests::stored::{
-    A_MOMENT, DEADLINE, HEALING, ITEMS, LIFETIME, NODES, PLACES, REFRESH, REPLICAS, SPREAD, Stored,
-    all_references, attack, config, name, name_of, published_once, ring_config, shelf_of,
+    A_MOMENT, Config, DEADLINE, Event, HEALING, ITEMS, LIFETIME, NODES, PLACES, REFRESH, REPLICAS,
+    SPREAD, Stored, all_references, attack, config, items_of, name, name_of, published_once,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -32,10 +33,15 @@ const A_TICK: Duration = Duration::from_nanos(TICK_NS);
 const NOTICED: Duration = Duration::from_secs(4);
 
 /// With another ring beneath.
-fn with_ring(config: StoreConfig, change: impl FnOnce(&mut RingConfig)) -> StoreConfig {
-    let mut ring = ring_config();
-    change(&mut ring);
-    StoreConfig { ring: Arc::new(ring), ..config }
+fn with_ring(mut config: Config, change: impl FnOnce(&mut RingConfig)) -> Config {
+    change(&mut config.ring);
+    config
+}
+
+/// With so many nodes that keep each reference.
+fn with_replicas(mut config: Config, replicas: u8) -> Config {
+    config.store.replicas = replicas;
+    config
 }
 
 #[test]
@@ -50,8 +56,7 @@ fn what_is_published_is_found_and_fetched_from_everywhere() {
     }
 }
 
-fn keeps(node: &StoreNode) -> usize {
-    assert_eq!(node.entries(), node.ring().entries() + node.index().len());
+fn keeps(node: &StoreNode<RingNode>) -> usize {
     node.index().len()
 }
 
@@ -62,7 +67,7 @@ fn pieces_of_names_are_not_found_and_names_are_however_one_asks() {
     for how in Match::ALL {
         for (piece, is_name) in [("the item 1", false), ("item", false), ("the item 107", true)] {
             for (asker, events) in stored.ask_all(query(how, piece), A_MOMENT) {
-                let Some(Event::Found(found)) = events.first() else {
+                let Some(Event::Items(ItemsEvent::Found(found))) = events.first() else {
                     panic!("{piece:?}, asked at {asker}: {events:?}")
                 };
                 assert_eq!(found.best.map(|hit| hit.name), is_name.then(|| text(piece)));
@@ -85,10 +90,10 @@ fn references_are_renewed_and_stay_where_they_are() {
 #[test]
 fn copies_strictly_decrease_and_end() {
     for (count, replicas) in [(24, 3), (24, 1), (24, 6), (2, 3), (3, 3), (3, 16), (5, 16)] {
-        let mut stored = Stored::new(count, StoreConfig { replicas, ..config() }, 5);
+        let mut stored = Stored::new(count, with_replicas(config(), replicas), 5);
         stored.memory.run_for(SPREAD + REFRESH);
         let ring = stored.ring();
-        let references: usize = (0..count).map(|node| shelf_of(node).len()).sum();
+        let references: usize = (0..count).map(|node| items_of(node).len()).sum();
         let mut copies = 0;
         let end = stored.memory.now() + REFRESH * 3;
         while stored.memory.now() < end {
@@ -109,12 +114,14 @@ fn copies_strictly_decrease_and_end() {
 }
 
 /// The copies on their way: from which slot to which, and how many more are wanted.
-fn copies_on_their_way(memory: &Memory<StoreNode>) -> Vec<(u16, u16, u8)> {
+fn copies_on_their_way(memory: &Memory<StoreNode<RingNode>>) -> Vec<(u16, u16, u8)> {
     let mut copies = Vec::new();
-    for (from, bytes) in memory.in_flight() {
-        for frame in Bundle::parse(bytes).expect("nodes send bundles").frames() {
-            if let Message::Copy { copies: left, .. } = frame.message {
-                copies.push((from.slot, frame.to_slot, left));
+    for datagram in memory.in_flight() {
+        for (envelope, message) in
+            StoreCodec::<Ring>::default().parse(datagram.bytes).expect("nodes send what is sound")
+        {
+            if let Message::Copy { copies: left, .. } = message {
+                copies.push((datagram.from.slot, envelope.to_slot, left));
             }
         }
     }
@@ -141,11 +148,11 @@ fn who_comes_after_a_crashed_owner_answers_from_its_copy() {
 fn assert_found_and_fetched(stored: &mut Stored, item: u32) {
     assert!(stored.live_holders(item).len() > 1, "somebody still has it");
     for (asker, events) in stored.ask_all(query(Match::Exact, &name(item)), DEADLINE) {
-        let [Event::Found(found), ref fetched] = events[..] else {
+        let [Event::Items(ItemsEvent::Found(found)), Event::Items(fetched)] = events[..] else {
             panic!("asked at {asker}: {events:?}")
         };
         assert!(found.hits > 0, "asked at {asker}: {found:?}");
-        assert!(matches!(fetched, Event::Fetched { .. }), "asked at {asker}: {fetched:?}");
+        assert!(matches!(fetched, ItemsEvent::Fetched { .. }), "asked at {asker}: {fetched:?}");
     }
 }
 
@@ -173,7 +180,7 @@ fn what_all_its_keepers_have_taken_along_is_back_after_a_refresh() {
 fn references_to_a_crashed_holder_lapse() {
     let mut stored = Stored::published(config(), 13);
     let gone = 4;
-    let its_items = shelf_of(gone);
+    let its_items = items_of(gone);
     assert!(!its_items.is_empty());
     let crashed = stored.memory.peer(gone);
     stored.memory.remove(gone);
@@ -204,11 +211,11 @@ fn references_to_a_crashed_holder_lapse() {
 fn join(stored: &mut Stored, node: u32) {
     let bootstrap = stored.ring()[0];
     stored.put(node);
-    stored.memory.with(node, |it, cx| it.join(cx, bootstrap));
+    stored.join(node, bootstrap);
 }
 
 fn leave(stored: &mut Stored, node: u32) {
-    stored.memory.with(node, |it, cx| it.leave(cx));
+    stored.leave(node);
     stored.memory.remove(node);
 }
 
@@ -216,7 +223,7 @@ fn leave(stored: &mut Stored, node: u32) {
 #[test]
 fn newcomers_are_given_what_they_own() {
     for replicas in [1, REPLICAS] {
-        let mut stored = Stored::published(StoreConfig { replicas, ..published_once() }, 14);
+        let mut stored = Stored::published(with_replicas(published_once(), replicas), 14);
         let mut moved = 0;
         for node in NODES..PLACES {
             let before: Vec<Peer> = (0..ITEMS).map(|item| stored.keepers(item)[0]).collect();
@@ -239,7 +246,7 @@ fn newcomers_are_given_what_they_own() {
 #[test]
 fn who_leaves_hands_on_what_it_owned() {
     for replicas in [1, REPLICAS] {
-        let mut stored = Stored::published(StoreConfig { replicas, ..published_once() }, 15);
+        let mut stored = Stored::published(with_replicas(published_once(), replicas), 15);
         for node in (0..NODES).step_by(3) {
             leave(&mut stored, node);
             stored.memory.run_for(NOTICED);
@@ -274,7 +281,7 @@ fn nothing_is_missed_while_newcomers_join() {
                 u64::from(stored.memory.with(asker, |it, cx| it.ask(cx, query, 0)) == Some(true));
             stored.memory.run_for(Duration::from_millis(2));
             for (_, event) in stored.memory.events() {
-                if let Event::Found(it) = event {
+                if let Event::Items(ItemsEvent::Found(it)) = event {
                     assert!(it.best.is_some(), "{it:?}");
                     found += 1;
                 }
@@ -282,7 +289,8 @@ fn nothing_is_missed_while_newcomers_join() {
         }
     }
     stored.memory.run_for(A_MOMENT);
-    found += stored.memory.events().filter(|(_, it)| matches!(it, Event::Found(_))).count() as u64;
+    let is_found = |(_, it): &(u32, Event)| matches!(it, Event::Items(ItemsEvent::Found(_)));
+    found += stored.memory.events().filter(is_found).count() as u64;
     assert_eq!((asked, found), (4_000, 4_000));
 }
 
@@ -300,7 +308,7 @@ fn a_question_ends_by_its_deadline_and_leaves_nothing_behind() {
         stored.memory.remove(stored.keepers(item)[0].address.slot.into());
         let told = stored.ask_all(query(Match::Exact, &name(item)), DEADLINE + A_TICK);
         for (asker, events) in told {
-            let [Event::LookupFailed { timeouts, .. }] = events[..] else {
+            let [Event::Items(ItemsEvent::NotFound { timeouts, .. })] = events[..] else {
                 panic!("asked at {asker}: {events:?}")
             };
             assert!(timeouts > 0, "the owner was asked in vain");
@@ -331,7 +339,10 @@ fn a_question_nobody_is_left_to_answer_ends_by_its_deadline() {
         }
         stored.memory.run_for(DEADLINE - DEADLINE / 40 * (NODES - 2) + A_TICK);
         let events: Vec<_> = stored.memory.events().collect();
-        assert!(matches!(events[..], [(_, Event::LookupFailed { token: 1, .. })]), "{events:?}");
+        assert!(
+            matches!(events[..], [(_, Event::Items(ItemsEvent::NotFound { token: 1, .. }))]),
+            "{events:?}"
+        );
         stored.memory.run_for(DEADLINE * 2);
         assert_eq!(stored.memory.events().count(), 0, "nothing comes after the end");
         assert_eq!(stored.memory.requests_in_flight(), 0);
@@ -364,13 +375,16 @@ fn lookups_of_the_application_are_its_own() {
     for token in [0, 1, u64::MAX] {
         for node in 0..NODES {
             let key = Id::random(stored.memory.rng());
-            stored.memory.with(node, |it, cx| it.lookup(cx, key, token));
-            stored.memory.with(node, |it, cx| it.lookup(cx, key, token));
+            for _ in 0..2 {
+                stored
+                    .memory
+                    .with(node, |it, cx| it.with_router(cx, |it, cx| it.lookup(cx, key, token)));
+            }
             stored.memory.run_for(A_MOMENT);
             let events: Vec<_> = stored.memory.events().collect();
             assert_eq!(events.len(), 2);
             for (who, event) in events {
-                let Event::LookupDone(done) = event else { panic!("{event:?}") };
+                let Event::Ended(LookupEnd::Done(done)) = event else { panic!("{event:?}") };
                 assert_eq!((who, done.token, done.owner), (node, token, owner_in(&ring, key)));
             }
         }
@@ -382,7 +396,7 @@ fn lookups_of_the_application_are_its_own() {
 fn the_ring_beneath_works_as_it_does_without_a_store() {
     for (seed, lookup) in (30..).zip(MODES) {
         let config = with_ring(config(), |ring| ring.lookup = lookup);
-        let stores = play_out::<StoreNode>(seed, &config);
+        let stores = play_out::<StoreNode<RingNode>>(seed, &config);
         let rings = play_out::<RingNode>(seed, &config);
         assert!(stores.0 > 5_000, "{} datagrams", stores.0);
         assert!(stores == rings, "the same datagrams and the same events");
@@ -390,63 +404,71 @@ fn the_ring_beneath_works_as_it_does_without_a_store() {
 }
 
 /// What both kinds do.
-trait OnRing: Node + Sized {
-    fn make(me: Peer, config: &StoreConfig, rng: &mut Rng) -> Self;
-    fn start(&mut self, cx: &mut Context<'_>, ring: &[Peer]);
-    fn enter(&mut self, cx: &mut Context<'_>, bootstrap: Peer);
-    fn go(&mut self, cx: &mut Context<'_>);
-    fn find(&mut self, cx: &mut Context<'_>, key: Id, token: u64);
+trait OnRing: Node {
+    fn make(me: Peer, config: &Config, rng: &mut Rng) -> Self;
+    fn on_ring<T>(
+        &mut self,
+        cx: &mut Context<'_, Self::Protocol>,
+        command: impl FnOnce(&mut RingNode, &mut Context<'_, Ring>) -> T,
+    ) -> T;
+    fn go(&mut self, cx: &mut Context<'_, Self::Protocol>);
+    fn event(event: <Self::Protocol as Protocol>::Event) -> Event;
 }
 
-impl OnRing for StoreNode {
-    fn make(me: Peer, config: &StoreConfig, rng: &mut Rng) -> StoreNode {
-        StoreNode::new(me, Shelf::default(), Arc::new(config.clone()), rng)
+impl OnRing for StoreNode<RingNode> {
+    fn make(me: Peer, config: &Config, rng: &mut Rng) -> StoreNode<RingNode> {
+        let (ring, store) = (RingNode::new(me, config.ring, rng), Arc::new(config.store.clone()));
+        StoreNode::new(ring, Holdings::default(), store, rng)
     }
-    fn start(&mut self, cx: &mut Context<'_>, ring: &[Peer]) {
-        self.start_linked(cx, ring);
+    fn on_ring<T>(
+        &mut self,
+        cx: &mut Context<'_, Self::Protocol>,
+        command: impl FnOnce(&mut RingNode, &mut Context<'_, Ring>) -> T,
+    ) -> T {
+        self.with_router(cx, command)
     }
-    fn enter(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
-        self.join(cx, bootstrap);
+    fn go(&mut self, cx: &mut Context<'_, Self::Protocol>) {
+        self.leave(cx, RingNode::leave);
     }
-    fn go(&mut self, cx: &mut Context<'_>) {
-        self.leave(cx);
-    }
-    fn find(&mut self, cx: &mut Context<'_>, key: Id, token: u64) {
-        self.lookup(cx, key, token);
+    fn event(event: Event) -> Event {
+        event
     }
 }
 
 impl OnRing for RingNode {
     /// Draws as much as a store node does.
-    fn make(me: Peer, config: &StoreConfig, rng: &mut Rng) -> RingNode {
-        let node = RingNode::new(me, config.ring.clone(), &mut rng.clone());
+    fn make(me: Peer, config: &Config, rng: &mut Rng) -> RingNode {
+        let node = RingNode::new(me, config.ring, &mut rng.clone());
         let _ = StoreNode::make(me, config, rng);
         node
     }
-    fn start(&mut self, cx: &mut Context<'_>, ring: &[Peer]) {
-        self.start_linked(cx, ring);
+    fn on_ring<T>(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        command: impl FnOnce(&mut RingNode, &mut Context<'_, Ring>) -> T,
+    ) -> T {
+        command(self, cx)
     }
-    fn enter(&mut self, cx: &mut Context<'_>, bootstrap: Peer) {
-        self.join(cx, bootstrap);
-    }
-    fn go(&mut self, cx: &mut Context<'_>) {
+    fn go(&mut self, cx: &mut Context<'_, Ring>) {
         self.leave(cx);
     }
-    fn find(&mut self, cx: &mut Context<'_>, key: Id, token: u64) {
-        self.lookup(cx, key, token);
+    fn event(event: ring::Event) -> Event {
+        RingNode::ended(&event).map_or(Event::Router(event), Event::Ended)
     }
 }
 
 /// Datagrams sent, all of them hashed, and all that was told.
-type Course = (u64, u64, Vec<(u32, Event<'static>)>);
+type Course = (u64, u64, Vec<(u32, Event)>);
 
-fn play_out<N: OnRing>(seed: u64, config: &StoreConfig) -> Course {
+fn play_out<N>(seed: u64, config: &Config) -> Course
+where
+    N: OnRing<Protocol: Body>,
+{
     let mut memory: Memory<N> = Memory::new(PLACES as usize, seed);
-    let mut ring: Vec<Peer> = (0..NODES).map(|node| memory.peer(node)).collect();
-    ring.sort_by_key(|peer| peer.id);
+    let ring = sorted((0..NODES).map(|node| memory.peer(node)));
     for node in 0..NODES {
         memory.put(node, |me, rng| N::make(me, config, rng));
-        memory.with(node, |it, cx| it.start(cx, &ring));
+        memory.with(node, |it, cx| it.on_ring(cx, |it, cx| it.start_linked(cx, &ring)));
     }
     let (mut count, mut hash, mut events) = (0, 0_u64, Vec::new());
     for turn in 0..40_u32 {
@@ -455,7 +477,7 @@ fn play_out<N: OnRing>(seed: u64, config: &StoreConfig) -> Course {
             1 => {
                 let (node, bootstrap) = (NODES + turn / 4 % (PLACES - NODES), memory.peer(20));
                 memory.put(node, |me, rng| N::make(me, config, rng));
-                memory.with(node, |it, cx| it.enter(cx, bootstrap));
+                memory.with(node, |it, cx| it.on_ring(cx, |it, cx| it.join(cx, bootstrap)));
             }
             2 => {
                 memory.with(NODES + turn / 4 % (PLACES - NODES), |it, cx| it.go(cx));
@@ -466,16 +488,18 @@ fn play_out<N: OnRing>(seed: u64, config: &StoreConfig) -> Course {
         for _ in 0..2_000 {
             if memory.rng().below(100) == 0 {
                 let (node, key) = (memory.rng().below(24) as u32, Id::random(memory.rng()));
-                memory.with(node, |it, cx| it.find(cx, key, turn.into()));
+                memory
+                    .with(node, |it, cx| it.on_ring(cx, |it, cx| it.lookup(cx, key, turn.into())));
             }
-            for (from, bytes) in memory.in_flight() {
+            for datagram in memory.in_flight() {
                 count += 1;
-                for &byte in from.to_bits().to_be_bytes().iter().chain(bytes) {
+                let from = datagram.from.to_bits().to_be_bytes();
+                for &byte in from.iter().chain(datagram.bytes) {
                     hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
                 }
             }
             memory.run_for(DELAY);
-            events.extend(memory.events());
+            events.extend(memory.events().map(|(node, event)| (node, N::event(event))));
         }
     }
     (count, hash, events)
@@ -508,12 +532,12 @@ fn copies_of_strangers_are_dropped_and_counted() {
     stored.assert_kept_exactly();
 
     // Of a neighbour it is believed, but no further than the ring's own copies go.
-    let sent = stored.memory.sent(Class::Publish);
+    let sent = stored.memory.sent("publish");
     for from in [before, after] {
         stored.memory.inject(from, victim, &copy);
         stored.memory.run_for(A_MOMENT);
     }
-    assert_eq!(stored.memory.sent(Class::Publish) - sent, 2 * u64::from(REPLICAS));
+    assert_eq!(stored.memory.sent("publish") - sent, 2 * u64::from(REPLICAS));
 }
 
 /// No answers to what was not asked, and no answers but for those asked.
@@ -531,16 +555,15 @@ fn forged_answers_change_nothing() {
     for number in 0..50 {
         let request = RequestId(number);
         let mut forged = vec![
-            Message::Published { request },
-            Message::Found { request, hits: lies.hits() },
-            Message::Item { request, payload: &[7; 600] },
+            items::Message::Published { request },
+            items::Message::Found { request, hits: lies.hits() },
+            items::Message::Item { request, payload: &[7; 600] },
         ];
-        let purposes = (0..6).filter_map(Purpose::from_number);
-        let cookie = Cookie(number);
-        forged.extend(purposes.map(|purpose| Message::CookieReply { request, purpose, cookie }));
+        let (topics, cookie) = ((0..3).filter_map(Topic::from_number), Cookie(number));
+        forged.extend(topics.map(|topic| items::Message::CookieReply { request, topic, cookie }));
         for from in [ring[1], Peer { address: STRANGER, ..ring[2] }] {
-            for message in forged.iter().filter(|_| from.id != me.id) {
-                stored.memory.inject(from, me, message);
+            for &message in forged.iter().filter(|_| from.id != me.id) {
+                stored.memory.inject(from, me, &Message::Items(message));
                 count += 1;
             }
         }
@@ -549,7 +572,11 @@ fn forged_answers_change_nothing() {
     stored.memory.run_for(A_MOMENT);
     assert!(stored.memory.dropped(Drop::Unmatched) >= count, "all of them were dropped");
     let events: Vec<_> = stored.memory.events().collect();
-    assert!(matches!(events[..], [(0, Event::Found(_)), (0, Event::Fetched { .. })]), "{events:?}");
+    let [(0, Event::Items(found)), (0, Event::Items(fetched))] = events[..] else {
+        panic!("{events:?}")
+    };
+    assert!(matches!(found, ItemsEvent::Found(_)), "{found:?}");
+    assert!(matches!(fetched, ItemsEvent::Fetched { .. }), "{fetched:?}");
     stored.assert_kept_exactly();
 }
 
@@ -557,8 +584,8 @@ fn forged_answers_change_nothing() {
 #[test]
 fn a_flood_of_publications_fills_an_index_and_no_more() {
     let mut small = published_once();
-    small.registrar.limits.names = 60;
-    small.registrar.limits.entries = 100;
+    small.store.responder.limits.names = 60;
+    small.store.responder.limits.entries = 100;
     let mut stored = Stored::published(small, 42);
     let ring = stored.ring();
     let victim = ring[10];
@@ -570,7 +597,8 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
     let flooder = stored.memory.peer(NODES);
     let publish = |number: u64, cookie: Cookie| {
         let name = text(&format!("flood {number}"));
-        Message::Publish { request: RequestId(number), cookie, name }
+        let request = RequestId(number);
+        Message::Items(items::Message::Publish { request, cookie, name })
     };
     let before = entries(&stored);
     for number in 0..1_000 {
@@ -581,9 +609,13 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
     let cookie = stored
         .memory
         .in_flight()
-        .flat_map(|(_, bytes)| Bundle::parse(bytes).expect("nodes send bundles").frames())
-        .find_map(|frame| match frame.message {
-            Message::CookieReply { cookie, .. } if frame.to_slot == flooder.address.slot => {
+        .flat_map(|datagram| {
+            StoreCodec::<Ring>::default().parse(datagram.bytes).expect("nodes send what is sound")
+        })
+        .find_map(|(envelope, message)| match message {
+            Message::Items(items::Message::CookieReply { cookie, .. })
+                if envelope.to_slot == flooder.address.slot =>
+            {
                 Some(cookie)
             }
             _ => None,
@@ -595,7 +627,7 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
     }
     assert_eq!(entries(&stored).1, 60);
     assert!(entries(&stored).0 <= 100);
-    assert!(stored.memory.dropped(Drop::IndexFull) >= 900);
+    assert!(stored.memory.dropped(INDEX_FULL) >= 900);
     // What was there before is still found.
     (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
 }
@@ -605,16 +637,20 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
 fn only_members_keep_anything() {
     let mut stored = Stored::published(published_once(), 43);
     let node = 5;
-    stored.memory.with(node, |it, cx| it.leave(cx));
+    stored.leave(node);
     let (me, from) = (stored.memory.peer(node), stored.memory.peer(6));
     stored.memory.run_for(NOTICED);
     stored.memory.events().for_each(drop);
     let (request, cookie, name) = (RequestId(1), Cookie(1), text("anything"));
     let hit = Hit { holder: from, name };
     let asked = [
-        Message::Publish { request, cookie, name },
-        Message::Find { request, cookie, query: query(Match::Exact, "anything") },
-        Message::Fetch { request, cookie, name },
+        Message::Items(items::Message::Publish { request, cookie, name }),
+        Message::Items(items::Message::Find {
+            request,
+            cookie,
+            query: query(Match::Exact, "anything"),
+        }),
+        Message::Items(items::Message::Fetch { request, cookie, name }),
         Message::Copy { hit, copies: 1, lifetime_ms: 1_000 },
     ];
     let before = stored.memory.dropped(Drop::NotMember);

@@ -1,0 +1,262 @@
+//! Forged messages: every kind of every protocol, with any valid content.
+//!
+//! **Invariant:** every one of them can be encoded.
+
+use hopwise_kernel::central::{self, Central};
+use hopwise_kernel::codec::Body;
+use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
+use hopwise_kernel::flood::{self, Flood};
+use hopwise_kernel::items::{self, Hit, HitList, Items, MAX_TEXT, Match, Query, Text, Topic};
+use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId};
+use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Step};
+use hopwise_kernel::ring::{self, Ring};
+use hopwise_kernel::store::{self, MAX_COPIES, Stored};
+use hopwise_kernel::{Address, Peer, Peers};
+
+use crate::forge::{Forge, Script};
+
+/// Longest forged list of peers.
+const LISTED: usize = 6;
+
+/// A protocol whose messages can be forged.
+pub trait Forged: Body {
+    /// Kinds of messages.
+    const KINDS: usize;
+
+    /// The message of this kind, `0 .. KINDS`, that comes next in `script`. It may borrow from
+    /// `lists`.
+    fn message<'a, 's: 'a>(
+        forge: &Forge<'_>,
+        kind: usize,
+        script: &mut Script<'s>,
+        lists: &'a Lists,
+    ) -> MessageOf<'a, Self>;
+}
+
+/// What forged messages may borrow.
+#[derive(Clone, Debug)]
+pub struct Lists {
+    peers: [Peer; LISTED],
+    count: usize,
+    found: HitList,
+}
+
+impl Lists {
+    /// The lists that come next in `script`.
+    pub(super) fn forge(forge: &Forge<'_>, script: &mut Script<'_>) -> Lists {
+        let (mut peers, count) = ([Peer::default(); LISTED], script.below(LISTED + 1));
+        peers[..count].fill_with(|| forge.peer(script));
+        let mut found = HitList::default();
+        for &holder in &peers[..count] {
+            found.push(&Hit { holder, name: text(script) });
+        }
+        Lists { peers, count, found }
+    }
+
+    fn peers(&self) -> &[Peer] {
+        &self.peers[..self.count]
+    }
+}
+
+impl Forged for Ring {
+    const KINDS: usize = 15;
+
+    fn message<'a, 's: 'a>(
+        forge: &Forge<'_>,
+        kind: usize,
+        script: &mut Script<'s>,
+        lists: &'a Lists,
+    ) -> ring::Message<'a> {
+        use ring::Message;
+        let request = RequestId(script.number());
+        let purpose = Purpose::from_number(script.byte() % 5).expect("there are five purposes");
+        let successors = Peers::Table(lists.peers());
+        let predecessor = lists.peers().first().copied().filter(|_| script.flag());
+        match kind {
+            0 => Message::Ping { request },
+            1 => Message::Pong { request },
+            2 => Message::Neighbors { request, cookie: Cookie(script.number()), purpose },
+            3 => Message::NeighborsReply { request, purpose, predecessor, successors },
+            4 => Message::CookieReply { request, purpose, cookie: Cookie(script.number()) },
+            5 => Message::Notify,
+            6 => Message::Introduce { peer: forge.peer(script) },
+            7 => Message::Leave { predecessor, successors },
+            8 => {
+                let lookup = Lookup {
+                    lookup: RequestId(script.number()),
+                    purpose,
+                    key: forge.id(script),
+                    origin: forge.peer(script),
+                    budget: script.byte() % MAX_HOP_BUDGET + 1,
+                    hops: script.byte(),
+                    timeouts: script.byte(),
+                    known: script.flag(),
+                };
+                Message::Lookup { request, lookup }
+            }
+            9 => Message::Ack { request, purpose },
+            10 => {
+                let (owner, hops, timeouts) = (forge.peer(script), script.byte(), script.byte());
+                Message::Answer { lookup: request, purpose, owner, hops, timeouts }
+            }
+            11 => {
+                let (key, limit) = (forge.id(script), forge.id(script));
+                Message::FindNext { request, purpose, key, limit }
+            }
+            12 => {
+                let step = match script.below(3) {
+                    0 => Step::Stuck,
+                    1 => Step::Next(forge.peer(script)),
+                    _ => Step::Owner(forge.peer(script)),
+                };
+                Message::FindNextReply { request, purpose, step, knows: script.flag() }
+            }
+            13 => {
+                let length = script.below(MAX_PAYLOAD + 1);
+                Message::Deliver { request, key: forge.id(script), payload: script.take(length) }
+            }
+            _ => Message::Delivered { request },
+        }
+    }
+}
+
+impl Forged for Items {
+    const KINDS: usize = 7;
+
+    fn message<'a, 's: 'a>(
+        _forge: &Forge<'_>,
+        kind: usize,
+        script: &mut Script<'s>,
+        lists: &'a Lists,
+    ) -> items::Message<'a> {
+        use items::Message;
+        let (request, cookie) = (RequestId(script.number()), Cookie(script.number()));
+        match kind {
+            0 => Message::Publish { request, cookie, name: text(script) },
+            1 => Message::Published { request },
+            2 => Message::Find { request, cookie, query: query(script) },
+            3 => Message::Found { request, hits: lists.found.hits() },
+            4 => Message::Fetch { request, cookie, name: text(script) },
+            5 => {
+                let length = script.below(MAX_PAYLOAD + 1);
+                Message::Item { request, payload: script.take(length) }
+            }
+            _ => {
+                let topic = Topic::from_number(script.byte() % 3).expect("there are three topics");
+                Message::CookieReply { request, topic, cookie }
+            }
+        }
+    }
+}
+
+impl Forged for Central {
+    const KINDS: usize = 3 + Items::KINDS;
+
+    fn message<'a, 's: 'a>(
+        forge: &Forge<'_>,
+        kind: usize,
+        script: &mut Script<'s>,
+        lists: &'a Lists,
+    ) -> central::Message<'a> {
+        use central::Message;
+        match kind {
+            0 => Message::Ping { request: RequestId(script.number()) },
+            1 => Message::Pong { request: RequestId(script.number()) },
+            2 => Message::Leave,
+            kind => Message::Items(Items::message(forge, kind - 3, script, lists)),
+        }
+    }
+}
+
+impl Forged for Flood {
+    const KINDS: usize = 9 + Items::KINDS;
+
+    fn message<'a, 's: 'a>(
+        forge: &Forge<'_>,
+        kind: usize,
+        script: &mut Script<'s>,
+        lists: &'a Lists,
+    ) -> flood::Message<'a> {
+        use flood::Message;
+        if kind >= 9 {
+            return Message::Items(Items::message(forge, kind - 9, script, lists));
+        }
+        let request = RequestId(script.number());
+        let (query, origin) = (query(script), forge.peer(script));
+        let ttl = script.byte() % MAX_TTL + 1;
+        match kind {
+            0 => Message::Ping { request },
+            1 => Message::Pong { request },
+            2 => Message::Leave,
+            3 => Message::Search { search: request, query, ttl, hops: script.byte() },
+            4 => {
+                let hops = script.below(1 << 16) as u16;
+                let ttl = script.below(MAX_WALK.into()) as u16 + 1;
+                let stage = WalkStage::from_number(script.byte() % 3).expect("there are three");
+                Message::Walk { search: request, walk: Walk { query, origin, ttl, hops }, stage }
+            }
+            5 => {
+                let (hit, hops) = (Hit { holder: origin, name: query.text }, script.below(1 << 16));
+                Message::SearchHit { search: request, hit, hops: hops as u16 }
+            }
+            6 => Message::Connect { request },
+            7 => Message::Connected { request, accepted: script.flag() },
+            _ => Message::Meet { origin, ttl },
+        }
+    }
+}
+
+impl<P: Forged> Forged for Stored<P> {
+    const KINDS: usize = 1 + Items::KINDS + P::KINDS;
+
+    fn message<'a, 's: 'a>(
+        forge: &Forge<'_>,
+        kind: usize,
+        script: &mut Script<'s>,
+        lists: &'a Lists,
+    ) -> store::Message<'a, P> {
+        use store::MessageWith as Message;
+        match kind.checked_sub(1 + Items::KINDS) {
+            Some(kind) => Message::Router(P::message(forge, kind, script, lists)),
+            None if kind > 0 => Message::Items(Items::message(forge, kind - 1, script, lists)),
+            None => {
+                let hit = Hit { holder: forge.peer(script), name: text(script) };
+                let lifetime_ms = u32::from_be_bytes(script.array());
+                Message::Copy { hit, copies: script.byte() % (MAX_COPIES + 1), lifetime_ms }
+            }
+        }
+    }
+}
+
+/// A query of any kind.
+fn query(script: &mut Script<'_>) -> Query {
+    let how = Match::from_number(script.byte() % 4).expect("there are four kinds of match");
+    Query { how, text: text(script) }
+}
+
+/// A short word, so that names and queries meet now and then, or any.
+fn text(script: &mut Script<'_>) -> Text {
+    let length = if script.flag() { 1 + script.below(2) } else { 1 + script.below(MAX_TEXT) };
+    let mut bytes = [0; MAX_TEXT];
+    let alphabet = if length <= 2 { 2 } else { 128 };
+    bytes[..length].fill_with(|| b'a'.wrapping_add(script.byte() % alphabet) & 0x7f);
+    Text::new(&bytes[..length]).expect("ASCII, and not too much of it")
+}
+
+/// The addresses at which a message may make its receiver send something.
+pub fn named_addresses<'a>(message: &ring::Message<'a>) -> impl Iterator<Item = Address> + use<'a> {
+    use ring::Message;
+    let (one, more) = match *message {
+        Message::Introduce { peer } | Message::Answer { owner: peer, .. } => {
+            (Some(peer), Peers::NONE)
+        }
+        Message::Lookup { lookup, .. } => (Some(lookup.origin), Peers::NONE),
+        Message::FindNextReply { step: Step::Next(peer) | Step::Owner(peer), .. } => {
+            (Some(peer), Peers::NONE)
+        }
+        Message::NeighborsReply { predecessor, successors, .. }
+        | Message::Leave { predecessor, successors } => (predecessor, successors),
+        _ => (None, Peers::NONE),
+    };
+    one.into_iter().chain(more.iter()).map(|peer| peer.address)
+}
