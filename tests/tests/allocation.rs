@@ -14,17 +14,18 @@ use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::systems;
 use hopwise_harness::systems::flood::graph::Graph;
+use hopwise_kernel::drive::Memory;
 use hopwise_kernel::flood::{FloodConfig, Strategy};
-use hopwise_kernel::items::{Match, Query};
-use hopwise_kernel::message::Class;
+use hopwise_kernel::items::{Event as ItemsEvent, Match, Query};
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{LookupMode, RingConfig};
-use hopwise_kernel::{Address, Event, Id, Peer, Rng};
+use hopwise_kernel::ring::{Event as RingEvent, LookupMode, Ring, RingConfig};
+use hopwise_kernel::store::Event as StoreEvent;
+use hopwise_kernel::{Address, Id, Peer, Rng, central, store};
 use hopwise_tests::central::{Central, NAMES, PEERS, text};
 use hopwise_tests::flooding::NAMES as FLOODED_NAMES;
 use hopwise_tests::forge::{Forge, Script};
-use hopwise_tests::memory::owner_in;
-use hopwise_tests::{Attack, Flooding, Memory, Stored, stored};
+use hopwise_tests::ring::owner_in;
+use hopwise_tests::{Attack, Flooding, LinkedRing, Stored, stored};
 
 const NODES: u32 = 64;
 /// Each takes a second: about one stabilize round per node.
@@ -43,7 +44,7 @@ fn lookups_and_stabilize_rounds_allocate_nothing() {
         memory.make_room();
         let ring = memory.members();
         let mut turns = |count: u64| {
-            let before = memory.sent(Class::Stabilize);
+            let before = memory.sent("stabilize");
             let mut done = 0;
             for token in 0..count * LOOKUPS_PER_TURN {
                 let key = Id::random(memory.rng());
@@ -51,13 +52,13 @@ fn lookups_and_stabilize_rounds_allocate_nothing() {
                 memory.with(node, |node, cx| node.lookup(cx, key, token));
                 memory.run_for(Duration::from_secs(1) / LOOKUPS_PER_TURN as u32);
                 for (_, event) in memory.events() {
-                    let Event::LookupDone(answer) = event else { panic!("{event:?}") };
+                    let RingEvent::LookupDone(answer) = event else { panic!("{event:?}") };
                     assert_eq!(answer.owner, owner_in(&ring, answer.key));
                     done += 1;
                 }
             }
             // A round is a request, its reply, and a notification.
-            (done, (memory.sent(Class::Stabilize) - before) / 3)
+            (done, (memory.sent("stabilize") - before) / 3)
         };
         turns(WARM_UP_TURNS);
         COUNTING.set(true);
@@ -112,16 +113,16 @@ fn floods_and_walks_allocate_nothing() {
         let mut peers = Flooding::linked(rows, config, &[7, 50], 1);
         peers.memory.make_room();
         let mut turns = |count: u64| {
-            let before = peers.memory.sent(Class::Probe);
+            let before = peers.memory.sent("probe");
             let mut answers = 0;
             for token in 0..count {
                 let node = peers.memory.rng().below(NODES.into()) as u32;
                 peers.ask(node, Match::Exact, FLOODED_NAMES[0], token);
                 peers.memory.run_for(Duration::from_millis(100));
-                let found = |(_, event): &(u32, Event<'_>)| matches!(event, Event::Found(_));
+                let found = |(_, event): &(u32, ItemsEvent)| matches!(event, ItemsEvent::Found(_));
                 answers += peers.memory.events().filter(found).count();
             }
-            (answers, peers.memory.sent(Class::Probe) - before)
+            (answers, peers.memory.sent("probe") - before)
         };
         turns(500);
         COUNTING.set(true);
@@ -176,12 +177,12 @@ fn a_central_index_allocates_nothing() {
             let query = Query { how, text: names[memory.rng().below(names.len() as u64) as usize] };
             let node = memory.rng().below(PEERS.into()) as u32 + 1;
             memory.with(node, |it, cx| it.ask(cx, query, turn));
-            let from = forge.datagram(&mut script, &mut datagram);
-            memory.inject_bytes(from, &datagram);
+            let from = forge.datagram::<central::Central>(&mut script, &mut datagram);
+            memory.inject_bytes(from, nodes[0].address, &datagram);
             memory.run_for(TURN);
             for (_, event) in memory.events() {
-                found += u32::from(matches!(event, Event::Found(_)));
-                fetched += u32::from(matches!(event, Event::Fetched { .. }));
+                found += u32::from(matches!(event, ItemsEvent::Found(_)));
+                fetched += u32::from(matches!(event, ItemsEvent::Fetched { .. }));
             }
         }
         (found, fetched)
@@ -201,10 +202,8 @@ fn a_central_index_allocates_nothing() {
 fn references_on_a_ring_allocate_nothing() {
     const TURN: Duration = Duration::from_millis(20);
     let mut stored = Stored::published(stored::config(), 4);
-    let memory = &mut stored.memory;
-    memory.make_room();
-    memory.forget_payloads();
-    let nodes: Vec<Peer> = (0..stored::NODES).map(|node| memory.peer(node)).collect();
+    stored.memory.make_room();
+    let nodes: Vec<Peer> = (0..stored::NODES).map(|node| stored.memory.peer(node)).collect();
     let stranger = Address::new([127, 0, 0, 2], 9, 0);
     let forge = Forge { ring: &nodes, stranger, genuine: &[] };
     let mut bytes = vec![0; SCRIPT_BYTES];
@@ -217,21 +216,22 @@ fn references_on_a_ring_allocate_nothing() {
             // One node after the other is away for a while.
             let absent = (turn / 1_000 % u64::from(stored::NODES)) as u32;
             if turn % 1_000 == 0 {
-                memory.with(absent, |it, cx| it.leave(cx));
+                stored.leave(absent);
             } else if turn % 1_000 == 500 {
                 let bootstrap = nodes[(absent as usize + 1) % nodes.len()];
-                memory.with(absent, |it, cx| it.join(cx, bootstrap));
+                stored.join(absent, bootstrap);
             }
+            let memory = &mut stored.memory;
             let text = names[memory.rng().below(names.len() as u64) as usize];
             let query = Query { how: Match::ALL[turn as usize % 4], text };
             let node = memory.rng().below(nodes.len() as u64) as u32;
             memory.with(node, |it, cx| it.ask(cx, query, turn));
-            let from = forge.datagram(&mut script, &mut datagram);
-            memory.inject_bytes(from, &datagram);
+            let from = forge.datagram::<store::Stored<Ring>>(&mut script, &mut datagram);
+            memory.inject_bytes(from, nodes[0].address, &datagram);
             memory.run_for(TURN);
             for (_, event) in memory.events() {
-                found += u32::from(matches!(event, Event::Found(_)));
-                joined += u32::from(matches!(event, Event::Joined));
+                found += u32::from(matches!(event, StoreEvent::Items(ItemsEvent::Found(_))));
+                joined += u32::from(matches!(event, StoreEvent::Router(RingEvent::Joined)));
             }
         }
         (found, joined)

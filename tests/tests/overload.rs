@@ -10,14 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hopwise_kernel::context::Drop;
-use hopwise_kernel::reactor::{Clock, Counters, Layout, Pilot, Shard, Sockets, Turn};
+use hopwise_kernel::codec::{Envelope, WireError};
+use hopwise_kernel::drive::Counters;
+use hopwise_kernel::node::{Drop, RequestId};
+use hopwise_kernel::reactor::{Application, Clock, Layout, Shard, Sockets, Turn};
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{RingConfig, RingNode};
-use hopwise_kernel::wire::{self, Bundle, Frame, WireError};
-use hopwise_kernel::{Address, Event, Id, Message, Peer, RequestId, Rng, Time};
+use hopwise_kernel::ring::{Event, Message, Ring, RingCodec, RingConfig, RingNode};
+use hopwise_kernel::{Address, Codec, Id, Peer, Rng, Time};
 use hopwise_tests::forge::{Forge, Script, named_addresses};
-use hopwise_tests::memory::{Tables, owner_in};
+use hopwise_tests::ring::{Tables, owner_in};
 
 const SHARDS: usize = 2;
 const NODES_PER_SHARD: u32 = 128;
@@ -82,7 +83,7 @@ fn a_million_hostile_datagrams_change_no_answer() {
         assert!((least..=expected).contains(&found), "{name}: {found} counted of {expected}");
     }
     for reason in [Drop::NoSuchNode, Drop::FromSelf, Drop::Unmatched, Drop::UnknownPeer] {
-        assert!(counted.dropped[reason as usize] > 0, "{}", reason.name());
+        assert!(counted.dropped[reason.index()] > 0, "{reason:?}");
     }
 }
 
@@ -95,6 +96,8 @@ impl std::ops::Drop for StopOnDrop<'_> {
     }
 }
 
+type RingShard = Shard<RingNode, RingCodec>;
+
 /// Drives one shard's nodes until it is stopped and all its lookups have ended.
 fn run(
     sockets: Sockets,
@@ -106,7 +109,7 @@ fn run(
     let shape = Shape::for_ring(1, ring.len(), SUCCESSORS.into());
     let config = RingConfig { shape, successors: SUCCESSORS, ..RingConfig::default() };
     let capacity = NODES_PER_SHARD as usize;
-    let mut shard = Shard::new(sockets, capacity, REQUESTS, DATAGRAM_BYTES, clock, rng)
+    let mut shard: RingShard = Shard::new(sockets, capacity, REQUESTS, DATAGRAM_BYTES, clock, rng)
         .expect("the system gives a poll");
     for node in 0..NODES_PER_SHARD {
         let address = shard.address_of(node);
@@ -147,8 +150,8 @@ struct Judge<'a> {
     books: Books,
 }
 
-impl Pilot<RingNode> for Judge<'_> {
-    fn on_event(&mut self, _: Time, _: u32, event: Event<'_>) {
+impl Application<RingNode, RingCodec> for Judge<'_> {
+    fn on_event(&mut self, _: Time, _: u32, event: Event, _: &[u8]) {
         match event {
             Event::LookupDone(done) if done.owner == owner_in(self.ring, done.key) => {
                 self.books.correct += 1;
@@ -159,7 +162,7 @@ impl Pilot<RingNode> for Judge<'_> {
         }
     }
 
-    fn turn(&mut self, shard: &mut Shard<RingNode>) -> Turn {
+    fn turn(&mut self, shard: &mut RingShard) -> Turn {
         let Books { issued, correct, incorrect, failed } = self.books;
         let now = shard.now();
         if self.stop.load(Ordering::Relaxed) {
@@ -204,15 +207,14 @@ fn flood(ring: &[Peer], rng: &mut Rng) -> Sent {
     for count in 1..=FLOOD {
         loop {
             rng.fill(&mut script);
-            forge.datagram(&mut Script::new(&script), &mut bytes);
-            let parsed = Bundle::parse(&bytes);
+            forge.datagram::<Ring>(&mut Script::new(&script), &mut bytes);
+            let parsed = RingCodec::default().parse(&bytes);
             match parsed {
                 _ if bytes.len() > DATAGRAM_BYTES => sent.oversized += 1,
                 Err(reason) => sent.refused[reason as usize] += 1,
                 // What nodes might answer must not leave the test.
-                Ok(bundle) => {
-                    let mut frames = bundle.frames();
-                    if !frames.all(|it| named_addresses(&it.message).all(is_ours)) {
+                Ok(mut messages) => {
+                    if !messages.all(|(_, message)| named_addresses(&message).all(is_ours)) {
                         continue;
                     }
                 }
@@ -230,24 +232,19 @@ fn flood(ring: &[Peer], rng: &mut Rng) -> Sent {
 
 /// Pings one node of each shard, and waits for their pongs, which come after everything before.
 fn wait(socket: &UdpSocket, stranger: Address, targets: &[Peer], request: RequestId) {
-    let mut buffer = [0; DATAGRAM_BYTES];
-    for target in targets {
-        let ping = Frame {
-            from_id: Id::ZERO,
-            from_slot: stranger.slot,
-            to_slot: target.address.slot,
-            to_prefix: target.id.prefix(),
-            message: Message::Ping { request },
-        };
-        let head = wire::begin_bundle(&mut buffer).expect("there is room");
-        let length = head + wire::encode(&ping, &mut buffer[head..]).expect("there is room");
+    let (codec, mut buffer) = (RingCodec::default(), [0; DATAGRAM_BYTES]);
+    for &target in targets {
+        let envelope = Envelope::new(Peer { id: Id::ZERO, address: stranger }, target);
+        let head = codec.begin(&mut buffer).expect("there is room");
+        let ping = codec.write(&envelope, &Message::Ping { request }, &mut buffer[head..]);
+        let length = head + ping.expect("there is room");
         socket.send_to(&buffer[..length], endpoint(target.address)).expect("loopback takes it");
     }
     let mut pongs = 0;
     while pongs < targets.len() {
         let Ok(length) = socket.recv(&mut buffer) else { return };
-        let bundle = Bundle::parse(&buffer[..length]).expect("nodes send bundles");
-        pongs += bundle.frames().filter(|it| it.message == Message::Pong { request }).count();
+        let messages = codec.parse(&buffer[..length]).expect("nodes send what is sound");
+        pongs += messages.filter(|&(_, it)| it == Message::Pong { request }).count();
     }
 }
 

@@ -23,7 +23,7 @@ const FIRST_ROUTER_CLASS: usize = Items::CLASSES.len();
 
 impl<P: Protocol> Stored<P> {
     const ALL_CLASSES: [Class; MAX_CLASSES] = {
-        let mut all = [Class::NONE; MAX_CLASSES];
+        let mut all = [Class::other(""); MAX_CLASSES];
         let mut at = 0;
         while at < FIRST_ROUTER_CLASS + P::CLASSES.len() {
             all[at] = if at < FIRST_ROUTER_CLASS {
