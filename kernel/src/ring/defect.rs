@@ -1,6 +1,6 @@
 //! Defects in the protocol, made on purpose: what checks the ring must catch each of them.
 //!
-//! **Invariant:** without the feature `mistakes`, which only tests ask for, none of this is built.
+//! **Invariant:** without the feature `defects`, which only tests ask for, none of this is built.
 
 /// What a node does wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

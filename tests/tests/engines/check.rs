@@ -12,13 +12,13 @@ use hopwise_harness::measure::outcome::{Check, Regime};
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{Measured, Simulation};
 use hopwise_harness::systems;
-use hopwise_harness::systems::ring::run_mistaken;
-use hopwise_kernel::ring::Mistake;
+use hopwise_harness::systems::ring::run_with_defect;
+use hopwise_kernel::ring::Defect;
 
-/// Seeds within which each mistake must be caught.
+/// Seeds within which each defect must be caught.
 const SEEDS: u64 = 500;
 
-/// A small ring of short lists, where little has to go wrong: that shows mistakes soonest.
+/// A small ring of short lists, where little has to go wrong: that shows defects soonest.
 const SMALL: &str = "
     engine = \"sim\"
     nodes = 8
@@ -63,13 +63,13 @@ fn first_violation(toml: &str, seeds: impl Iterator<Item = u64>) -> Option<Strin
     })
 }
 
-fn assert_caught(mistake: Mistake) {
+fn assert_caught(defect: Defect) {
     let caught = (1..=SEEDS).find_map(|seed| {
-        let measured = run_mistaken(&seeded(SMALL, seed), mistake).expect("the scenario runs");
+        let measured = run_with_defect(&seeded(SMALL, seed), defect).expect("the scenario runs");
         let first = check(simulation(measured)).first?;
         Some(format!("seed {seed}: {first}"))
     });
-    println!("{mistake:?}: {}", caught.expect("none of the seeds shows the mistake"));
+    println!("{defect:?}: {}", caught.expect("none of the seeds shows the defect"));
 }
 
 #[test]
@@ -98,27 +98,27 @@ fn seeds_that_once_failed_do_so_no_more() {
 
 #[test]
 fn self_as_successor_is_caught() {
-    assert_caught(Mistake::SelfAsSuccessor);
+    assert_caught(Defect::SelfAsSuccessor);
 }
 
 #[test]
 fn a_list_adopted_unasked_is_caught() {
-    assert_caught(Mistake::ListUnasked);
+    assert_caught(Defect::ListUnasked);
 }
 
 #[test]
 fn copying_the_first_entry_only_is_caught() {
-    assert_caught(Mistake::FirstEntryOnly);
+    assert_caught(Defect::FirstEntryOnly);
 }
 
 #[test]
 fn rectifying_without_asking_is_caught() {
-    assert_caught(Mistake::RectifyUnasked);
+    assert_caught(Defect::RectifyUnasked);
 }
 
 #[test]
 fn accepting_a_stale_reply_is_caught() {
-    assert_caught(Mistake::StaleReply);
+    assert_caught(Defect::StaleReply);
 }
 
 #[test]

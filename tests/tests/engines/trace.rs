@@ -9,15 +9,15 @@ use std::time::Duration;
 use hopwise_harness::Scenario;
 use hopwise_harness::churn::Share;
 use hopwise_harness::churn::trace::Trace;
-use hopwise_harness::director::{Director, Setup, Stage};
+use hopwise_harness::director::{Director, NodeControl, Setup};
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
-use hopwise_harness::plug::Runner;
+use hopwise_harness::plug::{Runner, Told};
 use hopwise_harness::systems;
-use hopwise_harness::workload::Question;
-use hopwise_kernel::{Address, Event, Id, Peer, Rng, Time};
+use hopwise_harness::workload::{KeyWorkload, Workload};
+use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 
 fn at(ms: u64) -> Time {
     Time::ZERO + Duration::from_millis(ms)
@@ -27,7 +27,7 @@ fn at(ms: u64) -> Time {
 #[derive(Default)]
 struct Diary(Vec<String>, Vec<Peer>);
 
-impl Stage for Diary {
+impl NodeControl<Id> for Diary {
     fn busiest(&self) -> Option<u32> {
         None
     }
@@ -50,13 +50,13 @@ impl Stage for Diary {
         self.0.push(format!("{} {place} at {ms}", if graceful { "leave" } else { "crash" }));
     }
 
-    fn ask(&mut self, _at: Time, _place: u32, _question: Question, _token: u64) -> bool {
+    fn ask(&mut self, _at: Time, _place: u32, _key: Id, _token: u64) -> bool {
         false
     }
 }
 
 /// A director of a trace, with its members in places 0, 1, …
-fn director(trace: &str, extra: &str) -> (Director, Vec<Peer>) {
+fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
     let trace = Trace::parse(trace, "test").expect("it is a trace");
     let toml = format!(
         "nodes = {}
@@ -73,7 +73,8 @@ fn director(trace: &str, extra: &str) -> (Director, Vec<Peer>) {
     let seeds = Arc::new(ring.clone());
     let mut director = {
         let (places, to_join, trace) = (8, 0, Some(&trace));
-        let setup = Setup { places, to_join, seeds, trace, catalogue: None, has_server: false };
+        let workload = KeyWorkload::new(&scenario, &[]).expect("keys need nothing more");
+        let setup = Setup { places, to_join, seeds, trace, workload, has_server: false };
         Director::new(&scenario, Share::WHOLE, setup)
     };
     for &peer in &ring {
@@ -98,14 +99,14 @@ fn a_director_does_what_the_trace_says() {
         assert_eq!(diary.0, ["leave 2 at 1000", "insert 2", "join 2"]);
         assert_eq!(diary.1[0].id == ring[2].id, same, "{extra}");
         assert_eq!(director.live(), 2);
-        director.on_event(at(2600), 2, Event::Joined);
+        director.on_told(at(2600), 2, Told::Joined);
         assert_eq!(director.live(), 3);
         diary.0.clear();
         // c goes before it has joined.
         director.turn(&mut diary, at(2600), at(3700));
         director.turn(&mut diary, at(3700), at(4100));
         assert_eq!(diary.0, ["leave 0 at 3000", "insert 0", "join 0", "crash 0 at 4000"]);
-        director.on_event(at(3990), 0, Event::Joined);
+        director.on_told(at(3990), 0, Told::Joined);
         assert_eq!(director.live(), 2, "what it said before does not count");
     }
 }
@@ -117,7 +118,7 @@ fn the_last_member_waits_until_another_has_joined() {
     director.turn(&mut diary, at(0), at(2500));
     assert_eq!(diary.0, ["leave 1 at 1000", "insert 1", "join 1"]);
     director.turn(&mut diary, at(2500), at(2600));
-    director.on_event(at(2700), 1, Event::Joined);
+    director.on_told(at(2700), 1, Told::Joined);
     director.turn(&mut diary, at(2700), at(2800));
     assert_eq!(diary.0.last().map(String::as_str), Some("leave 0 at 2800"));
     assert!(director.members().eq([1]));
