@@ -7,7 +7,8 @@ use core::time::Duration;
 use crate::base::{Peer, Rng, Time};
 use crate::node::drop::Drop;
 use crate::node::protocol::{EventOf, MessageOf, Protocol};
-use crate::node::requests::{Request, RequestHandle, RequestId, Requests, Tables};
+use crate::node::requests::{Request, RequestHandle, RequestId, Requests};
+use crate::node::tables::Tables;
 
 /// What a node may use during one call.
 pub struct Context<'a, P: Protocol> {

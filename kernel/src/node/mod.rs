@@ -32,6 +32,7 @@ mod requests;
 mod round_trips;
 mod router;
 mod secret;
+mod tables;
 
 pub use arena::{Arena, Span};
 pub use carry::{Carried, Carries};
@@ -40,12 +41,12 @@ pub use cookie::{Cookie, LastCookie};
 pub use drop::{Drop, MAX_DROPS};
 pub use protocol::{Class, EventOf, MAX_CLASSES, MessageOf, ParkedOf, Protocol};
 pub use requests::{
-    Layer, Layers, MAX_PAYLOAD, PayloadHandle, Request, RequestHandle, RequestId, RequestKind,
-    Requests, Tables,
+    MAX_PAYLOAD, PayloadHandle, Request, RequestHandle, RequestId, RequestKind, Requests,
 };
 pub use round_trips::{INITIAL_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT, RoundTrips, TimeoutPolicy};
 pub use router::{LookupDone, LookupEnd, LookupPurpose, Router};
 pub use secret::Secret;
+pub use tables::{Layer, Layers, Tables};
 
 use crate::base::Peer;
 

@@ -5,7 +5,7 @@
 use core::fmt::Debug;
 
 use crate::node::arena::Arena;
-use crate::node::requests::Tables;
+use crate::node::tables::Tables;
 
 /// Most classes of traffic of one protocol: drivers count them in fixed arrays.
 pub const MAX_CLASSES: usize = 16;
