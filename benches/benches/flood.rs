@@ -10,13 +10,13 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use hopwise_benches::measure;
 use hopwise_harness::systems::flood::graph::Graph;
-use hopwise_kernel::context::Drop;
-use hopwise_kernel::flood::{FloodConfig, FloodNode};
-use hopwise_kernel::items::{Match, Names, Query, SharingConfig, Shelf, Text};
-use hopwise_kernel::message::MAX_TTL;
-use hopwise_kernel::prefetch::prefetch;
-use hopwise_kernel::rpc::{RequestHandle, Requests, TimeoutPolicy};
-use hopwise_kernel::{Address, Context, Event, Id, Message, Node, Peer, Rng, Time, World};
+use hopwise_kernel::base::prefetch::prefetch;
+use hopwise_kernel::flood::message::{MAX_TTL, ParkedMessage};
+use hopwise_kernel::flood::protocol::REPEAT;
+use hopwise_kernel::flood::{Flood, FloodConfig, FloodNode, Message};
+use hopwise_kernel::items::{Event, Holdings, Match, Names, Query, Text, TransferConfig};
+use hopwise_kernel::node::{Arena, Drop, RequestHandle, Tables, TimeoutPolicy};
+use hopwise_kernel::{Address, Context, Id, Node, Peer, Protocol, Rng, Time, World};
 
 const MEAN_DEGREE: f64 = 6.0;
 const ITEMS: u32 = 10_000;
@@ -53,7 +53,7 @@ struct Overlay {
     graph: Graph,
     peers: Vec<Peer>,
     nodes: Vec<FloodNode>,
-    requests: Requests,
+    requests: <Flood as Protocol>::Requests,
     rng: Rng,
     now: Time,
     outside: Outside,
@@ -72,14 +72,14 @@ impl Overlay {
         let names = Arc::new(Names::new((0..ITEMS).map(name)));
         let config = Arc::new(FloodConfig { ttl: MAX_TTL, ping: None, ..FloodConfig::default() });
         let timeout = TimeoutPolicy::Adaptive;
-        let sharing = Arc::new(SharingConfig { item_bytes: 64, fetch: false, timeout });
+        let transfers = Arc::new(TransferConfig { item_bytes: 64, fetch: false, timeout });
         let nodes = peers.iter().map(|&peer| {
             let items = (0..ITEMS_PER_PEER).map(|_| rng.below(ITEMS.into()) as u32).collect();
-            let shelf = Shelf::new(names.clone(), items);
-            FloodNode::new(peer, shelf, config.clone(), sharing.clone(), &mut rng)
+            let holdings = Holdings::new(names.clone(), items);
+            FloodNode::new(peer, holdings, config.clone(), transfers.clone(), &mut rng)
         });
         let nodes = nodes.collect();
-        let (requests, now) = (Requests::new(1024), Time::from_ns(1));
+        let (requests, now) = (Tables::with_capacity(1024), Time::from_ns(1));
         let outside = Outside { queue: VecDeque::new(), sent: 0 };
         let mut overlay = Overlay { graph, peers, nodes, requests, rng, now, outside };
         for node in 0..count {
@@ -99,6 +99,8 @@ impl Overlay {
         let text = Text::new(b"nobody has it").expect("it is short");
         let query = Query { how: Match::Substring, text };
         assert!(self.with(source, |node, cx| node.ask(cx, query, 0)), "it is a member");
+        // Searches borrow nothing.
+        let arena = Arena::default();
         while let Some((to, from, message)) = self.outside.queue.pop_front() {
             let soon = |ahead: usize| self.outside.queue.get(ahead);
             if let Some(&(to, ..)) = soon(AHEAD[0]) {
@@ -108,6 +110,7 @@ impl Overlay {
                 self.nodes[*to as usize].expect_message(message);
             }
             let from = self.peers[from as usize];
+            let message = Flood::recall(&message, &arena);
             self.with(to, |node, cx| node.handle_message(cx, from, message));
         }
         // Nobody answered, so the request is still there.
@@ -121,7 +124,7 @@ impl Overlay {
     fn with<T>(
         &mut self,
         node: u32,
-        command: impl FnOnce(&mut FloodNode, &mut Context<'_>) -> T,
+        command: impl FnOnce(&mut FloodNode, &mut Context<'_, Flood>) -> T,
     ) -> T {
         let (rng, requests, world) = (&mut self.rng, &mut self.requests, &mut self.outside);
         let mut cx = Context { now: self.now, node, rng, requests, world };
@@ -131,14 +134,15 @@ impl Overlay {
 
 /// What was sent, in order, by the numbers of receiver and sender.
 struct Outside {
-    queue: VecDeque<(u32, u32, Message<'static>)>,
+    queue: VecDeque<(u32, u32, ParkedMessage)>,
     sent: u64,
 }
 
-impl World for Outside {
+impl World<Flood> for Outside {
     fn send(&mut self, from: Peer, to: Peer, message: &Message<'_>) {
         self.sent += 1;
-        self.queue.push_back((to.address.ip, from.address.ip, message.detach().0));
+        let parked = Flood::park(message, &mut Arena::default());
+        self.queue.push_back((to.address.ip, from.address.ip, parked));
     }
 
     fn arm_node(&mut self, _node: u32, _at: Time) {}
@@ -147,9 +151,9 @@ impl World for Outside {
 
     fn disarm_request(&mut self, _request: RequestHandle) {}
 
-    fn report(&mut self, _node: u32, _event: Event<'_>) {}
+    fn report(&mut self, _node: u32, _event: Event, _payload: &[u8]) {}
 
     fn count_drop(&mut self, reason: Drop) {
-        assert!(reason == Drop::Repeat, "{reason:?}");
+        assert!(reason == REPEAT, "{reason:?}");
     }
 }

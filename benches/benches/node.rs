@@ -9,7 +9,8 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput};
 use hopwise_benches::measure;
 use hopwise_benches::node::SettledNode;
-use hopwise_kernel::{Message, Peer, Rng};
+use hopwise_kernel::ring::Message;
+use hopwise_kernel::{Peer, Rng};
 
 /// Lookups forwarded before the first is acknowledged.
 const LOOKUPS: usize = 4096;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use hopwise_benches::measure;
 use hopwise_benches::timers::{TIMERS, ahead, arm_all, expire_and_arm_again};
-use hopwise_kernel::timer::TimerWheel;
+use hopwise_kernel::drive::TimerWheel;
 use hopwise_kernel::{Rng, Time};
 
 fn main() {

@@ -5,11 +5,11 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use hopwise_benches::frames::{self, DATAGRAM_BYTES, bundle_of};
+use hopwise_benches::frames::{self, DATAGRAM_BYTES, Frame, bundle_of};
 use hopwise_benches::measure;
 use hopwise_benches::ring::SUCCESSORS;
-use hopwise_kernel::wire::{Bundle, Frame, encode};
-use hopwise_kernel::{Peer, Rng};
+use hopwise_kernel::ring::RingCodec;
+use hopwise_kernel::{Codec, Peer, Rng};
 
 fn main() {
     measure::run(wire);
@@ -30,26 +30,30 @@ fn wire(criterion: &mut Criterion) {
 }
 
 fn bench_encode(criterion: &mut Criterion, name: &str, frame: &Frame<'_>) {
-    let mut buffer = [0; DATAGRAM_BYTES];
-    let length = encode(frame, &mut buffer).expect("a frame fits in a datagram");
+    let (codec, mut buffer) = (RingCodec::default(), [0; DATAGRAM_BYTES]);
+    let length = codec.write(&frame.0, &frame.1, &mut buffer).expect("a frame fits in a datagram");
     let mut group = criterion.benchmark_group("wire");
     group.throughput(Throughput::Bytes(length as u64));
     group.bench_function(name, |bencher| {
-        bencher.iter(|| encode(black_box(frame), black_box(&mut buffer)));
+        bencher.iter(|| {
+            let (envelope, message) = black_box(frame);
+            codec.write(envelope, message, black_box(&mut buffer))
+        });
     });
 }
 
 /// `datagram` holds nothing but repetitions of `expected`.
 fn bench_parse(criterion: &mut Criterion, name: &str, expected: &Frame<'_>, datagram: &[u8]) {
-    let bundle = Bundle::parse(datagram).expect("what was encoded parses");
-    let frames = bundle.frames().count() as u64;
-    assert!(frames > 0 && bundle.frames().all(|frame| frame == *expected), "parsed otherwise");
+    let codec = RingCodec::default();
+    let mut messages = codec.parse(datagram).expect("what was encoded parses");
+    let frames = messages.count() as u64;
+    assert!(frames > 0 && messages.all(|frame| frame == *expected), "parsed otherwise");
     let mut group = criterion.benchmark_group("wire");
     group.throughput(Throughput::Elements(frames));
     group.bench_function(name, |bencher| {
         bencher.iter(|| {
-            if let Ok(bundle) = Bundle::parse(black_box(datagram)) {
-                for frame in bundle.frames() {
+            if let Ok(messages) = codec.parse(black_box(datagram)) {
+                for frame in messages {
                     black_box(&frame);
                 }
             }

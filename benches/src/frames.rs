@@ -2,12 +2,17 @@
 //!
 //! **Invariant:** every one of them can be encoded.
 
-use hopwise_kernel::message::{Lookup, Message, Peers, Purpose};
-use hopwise_kernel::wire::{Frame, begin_bundle, encode};
-use hopwise_kernel::{Address, Id, Peer, RequestId, Rng};
+use hopwise_kernel::codec::Envelope;
+use hopwise_kernel::node::RequestId;
+use hopwise_kernel::ring::message::{Lookup, Purpose};
+use hopwise_kernel::ring::{Message, RingCodec};
+use hopwise_kernel::{Address, Codec, Id, Peer, Peers, Rng};
 
 /// What an Ethernet frame carries of a UDP datagram over IPv4.
 pub const DATAGRAM_BYTES: usize = 1472;
+
+/// A message, and the nodes it is from and for.
+pub type Frame<'a> = (Envelope, Message<'a>);
 
 /// A lookup on its way.
 #[must_use]
@@ -57,12 +62,13 @@ pub fn peer(rng: &mut Rng) -> Peer {
 ///
 /// If it does not fit once.
 #[must_use]
-pub fn bundle_of(frame: &Frame<'_>, most: usize) -> Vec<u8> {
-    let mut buffer = vec![0; DATAGRAM_BYTES];
-    let header = begin_bundle(&mut buffer).expect("a header fits in a datagram");
+pub fn bundle_of((envelope, message): &Frame<'_>, most: usize) -> Vec<u8> {
+    let (codec, mut buffer) = (RingCodec::default(), vec![0; DATAGRAM_BYTES]);
+    let header = codec.begin(&mut buffer).expect("a header fits in a datagram");
     let mut length = header;
     for _ in 0..most {
-        let Some(written) = encode(frame, &mut buffer[length..]) else { break };
+        let written = codec.write(envelope, message, &mut buffer[length..]);
+        let Some(written) = written else { break };
         length += written;
     }
     assert!(length > header, "a frame fits in a datagram");
@@ -71,5 +77,6 @@ pub fn bundle_of(frame: &Frame<'_>, most: usize) -> Vec<u8> {
 }
 
 fn frame<'a>(rng: &mut Rng, message: Message<'a>) -> Frame<'a> {
-    Frame { from_id: Id::random(rng), from_slot: 7, to_slot: 9, to_prefix: rng.next_u64(), message }
+    let (from_id, to_prefix) = (Id::random(rng), Some(rng.next_u64()));
+    (Envelope { from_id, from_slot: 7, to_slot: 9, to_prefix }, message)
 }

@@ -3,13 +3,11 @@
 //! **Invariant:** time stands still, and the world does nothing but count, and keep what it takes to
 //! answer the node.
 
-use hopwise_kernel::context::Drop;
-use hopwise_kernel::message::{Cookie, Purpose};
-use hopwise_kernel::ring::{RingConfig, RingNode};
-use hopwise_kernel::rpc::{RequestHandle, Requests};
-use hopwise_kernel::{
-    Address, Context, Event, Id, Message, Node, Peer, RequestId, Rng, Time, World,
-};
+use hopwise_kernel::node::{Cookie, Drop, RequestHandle, RequestId, Requests};
+use hopwise_kernel::ring::message::Purpose;
+use hopwise_kernel::ring::request::Kind;
+use hopwise_kernel::ring::{Event, Message, Ring, RingConfig, RingNode};
+use hopwise_kernel::{Address, Context, Id, Node, Peer, Rng, Time, World};
 
 use crate::frames;
 
@@ -23,7 +21,7 @@ pub struct SettledNode {
     node: RingNode,
     /// All members, in ascending order of identifiers.
     ring: Vec<Peer>,
-    requests: Requests,
+    requests: Requests<Kind>,
     rng: Rng,
     nowhere: Nowhere,
 }
@@ -110,7 +108,7 @@ impl SettledNode {
     }
 
     #[inline]
-    fn with(&mut self, command: impl FnOnce(&mut RingNode, &mut Context<'_>, &[Peer])) {
+    fn with(&mut self, command: impl FnOnce(&mut RingNode, &mut Context<'_, Ring>, &[Peer])) {
         let mut cx = Context {
             now: Time::ZERO,
             node: 0,
@@ -129,7 +127,7 @@ struct Nowhere {
     cookie: Option<Cookie>,
 }
 
-impl World for Nowhere {
+impl World<Ring> for Nowhere {
     fn send(&mut self, _from: Peer, to: Peer, message: &Message<'_>) {
         self.sent += 1;
         match *message {
@@ -145,10 +143,10 @@ impl World for Nowhere {
 
     fn disarm_request(&mut self, _request: RequestHandle) {}
 
-    fn report(&mut self, _node: u32, _event: Event<'_>) {}
+    fn report(&mut self, _node: u32, _event: Event, _payload: &[u8]) {}
 
     fn count_drop(&mut self, reason: Drop) {
-        panic!("a message was dropped: {}", reason.name());
+        panic!("a message was dropped: {reason:?}");
     }
 }
 

@@ -5,10 +5,10 @@
 
 use std::hint::black_box;
 
+use hopwise_kernel::drive::TimerWheel;
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::timer::TimerWheel;
-use hopwise_kernel::wire::{Bundle, encode};
-use hopwise_kernel::{Id, Message, Peer, Rng, Time};
+use hopwise_kernel::ring::{Message, RingCodec};
+use hopwise_kernel::{Codec, Id, Peer, Rng, Time};
 
 use crate::frames::{self, DATAGRAM_BYTES, bundle_of};
 use crate::node::SettledNode;
@@ -72,10 +72,11 @@ fn next_hop(digit_bits: u32) {
 
 fn encode_lookup() {
     let frame = frames::lookup(&mut Rng::new(9, 0));
-    let mut buffer = [0; DATAGRAM_BYTES];
+    let (codec, mut buffer) = (RingCodec::default(), [0; DATAGRAM_BYTES]);
     counted(&mut || {
         for _ in 0..OPERATIONS {
-            black_box(encode(black_box(&frame), black_box(&mut buffer)));
+            let (envelope, message) = black_box(&frame);
+            black_box(codec.write(envelope, message, black_box(&mut buffer)));
         }
     });
 }
@@ -84,8 +85,8 @@ fn parse_lookup() {
     let datagram = bundle_of(&frames::lookup(&mut Rng::new(9, 0)), 1);
     counted(&mut || {
         for _ in 0..OPERATIONS {
-            if let Ok(bundle) = Bundle::parse(black_box(&datagram)) {
-                bundle.frames().for_each(|frame| {
+            if let Ok(frames) = RingCodec::default().parse(black_box(&datagram)) {
+                frames.for_each(|frame| {
                     black_box(&frame);
                 });
             }

@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use hopwise_kernel::reactor::{
-    BindError, Clock, Layout, Pilot, Shard, Sockets, Turn, available_cores, pin_to,
+    Application, BindError, Clock, Layout, Shard, Sockets, Turn, available_cores, pin_to,
 };
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{RingConfig, RingNode};
-use hopwise_kernel::{Event, Id, Peer, Rng, Time};
+use hopwise_kernel::ring::{Event, RingCodec, RingConfig, RingNode};
+use hopwise_kernel::{Id, Peer, Rng, Time};
 
 use crate::frames::DATAGRAM_BYTES;
 use crate::ring::SUCCESSORS;
@@ -155,15 +155,15 @@ struct Load<'a> {
     span: Option<Span>,
 }
 
-impl Pilot<RingNode> for Load<'_> {
-    fn on_event(&mut self, _now: Time, _node: u32, event: Event<'_>) {
+impl Application<RingNode, RingCodec> for Load<'_> {
+    fn on_event(&mut self, _now: Time, _node: u32, event: Event, _payload: &[u8]) {
         match event {
             Event::LookupDone(_) => self.idle += 1,
             other => panic!("only lookups end here, and they succeed: {other:?}"),
         }
     }
 
-    fn turn(&mut self, shard: &mut Shard<RingNode>) -> Turn {
+    fn turn(&mut self, shard: &mut Shard<RingNode, RingCodec>) -> Turn {
         let now = shard.now();
         let all = &self.common.received;
         all[self.reactor].store(shard.counters().received, Ordering::Relaxed);

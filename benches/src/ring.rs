@@ -4,7 +4,7 @@
 
 use std::iter;
 
-use hopwise_kernel::prefetch::prefetch;
+use hopwise_kernel::base::prefetch::prefetch;
 use hopwise_kernel::ring::fingers::{
     FingerTable, HotFinger, SEARCH_SUCCESSORS, Shape, closest_preceding_in,
 };

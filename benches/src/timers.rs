@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use hopwise_kernel::timer::{TICK_NS, TimerWheel};
+use hopwise_kernel::drive::{TICK_NS, TimerWheel};
 use hopwise_kernel::{Rng, Time};
 
 /// How many timers there are.

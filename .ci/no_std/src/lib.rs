@@ -8,30 +8,45 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 use core::ptr;
 
-use hopwise_kernel::ring::fingers::{FingerTable, Shape};
-use hopwise_kernel::ring::successors::SuccessorList;
-use hopwise_kernel::rpc::Requests;
-use hopwise_kernel::timer::TimerWheel;
-use hopwise_kernel::wire::Bundle;
-use hopwise_kernel::{Id, Rng, Time};
+use hopwise_kernel::central::CentralNode;
+use hopwise_kernel::codec::Body;
+use hopwise_kernel::drive::Memory;
+use hopwise_kernel::drive::memory::DELAY;
+use hopwise_kernel::flood::FloodNode;
+use hopwise_kernel::ring::{RingCodec, RingConfig, RingNode};
+use hopwise_kernel::store::StoreNode;
+use hopwise_kernel::{Codec, Id, Node, Time};
 
 /// Uses the kernel from end to end, so that all of it has to be built.
 #[unsafe(no_mangle)]
 pub extern "C" fn hopwise_no_std(seed: u64) -> usize {
-    let mut rng = Rng::new(seed, 0);
-    let own = Id::random(&mut rng);
     let key = Id::of_name(&seed.to_be_bytes());
-    let fingers = FingerTable::new(own, Shape::for_ring(1, 4096, 16));
-    let successors = SuccessorList::new(16);
-    let requests = Requests::new(16);
-    let mut wheel = TimerWheel::new(16);
-    wheel.arm(0, Time::from_ns(seed));
-    let bundle = Bundle::parse(&key.to_bytes()).map_or(0, |bundle| bundle.frames().count());
-    usize::from(fingers.closest_preceding(key).is_some())
-        + successors.count_before(own, key)
-        + requests.len()
-        + wheel.armed()
-        + bundle
+    let mut memory = Memory::<RingNode>::new(2, seed);
+    let (one, other) = (memory.peer(0), memory.peer(1));
+    let ring = if one.id < other.id { [one, other] } else { [other, one] };
+    for node in 0..2 {
+        memory.put(node, |me, rng| RingNode::new(me, RingConfig::default(), rng));
+        memory.with(node, |node, cx| node.start_linked(cx, &ring));
+        memory.with(node, |node, cx| node.lookup(cx, key, seed));
+    }
+    memory.run_for(Time::from_ns(seed).since(Time::ZERO));
+    let messages = RingCodec::default().parse(&key.to_bytes()).map_or(0, Iterator::count);
+    memory.events().count()
+        + messages
+        + drive::<CentralNode>(seed)
+        + drive::<FloodNode>(seed)
+        + drive::<StoreNode<RingNode>>(seed)
+}
+
+/// Drives places for nodes of any kind, none of which is there.
+fn drive<N>(seed: u64) -> usize
+where
+    N: Node<Protocol: Body>,
+{
+    let mut memory = Memory::<N>::new(1, seed);
+    memory.inject_bytes(memory.peer(0).address, memory.peer(0).address, &seed.to_be_bytes());
+    memory.run_for(DELAY);
+    memory.events().count()
 }
 
 /// Has no memory to give.
