@@ -44,8 +44,8 @@ enum Begun {
 }
 
 impl LengthSource {
-    /// Creates a source of `lengths`. The scale follows from the mean: mean / Γ(1 + 1/k) for Weibull,
-    /// mean · (a − 1) / a for Pareto.
+    /// Creates a source of `lengths`. The scale follows from the mean: mean / Γ(1 + 1/k) for
+    /// Weibull, mean · (a − 1) / a for Pareto.
     ///
     /// # Panics
     ///

@@ -58,8 +58,8 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is not a trace, or does not fit the scenario. The message says what
-    /// to write instead.
+    /// If the file cannot be read, is not a trace, or does not fit the scenario. The message says
+    /// what to write instead.
     pub fn of(scenario: &Scenario, directors: usize) -> Result<Option<Trace>, String> {
         let file = match (scenario.churn.model, &scenario.churn.file) {
             (ChurnModel::Trace, Some(file)) => file,
@@ -148,8 +148,8 @@ impl Trace {
         shares(directors).filter_map(most).max().unwrap_or(0)
     }
 
-    /// The first line after which no node is up in some share of so many `directors`; 0 if a share has
-    /// none at the start.
+    /// The first line after which no node is up in some share of so many `directors`; 0 if a share
+    /// has none at the start.
     fn first_empty(&self, directors: usize) -> Option<usize> {
         let first = |share| self.counts(share).find(|&(count, _)| count == 0);
         shares(directors).filter_map(first).map(|(_, line)| line).min()

@@ -1,11 +1,11 @@
-//! One simulated scenario with many seeds, in search of those that fail.
+//! `hopwise run --seeds`: one simulated scenario with many seeds, to find those that fail.
 //!
-//! | in the folder | what |
+//! | in the folder | contents |
 //! |---|---|
-//! | `campaign.json` | how many runs there were, what checks found in all of them, the failing seeds |
+//! | `campaign.json` | the number of runs, the findings of all checks, the failing seeds |
 //! | `seed-S/` | the files of a failing run, as `hopwise run` writes them |
 //!
-//! **Invariant:** a run that fails ends no other.
+//! **Invariant:** a failing run ends no other run.
 
 use std::fs;
 use std::io::{self, Write};
@@ -30,12 +30,12 @@ use crate::report::files;
 use crate::report::units::micros;
 use crate::scenario::Engine;
 
-/// Runs of one campaign, at most.
+/// The most runs in one campaign.
 pub const SEEDS_MAX: u64 = 1_000_000;
 /// The version of the JSON document.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Seeds from one on and below another, written `A..B` as ranges are in Rust.
+/// A range of seeds, written `A..B` as in Rust.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Seeds(core::ops::Range<u64>);
 
@@ -52,17 +52,18 @@ impl FromStr for Seeds {
                 Ok(Seeds(seeds))
             }
             _ => Err(format!(
-                "write A..B such as 1..1001 (the seeds 1 to 1000), {SEEDS_MAX} seeds at most"
+                "write A..B, such as 1..1001 for the seeds 1 to 1000, with at most {SEEDS_MAX} seeds"
             )),
         }
     }
 }
 
-/// Runs `scenario` once with each of `seeds`, several at a time, and reports as `options` say.
+/// Runs `scenario` once with each of `seeds`, several at a time, and writes the results as
+/// `options` say.
 #[must_use]
 pub fn campaign(scenario: &Scenario, seeds: &Seeds, options: &RunOptions) -> Exit {
     if scenario.engine != Engine::Sim {
-        eprintln!("hopwise: --seeds needs a run that can be repeated: write --engine sim");
+        eprintln!("hopwise: --seeds needs runs that can be repeated: write --engine sim");
         return Exit::BadRequest;
     }
     let interrupts = run::watch_for_interrupts();
@@ -109,7 +110,7 @@ pub fn campaign(scenario: &Scenario, seeds: &Seeds, options: &RunOptions) -> Exi
     document.verdict()
 }
 
-/// A run that came to its end, or was interrupted.
+/// A run that ended or was interrupted.
 struct Ran {
     exit: Exit,
     simulated_s: f64,
@@ -124,7 +125,7 @@ struct Failing {
     /// The exit status of `hopwise run` with this seed.
     status: i32,
     reason: String,
-    /// The command line that runs it again, if it came to its end.
+    /// The command line that repeats it, if it ran to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<String>,
 }
@@ -138,27 +139,27 @@ impl Failing {
     }
 }
 
-/// A campaign and what came of it.
+/// The result of a campaign.
 #[derive(Debug, Serialize)]
 struct Document {
     schema_version: u32,
-    /// What was run, but for the seed.
+    /// The scenario. Only the seed differs between runs.
     scenario: toml::Table,
     machine: Machine,
     build: Build,
-    /// When it began: RFC 3339, UTC.
+    /// When it started: RFC 3339, UTC.
     started_at: String,
-    /// Seconds it took.
+    /// Wall time in seconds.
     wall_s: f64,
-    /// Seconds of virtual time that passed in all runs together.
+    /// Simulated time of all runs together, in seconds.
     simulated_s: f64,
-    /// Whether it was stopped before all runs were done.
+    /// Whether the user stopped it early.
     interrupted: bool,
-    /// The first seed, and the one after the last.
+    /// The first seed and the one after the last.
     seeds: [u64; 2],
     /// Runs that ended.
     ran: usize,
-    /// What checks found in all of them.
+    /// Findings of the checks of all runs.
     check: Check,
     failing: Vec<Failing>,
 }
@@ -181,7 +182,7 @@ impl Document {
         }
     }
 
-    /// Takes in what came of a run; gives its entry if it failed. A part of a run is no result.
+    /// Adds the result of a run; returns its entry if it failed. Interrupted runs do not count.
     fn take(&mut self, result: Result<Ran, Failing>) -> Option<&Failing> {
         let failing = match result {
             Ok(Ran { exit: Exit::Interrupted, .. }) => return None,
@@ -211,7 +212,7 @@ impl Document {
         )
     }
 
-    /// How the campaign ends: as its worst run.
+    /// The exit status: that of the worst run.
     fn verdict(&self) -> Exit {
         let any = |exit: Exit| self.failing.iter().any(|failing| failing.status == exit as i32);
         if self.interrupted {
@@ -229,11 +230,11 @@ impl Document {
 }
 
 fn with_seed(scenario: &Scenario, seed: u64) -> Scenario {
-    // Runs share the host: each takes one core unless told.
+    // Runs share the host, so each uses one core unless the scenario says otherwise.
     Scenario { seed, threads: scenario.threads.max(1), ..scenario.clone() }
 }
 
-/// Runs `scenario`; keeps its files below `folder` if it failed.
+/// Runs `scenario`. Writes its files below `folder` if it failed.
 fn run_one(scenario: &Scenario, folder: &Path, interrupts: &AtomicU32) -> Result<Ran, Failing> {
     let seed = scenario.seed;
     let failing = |exit: Exit, reason| Failing { seed, status: exit as i32, reason, replay: None };
@@ -271,6 +272,6 @@ fn report(document: &Document, folder: &Path, options: &RunOptions) -> io::Resul
 }
 
 fn say(line: &str) {
-    // Nobody may be reading any more; the files are the result.
+    // If standard output is closed, the files still have the result.
     let _ = writeln!(io::stdout().lock(), "{line}");
 }

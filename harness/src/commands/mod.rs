@@ -1,4 +1,4 @@
-//! The commands of the program: from a scenario to a result in files and on the screen.
+//! The commands of the program: each turns scenarios into files, a report and an exit status.
 //!
 //! **Invariant:** results go to standard output, everything else to standard error.
 

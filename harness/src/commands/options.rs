@@ -1,6 +1,6 @@
-//! What every command takes and how it ends.
+//! Options and exit statuses that all commands share.
 //!
-//! **Invariant:** no command is known here.
+//! **Invariant:** knows no command.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -26,9 +26,9 @@ pub struct RunOptions {
 /// Where the outcome is written as JSON.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum JsonTarget {
-    /// `-`.
+    /// Standard output, written `-`.
     Stdout,
-    /// Anything else.
+    /// A file.
     File(PathBuf),
 }
 
@@ -43,20 +43,20 @@ impl FromStr for JsonTarget {
     }
 }
 
-/// How the process ends.
+/// The exit status of the process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exit {
-    /// Ran, and every stated expectation held.
+    /// Every expectation held.
     Success = 0,
-    /// Could not run to the end.
+    /// The run failed.
     Failure = 1,
-    /// The request was wrong, and the message says what to write instead.
+    /// The request was invalid. The message says what to write instead.
     BadRequest = 2,
     /// An expectation or a comparison did not hold.
     Unmet = 3,
-    /// The load generator could not keep its own schedule.
+    /// The load generator could not keep its schedule.
     LoadTooHigh = 4,
-    /// Ended by Ctrl-C.
+    /// The user ended it with Ctrl-C.
     Interrupted = 130,
 }
 

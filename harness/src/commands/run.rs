@@ -1,4 +1,4 @@
-//! One run from a scenario to its result: on the screen, in files, and as an exit status.
+//! `hopwise run`: one run of one scenario.
 //!
 //! **Invariant:** results go to standard output, everything else to standard error.
 
@@ -24,13 +24,13 @@ use crate::report::{files, text};
 use crate::scenario::{Engine, Measure};
 use crate::systems;
 
-/// A lookup issued later than this after its intended time was not offered as the scenario says.
+/// If lookups are issued later than this, the load is not that of the scenario.
 const LAG_MAX: Duration = Duration::from_millis(100);
 
-/// Where the folders of runs are, unless told.
+/// The default parent folder of results.
 const RUNS: &str = "results/runs";
 
-/// Runs `scenario` and reports as `options` say.
+/// Runs `scenario` and writes its result as `options` say.
 #[must_use]
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
     if let Err(message) = check_targets(options) {
@@ -73,28 +73,28 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
     exit
 }
 
-/// Finds out that results cannot be written before the run, not after.
+/// Checks before the run that its results can be written.
 fn check_targets(options: &RunOptions) -> Result<(), String> {
     let folder = options.out.as_deref().unwrap_or(Path::new(RUNS));
     fs::create_dir_all(folder).map_err(|error| {
         let folder = folder.display();
-        format!("{folder}: cannot be made ({error}): write --out DIR with a folder that can")
+        format!("cannot create the folder {folder} ({error}): write --out DIR with another folder")
     })?;
     let Some(JsonTarget::File(path)) = &options.json else { return Ok(()) };
-    // What an earlier run wrote stays there until this one has something to say.
+    // An existing file keeps its contents until this run has a result.
     fs::OpenOptions::new().append(true).create(true).open(path).map(drop).map_err(|error| {
         let path = path.display();
-        format!("--json {path}: cannot be written ({error}): write a file that can, or -")
+        format!("cannot write --json {path} ({error}): write another file, or -")
     })
 }
 
-/// A run that came to its end, or was ended by the user.
+/// A run that ended, by itself or by the user.
 pub(crate) struct Ended {
     pub(crate) measured: Measured,
     pub(crate) outcome: Outcome,
 }
 
-/// Runs `scenario` in its engine, showing how far it is unless `quiet`.
+/// Runs `scenario` in its engine. Shows its progress unless `quiet`.
 ///
 /// # Errors
 ///
@@ -116,7 +116,7 @@ pub(crate) fn execute(
     Ok(Ended { measured, outcome })
 }
 
-/// How a run with this outcome ends.
+/// The exit status of a run with this outcome.
 pub(crate) fn verdict(outcome: &Outcome) -> Exit {
     if outcome.interrupted {
         Exit::Interrupted
@@ -129,7 +129,7 @@ pub(crate) fn verdict(outcome: &Outcome) -> Exit {
     }
 }
 
-/// Counts Ctrl-C: the first one ends the run early, the second the process.
+/// Counts Ctrl-C. The first ends the run early, the second ends the process.
 pub(crate) fn watch_for_interrupts() -> Arc<AtomicU32> {
     let count = Arc::new(AtomicU32::new(0));
     let counted = count.clone();
@@ -155,7 +155,7 @@ fn expected_length(scenario: &Scenario) -> Duration {
 fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Outcome {
     let lookups = Lookups::new(&measured.metrics, measured.measured);
     let simulation = measured.simulation.as_ref();
-    // A simulator's speed is told in real time.
+    // The speed of a simulation refers to wall time.
     let (events, over) = match simulation {
         Some(it) => (it.events, it.real),
         None => (measured.events, measured.measured),
@@ -195,7 +195,7 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
     }
 }
 
-/// Nothing per second where no time has passed: the run was ended before it was measured.
+/// The rate, or 0 if the run ended before the measured phase.
 fn per_s(count: u64, time: Duration) -> f64 {
     if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
 }
@@ -255,7 +255,7 @@ fn report(
     Ok(())
 }
 
-/// Where results go unless told: named by what was started when (RFC 3339).
+/// The default folder of a result, named after the start (RFC 3339) and `name`.
 pub(crate) fn default_folder(started_at: &str, name: &str) -> PathBuf {
     let stamp = started_at.replace(['-', ':'], "");
     Path::new(RUNS).join(format!("{stamp}-{name}"))

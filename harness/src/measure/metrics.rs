@@ -276,8 +276,8 @@ impl SeriesRow {
         }
     }
 
-    /// The row of `interval`, in which `lookups` counts the lookups, `messages` messages of all kinds
-    /// were sent, and `maintenance_bytes` bytes were sent for maintenance.
+    /// The row of `interval`, in which `lookups` counts the lookups, `messages` messages of all
+    /// kinds were sent, and `maintenance_bytes` bytes were sent for maintenance.
     #[must_use]
     pub fn new(
         interval: Interval,

@@ -33,8 +33,8 @@ pub struct Snapshot {
 }
 
 impl Progress {
-    /// The line of a run that will take `total`. Shows nothing if `quiet` or if standard error is not
-    /// a terminal.
+    /// The line of a run that will take `total`. Shows nothing if `quiet` or if standard error is
+    /// not a terminal.
     #[must_use]
     pub fn new(quiet: bool, total: Duration) -> Progress {
         let shown = !quiet && stderr().is_terminal();

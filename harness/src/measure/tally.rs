@@ -35,7 +35,8 @@ pub struct Asked {
     pub issued: u64,
     /// Queries answered correctly.
     pub correct: u64,
-    /// Queries after which the requester obtained an item; where items are not fetched, learnt of one.
+    /// Queries after which the requester obtained an item; where items are not fetched, learnt of
+    /// one.
     pub obtained: u64,
 }
 

@@ -8,8 +8,8 @@
 use hopwise_kernel::Rng;
 use hopwise_kernel::base::rng::mix;
 
-/// The position of a host, in nanoseconds. Its height is the delay between the host
-/// and the plane (Dabek et al., *Vivaldi: a decentralized network coordinate system*, SIGCOMM 2004).
+/// The position of a host, in nanoseconds. Its height is the delay between the host and the plane
+/// (Dabek et al., *Vivaldi: a decentralized network coordinate system*, SIGCOMM 2004).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Host {
     pub(super) x: f64,

@@ -3,10 +3,10 @@
 //! Fitted to one-way delays between 1,740 DNS servers: half of the round trips that Gummadi, Saroiu
 //! and Gribble's King method measured in 2004 (*King: estimating latency between arbitrary Internet
 //! end hosts*, IMW 2002), embedded as a plane plus a height per host. Four regions lie on a line,
-//! each dense at its centre; few hosts are far from all of them. Most heights are a few milliseconds,
-//! some hundreds. Over pairs of many hosts, p5, p25, p50, p75 and p95 are within 3 % of the measured
-//! 19.6, 43.7, 80.6, 119.8 and 203.3 ms; beyond p95 the formula is about a tenth too low.
-//! For samples of one thousand hosts they were within 8 %.
+//! each dense at its centre; few hosts are far from all of them. Most heights are a few
+//! milliseconds, some hundreds. Over pairs of many hosts, p5, p25, p50, p75 and p95 are within 3 %
+//! of the measured 19.6, 43.7, 80.6, 119.8 and 203.3 ms; beyond p95 the formula is about a tenth
+//! too low. For samples of one thousand hosts they were within 8 %.
 //!
 //! **Invariant:** the position of a host depends only on the seed and its number.
 

@@ -2,9 +2,9 @@
 //!
 //! Under `none`, `constant`, `uniform` and `exponential`, delays do not depend on the hosts. Under
 //! the other models, each pair of hosts has a fixed delay, which is computed from their positions
-//! (`euclidean`, `king`, `coordinates`) or looked up (`matrix`). Node n is on host n. The positions of
-//! `euclidean` and `king` are hashed from the seed and the number of the host, so a million hosts
-//! need no memory.
+//! (`euclidean`, `king`, `coordinates`) or looked up (`matrix`). Node n is on host n. The positions
+//! of `euclidean` and `king` are hashed from the seed and the number of the host, so a million
+//! hosts need no memory.
 //!
 //! # The least delay
 //!
@@ -21,11 +21,11 @@
 //!
 //! # Files
 //!
-//! Blank lines and lines that begin with `#` are ignored. Each line of a `coordinates` file describes
-//! a host: `x y`, `x y height`, or `id x y h height` as in the published King data. Each line of a
-//! `matrix` file has the delays from one host to every host, so there are as many lines as columns.
-//! A delay of 0 from a host to itself means that none is stated: two nodes on that host then have the
-//! least delay. All numbers are in `unit`.
+//! Blank lines and lines that begin with `#` are ignored. Each line of a `coordinates` file
+//! describes a host: `x y`, `x y height`, or `id x y h height` as in the published King data. Each
+//! line of a `matrix` file has the delays from one host to every host, so there are as many lines
+//! as columns. A delay of 0 from a host to itself means that none is stated: two nodes on that host
+//! then have the least delay. All numbers are in `unit`.
 //!
 //! **Invariant:** no clock and no state; the same seed, pair and [`Rng`] give the same transit.
 

@@ -1,6 +1,6 @@
-//! What came of a comparison, as one document: all that its table, its figure and its verdict read.
+//! The result of a comparison as one document.
 //!
-//! **Invariant:** a saved comparison holds everything they need.
+//! **Invariant:** it holds everything that the table, the figure and the verdicts need.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,22 +12,22 @@ use crate::scenario::System;
 /// The version of the document that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The systems side by side.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// [`SCHEMA_VERSION`] of the program that wrote it.
     pub schema_version: u32,
     /// When it started: RFC 3339, UTC.
     pub started_at: String,
-    /// Seconds it took.
+    /// Wall time in seconds.
     pub wall_s: f64,
-    /// The machine it ran on.
+    /// The machine that ran it.
     pub machine: Machine,
     /// The program that ran it.
     pub build: Build,
-    /// Whether it was stopped before all runs were done.
+    /// Whether the user stopped it early.
     pub interrupted: bool,
-    /// What all runs have in common, every value resolved.
+    /// The scenario values that all runs have in common.
     pub scenario: toml::Table,
     /// By system, then by number of nodes.
     pub rows: Vec<Row>,
@@ -37,32 +37,32 @@ pub struct Comparison {
     pub verdicts: Vec<String>,
 }
 
-/// One system of one size.
+/// One system at one size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// Which.
+    /// The system.
     pub system: System,
     /// Nodes at the start.
     pub nodes: u32,
-    /// Entries that a node keeps about others: peers, and who holds what.
+    /// Entries in the tables of a node: peers and references to items.
     pub state: Spread,
-    /// Memory of a node as built.
+    /// Memory of a node.
     pub bytes: Spread,
     /// Messages that the busiest node received.
     pub busiest_messages: u64,
     /// All messages that queries caused, per query.
     pub messages_per_query: f64,
-    /// From asking to the first answer, median, in microseconds.
+    /// Median time from a query to its first answer, in microseconds.
     pub latency_p50_us: f64,
-    /// The same, 99th percentile.
+    /// The 99th percentile of the same.
     pub latency_p99_us: f64,
-    /// Share of queries for an exact name that ended with the item at who asked.
+    /// Fraction of queries for an exact name after which the requester obtained the item.
     pub success: Option<f64>,
-    /// The same, of those for a prefix, a piece or some words of a name.
+    /// The same for queries for a prefix, a substring or words of a name.
     pub fuzzy_success: Option<f64>,
-    /// Like `success`, once the busiest node has crashed.
+    /// Like `success`, after the busiest node crashed.
     pub success_busiest_crashed: Option<f64>,
-    /// Like `success`, once a third of all nodes have crashed.
+    /// Like `success`, after a third of all nodes crashed.
     pub success_third_crashed: Option<f64>,
 }
 
@@ -71,46 +71,46 @@ pub struct Row {
 pub struct Spread {
     /// Mean.
     pub mean: f64,
-    /// The most at one node.
+    /// Maximum over nodes.
     pub max: f64,
 }
 
-/// How one figure of one system grows.
+/// The growth of one figure of one system with the number of nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
-    /// Which system.
+    /// The system.
     pub system: System,
-    /// Which figure.
+    /// The figure.
     pub figure: Figure,
-    /// What the literature says.
+    /// The growth that the literature states.
     pub expected: String,
-    /// The exponent b of a · N^b, fitted.
+    /// The exponent b of the fit a · N^b.
     pub exponent: f64,
-    /// How well a + b · log2 N accounts for it: R².
+    /// R² of the fit a + b · log2 N.
     pub log_r2: f64,
-    /// That b: how much the figure grows each time the nodes double.
+    /// The coefficient b of that fit: the increase per doubling of N.
     pub per_doubling: f64,
 }
 
-/// A figure that grows.
+/// A figure whose growth is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
-    /// Entries at the node that keeps most: the server, where there is one.
+    /// The most entries of any node: those of the server, if there is one.
     StateMax,
-    /// Entries at a node, on average.
+    /// Mean entries per node.
     StateMean,
     /// Messages per query.
     MessagesPerQuery,
 }
 
 impl Figure {
-    /// In words.
+    /// Its name in the table.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Figure::StateMax => "state of the fullest node",
-            Figure::StateMean => "state of a node",
+            Figure::StateMax => "maximum state of a node",
+            Figure::StateMean => "mean state of a node",
             Figure::MessagesPerQuery => "messages per query",
         }
     }
@@ -124,10 +124,11 @@ impl Figure {
     }
 }
 
-/// How a figure grows that grows with the logarithm of the number of nodes.
+/// The notation for logarithmic growth.
 pub(super) const LOGARITHMIC: &str = "O(log N)";
 
-/// What the first table of Wehrle, Götz and Rieche, *Distributed Hash Tables* (2005), says.
+/// The growth stated by Wehrle, Götz and Rieche, *Distributed Hash Tables* (2005), in their first
+/// table.
 const EXPECTED: [(System, Figure, &str); 6] = [
     (System::Central, Figure::StateMax, "O(N)"),
     (System::Central, Figure::MessagesPerQuery, "O(1)"),
@@ -138,7 +139,7 @@ const EXPECTED: [(System, Figure, &str); 6] = [
 ];
 
 impl Row {
-    /// The row of a run in peace. What happens after crashes is entered later.
+    /// The row of a run without crashes. The success rates after crashes are added later.
     #[must_use]
     pub fn of(system: System, nodes: u32, outcome: &Outcome) -> Row {
         let items = outcome.items.as_ref();
@@ -165,13 +166,13 @@ impl Row {
     }
 }
 
-/// The share of queries for an exact name that ended with the item at who asked.
+/// The fraction of queries for an exact name after which the requester obtained the item.
 pub(super) fn success(outcome: &Outcome) -> Option<f64> {
     outcome.items.as_ref().and_then(|items| items.exact.success())
 }
 
-/// The growth of every figure for which the literature says how it grows, where `rows` has at least
-/// two sizes.
+/// Fits the growth of every figure for which the literature states one, if `rows` has at least two
+/// sizes.
 #[must_use]
 pub(super) fn growth(rows: &[Row]) -> Vec<Growth> {
     let fitted = |&(system, figure, expected): &(System, Figure, &str)| {
@@ -194,7 +195,7 @@ pub(super) fn growth(rows: &[Row]) -> Vec<Growth> {
 pub(super) mod example {
     use super::*;
 
-    /// Rows that grow as the literature says.
+    /// Rows that grow as the literature states.
     pub(in super::super) fn rows() -> Vec<Row> {
         let row = |system, nodes: u32| {
             let n = f64::from(nodes);
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_grows_as_expected_is_fitted_so() {
+    fn expected_growth_is_fitted() {
         let growth = growth(&example::rows());
         assert_eq!(growth.len(), EXPECTED.len());
         for fit in growth {
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn one_size_grows_not_at_all() {
+    fn one_size_is_not_fitted() {
         let rows: Vec<Row> = example::rows().into_iter().filter(|row| row.nodes == 256).collect();
         assert!(growth(&rows).is_empty());
     }

@@ -1,7 +1,7 @@
-//! The textbook's figure, measured: what a search costs against what a node must keep, both on
-//! logarithmic axes, one line per system and one point per number of nodes.
+//! The SVG figure of a comparison: messages per query against entries per node on logarithmic axes,
+//! with one line per system and one point per number of nodes.
 //!
-//! **Invariant:** made from rows alone.
+//! **Invariant:** made from rows only.
 
 use std::error::Error;
 
@@ -14,11 +14,11 @@ use crate::scenario::System;
 const SIZE: (u32, u32) = (960, 640);
 const LETTERS: (&str, i32) = ("sans-serif", 16);
 const POINT_RADIUS: i32 = 5;
-/// Where a label stands beside its point.
+/// Offsets of labels from their points.
 const ABOVE: (i32, i32) = (8, -16);
 const BELOW: (i32, i32) = (8, 6);
 
-/// The figure as SVG.
+/// Draws the figure as SVG.
 ///
 /// # Errors
 ///
@@ -29,7 +29,7 @@ pub(super) fn svg(rows: &[Row]) -> Result<String, Box<dyn Error + Send + Sync>> 
     Ok(drawing)
 }
 
-/// Where the point of a row lies: entries at the fullest node, messages per query.
+/// The point of a row: maximum entries of a node, messages per query.
 fn point(row: &Row) -> (f64, f64) {
     (row.state.max.max(1.0), row.messages_per_query.max(1.0))
 }
@@ -42,7 +42,7 @@ fn draw(rows: &[Row], backend: SVGBackend<'_>) -> Result<(), Box<dyn Error>> {
     };
     let (x_max, y_max) = (most(|point| point.0), most(|point| point.1));
     let mut chart = ChartBuilder::on(&area)
-        .caption("What a search costs, and what a node must keep", ("sans-serif", 22))
+        .caption("Cost of a query against state of a node", ("sans-serif", 22))
         .margin(16)
         .x_label_area_size(52)
         .y_label_area_size(84)
@@ -50,8 +50,8 @@ fn draw(rows: &[Row], backend: SVGBackend<'_>) -> Result<(), Box<dyn Error>> {
     let plain = |value: &f64| count(value.round() as u64);
     chart
         .configure_mesh()
-        .x_desc("state: entries at the fullest node")
-        .y_desc("effort: messages per query")
+        .x_desc("maximum state: entries of one node")
+        .y_desc("messages per query")
         .x_label_formatter(&plain)
         .y_label_formatter(&plain)
         .label_style(LETTERS)
@@ -59,7 +59,7 @@ fn draw(rows: &[Row], backend: SVGBackend<'_>) -> Result<(), Box<dyn Error>> {
         .light_line_style(TRANSPARENT)
         .draw()?;
     for (number, system) in System::ALL.into_iter().enumerate() {
-        // Told apart without their colours too (Okabe and Ito's palette, and the labels).
+        // Okabe and Ito's palette, which colour-blind readers can distinguish.
         let color =
             [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)][number % 3];
         let own: Vec<&Row> = rows.iter().filter(|row| row.system == system).collect();
@@ -72,7 +72,7 @@ fn draw(rows: &[Row], backend: SVGBackend<'_>) -> Result<(), Box<dyn Error>> {
             .label(system.name())
             .legend(move |(x, y)| Circle::new((x + 10, y), POINT_RADIUS, color.filled()));
         chart.draw_series(points().map(|at| Circle::new(at, POINT_RADIUS, color.filled())))?;
-        // The sizes in between would run into each other.
+        // Labels of the sizes in between would overlap.
         let ends = [(own.first(), BELOW), (own.last(), ABOVE)];
         chart.draw_series(ends.into_iter().filter_map(|(row, offset)| {
             let label = format!("N = {}", count(row?.nodes.into()));
@@ -104,7 +104,7 @@ mod tests {
         for system in System::ALL {
             assert!(drawing.contains(&format!("\n{}\n", system.name())), "{}", system.name());
         }
-        // A point each, and one for each system in the legend.
+        // One point for each row, and one for each system in the legend.
         assert_eq!(drawing.matches("<circle").count(), rows.len() + System::ALL.len());
     }
 }

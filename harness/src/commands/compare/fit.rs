@@ -1,19 +1,20 @@
-//! How a figure grows with the number of nodes, fitted over those that were run.
+//! Least-squares fits of growth with the number of nodes.
 //!
-//! **Invariant:** ordinary least squares, nothing else; too few or equal sizes give no fit.
+//! **Invariant:** fewer than two different sizes give no fit.
 
 /// A straight line through points.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Line {
-    /// How much y grows where x grows by 1.
+    /// The increase of y per unit of x.
     pub slope: f64,
-    /// y where x is 0.
+    /// y at x = 0.
     pub intercept: f64,
-    /// Share of the variance of y that the line accounts for; 1 where y does not vary.
+    /// Coefficient of determination; 1 if y does not vary.
     pub r2: f64,
 }
 
-/// The exponent b of y = a · N^b: a line through the logarithms. Nothing if a value is not above 0.
+/// Fits y = a · N^b with a line through the logarithms; the slope is b. `None` if a value is not
+/// positive.
 #[must_use]
 pub(super) fn power(points: &[(f64, f64)]) -> Option<Line> {
     if points.iter().any(|&(x, y)| x <= 0.0 || y <= 0.0) {
@@ -22,7 +23,7 @@ pub(super) fn power(points: &[(f64, f64)]) -> Option<Line> {
     line(&points.iter().map(|&(x, y)| (x.ln(), y.ln())).collect::<Vec<_>>())
 }
 
-/// y = a + b · log2 N.
+/// Fits y = a + b · log2 N. `None` if a size is not positive.
 #[must_use]
 pub(super) fn logarithm(points: &[(f64, f64)]) -> Option<Line> {
     if points.iter().any(|&(x, _)| x <= 0.0) {
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_is_not_fitted() {
+    fn too_few_points_are_not_fitted() {
         assert_eq!(power(&[(256.0, 1.0)]), None);
         assert_eq!(power(&[(256.0, 1.0), (256.0, 2.0)]), None);
         assert_eq!(power(&[(256.0, 0.0), (512.0, 2.0)]), None);

@@ -1,15 +1,14 @@
-//! The classic answers to the lookup problem side by side: the same items, queries, delays and churn
-//! given to each system, at several sizes, in peace and after crashes; what each needs and how that
-//! grows.
+//! `hopwise compare`: runs several systems with the same items, queries, delays and churn, at several
+//! sizes, without and with crashes, and fits how their costs grow.
 //!
-//! | in the folder | what |
+//! | in the folder | contents |
 //! |---|---|
 //! | `runs/SYSTEM-NODES-CRASH/` | the files of one run, as `hopwise run` writes them |
-//! | `compare.json` | the [`Comparison`]: every row, every fit, the verdicts |
-//! | `compare.svg` | what a search costs against what a node must keep |
+//! | `compare.json` | the [`Comparison`]: all rows, fits and verdicts |
+//! | `compare.svg` | messages per query against entries per node |
 //! | `compare.txt` | the table |
 //!
-//! **Invariant:** every figure comes out of the [`Outcome`] of a run that is kept.
+//! **Invariant:** every figure comes from the saved [`Outcome`] of a run.
 
 mod comparison;
 mod figure;
@@ -38,7 +37,7 @@ use crate::measure::provenance::{Build, Machine};
 use crate::report::files;
 use crate::scenario::{Scenario, System};
 
-/// Does what is planned and reports as `options` say.
+/// Runs all of `runs` and writes the results as `options` say.
 #[must_use]
 pub fn compare(runs: &[Planned], options: &RunOptions) -> Exit {
     let interrupts = run::watch_for_interrupts();
@@ -47,7 +46,7 @@ pub fn compare(runs: &[Planned], options: &RunOptions) -> Exit {
     let default_folder = || run::default_folder(&started_at, "compare");
     let folder = options.out.clone().unwrap_or_else(default_folder);
     if let Err(error) = fs::create_dir_all(&folder) {
-        eprintln!("hopwise: {}: cannot be made ({error})", folder.display());
+        eprintln!("hopwise: cannot create the folder {}: {error}", folder.display());
         return Exit::BadRequest;
     }
     let (ended, failures) = run_all(runs, &folder, &interrupts, options.quiet);
@@ -85,7 +84,7 @@ pub fn compare(runs: &[Planned], options: &RunOptions) -> Exit {
     }
 }
 
-/// Runs everything, and gives what came to its end, and what went wrong.
+/// Runs all of `runs`. Returns the outcomes of complete runs and the messages of failed ones.
 fn run_all<'r>(
     runs: &'r [Planned],
     folder: &Path,
@@ -96,10 +95,10 @@ fn run_all<'r>(
     let progress = Progress::new(quiet, Duration::ZERO);
     let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
     progress.count(done, runs.len(), 0);
-    let work = |planned: &Planned| run_and_keep(planned, folder, interrupts);
+    let work = |planned: &Planned| run_and_save(planned, folder, interrupts);
     worker_pool::each(runs, workers, interrupts, work, |planned, result| {
         match result.unwrap_or_else(|| Err("the run panicked".to_owned())) {
-            // A part of a run is no result.
+            // An interrupted run has no result.
             Ok(outcome) if outcome.interrupted => {}
             Ok(outcome) => ended.push((planned, outcome)),
             Err(message) => failures.push(format!("{}: {message}", planned.scenario.name)),
@@ -111,7 +110,7 @@ fn run_all<'r>(
     (ended, failures)
 }
 
-fn run_and_keep(
+fn run_and_save(
     planned: &Planned,
     folder: &Path,
     interrupts: &AtomicU32,
@@ -127,7 +126,7 @@ fn run_and_keep(
     Ok(outcome)
 }
 
-/// A row for each run in peace, with what became of its crashes.
+/// One row for each run without crashes, with the success rates after crashes.
 fn rows(ended: &[(&Planned, Outcome)]) -> Vec<Row> {
     let success_of = |row: &Row, crash: Crash| {
         let is_it = |planned: &Planned| {
@@ -137,8 +136,8 @@ fn rows(ended: &[(&Planned, Outcome)]) -> Vec<Row> {
         let (_, outcome) = ended.iter().find(|(planned, _)| is_it(planned))?;
         comparison::success(outcome)
     };
-    let in_peace = ended.iter().filter(|(planned, _)| planned.crash == Crash::None);
-    let mut rows: Vec<Row> = in_peace
+    let undisturbed = ended.iter().filter(|(planned, _)| planned.crash == Crash::None);
+    let mut rows: Vec<Row> = undisturbed
         .map(|(planned, outcome)| {
             let row = Row::of(planned.scenario.system, planned.scenario.nodes, outcome);
             Row {
@@ -153,7 +152,7 @@ fn rows(ended: &[(&Planned, Outcome)]) -> Vec<Row> {
     rows
 }
 
-/// What the scenarios of all runs say alike.
+/// The values that the scenarios of all runs have in common.
 fn in_common(runs: &[Planned]) -> toml::Table {
     let table = |scenario: &Scenario| toml::Table::try_from(scenario).unwrap_or_default();
     let mut tables = runs.iter().map(|run| table(&run.scenario));

@@ -1,6 +1,6 @@
-//! What a comparison runs: each system, of each size, in peace and after each kind of crash.
+//! The runs of a comparison: each system at each size, without and with each kind of crash.
 //!
-//! **Invariant:** the scenarios of one size differ in the system and the fault, and in nothing else.
+//! **Invariant:** the scenarios of one size differ only in the system and the fault.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use crate::scenario::{Amount, Fault, FaultKind, Scenario, ScenarioError, System,
 /// One run of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
-    /// What runs.
+    /// Its scenario.
     pub scenario: Scenario,
-    /// What happens to it.
+    /// Its fault.
     pub crash: Crash,
 }
 
-/// What happens when the measured phase begins.
+/// The fault at the start of the measured phase.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Crash {
-    /// Nothing.
+    /// No node crashes.
     None,
-    /// The node that has handled most messages crashes.
+    /// The node that received the most messages crashes.
     Busiest,
     /// A third of all nodes crash.
     Third,
@@ -30,7 +30,7 @@ impl Crash {
     /// Every kind.
     pub const ALL: [Crash; 3] = [Crash::None, Crash::Busiest, Crash::Third];
 
-    /// In one word.
+    /// Its name in the folders of runs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,12 +51,12 @@ impl Crash {
     }
 }
 
-/// The runs for these numbers of nodes, the longest first. `load` makes a scenario of the values
-/// given.
+/// Plans the runs for these numbers of nodes, the longest first. `load` loads the scenario with
+/// some values (dotted key, value) set.
 ///
 /// # Errors
 ///
-/// Whatever is wrong with any of the scenarios.
+/// If any of the scenarios is invalid.
 pub fn plan(
     nodes: &[u32],
     load: impl Fn(&[(String, String)]) -> Result<Scenario, ScenarioError>,
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_a_size_differ_in_system_and_fault_alone() {
+    fn runs_of_a_size_differ_only_in_system_and_fault() {
         let runs = plan_of(&[64]);
         let common = |run: &Planned| Scenario {
             system: System::Ring,

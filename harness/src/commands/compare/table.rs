@@ -1,7 +1,6 @@
-//! A comparison as a table for people.
+//! A comparison as a text table.
 //!
-//! **Invariant:** made from a [`Comparison`] alone; no line is longer than 120 characters but the
-//! verdicts.
+//! **Invariant:** made from a [`Comparison`] only; only verdicts are longer than 120 characters.
 
 use std::fmt::Write as _;
 
@@ -16,7 +15,7 @@ const HEAD: [&str; 12] = [
 const UNDER: [&str; 12] =
     ["", "", "mean", "", "mean", "", "per query", "p50", "found", "found", "crashed", "crashed"];
 
-/// The table, how figures grow, and the verdicts.
+/// The table, the fits and the verdicts.
 #[must_use]
 pub(super) fn text(comparison: &Comparison) -> String {
     let rows = comparison.rows.iter().map(cells);
@@ -70,7 +69,7 @@ fn cells(row: &Row) -> [String; 12] {
 fn growth_line(fit: &Growth) -> String {
     let fitted = match fit.expected.as_str() {
         LOGARITHMIC => format!(
-            "{:+.2} each time N doubles (R² against log2 N: {:.4})",
+            "{:+.2} per doubling of N (R² of a + b log2 N: {:.4})",
             fit.per_doubling, fit.log_r2
         ),
         _ => format!("N^{:.3}", fit.exponent),
@@ -87,7 +86,7 @@ mod tests {
     use crate::measure::provenance::{Build, Machine};
 
     #[test]
-    fn every_row_is_there_and_fits_the_screen() {
+    fn has_every_row_and_fits_the_screen() {
         let rows = example::rows();
         let growth = growth(&rows);
         let comparison = Comparison {

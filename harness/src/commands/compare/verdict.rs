@@ -1,17 +1,17 @@
-//! A comparison in words: one line per system, made of what was measured.
+//! A comparison in words: one line per system.
 //!
-//! **Invariant:** says nothing that the rows and the fits do not.
+//! **Invariant:** every statement follows from the rows and the fits.
 
 use super::comparison::{Figure, Growth, Row};
 use crate::report::units::{count, number};
 use crate::scenario::System;
 
-/// From this share of successes on, a system is said to do something.
+/// The least success rate that counts as working.
 const MOSTLY: f64 = 0.9;
-/// Below this, it is said not to.
+/// Success rates below this count as failing.
 const HARDLY: f64 = 0.1;
 
-/// One line for each system in `rows`, of its largest size.
+/// One line for each system in `rows`, about its largest size.
 #[must_use]
 pub(super) fn verdicts(rows: &[Row], growth: &[Growth]) -> Vec<String> {
     let largest =
@@ -22,57 +22,57 @@ pub(super) fn verdicts(rows: &[Row], growth: &[Growth]) -> Vec<String> {
 fn verdict(row: &Row, growth: &[Growth]) -> String {
     let grows = |figure| {
         let fit = growth.iter().find(|fit| fit.system == row.system && fit.figure == figure);
-        fit.map_or_else(String::new, |fit| format!(" ({})", law(fit)))
+        fit.map_or_else(String::new, |fit| format!(" ({})", growth_text(fit)))
     };
     let (state, figure) = match row.system {
-        // Its peers keep next to nothing: the server is what it is about.
+        // Nearly all of its state is at the server.
         System::Central => (row.state.max, Figure::StateMax),
         System::Flood | System::Ring => (row.state.mean, Figure::StateMean),
     };
-    let keeper = if figure == Figure::StateMax { "its server keeps" } else { "a node keeps" };
+    let place = if figure == Figure::StateMax { "at the server" } else { "per node" };
     format!(
-        "{}: {} messages per query{}; {keeper} {} entries{}; finds exact names {}, pieces of names \
-         {}; {} once the busiest node has crashed, {} once a third have",
+        "{}: {} messages per query{}; {} entries {place}{}; finds exact names {}, parts of names {}; \
+         after the busiest node crashed, {}; after a third crashed, {}",
         row.system.name(),
         number(row.messages_per_query),
         grows(Figure::MessagesPerQuery),
         count(state.round() as u64),
         grows(figure),
-        how_often(row.success),
-        how_often(row.fuzzy_success),
+        frequency(row.success),
+        frequency(row.fuzzy_success),
         survives(row.success_busiest_crashed),
         survives(row.success_third_crashed),
     )
 }
 
-/// The law that fits: constant, logarithmic, or a power.
-pub(super) fn law(fit: &Growth) -> String {
+/// The growth that fits: constant, logarithmic, or a power.
+fn growth_text(fit: &Growth) -> String {
     const FLAT: f64 = 0.05;
     const LOGARITHMIC_R2: f64 = 0.98;
     if fit.exponent.abs() <= FLAT {
-        "the same whatever N".to_owned()
+        "constant in N".to_owned()
     } else if fit.exponent < 0.5 && fit.log_r2 >= LOGARITHMIC_R2 {
-        format!("{} more each time N doubles", number(fit.per_doubling))
+        format!("{:+.2} per doubling of N", fit.per_doubling)
     } else {
-        format!("growing as N^{:.2}", fit.exponent)
+        format!("grows as N^{:.2}", fit.exponent)
     }
 }
 
-fn how_often(share: Option<f64>) -> String {
+fn frequency(share: Option<f64>) -> String {
     match share {
-        None => "untried".to_owned(),
-        Some(share) if share < HARDLY => format!("hardly ever ({})", percent(share)),
+        None => "not measured".to_owned(),
+        Some(share) if share < HARDLY => format!("almost never ({})", percent(share)),
         Some(share) if share < MOSTLY => format!("often ({})", percent(share)),
-        Some(share) => format!("nearly always ({})", percent(share)),
+        Some(share) => format!("almost always ({})", percent(share)),
     }
 }
 
 fn survives(share: Option<f64>) -> String {
     match share {
-        None => "untried".to_owned(),
-        Some(share) if share < HARDLY => format!("stands still ({})", percent(share)),
-        Some(share) if share < MOSTLY => format!("works in part ({})", percent(share)),
-        Some(share) => format!("works on ({})", percent(share)),
+        None => "not measured".to_owned(),
+        Some(share) if share < HARDLY => format!("fails ({})", percent(share)),
+        Some(share) if share < MOSTLY => format!("partly works ({})", percent(share)),
+        Some(share) => format!("still works ({})", percent(share)),
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
     use crate::commands::compare::comparison::{example, growth};
 
     #[test]
-    fn says_of_each_system_what_was_measured() {
+    fn describes_each_system() {
         let rows = example::rows();
         let verdicts = verdicts(&rows, &growth(&rows));
         let [central, flood, ring] = &verdicts[..] else { panic!("a line per system") };
@@ -95,25 +95,25 @@ mod tests {
             (
                 central,
                 [
-                    "central: 2.00 messages per query (the same whatever N)",
-                    "65,536 entries (growing as N^1.00)",
-                    "stands still (0.0 %)",
+                    "central: 2.00 messages per query (constant in N)",
+                    "65,536 entries at the server (grows as N^1.00)",
+                    "fails (0.0 %)",
                 ],
             ),
             (
                 flood,
                 [
-                    "81,921 messages per query (growing as N^1.00)",
-                    "6 entries (the same whatever N)",
-                    "works on (99.5 %)",
+                    "81,921 messages per query (grows as N^1.00)",
+                    "6 entries per node (constant in N)",
+                    "still works (99.5 %)",
                 ],
             ),
             (
                 ring,
                 [
-                    "1.50 more each time N doubles",
-                    "pieces of names hardly ever (0.0 %)",
-                    "works in part (50.0 %)",
+                    "+1.50 per doubling of N",
+                    "parts of names almost never (0.0 %)",
+                    "partly works (50.0 %)",
                 ],
             ),
         ] {
@@ -122,10 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_run_is_untried() {
+    fn missing_runs_are_not_measured() {
         let mut rows = example::rows();
         rows.iter_mut().for_each(|row| row.success_busiest_crashed = None);
-        assert!(verdicts(&rows, &[]).iter().all(|line| line.contains("untried once the busiest")));
+        assert!(
+            verdicts(&rows, &[])
+                .iter()
+                .all(|line| line.contains("busiest node crashed, not measured"))
+        );
         assert!(super::verdicts(&[], &[]).is_empty());
     }
 }

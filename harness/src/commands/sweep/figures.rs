@@ -1,4 +1,4 @@
-//! The main figures of a run, and what repeats say of each: mean and 95 % confidence.
+//! The main figures of a run, and their means over repeats with 95 % confidence.
 //!
 //! **Invariant:** a figure that a run does not have is missing, never 0.
 
@@ -7,15 +7,15 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::measure::outcome::{Items, Outcome};
 
-/// What is compared between runs.
+/// A figure of a run.
 pub(super) struct Figure {
-    /// Its name in files, unit last.
+    /// Its name in files; the unit comes last.
     pub(super) name: &'static str,
-    /// Reads it; `None` if the run has none, as a share of nothing.
+    /// Reads it from an outcome; `None` if the run does not have it.
     pub(super) of: fn(&Outcome) -> Option<f64>,
 }
 
-/// All of them, in the order of their columns.
+/// All figures, in the order of their columns.
 pub(super) const FIGURES: [Figure; 13] = [
     figure("completed_share", |o| share(o.lookups.completed, o.lookups.issued)),
     figure("correct_share", |o| share(o.lookups.correct, o.lookups.completed)),
@@ -34,7 +34,7 @@ pub(super) const FIGURES: [Figure; 13] = [
     figure("events_per_s", |o| Some(o.engine.events_per_s)),
 ];
 
-/// The figures of one run, in the order of [`FIGURES`].
+/// The figures of a run, in the order of [`FIGURES`].
 pub(super) type Values = [Option<f64>; FIGURES.len()];
 
 /// Reads all figures of a run.
@@ -42,21 +42,20 @@ pub(super) fn values(outcome: &Outcome) -> Values {
     FIGURES.map(|figure| (figure.of)(outcome))
 }
 
-/// A figure over the repeats that have it.
+/// The estimate of a figure from the repeats that have it.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub(super) struct Estimate {
-    /// How many have it; at least 1.
+    /// The number of values; at least 1.
     pub(super) count: usize,
     /// Their mean.
     pub(super) mean: f64,
-    /// Half the width of the 95 % confidence interval around the mean, by Student's t: the true
-    /// mean lies in 19 of 20 such intervals if the figure is normally distributed over seeds.
-    /// `None` for a single value, which says nothing of its spread.
+    /// Half the width of the 95 % confidence interval of the mean, from Student's t. It assumes
+    /// that the figure is normally distributed over seeds. `None` for a single value.
     pub(super) half_width_95: Option<f64>,
 }
 
 impl Estimate {
-    /// Of these values; `None` if there are none.
+    /// Estimates from `values`; `None` if there are none.
     pub(super) fn of(values: &[f64]) -> Option<Estimate> {
         let count = values.len();
         if count == 0 {
@@ -72,7 +71,7 @@ impl Estimate {
     }
 }
 
-/// What Student's t exceeds with a probability of 2.5 %.
+/// The 97.5th percentile of Student's t.
 fn student_t_97_5(freedom: f64) -> f64 {
     let t = StudentsT::new(0.0, 1.0, freedom).expect("the degrees of freedom are positive");
     t.inverse_cdf(0.975)
@@ -100,7 +99,7 @@ mod tests {
     use crate::measure::outcome::example;
 
     #[test]
-    fn quantiles_are_those_of_the_tables() {
+    fn percentiles_are_those_of_the_tables() {
         // NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2.
         for (freedom, expected) in [
             (1.0, 12.706),

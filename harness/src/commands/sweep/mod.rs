@@ -1,21 +1,21 @@
-//! Many runs of one scenario: every combination of the values of some keys, each repeated with
-//! other seeds, as files and in tables with mean and 95 % confidence.
+//! `hopwise sweep`: runs a scenario with every combination of the values of some keys, each with
+//! several seeds, and estimates the mean of every figure.
 //!
-//! | in the folder | what |
+//! | in the folder | contents |
 //! |---|---|
 //! | `runs/KEY=VALUE,…,seed=S/` | the files of one run, as `hopwise run` writes them |
-//! | `sweep.json` | every figure of every run, and the estimates of every point |
-//! | `sweep.csv` | the estimates: one row per point |
+//! | `sweep.json` | the figures of every run and the estimates of every point |
+//! | `sweep.csv` | the estimates, one row per point |
 //!
-//! A run that is complete in the folder is not run again, so the same command goes on where it
-//! was interrupted. `engine.peak_rss_bytes` in the outcome of a run counts the whole process, with
-//! whatever ran before and beside it.
+//! A run that is complete in the folder is not repeated, so the same command resumes a sweep that
+//! was interrupted. `engine.peak_rss_bytes` of a run covers the whole process, including earlier
+//! and concurrent runs.
 //!
-//! **Invariant:** nothing runs unless everything can; a failing run ends no other.
+//! **Invariant:** nothing starts unless every run of the plan is valid; a failing run ends no other.
 
 mod figures;
-mod kept;
 mod plan;
+mod saved_runs;
 mod table;
 
 use std::collections::BTreeSet;
@@ -39,8 +39,8 @@ use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::provenance::{Build, Machine};
 use crate::report::files;
 
-/// Does what `plan` holds and reports as `options` say; `threads` runs at a time, or one per core
-/// unless told. Runs over UDP always come one at a time.
+/// Runs `plan` and writes the results as `options` say. Runs go on `threads` at a time, by default
+/// one per core; runs over UDP always one at a time.
 #[must_use]
 pub fn sweep(plan: &Plan, threads: Option<NonZeroUsize>, options: &RunOptions) -> Exit {
     let interrupts = run::watch_for_interrupts();
@@ -49,14 +49,14 @@ pub fn sweep(plan: &Plan, threads: Option<NonZeroUsize>, options: &RunOptions) -
     let default_folder = || run::default_folder(&started_at, &format!("sweep-{}", plan.name()));
     let folder = options.out.clone().unwrap_or_else(default_folder);
     if let Err(error) = fs::create_dir_all(&folder) {
-        eprintln!("hopwise: cannot make the folder {}: {error}", folder.display());
+        eprintln!("hopwise: cannot create the folder {}: {error}", folder.display());
         return Exit::Failure;
     }
     let workers = concurrency::workers(plan.runs.iter().map(|run| &run.scenario), threads);
     let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
     let sweep = Sweep { plan, folder: &folder, workers, interrupts: &interrupts, lines };
 
-    // Lines of several runs at a time would overwrite each other.
+    // Concurrent runs would overwrite each other's progress line.
     let quiet = options.quiet || workers > 1;
     let results = sweep.results(|scenario| {
         let ended =
@@ -74,47 +74,47 @@ pub fn sweep(plan: &Plan, threads: Option<NonZeroUsize>, options: &RunOptions) -
     }
     if !options.quiet {
         let (of, folder) = (plan.runs.len(), folder.display());
-        let resume = if interrupted { "; to go on, add --out and this folder" } else { "" };
+        let resume = if interrupted { "; to resume, add --out with this folder" } else { "" };
         eprintln!("complete: {complete} of {of} runs, in {folder}{resume}");
     }
     if interrupted { Exit::Interrupted } else { verdict }
 }
 
-/// What a run gives that came to its end, or was interrupted.
+/// A run that ended or was interrupted.
 struct Finished {
     outcome: Outcome,
     series: Vec<SeriesRow>,
     warnings: Vec<String>,
 }
 
-/// What is done, where, and how.
+/// A sweep in progress.
 #[derive(Clone, Copy)]
 struct Sweep<'a> {
     plan: &'a Plan,
     folder: &'a Path,
     workers: usize,
     interrupts: &'a AtomicU32,
-    /// Whether a line is printed for each run.
+    /// Whether to print a line for each run.
     lines: bool,
 }
 
 impl Sweep<'_> {
-    /// Takes what is kept from before, and runs the rest.
+    /// Loads the saved runs and runs the others.
     fn results(&self, run: impl Fn(&Scenario) -> Result<Finished, String> + Sync) -> Results {
         let mut results = Results::default();
-        let missing = self.take_kept(&mut results);
+        let missing = self.take_saved(&mut results);
         let mut warned = BTreeSet::new();
         worker_pool::each(
             &missing,
             self.workers,
             self.interrupts,
-            |planned| self.run_and_keep(planned, &run),
+            |planned| self.run_and_save(planned, &run),
             |planned, finished| {
                 match finished.unwrap_or_else(|| Err("the run panicked".to_owned())) {
-                    // A part of a run is no result.
+                    // An interrupted run has no result.
                     Ok(Finished { outcome, .. }) if outcome.interrupted => {}
                     Ok(Finished { outcome, warnings, .. }) => {
-                        results.complete(planned, kept::folder(planned), &outcome);
+                        results.complete(planned, saved_runs::folder(planned), &outcome);
                         let place = (results.ended_count(), self.plan.runs.len());
                         self.say(place, &table::line(planned, &outcome));
                         warned.extend(warnings);
@@ -126,21 +126,21 @@ impl Sweep<'_> {
                 }
             },
         );
-        // The runs of a sweep have the same things to warn of.
+        // The runs of a sweep share most of their warnings.
         if self.lines {
             warned.iter().for_each(|warning| eprintln!("hopwise: {warning}"));
         }
         results
     }
 
-    /// Takes what is complete from before; gives what is not.
-    fn take_kept(&self, results: &mut Results) -> Vec<&Planned> {
+    /// Loads the saved runs; returns the others.
+    fn take_saved(&self, results: &mut Results) -> Vec<&Planned> {
         let mut elsewhere = 0;
         let mut missing = Vec::new();
         let here = (Machine::here(), Build::here());
         for planned in &self.plan.runs {
-            let folder = kept::folder(planned);
-            match kept::load(&self.folder.join(&folder), planned) {
+            let folder = saved_runs::folder(planned);
+            match saved_runs::load(&self.folder.join(&folder), planned) {
                 Some(outcome) => {
                     results.complete(planned, folder, &outcome);
                     elsewhere += usize::from((outcome.machine, outcome.build) != here);
@@ -149,16 +149,16 @@ impl Sweep<'_> {
             }
         }
         if self.lines && results.complete_count() > 0 {
-            let (kept, of) = (results.complete_count(), self.plan.runs.len());
-            eprintln!("kept from before: {kept} of {of} runs");
+            let (saved, of) = (results.complete_count(), self.plan.runs.len());
+            eprintln!("resuming: {saved} of {of} runs are saved");
         }
         if elsewhere > 0 {
-            eprintln!("hopwise: {elsewhere} of the runs kept are of another build or machine");
+            eprintln!("hopwise: {elsewhere} of the saved runs are from another build or machine");
         }
         missing
     }
 
-    fn run_and_keep(
+    fn run_and_save(
         &self,
         planned: &Planned,
         run: impl Fn(&Scenario) -> Result<Finished, String>,
@@ -166,7 +166,7 @@ impl Sweep<'_> {
         let finished = run(&planned.scenario)?;
         let Finished { outcome, series, .. } = &finished;
         if !outcome.interrupted {
-            let folder = self.folder.join(kept::folder(planned));
+            let folder = self.folder.join(saved_runs::folder(planned));
             files::write_all(&folder, outcome, &planned.scenario.to_toml(), series)
                 .map_err(|error| error.to_string())?;
         }
@@ -175,7 +175,7 @@ impl Sweep<'_> {
 
     fn say(&self, (nth, of): (usize, usize), line: &str) {
         if self.lines {
-            // Nobody may be reading any more; the files are the result.
+            // If standard output is closed, the files still have the result.
             let _ = writeln!(io::stdout().lock(), "[{nth}/{of}] {line}");
         }
     }
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
     use crate::measure::outcome::example;
 
-    /// A folder of its own for each test.
+    /// A separate folder for each test.
     fn folder(test: &str) -> PathBuf {
         let name = format!("hopwise-sweep-{test}-{}", std::process::id());
         std::env::temp_dir().join(name)
@@ -222,7 +222,7 @@ mod tests {
         Finished { outcome, series: Vec::new(), warnings: Vec::new() }
     }
 
-    /// Runs `plan`, and gives which runs there were and what came of them.
+    /// Runs `plan`; returns which runs started and the results.
     fn sweep(
         plan: &Plan,
         folder: &Path,
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_with_what_is_not_complete() {
+    fn resumes_with_the_incomplete_runs() {
         let folder = folder("resume");
         let plan_of = plan;
         let plan = plan_of("100");
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(ran, [(128, 1)], "only what failed is run again");
         assert_eq!((results.complete_count(), results.verdict()), (4, Exit::Success));
 
-        let kept = folder.join(kept::folder(&plan.runs[1])).join("outcome.json");
+        let kept = folder.join(saved_runs::folder(&plan.runs[1])).join("outcome.json");
         fs::write(kept, "{").expect("it can be written");
         assert_eq!(sweep(&plan, &folder, good).0, [(64, 2)], "what cannot be read is run again");
         assert_eq!(sweep(&plan_of("200"), &folder, good).0.len(), 4, "other scenarios, other runs");
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_run_is_dropped_and_none_begins_after_it() {
+    fn an_interrupted_run_is_dropped_and_no_other_starts() {
         let folder = folder("interrupt");
         let plan = plan("100");
         let (ran, results) = sweep(&plan, &folder, |scenario, interrupts| {

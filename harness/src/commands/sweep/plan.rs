@@ -1,6 +1,6 @@
-//! From the values to vary to the runs: their product, in order.
+//! The runs of a sweep: the product of the varied values, in order.
 //!
-//! **Invariant:** a plan holds only scenarios that can be run, no two of them equal.
+//! **Invariant:** every scenario of a plan is valid, and no two are equal.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,18 +9,18 @@ use std::str::FromStr;
 use crate::commands::concurrency::runs_alone;
 use crate::scenario::{Scenario, ScenarioError};
 
-/// Runs of one sweep, at most: each leaves a folder.
+/// The most runs in one sweep. Each creates a folder.
 pub const RUNS_MAX: u64 = 100_000;
-/// Repeats, at most.
+/// The most repeats.
 pub const REPEATS_MAX: i64 = RUNS_MAX as i64;
 
-/// One key and the values it takes in turn. Written `KEY=VALUE,VALUE,…`; a comma within brackets,
-/// braces or quotes is part of a value.
+/// A key and its values, written `KEY=VALUE,VALUE,…`. A comma within brackets, braces or quotes is
+/// part of a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Vary {
-    /// Dotted, as for `--set`.
+    /// The dotted key, as for `--set`.
     pub key: String,
-    /// At least one, each as for `--set`.
+    /// At least one value, each as for `--set`.
     pub values: Vec<String>,
 }
 
@@ -38,15 +38,15 @@ impl FromStr for Vary {
     }
 }
 
-/// Keys and the values they have in a point of the sweep, in the order in which they are varied.
+/// The keys and values of a point of the sweep, in the order in which they are varied.
 pub type Parameters = Vec<(String, String)>;
 
-/// All runs of a sweep: point after point, each once per repeat.
+/// All runs of a sweep, point by point.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plan {
-    /// The combinations of values; the key varied last changes fastest.
+    /// The combinations of values. The last key changes fastest.
     pub points: Vec<Parameters>,
-    /// How often each is run.
+    /// Runs per point.
     pub repeat: u32,
     /// The runs.
     pub runs: Vec<Planned>,
@@ -57,19 +57,19 @@ pub struct Plan {
 pub struct Planned {
     /// Index of its point.
     pub point: usize,
-    /// What it runs.
+    /// Its scenario.
     pub scenario: Scenario,
-    /// What tells it from the others: `nodes=64, seed=1`.
+    /// What distinguishes it: `nodes=64, seed=1`.
     pub label: String,
 }
 
 impl Plan {
-    /// Every combination of what `vary` lists, `repeat` times, the seed one higher each time.
-    /// `load` gives the scenario with some values (dotted key, value) set.
+    /// Plans every combination of the values in `vary`, `repeat` times with consecutive seeds.
+    /// `load` loads the scenario with some values (dotted key, value) set.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with any of the runs.
+    /// If any of the runs is invalid; see [`PlanError`].
     pub fn new(
         load: impl Fn(&[(String, String)]) -> Result<Scenario, ScenarioError>,
         vary: &[Vary],
@@ -95,18 +95,18 @@ impl Plan {
             for seed in first..first + u64::from(repeat) {
                 let seeded = with_seed(parameters, seed);
                 let mut scenario = load(&seeded)?;
-                // Where runs share the host, each takes one core unless told.
+                // Runs that share the host use one core each unless the scenario says otherwise.
                 if !runs_alone(&scenario) && scenario.threads == 0 {
                     scenario.threads = 1;
                 }
                 runs.push(Planned { point, scenario, label: label(&seeded) });
             }
         }
-        refuse_twins(&runs)?;
+        refuse_duplicates(&runs)?;
         Ok(Plan { points, repeat, runs })
     }
 
-    /// What is swept: the name of the first run's scenario.
+    /// The name of the first run's scenario.
     pub(super) fn name(&self) -> &str {
         self.runs.first().map_or("", |run| &run.scenario.name)
     }
@@ -115,28 +115,28 @@ impl Plan {
 /// Why a sweep cannot be planned. Exit status 2.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PlanError {
-    /// A key is varied twice: list all its values at once.
+    /// A key is varied twice.
     VariedTwice {
-        /// Which.
+        /// The key.
         key: String,
     },
     /// The product is larger than [`RUNS_MAX`].
     TooMany {
-        /// How large.
+        /// The number of runs.
         runs: u64,
     },
-    /// Two runs would do the same.
-    Twins {
-        /// What is set in the one.
+    /// Two runs are equal.
+    Duplicate {
+        /// The values of one run.
         one: String,
-        /// What is set in the other.
+        /// The values of the other run.
         other: String,
     },
-    /// A run that cannot be.
+    /// A run has an invalid scenario.
     Impossible {
-        /// What is set in it.
+        /// Its values.
         at: String,
-        /// What is wrong.
+        /// The error in its scenario.
         error: ScenarioError,
     },
 }
@@ -149,9 +149,9 @@ impl fmt::Display for PlanError {
             }
             PlanError::TooMany { runs } => write!(
                 f,
-                "the product of all --vary and --repeat is {runs} runs: write {RUNS_MAX} at most"
+                "the product of all --vary and --repeat is {runs} runs: write at most {RUNS_MAX}"
             ),
-            PlanError::Twins { one, other } => {
+            PlanError::Duplicate { one, other } => {
                 write!(f, "({one}) and ({other}) are the same run: write one of them")
             }
             PlanError::Impossible { at, error } if at.is_empty() => error.fmt(f),
@@ -162,14 +162,14 @@ impl fmt::Display for PlanError {
 
 impl std::error::Error for PlanError {}
 
-/// The parts between commas, trimmed; not at those within brackets, braces or quotes.
+/// Splits at commas that are not within brackets, braces or quotes, and trims the parts.
 fn split(list: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut depth) = (0, 0_i32);
     let (mut quote, mut escaped) = (None, false);
     for (index, c) in list.char_indices() {
         match (quote, c) {
-            // Only double quotes know escapes, as in TOML.
+            // Only double quotes have escapes, as in TOML.
             (Some('"'), _) if escaped => escaped = false,
             (Some('"'), '\\') => escaped = true,
             (Some(open), _) if c == open => quote = None,
@@ -206,11 +206,11 @@ fn with_seed(parameters: &Parameters, seed: u64) -> Parameters {
     others.chain([("seed".to_owned(), seed.to_string())]).collect()
 }
 
-fn refuse_twins(runs: &[Planned]) -> Result<(), PlanError> {
+fn refuse_duplicates(runs: &[Planned]) -> Result<(), PlanError> {
     let mut seen = HashMap::new();
     for run in runs {
         if let Some(one) = seen.insert(run.scenario.to_toml(), &run.label) {
-            return Err(PlanError::Twins { one: one.clone(), other: run.label.clone() });
+            return Err(PlanError::Duplicate { one: one.clone(), other: run.label.clone() });
         }
     }
     Ok(())
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_run_is_said_before_anything_runs() {
+    fn invalid_plans_are_refused() {
         for (varied, repeat, expected) in [
             (&["nodes=64", "nodes=128"][..], 1, "nodes is varied twice: write"),
             (&["ring.sucessors=4"], 1, "there is no such key: the nearest is ring.successors"),
@@ -303,7 +303,7 @@ mod tests {
                 1,
                 "(in the run nodes=8, ring.successors=16)",
             ),
-            (&["nodes=64,65"], 50_001, "is 100002 runs: write 100000 at most"),
+            (&["nodes=64,65"], 50_001, "is 100002 runs: write at most 100000"),
             (&["seed=9223372036854775807"], 2, "seed = \"9223372036854775808\" is not accepted"),
             (&["phases.measure=1s", "phases.lookups=5"], 1, "contradicts"),
         ] {

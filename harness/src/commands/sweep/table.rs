@@ -1,6 +1,6 @@
-//! The figures of a sweep, point by point: as JSON, as CSV, and as lines for people.
+//! The results of a sweep, point by point: as JSON, as CSV and as text.
 //!
-//! **Invariant:** every text here is made from a [`Table`] or an outcome, and nothing is written.
+//! **Invariant:** makes texts and writes none.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,21 +19,21 @@ use crate::scenario::value_of;
 /// The version of the JSON document.
 const SCHEMA_VERSION: u32 = 1;
 
-/// A sweep that has ended.
+/// The result of a sweep.
 #[derive(Debug, Serialize)]
 pub(super) struct Table {
     schema_version: u32,
-    /// What was swept.
+    /// The name of the scenario.
     name: String,
-    /// When it began: RFC 3339, UTC.
+    /// When it started: RFC 3339, UTC.
     started_at: String,
-    /// Seconds it took; runs kept from before took none.
+    /// Wall time in seconds, without that of saved runs.
     wall_s: f64,
     machine: Machine,
     build: Build,
-    /// Whether it was stopped before all runs were done.
+    /// Whether the user stopped it early.
     interrupted: bool,
-    /// Runs planned for each point.
+    /// Planned runs per point.
     repeat: u32,
     points: Vec<Point>,
     failures: Vec<Failure>,
@@ -45,7 +45,7 @@ struct Point {
     parameters: BTreeMap<String, toml::Value>,
     #[serde(skip)]
     written: Parameters,
-    /// Over its complete runs; `None` where none of them has the figure.
+    /// Estimates from its complete runs; `None` if none of them has the figure.
     figures: BTreeMap<&'static str, Option<Estimate>>,
     runs: Vec<Row>,
 }
@@ -54,23 +54,23 @@ struct Point {
 #[derive(Debug, Serialize)]
 struct Row {
     seed: u64,
-    /// Where its files are, below the folder of the sweep.
+    /// The folder of its files, relative to that of the sweep.
     folder: PathBuf,
-    /// Whether lookups were issued in time: if not, the figures say little of the nodes.
+    /// Whether lookups were issued on time. If not, the figures say little about the nodes.
     on_schedule: bool,
-    /// Whether every stated expectation held.
+    /// Whether every expectation held.
     held: bool,
     figures: BTreeMap<&'static str, Option<f64>>,
 }
 
-/// A run that could not come to its end.
+/// A run that failed.
 #[derive(Debug, Serialize)]
 struct Failure {
     run: String,
     message: String,
 }
 
-/// When and whether to its end a sweep ran.
+/// When a sweep started, how long it took, and whether it was interrupted.
 #[derive(Clone, Debug)]
 pub(super) struct Course {
     pub(super) started_at: String,
@@ -78,7 +78,7 @@ pub(super) struct Course {
     pub(super) interrupted: bool,
 }
 
-/// What has come of the runs so far.
+/// The results of the runs so far.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     complete: Vec<(usize, Row)>,
@@ -86,7 +86,7 @@ pub(super) struct Results {
 }
 
 impl Results {
-    /// Takes a run that came to its end.
+    /// Adds a complete run.
     pub(super) fn complete(&mut self, run: &Planned, folder: PathBuf, outcome: &Outcome) {
         let values = figures::values(outcome);
         let figures = FIGURES.iter().map(|figure| figure.name).zip(values).collect();
@@ -95,22 +95,22 @@ impl Results {
         self.complete.push((run.point, row));
     }
 
-    /// Takes a run that did not, and why.
+    /// Adds a failed run.
     pub(super) fn failed(&mut self, run: &Planned, message: &str) {
         self.failures.push(Failure { run: run.label.clone(), message: message.to_owned() });
     }
 
-    /// Runs that came to their end.
+    /// The number of complete runs.
     pub(super) fn complete_count(&self) -> usize {
         self.complete.len()
     }
 
-    /// Runs that ended, either way.
+    /// The number of complete and failed runs.
     pub(super) fn ended_count(&self) -> usize {
         self.complete.len() + self.failures.len()
     }
 
-    /// How a sweep ends that has these results: as its worst run.
+    /// The exit status: that of the worst run.
     pub(super) fn verdict(&self) -> Exit {
         let any = |is: fn(&Row) -> bool| self.complete.iter().any(|(_, row)| is(row));
         if !self.failures.is_empty() {
@@ -124,9 +124,9 @@ impl Results {
         }
     }
 
-    /// The table of what was planned.
+    /// Makes the table of `plan`.
     pub(super) fn into_table(mut self, plan: &Plan, course: Course) -> Table {
-        // Runs end in any order.
+        // Runs may end in any order.
         self.complete.sort_by_key(|(point, row)| (*point, row.seed));
         let mut rows: Vec<Vec<Row>> = plan.points.iter().map(|_| Vec::new()).collect();
         self.complete.into_iter().for_each(|(point, row)| rows[point].push(row));
@@ -161,7 +161,7 @@ impl Point {
         }
     }
 
-    /// The point and, of some figures, mean ± half the width of the confidence interval.
+    /// The point, with mean ± half the width of the confidence interval for some figures.
     fn line(&self, name: &str) -> String {
         let estimate = |figure: &str, form: fn(f64) -> String| match self.figures[figure] {
             None => "–".to_owned(),
@@ -184,14 +184,14 @@ impl Point {
 }
 
 impl Table {
-    /// The document, indented, with a final newline.
+    /// The document as indented JSON with a final newline.
     pub(super) fn to_json(&self) -> String {
         let json = serde_json::to_string_pretty(self);
         json.expect("every key is a string and every number has a JSON form") + "\n"
     }
 
-    /// One row per point under a row of names: the keys varied, the number of complete runs, and
-    /// two columns per figure. A cell is empty where there is no such number.
+    /// CSV with one row per point: the varied keys, the number of complete runs, and two columns
+    /// per figure. A cell is empty if the point does not have the number.
     pub(super) fn to_csv(&self) -> String {
         let mut csv = csv::Writer::from_writer(Vec::new());
         let mut write = |row: Vec<String>| {
@@ -216,13 +216,13 @@ impl Table {
         String::from_utf8(bytes).expect("every cell is text")
     }
 
-    /// A line per point, with means and 95 % confidence.
+    /// One line per point, with means and 95 % confidence.
     pub(super) fn to_text(&self) -> String {
         self.points.iter().map(|point| point.line(&self.name) + "\n").collect()
     }
 }
 
-/// A run that has come to its end, in one line.
+/// One line about a complete run.
 pub(super) fn line(run: &Planned, outcome: &Outcome) -> String {
     let lookups = &outcome.lookups;
     let remark = match run::verdict(outcome) {
@@ -254,8 +254,8 @@ mod tests {
         let load = |values: &[_]| Scenario::from_toml("", "test", values);
         let plan = Plan::new(load, &vary, 3).expect("all can be run");
         let mut results = Results::default();
-        // The last point has one run that failed and two that answered nothing; they end in
-        // another order than they began.
+        // The last point has one failed run and two runs without answers. Runs end in reverse
+        // order.
         for run in plan.runs.iter().rev() {
             let mut outcome = example::outcome();
             outcome.lookups.hops.mean = run.scenario.seed as f64;

@@ -13,7 +13,8 @@ pub struct Check {
     pub violations: u64,
     /// Violations that node failures alone explain, which the protocol does not promise to survive.
     pub beyond_promise: u64,
-    /// With [`Regime::Suspicion`](super::Regime::Suspicion): times the invariant was broken and the protocol repaired it.
+    /// With [`Regime::Suspicion`](super::Regime::Suspicion): times the invariant was broken and the
+    /// protocol repaired it.
     pub episodes: u64,
     /// The longest such episode, in seconds.
     pub longest_s: f64,

@@ -37,7 +37,8 @@ pub struct Asked {
     /// it at some instant between issue and answer, or with no item if at some such instant no node
     /// held a matching one.
     pub correct: u64,
-    /// Queries after which the requester obtained an item; where items are not fetched, learnt of one.
+    /// Queries after which the requester obtained an item; where items are not fetched, learnt of
+    /// one.
     pub obtained: u64,
 }
 

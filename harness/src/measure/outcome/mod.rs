@@ -133,7 +133,8 @@ pub struct Expectation {
 pub enum OutcomeError {
     /// It is not the JSON of an outcome: a field is missing or has another type.
     Malformed(serde_json::Error),
-    /// Another version of the program wrote it. Read it with that version, or run the scenario again.
+    /// Another version of the program wrote it. Read it with that version, or run the scenario
+    /// again.
     Version {
         /// Its `schema_version`.
         found: u32,

@@ -1,6 +1,6 @@
-//! What a sweep keeps of each run, so that it need not be run again.
+//! The saved runs of a sweep. A sweep that is resumed does not repeat them.
 //!
-//! **Invariant:** what is given back was measured, to its end, with exactly the scenario asked for.
+//! **Invariant:** a saved run counts only if it ran to its end with exactly the same scenario.
 
 use std::fs;
 use std::hash::Hasher;
@@ -11,11 +11,12 @@ use siphasher::sip::SipHasher13;
 use super::plan::Planned;
 use crate::measure::outcome::Outcome;
 
-/// The longest name of a folder, but for its hash.
+/// The longest name of a folder, without its hash.
 const NAME_MAX: usize = 120;
 
-/// Where a run is kept, below the folder of its sweep. The name follows from what is varied and
-/// the seed; where it cannot hold all of that in plain letters, it ends in a hash of it.
+/// The folder of a run, relative to that of its sweep. The varied values and the seed make its
+/// name. If they are too long or contain other than plain characters, the name ends in a hash of
+/// them.
 pub(super) fn folder(run: &Planned) -> PathBuf {
     let raw = run.label.replace(", ", ",");
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-=,".contains(c) { c } else { '_' };
@@ -28,12 +29,12 @@ pub(super) fn folder(run: &Planned) -> PathBuf {
     Path::new("runs").join(name)
 }
 
-/// The outcome of `run`, if one is kept in `folder`.
+/// Loads the outcome of `run`, if it is saved in `folder`.
 pub(super) fn load(folder: &Path, run: &Planned) -> Option<Outcome> {
     let text = fs::read_to_string(folder.join("outcome.json")).ok()?;
     let outcome = Outcome::from_json(&text).ok()?;
-    let asked = toml::Table::try_from(&run.scenario).ok()?;
-    (outcome.scenario == asked && !outcome.interrupted).then_some(outcome)
+    let planned = toml::Table::try_from(&run.scenario).ok()?;
+    (outcome.scenario == planned && !outcome.interrupted).then_some(outcome)
 }
 
 #[cfg(test)]
@@ -48,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_plain_and_never_shared() {
+    fn names_are_plain_and_unique() {
         assert_eq!(named("nodes=64, seed=1"), "runs/nodes=64,seed=1");
         let labels = ["a={x='/'}, seed=1", "a={x='\\'}, seed=1", "a=ä, seed=1", "a=_, seed=1"];
         let long = ["a".repeat(500), "a".repeat(501)];
