@@ -11,7 +11,7 @@ use crate::measure::outcome::Check;
 /// Watches over the invariant of nodes `N`. The simulator shows it every event, in order.
 pub trait Checker<N>: Debug + Send + Sized + 'static {
     /// The next event happens at `now`; nothing has happened since the last one.
-    fn time_is(&mut self, now: Time);
+    fn time_is(&mut self, _now: Time) {}
 
     /// Something has happened in `place`, where `node` is now, if any is.
     fn look(&mut self, now: Time, place: u32, node: Option<&N>);

@@ -9,6 +9,7 @@ pub mod arrivals;
 pub mod items;
 pub mod judge;
 pub mod keys;
+pub mod presence;
 pub mod truth;
 
 use std::fmt::Debug;
@@ -21,6 +22,7 @@ use crate::measure::tally::Tally;
 
 pub use self::items::ItemWorkload;
 pub use self::keys::KeyWorkload;
+pub use self::presence::{NamesNodes, Presence};
 pub use self::truth::OwnerTruth;
 
 /// One kind of question, and how answers are judged.

@@ -9,14 +9,23 @@ use crate::base::{PackedPeer, Peer, Peers};
 use crate::codec::error::WireError;
 use crate::node::{MessageOf, Protocol, RequestId};
 
+/// Longest payload that [`Body::length`] measures by itself.
+const MAX_MEASURED_BYTES: usize = 2048;
+
 /// A protocol whose messages have a kind, a number, and a payload.
 pub trait Body: Protocol {
     /// Writes the payload of `message` and returns its kind. Returns `None` if the payload does not
     /// fit, or has a value that [`read`](Body::read) would refuse.
     fn write(message: &MessageOf<'_, Self>, out: &mut Writer<'_>) -> Option<u8>;
 
-    /// The length of the payload of `message`, in bytes.
-    fn length(message: &MessageOf<'_, Self>) -> usize;
+    /// The length of the payload of `message`, in bytes; 0 if it cannot be written.
+    ///
+    /// Unless a protocol knows better, the payload is written and measured.
+    fn length(message: &MessageOf<'_, Self>) -> usize {
+        let mut room = [0; MAX_MEASURED_BYTES];
+        let mut out = Writer::new(&mut room);
+        Self::write(message, &mut out).map_or(0, |_| out.written())
+    }
 
     /// Reads the payload of a message of this kind.
     ///

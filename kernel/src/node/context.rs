@@ -80,6 +80,28 @@ impl<P: Protocol> Context<'_, P> {
         self.take_out(handle)
     }
 
+    /// Takes out the request of this node that a reply answers, whichever node sent the reply: where
+    /// the responder cannot be known beforehand, the 64 random bits of the name must do. Returns `None`,
+    /// and counts a drop, if there is none.
+    #[inline]
+    pub fn matched_from_any(
+        &mut self,
+        id: RequestId,
+        fits: impl Fn(&KindOf<P>) -> bool,
+    ) -> Option<Request<KindOf<P>>> {
+        let requests = self.requests.own();
+        let found = requests.find(id).filter(|&handle| {
+            requests
+                .at(handle)
+                .is_some_and(|request| request.node == self.node && fits(&request.kind))
+        });
+        let Some(handle) = found else {
+            self.world.count_drop(Drop::Unmatched);
+            return None;
+        };
+        self.take_out(handle)
+    }
+
     /// Takes out an own request and disarms its timer.
     #[inline]
     pub fn take_out(&mut self, handle: RequestHandle) -> Option<Request<KindOf<P>>> {

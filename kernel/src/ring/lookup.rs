@@ -11,7 +11,7 @@
 use core::time::Duration;
 
 use crate::base::{Id, Peer, Time};
-use crate::node::{Context, Drop, LookupDone, PayloadHandle, RequestId};
+use crate::node::{Context, LookupDone, PayloadHandle, RequestId};
 use crate::ring::config::LookupMode;
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
@@ -296,17 +296,9 @@ impl RingNode {
         hops: u8,
         timeouts: u8,
     ) {
-        // Who answers a recursive lookup cannot be known beforehand: 64 random bits must do.
-        let found = cx.requests.find(lookup).filter(|&handle| {
-            cx.requests.at(handle).is_some_and(|request| {
-                request.node == cx.node && matches!(request.kind, Kind::Origin(_))
-            })
-        });
-        let Some(handle) = found else {
-            cx.world.count_drop(Drop::Unmatched);
-            return;
-        };
-        if let Some(Request { kind: Kind::Origin(own), .. }) = cx.take_out(handle) {
+        let is_own_lookup = |kind: &Kind| matches!(kind, Kind::Origin(_));
+        let answered = cx.matched_from_any(lookup, is_own_lookup);
+        if let Some(Request { kind: Kind::Origin(own), .. }) = answered {
             self.finish(cx, own, owner, from, hops, timeouts);
         }
     }
