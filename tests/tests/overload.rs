@@ -235,9 +235,8 @@ fn wait(socket: &UdpSocket, stranger: Address, targets: &[Peer], request: Reques
     let (codec, mut buffer) = (RingCodec::default(), [0; DATAGRAM_BYTES]);
     for &target in targets {
         let envelope = Envelope::new(Peer { id: Id::ZERO, address: stranger }, target);
-        let head = codec.begin(&mut buffer).expect("there is room");
-        let ping = codec.write(&envelope, &Message::Ping { request }, &mut buffer[head..]);
-        let length = head + ping.expect("there is room");
+        let ping = codec.write_datagram(&envelope, &Message::Ping { request }, &mut buffer);
+        let length = ping.expect("there is room");
         socket.send_to(&buffer[..length], endpoint(target.address)).expect("loopback takes it");
     }
     let mut pongs = 0;
@@ -249,5 +248,5 @@ fn wait(socket: &UdpSocket, stranger: Address, targets: &[Peer], request: Reques
 }
 
 fn endpoint(address: Address) -> SocketAddrV4 {
-    SocketAddrV4::new(address.ip.into(), address.port)
+    address.into()
 }

@@ -4,6 +4,7 @@
 
 use core::cmp::Ordering;
 use core::fmt;
+use core::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::base::id::Id;
 
@@ -50,6 +51,20 @@ impl Address {
     }
 }
 
+/// The socket at this endpoint, with slot 0.
+impl From<SocketAddrV4> for Address {
+    fn from(endpoint: SocketAddrV4) -> Address {
+        Address::new(endpoint.ip().octets(), endpoint.port(), 0)
+    }
+}
+
+/// The endpoint of the socket that the node is behind.
+impl From<Address> for SocketAddrV4 {
+    fn from(address: Address) -> SocketAddrV4 {
+        SocketAddrV4::new(Ipv4Addr::from_bits(address.ip), address.port)
+    }
+}
+
 /// By IP, then port, then slot.
 impl Ord for Address {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -88,7 +103,7 @@ pub struct Peer {
 
 impl Peer {
     /// Whether what reaches the one reaches the other: the address, and the top 64 bits of the
-    /// identifier, by which a [frame](crate::wire::Frame) names whom it is for.
+    /// identifier, by which a [message](crate::codec::Envelope) names its receiver.
     #[inline]
     #[must_use]
     pub fn is_reached_like(self, other: Peer) -> bool {

@@ -100,7 +100,7 @@ impl CentralNode {
     }
 
     /// Becomes a member once the server has answered. Ends in
-    /// [`Event::Joined`](crate::Event::Joined) or [`Event::JoinFailed`](crate::Event::JoinFailed);
+    /// [`Joined`](crate::items::Event::Joined) or [`JoinFailed`](crate::items::Event::JoinFailed);
     /// for the server itself in the first, at once.
     pub fn join(&mut self, cx: &mut Context<'_, Central>) {
         match &mut self.0 {
@@ -118,8 +118,8 @@ impl CentralNode {
     }
 
     /// Asks the server who has items that fit, and fetches the best. Ends in
-    /// [`Event::Found`](crate::Event::Found) or, after the configured deadline,
-    /// [`Event::LookupFailed`](crate::Event::LookupFailed), either of them with `token`; what follows
+    /// [`Found`](crate::items::Event::Found) or, after the configured deadline,
+    /// [`NotFound`](crate::items::Event::NotFound), either of them with `token`; what follows
     /// the first, see [`Transfers::fetch`](crate::items::Transfers::fetch).
     ///
     /// Returns whether it was begun; it is not if too many requests are in flight, or this node is

@@ -69,6 +69,18 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
         rest: &mut &'b [u8],
     ) -> Result<(Envelope, MessageOf<'b, Self::Protocol>), WireError>;
 
+    /// Writes a datagram of one message at the start of `room` and returns its length. Returns `None`
+    /// where [`write`](Codec::write) does.
+    fn write_datagram(
+        &self,
+        envelope: &Envelope,
+        message: &MessageOf<'_, Self::Protocol>,
+        room: &mut [u8],
+    ) -> Option<usize> {
+        let header = self.begin(room)?;
+        Some(header + self.write(envelope, message, &mut room[header..])?)
+    }
+
     /// Reads every message of a datagram. Nothing of a datagram that is refused may be used.
     ///
     /// # Errors

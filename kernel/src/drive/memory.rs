@@ -30,12 +30,12 @@
 use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::Range;
 use core::time::Duration;
 
 use crate::base::{Address, Id, Peer, Rng, Time};
 use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope, Framed, WireError};
 use crate::drive::counters::Counters;
+use crate::drive::reports::Reports;
 use crate::drive::timers::{Due, Timers};
 use crate::node::{
     Context, Drop, EventOf, MAX_PAYLOAD, MessageOf, Node, Protocol, RequestHandle, Tables, World,
@@ -104,8 +104,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
                 spare: Vec::with_capacity(ROOM),
                 copies: 1,
                 now: Time::ZERO,
-                reports: Vec::with_capacity(ROOM),
-                payloads: Vec::new(),
+                reports: Reports::with_capacity(ROOM),
                 counters: Counters::default(),
             },
         }
@@ -237,7 +236,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
     /// Allocates now what would otherwise be allocated when it is first needed.
     pub fn make_room(&mut self) {
         self.outside.spare.resize_with(ROOM, || vec![0; DATAGRAM_BYTES]);
-        self.outside.payloads.reserve(ROOM * MAX_PAYLOAD);
+        self.outside.reports.make_room(ROOM * MAX_PAYLOAD);
     }
 
     /// What nodes have reported since this or [`reports`](Self::reports) was last called, in order,
@@ -248,9 +247,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
 
     /// The same, each event with its node and its payload.
     pub fn reports(&mut self) -> impl Iterator<Item = (u32, EventOf<N::Protocol>, &[u8])> {
-        let payloads = &self.outside.payloads;
-        let drained = self.outside.reports.drain(..);
-        drained.map(|(node, event, payload)| (node, event, &payloads[payload]))
+        self.outside.reports.drain()
     }
 
     /// Requests in flight, of all nodes together.
@@ -354,9 +351,7 @@ struct Outside<P: Protocol, C> {
     spare: Vec<Vec<u8>>,
     copies: usize,
     now: Time,
-    reports: Vec<(u32, P::Event, Range<usize>)>,
-    /// Payloads of the reports.
-    payloads: Vec<u8>,
+    reports: Reports<P>,
     counters: Counters,
 }
 
@@ -396,12 +391,8 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for Outside<P, C> {
         let envelope = Envelope::new(from, to);
         for _ in 0..self.copies {
             self.put_in_flight(from.address, to.address, |codec, buffer| {
-                codec
-                    .begin(buffer)
-                    .and_then(|start| {
-                        Some(start + codec.write(&envelope, message, &mut buffer[start..])?)
-                    })
-                    .expect("nodes send only what can be encoded")
+                let written = codec.write_datagram(&envelope, message, buffer);
+                written.expect("nodes send only what can be encoded")
             });
         }
     }
@@ -419,12 +410,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for Outside<P, C> {
     }
 
     fn report(&mut self, node: u32, event: P::Event, payload: &[u8]) {
-        if self.reports.is_empty() {
-            self.payloads.clear();
-        }
-        let start = self.payloads.len();
-        self.payloads.extend_from_slice(payload);
-        self.reports.push((node, event, start..self.payloads.len()));
+        self.reports.push(node, event, payload);
     }
 
     fn count_drop(&mut self, reason: Drop) {

@@ -125,9 +125,9 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Asks the owner of the hash of the query's text who has the item of that name, however names
-    /// were to fit, and fetches it. Ends in [`Event::Found`] or, after the configured deadline,
-    /// [`Event::LookupFailed`], either of them with `token`; what follows the first, see
-    /// [`Transfers::fetch`](crate::items::Transfers::fetch).
+    /// were to fit, and fetches it. Ends in [`Found`](items::Event::Found) or, after the configured
+    /// deadline, [`NotFound`](items::Event::NotFound), either of them with `token`; what follows the
+    /// first, see [`Transfers::fetch`](crate::items::Transfers::fetch).
     ///
     /// Returns whether it was begun; it is not if too many requests are in flight, or this node is
     /// no member.

@@ -5,6 +5,7 @@
 
 mod carry;
 mod draw;
+mod drive;
 mod fingers;
 mod id;
 mod items;

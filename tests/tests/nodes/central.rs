@@ -383,9 +383,8 @@ fn messages_of_other_systems_are_refused_and_counted() {
 /// A datagram with this one message of any system.
 fn bytes_of<P: Body>(envelope: &Envelope, message: MessageOf<'_, P>) -> Vec<u8> {
     let (codec, mut bytes) = (Framed::<P>::default(), vec![0; 1024]);
-    let start = codec.begin(&mut bytes).expect("there is room");
-    let length = codec.write(envelope, &message, &mut bytes[start..]).expect("it is valid");
-    bytes.truncate(start + length);
+    let length = codec.write_datagram(envelope, &message, &mut bytes).expect("it is valid");
+    bytes.truncate(length);
     bytes
 }
 

@@ -1,0 +1,44 @@
+//! What nodes have reported, kept until it is asked for.
+//!
+//! **Invariant:** once it has been as long as it gets, or room was made, nothing is allocated.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::node::{EventOf, Protocol};
+
+/// Events in order, each with its node and its payload.
+#[derive(Debug)]
+pub(super) struct Reports<P: Protocol> {
+    entries: Vec<(u32, P::Event, Range<usize>)>,
+    /// All payloads, one after the other.
+    payloads: Vec<u8>,
+}
+
+impl<P: Protocol> Reports<P> {
+    /// None, with room for so many events.
+    pub(super) fn with_capacity(events: usize) -> Reports<P> {
+        Reports { entries: Vec::with_capacity(events), payloads: Vec::new() }
+    }
+
+    /// Makes room for so many bytes of payloads.
+    pub(super) fn make_room(&mut self, bytes: usize) {
+        self.payloads.reserve(bytes);
+    }
+
+    /// Adds an event.
+    pub(super) fn push(&mut self, node: u32, event: EventOf<P>, payload: &[u8]) {
+        if self.entries.is_empty() {
+            self.payloads.clear();
+        }
+        let start = self.payloads.len();
+        self.payloads.extend_from_slice(payload);
+        self.entries.push((node, event, start..self.payloads.len()));
+    }
+
+    /// Takes out all events.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (u32, EventOf<P>, &[u8])> {
+        let payloads = &self.payloads;
+        self.entries.drain(..).map(|(node, event, payload)| (node, event, &payloads[payload]))
+    }
+}
