@@ -1,20 +1,4 @@
-//! What a node of a distributed hash table is.
-//!
-//! ```text
-//! reactor                          drives nodes over UDP, one thread per core
-//! store  central  flood  ring      one system each: messages, their bytes, events, the node
-//! items                            named items, and how peers publish, find and fetch them
-//! drive                            timers, counters and an in-memory network for drivers
-//! codec                            messages as datagrams
-//! node                             the contract between a node and its driver
-//! base                             identifiers, peers, time, randomness
-//! ```
-//!
-//! A room uses the rooms below it, never one above. No system knows another.
-//!
-//! **Invariant:** nothing here reads a clock, draws randomness from the operating system, or does
-//! I/O, except `reactor` (feature `reactor`, on by default). Without that feature the crate is
-//! `no_std`.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "reactor"), no_std)]
 
 extern crate alloc;
