@@ -1,6 +1,6 @@
-//! Who of a [`Trace`] is where: a director's part of it.
+//! One director's share of a [`Trace`]: the transitions to come, and the places of its nodes.
 //!
-//! **Invariant:** a node of the trace is in one place at most.
+//! **Invariant:** a node of the trace is in at most one place.
 
 use std::collections::VecDeque;
 
@@ -11,62 +11,62 @@ use crate::churn::trace::{State, Trace, Transition};
 
 const NONE: u32 = u32::MAX;
 
-/// The nodes of a trace that fall to one director, and what is to come of them.
+/// The schedule of one director's share of a trace.
 #[derive(Debug)]
-pub(crate) struct Cast {
-    /// Those of the start that have not entered yet.
-    starters: VecDeque<u32>,
+pub(crate) struct TraceSchedule {
+    /// Nodes that are up at the start and have no place yet.
+    initial: VecDeque<u32>,
     transitions: VecDeque<Transition>,
     /// The start of the warm-up, once it is known.
     start: Option<Time>,
-    /// By number of the node.
-    players: Vec<Player>,
-    /// Who is in a place, or [`NONE`].
-    names: Vec<u32>,
-    /// Who should have gone, but nobody would have been left.
-    overdue: Vec<u32>,
+    /// By number of the node in the trace.
+    nodes: Vec<TraceNode>,
+    /// By place: the number of the node in it, or [`NONE`].
+    occupants: Vec<u32>,
+    /// Nodes whose departure is postponed because no other member was left.
+    postponed: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Player {
+struct TraceNode {
     place: u32,
-    /// As whom it was last there.
+    /// Its identifier when it was last there.
     id: Option<Id>,
 }
 
-impl Cast {
-    pub(crate) fn new(trace: &Trace, share: Share, places: usize) -> Cast {
-        let starters: VecDeque<u32> = trace.members_of(share).collect();
+impl TraceSchedule {
+    pub(crate) fn new(trace: &Trace, share: Share, places: usize) -> TraceSchedule {
+        let initial: VecDeque<u32> = trace.members_of(share).collect();
         let transitions: VecDeque<Transition> = trace.transitions_of(share).collect();
-        let numbers = starters.iter().copied().chain(transitions.iter().map(|it| it.node));
+        let numbers = initial.iter().copied().chain(transitions.iter().map(|it| it.node));
         let count = numbers.max().map_or(0, |last| last as usize + 1);
-        Cast {
-            starters,
+        TraceSchedule {
+            initial,
             transitions,
             start: None,
-            players: vec![Player { place: NONE, id: None }; count],
-            names: vec![NONE; places],
-            overdue: Vec::new(),
+            nodes: vec![TraceNode { place: NONE, id: None }; count],
+            occupants: vec![NONE; places],
+            postponed: Vec::new(),
         }
     }
 
-    /// The next node of the start.
-    pub(crate) fn next_starter(&mut self) -> Option<u32> {
-        self.starters.pop_front()
+    /// Takes the next node that is up at the start.
+    pub(crate) fn next_initial(&mut self) -> Option<u32> {
+        self.initial.pop_front()
     }
 
-    /// Times count from `start`.
-    pub(crate) fn begin(&mut self, start: Time) {
+    /// Sets the start of the warm-up, from which the times of the trace count.
+    pub(crate) fn set_start(&mut self, start: Time) {
         self.start = Some(start);
     }
 
-    /// When the next move is due.
+    /// When the next transition is due.
     pub(crate) fn next_due(&self) -> Time {
         let due = self.start.zip(self.transitions.front()).map(|(start, it)| start + it.at);
         due.unwrap_or(Time::NEVER)
     }
 
-    /// Takes the next move that is due by `until`.
+    /// Takes the next transition that is due by `until`.
     pub(crate) fn take_due(&mut self, until: Time) -> Option<(Time, u32, State)> {
         let at = self.next_due();
         if at > until {
@@ -75,49 +75,49 @@ impl Cast {
         self.transitions.pop_front().map(|it| (at, it.node, it.to))
     }
 
-    /// `node` is in `place` from now on, as `id`.
+    /// Puts `node` in `place`, with the identifier `id`.
     pub(crate) fn enter(&mut self, node: u32, place: u32, id: Id) {
-        self.players[node as usize] = Player { place, id: Some(id) };
-        self.names[place as usize] = node;
+        self.nodes[node as usize] = TraceNode { place, id: Some(id) };
+        self.occupants[place as usize] = node;
     }
 
-    /// Whoever is in `place` goes.
+    /// Clears `place`.
     pub(crate) fn exit(&mut self, place: u32) {
-        let name = std::mem::replace(&mut self.names[place as usize], NONE);
-        if let Some(player) = self.players.get_mut(name as usize) {
-            player.place = NONE;
+        let number = std::mem::replace(&mut self.occupants[place as usize], NONE);
+        if let Some(node) = self.nodes.get_mut(number as usize) {
+            node.place = NONE;
         }
     }
 
-    /// Where `node` is, if it is anywhere.
+    /// The place of `node`, if it has one.
     pub(crate) fn place_of(&self, node: u32) -> Option<u32> {
-        let place = self.players[node as usize].place;
+        let place = self.nodes[node as usize].place;
         (place != NONE).then_some(place)
     }
 
-    /// Who is in `place`.
-    pub(crate) fn name_in(&self, place: u32) -> Option<u32> {
-        Some(self.names[place as usize]).filter(|&name| name != NONE)
+    /// The node in `place`, if there is one.
+    pub(crate) fn node_in(&self, place: u32) -> Option<u32> {
+        Some(self.occupants[place as usize]).filter(|&number| number != NONE)
     }
 
-    /// As whom `node` was last there.
+    /// The identifier that `node` had last.
     pub(crate) fn id_of(&self, node: u32) -> Option<Id> {
-        self.players[node as usize].id
+        self.nodes[node as usize].id
     }
 
-    /// Puts off the departure of `node`.
-    pub(crate) fn put_off(&mut self, node: u32) {
-        self.overdue.push(node);
+    /// Postpones the departure of `node`.
+    pub(crate) fn postpone(&mut self, node: u32) {
+        self.postponed.push(node);
     }
 
-    /// Takes back that the departure of `node` was put off; false if it was not.
-    pub(crate) fn calls_off(&mut self, node: u32) -> bool {
-        let found = self.overdue.iter().position(|&other| other == node);
-        found.map(|at| self.overdue.remove(at)).is_some()
+    /// Cancels the postponed departure of `node`. Returns false if there is none.
+    pub(crate) fn cancel_postponed(&mut self, node: u32) -> bool {
+        let found = self.postponed.iter().position(|&other| other == node);
+        found.map(|at| self.postponed.remove(at)).is_some()
     }
 
-    /// Who should have gone the longest ago.
-    pub(crate) fn take_overdue(&mut self) -> Option<u32> {
-        (!self.overdue.is_empty()).then(|| self.overdue.remove(0))
+    /// Takes the node whose departure has been postponed the longest.
+    pub(crate) fn take_postponed(&mut self) -> Option<u32> {
+        (!self.postponed.is_empty()).then(|| self.postponed.remove(0))
     }
 }

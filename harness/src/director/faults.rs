@@ -1,22 +1,23 @@
-//! Faults: what goes wrong at stated times.
+//! Faults at scheduled times.
 //!
-//! **Invariant:** whom a fault has crashed comes back once at most.
+//! **Invariant:** a node that a fault crashed returns at most once.
 
 use std::cmp::Reverse;
 use std::time::Duration;
 
 use hopwise_kernel::Time;
 
-use super::{Director, NONE, Newcomer, NodeControl, Strike};
+use super::{Director, NONE, NodeControl, PendingJoin, ScheduledFault};
 use crate::scenario::{Amount, FaultKind, Target};
 use crate::workload::Workload;
 
 impl<W: Workload> Director<W> {
+    /// Applies the faults that are due by `until`.
     pub(super) fn turn_faults(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
-        while let Some(strike) = self.faults.pop_if(|strike| strike.at <= until) {
-            let count = match strike.amount {
+        while let Some(fault) = self.faults.pop_if(|fault| fault.at <= until) {
+            let count = match fault.amount {
                 Amount::Fraction(share) => {
-                    let of = match strike.kind {
+                    let of = match fault.kind {
                         FaultKind::Return => self.crashed.len(),
                         _ => self.members.len(),
                     };
@@ -24,54 +25,58 @@ impl<W: Workload> Director<W> {
                 }
                 Amount::Count(count) => self.share.part(count as usize),
             };
-            if strike.over.is_zero() {
-                (0..count).for_each(|_| self.strike_one(nodes, strike.at, strike.kind));
+            if fault.over.is_zero() {
+                (0..count).for_each(|_| self.apply_fault(nodes, fault.at, fault.kind));
                 continue;
             }
-            let singly = |index: usize| Strike {
-                at: strike.at + strike.over.mul_f64(index as f64 / count as f64),
+            let singly = |index: usize| ScheduledFault {
+                at: fault.at + fault.over.mul_f64(index as f64 / count as f64),
                 over: Duration::ZERO,
-                kind: strike.kind,
+                kind: fault.kind,
                 amount: Amount::Count((self.share.of) as u32),
             };
             self.faults.extend((0..count).map(singly));
-            self.faults.sort_by_key(|strike| Reverse(strike.at));
+            self.faults.sort_by_key(|fault| Reverse(fault.at));
         }
     }
 
-    fn strike_one(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, kind: FaultKind) {
+    fn apply_fault(
+        &mut self,
+        nodes: &mut impl NodeControl<W::Question>,
+        at: Time,
+        kind: FaultKind,
+    ) {
         match kind {
-            FaultKind::Join => self.to_join.push(Newcomer::default()),
+            FaultKind::Join => self.to_join.push(PendingJoin::default()),
             FaultKind::Crash(target) => {
-                let struck = match target {
+                let target_place = match target {
                     Target::Random => self.random_member(),
                     Target::Busiest => nodes.busiest(),
                 };
-                if let Some(place) = struck.filter(|&place| self.can_go(place)) {
+                if let Some(place) = target_place.filter(|&place| self.can_depart(place)) {
                     self.crash(nodes, at, place);
                 }
             }
             FaultKind::Leave => self.depart_random(nodes, at, true),
             FaultKind::Return => {
-                if let Some((_, newcomer)) = self.crashed.pop_last() {
-                    self.to_join.push(newcomer);
+                if let Some((_, pending)) = self.crashed.pop_last() {
+                    self.to_join.push(pending);
                 }
             }
         }
     }
 
-    /// A fault takes a member away, and another may bring it back.
+    /// Crashes a member. A later fault may bring it back.
     fn crash(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
-        let name = self.cast.as_ref().and_then(|cast| cast.name_in(place));
+        let trace_node = self.schedule.as_ref().and_then(|schedule| schedule.node_in(place));
         let id = Some(self.ids[place as usize]);
         self.crashes += 1;
-        self.crashed.insert(self.crashes, Newcomer { id, name, place: Some(place) });
-        self.take_away(nodes, at, place, false, Some(self.crashes));
+        self.crashed.insert(self.crashes, PendingJoin { id, trace_node, place: Some(place) });
+        self.remove_member(nodes, at, place, false, Some(self.crashes));
     }
 
-    /// Whether `place` has a member that the system can do without: the last of all nobody could
-    /// join.
-    pub(super) fn can_go(&self, place: u32) -> bool {
+    /// Whether `place` has a member that may depart. The last member may not.
+    pub(super) fn can_depart(&self, place: u32) -> bool {
         match self.server {
             Some(server) if server.place == place => server.is_live,
             _ => self.position[place as usize] != NONE && self.members.len() > 1,

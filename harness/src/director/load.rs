@@ -1,6 +1,6 @@
-//! The load: when who is asked what, and what comes of it.
+//! The load: starts lookups and records their results.
 //!
-//! **Invariant:** latency counts from the intended start of a lookup, whenever it was really issued.
+//! **Invariant:** latency counts from the intended start of a lookup, not from its actual issue.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::workload::Workload;
 use crate::workload::judge::{Answered, Record};
 
 impl<W: Workload> Director<W> {
-    /// Lookups that began at nodes that are gone will get no answer.
+    /// Ends the lookups of departed nodes, which get no answer any more.
     pub(super) fn end_lookups_of_departed(&mut self) {
         while let Some(place) = self.departed.pop() {
             while let Some(token) = self.lookups.first_of(place) {
@@ -23,6 +23,7 @@ impl<W: Workload> Director<W> {
         }
     }
 
+    /// Starts the lookups that are due by `until`.
     pub(super) fn turn_load(
         &mut self,
         nodes: &mut impl NodeControl<W::Question>,
@@ -42,28 +43,28 @@ impl<W: Workload> Director<W> {
             Measure::Lookups(count) => Share { of, ..self.share }.part(count as usize),
             Measure::Lasting(_) => usize::MAX,
         };
-        let mut begun = 0;
+        let mut started = 0;
         if let Load::InFlight(all) = self.scenario.workload.load {
             let mine = self.share.part(all as usize);
-            while begun < LOOKUPS_PER_TURN
+            while started < LOOKUPS_PER_TURN
                 && self.lookups.len() < mine
                 && (self.metrics.issued as usize) < quota
-                && self.begin_lookup(nodes, now, now)
+                && self.start_lookup(nodes, now, now)
             {
-                begun += 1;
+                started += 1;
             }
             return;
         }
-        while begun < LOOKUPS_PER_TURN
+        while started < LOOKUPS_PER_TURN
             && (self.metrics.issued as usize) < quota
             && let Some(intended) = next_due(&mut self.arrivals, until)
         {
-            self.begin_lookup(nodes, intended, now.max(intended));
-            begun += 1;
+            self.start_lookup(nodes, intended, now.max(intended));
+            started += 1;
         }
     }
 
-    fn begin_lookup(
+    fn start_lookup(
         &mut self,
         nodes: &mut impl NodeControl<W::Question>,
         intended: Time,
@@ -79,14 +80,14 @@ impl<W: Workload> Director<W> {
         }
         let lookup = Lookup { question, intended, origin, counted, followed_up: false };
         let token = self.lookups.begin(lookup);
-        let begun = nodes.ask(at, origin, question, token);
-        if !begun {
+        let started = nodes.ask(at, origin, question, token);
+        if !started {
             if counted {
                 self.metrics.record_shed();
             }
             self.end_failed(token, 0);
         }
-        begun
+        started
     }
 
     pub(super) fn end_failed(&mut self, token: u64, timeouts: u32) {
@@ -101,7 +102,7 @@ impl<W: Workload> Director<W> {
         }
     }
 
-    /// A question has its answer.
+    /// Records an answer.
     pub(super) fn on_answered(
         &mut self,
         now: Time,
@@ -126,7 +127,7 @@ impl<W: Workload> Director<W> {
         }
     }
 
-    /// What was found has been obtained, in this time and of this size in bytes, or will not be.
+    /// Records that what an answer named was obtained (with duration and size in bytes) or was not.
     pub(super) fn end_follow_up(&mut self, token: u64, obtained: Option<(Duration, u64)>) {
         if let Some(lookup) = self.lookups.end(token) {
             self.record_follow_up(&lookup, obtained);

@@ -1,12 +1,12 @@
-//! Lookups that have not ended.
+//! Lookups in progress.
 //!
-//! **Invariant:** a name is used once: what comes for one that has ended finds nothing.
+//! **Invariant:** a token is used once, so late events of a lookup that has ended find nothing.
 
 use hopwise_kernel::Time;
 
 const NONE: u32 = u32::MAX;
 
-/// Lookups that have not ended, found by token or by origin.
+/// The lookups in progress, by token and by origin.
 #[derive(Debug)]
 pub(super) struct Lookups<Q> {
     entries: Vec<(u32, Option<Entry<Q>>)>,
@@ -16,17 +16,17 @@ pub(super) struct Lookups<Q> {
     counted: usize,
 }
 
-/// A question that a node was asked.
+/// A lookup in progress.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lookup<Q> {
     pub(super) question: Q,
-    /// When it should have been issued.
+    /// Its intended start.
     pub(super) intended: Time,
-    /// The place of the node that was asked.
+    /// The place of its origin.
     pub(super) origin: u32,
-    /// Whether it counts: it is of the measured phase.
+    /// Whether it belongs to the measured phase.
     pub(super) counted: bool,
-    /// It has its answer, and what was found is being obtained.
+    /// Whether it has its answer and what that named is being obtained.
     pub(super) followed_up: bool,
 }
 
@@ -46,7 +46,8 @@ impl<Q: Copy> Lookups<Q> {
         self.entries.len() - self.free.len()
     }
 
-    /// Enters a lookup and names it: its entry, and how many that entry has had before.
+    /// Adds a lookup and returns its token: the index of its entry and how often that was used
+    /// before.
     pub(super) fn begin(&mut self, lookup: Lookup<Q>) -> u64 {
         let entry = self.free.pop().unwrap_or_else(|| {
             self.entries.push((0, None));
@@ -60,8 +61,8 @@ impl<Q: Copy> Lookups<Q> {
         u64::from(*uses) << 32 | u64::from(entry)
     }
 
-    /// The lookup of that name has its answer, and what was found is being obtained. Returns the lookup
-    /// as it was, unless it had an answer before.
+    /// Marks a lookup as answered while what the answer named is being obtained. Returns the
+    /// lookup, unless it was marked before.
     pub(super) fn begin_follow_up(&mut self, token: u64) -> Option<Lookup<Q>> {
         let (uses, slot) = self.entries.get_mut(token as u32 as usize)?;
         let entry = slot.as_mut().filter(|_| u64::from(*uses) == token >> 32)?;
@@ -70,12 +71,12 @@ impl<Q: Copy> Lookups<Q> {
         (!before.followed_up).then_some(before)
     }
 
-    /// Those that count.
+    /// The number of lookups of the measured phase.
     pub(super) fn counted(&self) -> usize {
         self.counted
     }
 
-    /// Takes out the lookup of that name, if it has not ended.
+    /// Removes a lookup, if it is still in progress.
     pub(super) fn end(&mut self, token: u64) -> Option<Lookup<Q>> {
         let entry = token as u32;
         let (uses, slot) = self.entries.get_mut(entry as usize)?;
@@ -90,7 +91,7 @@ impl<Q: Copy> Lookups<Q> {
         Some(lookup)
     }
 
-    /// The name of a lookup that began at `origin`.
+    /// The token of some lookup of `origin`.
     pub(super) fn first_of(&self, origin: u32) -> Option<u64> {
         let entry = self.firsts[origin as usize];
         let (uses, _) = self.entries.get(entry as usize)?;

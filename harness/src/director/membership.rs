@@ -1,24 +1,25 @@
-//! Who comes and who goes: churn, the trace, and joins through the protocol.
+//! Membership: churn, traces, and joins through the protocol.
 //!
-//! **Invariant:** the last member stays: nobody could join a ring without members.
+//! **Invariant:** the last member never departs, because no node could join after that.
 
 use std::cmp::Reverse;
 use std::time::Duration;
 
 use hopwise_kernel::{Id, Peer, Time};
 
-use super::{Director, JOINS_PER_MEMBER, MIN_JOINS, NONE, Newcomer, NodeControl, next_due};
+use super::{Director, JOINS_PER_MEMBER, MIN_JOINS, NONE, NodeControl, PendingJoin, next_due};
 use crate::churn::trace::State;
-use crate::churn::trace_schedule::Cast;
+use crate::churn::trace_schedule::TraceSchedule;
 use crate::scenario::{ChurnModel, Rejoin};
 use crate::workload::Workload;
 use crate::workload::judge::Record;
 
 impl<W: Workload> Director<W> {
+    /// Starts the joins and departures of churn that are due by `until`.
     pub(super) fn turn_churn(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
-        self.turn_cast(nodes, until);
+        self.turn_trace(nodes, until);
         while next_due(&mut self.churn_joins, until).is_some() {
-            self.to_join.push(Newcomer::default());
+            self.to_join.push(PendingJoin::default());
         }
         while let Some(at) = next_due(&mut self.churn_departures, until) {
             let graceful = self.draws_graceful();
@@ -41,69 +42,73 @@ impl<W: Workload> Director<W> {
                 continue; // A fault has brought it back already.
             }
             let id = (self.scenario.churn.rejoin == Rejoin::SameId).then_some(id);
-            self.to_join.push(Newcomer { id, name: None, place: None });
+            self.to_join.push(PendingJoin { id, trace_node: None, place: None });
         }
     }
 
-    /// Does what the trace says is due.
-    fn turn_cast(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
-        let Some(mut cast) = self.cast.take() else { return };
-        while let Some((at, name, to)) = cast.take_due(until) {
+    /// Applies the transitions of the trace that are due by `until`.
+    fn turn_trace(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
+        let Some(mut schedule) = self.schedule.take() else { return };
+        while let Some((at, node, to)) = schedule.take_due(until) {
             match to {
-                State::Up if cast.calls_off(name) || cast.place_of(name).is_some() => {}
+                State::Up
+                    if schedule.cancel_postponed(node) || schedule.place_of(node).is_some() => {}
                 State::Up => {
-                    self.crashed.retain(|_, newcomer| newcomer.name != Some(name));
+                    self.crashed.retain(|_, pending| pending.trace_node != Some(node));
                     let same = self.scenario.churn.rejoin == Rejoin::SameId;
-                    let id = cast.id_of(name).filter(|_| same);
-                    self.to_join.push(Newcomer { id, name: Some(name), place: None });
+                    let id = schedule.id_of(node).filter(|_| same);
+                    self.to_join.push(PendingJoin { id, trace_node: Some(node), place: None });
                 }
-                State::Down => self.take_down(nodes, &mut cast, at, name),
+                State::Down => self.take_down(nodes, &mut schedule, at, node),
             }
         }
         while self.members.len() > 1
-            && let Some(name) = cast.take_overdue()
+            && let Some(node) = schedule.take_postponed()
         {
-            self.take_down(nodes, &mut cast, until, name);
+            self.take_down(nodes, &mut schedule, until, node);
         }
-        self.cast = Some(cast);
+        self.schedule = Some(schedule);
     }
 
-    /// Takes a node of the trace down, wherever it is. The last member waits until another has
-    /// joined: nobody could join a ring without members.
+    /// Takes a node of the trace down. The departure of the last member is postponed until another
+    /// node has joined.
     fn take_down(
         &mut self,
         nodes: &mut impl NodeControl<W::Question>,
-        cast: &mut Cast,
+        schedule: &mut TraceSchedule,
         at: Time,
-        name: u32,
+        node: u32,
     ) {
-        let Some(place) = cast.place_of(name) else {
-            self.to_join.retain(|newcomer| newcomer.name != Some(name));
+        let Some(place) = schedule.place_of(node) else {
+            self.to_join.retain(|pending| pending.trace_node != Some(node));
             return;
         };
         if self.position[place as usize] == NONE {
-            cast.exit(place);
-            self.give_up_join(nodes, at, place);
+            schedule.exit(place);
+            self.abort_join(nodes, at, place);
         } else if self.members.len() > 1 {
-            cast.exit(place);
+            schedule.exit(place);
             let graceful = self.draws_graceful();
             self.depart(nodes, at, place, graceful);
         } else {
-            cast.put_off(name);
+            schedule.postpone(node);
         }
     }
 
-    fn give_up_join(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
+    /// Removes a node that is still joining.
+    fn abort_join(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
         nodes.depart(at, place, false);
         self.joining.remove(&place);
         self.retry.retain(|&other| other != place);
         self.free.push(place);
     }
 
+    /// Draws whether a departure is announced.
     pub(super) fn draws_graceful(&mut self) -> bool {
         self.rng.unit() < self.scenario.churn.graceful
     }
 
+    /// Removes a random member, unless it is the last.
     pub(super) fn depart_random(
         &mut self,
         nodes: &mut impl NodeControl<W::Question>,
@@ -117,7 +122,7 @@ impl<W: Workload> Director<W> {
         }
     }
 
-    /// Takes a member away, by its own will.
+    /// Removes a member that departs through churn or a trace.
     pub(super) fn depart(
         &mut self,
         nodes: &mut impl NodeControl<W::Question>,
@@ -125,11 +130,11 @@ impl<W: Workload> Director<W> {
         place: u32,
         graceful: bool,
     ) {
-        self.take_away(nodes, at, place, graceful, None);
+        self.remove_member(nodes, at, place, graceful, None);
     }
 
-    /// Takes a member away; `crash` is the number of the crash if a fault does it.
-    pub(super) fn take_away(
+    /// Removes a member. `crash` is the number of the crash if it is due to a fault.
+    pub(super) fn remove_member(
         &mut self,
         nodes: &mut impl NodeControl<W::Question>,
         at: Time,
@@ -141,25 +146,25 @@ impl<W: Workload> Director<W> {
         match &mut self.server {
             Some(server) if server.place == place => server.is_live = false,
             _ => {
-                self.take_out(place);
+                self.forget_member(place);
                 self.free.push(place);
                 self.plan_return(id, at, crash);
             }
         }
         if self.is_measured(at) {
-            *(if graceful { &mut self.moves.leaves } else { &mut self.moves.crashes }) += 1;
+            *(if graceful { &mut self.changes.leaves } else { &mut self.changes.crashes }) += 1;
         }
         nodes.depart(at, place, graceful);
         self.records.push(Record::Gone { id, at });
-        if let Some(cast) = &mut self.cast {
-            cast.exit(place);
+        if let Some(schedule) = &mut self.schedule {
+            schedule.exit(place);
         }
         self.generations[place as usize] += 1;
         self.departed.push(place);
     }
 
-    /// `place` has no member any more.
-    fn take_out(&mut self, place: u32) {
+    /// Removes `place` from the list of members.
+    fn forget_member(&mut self, place: u32) {
         let position = std::mem::replace(&mut self.position[place as usize], NONE);
         self.members.swap_remove(position as usize);
         if let Some(&moved) = self.members.get(position as usize) {
@@ -167,7 +172,7 @@ impl<W: Workload> Director<W> {
         }
     }
 
-    /// Sessions: who has gone comes back, as itself or as another.
+    /// Schedules the return of a departed node, if churn follows sessions.
     pub(super) fn plan_return(&mut self, id: Id, now: Time, crash: Option<u64>) {
         if self.scenario.churn.model != ChurnModel::Sessions {
             return;
@@ -176,23 +181,24 @@ impl<W: Workload> Director<W> {
         self.returns.push(Reverse((now + away, id, crash)));
     }
 
+    /// Starts pending joins, as many as may be in progress at a time.
     pub(super) fn turn_joins(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time) {
         for place in std::mem::take(&mut self.retry) {
             self.send_join(nodes, at, place);
         }
-        while self.joining.len() < self.most_joining()
-            && let Some(&Newcomer { id, name, place }) = self.to_join.last()
+        while self.joining.len() < self.max_joining()
+            && let Some(&PendingJoin { id, trace_node, place }) = self.to_join.last()
             && let Some(place) =
-                place.and_then(|place| self.take_back(place)).or_else(|| self.free_place())
+                place.and_then(|place| self.reclaim(place)).or_else(|| self.free_place())
         {
             self.to_join.pop();
             let id = id.unwrap_or_else(|| Id::random(&mut self.rng));
             let peer = Peer { id, address: nodes.address_of(place) };
             self.ids[place as usize] = id;
-            if let Some(cast) = &mut self.cast
-                && let Some(name) = name.or_else(|| cast.next_starter())
+            if let Some(schedule) = &mut self.schedule
+                && let Some(node) = trace_node.or_else(|| schedule.next_initial())
             {
-                cast.enter(name, place, id);
+                schedule.enter(node, place, id);
             }
             nodes.insert(at, place, peer);
             self.joining.insert(place, at);
@@ -200,8 +206,8 @@ impl<W: Workload> Director<W> {
         }
     }
 
-    /// A place that is wanted again, unless somebody else is there by now.
-    fn take_back(&mut self, place: u32) -> Option<u32> {
+    /// Takes `place` from the free places. `None` if another node is in it.
+    fn reclaim(&mut self, place: u32) -> Option<u32> {
         if self.is_server(place) {
             return Some(place);
         }
@@ -209,10 +215,12 @@ impl<W: Workload> Director<W> {
         Some(self.free.swap_remove(at))
     }
 
-    pub(super) fn most_joining(&self) -> usize {
+    /// The most joins in progress at a time.
+    pub(super) fn max_joining(&self) -> usize {
         MIN_JOINS.max(self.members.len() / JOINS_PER_MEMBER)
     }
 
+    /// Starts the join of the node in `place`, through a random member if there is one.
     fn send_join(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
         let far = self.seeds[self.rng.below(self.seeds.len() as u64) as usize];
         let near = self.random_member().map(|member| Peer {

@@ -1,12 +1,11 @@
-//! Who comes, who goes, and what is asked, whatever world the nodes live in.
+//! Drives churn and load: decides which nodes join, leave or crash, and which lookups start. Shared
+//! by both engines.
 //!
-//! A director has charge of some places for nodes: all of them in a simulator, one shard's over
-//! UDP. Its engine calls [`Director::turn`] again and again, each time for the stretch of time up
-//! to `until`, passes every event of a node to [`Director::on_event`], and carries out what the
-//! director wants through its [`NodeControl`].
+//! A director controls some places for nodes: all places in the simulator, those of one shard over
+//! UDP. Its engine calls [`Director::turn`] repeatedly, each time with the end of the next period,
+//! passes what nodes report to [`Director::on_told`], and implements [`NodeControl`].
 //!
-//! **Invariant:** latency counts from the intended start of a lookup, whenever it was really issued;
-//! and everything decided follows from the scenario, the seed and the events.
+//! **Invariant:** every decision follows from the scenario, the seed and the reports of nodes.
 
 mod faults;
 mod load;
@@ -26,11 +25,11 @@ use hopwise_kernel::{Id, Peer, Rng, Time};
 
 use self::lookups::Lookups;
 pub use self::node_control::NodeControl;
-pub use self::setup::{Moves, Setup};
+pub use self::setup::{MembershipChanges, Setup};
 use crate::Scenario;
 use crate::churn::Share;
 use crate::churn::session_lengths::LengthSource;
-use crate::churn::trace_schedule::Cast;
+use crate::churn::trace_schedule::TraceSchedule;
 use crate::measure::metrics::Metrics;
 use crate::plug::Told;
 use crate::scenario::{Amount, ChurnModel, Downtime, Fault, FaultKind, Load};
@@ -38,16 +37,18 @@ use crate::workload::Workload;
 use crate::workload::arrivals::Arrivals;
 use crate::workload::judge::Record;
 
-/// Lookups begun in one turn, so that a turn ends.
+/// The most lookups started in one turn.
 const LOOKUPS_PER_TURN: usize = 512;
-/// Most joins in flight at a time, as a share of the members.
+/// Limits concurrent joins to one for this many members.
 const JOINS_PER_MEMBER: usize = 4;
+/// Concurrent joins that are always allowed.
 const MIN_JOINS: usize = 8;
-/// How much longer than its phase and the deadline of its last lookups a run may go on.
+/// Time that a run may take beyond the measured phase and the deadline of its last lookups.
 const DRAIN_SLACK: Duration = Duration::from_secs(10);
+/// No position.
 const NONE: u32 = u32::MAX;
 
-/// Decides what happens to the nodes of some places.
+/// See the [module](self).
 #[derive(Debug)]
 pub struct Director<W: Workload> {
     scenario: Scenario,
@@ -56,28 +57,28 @@ pub struct Director<W: Workload> {
     workload: W,
     /// Start and end of the measured phase.
     phase: Option<(Time, Time)>,
-    /// Members of the start, for nodes that know nobody.
+    /// Members of the start that joining nodes may contact.
     seeds: Arc<Vec<Peer>>,
-    /// Who is or was last in a place.
+    /// By place: the identifier of the present or the last node.
     ids: Vec<Id>,
-    /// The places of all members but the server.
+    /// The places of all members except the server.
     members: Vec<u32>,
     server: Option<Server>,
-    /// Those whom faults have crashed and who have not come back, by the number of the crash.
-    crashed: BTreeMap<u64, Newcomer>,
+    /// Nodes that faults crashed and that have not returned, by the number of the crash.
+    crashed: BTreeMap<u64, PendingJoin>,
     crashes: u64,
-    /// Where in `members` a place stands, or [`NONE`].
+    /// By place: its index in `members`, or [`NONE`].
     position: Vec<u32>,
-    /// Places given back, to be used again before those that nobody has been in yet.
+    /// Places that are free again. They are used before `untouched` ones.
     free: Vec<u32>,
     untouched: Range<u32>,
-    /// Nodes still to be brought up through the protocol.
-    to_join: Vec<Newcomer>,
-    /// The places whose nodes are joining, and since when.
+    /// Nodes that are still to join.
+    to_join: Vec<PendingJoin>,
+    /// The places of joining nodes, and when the joins started.
     joining: HashMap<u32, Time>,
-    /// Nodes whose join failed and is to be tried again.
+    /// The places of nodes whose join failed and is tried again.
     retry: Vec<u32>,
-    /// Places whose nodes have departed in the last turn.
+    /// Places whose nodes departed in the last turn.
     departed: Vec<u32>,
     lookups: Lookups<W::Question>,
     arrivals: Option<Peekable<Arrivals>>,
@@ -85,43 +86,43 @@ pub struct Director<W: Workload> {
     churn_departures: Option<Peekable<Arrivals>>,
     sessions: Option<LengthSource>,
     downtimes: Option<LengthSource>,
-    cast: Option<Cast>,
-    /// Sessions that end later than this need not be kept in mind.
+    schedule: Option<TraceSchedule>,
+    /// Sessions that end later than this are not stored.
     horizon: Time,
-    /// Ends of sessions: a place, and how many nodes it has had before this one.
+    /// Ends of sessions: the place, and the number of nodes that were in it before.
     ends: BinaryHeap<Reverse<(Time, u32, u32)>>,
     generations: Vec<u32>,
-    /// Returns of nodes that are away: who it was, and the number of the crash if a fault did it.
+    /// Returns of departed nodes: the identifier, and the number of the crash if a fault caused it.
     returns: BinaryHeap<Reverse<(Time, Id, Option<u64>)>>,
     /// Latest first.
-    faults: Vec<Strike>,
+    faults: Vec<ScheduledFault>,
     records: Vec<Record<W>>,
     metrics: Metrics,
     interval: Metrics,
-    moves: Moves,
+    changes: MembershipChanges,
 }
 
-/// A node that is still to be brought up through the protocol.
+/// A node that is still to join.
 #[derive(Clone, Copy, Debug, Default)]
-struct Newcomer {
-    /// As whom; nothing: as somebody new.
+struct PendingJoin {
+    /// Its identifier; `None` for a new one.
     id: Option<Id>,
-    /// Who of the trace it is.
-    name: Option<u32>,
-    /// Where it was before.
+    /// Its number in the trace, if it is a node of one.
+    trace_node: Option<u32>,
+    /// The place it had before, if it returns.
     place: Option<u32>,
 }
 
-/// The node that serves all others.
+/// The server of all other nodes.
 #[derive(Clone, Copy, Debug)]
 struct Server {
     place: u32,
     is_live: bool,
 }
 
-/// A fault that is to come.
+/// A fault to come.
 #[derive(Clone, Copy, Debug)]
-struct Strike {
+struct ScheduledFault {
     at: Time,
     over: Duration,
     kind: FaultKind,
@@ -129,7 +130,7 @@ struct Strike {
 }
 
 impl<W: Workload> Director<W> {
-    /// A director of places in which nobody is yet.
+    /// A director of empty places.
     #[must_use]
     pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_, W>) -> Director<W> {
         let Setup { places, to_join, seeds, trace, workload, has_server } = setup;
@@ -154,7 +155,7 @@ impl<W: Workload> Director<W> {
             position: vec![NONE; places],
             free: Vec::new(),
             untouched: 0..places as u32,
-            to_join: vec![Newcomer::default(); to_join],
+            to_join: vec![PendingJoin::default(); to_join],
             joining: HashMap::new(),
             retry: Vec::new(),
             departed: Vec::new(),
@@ -164,7 +165,7 @@ impl<W: Workload> Director<W> {
             churn_departures: None,
             sessions,
             downtimes,
-            cast: trace.map(|trace| Cast::new(trace, share, places)),
+            schedule: trace.map(|trace| TraceSchedule::new(trace, share, places)),
             horizon: Time::NEVER,
             ends: BinaryHeap::new(),
             generations: vec![0; places],
@@ -173,11 +174,11 @@ impl<W: Workload> Director<W> {
             records: Vec::new(),
             metrics: Metrics::new(),
             interval: Metrics::new(),
-            moves: Moves::default(),
+            changes: MembershipChanges::default(),
         }
     }
 
-    /// The next free place has a node that was a member from the start, at `now`.
+    /// Enters a member of the start in the next free place, which is returned.
     pub fn enter_member(&mut self, peer: Peer, now: Time) -> Option<u32> {
         let place = self.free_place()?;
         self.ids[place as usize] = peer.id;
@@ -185,32 +186,32 @@ impl<W: Workload> Director<W> {
             self.add_server(place, now);
             return Some(place);
         }
-        if let Some(cast) = &mut self.cast
-            && let Some(name) = cast.next_starter()
+        if let Some(schedule) = &mut self.schedule
+            && let Some(node) = schedule.next_initial()
         {
-            cast.enter(name, place, peer.id);
+            schedule.enter(node, place, peer.id);
         }
         let length = self.sessions.map(|sessions| sessions.draw_residual(&mut self.rng));
         self.add_member(place, now, length);
         Some(place)
     }
 
-    /// The measured phase lies between these; may be called again to end it sooner. With the first
-    /// call the load, the churn and the clock of the faults begin, a warm-up before `from`.
+    /// Sets the measured phase. The first call starts load, churn and the times of faults, one
+    /// warm-up before `from`. A later call may end the phase sooner.
     pub fn set_phase(&mut self, from: Time, to: Time) {
         let begins = self.phase.is_none();
         self.phase = Some((from, to));
         if begins {
             self.plan(from);
-            // Of a million sessions of an hour, few end within a minute.
+            // Of a million sessions of an hour, few end within a minute. The others are not stored.
             self.horizon = to + self.scenario.workload.deadline + DRAIN_SLACK;
             self.ends.retain(|&Reverse((end, ..))| end <= self.horizon);
             self.ends.shrink_to_fit();
         }
     }
 
-    /// Does all that is due by `until`; `now` is when the turn begins, and no later. Lookups,
-    /// departures and faults get their exact times; who joins does so at `until`.
+    /// Does everything that is due by `until`. `now`, the start of the turn, is not later. Lookups,
+    /// departures and faults happen at their exact times, joins at `until`.
     pub fn turn(&mut self, nodes: &mut impl NodeControl<W::Question>, now: Time, until: Time) {
         self.end_lookups_of_departed();
         self.turn_faults(nodes, until);
@@ -219,7 +220,7 @@ impl<W: Workload> Director<W> {
         self.turn_load(nodes, now, until);
     }
 
-    /// When the next thing happens of its own accord.
+    /// When the next turn is due, apart from reports.
     #[must_use]
     pub fn next_due(&mut self) -> Time {
         let mut next = Time::NEVER;
@@ -229,31 +230,31 @@ impl<W: Workload> Director<W> {
         }
         let end = self.ends.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
         let back = self.returns.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
-        let fault = self.faults.last().map_or(Time::NEVER, |strike| strike.at);
-        let cast = self.cast.as_ref().map_or(Time::NEVER, Cast::next_due);
-        next.min(end).min(back).min(fault).min(cast)
+        let fault = self.faults.last().map_or(Time::NEVER, |fault| fault.at);
+        let schedule = self.schedule.as_ref().map_or(Time::NEVER, TraceSchedule::next_due);
+        next.min(end).min(back).min(fault).min(schedule)
     }
 
-    /// Whether a turn would do something whatever the time: after an event that calls for one.
+    /// Whether a turn is due now, because of what nodes reported.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         let closed_loop = matches!(self.scenario.workload.load, Load::InFlight(_));
         !self.retry.is_empty()
             || !self.departed.is_empty()
-            || (!self.to_join.is_empty() && self.joining.len() < self.most_joining())
+            || (!self.to_join.is_empty() && self.joining.len() < self.max_joining())
             || (closed_loop && self.phase.is_some())
     }
 
-    /// Takes in what the node in `place` has reported at `now`.
+    /// Handles what the node in `place` reported at `now`.
     pub fn on_told(&mut self, now: Time, place: u32, told: Told<W::Answer>) {
         match told {
-            // From before its place was given to another.
+            // A report of the previous node in this place.
             Told::Joined | Told::JoinFailed
                 if self.joining.get(&place).is_none_or(|&since| now < since) => {}
             Told::Joined => {
                 self.joining.remove(&place);
                 if self.is_measured(now) {
-                    self.moves.joins += 1;
+                    self.changes.joins += 1;
                 }
                 if self.is_server(place) {
                     self.add_server(place, now);
@@ -274,30 +275,30 @@ impl<W: Workload> Director<W> {
         }
     }
 
-    /// What has to be known to judge answers, since this was last called.
+    /// Takes the records that the judge needs, since the last call.
     pub fn take_records(&mut self) -> std::vec::Drain<'_, Record<W>> {
         self.records.drain(..)
     }
 
-    /// Members now.
+    /// The number of members.
     #[must_use]
     pub fn live(&self) -> usize {
         self.members.len() + usize::from(self.server.is_some_and(|server| server.is_live))
     }
 
-    /// The places of all members now.
+    /// The places of all members.
     pub fn members(&self) -> impl Iterator<Item = u32> {
         let server = self.server.filter(|server| server.is_live).map(|server| server.place);
         self.members.iter().copied().chain(server)
     }
 
-    /// Measured lookups begun, or that should have been.
+    /// The number of lookups issued in the measured phase.
     #[must_use]
     pub fn issued(&self) -> u64 {
         self.metrics.issued
     }
 
-    /// Measured lookups that have not ended.
+    /// The number of lookups of the measured phase that have not ended.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.lookups.counted()
@@ -314,10 +315,10 @@ impl<W: Workload> Director<W> {
         &mut self.interval
     }
 
-    /// Who came and went in the measured phase.
+    /// Joins and departures in the measured phase.
     #[must_use]
-    pub fn moves(&self) -> Moves {
-        self.moves
+    pub fn membership_changes(&self) -> MembershipChanges {
+        self.changes
     }
 
     fn is_measured(&self, at: Time) -> bool {
@@ -332,19 +333,19 @@ impl<W: Workload> Director<W> {
         {
             self.ends.push(Reverse((now + length, place, self.generations[place as usize])));
         }
-        self.tell_joined(place, now);
+        self.record_joined(place, now);
     }
 
     fn add_server(&mut self, place: u32, now: Time) {
         self.server = Some(Server { place, is_live: true });
-        self.tell_joined(place, now);
+        self.record_joined(place, now);
     }
 
     fn is_server(&self, place: u32) -> bool {
         self.server.is_some_and(|server| server.place == place)
     }
 
-    fn tell_joined(&mut self, place: u32, at: Time) {
+    fn record_joined(&mut self, place: u32, at: Time) {
         let (id, host) = (self.ids[place as usize], self.share.host(place));
         self.records.push(Record::Joined { id, host, at });
     }
@@ -358,7 +359,7 @@ impl<W: Workload> Director<W> {
         self.members.get(at).copied()
     }
 
-    /// Begins what waits for the measured phase to be known.
+    /// Schedules what depends on the measured phase.
     fn plan(&mut self, from: Time) {
         self.faults = self
             .scenario
@@ -367,13 +368,13 @@ impl<W: Workload> Director<W> {
             .rev()
             .map(|fault| {
                 let Fault { at, over, kind, amount } = fault.clone();
-                Strike { at: from + at, over, kind, amount }
+                ScheduledFault { at: from + at, over, kind, amount }
             })
             .collect();
-        self.faults.sort_by_key(|strike| Reverse(strike.at));
+        self.faults.sort_by_key(|fault| Reverse(fault.at));
         let start = from - self.scenario.phases.warmup;
-        if let Some(cast) = &mut self.cast {
-            cast.begin(start);
+        if let Some(schedule) = &mut self.schedule {
+            schedule.set_start(start);
         }
         let (share, seed) = (self.share, self.scenario.seed);
         let arrivals = |rate: f64, which| {
@@ -396,7 +397,7 @@ impl<W: Workload> Director<W> {
     }
 }
 
-/// What a director draws from separate generators.
+/// The separate random generators of a director.
 #[derive(Clone, Copy)]
 enum Stream {
     Choices = 1,

@@ -1,28 +1,30 @@
-//! How a director acts on nodes.
+//! The interface through which a director acts on nodes.
 //!
-//! **Invariant:** the director reaches nodes through [`NodeControl`] alone.
+//! **Invariant:** a director reaches nodes only through [`NodeControl`].
 
 use hopwise_kernel::{Address, Peer, Time};
 
-/// Carries out what a director decides. Nodes live in places numbered from 0. Everything happens at
-/// the time given, which is not before the turn's; questions are of type `Q`.
+/// Carries out the decisions of a director. Each node is in a place, and places are numbered from
+/// 0. An action happens at time `at`, which is not before the start of the turn. Questions are of
+/// type `Q`.
 pub trait NodeControl<Q> {
-    /// Where the node in `place` receives messages.
+    /// The address at which the node in `place` receives messages.
     fn address_of(&self, place: u32) -> Address;
 
-    /// Puts a new node, no member of any ring, in `place`.
+    /// Puts a new node, which is not a member yet, in `place`.
     fn insert(&mut self, at: Time, place: u32, peer: Peer);
 
-    /// Has the node in `place` join the ring that `bootstrap` is a member of.
+    /// Makes the node in `place` join through the member `bootstrap`.
     fn join(&mut self, at: Time, place: u32, bootstrap: Peer);
 
-    /// Takes the node in `place` away; announced if `graceful`.
+    /// Removes the node in `place`. It announces its departure if `graceful`.
     fn depart(&mut self, at: Time, place: u32, graceful: bool);
 
-    /// Who has received most messages of late, if anybody has: of several, who is in the first place.
+    /// The place of the node that received the most messages in the measured phase; before that,
+    /// since the start. Ties go to the lowest place. `None` if no node received any.
     fn busiest(&self) -> Option<u32>;
 
-    /// Asks the node in `place`; false if there is no room for it. `token` comes back with the
-    /// answer.
+    /// Asks the node in `place`. Returns false if the node has no room for the question. `token`
+    /// comes back with the answer.
     fn ask(&mut self, at: Time, place: u32, question: Q, token: u64) -> bool;
 }

@@ -1,4 +1,4 @@
-//! What a director begins with, and what it counts.
+//! The parameters of a director, and its counters.
 //!
 //! **Invariant:** plain data.
 
@@ -8,31 +8,31 @@ use hopwise_kernel::Peer;
 
 use crate::churn::trace::Trace;
 
-/// What a director begins with.
+/// The parameters of a director.
 #[derive(Clone, Debug)]
 pub struct Setup<'a, W> {
-    /// Places, all of them empty.
+    /// The number of places. All are empty.
     pub places: usize,
-    /// Nodes to be brought up through the protocol.
+    /// The number of nodes that join through the protocol during bring-up.
     pub to_join: usize,
-    /// Members of the start, for nodes that know nobody.
+    /// Members of the start that joining nodes may contact.
     pub seeds: Arc<Vec<Peer>>,
-    /// Whom it follows, if it follows a trace.
+    /// The trace to follow, if there is one.
     pub trace: Option<&'a Trace>,
-    /// What is asked.
+    /// The workload.
     pub workload: W,
-    /// Whether the node of the first host serves all others: it is asked nothing, and only a fault
-    /// takes it away.
+    /// Whether the node of the first host is a server for all others. It starts no lookups, and
+    /// only faults remove it.
     pub has_server: bool,
 }
 
-/// How often members came and went in the measured phase.
+/// Joins and departures in the measured phase.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Moves {
-    /// Joined through the protocol.
+pub struct MembershipChanges {
+    /// Nodes that joined through the protocol.
     pub joins: u64,
-    /// Left, announced.
+    /// Announced departures.
     pub leaves: u64,
-    /// Crashed.
+    /// Crashes.
     pub crashes: u64,
 }

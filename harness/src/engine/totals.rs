@@ -8,7 +8,7 @@ use hopwise_kernel::Protocol;
 use hopwise_kernel::drive::Counters;
 use hopwise_kernel::node::Class;
 
-use crate::director::Moves;
+use crate::director::MembershipChanges;
 use crate::measure::Measured;
 use crate::measure::metrics::{Metrics, SeriesRow, Traffic};
 use crate::measure::outcome::{Load, Membership, State};
@@ -67,7 +67,7 @@ pub(super) struct Sums {
     pub(super) counters: Counters,
     /// Since the start.
     pub(super) total: Counters,
-    pub(super) moves: Moves,
+    pub(super) changes: MembershipChanges,
     pub(super) tables: Tables,
 }
 
@@ -77,7 +77,7 @@ impl Sums {
             metrics: Metrics::new(),
             counters: Counters::default(),
             total: Counters::default(),
-            moves: Moves::default(),
+            changes: MembershipChanges::default(),
             tables: Tables::default(),
         }
     }
@@ -86,9 +86,9 @@ impl Sums {
         self.metrics.merge(&other.metrics);
         self.counters.merge(&other.counters);
         self.total.merge(&other.total);
-        self.moves.joins += other.moves.joins;
-        self.moves.leaves += other.moves.leaves;
-        self.moves.crashes += other.moves.crashes;
+        self.changes.joins += other.changes.joins;
+        self.changes.leaves += other.changes.leaves;
+        self.changes.crashes += other.changes.crashes;
         self.tables.merge(&other.tables);
     }
 
@@ -114,9 +114,9 @@ impl Sums {
             state: self.tables.state(),
             load: Load { messages_max: self.tables.messages_max, keys: None },
             membership: Membership {
-                joins: self.moves.joins,
-                leaves: self.moves.leaves,
-                crashes: self.moves.crashes,
+                joins: self.changes.joins,
+                leaves: self.changes.leaves,
+                crashes: self.changes.crashes,
                 live_mean: node_s / measured.as_secs_f64().max(f64::MIN_POSITIVE),
             },
             events: self.counters.received,

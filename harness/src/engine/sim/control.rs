@@ -141,7 +141,7 @@ impl<'a, S: System> Control<'a, S> {
             metrics: self.director.metrics().clone(),
             counters: self.at_to.since(&self.at_from),
             total: self.total,
-            moves: self.director.moves(),
+            changes: self.director.membership_changes(),
             ..Sums::new()
         };
         let course = Course {
@@ -179,7 +179,7 @@ impl<'a, S: System> Control<'a, S> {
         next_due
     }
 
-    /// Moves from one phase to the next, as many as are due now.
+    /// Advances through all phases that are due. Returns false when the run is over.
     fn turn_phase(&mut self) -> bool {
         if !self.interrupted && self.interrupts.load(Ordering::Relaxed) > 0 {
             self.interrupted = true;

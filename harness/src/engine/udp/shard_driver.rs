@@ -98,7 +98,7 @@ impl<S: System> ShardDriver<S> {
             metrics: self.director.metrics().clone(),
             counters: end.since(&self.at_from.unwrap_or(end)),
             total: *shard.counters(),
-            moves: self.director.moves(),
+            changes: self.director.membership_changes(),
             tables,
         }
     }
