@@ -1,7 +1,7 @@
-//! The worlds a scenario runs in: real sockets and the simulator.
+//! The engines: real sockets and the simulator.
 //!
-//! **Invariant:** whatever an engine is, it takes a [`Scenario`](crate::Scenario) and gives
-//! [`Measured`](crate::measure::Measured); it prints nothing and writes no file.
+//! **Invariant:** an engine takes a [`Scenario`](crate::Scenario) and returns
+//! [`Measured`](crate::measure::Measured). It prints nothing and writes no file.
 
 mod planned_nodes;
 pub mod sim;

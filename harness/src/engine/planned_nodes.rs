@@ -1,4 +1,4 @@
-//! How many nodes there are by plan.
+//! The number of nodes that a scenario plans for.
 //!
 //! **Invariant:** the same for every engine and every system.
 
@@ -6,8 +6,8 @@ use crate::Scenario;
 use crate::churn::trace::Trace;
 use crate::scenario::{Amount, FaultKind};
 
-/// Most nodes there are by plan, other churn aside: those of the start or the trace, and those that
-/// faults add. `directors` share them alike.
+/// The most nodes at a time by plan: those of the start or the trace, and those that faults add.
+/// Other churn is not counted. So many `directors` share the nodes equally.
 pub(super) fn planned_nodes(scenario: &Scenario, trace: Option<&Trace>, directors: usize) -> usize {
     let nodes = scenario.nodes as usize;
     let most_up = trace.map_or(nodes, |trace| directors * trace.most_up(directors));

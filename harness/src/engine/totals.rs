@@ -1,6 +1,6 @@
-//! From what shards counted to what a run gives back; the same for every engine.
+//! Totals of all shards, and the figures of a run that follow from them. Shared by both engines.
 //!
-//! **Invariant:** sums only: the order in which shards are merged changes nothing.
+//! **Invariant:** the order in which shards are merged does not matter.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::measure::outcome::{Load, Membership, State};
 use crate::plug::{ProtocolOf, System};
 use crate::workload::judge::Judge;
 
-/// What some nodes keep, and what the busiest of them had to do.
+/// Table sizes of some nodes, and the load of the busiest.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tables {
     nodes: u64,
@@ -27,14 +27,14 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Takes in a node that keeps so much.
+    /// Adds a node with so many entries and bytes.
     pub(super) fn add(&mut self, entries: usize, bytes: usize) {
         let (entries, bytes) = (entries as u64, bytes as u64);
         let (entries_max, bytes_max) = (entries, bytes);
         self.merge(&Tables { nodes: 1, entries, entries_max, bytes, bytes_max, messages_max: 0 });
     }
 
-    /// Takes in a node that got so many messages in the measured phase, be it gone or not.
+    /// Adds a node, present or departed, that received so many messages in the measured phase.
     pub(super) fn add_load(&mut self, messages: u64) {
         self.messages_max = self.messages_max.max(messages);
     }
@@ -58,14 +58,14 @@ impl Tables {
     }
 }
 
-/// What shards counted.
+/// The sums of shards.
 #[derive(Debug)]
 pub(super) struct Sums {
     /// Lookups of the measured phase.
     pub(super) metrics: Metrics,
-    /// Of the measured phase.
+    /// Counters of the measured phase.
     pub(super) counters: Counters,
-    /// Since the start.
+    /// Counters since the start.
     pub(super) total: Counters,
     pub(super) changes: MembershipChanges,
     pub(super) tables: Tables,
@@ -92,7 +92,7 @@ impl Sums {
         self.tables.merge(&other.tables);
     }
 
-    /// The result of a run that took this course.
+    /// The figures of a run.
     pub(super) fn measured<S: System>(
         mut self,
         judge: &Judge<S::Workload>,
@@ -133,7 +133,7 @@ impl Sums {
     }
 }
 
-/// How a run went, seen from outside.
+/// The course of a run: its times and its series.
 #[derive(Debug)]
 pub(super) struct Course {
     pub(super) series: Vec<SeriesRow>,

@@ -1,4 +1,4 @@
-//! The node that received the most messages, which a fault may strike.
+//! The node that received the most messages. A fault may crash it.
 //!
 //! **Invariant:** the choice does not depend on how nodes are divided among shards.
 

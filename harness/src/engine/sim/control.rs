@@ -1,7 +1,7 @@
-//! The course of a simulated run: phases, the director, the judge, and where windows end.
+//! The coordinator of a simulated run: phases, the director, the judge, and the ends of windows.
 //!
-//! **Invariant:** decides from virtual time and what the shards show, never from the clock or the
-//! number of threads; only an interrupt comes from outside.
+//! **Invariant:** decisions depend on simulated time and the summaries of shards, never on the clock or
+//! the number of threads. Only interrupts come from outside.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -24,12 +24,11 @@ use crate::workload::Workload;
 use crate::workload::judge::Judge;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// A bring-up through the protocol that takes longer has failed.
+/// The longest bring-up through the protocol.
 const BRING_UP_MAX: Duration = Duration::from_secs(3600);
-/// Members that enter at the start before their records are dropped.
+/// Members entered at the start between two drops of their records.
 const RECORDS_AT_ONCE: usize = 1024;
-/// Windows are no longer than this, however slow the network: so soon is who has joined asked
-/// something, and does a closed loop go round.
+/// The longest window. It bounds the delay until the director reacts to a join or an answer.
 const WINDOW_MAX: Duration = Duration::from_millis(5);
 
 /// See the [module](self).
@@ -42,7 +41,7 @@ pub(super) struct Control<'a, S: System> {
     judge: Judge<S::Workload>,
     /// Commands issued so far.
     commands: u64,
-    /// The end of the window before.
+    /// The end of the last window.
     now: Time,
     window: Duration,
     phase: Phase,
@@ -59,7 +58,7 @@ pub(super) struct Control<'a, S: System> {
     failure: Option<String>,
 }
 
-/// Where the run stands.
+/// The phase of the run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     BringUp,
@@ -80,7 +79,7 @@ impl Phase {
 }
 
 impl<'a, S: System> Control<'a, S> {
-    /// A run that `director` directs and `judge` judges; both know the members of the start.
+    /// Creates the coordinator. `director` and `judge` know the members of the start.
     pub(super) fn new(
         scenario: &'a Scenario,
         interrupts: &'a AtomicU32,
@@ -115,17 +114,17 @@ impl<'a, S: System> Control<'a, S> {
         }
     }
 
-    /// Virtual time now.
+    /// The simulated time.
     pub(super) fn now(&self) -> Time {
         self.now
     }
 
-    /// Who is a member now.
+    /// The places of all members.
     pub(super) fn members(&self) -> impl Iterator<Item = u32> {
         self.director.members()
     }
 
-    /// What was counted and how it went, or why it could not run to its end.
+    /// The sums, the judge and the course of the run, or why it failed.
     pub(super) fn finish(
         self,
         threads: usize,
@@ -155,8 +154,8 @@ impl<'a, S: System> Control<'a, S> {
         Ok((sums, self.judge, course))
     }
 
-    /// Takes in what happened up to now.
-    fn hear(&mut self, exchange: &Exchange<S>) -> Time {
+    /// Handles the summaries of all shards. Returns when their next event is due.
+    fn handle_summaries(&mut self, exchange: &Exchange<S>) -> Time {
         let mut next_due = Time::NEVER;
         self.total = Counters::default();
         let mut reports = std::mem::take(&mut self.reports);
@@ -167,7 +166,7 @@ impl<'a, S: System> Control<'a, S> {
             next_due = next_due.min(summary.next_due);
         }
         if exchange.summaries.len() > 1 {
-            // Sexchange: what one node told stays in order.
+            // A stable sort keeps the reports of each node in order.
             reports.sort_by_key(|&(time, place, _)| (time, place));
         }
         for (time, place, told) in reports.drain(..) {
@@ -244,7 +243,7 @@ impl<'a, S: System> Control<'a, S> {
         self.director.issued() >= wanted && self.director.outstanding() == 0
     }
 
-    /// The next time at which a window must end.
+    /// The next time at which a window must end, whatever happens.
     fn next_mark(&self) -> Time {
         let phase = match self.phase {
             Phase::BringUp | Phase::Drain { .. } => Time::NEVER,
@@ -254,6 +253,7 @@ impl<'a, S: System> Control<'a, S> {
         phase.min(self.second_at)
     }
 
+    /// Adds a row to the series if a second is over.
     fn turn_second(&mut self) {
         if self.now < self.second_at {
             return;
@@ -282,7 +282,7 @@ impl<'a, S: System> Control<'a, S> {
 
 impl<S: System> Coordinator<S> for Control<'_, S> {
     fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
-        let next_due = self.hear(exchange);
+        let next_due = self.handle_summaries(exchange);
         if !self.turn_phase() {
             return None;
         }
@@ -293,7 +293,7 @@ impl<S: System> Coordinator<S> for Control<'_, S> {
         } else {
             self.now.max(next_due.min(self.director.next_due()))
         };
-        // Nothing happens before `start`, but marks may lie on the way.
+        // There are no events before `start`, but a mark may be earlier.
         let until = (start + self.window).min(self.next_mark());
         if start <= until {
             let mut nodes =
@@ -310,7 +310,7 @@ impl<S: System> Coordinator<S> for Control<'_, S> {
     }
 }
 
-/// Tells `director` of the members of the start, whom the judge knows already.
+/// Enters the members of the start into `director`. The judge knows them already.
 pub(super) fn enter_members<W: Workload>(director: &mut Director<W>, members: &[Peer]) {
     for members in members.chunks(RECORDS_AT_ONCE) {
         for &peer in members {
@@ -320,7 +320,7 @@ pub(super) fn enter_members<W: Workload>(director: &mut Director<W>, members: &[
     }
 }
 
-/// The shards as a stage: what is wanted becomes an event.
+/// Sends the director's actions to the shards as events.
 struct CommandSender<'a, S: System> {
     exchange: &'a Exchange<S>,
     partition: Partition,

@@ -1,4 +1,4 @@
-//! The simulator: the same nodes in virtual time, exact and repeatable.
+//! The simulator: the same nodes in simulated time, exact and repeatable.
 //!
 //! *Time* is a number that jumps from one event to the next. An event is a message that arrives, a
 //! timer that fires, or a command of the director. Handling it takes no simulated time.
@@ -16,7 +16,7 @@
 //! *Checks.* With `check` on, all nodes are in one shard, and the system's
 //! [`Checker`](crate::plug::Checker) looks at the node of every event.
 //!
-//! **Invariant:** nothing here reads a clock but to say how fast it was.
+//! **Invariant:** the clock is read only to measure the speed of a simulation.
 
 mod barrier;
 mod busiest;
@@ -54,13 +54,14 @@ use crate::scenario::{ChurnModel, Measure};
 use crate::workload::Workload;
 use crate::workload::judge::Judge;
 
-/// Members of the start that whoever knows nobody may ask.
+/// Members of the start that joining nodes may contact.
 const SEEDS: usize = 1024;
-/// Room for nodes beyond those planned where churn may add some, and one in so many more.
+/// Spare places under churn.
 const SPARE_PLACES: usize = 64;
+/// One more spare place for this many nodes.
 const SPARE_SHARE: usize = 64;
 
-/// Memory per node beside its own: its seat, its events and requests in flight, the truth.
+/// Memory per node outside the node: its place, events, requests in flight, and the truth about it.
 const BESIDE_NODE_BYTES: u64 = 300;
 
 /// The simulator.
@@ -78,11 +79,11 @@ impl Runner for SimEngine {
     }
 }
 
-/// Runs `scenario` with nodes of the system that `system` makes.
+/// Runs `scenario` with nodes of the system that `system` creates.
 ///
 /// # Errors
 ///
-/// Why it could not run; see [`EngineError`].
+/// If the scenario cannot run; see [`EngineError`].
 pub(crate) fn simulate<S: System>(
     scenario: &Scenario,
     system: impl FnOnce(&Setting<'_, S::Workload>) -> Result<S, String>,
@@ -91,7 +92,7 @@ pub(crate) fn simulate<S: System>(
 ) -> Result<Measured, EngineError> {
     let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
     let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
-    // What is checked is seen by one shard.
+    // A checker must see all nodes, so they are in one shard.
     let threads = if scenario.is_checked() { 1 } else { scenario.thread_count().max(1) };
     let most_nodes = planned_nodes(scenario, trace.as_ref(), 1);
     let spare = spare_places(scenario, most_nodes);
@@ -174,7 +175,7 @@ pub(crate) fn simulate<S: System>(
     Ok(measured)
 }
 
-/// Places for nodes that come before others have gone, and for those that churn adds by and by.
+/// Spare places for nodes that join before others have left, and for growth through churn.
 fn spare_places(scenario: &Scenario, nodes: usize) -> usize {
     let churn = &scenario.churn;
     let growth_per_s = match churn.model {
@@ -190,16 +191,16 @@ fn spare_places(scenario: &Scenario, nodes: usize) -> usize {
     SPARE_PLACES + nodes / SPARE_SHARE + growth as usize
 }
 
-/// Refuses more nodes than there is memory for.
-fn check_memory(of_nodes_bytes: u64, places: u32) -> Result<(), EngineError> {
-    let needed = of_nodes_bytes + u64::from(places) * BESIDE_NODE_BYTES;
+/// Checks that there is enough memory.
+fn check_memory(nodes_bytes: u64, places: u32) -> Result<(), EngineError> {
+    let needed = nodes_bytes + u64::from(places) * BESIDE_NODE_BYTES;
     let available = available_bytes();
     if available == 0 || needed <= available {
         return Ok(());
     }
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
     Err(EngineError::Request(format!(
-        "{places} nodes take about {:.1} GiB, and {:.1} GiB are free: write nodes = {} or fewer",
+        "{places} nodes need about {:.1} GiB, but {:.1} GiB are free: write nodes = {} or fewer",
         gib(needed),
         gib(available),
         u64::from(places) * available / needed,

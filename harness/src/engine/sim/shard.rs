@@ -24,10 +24,10 @@ use crate::measure::outcome::Check;
 use crate::network::Network;
 use crate::plug::{Checker, ProtocolOf, QuestionOf, System, Told};
 
-/// Requests in flight for which a shard has room, beside two for each node there is.
+/// Capacity for requests in flight, beyond two for each node.
 const REQUESTS: usize = 64 * 1024;
 
-/// Memory is prefetched for this many events ahead, twice and three times as many.
+/// Memory is prefetched this many events ahead, and twice and three times as many.
 const AHEAD: usize = 4;
 
 /// See the [module](self).
@@ -36,21 +36,22 @@ pub(super) struct Shard<S: System> {
     places: Vec<Place<S::Node>>,
     requests: RequestsOf<S>,
     world: SimWorld<S>,
-    /// The events of the tick that is open, in order; those before `at` are over.
+    /// The events of the open tick, in order. Those before `at` are processed.
     open: BatchOf<S>,
     at: usize,
     /// One late event.
     single: BatchOf<S>,
-    /// Where messages are bytes.
+    /// Passes messages as bytes, if the scenario says so.
     wire: Option<Wire<S::Codec>>,
     checker: Option<Box<S::Checker>>,
     counting: Counting,
-    /// Messages of the busiest node that has made room for another.
+    /// Messages of the busiest replaced node.
     replaced_max: u32,
     busiest: Option<Busiest>,
 }
 
-/// Which messages of each node are counted: those of the measured phase, and until it begins, all.
+/// Whether messages per node are counted: all until the measured phase starts, then those of that
+/// phase only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Counting {
     All,
@@ -65,17 +66,17 @@ struct Place<N> {
     history: History,
 }
 
-/// What outlasts a node.
+/// State of a place that outlasts its node.
 #[derive(Debug)]
 struct History {
-    /// State of the node's own randomness.
+    /// State of the random generator.
     rng: u64,
     /// Messages sent and timers armed so far.
     sequence: u64,
     timer_due: Time,
-    /// Of all events so far, in order.
+    /// Digest of all events so far, in order.
     digest: u64,
-    /// Messages of the measured phase that the node got, or the last one here.
+    /// Messages received by the present or the last node, in the measured phase.
     messages: u32,
 }
 
@@ -119,7 +120,8 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// Has `checker` look at every event from here on. All nodes must be in this shard.
+    /// Installs `checker`, which looks at every event from here on. All nodes must be in this
+    /// shard.
     pub(super) fn check(&mut self, mut checker: S::Checker) {
         for (place, it) in (0..).zip(&self.places) {
             checker.look(self.world.now, place, it.node.as_ref());
@@ -127,7 +129,7 @@ impl<S: System> Shard<S> {
         self.checker = Some(Box::new(checker));
     }
 
-    /// What the checker has found up to `now`, if there is one.
+    /// The findings of the checker up to `now`, if there is one.
     pub(super) fn findings(&mut self, now: Time) -> Option<Check> {
         self.checker.take().map(|checker| checker.findings(now))
     }
@@ -159,7 +161,7 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// Begins to count anew when the measured phase begins, and no more when it is over.
+    /// Restarts the counts of messages when the measured phase starts, and stops them at its end.
     fn count_window(&mut self, is_measured: bool) {
         match (self.counting, is_measured) {
             (Counting::All, true) => {
@@ -172,8 +174,8 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// Sizes of the tables of this shard's nodes among `members`, and the load of the busiest there
-    /// has been.
+    /// Table sizes of this shard's nodes among `members`, and the load of the busiest node, present
+    /// or replaced.
     pub(super) fn tables(&self, members: &[u32]) -> Tables {
         let mut tables = Tables::default();
         let partition = self.world.partition;
@@ -186,12 +188,13 @@ impl<S: System> Shard<S> {
         tables
     }
 
-    /// The sum over all seats: the order of events at each counts, their division among shards does not.
+    /// The sum of the digests of all places. It depends on the order of events at each place, not
+    /// on the division among shards.
     pub(super) fn digest(&self) -> u64 {
         self.places.iter().fold(0, |sum, it| sum.wrapping_add(mix(it.history.digest)))
     }
 
-    /// Goes on with the events of `open` and the late ones between them. True once the next one is
+    /// Processes the events of `open` and late events between them. Returns true if the next one is
     /// not due before `until`, false if there is none left.
     fn run_tick(&mut self, open: &BatchOf<S>, until: Time) -> bool {
         loop {
@@ -208,7 +211,7 @@ impl<S: System> Shard<S> {
             self.world.now = key.time;
             if ready == Some(key) {
                 self.at += 1;
-                self.expect(open);
+                self.prefetch_ahead(open);
                 self.process(key, open);
             } else {
                 let mut single = mem::take(&mut self.single);
@@ -220,10 +223,10 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// Prefetches the memory that events after the next one will read: the message first, then the node,
-    /// then what the node says it will read of the message.
+    /// Prefetches the memory of coming events: first the message, then the node, then what the node
+    /// will read for that message.
     #[inline]
-    fn expect(&self, open: &BatchOf<S>) {
+    fn prefetch_ahead(&self, open: &BatchOf<S>) {
         let keys = open.keys();
         if let Some(in_flight) =
             keys.get(self.at + 3 * AHEAD).and_then(|key| open.in_flight_of(key.kind))
@@ -293,6 +296,7 @@ impl<S: System> Shard<S> {
         }
     }
 
+    /// Gives a message to the node in `place`.
     fn deliver(
         &mut self,
         place: u32,
@@ -312,17 +316,19 @@ impl<S: System> Shard<S> {
         self.wire = Some(wire);
     }
 
+    /// Lets a request time out. Returns false if it was answered before.
     fn expire_request(&mut self, key: Key, handle: RequestHandle) -> bool {
         let due = &mut self.world.request_due[handle.0 as usize];
         let is_its = self.requests.node_of(handle) == Some(key.place);
         if *due != key.time || !is_its {
-            return false; // Answered in time; the handle may serve another request by now.
+            return false; // Another request may use the handle by now.
         }
         *due = Time::NEVER;
         self.with(key.place, |_, node, cx| node.handle_request_timeout(cx, handle));
         true
     }
 
+    /// Executes a command of the director.
     fn execute(&mut self, place: u32, command: Command<QuestionOf<S>>) {
         match command {
             Command::Insert { peer } => self.insert_node(place, peer),
@@ -344,9 +350,9 @@ impl<S: System> Shard<S> {
                 }
             }
             Command::Ask { question, token } => {
-                let begun =
+                let started =
                     self.with(place, |system, node, cx| system.ask(node, cx, question, token));
-                if begun != Some(true) {
+                if started != Some(true) {
                     let failed = Told::Failed { token, timeouts: 0 };
                     self.world.reports.push((self.world.now, place, failed));
                 }
@@ -354,7 +360,7 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// The busiest of the nodes that are still there.
+    /// The busiest present node.
     fn busiest_left(&self) -> Option<Busiest> {
         let places = (0..self.world.partition.places)
             .filter(|&place| self.world.partition.shard_of(place) == self.world.index);
@@ -363,6 +369,7 @@ impl<S: System> Shard<S> {
         }))
     }
 
+    /// Puts a new node in `place`.
     fn insert_node(&mut self, place: u32, peer: Peer) {
         let it = &mut self.places[self.world.partition.index_of(place)];
         self.replaced_max = self.replaced_max.max(mem::take(&mut it.history.messages));

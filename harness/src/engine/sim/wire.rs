@@ -1,7 +1,6 @@
-//! Messages as bytes, where a scenario says `wire = true`: each is written and read again before its
-//! node gets it, as over a real network.
+//! Encodes and decodes every message, if a scenario says `wire = true`.
 //!
-//! **Invariant:** a node gets what the bytes say and nothing else.
+//! **Invariant:** a node receives only what the bytes contain.
 
 use hopwise_kernel::codec::{Codec, Envelope};
 use hopwise_kernel::node::MessageOf;
@@ -10,7 +9,7 @@ use hopwise_kernel::{Address, Peer};
 /// The longest payload of a UDP datagram over IPv4.
 const DATAGRAM_MAX: usize = 65_507;
 
-/// One datagram at a time.
+/// A codec with the buffer of one datagram.
 #[derive(Debug)]
 pub(super) struct Wire<C> {
     codec: C,
@@ -22,8 +21,7 @@ impl<C: Codec> Wire<C> {
         Wire { codec: C::default(), datagram: vec![0; DATAGRAM_MAX].into() }
     }
 
-    /// What the node at `to` reads once `from` has written `message`; `None` if it cannot be written,
-    /// or not be read.
+    /// Encodes `message` and decodes it again. `None` if either fails.
     pub(super) fn pass(
         &mut self,
         from: Peer,

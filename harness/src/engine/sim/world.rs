@@ -1,6 +1,6 @@
-//! The world of simulated nodes: messages become events, and time stands still while a node acts.
+//! The simulated world of a shard's nodes: messages and timers become events.
 //!
-//! **Invariant:** what the network does to a message follows from its sender and its number alone.
+//! **Invariant:** the fate of a message depends only on its sender and its number.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ use super::queue::{EventKind, Key, Queue, source};
 use crate::network::{Network, Transit};
 use crate::plug::{ProtocolOf, QuestionOf, System};
 
-/// Everything outside a shard's nodes.
+/// Everything of a shard outside its nodes.
 pub(super) struct SimWorld<S: System> {
     pub(super) index: usize,
     pub(super) partition: Partition,
     pub(super) network: Network,
-    /// Seed of what the network does.
+    /// Seed of the network's random choices.
     pub(super) seed: u64,
     pub(super) now: Time,
-    /// The place of the node that acts, and parts of its history meanwhile.
+    /// The place of the node that is being called, and its sequence number and timer meanwhile.
     pub(super) place: u32,
     pub(super) sequence: u64,
     pub(super) timer_due: Time,
@@ -66,6 +66,7 @@ impl<S: System> SimWorld<S> {
         self.sequence
     }
 
+    /// Enters a message as an event, here or for another shard.
     fn post(
         &mut self,
         place: u32,

@@ -1,7 +1,6 @@
-//! One shard's side of a run: its director acts on its reactor, and the control thread is shown
-//! where things stand.
+//! Connects one shard's reactor with its director and with the control thread.
 //!
-//! **Invariant:** nothing is decided here.
+//! **Invariant:** makes no decisions; the director and the control thread do.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use hopwise_kernel::node::EventOf;
 use hopwise_kernel::reactor::{Application, Shard, Turn};
 use hopwise_kernel::{Address, Peer, Time};
 
-use super::shared::{Board, Shared};
+use super::shared::{ShardStatus, Shared};
 use crate::churn::Share;
 use crate::director::{Director, NodeControl};
 use crate::engine::totals::{Sums, Tables};
@@ -21,11 +20,12 @@ use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::workload::Workload;
 use crate::workload::judge::Record;
 
-/// Records are handed to the judge in batches of this size, or after [`PERIOD`].
+/// Records go to the judge in batches of this size, or after [`PERIOD`].
 const BATCH: usize = 1024;
 const PERIOD: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
 
+/// See the [module](self).
 pub(super) struct ShardDriver<S: System> {
     shared: Arc<Shared<S::Workload>>,
     shard: usize,
@@ -37,8 +37,8 @@ pub(super) struct ShardDriver<S: System> {
     second_at: Time,
     at_from: Option<Counters>,
     at_to: Option<Counters>,
-    /// Messages of the busiest node of the measured phase, so far as it has been replaced or the
-    /// phase has ended.
+    /// Messages of the busiest node of the measured phase, among replaced nodes and, after the
+    /// phase, all nodes.
     messages_max: u64,
 }
 
@@ -64,7 +64,7 @@ impl<S: System> ShardDriver<S> {
         }
     }
 
-    /// Builds this shard's `own` share of the members at the start, all of which are `members`.
+    /// Builds this shard's `own` nodes of the `members` at the start.
     pub(super) fn start_linked(
         &mut self,
         shard: &mut Shard<S::Node, S::Codec>,
@@ -79,10 +79,10 @@ impl<S: System> ShardDriver<S> {
             let system = &self.system;
             shard.with(place, |node, cx| system.start_linked(node, cx, members, rank));
         }
-        self.show();
+        self.publish();
     }
 
-    /// What was counted, at the end.
+    /// The sums at the end of the run.
     pub(super) fn sums(&self, shard: &Shard<S::Node, S::Codec>) -> Sums {
         let mut tables = Tables::default();
         let members = self.director.members();
@@ -103,7 +103,7 @@ impl<S: System> ShardDriver<S> {
         }
     }
 
-    /// Records the judge was too slow for.
+    /// Records that were lost because the judge was too slow.
     pub(super) fn unjudged(&self) -> u64 {
         self.unjudged
     }
@@ -112,16 +112,16 @@ impl<S: System> ShardDriver<S> {
         Share { index: self.shard, of: self.shared.shards.len() }
     }
 
-    fn board(&self) -> &Board {
+    fn status(&self) -> &ShardStatus {
         &self.shared.shards[self.shard]
     }
 
-    /// Puts the director's numbers on the board.
-    fn show(&self) {
-        let board = self.board();
-        board.live.store(self.director.live(), Ordering::Relaxed);
-        board.issued.store(self.director.issued(), Ordering::Relaxed);
-        board.outstanding.store(self.director.outstanding(), Ordering::Relaxed);
+    /// Publishes the director's numbers.
+    fn publish(&self) {
+        let status = self.status();
+        status.live.store(self.director.live(), Ordering::Relaxed);
+        status.issued.store(self.director.issued(), Ordering::Relaxed);
+        status.outstanding.store(self.director.outstanding(), Ordering::Relaxed);
     }
 
     fn collect_records(&mut self) {
@@ -137,7 +137,9 @@ impl<S: System> ShardDriver<S> {
         self.at_from.is_some() && self.at_to.is_none()
     }
 
-    fn turn_books(&mut self, shard: &mut Shard<S::Node, S::Codec>, now: Time) {
+    /// Takes the counters at the start and end of the measured phase and of each second, and sends
+    /// records to the judge.
+    fn turn_counters(&mut self, shard: &mut Shard<S::Node, S::Codec>, now: Time) {
         if self.at_from.is_none() && now >= self.shared.from() {
             self.at_from = Some(*shard.counters());
             shard.forget_received();
@@ -155,9 +157,9 @@ impl<S: System> ShardDriver<S> {
         if now >= self.second_at {
             self.second_at = now + SECOND;
             let interval = self.director.interval();
-            let shown = (interval.clone(), *shard.counters());
+            let fresh = (interval.clone(), *shard.counters());
             interval.clear();
-            *self.board().interval.lock() = Some(Box::new(shown));
+            *self.status().interval.lock() = Some(Box::new(fresh));
         }
     }
 }
@@ -183,8 +185,8 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
             self.messages_max = self.messages_max.max(replaced_max);
         }
         self.collect_records();
-        self.show();
-        self.turn_books(shard, now);
+        self.publish();
+        self.turn_counters(shard, now);
         if self.shared.stop.load(Ordering::Relaxed) {
             flush(&self.shared, &mut self.records, &mut self.unjudged);
             return Turn::Stop;
@@ -202,12 +204,12 @@ fn flush<W: Workload>(shared: &Shared<W>, records: &mut Vec<Record<W>>, unjudged
     }
 }
 
-/// A reactor as a stage: everything happens now.
+/// The nodes of a reactor. Every action happens now.
 struct ReactorNodes<'a, S: System> {
     shard: &'a mut Shard<S::Node, S::Codec>,
     system: &'a S,
     share: Share,
-    /// Messages of the busiest node that had to make room for another.
+    /// Messages of the busiest replaced node.
     replaced_max: &'a mut u64,
 }
 
@@ -233,8 +235,8 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
         self.shard.remove(place);
     }
 
-    /// Over UDP each director knows its own nodes only: with one node to be struck, that is the
-    /// first's.
+    /// Over UDP each director knows only its own nodes. A fault for a single node is applied by the
+    /// first director.
     fn busiest(&self) -> Option<u32> {
         let places = 0..self.shard.capacity() as u32;
         let received = places
@@ -246,7 +248,7 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
     }
 
     fn ask(&mut self, _at: Time, place: u32, question: QuestionOf<S>, token: u64) -> bool {
-        let begun = self.shard.with(place, |node, cx| self.system.ask(node, cx, question, token));
-        begun == Some(true)
+        let started = self.shard.with(place, |node, cx| self.system.ask(node, cx, question, token));
+        started == Some(true)
     }
 }

@@ -1,7 +1,7 @@
-//! What the shards and the control thread share: a few atomics, one bounded queue, and one cold
-//! slot per shard.
+//! State shared by the shards and the control thread: a few atomics, a bounded queue, and one
+//! rarely used slot per shard.
 //!
-//! **Invariant:** nothing here is touched on the way of a message.
+//! **Invariant:** not used on the way of a message.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -15,29 +15,29 @@ use crate::measure::metrics::Metrics;
 use crate::workload::Workload;
 use crate::workload::judge::Record;
 
-/// Batches of records on their way to the judge.
+/// Capacity for batches of records on their way to the judge.
 const BATCHES: usize = 1024;
 
 /// Shared by all threads of a run.
 #[derive(Debug)]
 pub(super) struct Shared<W: Workload> {
-    /// The measured phase; [`Time::NEVER`] until it is known.
+    /// Start and end of the measured phase; [`Time::NEVER`] until they are known.
     pub(super) measure_from: CachePadded<AtomicU64>,
     pub(super) measure_to: CachePadded<AtomicU64>,
     pub(super) stop: AtomicBool,
     pub(super) records: ArrayQueue<Vec<Record<W>>>,
-    pub(super) shards: Vec<Board>,
+    pub(super) shards: Vec<ShardStatus>,
 }
 
-/// What one shard shows the control thread.
+/// What one shard shows to the control thread.
 #[derive(Debug, Default)]
-pub(super) struct Board {
+pub(super) struct ShardStatus {
     pub(super) live: CachePadded<AtomicUsize>,
-    /// Measured lookups that have not ended.
+    /// Lookups of the measured phase that have not ended.
     pub(super) outstanding: CachePadded<AtomicUsize>,
-    /// Measured lookups that were issued.
+    /// Lookups issued in the measured phase.
     pub(super) issued: CachePadded<AtomicU64>,
-    /// Once a second: what was recorded since, and the counters.
+    /// Once a second: the metrics of the last interval and the counters.
     pub(super) interval: Mutex<Option<Box<(Metrics, Counters)>>>,
 }
 
@@ -48,7 +48,7 @@ impl<W: Workload> Shared<W> {
             measure_to: CachePadded::new(AtomicU64::new(u64::MAX)),
             stop: AtomicBool::new(false),
             records: ArrayQueue::new(BATCHES),
-            shards: (0..shards).map(|_| Board::default()).collect(),
+            shards: (0..shards).map(|_| ShardStatus::default()).collect(),
         }
     }
 
@@ -61,6 +61,6 @@ impl<W: Workload> Shared<W> {
     }
 
     pub(super) fn live(&self) -> usize {
-        self.shards.iter().map(|board| board.live.load(Ordering::Relaxed)).sum()
+        self.shards.iter().map(|shard| shard.live.load(Ordering::Relaxed)).sum()
     }
 }

@@ -1,6 +1,6 @@
-//! Events in a row, with their contents: messages at rest and commands.
+//! Batches of events: keys, messages in flight and commands.
 //!
-//! **Invariant:** the content of a key lies in the batch of that key.
+//! **Invariant:** a key and its content are in the same batch.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use hopwise_kernel::{Peer, Protocol, Time};
 
 use super::key::{EventKind, Key};
 
-/// What the director wants of a node; questions are of type `Q`.
+/// A command of the director to a node. Questions are of type `Q`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Command<Q> {
     Insert { peer: Peer },
@@ -26,12 +26,12 @@ pub(crate) struct InFlight<M> {
     pub(crate) message: M,
 }
 
-/// Room in fresh contents, some 5 KiB: growing step by step would go on for long, as each of a
-/// thousand slots has to meet its fullest tick.
+/// Initial capacity of contents, some 5 KiB. It avoids many small reallocations in a thousand
+/// slots.
 const ROOM_MESSAGES: usize = 16;
 const ROOM_PEERS: usize = 128;
 
-/// The contents of events: of messages of the protocol `P`, and of commands.
+/// The contents of events: messages of the protocol `P` and commands.
 pub(super) struct Contents<P: Protocol, Q> {
     messages: Vec<InFlight<ParkedOf<P>>>,
     commands: Vec<Command<Q>>,
@@ -39,7 +39,7 @@ pub(super) struct Contents<P: Protocol, Q> {
 }
 
 impl<P: Protocol, Q: Copy> Contents<P, Q> {
-    /// Empty, with room for what most ticks bring.
+    /// Empty contents with room for those of a usual tick.
     pub(super) fn with_room() -> Contents<P, Q> {
         Contents {
             messages: Vec::with_capacity(ROOM_MESSAGES),
@@ -65,7 +65,7 @@ impl<P: Protocol, Q: Copy> Contents<P, Q> {
         EventKind::Command(self.commands.len() as u32 - 1)
     }
 
-    /// Copies the content of an event in `from`; timers have none.
+    /// Copies the content of an event from `from`. Timers have none.
     #[inline]
     pub(super) fn add_copy(&mut self, kind: EventKind, from: &Contents<P, Q>) -> EventKind {
         match kind {
@@ -99,7 +99,7 @@ impl<P: Protocol, Q> fmt::Debug for Contents<P, Q> {
     }
 }
 
-/// Events in a row, with their contents.
+/// Events with their contents.
 #[derive(Debug)]
 pub(crate) struct Batch<P: Protocol, Q> {
     pub(super) keys: Vec<Key>,
@@ -131,15 +131,17 @@ impl<P: Protocol, Q: Copy> Batch<P, Q> {
         self.push(Key { kind, ..key });
     }
 
+    /// The message with this index.
+    ///
     /// # Panics
     ///
-    /// If no key of this batch stands for that message.
+    /// If no key of this batch has the index.
     #[inline]
     pub(crate) fn in_flight(&self, index: u32) -> &InFlight<ParkedOf<P>> {
         &self.contents.messages[index as usize]
     }
 
-    /// The message of an event, if it is one of this batch's.
+    /// The message of an event of this batch, if the event is one.
     #[inline]
     pub(crate) fn in_flight_of(&self, kind: EventKind) -> Option<&InFlight<ParkedOf<P>>> {
         match kind {
@@ -148,31 +150,33 @@ impl<P: Protocol, Q: Copy> Batch<P, Q> {
         }
     }
 
-    /// One of this batch's messages as nodes handle it.
+    /// A message of this batch in the form that nodes handle.
     #[inline]
     pub(crate) fn message(&self, it: &InFlight<ParkedOf<P>>) -> MessageOf<'_, P> {
         P::recall(&it.message, &self.contents.arena)
     }
 
+    /// The command with this index.
+    ///
     /// # Panics
     ///
-    /// If no key of this batch stands for that command.
+    /// If no key of this batch has the index.
     pub(crate) fn command(&self, index: u32) -> Command<Q> {
         self.contents.commands[index as usize]
     }
 
-    /// The keys; in order if this batch was [opened](super::Queue::open_next).
+    /// The keys, in order if this batch was [opened](super::Queue::open_next).
     #[inline]
     pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }
 
-    /// No key is earlier.
+    /// The earliest time of all keys.
     pub(crate) fn earliest(&self) -> Time {
         self.earliest
     }
 
-    /// Empties it, keeping the memory.
+    /// Empties the batch without freeing memory.
     pub(super) fn clear(&mut self) {
         self.keys.clear();
         self.earliest = Time::NEVER;

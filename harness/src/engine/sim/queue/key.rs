@@ -1,4 +1,4 @@
-//! Keys of events: their order is the order in which a simulation happens.
+//! Keys of events. A simulation processes events in the order of their keys.
 //!
 //! **Invariant:** no two events of a node have the same time, source and sequence.
 
@@ -17,8 +17,9 @@ pub(crate) struct Key {
     pub(crate) kind: EventKind,
 }
 
-/// The kind of an event, and where in its batch its content lies. Places in a [`Batch`] depend on the number of shards, so they must never
-/// decide an order: `source` and `sequence` do, before.
+/// The kind of an event and the index of its content in its batch. Indices depend on the number of
+/// shards, so they must never decide the order of events: [`Key::source`] and [`Key::sequence`]
+/// come first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum EventKind {
     Command(u32),

@@ -9,9 +9,9 @@
 //! beyond   everything later
 //! ```
 //!
-//! An event is appended to the slot of its tick and sorted only when that tick is opened, so that
-//! whatever is in flight lies in long rows of memory, written and read in order. What comes for the
-//! open tick or an earlier one goes into a heap beside it.
+//! An event is appended to the slot of its tick. The tick is sorted when it is opened. So events
+//! are written and read sequentially in memory. An event for the open tick or an earlier one is
+//! late and goes into a heap.
 //!
 //! **Invariant:** events leave in the order of their [`Key`]s.
 
@@ -35,7 +35,7 @@ use self::wheel::{SLOT_BITS, SLOTS, Slot, Spare, Wheel};
 
 const TICK_BITS: u32 = 17;
 
-/// A slot, and the memory that it may take.
+/// A slot and the spare memory for it.
 type SlotAndSpare<'a, P, Q> = (&'a mut Slot<P, Q>, &'a mut Spare<P, Q>);
 
 /// See the [module](self).
@@ -46,7 +46,7 @@ pub(crate) struct Queue<P: Protocol, Q> {
     near: Wheel<P, Q>,
     far: Wheel<P, Q>,
     beyond: Slot<P, Q>,
-    /// Apart for each wheel: what is in flight has letters, what is far away has hardly any.
+    /// Separate for each wheel: near slots hold many messages, far slots hardly any.
     near_spare: Spare<P, Q>,
     far_spare: Spare<P, Q>,
     late: BinaryHeap<Reverse<Key>>,
@@ -67,7 +67,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
         }
     }
 
-    /// Enters a timer.
+    /// Adds a timer.
     #[inline]
     pub(crate) fn enter_timer(&mut self, key: Key) {
         if let Some((slot, spare)) = self.slot(key.time) {
@@ -77,7 +77,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
         }
     }
 
-    /// Enters a message.
+    /// Adds a message.
     #[inline]
     pub(crate) fn enter_message(
         &mut self,
@@ -89,13 +89,13 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
         self.enter(key, |contents| contents.add_message(from, to_prefix, message));
     }
 
-    /// Takes over all events of `batch`, and empties it.
+    /// Takes all events out of `batch`.
     pub(crate) fn take(&mut self, batch: &mut Batch<P, Q>) {
         batch.keys.iter().for_each(|&key| self.take_one(key, &batch.contents));
         batch.clear();
     }
 
-    /// The first of the events that came for the open tick or before.
+    /// The first late event.
     #[inline]
     pub(crate) fn first_late(&self) -> Option<Key> {
         self.late.peek().map(|&Reverse(key)| key)
@@ -109,7 +109,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
         near.into_iter().chain(far).fold(self.beyond.earliest, Time::min)
     }
 
-    /// Takes that event out, into `single`, and gives its new key.
+    /// Moves the first late event into `single` and returns its new key.
     pub(crate) fn take_late(&mut self, single: &mut Batch<P, Q>) -> Option<Key> {
         let Reverse(key) = self.late.pop()?;
         single.clear();
@@ -117,9 +117,10 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
         Some(Key { kind, ..key })
     }
 
-    /// Puts the events of the next tick that has any into `open`, sorted; false if there is none.
-    /// All of `open` and all late events are over. Call it no sooner than that tick has come: what
-    /// comes for an earlier one is late, and late events are slow.
+    /// Opens the next tick that has events: moves them into `open`, sorted. Returns false if there
+    /// is none. All events of `open` and all late events must be processed. Callers wait until the
+    /// tick is due, because any event for an earlier tick is late from then on, and late events are
+    /// slow.
     pub(crate) fn open_next(&mut self, open: &mut Batch<P, Q>) -> bool {
         open.clear();
         self.late_contents.clear();
@@ -132,7 +133,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
             if let Some(start) = waiting
                 && near.is_none_or(|tick| start <= tick)
             {
-                // What lies in wheels further out comes nearer before its time.
+                // Events of the outer wheel move to the inner one before they are due.
                 self.tick = self.tick.max(start.saturating_sub(1));
                 let slot = if beyond == Some(start) {
                     mem::take(&mut self.beyond)
@@ -161,7 +162,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
         }
     }
 
-    /// Enters one event of another queue, or of this one's far end.
+    /// Adds an event of a batch or of an outer slot.
     fn take_one(&mut self, key: Key, from: &Contents<P, Q>) {
         match key.kind {
             EventKind::NodeTimer | EventKind::RequestTimer(_) => self.enter_timer(key),
@@ -169,7 +170,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
         }
     }
 
-    /// Enters an event; `add` puts its content into the contents it is given.
+    /// Adds an event. `add` adds its content to the given contents.
     #[inline]
     fn enter(&mut self, key: Key, add: impl FnOnce(&mut Contents<P, Q>) -> EventKind) {
         if let Some((slot, spare)) = self.slot(key.time) {
@@ -181,7 +182,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
         }
     }
 
-    /// Where events of this time are kept; nothing if its tick has been opened.
+    /// The slot for events at `time`; `None` if its tick is open or over.
     #[inline]
     fn slot(&mut self, time: Time) -> Option<SlotAndSpare<'_, P, Q>> {
         let tick = tick_of(time);

@@ -1,4 +1,7 @@
-//! The queue against a list that is sorted for each event taken.
+//! The queue compared with a list that is sorted before each event is taken.
+//!
+//! **Invariant:** every event and its content leave as they entered.
+
 use hopwise_kernel::Id;
 use hopwise_kernel::base::Peers;
 use hopwise_kernel::node::RequestId;
@@ -13,7 +16,7 @@ type RingBatch = Batch<Ring, ()>;
 /// What a test does to a queue.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Enters an event so long after the last one taken.
+    /// Adds an event this long after the last one taken.
     Enter { after_ns: u64, place: u32, sequence: u64 },
     /// Takes so many events.
     Take(usize),
@@ -72,11 +75,11 @@ fn content(batch: &RingBatch, key: Key) -> u64 {
 }
 
 proptest! {
-    /// The twin is a list that is sorted for each event taken.
+    /// The model is a list that is sorted before each event is taken.
     #[test]
-    fn events_leave_in_order_with_what_belongs_to_them(steps in prop::collection::vec(step(), 1..200)) {
+    fn events_leave_in_order_with_their_contents(steps in prop::collection::vec(step(), 1..200)) {
         let mut cursor = Cursor { queue: RingQueue::new(), open: RingBatch::default(), at: 0 };
-        let mut twin: Vec<(Key, u64)> = Vec::new();
+        let mut model: Vec<(Key, u64)> = Vec::new();
         let (mut now, mut entered) = (Time::ZERO, 0);
         for step in steps.into_iter().chain([Step::Take(usize::MAX)]) {
             match step {
@@ -94,12 +97,12 @@ proptest! {
                         Message::Leave { predecessor: None, successors: Peers::Table(&list) }
                     };
                     cursor.queue.enter_message(key, peer, 0, &message);
-                    twin.push((key, 3 * entered));
+                    model.push((key, 3 * entered));
                 }
                 Step::Take(count) => {
                     for _ in 0..count {
-                        twin.sort_by_key(|&(key, _)| Reverse((key.time, key.place, key.sequence)));
-                        let expected = twin.pop();
+                        model.sort_by_key(|&(key, _)| Reverse((key.time, key.place, key.sequence)));
+                        let expected = model.pop();
                         let found = cursor.next();
                         let plain = |(key, content): (Key, u64)| (key.time, key.sequence, content);
                         prop_assert_eq!(found.map(plain), expected.map(plain));

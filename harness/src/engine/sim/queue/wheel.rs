@@ -1,6 +1,6 @@
-//! Wheels of slots: events by the tick or the block of ticks in which they are due.
+//! Wheels of slots, which hold events by tick or by block of ticks.
 //!
-//! **Invariant:** memory goes round: what a slot gives up, the next one takes.
+//! **Invariant:** memory is reused: a slot takes the spare memory of earlier ones.
 
 use std::mem;
 
@@ -13,16 +13,16 @@ pub(super) const SLOT_BITS: u32 = 10;
 /// Slots of a wheel.
 pub(super) const SLOTS: usize = 1 << SLOT_BITS;
 
-/// Keys in one chunk, 4 KiB: a slot wastes less than one chunk, whatever it held before.
+/// Keys per chunk (4 KiB). A slot wastes less than one chunk.
 const CHUNK: usize = 128;
 
 /// Events in no order, with their contents.
 #[derive(Debug)]
 pub(super) struct Slot<P: Protocol, Q> {
     pub(super) chunks: Vec<Vec<Key>>,
-    /// Of all keys.
+    /// The earliest time of all keys.
     pub(super) earliest: Time,
-    /// Most slots hold timers only, and need no room for more.
+    /// `None` if the slot has timers only, as most slots do.
     pub(super) contents: Option<Box<Contents<P, Q>>>,
 }
 
@@ -50,13 +50,13 @@ impl<P: Protocol, Q: Copy> Slot<P, Q> {
     }
 }
 
-/// Memory of slots that are over, kept for those to come.
+/// Memory of emptied slots for reuse.
 #[derive(Debug)]
 pub(super) struct Spare<P: Protocol, Q> {
     pub(super) chunks: Vec<Vec<Key>>,
-    /// Rows of chunks, emptied.
+    /// Emptied lists of chunks.
     rows: Vec<Vec<Vec<Key>>>,
-    #[expect(clippy::vec_box, reason = "handed from slot to slot by its pointer")]
+    #[expect(clippy::vec_box, reason = "moved between slots by pointer")]
     pub(super) contents: Vec<Box<Contents<P, Q>>>,
 }
 
@@ -86,7 +86,7 @@ impl<P: Protocol, Q: Copy> Spare<P, Q> {
     }
 }
 
-/// Slots of the next [`SLOTS`] numbers, going round.
+/// The slots of the next [`SLOTS`] numbers, in a ring.
 #[derive(Debug)]
 pub(super) struct Wheel<P: Protocol, Q> {
     slots: Vec<Slot<P, Q>>,
@@ -116,7 +116,7 @@ impl<P: Protocol, Q: Copy> Wheel<P, Q> {
         self.slots[number as usize % SLOTS].earliest
     }
 
-    /// The first number after `number` with a slot in use, at most [`SLOTS`] further.
+    /// The first of the next [`SLOTS`] numbers after `number` whose slot is in use.
     pub(super) fn next_after(&self, number: u64) -> Option<u64> {
         let mut ahead = 1;
         while ahead <= SLOTS as u64 {
