@@ -15,7 +15,7 @@ use hopwise_kernel::flood::message::{MAX_TTL, ParkedMessage};
 use hopwise_kernel::flood::protocol::REPEAT;
 use hopwise_kernel::flood::{Flood, FloodConfig, FloodNode, Message};
 use hopwise_kernel::items::{Event, Holdings, Match, Names, Query, Text, TransferConfig};
-use hopwise_kernel::node::{Arena, Drop, RequestHandle, Tables, TimeoutPolicy};
+use hopwise_kernel::node::{Arena, DropReason, RequestHandle, RequestTables, TimeoutPolicy};
 use hopwise_kernel::{Address, Context, Id, Node, Peer, Protocol, Rng, Time, World};
 
 const MEAN_DEGREE: f64 = 6.0;
@@ -79,7 +79,7 @@ impl Overlay {
             FloodNode::new(peer, holdings, config.clone(), transfers.clone(), &mut rng)
         });
         let nodes = nodes.collect();
-        let (requests, now) = (Tables::with_capacity(1024), Time::from_ns(1));
+        let (requests, now) = (RequestTables::with_capacity(1024), Time::from_ns(1));
         let outside = Outside { queue: VecDeque::new(), sent: 0 };
         let mut overlay = Overlay { graph, peers, nodes, requests, rng, now, outside };
         for node in 0..count {
@@ -107,7 +107,7 @@ impl Overlay {
                 prefetch(&self.nodes[to as usize]);
             }
             if let Some((to, _, message)) = soon(AHEAD[1]) {
-                self.nodes[*to as usize].expect_message(message);
+                self.nodes[*to as usize].prefetch_for(message);
             }
             let from = self.peers[from as usize];
             let message = Flood::recall(&message, &arena);
@@ -153,7 +153,7 @@ impl World<Flood> for Outside {
 
     fn report(&mut self, _node: u32, _event: Event, _payload: &[u8]) {}
 
-    fn count_drop(&mut self, reason: Drop) {
+    fn count_drop(&mut self, reason: DropReason) {
         assert!(reason == REPEAT, "{reason:?}");
     }
 }

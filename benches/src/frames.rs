@@ -64,7 +64,7 @@ pub fn peer(rng: &mut Rng) -> Peer {
 #[must_use]
 pub fn bundle_of((envelope, message): &Frame<'_>, most: usize) -> Vec<u8> {
     let (codec, mut buffer) = (RingCodec::default(), vec![0; DATAGRAM_BYTES]);
-    let header = codec.begin(&mut buffer).expect("a header fits in a datagram");
+    let header = codec.write_header(&mut buffer).expect("a header fits in a datagram");
     let mut length = header;
     for _ in 0..most {
         let written = codec.write(envelope, message, &mut buffer[length..]);

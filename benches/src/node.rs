@@ -3,7 +3,7 @@
 //! **Invariant:** time stands still, and the world does nothing but count, and keep what it takes to
 //! answer the node.
 
-use hopwise_kernel::node::{Cookie, Drop, RequestHandle, RequestId, Requests};
+use hopwise_kernel::node::{Cookie, DropReason, RequestHandle, RequestId, Requests};
 use hopwise_kernel::ring::message::Purpose;
 use hopwise_kernel::ring::request::Kind;
 use hopwise_kernel::ring::{Event, Message, Ring, RingConfig, RingNode};
@@ -145,7 +145,7 @@ impl World<Ring> for Nowhere {
 
     fn report(&mut self, _node: u32, _event: Event, _payload: &[u8]) {}
 
-    fn count_drop(&mut self, reason: Drop) {
+    fn count_drop(&mut self, reason: DropReason) {
         panic!("a message was dropped: {reason:?}");
     }
 }

@@ -116,7 +116,7 @@ impl Attack {
             self.departure_forged |= messages.any(|(envelope, message)| {
                 let sender = envelope.sender(from.socket());
                 matches!(message, Message::Leave { .. })
-                    && self.ring.iter().any(|member| member.is_reached_like(sender))
+                    && self.ring.iter().any(|member| member.is_same_destination(sender))
             });
         }
         self.memory.inject_bytes(from, self.ring[0].address, &self.buffer);
@@ -153,7 +153,7 @@ impl Attack {
                 assert!(node.fingers().entries().eq(fingers), "fingers of {me:?}");
             }
             let member_like = |peer: Peer| {
-                let like = self.ring.iter().find(|member| member.is_reached_like(peer));
+                let like = self.ring.iter().find(|member| member.is_same_destination(peer));
                 *like.filter(|&member| member != me).unwrap_or_else(|| panic!("{me:?}: {peer:?}"))
             };
             for (_, finger) in node.fingers().entries() {

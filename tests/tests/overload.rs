@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hopwise_kernel::codec::{Envelope, WireError};
 use hopwise_kernel::drive::Counters;
-use hopwise_kernel::node::{Drop, RequestId};
+use hopwise_kernel::node::{DropReason, RequestId};
 use hopwise_kernel::reactor::{Application, Clock, Layout, Shard, Sockets, Turn};
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{Event, Message, Ring, RingCodec, RingConfig, RingNode};
@@ -82,7 +82,12 @@ fn a_million_hostile_datagrams_change_no_answer() {
         assert!(expected > 0, "{name}: the flood has some");
         assert!((least..=expected).contains(&found), "{name}: {found} counted of {expected}");
     }
-    for reason in [Drop::NoSuchNode, Drop::FromSelf, Drop::Unmatched, Drop::UnknownPeer] {
+    for reason in [
+        DropReason::NoSuchNode,
+        DropReason::FromSelf,
+        DropReason::Unmatched,
+        DropReason::UnknownPeer,
+    ] {
         assert!(counted.dropped[reason.index()] > 0, "{reason:?}");
     }
 }
@@ -124,7 +129,7 @@ fn run(
         let tables = Tables::of(shard.node(node).expect("no node is taken away"));
         let mut fingers = tables.fingers.iter().map(|&(_, finger)| finger);
         let mut neighbors = tables.successors.iter().chain(&tables.predecessor);
-        let is_like_a_member = |finger| ring.iter().any(|peer| peer.is_reached_like(finger));
+        let is_like_a_member = |finger| ring.iter().any(|peer| peer.is_same_destination(finger));
         assert!(fingers.all(is_like_a_member), "{tables:?}");
         assert!(neighbors.all(|peer| ring.contains(peer)), "{tables:?}");
     }

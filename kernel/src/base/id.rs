@@ -36,7 +36,7 @@ pub struct Distance {
     lower: u32,
 }
 
-/// The lower 96 bits of an [`Id`], which its prefix leaves out.
+/// The lower 96 bits of an [`Id`]; the upper 64 are its prefix.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C, packed(4))]
 pub struct Tail {
@@ -88,21 +88,21 @@ impl Id {
         (self.upper >> 64) as u64
     }
 
-    /// What [`prefix`](Id::prefix) leaves out.
+    /// The lower 96 bits.
     #[inline]
     #[must_use]
     pub const fn tail(self) -> Tail {
         Tail { upper: self.upper as u64, lower: self.lower }
     }
 
-    /// Joins what [`prefix`](Id::prefix) and [`tail`](Id::tail) take apart.
+    /// Joins a [`prefix`](Id::prefix) and a [`tail`](Id::tail).
     #[inline]
     #[must_use]
     pub const fn from_parts(prefix: u64, tail: Tail) -> Id {
         Id { upper: ((prefix as u128) << 64) | tail.upper as u128, lower: tail.lower }
     }
 
-    /// How far `to` lies clockwise of `self`; zero if they are equal.
+    /// The clockwise distance from `self` to `to`; zero if they are equal.
     #[inline]
     #[must_use]
     pub const fn distance_to(self, to: Id) -> Distance {
@@ -122,8 +122,8 @@ impl Id {
 
     /// Whether `self` lies strictly inside the clockwise arc from `a` to `b`.
     ///
-    /// If `a = b` the arc is the whole circle but that point (the definition of Zave, *Reasoning
-    /// about identifier spaces*, IEEE TSE 2017).
+    /// If `a = b`, the arc is the whole circle except that point (the definition of Zave,
+    /// *Reasoning about identifier spaces*, IEEE TSE 2017).
     #[inline]
     #[must_use]
     pub fn is_between(self, a: Id, b: Id) -> bool {
@@ -131,9 +131,8 @@ impl Id {
         x != Distance::ZERO && (x < end || end == Distance::ZERO)
     }
 
-    /// Whether a node `self`, whose predecessor is `predecessor`, owns `key`: whether `key` lies in
-    /// the arc from `predecessor` (excluded) to `self` (included). A node that is its own
-    /// predecessor owns every key.
+    /// Whether the node `self` owns `key`: whether `key` lies in the arc from its `predecessor`
+    /// (excluded) to `self` (included). A node that is its own predecessor owns every key.
     #[inline]
     #[must_use]
     pub fn owns(self, key: Id, predecessor: Id) -> bool {
@@ -142,7 +141,7 @@ impl Id {
 }
 
 impl Distance {
-    /// No distance at all.
+    /// The distance between equal points.
     pub const ZERO: Distance = Distance { upper: 0, lower: 0 };
     /// The largest distance, 2^160 − 1.
     pub const MAX: Distance = Distance { upper: u128::MAX, lower: u32::MAX };

@@ -1,4 +1,4 @@
-//! Identifiers, peers, time and randomness: the words that all messages are made of.
+//! Identifiers, peers, time and randomness: the types that everything else is built from.
 //!
 //! **Invariant:** plain data. Nothing here knows a protocol.
 

@@ -1,6 +1,6 @@
-//! Who a node can talk to: an identifier and the address it answers at.
+//! Peers: an identifier and the address at which its node receives messages.
 //!
-//! **Invariant:** plain data; nothing here knows what an address leads to.
+//! **Invariant:** plain data.
 
 use core::cmp::Ordering;
 use core::fmt;
@@ -8,13 +8,15 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::base::id::Id;
 
-/// Where a node receives messages: an IPv4 endpoint, and which of the nodes that share that
-/// endpoint's socket is meant. 8 bytes, because routing tables hold many, in the order that makes
-/// [`to_bits`](Address::to_bits) a plain load where integers are little-endian.
+/// Where a node receives messages: an IPv4 endpoint, and a slot that tells apart the nodes that
+/// share its socket.
+///
+/// 8 bytes, because routing tables hold many addresses. The field order makes
+/// [`to_bits`](Address::to_bits) a plain load on little-endian machines.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(C)]
 pub struct Address {
-    /// The node's place behind the socket, 0 when it has the socket to itself.
+    /// The node's number among those that share the socket; 0 if it has the socket to itself.
     pub slot: u16,
     /// UDP port.
     pub port: u16,
@@ -29,7 +31,7 @@ impl Address {
         Address { ip: u32::from_be_bytes(ip), port, slot }
     }
 
-    /// The socket alone: the same address with slot 0.
+    /// The address of the socket: the same with slot 0.
     #[inline]
     #[must_use]
     pub const fn socket(self) -> Address {
@@ -58,7 +60,7 @@ impl From<SocketAddrV4> for Address {
     }
 }
 
-/// The endpoint of the socket that the node is behind.
+/// The endpoint of the node's socket.
 impl From<Address> for SocketAddrV4 {
     fn from(address: Address) -> SocketAddrV4 {
         SocketAddrV4::new(Ipv4Addr::from_bits(address.ip), address.port)
@@ -95,18 +97,18 @@ impl fmt::Debug for Address {
 /// An identifier with its address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Peer {
-    /// Where on the identifier circle it lies.
+    /// Its identifier.
     pub id: Id,
     /// Where it receives messages.
     pub address: Address,
 }
 
 impl Peer {
-    /// Whether what reaches the one reaches the other: the address, and the top 64 bits of the
-    /// identifier, by which a [message](crate::codec::Envelope) names its receiver.
+    /// Whether a message sent to one peer reaches the other. Compares the address and the top 64
+    /// bits of the identifier: a [message](crate::codec::Envelope) names its receiver by these.
     #[inline]
     #[must_use]
-    pub fn is_reached_like(self, other: Peer) -> bool {
+    pub fn is_same_destination(self, other: Peer) -> bool {
         self.address == other.address && self.id.prefix() == other.id.prefix()
     }
 }

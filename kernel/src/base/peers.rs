@@ -1,6 +1,6 @@
-//! Peers in lists: packed as they are on the wire, and borrowed from wherever they lie.
+//! Borrowed lists of peers, in a node's table or in a datagram.
 //!
-//! **Invariant:** reading a peer out of a list copies that peer and nothing else.
+//! **Invariant:** reading one peer of a list copies only that peer.
 
 use zerocopy::byteorder::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::base::id::{ID_BYTES, Id};
 use crate::base::peer::{Address, Peer};
 
-/// A peer in 28 bytes: identifier, IPv4 address, port, slot; big-endian, without alignment.
+/// A peer as 28 bytes of a datagram: identifier, IPv4 address, port, slot; big-endian, unaligned.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct PackedPeer {
@@ -19,7 +19,7 @@ pub struct PackedPeer {
 }
 
 impl PackedPeer {
-    /// The peer that these bytes name. Any 28 bytes name one.
+    /// Decodes the peer. Any 28 bytes are a valid peer.
     #[inline]
     #[must_use]
     pub fn to_peer(&self) -> Peer {
@@ -45,9 +45,9 @@ impl From<Peer> for PackedPeer {
 /// A borrowed list of peers.
 #[derive(Clone, Copy, Debug)]
 pub enum Peers<'a> {
-    /// In a node's table.
+    /// Peers in a node's table.
     Table(&'a [Peer]),
-    /// Still in its datagram.
+    /// Peers in a received datagram.
     Packed(&'a [PackedPeer]),
 }
 
@@ -55,7 +55,7 @@ impl<'a> Peers<'a> {
     /// No peers.
     pub const NONE: Peers<'static> = Peers::Table(&[]);
 
-    /// How many there are.
+    /// The number of peers.
     #[must_use]
     pub const fn len(self) -> usize {
         match self {
@@ -64,7 +64,7 @@ impl<'a> Peers<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.len() == 0

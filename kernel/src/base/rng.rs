@@ -1,28 +1,28 @@
-//! The randomness a node may use: seeded, portable, and an argument.
+//! Seeded random number generators, handed to nodes as an argument.
 //!
-//! ChaCha with 8 rounds: request identifiers must not be guessable from those seen before, and a
-//! seed must give the same run on every machine.
+//! ChaCha with 8 rounds: request identifiers must not be guessable from earlier ones, and a seed
+//! must give the same run on every machine.
 //!
-//! **Invariant:** nothing here asks the operating system.
+//! **Invariant:** nothing here draws randomness from the operating system.
 
 use core::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng};
 
-/// A seeded generator.
+/// A seeded random number generator.
 #[derive(Clone, Debug)]
 pub struct Rng(Generator);
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "light ones live on the stack, for one event each")]
+#[expect(clippy::large_enum_variant, reason = "a light one lives on the stack, for one event")]
 enum Generator {
     Secure(ChaCha8Rng),
     Light(u64),
 }
 
 impl Rng {
-    /// The generator that `seed` names. Generators with different `stream`s are independent.
+    /// The generator for `seed`. Generators with different `stream`s are independent.
     #[must_use]
     pub fn new(seed: u64, stream: u64) -> Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -31,15 +31,15 @@ impl Rng {
     }
 
     /// A generator of 8 bytes, for simulators that need one per node: SplitMix64 (Steele, Lea and
-    /// Flood, *Fast splittable pseudorandom number generators*, OOPSLA 2014). Uniform, but what it
-    /// gave tells what it will give: where messages can be forged it has no place.
+    /// Flood, *Fast splittable pseudorandom number generators*, OOPSLA 2014). Its output is uniform
+    /// but predictable: do not use it where messages can be forged.
     #[inline]
     #[must_use]
     pub const fn light(state: u64) -> Rng {
         Rng(Generator::Light(state))
     }
 
-    /// What [`light`](Self::light) goes on from; nothing for other generators.
+    /// The state from which [`light`](Self::light) continues this generator; `None` for others.
     #[inline]
     #[must_use]
     pub const fn light_state(&self) -> Option<u64> {
@@ -85,15 +85,15 @@ impl Rng {
         (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// A duration drawn uniformly from ½ to 1½ of `period`, as maintenance periods are, so that
-    /// nodes do not fall into step.
-    pub fn around(&mut self, period: Duration) -> Duration {
+    /// A duration drawn uniformly from ½ to 1½ of `period`. Maintenance periods are drawn this way,
+    /// so that nodes do not synchronize.
+    pub fn jitter(&mut self, period: Duration) -> Duration {
         let ns = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(ns / 2 + self.below(ns))
     }
 }
 
-/// Scatters the bits of `value` over all 64; a bijection (the finalizer of SplitMix64).
+/// Mixes the bits of `value`: a bijection on 64 bits (the finalizer of SplitMix64).
 #[inline]
 #[must_use]
 pub const fn mix(mut value: u64) -> u64 {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn light_goes_on_from_its_state() {
+    fn light_continues_from_its_state() {
         let mut rng = Rng::light(7);
         rng.next_u64();
         let mut again = Rng::light(rng.light_state().expect("it is light"));

@@ -1,19 +1,19 @@
-//! Time as nodes see it: an argument, never a system call.
+//! Points in time, handed to nodes as an argument.
 //!
 //! **Invariant:** nothing here reads a clock.
 
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
-/// A point in time, in nanoseconds since the driver's own start. Real over UDP, virtual in a
-/// simulator; a node cannot tell.
+/// A point in time, in nanoseconds since the driver's start. Real over UDP, virtual in a
+/// simulator; a node cannot tell the difference.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Time(u64);
 
 impl Time {
     /// The driver's start.
     pub const ZERO: Time = Time(0);
-    /// Later than anything: a deadline that never comes.
+    /// The latest time: a deadline that never passes.
     pub const NEVER: Time = Time(u64::MAX);
 
     /// The point `ns` nanoseconds after the start.
@@ -30,7 +30,7 @@ impl Time {
         self.0
     }
 
-    /// Time passed since `earlier`; zero if `earlier` is later.
+    /// The time passed since `earlier`; zero if `earlier` is later.
     #[inline]
     #[must_use]
     pub const fn since(self, earlier: Time) -> Duration {

@@ -36,7 +36,7 @@ use crate::base::{Peer, Rng};
 use crate::central::peer::CentralPeer;
 use crate::central::server::CentralServer;
 use crate::items::{Holdings, PublishingConfig, Query, ResponderConfig, TransferConfig};
-use crate::node::{Context, Drop, Layer, Node, RequestHandle};
+use crate::node::{Context, DropReason, Layer, Node, RequestHandle};
 
 /// How a central index and its peers work: the same for all of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -183,7 +183,7 @@ impl Node for CentralNode {
     fn handle_message(&mut self, cx: &mut Context<'_, Central>, from: Peer, message: Message<'_>) {
         let me = Node::peer(self);
         if from.id == me.id {
-            cx.world.count_drop(Drop::FromSelf);
+            cx.world.count_drop(DropReason::FromSelf);
             return;
         }
         // Who is outside is silent: one that has left must be found gone.
@@ -194,7 +194,7 @@ impl Node for CentralNode {
             Message::Ping { .. } | Message::Pong { .. } => false,
         };
         if silent || (needs_member && !self.is_member()) {
-            cx.world.count_drop(Drop::NotMember);
+            cx.world.count_drop(DropReason::NotMember);
             return;
         }
         match (&mut self.0, message) {
@@ -214,7 +214,7 @@ impl Node for CentralNode {
     fn handle_request_timeout(&mut self, cx: &mut Context<'_, Central>, handle: RequestHandle) {
         match cx.requests.layer_of(handle) {
             Layer::Own(handle) => {
-                let Some(request) = cx.remove(handle) else { return };
+                let Some(request) = cx.take_expired(handle) else { return };
                 match &mut self.0 {
                     Role::Server(server) => server.on_request_timeout(cx, &request),
                     Role::Peer(peer) => peer.on_request_timeout(cx, &request),

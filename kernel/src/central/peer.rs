@@ -13,7 +13,7 @@ use crate::central::{CentralConfig, Phase};
 use crate::items;
 use crate::items::request::OwnFind;
 use crate::items::{Event, Holdings, IndexClient, Items, Query};
-use crate::node::{Context, Cookie, Drop, RequestId};
+use crate::node::{Context, Cookie, DropReason, RequestId};
 
 /// The server is asked so often whether it is there before a join has failed; the wait doubles each
 /// time.
@@ -93,7 +93,9 @@ impl CentralPeer {
             Message::Items(message) => {
                 cx.carry(|cx| self.client.handle_message(cx, from, message));
             }
-            Message::Ping { .. } | Message::Leave => cx.world.count_drop(Drop::NotForThisKind),
+            Message::Ping { .. } | Message::Leave => {
+                cx.world.count_drop(DropReason::NotForThisKind)
+            }
         }
     }
 
@@ -142,7 +144,7 @@ impl CentralPeer {
 
     fn on_pong(&mut self, cx: &mut Context<'_, Central>, from: Peer, id: RequestId) {
         let is_greeting = |kind: &Kind| matches!(kind, Kind::Greet);
-        let Some(request) = cx.matched(id, from, is_greeting) else { return };
+        let Some(request) = cx.match_reply(id, from, is_greeting) else { return };
         self.client.transfers.record(cx.now.since(request.sent_at));
         if self.phase == Phase::Joining {
             cx.report(Event::Joined);

@@ -5,7 +5,7 @@
 use crate::central::message::{Message, ParkedMessage};
 use crate::central::request::Kind;
 use crate::items::{self, Items};
-use crate::node::{Arena, Carries, Class, Layers, MessageOf, Protocol, Requests};
+use crate::node::{Arena, Carries, Class, LayeredRequests, MessageOf, Protocol, Requests};
 
 /// The protocol of [`CentralNode`](crate::central::CentralNode)s.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ impl Protocol for Central {
     type Message<'a> = Message<'a>;
     type Parked = ParkedMessage;
     type Event = items::Event;
-    type Requests = Layers<Kind, Requests<items::request::Kind>>;
+    type Requests = LayeredRequests<Kind, Requests<items::request::Kind>>;
 
     const CLASSES: &'static [Class] = &[
         Items::CLASSES[0],

@@ -17,7 +17,7 @@ use crate::central::request::{Kind, Request};
 use crate::central::{CentralConfig, Phase};
 use crate::items;
 use crate::items::{Event, Index, Responder};
-use crate::node::{Context, Drop, RoundTrips};
+use crate::node::{Context, DropReason, RoundTrips};
 
 /// Probes of a peer that is said to leave before it is held to be gone; the wait doubles each time.
 const PROBE_ATTEMPTS: u8 = 2;
@@ -81,11 +81,11 @@ impl CentralServer {
             Message::Leave => self.on_leave(cx, from),
             Message::Pong { request } => {
                 let is_probe = |kind: &Kind| matches!(kind, Kind::Probe);
-                if let Some(probe) = cx.matched(request, from, is_probe) {
+                if let Some(probe) = cx.match_reply(request, from, is_probe) {
                     self.round_trips.record(cx.now.since(probe.sent_at));
                 }
             }
-            _ => cx.world.count_drop(Drop::NotForThisKind),
+            _ => cx.world.count_drop(DropReason::NotForThisKind),
         }
     }
 
@@ -106,7 +106,7 @@ impl CentralServer {
 
     fn on_leave(&mut self, cx: &mut Context<'_, Central>, from: Peer) {
         if !self.index().knows(from) {
-            cx.world.count_drop(Drop::UnknownPeer);
+            cx.world.count_drop(DropReason::UnknownPeer);
         } else if cx.has_room_for_others() {
             self.probe(cx, from, 0);
         }

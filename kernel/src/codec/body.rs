@@ -1,7 +1,7 @@
-//! What [`Framed`](crate::codec::Framed) asks of a protocol: how its payloads look.
+//! The payload format of a protocol, for use with [`Framed`](crate::codec::Framed).
 //!
-//! **Invariant:** what [`Body::write`] writes, [`Body::read`] reads back equal, and every payload that
-//! reads is exactly what is written for it.
+//! **Invariant:** [`Body::read`] returns the message that [`Body::write`] wrote, and each message
+//! has exactly one valid encoding.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -9,18 +9,18 @@ use crate::base::{PackedPeer, Peer, Peers};
 use crate::codec::error::WireError;
 use crate::node::{MessageOf, Protocol, RequestId};
 
-/// Longest payload that [`Body::length`] measures by itself.
+/// Longest payload that the default [`Body::length`] can measure.
 const MAX_MEASURED_BYTES: usize = 2048;
 
-/// A protocol whose messages have a kind, a number, and a payload.
+/// A protocol whose messages are encoded as a kind number and a payload.
 pub trait Body: Protocol {
     /// Writes the payload of `message` and returns its kind. Returns `None` if the payload does not
     /// fit, or has a value that [`read`](Body::read) would refuse.
     fn write(message: &MessageOf<'_, Self>, out: &mut Writer<'_>) -> Option<u8>;
 
-    /// The length of the payload of `message`, in bytes; 0 if it cannot be written.
+    /// The length of the payload of `message` in bytes; 0 if it cannot be written.
     ///
-    /// Unless a protocol knows better, the payload is written and measured.
+    /// The default writes the payload and measures it. Override it with something faster.
     fn length(message: &MessageOf<'_, Self>) -> usize {
         let mut room = [0; MAX_MEASURED_BYTES];
         let mut out = Writer::new(&mut room);
@@ -35,7 +35,7 @@ pub trait Body: Protocol {
     fn read(kind: u8, payload: &[u8]) -> Result<MessageOf<'_, Self>, WireError>;
 }
 
-/// Appends to a buffer. Every method returns `None` once the buffer is full.
+/// Appends to a buffer. Methods return `None` if the buffer is too short.
 #[derive(Debug)]
 pub struct Writer<'a> {
     buffer: &'a mut [u8],
@@ -43,14 +43,14 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Writes from the start of `buffer`.
+    /// A writer at the start of `buffer`.
     #[inline]
     #[must_use]
     pub const fn new(buffer: &'a mut [u8]) -> Writer<'a> {
         Writer { buffer, written: 0 }
     }
 
-    /// Bytes written so far.
+    /// The number of bytes written so far.
     #[inline]
     #[must_use]
     pub const fn written(&self) -> usize {
@@ -72,9 +72,9 @@ impl<'a> Writer<'a> {
         Some(())
     }
 
-    /// Appends the name of a request.
+    /// Appends a request identifier.
     #[inline]
-    pub fn put_request(&mut self, RequestId(id): RequestId) -> Option<()> {
+    pub fn put_request_id(&mut self, RequestId(id): RequestId) -> Option<()> {
         self.put_bytes(&id.to_be_bytes())
     }
 
@@ -84,37 +84,37 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The whole of `bytes` as a value.
+/// Reads all of `bytes` as one value.
 ///
 /// # Errors
 ///
-/// [`WireError::BadLength`] if it is longer or shorter than that.
+/// [`WireError::BadLength`] if `bytes` is longer or shorter than the value.
 #[inline]
-pub fn whole<T: FromBytes + KnownLayout + Immutable + Unaligned>(
+pub fn read_exact<T: FromBytes + KnownLayout + Immutable + Unaligned>(
     bytes: &[u8],
 ) -> Result<&T, WireError> {
     T::ref_from_bytes(bytes).map_err(|_| WireError::BadLength)
 }
 
-/// A value at the start of `bytes`, and what follows it.
+/// Reads a value at the start of `bytes`. Returns it and the rest.
 ///
 /// # Errors
 ///
-/// [`WireError::BadLength`] if there are too few bytes.
+/// [`WireError::BadLength`] if `bytes` is too short.
 #[inline]
-pub fn first<T: FromBytes + KnownLayout + Immutable + Unaligned>(
+pub fn read_prefix<T: FromBytes + KnownLayout + Immutable + Unaligned>(
     bytes: &[u8],
 ) -> Result<(&T, &[u8]), WireError> {
     T::ref_from_prefix(bytes).map_err(|_| WireError::BadLength)
 }
 
-/// The whole of `bytes` as the name of a request.
+/// Reads all of `bytes` as one request identifier.
 ///
 /// # Errors
 ///
-/// [`WireError::BadLength`] if it is longer or shorter than that.
+/// [`WireError::BadLength`] if `bytes` is longer or shorter than an identifier.
 #[inline]
-pub fn whole_request(bytes: &[u8]) -> Result<RequestId, WireError> {
+pub fn read_request_id(bytes: &[u8]) -> Result<RequestId, WireError> {
     let bytes = bytes.try_into().map_err(|_| WireError::BadLength)?;
     Ok(RequestId(u64::from_be_bytes(bytes)))
 }

@@ -1,29 +1,29 @@
-//! Why datagrams are refused.
+//! The reasons for which datagrams are rejected.
 //!
 //! **Invariant:** each reason has one number and one name.
 
-/// Why a datagram was refused.
+/// Why a datagram was rejected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum WireError {
-    /// It ends within a header or a payload.
+    /// The datagram ends within a header or a payload.
     Truncated,
-    /// It does not begin as datagrams of this format do.
+    /// The datagram does not start with the magic byte of the format.
     BadMagic,
-    /// It is of another version of the format.
+    /// The datagram has another version of the format.
     BadVersion,
-    /// A message's kind is not known.
+    /// The kind of a message is unknown.
     BadKind,
-    /// A message's length is not that of its kind.
+    /// The length of a message does not fit its kind.
     BadLength,
-    /// A field has a value it must not have, such as a hop budget of 0.
+    /// A field has an invalid value, such as a hop budget of 0.
     BadValue,
-    /// It holds no message.
+    /// The datagram contains no message.
     Empty,
 }
 
 impl WireError {
-    /// Every reason, in the order of its number.
+    /// All reasons, in the order of their numbers.
     pub const ALL: [WireError; 7] = [
         WireError::Truncated,
         WireError::BadMagic,
@@ -34,7 +34,7 @@ impl WireError {
         WireError::Empty,
     ];
 
-    /// The name reports use.
+    /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -6,10 +6,10 @@
 //!            | to identifier's top 64 bits | from identifier [20] | payload
 //! ```
 //!
-//! Every integer is big-endian. A datagram bundles frames for and from any of the nodes that share
-//! the two sockets. Kinds and payloads are the protocol's ([`Body`]).
+//! Every integer is big-endian. A datagram bundles frames between any of the nodes that share the
+//! two sockets. Kinds and payloads are defined by the protocol ([`Body`]).
 //!
-//! **Invariant:** every frame that reads is exactly what is written for it.
+//! **Invariant:** each message has exactly one valid frame.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -30,10 +30,10 @@ pub const MAGIC: u8 = b'H';
 pub const VERSION: u8 = 2;
 /// Bytes before the first frame.
 pub const BUNDLE_HEADER_BYTES: usize = 2;
-/// Bytes of a frame before its payload.
+/// Bytes of a frame before the payload.
 pub const FRAME_HEADER_BYTES: usize = size_of::<FrameHeader>();
 
-/// The codec of a protocol in this project's format.
+/// The codec of protocol `P` in this project's wire format.
 pub struct Framed<P>(PhantomData<fn() -> P>);
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -54,7 +54,7 @@ impl<P: Body> Codec for Framed<P> {
     const HEADER_BYTES: usize = BUNDLE_HEADER_BYTES;
 
     #[inline]
-    fn begin(&self, room: &mut [u8]) -> Option<usize> {
+    fn write_header(&self, room: &mut [u8]) -> Option<usize> {
         room.get_mut(..BUNDLE_HEADER_BYTES)?.copy_from_slice(&[MAGIC, VERSION]);
         Some(BUNDLE_HEADER_BYTES)
     }
@@ -89,7 +89,7 @@ impl<P: Body> Codec for Framed<P> {
     }
 
     #[inline]
-    fn open<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError> {
+    fn read_header<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError> {
         let &[magic, version, ref frames @ ..] = datagram else {
             return Err(WireError::Truncated);
         };

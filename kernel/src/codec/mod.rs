@@ -1,17 +1,17 @@
-//! Messages as datagrams.
+//! Encoding messages as datagrams.
 //!
-//! A [`Codec`] says how the messages of a protocol look on the wire. [`Framed`] is this project's own
-//! format, for which a protocol says no more than how its payloads look ([`Body`]). A foreign format
-//! is another codec under the same node.
+//! A [`Codec`] is the wire format of a protocol. [`Framed`] is this project's own format; a
+//! protocol only defines its payloads ([`Body`]). A foreign format is another codec under the same
+//! node.
 //!
-//! **Invariant:** reading is total. Any byte string is either a valid datagram or is refused with a
-//! reason; nothing is allocated for it.
+//! **Invariant:** reading is total. Any byte string is either a valid datagram or is rejected with
+//! a reason; nothing is allocated for it.
 
 mod body;
 mod error;
 mod frame;
 
-pub use body::{Body, Writer, first, whole, whole_request};
+pub use body::{Body, Writer, read_exact, read_prefix, read_request_id};
 pub use error::WireError;
 pub use frame::{BUNDLE_HEADER_BYTES, FRAME_HEADER_BYTES, Framed, MAGIC, VERSION};
 
@@ -20,28 +20,28 @@ use core::fmt::Debug;
 use crate::base::{Address, Id, Peer};
 use crate::node::{MessageOf, Protocol};
 
-/// Bytes of the IPv4 and UDP headers that each message is charged with.
+/// Bytes of IPv4 and UDP headers that are counted for each message.
 pub const DATAGRAM_OVERHEAD_BYTES: usize = 28;
 
-/// How the messages of a protocol look on the wire.
+/// The wire format of a protocol.
 ///
-/// A datagram is a header and then one message or more. A reader calls [`open`](Codec::open) once and
-/// then [`read`](Codec::read) until nothing is left.
+/// A datagram is a header and then one message or more. A reader calls
+/// [`read_header`](Codec::read_header) once and then [`read`](Codec::read) until nothing is left.
 pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
-    /// Whose messages.
+    /// The protocol whose messages it encodes.
     type Protocol: Protocol;
 
-    /// Whether messages name the node they are for, so that nodes can share a socket, and messages a
+    /// Whether messages name their receiving node, so that nodes can share a socket and messages a
     /// datagram.
     const SHARES_SOCKETS: bool;
-    /// Bytes of a datagram before its first message.
+    /// Bytes of a datagram before the first message.
     const HEADER_BYTES: usize;
 
     /// Writes the header of a datagram and returns its length, or `None` if `room` is too short.
-    fn begin(&self, room: &mut [u8]) -> Option<usize>;
+    fn write_header(&self, room: &mut [u8]) -> Option<usize>;
 
-    /// Writes a message at the start of `room` and returns its length. Returns `None` if it does not
-    /// fit, or has a value that readers would refuse; then the content of `room` is undefined.
+    /// Writes a message at the start of `room` and returns its length. Returns `None` if it does
+    /// not fit or has a value that readers would reject; the content of `room` is then unspecified.
     fn write(
         &self,
         envelope: &Envelope,
@@ -49,46 +49,47 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
         room: &mut [u8],
     ) -> Option<usize>;
 
-    /// The length that [`write`](Codec::write) would return, given room enough.
+    /// The length that [`write`](Codec::write) returns, given enough room.
     fn length(&self, message: &MessageOf<'_, Self::Protocol>) -> usize;
 
-    /// Checks the header of a datagram and returns what follows it.
+    /// Checks the header of a datagram and returns the rest.
     ///
     /// # Errors
     ///
-    /// Why this is no datagram of this format.
-    fn open<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError>;
+    /// The reason why the header is invalid.
+    fn read_header<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError>;
 
-    /// Reads the message at the start of `rest`, which is not empty, and moves `rest` behind it.
+    /// Reads the message at the start of `rest`, which is not empty, and advances `rest` past it.
     ///
     /// # Errors
     ///
-    /// Why there is no message.
+    /// The reason why the message is invalid.
     fn read<'b>(
         &self,
         rest: &mut &'b [u8],
     ) -> Result<(Envelope, MessageOf<'b, Self::Protocol>), WireError>;
 
-    /// Writes a datagram of one message at the start of `room` and returns its length. Returns `None`
-    /// where [`write`](Codec::write) does.
+    /// Writes a datagram of one message at the start of `room` and returns its length. Returns
+    /// `None` where [`write`](Codec::write) does.
     fn write_datagram(
         &self,
         envelope: &Envelope,
         message: &MessageOf<'_, Self::Protocol>,
         room: &mut [u8],
     ) -> Option<usize> {
-        let header = self.begin(room)?;
+        let header = self.write_header(room)?;
         Some(header + self.write(envelope, message, &mut room[header..])?)
     }
 
-    /// Reads every message of a datagram. Nothing of a datagram that is refused may be used.
+    /// Validates a whole datagram and returns its messages. One invalid message rejects the
+    /// datagram.
     ///
     /// # Errors
     ///
-    /// The first reason found why the datagram is refused.
+    /// The first reason found to reject the datagram.
     #[inline]
     fn parse<'b>(&self, datagram: &'b [u8]) -> Result<Messages<'b, Self>, WireError> {
-        let messages = self.open(datagram)?;
+        let messages = self.read_header(datagram)?;
         if messages.is_empty() {
             return Err(WireError::Empty);
         }
@@ -100,7 +101,7 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
     }
 }
 
-/// The messages of a datagram that has been read from end to end once.
+/// The messages of a validated datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Messages<'b, C> {
     codec: C,
@@ -116,22 +117,22 @@ impl<'b, C: Codec> Iterator for Messages<'b, C> {
     }
 }
 
-/// Which nodes a message is from and for, as far as the wire says.
+/// The sender and the receiver of a message, as far as the wire format names them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Envelope {
     /// The sender's identifier.
     pub from_id: Id,
-    /// The sender's place behind its socket.
+    /// The sender's slot behind its socket.
     pub from_slot: u16,
-    /// The receiver's place behind its socket.
+    /// The receiver's slot behind its socket.
     pub to_slot: u16,
-    /// The top 64 bits of the receiver's identifier, if the format carries them. Another node that has
-    /// the receiver's place by now must not act for it.
+    /// The top 64 bits of the receiver's identifier, if the format carries them. They keep a
+    /// message from another node that uses the receiver's slot by now.
     pub to_prefix: Option<u64>,
 }
 
 impl Envelope {
-    /// For a message from one peer to another.
+    /// The envelope of a message from one peer to another.
     #[inline]
     #[must_use]
     pub const fn new(from: Peer, to: Peer) -> Envelope {
@@ -143,14 +144,14 @@ impl Envelope {
         }
     }
 
-    /// The sender, given the socket the datagram came from.
+    /// The sender, given the socket address that the datagram came from.
     #[inline]
     #[must_use]
     pub const fn sender(&self, socket: Address) -> Peer {
         Peer { id: self.from_id, address: Address { slot: self.from_slot, ..socket } }
     }
 
-    /// Whether a node with identifier `id` is the receiver.
+    /// Whether the node with identifier `id` is the receiver.
     #[inline]
     #[must_use]
     pub fn is_for(&self, id: Id) -> bool {

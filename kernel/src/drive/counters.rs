@@ -1,41 +1,41 @@
-//! What a driver counts: messages by class, datagrams, drops by reason.
+//! The counters of a driver: messages by class, datagrams, drops by reason.
 //!
 //! **Invariant:** plain numbers, written by one thread.
 
 use crate::codec::WireError;
-use crate::node::{Drop, MAX_CLASSES, MAX_DROPS, Protocol};
+use crate::node::{DropReason, MAX_CLASSES, MAX_DROP_REASONS, Protocol};
 
 /// Counts since the driver's start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Messages sent, by class: an index into [`Protocol::CLASSES`].
     pub messages: [u64; MAX_CLASSES],
-    /// Bytes of those messages, each charged as if it travelled alone: frame, bundle header, and
-    /// 28 bytes of IPv4 and UDP headers.
+    /// Bytes of those messages, each counted as if it traveled alone: frame, bundle header, and 28
+    /// bytes of IPv4 and UDP headers.
     pub bytes: [u64; MAX_CLASSES],
-    /// Messages received and handed to a node.
+    /// Messages received and handled by a node.
     pub received: u64,
     /// Datagrams sent.
     pub datagrams: u64,
-    /// Messages not acted on, by [`Drop::index`].
-    pub dropped: [u64; MAX_DROPS],
-    /// Datagrams refused, by [`WireError`].
+    /// Dropped messages, by [`DropReason::index`].
+    pub dropped: [u64; MAX_DROP_REASONS],
+    /// Rejected datagrams, by [`WireError`].
     pub refused: [u64; WireError::ALL.len()],
     /// Datagrams longer than the configured size.
     pub oversized: u64,
-    /// Datagrams the system would not take.
+    /// Datagrams that the operating system did not accept.
     pub unsent: u64,
-    /// Messages that do not fit a datagram.
+    /// Messages that do not fit into a datagram.
     pub unsendable: u64,
-    /// Messages sent that [`Shard::emulate`](crate::reactor::Shard::emulate) lost.
+    /// Sent messages that [`Shard::emulate`](crate::reactor::Shard::emulate) lost.
     pub lost: u64,
-    /// Messages not sent because too many waited already under
-    /// [`Shard::emulate`](crate::reactor::Shard::emulate).
+    /// Messages dropped because the queue of [`Shard::emulate`](crate::reactor::Shard::emulate)
+    /// was full.
     pub delay_overflow: u64,
 }
 
 impl Counters {
-    /// What was counted since `earlier`.
+    /// The difference to the earlier counts.
     #[must_use]
     pub fn since(&self, earlier: &Counters) -> Counters {
         let mut difference = *self;
@@ -48,9 +48,9 @@ impl Counters {
         self.combine(other, u64::wrapping_add);
     }
 
-    /// Every count of something dropped, with its name, for nodes that speak `P`.
+    /// All counts of drops with their names, for nodes that speak `P`.
     pub fn drops<P: Protocol>(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let dropped = Drop::names(P::DROPS).zip(self.dropped);
+        let dropped = DropReason::names(P::DROPS).zip(self.dropped);
         let refused = WireError::ALL.iter().map(|reason| reason.name()).zip(self.refused);
         let others = [
             ("oversized", self.oversized),

@@ -1,4 +1,4 @@
-//! One node for an event loop of one's own: datagrams go in and come out, and the caller moves them.
+//! A driver of one node for an event loop of one's own: the caller moves the datagrams.
 //!
 //! ```text
 //!   socket ── receive ──▶ ┌──────┐ ── datagrams ──▶ socket
@@ -6,11 +6,11 @@
 //!   caller ── with ─────▶ └──────┘ ── events ─────▶ caller
 //! ```
 //!
-//! After every call the caller sends what [`Host::datagrams`] gives and reads what [`Host::events`]
-//! gives. It calls [`Host::expire`] at the time of [`Host::next_expiry`] or soon after.
+//! After every call the caller sends the [`Host::datagrams`] and handles the [`Host::events`]. It
+//! calls [`Host::expire`] at the time of [`Host::next_expiry`] or soon after.
 //!
-//! **Invariant:** no I/O, no clock. Once all queues have been as long as they get, nothing is
-//! allocated; none is longer than [`MAX_DATAGRAMS`].
+//! **Invariant:** no I/O, no clock. Nothing is allocated once all queues have reached their
+//! longest; the datagram queue is never longer than [`MAX_DATAGRAMS`].
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -22,18 +22,18 @@ use crate::drive::counters::Counters;
 use crate::drive::reports::Reports;
 use crate::drive::timers::{Due, Timers};
 use crate::node::{
-    Context, Drop, EventOf, MessageOf, Node, Protocol, RequestHandle, Tables, World,
+    Context, DropReason, EventOf, MessageOf, Node, Protocol, RequestHandle, RequestTables, World,
 };
 
-/// Longest datagram that is sent, in bytes: what an Ethernet frame carries.
+/// Longest datagram that is sent, in bytes: the UDP payload of an Ethernet frame.
 pub const DATAGRAM_BYTES: usize = 1472;
-/// Most datagrams that wait for [`Host::datagrams`]; more are counted as unsent.
+/// Maximum number of datagrams that wait for [`Host::datagrams`]. More are counted as unsent.
 pub const MAX_DATAGRAMS: usize = 1024;
-/// Most timers that one call of [`Host::expire`] fires.
+/// Maximum number of timers that one call of [`Host::expire`] fires.
 pub const MAX_TIMERS: usize = 4096;
-/// Requests in flight for which there is room.
+/// Capacity of the table of requests in flight.
 const REQUESTS: usize = 1024;
-/// Events for which there is room at first.
+/// Initial capacity of the event queue.
 const EVENTS: usize = 64;
 /// The driver's number of its one node.
 const NODE: u32 = 0;
@@ -44,16 +44,16 @@ pub struct Host<N: Node, C = Framed<<N as Node>::Protocol>> {
     node: N,
     requests: <N::Protocol as Protocol>::Requests,
     rng: Rng,
-    outside: Outside<N::Protocol, C>,
+    world: HostWorld<N::Protocol, C>,
 }
 
 impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
-    /// A host of this node. `rng` must be seeded from what others cannot guess.
+    /// A host of this node. Seed `rng` with a value that other nodes cannot guess.
     #[must_use]
     pub fn new(node: N, rng: Rng) -> Host<N, C> {
         let requests = <N::Protocol as Protocol>::Requests::with_capacity(REQUESTS);
         let timers = Timers::new(1, requests.handles());
-        let outside = Outside {
+        let world = HostWorld {
             codec: C::default(),
             timers,
             datagrams: Vec::with_capacity(MAX_DATAGRAMS),
@@ -62,7 +62,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
             reports: Reports::with_capacity(EVENTS),
             counters: Counters::default(),
         };
-        Host { node, requests, rng, outside }
+        Host { node, requests, rng, world }
     }
 
     /// The node.
@@ -71,7 +71,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
         &self.node
     }
 
-    /// Gives a command to the node. `now` must never go back.
+    /// Runs a command of the node. `now` must never go back.
     pub fn with<T>(
         &mut self,
         now: Time,
@@ -82,33 +82,33 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
             node: NODE,
             rng: &mut self.rng,
             requests: &mut self.requests,
-            world: &mut self.outside,
+            world: &mut self.world,
         };
         command(&mut self.node, &mut cx)
     }
 
-    /// Hands a datagram that came from the socket at `from` to the node. One that is no datagram of
-    /// this format is refused, and counted.
+    /// Handles a datagram that came from the socket at `from`. Invalid datagrams are rejected and
+    /// counted.
     pub fn receive(&mut self, now: Time, from: Address, datagram: &[u8]) {
-        let messages = match self.outside.codec.parse(datagram) {
+        let messages = match self.world.codec.parse(datagram) {
             Ok(messages) => messages,
-            Err(reason) => return self.outside.counters.refused[reason as usize] += 1,
+            Err(reason) => return self.world.counters.refused[reason as usize] += 1,
         };
         for (envelope, message) in messages {
             if envelope.is_for(self.node.peer().id) {
-                self.outside.counters.received += 1;
+                self.world.counters.received += 1;
                 let sender = envelope.sender(from);
                 self.with(now, |node, cx| node.handle_message(cx, sender, message));
             } else {
-                self.outside.count_drop(Drop::NoSuchNode);
+                self.world.count_drop(DropReason::NoSuchNode);
             }
         }
     }
 
-    /// Fires the timers whose time has come by `now`, at most [`MAX_TIMERS`] of them.
+    /// Fires the timers that are due at `now`, at most [`MAX_TIMERS`] of them.
     pub fn expire(&mut self, now: Time) {
         for _ in 0..MAX_TIMERS {
-            let Some(due) = self.outside.timers.expire(now) else { return };
+            let Some(due) = self.world.timers.expire(now) else { return };
             match due {
                 Due::Node(_) => self.with(now, |node, cx| node.handle_timeout(cx)),
                 Due::Request(handle) => {
@@ -118,46 +118,45 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
         }
     }
 
-    /// When to call [`expire`](Self::expire) next: no later than the next timer, or
-    /// [`Time::NEVER`].
+    /// The time at which to call [`expire`](Self::expire) next, or [`Time::NEVER`].
     #[must_use]
     pub fn next_expiry(&self) -> Time {
-        self.outside.timers.next_expiry()
+        self.world.timers.next_expiry()
     }
 
-    /// Takes out the datagrams to send, in order, each with the address to send it to.
+    /// Removes and returns the datagrams to send, in order, each with its destination.
     pub fn datagrams(&mut self) -> impl Iterator<Item = (Address, &[u8])> {
-        let bytes = &self.outside.bytes;
-        self.outside.datagrams.drain(..).map(|(to, datagram)| (to, &bytes[datagram]))
+        let bytes = &self.world.bytes;
+        self.world.datagrams.drain(..).map(|(to, datagram)| (to, &bytes[datagram]))
     }
 
-    /// Takes out what the node has reported, in order, each event with its payload.
+    /// Removes and returns the reported events, in order, each with its payload.
     pub fn events(&mut self) -> impl Iterator<Item = (EventOf<N::Protocol>, &[u8])> {
-        self.outside.reports.drain().map(|(_, event, payload)| (event, payload))
+        self.world.reports.drain().map(|(_, event, payload)| (event, payload))
     }
 
-    /// What has been counted since the start.
+    /// The counts since the start.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
-        &self.outside.counters
+        &self.world.counters
     }
 }
 
-/// Everything outside the node.
+/// The node's world.
 #[derive(Debug)]
-struct Outside<P: Protocol, C> {
+struct HostWorld<P: Protocol, C> {
     codec: C,
     timers: Timers,
     datagrams: Vec<(Address, Range<usize>)>,
     /// The bytes of all datagrams, one after the other.
     bytes: Vec<u8>,
-    /// Where a datagram is written.
+    /// The buffer in which a datagram is encoded.
     scratch: Vec<u8>,
     reports: Reports<P>,
     counters: Counters,
 }
 
-impl<P: Protocol, C: Codec<Protocol = P>> World<P> for Outside<P, C> {
+impl<P: Protocol, C: Codec<Protocol = P>> World<P> for HostWorld<P, C> {
     fn send(&mut self, from: Peer, to: Peer, message: &MessageOf<'_, P>) {
         if self.datagrams.is_empty() {
             self.bytes.clear();
@@ -196,7 +195,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for Outside<P, C> {
         self.reports.push(node, event, payload);
     }
 
-    fn count_drop(&mut self, reason: Drop) {
+    fn count_drop(&mut self, reason: DropReason) {
         self.counters.dropped[reason.index()] += 1;
     }
 }

@@ -38,7 +38,8 @@ use crate::drive::counters::Counters;
 use crate::drive::reports::Reports;
 use crate::drive::timers::{Due, Timers};
 use crate::node::{
-    Context, Drop, EventOf, MAX_PAYLOAD, MessageOf, Node, Protocol, RequestHandle, Tables, World,
+    Context, DropReason, EventOf, MAX_PAYLOAD, MessageOf, Node, Protocol, RequestHandle,
+    RequestTables, World,
 };
 
 /// How long every message takes.
@@ -277,7 +278,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
 
     /// Messages not acted on for this reason since the start.
     #[must_use]
-    pub fn dropped(&self, reason: Drop) -> u64 {
+    pub fn dropped(&self, reason: DropReason) -> u64 {
         self.outside.counters.dropped[reason.index()]
     }
 
@@ -299,7 +300,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
                 self.outside.counters.received += 1;
                 self.with(node, |node, cx| node.handle_message(cx, sender, message));
             } else {
-                self.outside.count_drop(Drop::NoSuchNode);
+                self.outside.count_drop(DropReason::NoSuchNode);
             }
         }
     }
@@ -413,7 +414,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for Outside<P, C> {
         self.reports.push(node, event, payload);
     }
 
-    fn count_drop(&mut self, reason: Drop) {
+    fn count_drop(&mut self, reason: DropReason) {
         self.counters.dropped[reason.index()] += 1;
     }
 }

@@ -1,5 +1,5 @@
-//! What drivers of nodes need: timers and counters. And two drivers: [`Host`] for one node in an event
-//! loop of one's own, [`Memory`] for tests.
+//! Building blocks of drivers: timers and counters. And two drivers: [`Host`] for one node in an
+//! event loop of one's own, [`Memory`] for tests.
 //!
 //! **Invariant:** no I/O, no clock.
 

@@ -1,13 +1,14 @@
-//! What nodes have reported, kept until it is asked for.
+//! Reported events, queued until the application takes them.
 //!
-//! **Invariant:** once it has been as long as it gets, or room was made, nothing is allocated.
+//! **Invariant:** nothing is allocated once the queue has reached its longest, or room was
+//! reserved.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::node::{EventOf, Protocol};
 
-/// Events in order, each with its node and its payload.
+/// A queue of events, each with its node and its payload.
 #[derive(Debug)]
 pub(super) struct Reports<P: Protocol> {
     entries: Vec<(u32, P::Event, Range<usize>)>,
@@ -16,12 +17,12 @@ pub(super) struct Reports<P: Protocol> {
 }
 
 impl<P: Protocol> Reports<P> {
-    /// None, with room for so many events.
+    /// An empty queue with room for `events` events.
     pub(super) fn with_capacity(events: usize) -> Reports<P> {
         Reports { entries: Vec::with_capacity(events), payloads: Vec::new() }
     }
 
-    /// Makes room for so many bytes of payloads.
+    /// Reserves room for `bytes` bytes of payloads.
     pub(super) fn make_room(&mut self, bytes: usize) {
         self.payloads.reserve(bytes);
     }
@@ -36,7 +37,7 @@ impl<P: Protocol> Reports<P> {
         self.entries.push((node, event, start..self.payloads.len()));
     }
 
-    /// Takes out all events.
+    /// Removes and returns all events.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (u32, EventOf<P>, &[u8])> {
         let payloads = &self.payloads;
         self.entries.drain(..).map(|(node, event, payload)| (node, event, &payloads[payload]))

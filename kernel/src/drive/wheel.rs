@@ -3,14 +3,14 @@
 //! ```text
 //! level 0   256 slots of one tick      ┐
 //! level 1   256 slots of 256 ticks     ├ a timer lies in the level where its deadline first
-//! level 2   256 slots of 65,536 ticks  ┘ differs from now, and moves down as time comes closer
+//! level 2   256 slots of 65,536 ticks  ┘ differs from now, and moves down as time passes
 //! ```
 //!
-//! Timers are numbered `0 .. capacity` by their owner; each is armed at most once. Arming,
-//! disarming and expiring are O(1), and the links lie in one array allocated at the start (Varghese
-//! and Lauck, *Hashed and hierarchical timing wheels*, SOSP 1987, scheme 7).
+//! Timers are numbered `0 .. capacity` by their owner; each has at most one deadline. Arming,
+//! disarming and expiring are O(1), and the links lie in one array allocated at construction
+//! (Varghese and Lauck, *Hashed and hierarchical timing wheels*, SOSP 1987, scheme 7).
 //!
-//! **Invariant:** a timer never fires before its deadline, and fires at most one tick after it, if
+//! **Invariant:** a timer never fires before its deadline, and fires at most one tick after it if
 //! [`TimerWheel::expire`] is called then. Nothing is allocated after construction.
 
 use alloc::boxed::Box;
@@ -25,15 +25,16 @@ const TICK_BITS: u32 = 18;
 const SLOT_BITS: u32 = 8;
 const SLOTS: usize = 1 << SLOT_BITS;
 const LEVELS: usize = 3;
-/// Deadlines further away (73 minutes) wait in the last slot and are looked at again then.
+/// Timers with a deadline further away (73 minutes) wait in the last slot and are filed again
+/// when it expires.
 const MAX_AHEAD: u64 = (1 << (SLOT_BITS * LEVELS as u32)) - 1;
 const NONE: u32 = u32::MAX;
 
-/// The wheel. See the [module](self).
+/// A timer wheel. See the [module](self).
 #[derive(Debug)]
 pub struct TimerWheel {
     timers: Box<[Timer]>,
-    /// First timer of each slot, per level.
+    /// The first timer of each slot, per level.
     heads: Box<[[u32; SLOTS]; LEVELS]>,
     occupied: [[u64; SLOTS / 64]; LEVELS],
     /// All ticks before this one have expired.
@@ -73,7 +74,7 @@ impl TimerWheel {
         self.armed
     }
 
-    /// Arms `timer` for `at`, instead of any earlier setting.
+    /// Arms `timer` for `at`. Replaces an earlier deadline.
     ///
     /// # Panics
     ///
@@ -90,7 +91,7 @@ impl TimerWheel {
         self.link(timer);
     }
 
-    /// Forgets `timer`'s setting, if it has one.
+    /// Disarms `timer` if it is armed.
     #[inline]
     pub fn disarm(&mut self, timer: u32) {
         if self.timers[timer as usize].previous != NONE {
@@ -99,8 +100,8 @@ impl TimerWheel {
         }
     }
 
-    /// A time no later than the next deadline, or [`Time::NEVER`]: when to call
-    /// [`expire`](Self::expire) next.
+    /// The time at which to call [`expire`](Self::expire) next: no later than the next deadline, or
+    /// [`Time::NEVER`] if no timer is armed.
     #[must_use]
     pub fn next_expiry(&self) -> Time {
         if self.armed == 0 {
@@ -117,10 +118,11 @@ impl TimerWheel {
         Time::from_ns(soonest.max(self.tick) << TICK_BITS)
     }
 
-    /// The next timer whose deadline has come by `now`; it is disarmed. Call until it gives none.
+    /// Disarms and returns a timer whose deadline has passed by `now`. Call it until it returns
+    /// `None`.
     pub fn expire(&mut self, now: Time) -> Option<u32> {
         if self.armed == 0 {
-            // Nothing to pass on the way: jump.
+            // No timer to visit on the way: jump.
             self.tick = self.tick.max(now.as_ns() >> TICK_BITS);
             return None;
         }
@@ -145,7 +147,7 @@ impl TimerWheel {
         None
     }
 
-    /// Moves to the next tick with something to do, at most to `last`.
+    /// Moves to the next tick that has timers or a cascade, at most to `last`.
     fn advance(&mut self, last: u64) {
         let slot = self.tick as usize % SLOTS;
         let to_boundary = (SLOTS - slot) as u64;
@@ -157,7 +159,7 @@ impl TimerWheel {
         }
     }
 
-    /// Moves the timers of the slot that now begins down a level.
+    /// Moves the timers of the slot that starts now down one level.
     fn cascade(&mut self, level: usize) {
         if level == LEVELS {
             return;
@@ -180,8 +182,8 @@ impl TimerWheel {
         let due = self.timers[timer as usize].tick.min(self.tick + MAX_AHEAD);
         let differing = (due ^ self.tick) | 1;
         let level = ((63 - differing.leading_zeros()) / SLOT_BITS) as usize;
-        // A deadline just past the top level's wrap-around differs above it: the last level's
-        // slots repeat, so it still finds its place there.
+        // A deadline just past the wrap-around of the top level differs above that level. The
+        // slots of the top level repeat, so the timer belongs there.
         let level = level.min(LEVELS - 1);
         let slot = (due >> (SLOT_BITS * level as u32)) as usize % SLOTS;
         let head = self.heads[level][slot];
@@ -213,8 +215,9 @@ impl TimerWheel {
         self.timers[timer as usize].previous = NONE;
     }
 
-    /// How many slots after `slot` the next occupied one lies, going round; 0 is `slot` itself. On
-    /// levels above the first, `slot` itself has been moved down, so it counts as a full turn.
+    /// The distance in slots from `slot` to the next occupied one, going round; 0 for `slot`
+    /// itself. On levels above the first, the timers of `slot` have been moved down, so it counts
+    /// as a full turn.
     fn next_occupied(&self, level: usize, slot: usize) -> Option<usize> {
         let words = &self.occupied[level];
         let first = if level == 0 { 0 } else { 1 };

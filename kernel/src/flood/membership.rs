@@ -28,7 +28,7 @@ use crate::flood::node::{FloodNode, Phase};
 use crate::flood::protocol::Flood;
 use crate::flood::request::{Kind, Probe, Request};
 use crate::items::Event;
-use crate::node::{Context, Drop, RequestId};
+use crate::node::{Context, DropReason, RequestId};
 
 /// Pings of a neighbor before it is held to be dead; the wait doubles each time.
 const PROBE_ATTEMPTS: u8 = 3;
@@ -89,7 +89,7 @@ impl FloodNode {
 
     pub(crate) fn ping_neighbors(&mut self, cx: &mut Context<'_, Flood>) {
         self.ping_at = match self.config.ping {
-            Some(period) => cx.now + cx.rng.around(period),
+            Some(period) => cx.now + cx.rng.jitter(period),
             None => Time::NEVER,
         };
         for neighbor in self.neighbors.iter() {
@@ -117,10 +117,10 @@ impl FloodNode {
         ttl: u8,
     ) {
         if !self.is_member() {
-            return cx.world.count_drop(Drop::NotMember);
+            return cx.world.count_drop(DropReason::NotMember);
         }
         if origin.address == self.me().address || origin.id == self.me().id {
-            return cx.world.count_drop(Drop::FromSelf); // It has come back.
+            return cx.world.count_drop(DropReason::FromSelf); // It has come back.
         }
         if from != origin && !self.neighbors.contains(from) {
             return self.refuse(cx, from);
@@ -132,7 +132,7 @@ impl FloodNode {
         if let Some(next) = next {
             self.send(cx, next, &Message::Meet { origin, ttl: ttl - 1 });
         } else if self.neighbors.is_full() {
-            cx.world.count_drop(Drop::Overload);
+            cx.world.count_drop(DropReason::Overload);
         } else if !self.neighbors.contains(origin) && cx.has_room_for_others() {
             self.connect(cx, origin, 0);
         }
@@ -161,7 +161,7 @@ impl FloodNode {
         accepted: bool,
     ) {
         let is_offer = |kind: &Kind| matches!(kind, Kind::Connect);
-        let offer = cx.matched(request, from, is_offer);
+        let offer = cx.match_reply(request, from, is_offer);
         let linked = match offer {
             Some(offer) if accepted => self.admit(cx, offer.to),
             _ => self.neighbors.contains(from),
@@ -180,7 +180,7 @@ impl FloodNode {
 
     pub(crate) fn on_pong(&mut self, cx: &mut Context<'_, Flood>, id: RequestId, from: Peer) {
         let is_probe = |kind: &Kind| matches!(kind, Kind::Probe(_));
-        let Some(probe) = cx.matched(id, from, is_probe) else { return };
+        let Some(probe) = cx.match_reply(id, from, is_probe) else { return };
         self.transfers.record(cx.now.since(probe.sent_at));
         if let Kind::Probe(Probe::Candidate(request)) = probe.kind {
             let accepted = self.admit(cx, probe.to);
@@ -215,7 +215,7 @@ impl FloodNode {
             // A departure may be forged: whoever has not left hears that the link is no more.
             self.send(cx, from, &Message::Leave);
         } else {
-            cx.world.count_drop(Drop::UnknownPeer);
+            cx.world.count_drop(DropReason::UnknownPeer);
         }
     }
 
@@ -245,7 +245,7 @@ impl FloodNode {
         let repairs = self.config.ping.is_some() && self.is_member();
         if repairs && self.neighbors.len() < self.wanted.into() && self.seek_at == Time::NEVER {
             self.seeks = 0;
-            self.seek_at = cx.now + cx.rng.around(SEEK_PERIOD);
+            self.seek_at = cx.now + cx.rng.jitter(SEEK_PERIOD);
             self.arm(cx);
         }
     }
@@ -253,7 +253,7 @@ impl FloodNode {
     fn begin_membership(&mut self, cx: &mut Context<'_, Flood>) {
         self.phase = Phase::Member;
         if let Some(period) = self.config.ping {
-            self.ping_at = cx.now + cx.rng.around(period);
+            self.ping_at = cx.now + cx.rng.jitter(period);
         }
     }
 
@@ -274,7 +274,7 @@ impl FloodNode {
         }
         let period = SEEK_PERIOD * (1 << self.seeks.min(MAX_BACKOFF));
         self.seeks = self.seeks.saturating_add(1);
-        self.seek_at = if missing == 0 { Time::NEVER } else { cx.now + cx.rng.around(period) };
+        self.seek_at = if missing == 0 { Time::NEVER } else { cx.now + cx.rng.jitter(period) };
     }
 
     fn ping(&self, cx: &mut Context<'_, Flood>, to: Peer, retries: u8, why: Probe) {

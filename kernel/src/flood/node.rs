@@ -18,7 +18,7 @@ use crate::flood::request::Kind;
 use crate::flood::seen::{Known, Seen};
 use crate::items;
 use crate::items::{Holdings, TransferConfig, Transfers};
-use crate::node::{Context, Drop, Layer, Node, RequestHandle};
+use crate::node::{Context, DropReason, Layer, Node, RequestHandle};
 
 /// A peer that floods. What a search needs comes first, in one cache line.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl FloodNode {
     /// Somebody who is no neighbor says what only neighbors say. It may hold this peer to be one,
     /// after a crash or a lost message: it hears that it is not.
     pub(crate) fn refuse(&self, cx: &mut Context<'_, Flood>, stranger: Peer) {
-        cx.world.count_drop(Drop::UnknownPeer);
+        cx.world.count_drop(DropReason::UnknownPeer);
         self.send(cx, stranger, &Message::Leave);
     }
 
@@ -135,11 +135,11 @@ impl FloodNode {
     /// Everything but a repeated search, which is most of what arrives.
     fn act_on(&mut self, cx: &mut Context<'_, Flood>, from: Peer, message: Message<'_>) {
         if from.id == self.me().id {
-            return cx.world.count_drop(Drop::FromSelf);
+            return cx.world.count_drop(DropReason::FromSelf);
         }
         // Who has left is silent, so that it is found gone; replies find no request then.
         if self.phase == Phase::Outside {
-            return cx.world.count_drop(Drop::NotMember);
+            return cx.world.count_drop(DropReason::NotMember);
         }
         match message {
             Message::Search { search, query, ttl, hops } => {
@@ -187,7 +187,7 @@ impl Node for FloodNode {
     }
 
     #[inline]
-    fn expect_message(&self, message: &ParkedMessage) {
+    fn prefetch_for(&self, message: &ParkedMessage) {
         if let ParkedMessage::Search { search, .. } = message {
             self.seen.expect(*search);
         }
@@ -219,7 +219,7 @@ impl Node for FloodNode {
     fn handle_request_timeout(&mut self, cx: &mut Context<'_, Flood>, handle: RequestHandle) {
         match cx.requests.layer_of(handle) {
             Layer::Own(handle) => {
-                let Some(request) = cx.remove(handle) else { return };
+                let Some(request) = cx.take_expired(handle) else { return };
                 match request.kind {
                     Kind::Search(own) => self.on_round_over(cx, own),
                     Kind::Probe(why) => self.on_probe_timeout(cx, &request, why),
@@ -227,7 +227,7 @@ impl Node for FloodNode {
                 }
             }
             Layer::Carried(handle) => cx.carry(|cx| {
-                if let Some(request) = cx.remove(handle) {
+                if let Some(request) = cx.take_expired(handle) {
                     self.transfers.on_fetch_timeout(cx, &request);
                 }
             }),

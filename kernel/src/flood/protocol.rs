@@ -5,7 +5,9 @@
 use crate::flood::message::{Message, ParkedMessage};
 use crate::flood::request::Kind;
 use crate::items::{self, Items};
-use crate::node::{Arena, Carries, Class, Drop, Layers, MessageOf, Protocol, Requests};
+use crate::node::{
+    Arena, Carries, Class, DropReason, LayeredRequests, MessageOf, Protocol, Requests,
+};
 
 /// The protocol of [`FloodNode`](crate::flood::FloodNode)s.
 #[derive(Clone, Copy, Debug)]
@@ -23,15 +25,15 @@ const JOIN: usize = PROBE + 2;
 const _: () = assert!(PROBE == 3, "as many classes of items as are listed below");
 
 /// A search that this node has seen already.
-pub const REPEAT: Drop = Drop::Own(0);
+pub const REPEAT: DropReason = DropReason::Own(0);
 /// A hit for a search that is not remembered.
-pub const NO_WAY_BACK: Drop = Drop::Own(1);
+pub const NO_WAY_BACK: DropReason = DropReason::Own(1);
 
 impl Protocol for Flood {
     type Message<'a> = Message<'a>;
     type Parked = ParkedMessage;
     type Event = items::Event;
-    type Requests = Layers<Kind, Requests<items::request::Kind>>;
+    type Requests = LayeredRequests<Kind, Requests<items::request::Kind>>;
 
     const CLASSES: &'static [Class] = &[
         Items::CLASSES[0],

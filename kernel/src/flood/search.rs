@@ -19,7 +19,7 @@ use crate::flood::protocol::{Flood, NO_WAY_BACK};
 use crate::flood::request::{Kind, OwnSearch};
 use crate::flood::seen::Known;
 use crate::items::{Event, Found, Hit, Query};
-use crate::node::{Context, Drop, RequestId};
+use crate::node::{Context, DropReason, RequestId};
 
 impl FloodNode {
     /// Searches among the other peers. Ends in [`Event::Found`] with the first hit, after which the
@@ -45,7 +45,7 @@ impl FloodNode {
     ) {
         let Some(way) = self.neighbors.way_to(from) else { return self.refuse(cx, from) };
         let Known::New(place) = self.seen.look_up(search, cx.now) else {
-            return cx.world.count_drop(Drop::Overload);
+            return cx.world.count_drop(DropReason::Overload);
         };
         self.seen.remember(place, search, way, cx.now + self.config.remember);
         self.answer(cx, from, search, &query, hops.into());
@@ -120,9 +120,9 @@ impl FloodNode {
         };
         // Nobody else can have what this peer has.
         if hit.holder.address == me.address {
-            return cx.world.count_drop(Drop::Unmatched);
+            return cx.world.count_drop(DropReason::Unmatched);
         }
-        let Some(request) = cx.matched(search, me, is_answer) else { return };
+        let Some(request) = cx.match_reply(search, me, is_answer) else { return };
         let Kind::Search(own) = request.kind else { return };
         self.heard.insert(hit.holder);
         let token = own.token;
@@ -143,8 +143,8 @@ impl FloodNode {
         let kind = Kind::Search(own);
         let Some(search) = cx.request(me, 0, kind, wait) else { return false };
         let Known::New(place) = self.seen.look_up(search, cx.now) else {
-            cx.matched(search, me, |_| true);
-            cx.world.count_drop(Drop::Overload);
+            cx.match_reply(search, me, |_| true);
+            cx.world.count_drop(DropReason::Overload);
             return false;
         };
         self.seen.remember(place, search, Way::OWN, cx.now + self.config.remember);

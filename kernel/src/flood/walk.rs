@@ -14,7 +14,7 @@ use crate::flood::node::FloodNode;
 use crate::flood::protocol::Flood;
 use crate::flood::seen::Known;
 use crate::items::Query;
-use crate::node::{Context, Drop, RequestId};
+use crate::node::{Context, DropReason, RequestId};
 
 impl FloodNode {
     /// Sends out the walkers of this peer's own search, evenly over its neighbors; which of them get
@@ -64,12 +64,12 @@ impl FloodNode {
                 return;
             }
             Known::Seen(_) => {}
-            Known::NoRoom => return cx.world.count_drop(Drop::Overload),
+            Known::NoRoom => return cx.world.count_drop(DropReason::Overload),
         }
         if !walk.hops.is_multiple_of(self.config.check_every()) {
             self.step(cx, search, walk, Some(from));
         } else if walk.origin.address == self.me().address {
-            cx.world.count_drop(Drop::Unmatched); // It is not this peer's search.
+            cx.world.count_drop(DropReason::Unmatched); // It is not this peer's search.
         } else if walk.ttl > 1 {
             self.send(cx, walk.origin, &Message::Walk { search, walk, stage: WalkStage::Asks });
         }
@@ -84,7 +84,7 @@ impl FloodNode {
         walk: Walk,
     ) {
         if self.seen.way_of(search, cx.now) != Some(Way::OWN) {
-            cx.world.count_drop(Drop::Unmatched);
+            cx.world.count_drop(DropReason::Unmatched);
         } else if self.is_searching(cx, search) {
             self.send(cx, from, &Message::Walk { search, walk, stage: WalkStage::GoesOn });
         }
@@ -99,10 +99,10 @@ impl FloodNode {
         walk: Walk,
     ) {
         match self.seen.way_of(search, cx.now).filter(|&way| way != Way::OWN) {
-            Some(way) if from.is_reached_like(walk.origin) => {
+            Some(way) if from.is_same_destination(walk.origin) => {
                 self.step(cx, search, walk, self.neighbors.follow(way));
             }
-            _ => cx.world.count_drop(Drop::Unmatched),
+            _ => cx.world.count_drop(DropReason::Unmatched),
         }
     }
 

@@ -7,7 +7,7 @@ use zerocopy::byteorder::network_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::PackedPeer;
-use crate::codec::{Body, Framed, WireError, Writer, first, whole, whole_request};
+use crate::codec::{Body, Framed, WireError, Writer, read_exact, read_prefix, read_request_id};
 use crate::flood::message::{MAX_TTL, MAX_WALK, Message, Walk, WalkStage};
 use crate::flood::protocol::Flood;
 use crate::items::wire::{read_query, read_text};
@@ -21,11 +21,11 @@ impl Body for Flood {
     fn write(message: &Message<'_>, out: &mut Writer<'_>) -> Option<u8> {
         let kind = match *message {
             Message::Ping { request } => {
-                out.put_request(request)?;
+                out.put_request_id(request)?;
                 Kind::Ping
             }
             Message::Pong { request } => {
-                out.put_request(request)?;
+                out.put_request_id(request)?;
                 Kind::Pong
             }
             Message::Leave => Kind::Leave,
@@ -61,7 +61,7 @@ impl Body for Flood {
                 Kind::SearchHit
             }
             Message::Connect { request } => {
-                out.put_request(request)?;
+                out.put_request_id(request)?;
                 Kind::Connect
             }
             Message::Connected { request, accepted } => {
@@ -101,17 +101,17 @@ impl Body for Flood {
             return Ok(Message::Items(Items::read(kind, payload)?));
         };
         Ok(match kind {
-            Kind::Ping => Message::Ping { request: whole_request(payload)? },
-            Kind::Pong => Message::Pong { request: whole_request(payload)? },
+            Kind::Ping => Message::Ping { request: read_request_id(payload)? },
+            Kind::Pong => Message::Pong { request: read_request_id(payload)? },
             Kind::Leave if payload.is_empty() => Message::Leave,
             Kind::Leave => return Err(WireError::BadLength),
             Kind::Search => {
-                let (wire, rest) = first::<WireSearch>(payload)?;
+                let (wire, rest) = read_prefix::<WireSearch>(payload)?;
                 let (search, query) = (request(&wire.search), read_query(wire.how, rest)?);
                 Message::Search { search, query, ttl: ttl(wire.ttl)?, hops: wire.hops }
             }
             Kind::Walk => {
-                let (wire, rest) = first::<WireWalk>(payload)?;
+                let (wire, rest) = read_prefix::<WireWalk>(payload)?;
                 if !(1..=MAX_WALK).contains(&wire.ttl.get()) {
                     return Err(WireError::BadValue);
                 }
@@ -126,20 +126,20 @@ impl Body for Flood {
                 Message::Walk { search, walk, stage }
             }
             Kind::SearchHit => {
-                let (wire, rest) = first::<WireSearchHit>(payload)?;
+                let (wire, rest) = read_prefix::<WireSearchHit>(payload)?;
                 let hit = Hit { holder: wire.holder.to_peer(), name: read_text(rest)? };
                 Message::SearchHit { search: request(&wire.search), hit, hops: wire.hops.get() }
             }
-            Kind::Connect => Message::Connect { request: whole_request(payload)? },
+            Kind::Connect => Message::Connect { request: read_request_id(payload)? },
             Kind::Connected => {
-                let wire = whole::<WireConnected>(payload)?;
+                let wire = read_exact::<WireConnected>(payload)?;
                 if wire.accepted > 1 {
                     return Err(WireError::BadValue);
                 }
                 Message::Connected { request: request(&wire.request), accepted: wire.accepted == 1 }
             }
             Kind::Meet => {
-                let wire = whole::<WireMeet>(payload)?;
+                let wire = read_exact::<WireMeet>(payload)?;
                 Message::Meet { origin: wire.origin.to_peer(), ttl: ttl(wire.ttl)? }
             }
         })

@@ -13,7 +13,7 @@ use crate::items::publisher::{Publisher, PublishingConfig};
 use crate::items::request::{Kind, OwnFind, Request};
 use crate::items::requester;
 use crate::items::transfers::{TransferConfig, Transfers};
-use crate::node::{Context, Cookie, Drop, RequestId};
+use crate::node::{Context, Cookie, DropReason, RequestId};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl IndexClient {
             Message::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, from, request, cookie);
             }
-            _ => cx.world.count_drop(Drop::NotForThisKind),
+            _ => cx.world.count_drop(DropReason::NotForThisKind),
         }
     }
 
@@ -93,7 +93,7 @@ impl IndexClient {
     ) {
         let wants_cookie =
             |kind: &Kind| matches!(kind, Kind::Publish(_) | Kind::Find(_) | Kind::Fetch(_));
-        let Some(request) = cx.matched(id, from, wants_cookie) else { return };
+        let Some(request) = cx.match_reply(id, from, wants_cookie) else { return };
         let transfers = &mut self.transfers;
         match request.kind {
             Kind::Publish(_) => self.publisher.on_cookie(cx, transfers, &request, cookie),

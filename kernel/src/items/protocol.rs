@@ -6,7 +6,7 @@ use crate::items::event::Event;
 use crate::items::hits::Hits;
 use crate::items::message::{Message, ParkedMessage, Topic};
 use crate::items::request::Kind;
-use crate::node::{Arena, Class, Drop, Protocol, Requests};
+use crate::node::{Arena, Class, DropReason, Protocol, Requests};
 
 /// The protocol of items.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ pub enum TrafficClass {
 }
 
 /// An index has no room for another entry.
-pub const INDEX_FULL: Drop = Drop::Own(0);
+pub const INDEX_FULL: DropReason = DropReason::Own(0);
 
 impl Protocol for Items {
     type Message<'a> = Message<'a>;

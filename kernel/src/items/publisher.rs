@@ -128,7 +128,7 @@ impl Publisher {
         from: Peer,
         id: RequestId,
     ) -> Option<u32> {
-        let request = cx.matched(id, from, |kind| matches!(kind, Kind::Publish(_)))?;
+        let request = cx.match_reply(id, from, |kind| matches!(kind, Kind::Publish(_)))?;
         let Kind::Publish(publication) = request.kind else { return None };
         transfers.record(cx.now.since(request.sent_at));
         self.silent = false;

@@ -47,7 +47,7 @@ pub fn on_found(
     hits: Hits<'_>,
 ) {
     let is_find = |kind: &Kind| matches!(kind, Kind::Find(_));
-    let Some(request) = cx.matched(id, from, is_find) else { return };
+    let Some(request) = cx.match_reply(id, from, is_find) else { return };
     let Kind::Find(own) = request.kind else { return };
     transfers.record(cx.now.since(request.sent_at));
     conclude(cx, transfers, &own, hits);

@@ -22,7 +22,8 @@ use crate::items::protocol::Items;
 use crate::items::request::{Kind, Request};
 use crate::items::text::Text;
 use crate::node::{
-    Context, Cookie, Drop, LastCookie, MAX_PAYLOAD, RequestId, RoundTrips, Secret, TimeoutPolicy,
+    Context, Cookie, DropReason, LastCookie, MAX_PAYLOAD, RequestId, RoundTrips, Secret,
+    TimeoutPolicy,
 };
 
 /// A holder is asked so often before the next one is.
@@ -160,11 +161,11 @@ impl Transfers {
             Message::Item { request, payload } => self.on_item(cx, from, request, payload),
             Message::CookieReply { request, cookie, .. } => {
                 let is_fetch = |kind: &Kind| matches!(kind, Kind::Fetch(_));
-                if let Some(fetch) = cx.matched(request, from, is_fetch) {
+                if let Some(fetch) = cx.match_reply(request, from, is_fetch) {
                     self.on_fetch_cookie(cx, &fetch, cookie);
                 }
             }
-            _ => cx.world.count_drop(Drop::NotForThisKind),
+            _ => cx.world.count_drop(DropReason::NotForThisKind),
         }
     }
 
@@ -217,7 +218,7 @@ impl Transfers {
         payload: &[u8],
     ) {
         let is_fetch = |kind: &Kind| matches!(kind, Kind::Fetch(_));
-        let Some(request) = cx.matched(id, from, is_fetch) else { return };
+        let Some(request) = cx.match_reply(id, from, is_fetch) else { return };
         self.record(cx.now.since(request.sent_at));
         let Kind::Fetch(own) = request.kind else { return };
         let said = payload.iter().zip(own.name.as_bytes());

@@ -5,7 +5,7 @@
 use zerocopy::byteorder::network_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::codec::{Body, WireError, Writer, first, whole};
+use crate::codec::{Body, WireError, Writer, read_exact, read_prefix};
 use crate::items::hits::Hits;
 use crate::items::message::{Message, Topic};
 use crate::items::protocol::Items;
@@ -89,26 +89,26 @@ impl Body for Items {
                 let (request, cookie, name) = read_named(payload)?;
                 Message::Fetch { request, cookie, name }
             }
-            Kind::Published => Message::Published { request: request(whole::<U64>(payload)?) },
+            Kind::Published => Message::Published { request: request(read_exact::<U64>(payload)?) },
             Kind::Find => {
-                let (wire, rest) = first::<WireFind>(payload)?;
+                let (wire, rest) = read_prefix::<WireFind>(payload)?;
                 let (request, cookie) = (request(&wire.request), Cookie(wire.cookie.get()));
                 Message::Find { request, cookie, query: read_query(wire.how, rest)? }
             }
             Kind::Found => {
-                let (id, rest) = first::<U64>(payload)?;
+                let (id, rest) = read_prefix::<U64>(payload)?;
                 let hits = Hits::parse(rest).ok_or(WireError::BadValue)?;
                 Message::Found { request: request(id), hits }
             }
             Kind::Item => {
-                let (id, payload) = first::<U64>(payload)?;
+                let (id, payload) = read_prefix::<U64>(payload)?;
                 if payload.len() > MAX_PAYLOAD {
                     return Err(WireError::BadLength);
                 }
                 Message::Item { request: request(id), payload }
             }
             Kind::CookieReply => {
-                let wire = whole::<WireCookieReply>(payload)?;
+                let wire = read_exact::<WireCookieReply>(payload)?;
                 Message::CookieReply {
                     request: request(&wire.request),
                     topic: Topic::from_number(wire.topic).ok_or(WireError::BadValue)?,
@@ -191,7 +191,7 @@ fn put_named(out: &mut Writer<'_>, request: RequestId, cookie: Cookie, name: Tex
 }
 
 fn read_named(payload: &[u8]) -> Result<(RequestId, Cookie, Text), WireError> {
-    let (wire, rest) = first::<WireNamed>(payload)?;
+    let (wire, rest) = read_prefix::<WireNamed>(payload)?;
     Ok((request(&wire.request), Cookie(wire.cookie.get()), read_text(rest)?))
 }
 

@@ -1,20 +1,20 @@
-//! Memory for what messages at rest borrowed.
+//! Memory for the borrowed data of parked messages.
 //!
-//! **Invariant:** a span is good for the arena that gave it, until that is cleared.
+//! **Invariant:** a span is valid for the arena that returned it, until that arena is cleared.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::base::{Peer, Peers};
 
-/// Lists of peers, and payloads, one after the other.
+/// A buffer of peer lists and payloads.
 #[derive(Debug, Default)]
 pub struct Arena {
     peers: Vec<Peer>,
     bytes: Vec<u8>,
 }
 
-/// Where a list or a payload lies.
+/// The position of a list or a payload in an [`Arena`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Span {
     start: u32,
@@ -22,13 +22,13 @@ pub struct Span {
 }
 
 impl Arena {
-    /// An empty arena with room for so many peers.
+    /// An empty arena with room for `peers` peers.
     #[must_use]
     pub fn with_capacity(peers: usize) -> Arena {
         Arena { peers: Vec::with_capacity(peers), bytes: Vec::new() }
     }
 
-    /// Copies a list.
+    /// Copies a list of peers into the arena.
     #[inline]
     pub fn keep_peers(&mut self, peers: Peers<'_>) -> Span {
         let start = self.peers.len();
@@ -39,7 +39,7 @@ impl Arena {
         Span { start: start as u32, length: peers.len() as u32 }
     }
 
-    /// Copies a payload.
+    /// Copies a payload into the arena.
     #[inline]
     pub fn keep_bytes(&mut self, bytes: &[u8]) -> Span {
         let start = self.bytes.len();
@@ -61,7 +61,7 @@ impl Arena {
         &self.bytes[span.range()]
     }
 
-    /// Empties the arena and keeps its memory.
+    /// Empties the arena but keeps its memory.
     pub fn clear(&mut self) {
         self.peers.clear();
         self.bytes.clear();

@@ -1,4 +1,4 @@
-//! Protocols that carry others.
+//! Protocols that carry the messages of other protocols.
 //!
 //! ```text
 //!   outer node ──▶ Context<Outer>
@@ -10,27 +10,27 @@
 
 use crate::base::{Peer, Time};
 use crate::node::context::{Context, World};
-use crate::node::drop::Drop;
+use crate::node::drop_reason::DropReason;
 use crate::node::protocol::{EventOf, MessageOf, Protocol};
 use crate::node::requests::RequestHandle;
 
-/// A protocol whose nodes contain parts that speak `I`.
+/// A protocol whose nodes contain a part that speaks `I`.
 pub trait Carries<I: Protocol>: Protocol {
-    /// Where the carried protocol's own reasons begin in [`DROPS`](Protocol::DROPS).
+    /// The index of the carried protocol's first reason in [`DROPS`](Protocol::DROPS).
     const FIRST_DROP: u8 = 0;
 
-    /// The carried message as one of this protocol.
+    /// Wraps a message of the carried protocol.
     fn wrap(message: I::Message<'_>) -> Self::Message<'_>;
 
-    /// The carried event as one of this protocol.
+    /// Converts an event of the carried protocol.
     fn event(event: I::Event) -> Self::Event;
 
-    /// The tables of the carried protocol, and the handle at which they begin.
+    /// The request tables of the carried protocol, and the number of their first handle.
     fn requests(all: &mut Self::Requests) -> (&mut I::Requests, u32);
 }
 
 impl<P: Protocol> Context<'_, P> {
-    /// Calls a part of this node that speaks the carried protocol `I`.
+    /// Calls the part of this node that speaks the carried protocol `I`.
     #[inline]
     pub fn carry<I: Protocol, T>(&mut self, call: impl FnOnce(&mut Context<'_, I>) -> T) -> T
     where
@@ -49,14 +49,14 @@ impl<P: Protocol> Context<'_, P> {
     }
 }
 
-/// The world of a carried protocol: everything goes on to the world of the protocol that carries it.
+/// The world of a carried protocol. Forwards every call to the world of the carrying protocol.
 pub struct Carried<'w, P> {
     world: &'w mut dyn World<P>,
     first_handle: u32,
 }
 
 impl<'w, P: Protocol> Carried<'w, P> {
-    /// A world on top of `world`; the carried protocol's handles begin at `first_handle` there.
+    /// A world on top of `world`, in which the carried protocol's handles begin at `first_handle`.
     #[inline]
     #[must_use]
     pub fn new(world: &'w mut dyn World<P>, first_handle: u32) -> Carried<'w, P> {
@@ -86,9 +86,9 @@ impl<I: Protocol, P: Carries<I>> World<I> for Carried<'_, P> {
         self.world.report(node, P::event(event), payload);
     }
 
-    fn count_drop(&mut self, reason: Drop) {
+    fn count_drop(&mut self, reason: DropReason) {
         self.world.count_drop(match reason {
-            Drop::Own(own) => Drop::Own(P::FIRST_DROP + own),
+            DropReason::Own(own) => DropReason::Own(P::FIRST_DROP + own),
             common => common,
         });
     }

@@ -1,35 +1,35 @@
-//! What a node may use during one call.
+//! The context of one call of a node, and the world behind it.
 //!
-//! **Invariant:** a request is entered together with its timer, and taken out together with it.
+//! **Invariant:** a request is added together with its timer and removed together with it.
 
 use core::time::Duration;
 
 use crate::base::{Peer, Rng, Time};
-use crate::node::drop::Drop;
+use crate::node::drop_reason::DropReason;
 use crate::node::protocol::{EventOf, MessageOf, Protocol};
 use crate::node::requests::{Request, RequestHandle, RequestId, Requests};
-use crate::node::tables::Tables;
+use crate::node::tables::RequestTables;
 
-/// What a node may use during one call.
+/// Everything that a node may use during one call.
 pub struct Context<'a, P: Protocol> {
-    /// The time now.
+    /// The current time.
     pub now: Time,
-    /// The driver's number for this node; its requests are marked with it.
+    /// The driver's number for this node. The node's requests carry it.
     pub node: u32,
-    /// Randomness.
+    /// The random number generator.
     pub rng: &'a mut Rng,
     /// The requests in flight of all nodes of this driver.
     pub requests: &'a mut P::Requests,
-    /// Everything outside.
+    /// The driver: sends messages, keeps timers, takes events.
     pub world: &'a mut dyn World<P>,
 }
 
 /// The kind of a protocol's own requests.
-type KindOf<P> = <<P as Protocol>::Requests as Tables>::Kind;
+type KindOf<P> = <<P as Protocol>::Requests as RequestTables>::Kind;
 
 impl<P: Protocol> Context<'_, P> {
-    /// Enters a request of this node under a fresh name and arms its timer. Returns `None`, and
-    /// counts a drop, if the table is full.
+    /// Adds a request of this node under a new random identifier and arms its timer. Returns `None`
+    /// and counts a drop if the table is full.
     #[inline]
     pub fn request(
         &mut self,
@@ -41,27 +41,27 @@ impl<P: Protocol> Context<'_, P> {
         let id = RequestId(self.rng.next_u64());
         let request = Request { id, node: self.node, to, sent_at: self.now, retries, kind };
         let Some(handle) = self.requests.own_mut().insert(request) else {
-            self.world.count_drop(Drop::Overload);
+            self.world.count_drop(DropReason::Overload);
             return None;
         };
         self.world.arm_request(handle, self.now + wait);
         Some(id)
     }
 
-    /// Whether there is room for a request that another node's message would cause. Counts a drop if
-    /// there is none.
+    /// Whether there is room for a request on behalf of another node. Counts a drop if there is
+    /// none.
     pub fn has_room_for_others(&mut self) -> bool {
         let has_room = !self.requests.own().is_crowded();
         if !has_room {
-            self.world.count_drop(Drop::Overload);
+            self.world.count_drop(DropReason::Overload);
         }
         has_room
     }
 
-    /// Takes out the request of this node that a reply from `from` answers. Returns `None`, and counts
-    /// a drop, if there is none.
+    /// Removes and returns the request of this node that a reply from `from` answers. Returns
+    /// `None` and counts a drop if there is none.
     #[inline]
-    pub fn matched(
+    pub fn match_reply(
         &mut self,
         id: RequestId,
         from: Peer,
@@ -70,21 +70,23 @@ impl<P: Protocol> Context<'_, P> {
         let requests = self.requests.own();
         let found = requests.find(id).filter(|&handle| {
             requests.at(handle).is_some_and(|request| {
-                request.node == self.node && request.to.is_reached_like(from) && fits(&request.kind)
+                request.node == self.node
+                    && request.to.is_same_destination(from)
+                    && fits(&request.kind)
             })
         });
         let Some(handle) = found else {
-            self.world.count_drop(Drop::Unmatched);
+            self.world.count_drop(DropReason::Unmatched);
             return None;
         };
-        self.take_out(handle)
+        self.cancel(handle)
     }
 
-    /// Takes out the request of this node that a reply answers, whichever node sent the reply: where
-    /// the responder cannot be known beforehand, the 64 random bits of the name must do. Returns `None`,
-    /// and counts a drop, if there is none.
+    /// Removes and returns the request of this node that a reply answers, from whichever node it
+    /// comes: where the responder is not known beforehand, the 64 random bits of the identifier
+    /// must do. Returns `None` and counts a drop if there is no such request.
     #[inline]
-    pub fn matched_from_any(
+    pub fn match_reply_from_any(
         &mut self,
         id: RequestId,
         fits: impl Fn(&KindOf<P>) -> bool,
@@ -96,58 +98,59 @@ impl<P: Protocol> Context<'_, P> {
                 .is_some_and(|request| request.node == self.node && fits(&request.kind))
         });
         let Some(handle) = found else {
-            self.world.count_drop(Drop::Unmatched);
+            self.world.count_drop(DropReason::Unmatched);
             return None;
         };
-        self.take_out(handle)
+        self.cancel(handle)
     }
 
-    /// Takes out an own request and disarms its timer.
+    /// Removes a request before its timer fires, and disarms the timer.
     #[inline]
-    pub fn take_out(&mut self, handle: RequestHandle) -> Option<Request<KindOf<P>>> {
+    pub fn cancel(&mut self, handle: RequestHandle) -> Option<Request<KindOf<P>>> {
         self.world.disarm_request(handle);
         self.requests.own_mut().remove(handle)
     }
 
-    /// Takes out an own request whose time has come.
+    /// Removes and returns a request whose timer has fired.
     #[inline]
-    pub fn remove(&mut self, handle: RequestHandle) -> Option<Request<KindOf<P>>> {
+    pub fn take_expired(&mut self, handle: RequestHandle) -> Option<Request<KindOf<P>>> {
         self.requests.own_mut().remove(handle)
     }
 
-    /// The requests of this protocol itself.
+    /// This protocol's own requests, without those of carried protocols.
     #[inline]
     #[must_use]
     pub fn own_requests(&self) -> &Requests<KindOf<P>> {
         self.requests.own()
     }
 
-    /// Tells the application.
+    /// Reports an event without a payload to the application.
     #[inline]
     pub fn report(&mut self, event: EventOf<P>) {
         self.world.report(self.node, event, &[]);
     }
 }
 
-/// What the driver does for its nodes.
+/// The services of a driver to its nodes.
 pub trait World<P: Protocol> {
-    /// Sends a message. It may be lost, late, or repeated.
+    /// Sends a message. It may be lost, delayed or duplicated.
     fn send(&mut self, from: Peer, to: Peer, message: &MessageOf<'_, P>);
 
-    /// Calls [`Node::handle_timeout`](crate::Node::handle_timeout) of `node` at `at`, instead of at
-    /// any time armed before.
+    /// Arms the timer of `node`: [`Node::handle_timeout`](crate::Node::handle_timeout) is called at
+    /// `at`. Replaces the time armed before.
     fn arm_node(&mut self, node: u32, at: Time);
 
-    /// Calls [`Node::handle_request_timeout`](crate::Node::handle_request_timeout) at `at`, instead of
-    /// at any time armed before.
+    /// Arms the timer of `request`:
+    /// [`Node::handle_request_timeout`](crate::Node::handle_request_timeout) is called at `at`.
+    /// Replaces the time armed before.
     fn arm_request(&mut self, request: RequestHandle, at: Time);
 
-    /// Forgets the time of a request, which is over.
+    /// Disarms the timer of `request`.
     fn disarm_request(&mut self, request: RequestHandle);
 
-    /// Tells the application of `node`; `payload` is what belongs to the event.
+    /// Reports an event, with its payload if it has one, to the application of `node`.
     fn report(&mut self, node: u32, event: EventOf<P>, payload: &[u8]);
 
-    /// Counts a message that was not acted on.
-    fn count_drop(&mut self, reason: Drop);
+    /// Counts a message or request that was dropped.
+    fn count_drop(&mut self, reason: DropReason);
 }

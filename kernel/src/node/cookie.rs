@@ -1,15 +1,15 @@
-//! Cookies that other nodes gave, to show that this one receives what is sent to its address.
+//! Cookies: proof that a node receives messages at its claimed address.
 //!
-//! **Invariant:** a cookie is shown to nobody but who gave it.
+//! **Invariant:** a cookie is sent only to the node that issued it.
 
 use crate::base::{Address, Peer};
 
-/// Proof that its bearer receives what is sent to its address: a keyed hash of that address, made
-/// by the node that now sees it again. Zero proves nothing.
+/// Proof that the sender receives messages at its address: a keyed hash of that address, issued
+/// earlier by the receiver. Zero proves nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Cookie(pub u64);
 
-/// The cookie that another node gave last, and which node that was.
+/// The cookie that was received last, and the node that issued it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LastCookie {
     from: Address,
@@ -17,13 +17,13 @@ pub struct LastCookie {
 }
 
 impl LastCookie {
-    /// What to ask `to` with: its cookie if it gave the last one, or else one that proves nothing.
+    /// The cookie for a request to `to`: the last one if `to` issued it, otherwise zero.
     #[must_use]
     pub fn for_peer(self, to: Peer) -> Cookie {
         if self.from == to.address { self.cookie } else { Cookie::default() }
     }
 
-    /// `from` has given this cookie.
+    /// Remembers `cookie`, issued by `from`, instead of the last one.
     pub const fn learn(&mut self, from: Peer, cookie: Cookie) {
         *self = LastCookie { from: from.address, cookie };
     }

@@ -1,39 +1,40 @@
-//! Everything that belongs to one kind of node, under one name.
+//! A protocol: the types and constants of one kind of node.
 //!
 //! **Invariant:** types and constants only; a protocol has no state.
 
 use core::fmt::Debug;
 
 use crate::node::arena::Arena;
-use crate::node::tables::Tables;
+use crate::node::tables::RequestTables;
 
-/// Most classes of traffic of one protocol: drivers count them in fixed arrays.
+/// The maximum number of traffic classes of a protocol. Drivers count them in fixed arrays.
 pub const MAX_CLASSES: usize = 16;
 
-/// The name of a protocol: a type of size zero.
+/// A protocol, named by a zero-sized type.
 ///
-/// Messages borrow: a list of peers or a payload points into its sender's table or into the datagram
-/// it arrived in, so that neither sending nor receiving copies or allocates. A driver that keeps a
-/// message for a while [parks](Protocol::park) it.
+/// Messages borrow their lists of peers and payloads from the sender's tables or from the received
+/// datagram, so neither sending nor receiving copies or allocates. A driver that keeps a message
+/// for a while [parks](Protocol::park) it.
 pub trait Protocol: Copy + Debug + Send + Sync + 'static {
-    /// What nodes send to each other.
+    /// A message between nodes.
     type Message<'a>: Copy + Debug;
-    /// A message at rest. What the message borrowed lies in an [`Arena`].
+    /// A parked message: its borrowed data lies in an [`Arena`].
     type Parked: Copy + Debug + Send + 'static;
-    /// What a node tells its application. Bytes that belong to an event are handed over beside it.
+    /// An event that a node reports to its application. The payload of an event is reported beside
+    /// it.
     type Event: Copy + Debug + Send + 'static;
     /// The requests in flight of all nodes of a driver.
-    type Requests: Tables;
+    type Requests: RequestTables;
 
-    /// Classes of traffic, at most [`MAX_CLASSES`].
+    /// The traffic classes, at most [`MAX_CLASSES`].
     const CLASSES: &'static [Class];
-    /// Names of the protocol's own [`Drop::Own`](crate::node::Drop::Own) reasons.
+    /// Names of the protocol's own [`DropReason::Own`](crate::node::DropReason::Own) reasons.
     const DROPS: &'static [&'static str] = &[];
 
     /// The class of `message`: an index into [`CLASSES`](Protocol::CLASSES).
     fn class(message: &Self::Message<'_>) -> usize;
 
-    /// Copies a message, and into `arena` what it borrows.
+    /// Parks a message: copies its borrowed data into `arena`.
     fn park(message: &Self::Message<'_>, arena: &mut Arena) -> Self::Parked;
 
     /// The inverse of [`park`](Protocol::park), with the same arena.
@@ -43,37 +44,37 @@ pub trait Protocol: Copy + Debug + Send + Sync + 'static {
 /// The message type of a protocol.
 pub type MessageOf<'a, P> = <P as Protocol>::Message<'a>;
 
-/// The type of a protocol's messages at rest.
+/// The parked message type of a protocol.
 pub type ParkedOf<P> = <P as Protocol>::Parked;
 
 /// The event type of a protocol.
 pub type EventOf<P> = <P as Protocol>::Event;
 
-/// A class of traffic: what messages are accounted to.
+/// A class of traffic. Drivers count messages and bytes per class.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Class {
-    /// The name reports use. Classes of one name are reported as one.
+    /// The name in reports. Classes with the same name are reported as one.
     pub name: &'static str,
-    /// Whether its messages serve lookups that the application began.
+    /// Whether its messages serve lookups of the application.
     pub is_lookup: bool,
-    /// Whether nodes send its messages of their own accord, to keep their tables right.
+    /// Whether its messages maintain the nodes' tables.
     pub is_maintenance: bool,
 }
 
 impl Class {
-    /// Messages of lookups that the application began.
+    /// A class for lookups of the application.
     #[must_use]
     pub const fn lookup(name: &'static str) -> Class {
         Class { name, is_lookup: true, is_maintenance: false }
     }
 
-    /// Messages that keep tables right.
+    /// A class for messages that maintain tables.
     #[must_use]
     pub const fn maintenance(name: &'static str) -> Class {
         Class { name, is_lookup: false, is_maintenance: true }
     }
 
-    /// Messages that are neither.
+    /// A class for all other messages.
     #[must_use]
     pub const fn other(name: &'static str) -> Class {
         Class { name, is_lookup: false, is_maintenance: false }

@@ -1,11 +1,11 @@
-//! Requests in flight, and how long to wait for their replies.
+//! The table of requests in flight.
 //!
-//! One table serves all nodes of a driver: what a node has in flight comes and goes, and a million
-//! nodes cannot each keep room for their worst moment. Requests are found by their 64 random bits
-//! (open addressing over a power-of-two index; random names spread by themselves), and keep their
-//! handle while the table moves, so that a handle can name a timer.
+//! One table serves all nodes of a driver, because a million nodes cannot each reserve room for
+//! their worst case. Requests are found by their 64-bit random identifier (open addressing over a
+//! power-of-two index; random identifiers need no hashing). A handle stays valid while its request
+//! is in flight, so it can also number a timer.
 //!
-//! **Invariant:** a full table refuses; it never grows, and never forgets a request unasked.
+//! **Invariant:** a full table refuses new requests; it never grows, and never evicts a request.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -14,43 +14,43 @@ use core::fmt::Debug;
 
 use crate::base::{Peer, Time};
 
-/// Longest payload that is kept for a request, in bytes.
+/// Longest payload of a message or request, in bytes.
 pub const MAX_PAYLOAD: usize = 1024;
 
-/// Names a request, so that its reply can be told from a forged or a stale one: 64 random bits.
+/// Identifies a request: 64 random bits, so that forged and stale replies do not match.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct RequestId(pub u64);
 
-/// Where in [`Requests`] a request lies, as long as it is in flight: `0 .. capacity`.
+/// The position of a request in [`Requests`] while it is in flight: `0 .. capacity`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestHandle(pub u32);
 
 /// One request in flight.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Request<K> {
-    /// What the reply must repeat.
+    /// The identifier that the reply must repeat.
     pub id: RequestId,
-    /// The driver's number of the node that asked.
+    /// The driver's number of the requesting node.
     pub node: u32,
-    /// Who must reply, and from where.
+    /// The peer that must reply.
     pub to: Peer,
     /// When this attempt was sent.
     pub sent_at: Time,
     /// Attempts that timed out before this one.
     pub retries: u8,
-    /// What it is about.
+    /// The protocol's own part.
     pub kind: K,
 }
 
-/// What a request is about: one type for each protocol.
+/// A protocol's own part of a request: what was asked, and what to do with the reply.
 pub trait RequestKind: Copy + Debug + Send + 'static {
-    /// The payload that is kept for the request, if there is one.
+    /// The payload that the table keeps for this request, if any.
     fn payload(&self) -> Option<PayloadHandle> {
         None
     }
 }
 
-/// Where a payload lies.
+/// The position of a payload in [`Requests`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PayloadHandle(u16);
 
@@ -61,7 +61,7 @@ pub struct Requests<K> {
     free: u32,
     len: usize,
     capacity: usize,
-    /// Entry numbers, found by the low bits of the request's name and linear probing.
+    /// Entry numbers plus one, 0 if vacant. Probed linearly from the low bits of the identifier.
     index: Box<[u32]>,
     payloads: Box<[Payload]>,
 }
@@ -79,13 +79,13 @@ struct Payload {
 }
 
 const NONE: u32 = u32::MAX;
-/// Payloads on their way from one driver's nodes at a time.
+/// Payloads that can be kept at a time.
 const PAYLOADS: usize = 64;
 
 impl<K: RequestKind> Requests<K> {
     /// An empty table with room for `capacity` requests.
     ///
-    /// Memory is reserved here and touched as it is first used.
+    /// Memory is reserved now, and touched when first used.
     #[must_use]
     pub fn new(capacity: usize) -> Requests<K> {
         assert!(capacity < NONE as usize / 4, "a table holds fewer than 2^30 requests");
@@ -100,33 +100,33 @@ impl<K: RequestKind> Requests<K> {
         }
     }
 
-    /// How many requests are in flight.
+    /// The number of requests in flight.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether none is.
+    /// Whether no request is in flight.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many there can be.
+    /// The number of requests that can be in flight.
     #[must_use]
     pub const fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Whether a quarter of the table or less is left. Work for others is refused then, so that a
-    /// flood of it cannot keep nodes from their own.
+    /// Whether a quarter of the table or less is free. Work for other nodes is refused then, so
+    /// that a flood of it cannot block a node's own requests.
     #[inline]
     #[must_use]
     pub const fn is_crowded(&self) -> bool {
         self.len >= self.capacity - self.capacity / 4
     }
 
-    /// Enters a request, or refuses it if the table is full.
+    /// Adds a request. Returns `None` if the table is full.
     #[inline]
     pub fn insert(&mut self, request: Request<K>) -> Option<RequestHandle> {
         let at = if self.free != NONE {
@@ -151,7 +151,7 @@ impl<K: RequestKind> Requests<K> {
         Some(RequestHandle(at))
     }
 
-    /// The request of that name.
+    /// The handle of the request with identifier `id`.
     #[inline]
     #[must_use]
     pub fn find(&self, id: RequestId) -> Option<RequestHandle> {
@@ -169,7 +169,7 @@ impl<K: RequestKind> Requests<K> {
         }
     }
 
-    /// Takes out the request at `handle`.
+    /// Removes and returns the request at `handle`.
     #[inline]
     pub fn remove(&mut self, handle: RequestHandle) -> Option<Request<K>> {
         let request = *self.at(handle)?;
@@ -177,7 +177,7 @@ impl<K: RequestKind> Requests<K> {
         self.entries[handle.0 as usize] = Entry::Free { next: self.free };
         self.free = handle.0;
         self.len -= 1;
-        // Close the gap, so that no search ends at it before its time.
+        // Close the gap, so that it does not end the probing for later entries.
         let mask = self.index.len() - 1;
         let mut place = hole;
         loop {
@@ -197,12 +197,12 @@ impl<K: RequestKind> Requests<K> {
         Some(request)
     }
 
-    /// Takes out one of the requests of a node that is gone, with its payload if it has one. Looks
-    /// at every entry; call until it finds none.
+    /// Removes one request of a node that no longer exists, and its payload. Scans all entries;
+    /// call it until it returns `None`.
     pub fn abandon_one(&mut self, node: u32) -> Option<RequestHandle> {
-        let is_its =
+        let of_node =
             |entry: &Entry<K>| matches!(entry, Entry::Used(request) if request.node == node);
-        let handle = RequestHandle(self.entries.iter().position(is_its)? as u32);
+        let handle = RequestHandle(self.entries.iter().position(of_node)? as u32);
         let request = self.remove(handle)?;
         if let Some(payload) = request.kind.payload() {
             self.free_payload(payload);
@@ -210,8 +210,8 @@ impl<K: RequestKind> Requests<K> {
         Some(handle)
     }
 
-    /// Keeps a payload until it is [freed](Self::free_payload); refuses one that is too long, or
-    /// one too many.
+    /// Keeps a payload until it is [freed](Self::free_payload). Returns `None` if it is longer than
+    /// [`MAX_PAYLOAD`] or too many payloads are kept.
     pub fn keep_payload(&mut self, bytes: &[u8]) -> Option<PayloadHandle> {
         let at = self.payloads.iter().position(|payload| payload.length.is_none())?;
         let payload = &mut self.payloads[at];
@@ -220,14 +220,14 @@ impl<K: RequestKind> Requests<K> {
         Some(PayloadHandle(at as u16))
     }
 
-    /// The payload kept at `handle`.
+    /// The payload at `handle`.
     #[must_use]
     pub fn payload(&self, handle: PayloadHandle) -> &[u8] {
         let payload = &self.payloads[usize::from(handle.0)];
         &payload.bytes[..payload.length.unwrap_or(0).into()]
     }
 
-    /// Gives back the room of a payload.
+    /// Frees a payload.
     pub fn free_payload(&mut self, handle: PayloadHandle) {
         self.payloads[usize::from(handle.0)].length = None;
     }

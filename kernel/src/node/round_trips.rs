@@ -1,4 +1,4 @@
-//! How long to wait for a reply.
+//! Measured round trips, and the timeout that follows from them.
 //!
 //! **Invariant:** plain arithmetic; time is an argument.
 
@@ -10,20 +10,20 @@ pub enum TimeoutPolicy {
     /// Mean plus four mean deviations of the measured round trips, within
     /// [`MIN_TIMEOUT`] … [`MAX_TIMEOUT`] (Rhea et al., *Handling churn in a DHT*, USENIX 2004).
     Adaptive,
-    /// Always the same.
+    /// A constant.
     Fixed(Duration),
 }
 
-/// Shortest adaptive timeout, and the least that it lies above the mean: where every round trip takes
-/// the same, the deviation alone would leave a reply no time to be a little late.
+/// Shortest adaptive timeout, and the least margin above the mean: where all round trips take the
+/// same time, the deviation alone leaves no margin for a reply that is slightly late.
 pub const MIN_TIMEOUT: Duration = Duration::from_millis(2);
 /// Longest adaptive timeout.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(3);
-/// Adaptive timeout before anything was measured, unless replies have failed to come already.
+/// Adaptive timeout before the first measurement. Doubles after each timeout, like any other.
 pub const INITIAL_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Measured round trips: running mean and mean deviation (Jacobson, *Congestion avoidance and
-/// control*, SIGCOMM 1988), with exponential backoff while nothing answers.
+/// The running mean and mean deviation of round trips (Jacobson, *Congestion avoidance and
+/// control*, SIGCOMM 1988), with exponential backoff while no reply arrives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RoundTrips {
     mean_us: u32,
@@ -31,11 +31,11 @@ pub struct RoundTrips {
     backoff: u8,
 }
 
-/// The timeout doubles at most this often.
+/// The timeout doubles at most this many times.
 const MAX_BACKOFF: u8 = 6;
 
 impl RoundTrips {
-    /// A reply came after `round_trip`.
+    /// Records that a reply arrived after `round_trip`.
     #[inline]
     pub fn record(&mut self, round_trip: Duration) {
         let us = u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX).clamp(1, 60_000_000);
@@ -49,8 +49,8 @@ impl RoundTrips {
         self.mean_us = (self.mean_us - self.mean_us / 8 + us / 8).max(1);
     }
 
-    /// A reply did not come in time. Replies that come later than the timeout cannot be matched, so
-    /// without this a timeout that is too short could never learn that it is.
+    /// Records that a reply did not arrive in time. Late replies are never matched, and so never
+    /// measured: without this backoff, a timeout that is too short would stay too short.
     #[inline]
     pub fn record_timeout(&mut self) {
         self.backoff = (self.backoff + 1).min(MAX_BACKOFF);

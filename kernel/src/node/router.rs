@@ -1,4 +1,4 @@
-//! What a store needs of whatever routes below it.
+//! The interface of a routing overlay to the layer above it, for instance a store.
 //!
 //! **Invariant:** a router knows nothing of what is stored.
 
@@ -9,24 +9,25 @@ use crate::node::protocol::EventOf;
 
 /// A node that finds the owners of keys: a ring, or another structured overlay.
 pub trait Router: Node {
-    /// Whether it is a member of its overlay.
+    /// Whether the node is a member of its overlay.
     fn is_member(&self) -> bool;
 
-    /// The member whose keys end where this node's begin, if the overlay has an order and this node
-    /// knows it.
+    /// The member that owns the keys just before this node's, if the overlay has an order and the
+    /// member is known.
     fn predecessor(&self) -> Option<Peer>;
 
-    /// The members that take over this node's keys if it fails, first come first: where replicas go.
+    /// The members that take over this node's keys if it fails, in this order. Replicas go there.
     fn replicas(&self) -> &[Peer];
 
-    /// Whether `key` belongs to `node` and not to `predecessor`, which comes before it.
+    /// Whether `node`, whose predecessor is `predecessor`, owns `key`.
     #[must_use]
     fn owns(key: Id, node: Peer, predecessor: Peer) -> bool {
         node.id.owns(key, predecessor.id)
     }
 
-    /// Looks up the owner of `key`. Ends in an event that [`ended`](Router::ended) recognises, with
-    /// `token`, at `deadline` at the latest; possibly at once. Returns whether the lookup was begun.
+    /// Starts a lookup of the owner of `key`. It ends, by `deadline` and possibly during this call,
+    /// with an event with `token` that [`lookup_end`](Router::lookup_end) recognizes. Returns
+    /// whether the lookup was started.
     fn look_up(
         &mut self,
         cx: &mut Context<'_, Self::Protocol>,
@@ -36,31 +37,31 @@ pub trait Router: Node {
         deadline: Time,
     ) -> bool;
 
-    /// How a lookup ended, if that is what `event` tells.
+    /// The end of a lookup, if `event` reports one.
     #[must_use]
-    fn ended(event: &EventOf<Self::Protocol>) -> Option<LookupEnd>;
+    fn lookup_end(event: &EventOf<Self::Protocol>) -> Option<LookupEnd>;
 
-    /// Treats `peer` as one that did not answer.
+    /// Tells the router that `peer` did not answer.
     fn suspect(&mut self, cx: &mut Context<'_, Self::Protocol>, peer: Peer);
 }
 
-/// On whose account a lookup is.
+/// What a lookup is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LookupPurpose {
-    /// The application's.
+    /// A request of the application.
     User,
-    /// The upper layer's, for its own upkeep.
-    Upkeep,
+    /// Maintenance of the layer above the router.
+    Maintenance,
 }
 
 /// How a lookup ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LookupEnd {
-    /// With an answer.
+    /// The owner was found.
     Done(LookupDone),
-    /// Without one, by its deadline.
+    /// The deadline passed without an answer.
     Failed {
-        /// The caller's name for the lookup.
+        /// The caller's token for the lookup.
         token: u64,
         /// Contacts that did not answer, as far as the origin knows.
         timeouts: u8,
@@ -68,7 +69,7 @@ pub enum LookupEnd {
 }
 
 impl LookupEnd {
-    /// The caller's name for the lookup.
+    /// The caller's token for the lookup.
     #[must_use]
     pub const fn token(self) -> u64 {
         match self {
@@ -81,13 +82,13 @@ impl LookupEnd {
 /// The answer to a lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LookupDone {
-    /// The caller's name for the lookup.
+    /// The caller's token for the lookup.
     pub token: u64,
     /// The key that was looked up.
     pub key: Id,
     /// The key's owner.
     pub owner: Peer,
-    /// Transfers between live nodes from the origin to the first node that knew the answer.
+    /// Hops between live nodes, from the origin to the first node that knew the answer.
     pub hops: u8,
     /// Contacts that did not answer in time.
     pub timeouts: u8,

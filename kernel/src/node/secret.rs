@@ -1,6 +1,6 @@
-//! What only the node itself can compute: the proofs it hands out and the marks it keeps.
+//! Keyed hashes under a secret of one node: cookies that it issues, fingerprints that it keeps.
 //!
-//! **Invariant:** nobody else can tell the outcome for an address or a peer.
+//! **Invariant:** no other node can predict the hash of an address or a peer.
 
 use core::hash::Hasher;
 
@@ -10,7 +10,7 @@ use crate::base::rng::mix;
 use crate::base::{Address, Peer, Rng};
 use crate::node::cookie::Cookie;
 
-/// One node's key, of SipHash (Aumasson and Bernstein, INDOCRYPT 2012) among others.
+/// The secret key of one node, for SipHash (Aumasson and Bernstein, INDOCRYPT 2012) and others.
 #[derive(Clone, Copy, Debug)]
 pub struct Secret(u64);
 
@@ -20,7 +20,7 @@ impl Secret {
         Secret(rng.next_u64())
     }
 
-    /// The cookie that proves that who bears it receives what is sent to `address`.
+    /// The cookie for `address`. A node that sends it back receives messages at `address`.
     #[must_use]
     pub fn cookie_for(self, address: Address) -> Cookie {
         let mut hasher = SipHasher13::new_with_keys(self.0, !self.0);
@@ -28,11 +28,12 @@ impl Secret {
         Cookie(hasher.finish() | 1)
     }
 
-    /// Stands for what [reaches](Peer::is_reached_like) `peer`, in 64 bits. Never told to anybody,
-    /// so that mixing will do, which is quicker.
+    /// A 64-bit fingerprint of `peer`, equal for peers with the
+    /// [same destination](Peer::is_same_destination). It never leaves the node, so a fast mixing
+    /// function suffices.
     #[inline]
     #[must_use]
-    pub fn mark_of(self, peer: Peer) -> u64 {
+    pub fn fingerprint(self, peer: Peer) -> u64 {
         mix(mix(self.0 ^ peer.address.to_bits()) ^ peer.id.prefix())
     }
 }

@@ -1,16 +1,16 @@
-//! The requests in flight of a protocol and of those it carries.
+//! The request tables of a protocol and of the protocols that it carries.
 //!
-//! **Invariant:** a handle leads to one request, whichever protocol's it is.
+//! **Invariant:** a handle identifies one request across all of these tables.
 
 use core::fmt::Debug;
 
 use crate::node::requests::{RequestHandle, RequestKind, Requests};
 
-/// The requests in flight of one protocol and of those it carries: one table each.
+/// The requests in flight of a protocol and of those it carries: one table each.
 ///
-/// Handles number all of them through: those of the protocol itself come first.
-pub trait Tables: Debug + Send {
-    /// What the protocol's own requests are about.
+/// One range of handles covers all tables; those of the protocol itself come first.
+pub trait RequestTables: Debug + Send {
+    /// The kind of the protocol's own requests.
     type Kind: RequestKind;
 
     /// Empty tables with room for `capacity` requests each.
@@ -23,20 +23,20 @@ pub trait Tables: Debug + Send {
     /// The protocol's own requests.
     fn own_mut(&mut self) -> &mut Requests<Self::Kind>;
 
-    /// Handles are below this.
+    /// The number of handles: all handles are below it.
     fn handles(&self) -> usize;
 
-    /// How many requests are in flight, in all tables.
+    /// The number of requests in flight, in all tables.
     fn in_flight(&self) -> usize;
 
-    /// The driver's number of the node whose request lies at `handle`.
+    /// The driver's number of the node that made the request at `handle`.
     fn node_of(&self, handle: RequestHandle) -> Option<u32>;
 
-    /// Takes out one request of a node that is gone; see [`Requests::abandon_one`].
+    /// Removes one request of a node that no longer exists; see [`Requests::abandon_one`].
     fn abandon_one(&mut self, node: u32) -> Option<RequestHandle>;
 }
 
-impl<K: RequestKind> Tables for Requests<K> {
+impl<K: RequestKind> RequestTables for Requests<K> {
     type Kind = K;
 
     fn with_capacity(capacity: usize) -> Requests<K> {
@@ -71,30 +71,30 @@ impl<K: RequestKind> Tables for Requests<K> {
     }
 }
 
-/// The requests of a protocol, and the tables of one that it carries.
+/// The request table of a protocol, on top of the tables of a protocol that it carries.
 #[derive(Debug)]
-pub struct Layers<K, C> {
+pub struct LayeredRequests<K, C> {
     own: Requests<K>,
     carried: C,
 }
 
-/// Which table a handle leads to, and the handle there.
+/// The table that a handle belongs to, and the handle within it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Layer {
-    /// The protocol's own.
+    /// The protocol's own table.
     Own(RequestHandle),
-    /// The carried protocol's.
+    /// A table of the carried protocol.
     Carried(RequestHandle),
 }
 
-impl<K: RequestKind, C: Tables> Layers<K, C> {
-    /// The tables of the carried protocol, and the handle at which they begin.
+impl<K: RequestKind, C: RequestTables> LayeredRequests<K, C> {
+    /// The tables of the carried protocol, and the number of their first handle.
     #[inline]
     pub fn carried_mut(&mut self) -> (&mut C, u32) {
         (&mut self.carried, self.own.capacity() as u32)
     }
 
-    /// The table that `handle` leads to.
+    /// The table that `handle` belongs to.
     #[inline]
     #[must_use]
     pub fn layer_of(&self, handle: RequestHandle) -> Layer {
@@ -105,11 +105,11 @@ impl<K: RequestKind, C: Tables> Layers<K, C> {
     }
 }
 
-impl<K: RequestKind, C: Tables> Tables for Layers<K, C> {
+impl<K: RequestKind, C: RequestTables> RequestTables for LayeredRequests<K, C> {
     type Kind = K;
 
-    fn with_capacity(capacity: usize) -> Layers<K, C> {
-        Layers { own: Requests::new(capacity), carried: C::with_capacity(capacity) }
+    fn with_capacity(capacity: usize) -> LayeredRequests<K, C> {
+        LayeredRequests { own: Requests::new(capacity), carried: C::with_capacity(capacity) }
     }
 
     #[inline]

@@ -59,7 +59,7 @@ impl<C: Codec> Outbox<C> {
         }
         let index = self.open.len();
         let buffer = self.batch.buffer(index);
-        let header = self.codec.begin(buffer);
+        let header = self.codec.write_header(buffer);
         let Some(length) = header.and_then(|header| write(&mut buffer[header..])) else {
             counters.unsendable += 1;
             return None;

@@ -22,7 +22,7 @@ use crate::base::{Address, Peer, Rng, Time};
 use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope};
 use crate::drive::{Counters, Due, Timers};
 use crate::node::{
-    Context, Drop, EventOf, MessageOf, Node, Protocol, RequestHandle, Tables, World,
+    Context, DropReason, EventOf, MessageOf, Node, Protocol, RequestHandle, RequestTables, World,
 };
 use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::clock::Clock;
@@ -332,7 +332,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                             self.outside.counters.received += 1;
                             self.places[node as usize].received += 1;
                         }
-                        None => self.outside.count_drop(Drop::NoSuchNode),
+                        None => self.outside.count_drop(DropReason::NoSuchNode),
                     }
                 }
             }
@@ -439,7 +439,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for Outside<P, C> {
         self.reports.push((node, event, start..self.payloads.len()));
     }
 
-    fn count_drop(&mut self, reason: Drop) {
+    fn count_drop(&mut self, reason: DropReason) {
         self.counters.dropped[reason.index()] += 1;
     }
 }

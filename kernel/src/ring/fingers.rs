@@ -244,7 +244,7 @@ impl FingerTable {
     /// Whether `peer` has a slot of its own here.
     #[must_use]
     pub fn contains(&self, peer: Peer) -> bool {
-        self.own_entry(self.slot_of(peer.id)).is_some_and(|entry| entry.is_reached_like(peer))
+        self.own_entry(self.slot_of(peer.id)).is_some_and(|entry| entry.is_same_destination(peer))
     }
 
     /// The slot that covers `id`.

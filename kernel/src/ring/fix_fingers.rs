@@ -13,7 +13,7 @@ use crate::ring::request::Probe;
 impl RingNode {
     pub(crate) fn begin_fix(&mut self, cx: &mut Context<'_, Ring>) {
         if let Some(period) = self.config.fix_fingers {
-            self.fix_at = cx.now + cx.rng.around(period);
+            self.fix_at = cx.now + cx.rng.jitter(period);
         }
         if !self.fixing && self.is_member() {
             self.fix_next(cx);

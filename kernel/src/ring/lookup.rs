@@ -136,7 +136,7 @@ impl RingNode {
             return;
         }
         match own.purpose {
-            Purpose::User | Purpose::Upkeep => {
+            Purpose::User | Purpose::UpperLayer => {
                 let (token, timeouts) = (own.token, own.timeouts);
                 cx.report(Event::LookupFailed { token, timeouts });
             }
@@ -157,7 +157,7 @@ impl RingNode {
     ) {
         match own.purpose {
             Purpose::User if own.payload.is_some() => self.deliver(cx, own, owner),
-            Purpose::User | Purpose::Upkeep => {
+            Purpose::User | Purpose::UpperLayer => {
                 let (token, key) = (own.token, own.key);
                 let done = LookupDone { token, key, owner, hops, timeouts };
                 cx.report(Event::LookupDone(done));
@@ -297,7 +297,7 @@ impl RingNode {
         timeouts: u8,
     ) {
         let is_own_lookup = |kind: &Kind| matches!(kind, Kind::Origin(_));
-        let answered = cx.matched_from_any(lookup, is_own_lookup);
+        let answered = cx.match_reply_from_any(lookup, is_own_lookup);
         if let Some(Request { kind: Kind::Origin(own), .. }) = answered {
             self.finish(cx, own, owner, from, hops, timeouts);
         }
@@ -341,7 +341,7 @@ impl RingNode {
         step: Step,
         knows: bool,
     ) {
-        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Iterate(_)));
+        let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Iterate(_)));
         let Some(Request { kind: Kind::Iterate(so_far), .. }) = matched else { return };
         let Iteration { own, hops, known, budget, .. } = so_far;
         let now_hops = hops.saturating_add(u8::from(!known));
@@ -447,7 +447,7 @@ impl RingNode {
     }
 
     pub(crate) fn on_delivered(&mut self, cx: &mut Context<'_, Ring>, id: RequestId, from: Peer) {
-        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Deliver(_)));
+        let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Deliver(_)));
         let Some(Request { kind: Kind::Deliver(own), to, .. }) = matched else { return };
         if let Some(kept) = own.payload {
             cx.requests.free_payload(kept);

@@ -5,7 +5,7 @@
 //! answered.
 
 use crate::base::{Peer, Peers, Time};
-use crate::node::{Context, Cookie, Drop, RequestId};
+use crate::node::{Context, Cookie, DropReason, RequestId};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
 use crate::ring::message::Message;
@@ -17,7 +17,7 @@ impl RingNode {
     /// Sets the periodic timers going.
     pub(crate) fn begin_maintenance(&mut self, cx: &mut Context<'_, Ring>) {
         let mut next = |period| match period {
-            Some(period) => cx.now + cx.rng.around(period),
+            Some(period) => cx.now + cx.rng.jitter(period),
             None => Time::NEVER,
         };
         self.stabilize_at = next(self.config.stabilize);
@@ -27,7 +27,7 @@ impl RingNode {
 
     pub(crate) fn begin_stabilize(&mut self, cx: &mut Context<'_, Ring>) {
         if let Some(period) = self.config.stabilize {
-            self.stabilize_at = cx.now + cx.rng.around(period);
+            self.stabilize_at = cx.now + cx.rng.jitter(period);
         }
         if !self.stabilizing {
             self.check_first_successor(cx);
@@ -75,7 +75,7 @@ impl RingNode {
         from: Peer,
         cookie: Cookie,
     ) {
-        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
+        let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
         let Some(Request { kind: Kind::Neighbors { reason, cookie: tried }, retries, .. }) =
             matched
         else {
@@ -98,7 +98,7 @@ impl RingNode {
         predecessor: Option<Peer>,
         successors: Peers<'_>,
     ) {
-        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
+        let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
         let Some(Request { kind: Kind::Neighbors { reason, cookie }, .. }) = matched else {
             #[cfg(feature = "defects")]
             if self.has(Defect::StaleReply) {
@@ -206,7 +206,7 @@ impl RingNode {
         if self.knows(from) {
             self.consider(cx, candidate);
         } else {
-            cx.world.count_drop(Drop::UnknownPeer);
+            cx.world.count_drop(DropReason::UnknownPeer);
         }
     }
 
@@ -218,7 +218,7 @@ impl RingNode {
     }
 
     pub(crate) fn on_pong(&mut self, cx: &mut Context<'_, Ring>, id: RequestId, from: Peer) {
-        let matched = self.matched(cx, id, from, |kind| matches!(kind, Kind::Probe(_)));
+        let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Probe(_)));
         let Some(Request { kind: Kind::Probe(why), .. }) = matched else { return };
         match why {
             Probe::Suspect => {}
@@ -254,8 +254,9 @@ impl RingNode {
     pub(crate) fn bury(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
         self.suspects.insert(self.secret, peer, cx.now, true);
         self.fingers.remove(peer.address);
-        self.predecessor.take_if(|predecessor| predecessor.is_reached_like(peer));
-        let was_first = self.successors.first().is_some_and(|first| first.is_reached_like(peer));
+        self.predecessor.take_if(|predecessor| predecessor.is_same_destination(peer));
+        let was_first =
+            self.successors.first().is_some_and(|first| first.is_same_destination(peer));
         if self.successors.remove(peer) {
             self.list_changed();
         }

@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use crate::base::{Id, Peer, Peers, Time};
-use crate::node::{Context, Cookie, Drop};
+use crate::node::{Context, Cookie, DropReason};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
 use crate::ring::event::Event;
@@ -157,7 +157,7 @@ impl RingNode {
         successors: Peers<'_>,
     ) {
         if !self.knows(from) {
-            cx.world.count_drop(Drop::UnknownPeer);
+            cx.world.count_drop(DropReason::UnknownPeer);
             return;
         }
         let was_predecessor = self.predecessor == Some(from);

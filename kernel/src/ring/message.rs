@@ -204,7 +204,7 @@ pub enum Purpose {
     /// A node checks its neighbourhood.
     Stabilize = 3,
     /// A layer above the ring looks up an owner for its own upkeep.
-    Upkeep = 4,
+    UpperLayer = 4,
 }
 
 impl Purpose {
@@ -216,7 +216,7 @@ impl Purpose {
             1 => Some(Purpose::FixFingers),
             2 => Some(Purpose::Join),
             3 => Some(Purpose::Stabilize),
-            4 => Some(Purpose::Upkeep),
+            4 => Some(Purpose::UpperLayer),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use crate::base::{Id, Peer, Peers, Rng, Time};
 use crate::node::{
-    Context, Drop, LastCookie, LookupEnd, LookupPurpose, Node, RequestHandle, RequestId,
+    Context, DropReason, LastCookie, LookupEnd, LookupPurpose, Node, RequestHandle, RequestId,
     RoundTrips, Router, Secret,
 };
 use crate::ring::config::RingConfig;
@@ -132,7 +132,7 @@ impl RingNode {
     #[must_use]
     pub fn entries(&self) -> usize {
         let list = self.successors.peers();
-        let in_list = |finger: Peer| list.iter().any(|peer| peer.is_reached_like(finger));
+        let in_list = |finger: Peer| list.iter().any(|peer| peer.is_same_destination(finger));
         let fingers = self.fingers.entries().filter(|&(_, finger)| !in_list(finger)).count();
         let predecessor = self.predecessor.is_some_and(|peer| !list.contains(&peer));
         list.len() + fingers + usize::from(predecessor)
@@ -149,14 +149,14 @@ impl RingNode {
     }
 
     /// Takes out the request that a reply from `from` answers, and learns from its round trip.
-    pub(crate) fn matched(
+    pub(crate) fn match_reply(
         &mut self,
         cx: &mut Context<'_, Ring>,
         id: RequestId,
         from: Peer,
         fits: impl Fn(&Kind) -> bool,
     ) -> Option<Request> {
-        let request = cx.matched(id, from, fits)?;
+        let request = cx.match_reply(id, from, fits)?;
         self.round_trips.record(cx.now.since(request.sent_at));
         self.suspects.remove(self.secret, from, cx.now);
         Some(request)
@@ -238,7 +238,7 @@ impl Node for RingNode {
 
     fn handle_message(&mut self, cx: &mut Context<'_, Ring>, from: Peer, message: Message<'_>) {
         if from.id == self.me.id {
-            cx.world.count_drop(Drop::FromSelf);
+            cx.world.count_drop(DropReason::FromSelf);
             return;
         }
         // Who is joining answers probes, and waits for the replies to its join. Who is outside is
@@ -255,7 +255,7 @@ impl Node for RingNode {
                 | Message::Deliver { .. }
         );
         if silent || (needs_member && !self.is_member()) {
-            cx.world.count_drop(Drop::NotMember);
+            cx.world.count_drop(DropReason::NotMember);
             return;
         }
         match message {
@@ -296,7 +296,7 @@ impl Node for RingNode {
                 }
             }
             Message::Ack { request, .. } => {
-                self.matched(cx, request, from, |kind| matches!(kind, Kind::Forward { .. }));
+                self.match_reply(cx, request, from, |kind| matches!(kind, Kind::Forward { .. }));
             }
             Message::Answer { lookup, owner, hops, timeouts, .. } => {
                 self.on_answer(cx, lookup, from, owner, hops, timeouts);
@@ -370,12 +370,12 @@ impl Router for RingNode {
     ) -> bool {
         let purpose = match purpose {
             LookupPurpose::User => Purpose::User,
-            LookupPurpose::Upkeep => Purpose::Upkeep,
+            LookupPurpose::Maintenance => Purpose::UpperLayer,
         };
         self.begin_lookup_until(cx, key, token, purpose, None, deadline)
     }
 
-    fn ended(event: &Event) -> Option<LookupEnd> {
+    fn lookup_end(event: &Event) -> Option<LookupEnd> {
         match *event {
             Event::LookupDone(done) => Some(LookupEnd::Done(done)),
             Event::LookupFailed { token, timeouts } => Some(LookupEnd::Failed { token, timeouts }),

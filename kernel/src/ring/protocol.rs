@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a message's class follows from the message alone.
 
-use crate::node::{Arena, Class, Drop, Protocol, Requests};
+use crate::node::{Arena, Class, DropReason, Protocol, Requests};
 use crate::ring::event::Event;
 use crate::ring::message::{Message, ParkedMessage, Purpose};
 use crate::ring::request::Kind;
@@ -30,15 +30,15 @@ pub enum TrafficClass {
     /// Probes of contacts that did not answer, or are new.
     Probe,
     /// Lookups of a layer above, for its own upkeep.
-    Upkeep,
+    UpperLayer,
 }
 
 /// A lookup's hop budget is spent.
-pub const BUDGET_SPENT: Drop = Drop::Own(0);
+pub const BUDGET_SPENT: DropReason = DropReason::Own(0);
 /// A lookup found no node closer to its key.
-pub const STUCK: Drop = Drop::Own(1);
+pub const STUCK: DropReason = DropReason::Own(1);
 /// A message for a key that the receiver does not own.
-pub const NOT_OWNER: Drop = Drop::Own(2);
+pub const NOT_OWNER: DropReason = DropReason::Own(2);
 
 impl Protocol for Ring {
     type Message<'a> = Message<'a>;
@@ -96,7 +96,7 @@ impl From<Purpose> for TrafficClass {
             Purpose::FixFingers => TrafficClass::FixFingers,
             Purpose::Join => TrafficClass::Join,
             Purpose::Stabilize => TrafficClass::Stabilize,
-            Purpose::Upkeep => TrafficClass::Upkeep,
+            Purpose::UpperLayer => TrafficClass::UpperLayer,
         }
     }
 }

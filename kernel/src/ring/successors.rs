@@ -104,7 +104,7 @@ impl SuccessorList {
         let before = self.len;
         self.len = 0;
         for at in 0..before.into() {
-            if !self.peers[at].is_reached_like(peer) {
+            if !self.peers[at].is_same_destination(peer) {
                 self.peers[usize::from(self.len)] = self.peers[at];
                 self.len += 1;
             }

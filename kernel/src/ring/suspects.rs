@@ -2,7 +2,7 @@
 //! after somebody died there is not dead.
 //!
 //! Every node has room for the worst, and most never need it, so that a suspect takes 8 bytes: 31
-//! bits of its [mark](Secret::mark_of) and when suspicion ends. Two peers have the same mark once in
+//! bits of its [fingerprint](Secret::fingerprint) and when suspicion ends. Two peers have the same mark once in
 //! 2^31, which nobody can bring about who does not know the node's secret; then the one is avoided
 //! for the other's sake, and lookups go by somebody else.
 //!
@@ -41,7 +41,7 @@ const _: () = assert!(size_of::<Suspects>() == 64);
 impl Suspects {
     /// Remembers that `peer` did not answer; `dead`: nor any of several probes.
     pub fn insert(&mut self, secret: Secret, peer: Peer, now: Time, dead: bool) {
-        let mark = mark_of(secret, peer);
+        let mark = fingerprint(secret, peer);
         let place = self.place_of(mark).unwrap_or(CAPACITY - 1);
         self.marks[..=place].rotate_right(1);
         self.until[..=place].rotate_right(1);
@@ -81,7 +81,7 @@ impl Suspects {
         if !is_current(&0) {
             return None;
         }
-        let mark = mark_of(secret, peer);
+        let mark = fingerprint(secret, peer);
         // Those after the first that is not are not either.
         (0..CAPACITY).take_while(is_current).find(|&place| self.marks[place] & !DEAD == mark)
     }
@@ -91,6 +91,6 @@ impl Suspects {
     }
 }
 
-fn mark_of(secret: Secret, peer: Peer) -> u32 {
-    secret.mark_of(peer) as u32 & !DEAD
+fn fingerprint(secret: Secret, peer: Peer) -> u32 {
+    secret.fingerprint(peer) as u32 & !DEAD
 }

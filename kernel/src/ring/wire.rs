@@ -8,7 +8,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::base::id::{ID_BYTES, Id};
 use crate::base::{PackedPeer, Peer, Peers};
 use crate::codec::{
-    BUNDLE_HEADER_BYTES, Body, FRAME_HEADER_BYTES, Framed, WireError, Writer, first, whole,
+    BUNDLE_HEADER_BYTES, Body, FRAME_HEADER_BYTES, Framed, WireError, Writer, read_exact,
+    read_prefix,
 };
 use crate::node::{Cookie, MAX_PAYLOAD, RequestId};
 use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Purpose, Step};
@@ -174,10 +175,10 @@ impl Body for Ring {
     fn read(kind: u8, payload: &[u8]) -> Result<Message<'_>, WireError> {
         let kind = Kind::from_number(kind).ok_or(WireError::BadKind)?;
         Ok(match kind {
-            Kind::Ping => Message::Ping { request: request(whole::<U64>(payload)?) },
-            Kind::Pong => Message::Pong { request: request(whole::<U64>(payload)?) },
+            Kind::Ping => Message::Ping { request: request(read_exact::<U64>(payload)?) },
+            Kind::Pong => Message::Pong { request: request(read_exact::<U64>(payload)?) },
             Kind::Neighbors => {
-                let wire = whole::<WireAsk>(payload)?;
+                let wire = read_exact::<WireAsk>(payload)?;
                 Message::Neighbors {
                     request: request(&wire.request),
                     cookie: Cookie(wire.cookie.get()),
@@ -185,14 +186,14 @@ impl Body for Ring {
                 }
             }
             Kind::NeighborsReply => {
-                let (id, rest) = first::<U64>(payload)?;
-                let (byte, rest) = first::<u8>(rest)?;
+                let (id, rest) = read_prefix::<U64>(payload)?;
+                let (byte, rest) = read_prefix::<u8>(rest)?;
                 let (predecessor, successors) = read_neighbors(rest)?;
                 let (request, purpose) = (request(id), purpose(*byte)?);
                 Message::NeighborsReply { request, purpose, predecessor, successors }
             }
             Kind::CookieReply => {
-                let wire = whole::<WireAsk>(payload)?;
+                let wire = read_exact::<WireAsk>(payload)?;
                 Message::CookieReply {
                     request: request(&wire.request),
                     purpose: purpose(wire.purpose)?,
@@ -201,13 +202,15 @@ impl Body for Ring {
             }
             Kind::Notify if payload.is_empty() => Message::Notify,
             Kind::Notify => return Err(WireError::BadLength),
-            Kind::Introduce => Message::Introduce { peer: whole::<PackedPeer>(payload)?.to_peer() },
+            Kind::Introduce => {
+                Message::Introduce { peer: read_exact::<PackedPeer>(payload)?.to_peer() }
+            }
             Kind::Leave => {
                 let (predecessor, successors) = read_neighbors(payload)?;
                 Message::Leave { predecessor, successors }
             }
             Kind::Lookup => {
-                let wire = whole::<WireLookup>(payload)?;
+                let wire = read_exact::<WireLookup>(payload)?;
                 if wire.budget == 0 || wire.budget > MAX_HOP_BUDGET || wire.known > 1 {
                     return Err(WireError::BadValue);
                 }
@@ -226,11 +229,11 @@ impl Body for Ring {
                 }
             }
             Kind::Ack => {
-                let wire = whole::<WireAck>(payload)?;
+                let wire = read_exact::<WireAck>(payload)?;
                 Message::Ack { request: request(&wire.request), purpose: purpose(wire.purpose)? }
             }
             Kind::Answer => {
-                let wire = whole::<WireAnswer>(payload)?;
+                let wire = read_exact::<WireAnswer>(payload)?;
                 Message::Answer {
                     lookup: request(&wire.lookup),
                     purpose: purpose(wire.purpose)?,
@@ -240,7 +243,7 @@ impl Body for Ring {
                 }
             }
             Kind::FindNext => {
-                let wire = whole::<WireFindNext>(payload)?;
+                let wire = read_exact::<WireFindNext>(payload)?;
                 Message::FindNext {
                     request: request(&wire.request),
                     purpose: purpose(wire.purpose)?,
@@ -249,7 +252,7 @@ impl Body for Ring {
                 }
             }
             Kind::FindNextReply => {
-                let wire = whole::<WireFindNextReply>(payload)?;
+                let wire = read_exact::<WireFindNextReply>(payload)?;
                 let peer = wire.peer.to_peer();
                 let step = match wire.step & !STEP_KNOWS {
                     STEP_STUCK if peer == Peer::default() => Step::Stuck,
@@ -265,14 +268,14 @@ impl Body for Ring {
                 }
             }
             Kind::Deliver => {
-                let (id, rest) = first::<U64>(payload)?;
-                let (key, payload) = first::<[u8; ID_BYTES]>(rest)?;
+                let (id, rest) = read_prefix::<U64>(payload)?;
+                let (key, payload) = read_prefix::<[u8; ID_BYTES]>(rest)?;
                 if payload.len() > MAX_PAYLOAD {
                     return Err(WireError::BadLength);
                 }
                 Message::Deliver { request: request(id), key: Id::from_bytes(*key), payload }
             }
-            Kind::Delivered => Message::Delivered { request: request(whole::<U64>(payload)?) },
+            Kind::Delivered => Message::Delivered { request: request(read_exact::<U64>(payload)?) },
         })
     }
 }
@@ -406,11 +409,11 @@ fn purpose(number: u8) -> Result<Purpose, WireError> {
 }
 
 fn read_neighbors(bytes: &[u8]) -> Result<(Option<Peer>, Peers<'_>), WireError> {
-    let (&[has_predecessor, count], rest) = first::<[u8; 2]>(bytes)?;
+    let (&[has_predecessor, count], rest) = read_prefix::<[u8; 2]>(bytes)?;
     let (predecessor, rest) = match has_predecessor {
         0 => (None, rest),
         1 => {
-            let (peer, rest) = first::<PackedPeer>(rest)?;
+            let (peer, rest) = read_prefix::<PackedPeer>(rest)?;
             (Some(peer.to_peer()), rest)
         }
         _ => return Err(WireError::BadValue),

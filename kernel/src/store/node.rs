@@ -14,7 +14,7 @@ use crate::items::{
     ResponderConfig, TransferConfig,
 };
 use crate::node::{
-    Context, Cookie, Drop, Layer, LookupDone, LookupEnd, LookupPurpose, Node, RequestHandle,
+    Context, Cookie, DropReason, Layer, LookupDone, LookupEnd, LookupPurpose, Node, RequestHandle,
     RequestId, Router,
 };
 use crate::store::event::Event;
@@ -203,7 +203,7 @@ impl<R: Router> StoreNode<R> {
         if node != cx.node || to != self.me() || !waits {
             return None;
         }
-        cx.take_out(handle);
+        cx.cancel(handle);
         Some(kind)
     }
 
@@ -289,7 +289,7 @@ impl<R: Router> StoreNode<R> {
     ) {
         let successors = self.router.replicas();
         if self.router.predecessor() != Some(from) && !successors.contains(&from) {
-            cx.world.count_drop(Drop::UnknownPeer);
+            cx.world.count_drop(DropReason::UnknownPeer);
             return;
         }
         let lifetime = Duration::from_millis(lifetime_ms.into()).min(self.responder.lifetime());
@@ -331,7 +331,7 @@ impl<R: Router> StoreNode<R> {
         let Some(name) = self.client.transfers.holdings().name(index as usize) else { return };
         let kind = Kind::Publish(Publication { index, cookie: Cookie::default() });
         let (key, deadline) = (Id::of_name(name.as_bytes()), cx.now + self.config.deadline);
-        self.look_up_for(cx, key, kind, LookupPurpose::Upkeep, deadline);
+        self.look_up_for(cx, key, kind, LookupPurpose::Maintenance, deadline);
     }
 
     /// Arms the one timer for whatever comes next.
@@ -376,11 +376,11 @@ impl<R: Router> StoreNode<R> {
         needs_member: bool,
     ) -> bool {
         if from.id == self.me().id {
-            cx.world.count_drop(Drop::FromSelf);
+            cx.world.count_drop(DropReason::FromSelf);
             return false;
         }
         if needs_member && !self.router.is_member() {
-            cx.world.count_drop(Drop::NotMember);
+            cx.world.count_drop(DropReason::NotMember);
             return false;
         }
         true
@@ -441,7 +441,7 @@ impl<R: Router> Node for StoreNode<R> {
                     .with_router(cx, |router, cx| router.handle_request_timeout(cx, handle));
             }
         };
-        let Some(request) = cx.remove(handle) else { return };
+        let Some(request) = cx.take_expired(handle) else { return };
         match request.kind {
             // It waited for a lookup.
             Kind::Find(own) if request.to == self.me() => fail::<R>(cx, &own),

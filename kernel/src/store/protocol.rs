@@ -7,8 +7,8 @@ use core::marker::PhantomData;
 
 use crate::items::{self, Items};
 use crate::node::{
-    Arena, Carries, Class, EventOf, Layers, MAX_CLASSES, MAX_DROPS, MessageOf, Protocol, Requests,
-    Tables,
+    Arena, Carries, Class, EventOf, LayeredRequests, MAX_CLASSES, MAX_DROP_REASONS, MessageOf,
+    Protocol, RequestTables, Requests,
 };
 use crate::store::event::Event;
 use crate::store::message::{Message, MessageWith, ParkedMessage};
@@ -36,8 +36,8 @@ impl<P: Protocol> Stored<P> {
         all
     };
 
-    const ALL_DROPS: [&'static str; MAX_DROPS] = {
-        let mut all = [""; MAX_DROPS];
+    const ALL_DROPS: [&'static str; MAX_DROP_REASONS] = {
+        let mut all = [""; MAX_DROP_REASONS];
         let mut at = 0;
         while at < Items::DROPS.len() + P::DROPS.len() {
             all[at] = if at < Items::DROPS.len() {
@@ -55,7 +55,7 @@ impl<P: Protocol> Protocol for Stored<P> {
     type Message<'a> = Message<'a, P>;
     type Parked = ParkedMessage<P>;
     type Event = Event<EventOf<P>>;
-    type Requests = Layers<items::request::Kind, P::Requests>;
+    type Requests = LayeredRequests<items::request::Kind, P::Requests>;
 
     const CLASSES: &'static [Class] =
         Self::ALL_CLASSES.split_at(FIRST_ROUTER_CLASS + P::CLASSES.len()).0;

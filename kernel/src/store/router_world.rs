@@ -4,7 +4,9 @@
 //! **Invariant:** nothing is lost: an event that is not kept for the store goes on to the application.
 
 use crate::base::{Peer, Time};
-use crate::node::{Context, Drop, EventOf, LookupEnd, MessageOf, RequestHandle, Router, World};
+use crate::node::{
+    Context, DropReason, EventOf, LookupEnd, MessageOf, RequestHandle, Router, World,
+};
 use crate::store::event::Event;
 use crate::store::message::MessageWith;
 use crate::store::protocol::{FIRST_ROUTER_DROP, Stored};
@@ -57,15 +59,15 @@ impl<R: Router> World<R::Protocol> for RouterWorld<'_, R> {
     }
 
     fn report(&mut self, node: u32, event: EventOf<R::Protocol>, payload: &[u8]) {
-        match R::ended(&event) {
+        match R::lookup_end(&event) {
             Some(end) if self.kept.ended.is_none() => self.kept.ended = Some(end),
             _ => self.world.report(node, Event::Router(event), payload),
         }
     }
 
-    fn count_drop(&mut self, reason: Drop) {
+    fn count_drop(&mut self, reason: DropReason) {
         self.world.count_drop(match reason {
-            Drop::Own(own) => Drop::Own(FIRST_ROUTER_DROP + own),
+            DropReason::Own(own) => DropReason::Own(FIRST_ROUTER_DROP + own),
             common => common,
         });
     }

@@ -6,7 +6,7 @@ use zerocopy::byteorder::network_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::PackedPeer;
-use crate::codec::{Body, Framed, WireError, Writer, first};
+use crate::codec::{Body, Framed, WireError, Writer, read_prefix};
 use crate::items::wire::{FIRST_KIND, read_text};
 use crate::items::{Hit, Items};
 use crate::store::message::{MAX_COPIES, Message, MessageWith};
@@ -53,7 +53,7 @@ impl<P: Body> Body for Stored<P> {
         if kind != COPY_KIND {
             return Ok(MessageWith::Items(Items::read(kind, payload)?));
         }
-        let (wire, rest) = first::<WireCopy>(payload)?;
+        let (wire, rest) = read_prefix::<WireCopy>(payload)?;
         if wire.copies > MAX_COPIES {
             return Err(WireError::BadValue);
         }

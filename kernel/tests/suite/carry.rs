@@ -9,8 +9,8 @@ use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::request::{Kind, Publication};
 use hopwise_kernel::items::{self, Items};
 use hopwise_kernel::node::{
-    Carries, Context, Cookie, Drop, EventOf, MessageOf, Protocol, RequestHandle, RequestId, Tables,
-    World,
+    Carries, Context, Cookie, DropReason, EventOf, MessageOf, Protocol, RequestHandle, RequestId,
+    RequestTables, World,
 };
 use hopwise_kernel::ring::Ring;
 use hopwise_kernel::store::{self, Stored};
@@ -28,7 +28,7 @@ struct Record<P: Protocol> {
     disarmed: Vec<RequestHandle>,
     nodes_armed: Vec<(u32, Time)>,
     reports: Vec<(u32, EventOf<P>, Vec<u8>)>,
-    dropped: Vec<Drop>,
+    dropped: Vec<DropReason>,
 }
 
 impl<P: Protocol> Default for Record<P> {
@@ -65,7 +65,7 @@ impl<P: Protocol> World<P> for Record<P> {
         self.reports.push((node, event, payload.to_vec()));
     }
 
-    fn count_drop(&mut self, reason: Drop) {
+    fn count_drop(&mut self, reason: DropReason) {
         self.dropped.push(reason);
     }
 }
@@ -90,12 +90,12 @@ fn carries<P: Carries<Items>>(
         cx.report(items::Event::JoinFailed);
         cx.world.report(cx.node, items::Event::JoinFailed, b"beside it");
         cx.world.count_drop(items::protocol::INDEX_FULL);
-        cx.world.count_drop(Drop::Unmatched);
+        cx.world.count_drop(DropReason::Unmatched);
         (0..CAPACITY).map(|_| cx.request(to, 0, KIND, WAIT).expect("there is room")).collect()
     });
     let full = cx.carry(|cx: &mut Context<'_, Items>| cx.request(to, 0, KIND, WAIT));
     assert_eq!(full, None, "a full table refuses");
-    let taken = cx.carry(|cx: &mut Context<'_, Items>| cx.matched(ids[2], to, |_| true));
+    let taken = cx.carry(|cx: &mut Context<'_, Items>| cx.match_reply(ids[2], to, |_| true));
     assert_eq!(taken.map(|it| (it.id, it.node)), Some((ids[2], NODE)));
 
     assert_eq!(world.sent, [format!("{wrapped:?}")]);
@@ -103,9 +103,9 @@ fn carries<P: Carries<Items>>(
     let payloads = [vec![], b"beside it".to_vec()];
     assert_eq!(world.reports, payloads.map(|payload| (NODE, event, payload)));
     let own = world.dropped[0];
-    let names: Vec<&str> = Drop::names(P::DROPS).collect();
+    let names: Vec<&str> = DropReason::names(P::DROPS).collect();
     assert_eq!(names[own.index()], "index_full", "a carried reason keeps its name");
-    assert_eq!(world.dropped[1..], [Drop::Unmatched, Drop::Overload]);
+    assert_eq!(world.dropped[1..], [DropReason::Unmatched, DropReason::Overload]);
     let first = own_before_items as u32;
     let handles = (first..).take(CAPACITY).map(RequestHandle);
     assert!(world.armed.iter().copied().eq(handles.map(|handle| (handle, now + WAIT))));

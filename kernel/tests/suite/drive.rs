@@ -9,7 +9,7 @@ use hopwise_kernel::drive::host::MAX_DATAGRAMS;
 use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::drive::{Host, Memory};
 use hopwise_kernel::node::{
-    Arena, Class, Drop, RequestHandle, RequestId, RequestKind, Requests, TimeoutPolicy,
+    Arena, Class, DropReason, RequestHandle, RequestId, RequestKind, Requests, TimeoutPolicy,
 };
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{Event as RingEvent, RingConfig, RingNode};
@@ -85,7 +85,7 @@ impl Node for Counter {
                 cx.world.send(self.0, from, &Message::Answer { request, number });
             }
             Message::Answer { request, number } => {
-                if cx.matched(request, from, |asked| asked.0 + 1 == number).is_some() {
+                if cx.match_reply(request, from, |asked| asked.0 + 1 == number).is_some() {
                     cx.world.report(cx.node, Event::Answered(number), &number.to_be_bytes());
                 }
             }
@@ -95,7 +95,7 @@ impl Node for Counter {
     fn handle_timeout(&mut self, _cx: &mut Context<'_, Counting>) {}
 
     fn handle_request_timeout(&mut self, cx: &mut Context<'_, Counting>, handle: RequestHandle) {
-        match cx.remove(handle) {
+        match cx.take_expired(handle) {
             Some(it) if it.retries + 1 < ATTEMPTS => {
                 self.ask(cx, it.to, it.kind.0, it.retries + 1);
             }
@@ -133,7 +133,7 @@ impl Codec for Text {
     const SHARES_SOCKETS: bool = false;
     const HEADER_BYTES: usize = 0;
 
-    fn begin(&self, _room: &mut [u8]) -> Option<usize> {
+    fn write_header(&self, _room: &mut [u8]) -> Option<usize> {
         Some(0)
     }
 
@@ -147,7 +147,7 @@ impl Codec for Text {
         Text::text(Id::ZERO, message).len()
     }
 
-    fn open<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError> {
+    fn read_header<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError> {
         Ok(datagram)
     }
 
@@ -200,7 +200,7 @@ fn a_foreign_format_works_in_memory() {
     memory.with(0, |node, cx| node.ask(cx, peers[1], 6, 0));
     memory.run_for(WAIT * 5);
     assert!(memory.events().eq([(0, Event::Silent(peers[1]))]));
-    assert_eq!(memory.dropped(Drop::NoSuchNode), ATTEMPTS.into());
+    assert_eq!(memory.dropped(DropReason::NoSuchNode), ATTEMPTS.into());
     assert_eq!((memory.sent("ask"), memory.sent("answer")), (2 + u64::from(ATTEMPTS), 2));
 
     memory.inject_bytes(peers[2].address, peers[0].address, b"no message");
@@ -222,7 +222,7 @@ fn copies_are_as_many_as_asked_for() {
         let events: Vec<_> = memory.events().map(|(_, event)| event).collect();
         let expected = if ends == "silent" { Event::Silent(other) } else { Event::Answered(2) };
         assert_eq!(events, [expected], "{copies} copies");
-        assert_eq!(memory.dropped(Drop::Unmatched), unmatched, "{copies} copies");
+        assert_eq!(memory.dropped(DropReason::Unmatched), unmatched, "{copies} copies");
         assert_eq!(memory.requests_in_flight(), 0);
     }
 }
@@ -312,7 +312,7 @@ fn a_host_refuses_what_is_not_for_its_node() {
         .write_datagram(&Envelope::new(sender, wrong), &ping, &mut room)
         .expect("there is room");
     host.receive(Time::ZERO, stranger, &room[..length]);
-    assert_eq!(host.counters().dropped[Drop::NoSuchNode.index()], 1);
+    assert_eq!(host.counters().dropped[DropReason::NoSuchNode.index()], 1);
     assert_eq!(host.datagrams().count(), 0);
 }
 

@@ -6,7 +6,7 @@ use hopwise_kernel::central::Central;
 use hopwise_kernel::codec::{Codec, Framed};
 use hopwise_kernel::flood::Flood;
 use hopwise_kernel::items::Items;
-use hopwise_kernel::node::{Arena, MAX_CLASSES, MAX_DROPS, MessageOf};
+use hopwise_kernel::node::{Arena, MAX_CLASSES, MAX_DROP_REASONS, MessageOf};
 use hopwise_kernel::ring::Ring;
 use hopwise_kernel::store::Stored;
 use proptest::collection::vec;
@@ -45,7 +45,7 @@ laws! {
 /// Messages are recalled equal, whether what they borrowed lay in a table or in a datagram; and again
 /// from the same arena, once that was cleared.
 fn recalled<P: Drawn>(draws: &[Draw]) -> Result<(), TestCaseError> {
-    assert!(P::CLASSES.len() <= MAX_CLASSES && P::DROPS.len() <= MAX_DROPS);
+    assert!(P::CLASSES.len() <= MAX_CLASSES && P::DROPS.len() <= MAX_DROP_REASONS);
     let datagrams: Vec<Vec<u8>> =
         draws.iter().map(|draw| bytes_of::<P>(draw, &draw.message::<P>())).collect();
     let mut arena = Arena::default();

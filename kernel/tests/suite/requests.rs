@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use hopwise_kernel::node::{
-    Cookie, INITIAL_TIMEOUT, Layer, Layers, MAX_PAYLOAD, MAX_TIMEOUT, MIN_TIMEOUT, PayloadHandle,
-    Request, RequestHandle, RequestId, RequestKind, Requests, RoundTrips, Tables, TimeoutPolicy,
+    Cookie, INITIAL_TIMEOUT, Layer, LayeredRequests, MAX_PAYLOAD, MAX_TIMEOUT, MIN_TIMEOUT,
+    PayloadHandle, Request, RequestHandle, RequestId, RequestKind, RequestTables, Requests,
+    RoundTrips, TimeoutPolicy,
 };
 use hopwise_kernel::ring::request::{Ask, Kind};
 use hopwise_kernel::{Peer, Time};
@@ -208,7 +209,7 @@ impl<const LAYER: usize> RequestKind for Layered<LAYER> {
 }
 
 /// Three layers: a protocol that carries one that carries another.
-type Tower = Layers<Layered<0>, Layers<Layered<1>, Requests<Layered<2>>>>;
+type Tower = LayeredRequests<Layered<0>, LayeredRequests<Layered<1>, Requests<Layered<2>>>>;
 const LAYERS: usize = 3;
 /// Of each layer. No power of two, and few, so that tables are full now and then.
 const EACH: usize = 5;
@@ -216,7 +217,7 @@ const EACH: usize = 5;
 /// Inserts a request of `node` into a layer and returns its handle among all.
 fn insert_layered(tower: &mut Tower, layer: usize, id: u64, node: u32) -> Option<RequestHandle> {
     fn insert<const LAYER: usize>(
-        tables: &mut impl Tables<Kind = Layered<LAYER>>,
+        tables: &mut impl RequestTables<Kind = Layered<LAYER>>,
         id: u64,
         node: u32,
     ) -> Option<RequestHandle> {

@@ -147,7 +147,7 @@ fn bundle_of<'a, P: Body>(
     messages: impl IntoIterator<Item = (Envelope, MessageOf<'a, P>)>,
 ) -> Vec<u8> {
     let (codec, mut buffer) = (Framed::<P>::default(), vec![0; ROOM]);
-    let mut length = codec.begin(&mut buffer).expect("there is room");
+    let mut length = codec.write_header(&mut buffer).expect("there is room");
     for (envelope, message) in messages {
         let written = codec.write(&envelope, &message, &mut buffer[length..]);
         length += written.expect("it can be encoded");
@@ -174,7 +174,7 @@ const ENVELOPE: Envelope =
 /// The datagram with this one message, if it can be encoded.
 fn datagram_of<P: Body>(message: MessageOf<'_, P>) -> Option<Vec<u8>> {
     let (codec, mut buffer) = (Framed::<P>::default(), vec![0; ROOM]);
-    let start = codec.begin(&mut buffer).expect("there is room");
+    let start = codec.write_header(&mut buffer).expect("there is room");
     let length = start + codec.write(&ENVELOPE, &message, &mut buffer[start..])?;
     buffer.truncate(length);
     assert!(codec.parse(&buffer).is_ok(), "what is written is read");
@@ -213,7 +213,7 @@ fn limits_are_exact() {
     assert!(!fits(lookup(0)) && !fits(lookup(MAX_HOP_BUDGET + 1)));
 
     let codec = Framed::<Ring>::default();
-    assert_eq!(codec.begin(&mut [0; BUNDLE_HEADER_BYTES - 1]), None);
+    assert_eq!(codec.write_header(&mut [0; BUNDLE_HEADER_BYTES - 1]), None);
     let nameless = Envelope { to_prefix: None, ..ENVELOPE };
     assert_eq!(codec.write(&nameless, &Message::Notify, &mut [0; ROOM]), None);
 }

@@ -145,7 +145,8 @@ pub fn is_refused_or_exact<P: Body>(datagram: &[u8]) -> bool {
     let codec = Framed::<P>::default();
     let Ok(messages) = codec.parse(datagram) else { return true };
     let mut written = vec![0; datagram.len()];
-    let mut length = codec.begin(&mut written).expect("a datagram is longer than its header");
+    let mut length =
+        codec.write_header(&mut written).expect("a datagram is longer than its header");
     for (envelope, message) in messages {
         let more = codec.write(&envelope, &message, &mut written[length..]);
         let Some(more) = more else { return false };

@@ -11,7 +11,7 @@ use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::protocol::INDEX_FULL;
 use hopwise_kernel::items::{self, Event, Found, Hit, HitList, Hits, Match, Topic};
-use hopwise_kernel::node::{Cookie, Drop, MessageOf, RequestId};
+use hopwise_kernel::node::{Cookie, DropReason, MessageOf, RequestId};
 use hopwise_kernel::ring::message::Purpose;
 use hopwise_kernel::ring::{self, Ring};
 use hopwise_kernel::store::{self, Stored};
@@ -160,7 +160,7 @@ fn forged_departures_remove_nothing() {
         central.memory.run_for(DEADLINE);
         assert_eq!(central.entries(), ALL_ENTRIES);
     }
-    assert_eq!(central.memory.dropped(Drop::UnknownPeer), 2);
+    assert_eq!(central.memory.dropped(DropReason::UnknownPeer), 2);
 }
 
 #[test]
@@ -324,8 +324,8 @@ fn messages_for_others_are_dropped_and_counted() {
     }
     central.memory.run_for(A_MOMENT);
     let count = for_peers.len() + for_the_server.len();
-    assert_eq!(central.memory.dropped(Drop::NotForThisKind), count as u64);
-    assert_eq!(central.memory.dropped(Drop::FromSelf), 2);
+    assert_eq!(central.memory.dropped(DropReason::NotForThisKind), count as u64);
+    assert_eq!(central.memory.dropped(DropReason::FromSelf), 2);
     assert_eq!(central.entries(), ALL_ENTRIES);
     assert_eq!(central.memory.events().count(), 0);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hopwise_kernel::codec::WireError;
 use hopwise_kernel::drive::memory::{DELAY, Datagram};
 use hopwise_kernel::drive::{Counters, Memory};
-use hopwise_kernel::node::{Drop, RequestId};
+use hopwise_kernel::node::{DropReason, RequestId};
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::message::{Lookup, Purpose};
 use hopwise_kernel::ring::protocol::{BUDGET_SPENT, NOT_OWNER};
@@ -84,8 +84,8 @@ fn a_long_attack_meets_every_reason_to_refuse() {
     }
     // The members stay members, are far from having too many requests, and have a use for every
     // message of their protocol.
-    let others = [Drop::NotMember, Drop::Overload, Drop::NotForThisKind];
-    let reasons = Drop::COMMON.into_iter().filter(|reason| !others.contains(reason));
+    let others = [DropReason::NotMember, DropReason::Overload, DropReason::NotForThisKind];
+    let reasons = DropReason::COMMON.into_iter().filter(|reason| !others.contains(reason));
     for reason in reasons.chain([BUDGET_SPENT, NOT_OWNER]) {
         assert!(memory.dropped(reason) > 0, "{reason:?}");
     }
@@ -162,7 +162,7 @@ fn what_only_neighbours_may_say_is_not_taken_from_others() {
     for (count, message) in (1..).zip(&messages) {
         memory.inject(stranger, ring[10], message);
         memory.run_for(A_MOMENT);
-        assert_eq!(memory.dropped(Drop::UnknownPeer), count, "{message:?}");
+        assert_eq!(memory.dropped(DropReason::UnknownPeer), count, "{message:?}");
     }
     assert_eq!(memory.counters().messages.iter().sum::<u64>(), 2);
     assert_eq!(memory.tables(), tables);
@@ -214,7 +214,7 @@ fn strangers_cannot_fill_the_table_of_requests() {
         }
     }
     memory.run_for(Duration::from_millis(1));
-    assert!(memory.dropped(Drop::Overload) > 0, "there were too many");
+    assert!(memory.dropped(DropReason::Overload) > 0, "there were too many");
     let begun = memory.with(node, |node, cx| node.lookup(cx, victim.id.add(half_way()), 0));
     assert_eq!(begun, Some(true), "there is room for the node's own lookup");
     memory.run_for(config().deadline);

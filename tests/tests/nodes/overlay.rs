@@ -10,7 +10,7 @@ use hopwise_kernel::flood::message::{Walk, WalkStage};
 use hopwise_kernel::flood::protocol::{NO_WAY_BACK, REPEAT};
 use hopwise_kernel::flood::{FloodCodec, FloodConfig, Message};
 use hopwise_kernel::items::{self, Event, Hit, Match, Query};
-use hopwise_kernel::node::{Cookie, Drop, RequestId};
+use hopwise_kernel::node::{Cookie, DropReason, RequestId};
 use hopwise_kernel::{Address, Codec, Id, Peer, Rng};
 use hopwise_tests::Flooding;
 use hopwise_tests::flooding::{NAMES, attack, text};
@@ -83,14 +83,14 @@ fn peers_that_join_and_leave_are_taken_in_and_let_go() {
     assert_sound(&peers);
     assert!((60..120).all(|node| peers.neighbors(node).len() >= usize::from(WANTED)));
 
-    let pinged = peers.memory.dropped(Drop::NoSuchNode);
+    let pinged = peers.memory.dropped(DropReason::NoSuchNode);
     for node in 0..60 {
         peers.memory.with(node, |it, cx| it.leave(cx));
         peers.memory.run_for(Duration::from_millis(500));
         peers.memory.remove(node);
     }
     // They were let go at once: hardly anybody pings who is not there.
-    let in_vain = peers.memory.dropped(Drop::NoSuchNode) - pinged;
+    let in_vain = peers.memory.dropped(DropReason::NoSuchNode) - pinged;
     assert!(in_vain < 60, "{in_vain} messages in vain");
     peers.memory.run_for(HEALING);
     assert_eq!(reached(&peers, 0..120), (60..120).collect());
@@ -158,7 +158,7 @@ fn a_link_that_one_end_forgot_is_given_up() {
         assert!(peers.ask(node, Match::Exact, "nobody has it", 1));
         peers.memory.run_for(Duration::from_millis(100));
     }
-    assert!(peers.memory.dropped(Drop::UnknownPeer) > 0);
+    assert!(peers.memory.dropped(DropReason::UnknownPeer) > 0);
     assert_sound(&peers);
 }
 
@@ -187,12 +187,12 @@ fn only_neighbors_are_heard() {
         assert_eq!(peers.memory.sent("lookup"), before + 1);
     }
     assert_eq!(peers.memory.sent("leave"), 3, "each is told that it is no neighbor");
-    assert_eq!(peers.memory.dropped(Drop::UnknownPeer), 3 + 3);
+    assert_eq!(peers.memory.dropped(DropReason::UnknownPeer), 3 + 3);
     for stage in [WalkStage::Asks, WalkStage::GoesOn] {
         peers.memory.inject(stranger, to, &Message::Walk { search, walk, stage });
     }
     peers.memory.run_for(Duration::from_secs(1));
-    assert_eq!(peers.memory.dropped(Drop::Unmatched), 2);
+    assert_eq!(peers.memory.dropped(DropReason::Unmatched), 2);
 }
 
 /// What a neighbor says is found must fit, and nobody is told that it has what it lacks.
@@ -246,7 +246,7 @@ fn more_searches_than_can_be_remembered_are_dropped() {
     assert_eq!(forwarded, u64::from(room), "as many as there is room for");
     assert_eq!(flood(&mut peers), 0, "each of them once");
     assert_eq!(peers.memory.dropped(REPEAT), u64::from(room));
-    assert_eq!(peers.memory.dropped(Drop::Overload), 2 * (1_000 - u64::from(room)));
+    assert_eq!(peers.memory.dropped(DropReason::Overload), 2 * (1_000 - u64::from(room)));
 }
 
 #[test]

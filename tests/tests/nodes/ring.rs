@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hopwise_kernel::drive::Memory;
-use hopwise_kernel::node::{Cookie, Drop, LookupDone, RequestId};
+use hopwise_kernel::node::{Cookie, DropReason, LookupDone, RequestId};
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::message::{Purpose, Step};
 use hopwise_kernel::ring::{Event, LookupMode, Message, RingConfig, RingNode};
@@ -40,7 +40,11 @@ fn look_up(memory: &mut Memory<RingNode>, count: u64, patience: Duration) -> Vec
         assert_eq!(begun, Some(true));
     }
     memory.run_for(patience);
-    assert_eq!(memory.dropped(Drop::Overload), 0, "more lookups at once than there is room for");
+    assert_eq!(
+        memory.dropped(DropReason::Overload),
+        0,
+        "more lookups at once than there is room for"
+    );
     let mut answers = vec![None; count as usize];
     for (_, event) in memory.events() {
         let Event::LookupDone(done) = event else { panic!("{event:?}") };
@@ -402,7 +406,7 @@ fn repeated_messages_change_nothing() {
         memory.set_copies(2);
         look_up(&mut memory, 50, A_MOMENT);
         memory.run_for(Duration::from_secs(10));
-        assert!(memory.dropped(Drop::Unmatched) > 0, "second replies are counted");
+        assert!(memory.dropped(DropReason::Unmatched) > 0, "second replies are counted");
         assert_eq!(memory.tables(), before);
     }
 }
@@ -432,7 +436,7 @@ fn replies_to_nothing_are_dropped() {
         memory.inject(ring[11], ring[10], reply);
         memory.inject(stranger, ring[10], reply);
         memory.run_for(A_MOMENT);
-        assert_eq!(memory.dropped(Drop::Unmatched), 2 * count, "{reply:?}");
+        assert_eq!(memory.dropped(DropReason::Unmatched), 2 * count, "{reply:?}");
     }
     assert_eq!(memory.events().count(), 0);
     assert_eq!(memory.tables(), before);
@@ -455,7 +459,7 @@ fn messages_from_ones_own_identifier_are_dropped() {
     for (count, message) in (1..).zip(&messages) {
         memory.inject(twin, ring[10], message);
         memory.run_for(A_MOMENT);
-        assert_eq!(memory.dropped(Drop::FromSelf), count, "{message:?}");
+        assert_eq!(memory.dropped(DropReason::FromSelf), count, "{message:?}");
     }
     assert_eq!(memory.events().count(), 0);
     assert_eq!(memory.tables(), before);

@@ -11,7 +11,7 @@ use hopwise_kernel::drive::{Memory, TICK_NS};
 use hopwise_kernel::items::event::Event as ItemsEvent;
 use hopwise_kernel::items::protocol::INDEX_FULL;
 use hopwise_kernel::items::{self, Hit, HitList, Holdings, Match, Topic};
-use hopwise_kernel::node::{Context, Cookie, Drop, LookupEnd, RequestId, Router};
+use hopwise_kernel::node::{Context, Cookie, DropReason, LookupEnd, RequestId, Router};
 use hopwise_kernel::ring::{self, LookupMode, Ring, RingConfig, RingNode};
 use hopwise_kernel::store::{MessageWith as Message, StoreCodec, StoreNode};
 use hopwise_kernel::{Address, Codec, Id, Node, Peer, Protocol, Rng};
@@ -453,7 +453,7 @@ impl OnRing for RingNode {
         self.leave(cx);
     }
     fn event(event: ring::Event) -> Event {
-        RingNode::ended(&event).map_or(Event::Router(event), Event::Ended)
+        RingNode::lookup_end(&event).map_or(Event::Router(event), Event::Ended)
     }
 }
 
@@ -525,10 +525,10 @@ fn copies_of_strangers_are_dropped_and_counted() {
         stored.memory.inject(from, victim, &copy);
         stored.memory.run_for(A_MOMENT);
     }
-    assert_eq!(stored.memory.dropped(Drop::UnknownPeer), strangers.len() as u64);
+    assert_eq!(stored.memory.dropped(DropReason::UnknownPeer), strangers.len() as u64);
     stored.memory.inject(Peer { address: STRANGER, ..victim }, victim, &copy);
     stored.memory.run_for(A_MOMENT);
-    assert_eq!(stored.memory.dropped(Drop::FromSelf), 1);
+    assert_eq!(stored.memory.dropped(DropReason::FromSelf), 1);
     stored.assert_kept_exactly();
 
     // Of a neighbour it is believed, but no further than the ring's own copies go.
@@ -570,7 +570,7 @@ fn forged_answers_change_nothing() {
         stored.memory.run_for(DELAY / 10);
     }
     stored.memory.run_for(A_MOMENT);
-    assert!(stored.memory.dropped(Drop::Unmatched) >= count, "all of them were dropped");
+    assert!(stored.memory.dropped(DropReason::Unmatched) >= count, "all of them were dropped");
     let events: Vec<_> = stored.memory.events().collect();
     let [(0, Event::Items(found)), (0, Event::Items(fetched))] = events[..] else {
         panic!("{events:?}")
@@ -653,12 +653,12 @@ fn only_members_keep_anything() {
         Message::Items(items::Message::Fetch { request, cookie, name }),
         Message::Copy { hit, copies: 1, lifetime_ms: 1_000 },
     ];
-    let before = stored.memory.dropped(Drop::NotMember);
+    let before = stored.memory.dropped(DropReason::NotMember);
     for message in &asked {
         stored.memory.inject(from, me, message);
     }
     stored.memory.run_for(DELAY * 2);
-    assert_eq!(stored.memory.dropped(Drop::NotMember) - before, asked.len() as u64);
+    assert_eq!(stored.memory.dropped(DropReason::NotMember) - before, asked.len() as u64);
     let begun = stored.memory.with(node, |it, cx| it.ask(cx, query(Match::Exact, "anything"), 1));
     assert_eq!(begun, Some(false));
     stored.memory.run_for(HEALING);

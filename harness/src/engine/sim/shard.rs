@@ -9,7 +9,7 @@ use std::mem;
 use hopwise_kernel::base::prefetch::{prefetch, prefetch_first};
 use hopwise_kernel::base::rng::mix;
 use hopwise_kernel::drive::Counters;
-use hopwise_kernel::node::{Drop, MessageOf, ParkedOf, RequestHandle, Tables as _};
+use hopwise_kernel::node::{DropReason, MessageOf, ParkedOf, RequestHandle, RequestTables as _};
 use hopwise_kernel::{Context, Node, Peer, Protocol, Rng, Time, World};
 
 use super::barrier::{BatchOf, Participant, Report, Window};
@@ -242,7 +242,7 @@ impl<S: System> Shard<S> {
             && let Some(in_flight) = open.in_flight_of(key.kind)
             && let Some(node) = &self.places[self.world.partition.index_of(key.place)].node
         {
-            node.expect_message(&in_flight.message);
+            node.prefetch_for(&in_flight.message);
         }
     }
 
@@ -280,7 +280,7 @@ impl<S: System> Shard<S> {
                     }
                     self.deliver(place, in_flight, batch.message(in_flight));
                 } else {
-                    self.world.count_drop(Drop::NoSuchNode);
+                    self.world.count_drop(DropReason::NoSuchNode);
                 }
                 true
             }

@@ -32,7 +32,7 @@ impl<C: Codec> Wire<C> {
         let (from_slot, to_slot) = (from.address.slot, to.slot);
         let to_prefix = Some(to_prefix);
         let envelope = Envelope { from_id: from.id, from_slot, to_slot, to_prefix };
-        let header = self.codec.begin(&mut self.datagram)?;
+        let header = self.codec.write_header(&mut self.datagram)?;
         let room = &mut self.datagram[header..];
         let length = header + self.codec.write(&envelope, message, room)?;
         let (envelope, message) = self.codec.parse(&self.datagram[..length]).ok()?.next()?;

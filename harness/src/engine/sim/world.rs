@@ -7,7 +7,7 @@ use std::time::Duration;
 use hopwise_kernel::base::rng::mix;
 use hopwise_kernel::codec::DATAGRAM_OVERHEAD_BYTES;
 use hopwise_kernel::drive::Counters;
-use hopwise_kernel::node::{Drop, EventOf, MessageOf, RequestHandle};
+use hopwise_kernel::node::{DropReason, EventOf, MessageOf, RequestHandle};
 use hopwise_kernel::{Codec, Peer, Protocol, Rng, Time, World};
 
 use super::barrier::{BatchOf, Report};
@@ -154,7 +154,7 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
         }
     }
 
-    fn count_drop(&mut self, reason: Drop) {
+    fn count_drop(&mut self, reason: DropReason) {
         self.counters.dropped[reason.index()] += 1;
     }
 }
