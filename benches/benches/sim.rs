@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use hopwise_benches::measure;
-use hopwise_harness::Scenario;
-use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::measure::progress::Progress;
-use hopwise_harness::systems;
+use hopwise_harness::systems::Registry;
 
 fn main() {
     measure::run(sim);
@@ -41,10 +39,11 @@ fn ring_at_work(nodes: u32, threads: u32, simulated_s: u64, events: u64) -> Dura
          workload = {{ lookups_per_s = 1000.0 }}
          phases = {{ warmup = \"2s\", measure = \"{simulated_s}s\" }}"
     );
-    let scenario = Scenario::from_toml(&toml, "bench", &[]).expect("the scenario is sound");
+    let registry = Registry::built_in();
+    let scenario = registry.from_toml(&toml, "bench", &[]).expect("the scenario is sound");
     let progress = Progress::new(true, Duration::ZERO);
-    let measured = systems::run(&SimEngine, &scenario, &AtomicU32::new(0), &progress)
-        .expect("the scenario runs");
+    let measured =
+        registry.run(&scenario, &AtomicU32::new(0), &progress).expect("the scenario runs");
     let metrics = &measured.metrics;
     assert_eq!(metrics.correct, metrics.issued, "an exact ring makes no mistake");
     let simulation = measured.simulation.expect("it is a simulation");

@@ -9,10 +9,8 @@ use std::hint::black_box;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use hopwise_harness::Scenario;
-use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::measure::progress::Progress;
-use hopwise_harness::systems;
+use hopwise_harness::systems::Registry;
 use hopwise_harness::systems::flood::graph::Graph;
 use hopwise_kernel::drive::Memory;
 use hopwise_kernel::flood::{FloodConfig, Strategy};
@@ -82,10 +80,11 @@ fn simulated_events_allocate_nothing() {
              network = {{ latency = {{ model = \"constant\", one_way = \"20ms\" }} }}
              phases = {{ warmup = \"3s\", measure = \"{simulated_s}s\" }}"
         );
-        let scenario = Scenario::from_toml(&toml, "test", &[]).expect("the scenario is sound");
+        let scenario =
+            Registry::built_in().from_toml(&toml, "test", &[]).expect("the scenario is sound");
         let progress = Progress::new(true, Duration::ZERO);
         COUNTING.set(true);
-        let measured = systems::run(&SimEngine, &scenario, &AtomicU32::new(0), &progress);
+        let measured = Registry::built_in().run(&scenario, &AtomicU32::new(0), &progress);
         COUNTING.set(false);
         let events = measured.ok().and_then(|it| it.simulation).expect("it runs").events;
         (COUNT.take(), events)

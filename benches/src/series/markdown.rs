@@ -43,7 +43,7 @@ fn heading(record: &Record) -> String {
 }
 
 fn build(build: &Build) -> String {
-    let Build { commit, rustc, profile } = build;
+    let Build { commit, rustc, profile, .. } = build;
     format!("commit {commit}, {rustc}, profile {profile}")
 }
 

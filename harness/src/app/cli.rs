@@ -6,15 +6,18 @@
 //! **Invariant:** nothing is run here; a request that is wrong ends with
 //! [`Exit::BadRequest`](crate::commands::options::Exit::BadRequest).
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::commands::Environment;
 use crate::commands::campaign::Seeds;
-use crate::commands::compare::{self, Planned};
+use crate::commands::compare::{self, Plan as ComparePlan};
 use crate::commands::options::RunOptions;
 use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
 use crate::scenario::{Scenario, ScenarioError};
+use crate::systems::Registry;
 
 /// The scenario that runs if none is named.
 const DEFAULT_SCENARIO: &str = "default";
@@ -26,13 +29,40 @@ const COMPARED_NODES: [u32; 4] = [256, 1024, 4096, 16384];
 ///
 /// Without a command, it runs the default scenario.
 #[derive(Parser, Debug)]
-#[command(name = "hopwise", version)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 impl Cli {
+    /// Reads `arguments`, of which the first is the path of the program. Ends the process if they
+    /// cannot be understood or ask for help.
+    pub(super) fn parse_for(
+        env: &Environment,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Cli {
+        Cli::try_parse_for(env, arguments).unwrap_or_else(|error| error.exit())
+    }
+
+    fn try_parse_for(
+        env: &Environment,
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Cli, clap::Error> {
+        let systems = env.registry.schema().system_names().join(", ");
+        let name_systems = |command: clap::Command| {
+            command.mut_arg("system", |system| {
+                system.help(format!("What kind of nodes (system): {systems}"))
+            })
+        };
+        let command = Cli::command()
+            .name(env.program.name)
+            .bin_name(env.program.name)
+            .version(env.program.version)
+            .mut_subcommand("run", name_systems)
+            .mut_subcommand("sweep", name_systems);
+        Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
+
     /// What was asked for.
     #[must_use]
     pub fn into_command(self) -> Command {
@@ -40,15 +70,14 @@ impl Cli {
     }
 }
 
-/// What `hopwise` can be asked for.
+/// What the program can be asked for.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Run a scenario and report what happened
     Run(Box<Run>),
     /// Run every combination of the values of some keys, and compare the figures
     Sweep(Box<Sweep>),
-    /// Give the same items and queries to a central index, to flooding and to the ring, and compare
-    /// what each needs
+    /// Give the same items and queries to several systems, and compare what each needs
     Compare(Box<Compare>),
     /// List the scenarios that come with it
     List,
@@ -63,7 +92,7 @@ impl Default for Command {
 /// `hopwise run`.
 #[derive(Args, Debug, Default)]
 pub struct Run {
-    /// A named scenario (see `hopwise list`) or a file [default: default]
+    /// A named scenario (see list) or a file [default: default]
     #[arg(value_name = "SCENARIO | FILE.toml")]
     scenario: Option<String>,
     #[command(flatten)]
@@ -85,11 +114,11 @@ impl Run {
     /// # Errors
     ///
     /// Whatever is wrong with it.
-    pub fn scenario(&self) -> Result<Scenario, ScenarioError> {
+    pub fn scenario(&self, registry: &Registry) -> Result<Scenario, ScenarioError> {
         let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
         let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
         let overrides: Vec<_> = threads.chain(self.values.overrides()).collect();
-        Scenario::load(source, &overrides)
+        registry.load(source, &overrides)
     }
 
     /// The seeds to run with, if several were asked for.
@@ -112,7 +141,7 @@ impl Run {
 #[command(mut_arg("out", |out| out.help("The folder for the results; runs that are complete in it \
     are not run again [default: results/runs/TIME-sweep-SCENARIO]")))]
 pub struct Sweep {
-    /// A named scenario (see `hopwise list`) or a file [default: default]
+    /// A named scenario (see list) or a file [default: default]
     #[arg(value_name = "SCENARIO | FILE.toml")]
     scenario: Option<String>,
     /// Run with each of these values, in every combination with those of other keys; they are
@@ -138,10 +167,10 @@ impl Sweep {
     /// # Errors
     ///
     /// Whatever is wrong with any of them.
-    pub fn plan(&self) -> Result<Plan, PlanError> {
+    pub fn plan(&self, registry: &Registry) -> Result<Plan, PlanError> {
         let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
         let values = self.values.overrides();
-        let load = |varied: &[_]| Scenario::load(source, &[&values, varied].concat());
+        let load = |varied: &[_]| registry.load(source, &[&values, varied].concat());
         Plan::new(load, &self.vary, self.repeat)
     }
 
@@ -165,7 +194,7 @@ impl Sweep {
 #[command(mut_arg("out", |out| out.help("The folder for the results [default: \
     results/runs/TIME-compare]")))]
 pub struct Compare {
-    /// A named scenario (see `hopwise list`) or a file that says what all runs have in common
+    /// A named scenario (see list) or a file that says what all runs have in common
     /// [default: compare]
     #[arg(value_name = "SCENARIO | FILE.toml")]
     scenario: Option<String>,
@@ -173,7 +202,10 @@ pub struct Compare {
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_values_t = COMPARED_NODES)]
     #[arg(value_parser = clap::value_parser!(u32).range(8..))]
     nodes: Vec<u32>,
-    /// The world they run in (engine): udp, sim [default: sim]
+    /// The systems to compare, in the order of the table [default: central,flood,ring]
+    #[arg(long, value_name = "S,S,...", value_delimiter = ',')]
+    systems: Vec<String>,
+    /// Where the nodes run (engine): udp, sim [default: sim]
     #[arg(long, value_name = "E")]
     engine: Option<String>,
     /// What everything random is drawn from (seed)
@@ -192,13 +224,13 @@ impl Compare {
     /// # Errors
     ///
     /// Whatever is wrong with any of them.
-    pub fn plan(&self) -> Result<Vec<Planned>, ScenarioError> {
+    pub fn plan(&self, registry: &Registry) -> Result<ComparePlan, compare::PlanError> {
         let source = self.scenario.as_deref().unwrap_or(COMPARE_SCENARIO);
         let shorthands = [("engine", &self.engine), ("seed", &self.seed)];
         let values = overrides(&shorthands, &self.set);
-        compare::plan(&self.nodes, |planned| {
+        ComparePlan::new(registry, &self.systems, &self.nodes, |planned| {
             // What is compared comes last, so that it holds.
-            Scenario::load(source, &[&values, planned].concat())
+            registry.load(source, &[&values, planned].concat())
         })
     }
 
@@ -215,7 +247,7 @@ struct Values {
     /// How many nodes there are at the start (nodes)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     nodes: Option<String>,
-    /// What kind of nodes (system): ring, central, flood
+    /// What kind of nodes (system)
     #[arg(long, value_name = "S")]
     system: Option<String>,
     /// The world they run in (engine): udp, sim
@@ -270,15 +302,24 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
     use crate::commands::options::{Exit, JsonTarget};
     use crate::scenario::{Load, Measure};
+    use crate::systems::ring::Ring;
+
+    fn parse(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Cli, clap::Error> {
+        Cli::try_parse_for(&Environment::hopwise(), arguments)
+    }
+
+    fn scenario(run: &Run) -> Result<Scenario, ScenarioError> {
+        run.scenario(&Registry::built_in())
+    }
 
     fn run(arguments: &[&str]) -> Box<Run> {
         let words = ["hopwise"].iter().chain(arguments);
-        match Cli::try_parse_from(words).expect("these arguments are right").into_command() {
+        match parse(words).expect("these arguments are right").into_command() {
             Command::Run(run) => run,
             _ => panic!("not a run"),
         }
@@ -287,19 +328,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+        assert!(parse(["hopwise", "list"]).is_ok());
     }
 
     #[test]
     fn no_arguments_run_the_default_scenario() {
         let bare = run(&[]);
-        assert_eq!(bare.scenario(), Scenario::load("default", &[]));
+        assert_eq!(scenario(&bare), Registry::built_in().load("default", &[]));
         assert_eq!(bare.options(), &RunOptions::default());
-        assert_eq!(run(&["run"]).scenario(), bare.scenario());
+        assert_eq!(scenario(&run(&["run"])), scenario(&bare));
     }
 
     #[test]
     fn flags_set_the_values_they_stand_for() {
-        let scenario = run(&[
+        let run = run(&[
             "run",
             "saturate",
             "--nodes",
@@ -320,13 +362,13 @@ mod tests {
             "ring.successors=8",
             "--set",
             "ring.base = 16",
-        ])
-        .scenario()
-        .expect("all of this is possible");
+        ]);
+        let scenario = scenario(&run).expect("all of this is possible");
         assert_eq!((scenario.nodes, scenario.seed, scenario.threads), (64, 9, 128));
         assert_eq!(scenario.phases.measure, Measure::Lasting(core::time::Duration::from_secs(3)));
         assert_eq!(scenario.workload.load, Load::PerSecond(250.0), "replaces the closed loop");
-        assert_eq!((scenario.ring.successors, scenario.ring.base), (8, 16));
+        let ring = scenario.section::<Ring>();
+        assert_eq!((ring.successors, ring.base), (8, 16));
     }
 
     #[test]
@@ -336,7 +378,7 @@ mod tests {
             ("--duration", "30 parsecs", "phases.measure = \"30 parsecs\""),
             ("--engine", "tcp", "engine = \"tcp\" is not accepted: write \"udp\" or \"sim\""),
         ] {
-            let error = run(&["run", flag, value]).scenario().expect_err(value).to_string();
+            let error = scenario(&run(&["run", flag, value])).expect_err(value).to_string();
             assert!(error.contains(expected), "{error}");
         }
     }
@@ -347,10 +389,13 @@ mod tests {
                          --vary workload.keys={distribution='zipf',exponent=1.1} --repeat 2 \
                          --threads 3 --out here";
         let words = arguments.split_whitespace();
-        let command = Cli::try_parse_from(words).expect("these arguments are right").into_command();
+        let command = parse(words).expect("these arguments are right").into_command();
         let Command::Sweep(sweep) = command else { panic!("not a sweep") };
-        let plan = sweep.plan().expect("all of this is possible");
-        let runs = plan.runs.iter().map(|run| (run.scenario.ring.successors, run.scenario.seed));
+        let plan = sweep.plan(&Registry::built_in()).expect("all of this is possible");
+        let runs = plan
+            .runs
+            .iter()
+            .map(|run| (run.scenario.section::<Ring>().successors, run.scenario.seed));
         assert_eq!(runs.collect::<Vec<_>>(), [(4, 5), (4, 6), (8, 5), (8, 6)]);
         assert!(plan.runs.iter().all(|run| run.scenario.nodes == 64));
         assert_eq!(sweep.threads(), NonZeroUsize::new(3));
@@ -383,8 +428,8 @@ mod tests {
             &["compare", "--nodes", "4"],
             &["compare", "--nodes", ""],
         ] {
-            let error = Cli::try_parse_from(["hopwise"].iter().chain(arguments))
-                .expect_err("these arguments are wrong");
+            let error =
+                parse(["hopwise"].iter().chain(arguments)).expect_err("these arguments are wrong");
             assert_eq!(error.exit_code(), Exit::BadRequest as i32);
         }
     }

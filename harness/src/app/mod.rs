@@ -1,5 +1,8 @@
-//! The program: its command line.
+//! The program: its name, its systems and scenarios, its command line.
 //!
-//! **Invariant:** nothing is run here.
+//! **Invariant:** nothing is run here; commands are.
 
 pub mod cli;
+mod program;
+
+pub use self::program::Program;

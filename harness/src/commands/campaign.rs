@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::base::worker_pool;
+use crate::commands::Environment;
 use crate::commands::concurrency;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
 use crate::commands::run::{self, Ended};
@@ -61,17 +62,22 @@ impl FromStr for Seeds {
 /// Runs `scenario` once with each of `seeds`, several at a time, and writes the results as
 /// `options` say.
 #[must_use]
-pub fn campaign(scenario: &Scenario, seeds: &Seeds, options: &RunOptions) -> Exit {
+pub fn campaign(
+    env: &Environment,
+    scenario: &Scenario,
+    seeds: &Seeds,
+    options: &RunOptions,
+) -> Exit {
     if scenario.engine != Engine::Sim {
-        eprintln!("hopwise: --seeds needs runs that can be repeated: write --engine sim");
+        env.tell(format_args!("--seeds needs runs that can be repeated: write --engine sim"));
         return Exit::BadRequest;
     }
-    let interrupts = run::watch_for_interrupts();
+    let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
     let default_folder = || run::default_folder(&started_at, &format!("seeds-{}", scenario.name));
     let folder = options.out.clone().unwrap_or_else(default_folder);
-    let mut document = Document::new(scenario, seeds, started_at.clone());
+    let mut document = Document::new(env, scenario, seeds, started_at.clone());
     let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
     let progress = Progress::new(options.quiet, Duration::ZERO);
     let runs: Vec<Scenario> = seeds.0.clone().map(|seed| with_seed(scenario, seed)).collect();
@@ -79,7 +85,7 @@ pub fn campaign(scenario: &Scenario, seeds: &Seeds, options: &RunOptions) -> Exi
         &runs,
         concurrency::workers(runs.iter(), None),
         &interrupts,
-        |run| run_one(run, &folder, &interrupts),
+        |run| run_one(env, run, &folder, &interrupts),
         |run, result| {
             let panicked = || {
                 let (status, reason) = (Exit::Failure as i32, "the run panicked".to_owned());
@@ -98,7 +104,7 @@ pub fn campaign(scenario: &Scenario, seeds: &Seeds, options: &RunOptions) -> Exi
     document.interrupted = interrupts.load(Ordering::Relaxed) > 0;
     document.failing.sort_by_key(|failing| failing.seed);
     if let Err(error) = report(&document, &folder, options) {
-        eprintln!("hopwise: cannot write the result: {error}");
+        env.tell(format_args!("cannot write the result: {error}"));
         return Exit::Failure;
     }
     if lines {
@@ -165,12 +171,12 @@ struct Document {
 }
 
 impl Document {
-    fn new(scenario: &Scenario, seeds: &Seeds, started_at: String) -> Document {
+    fn new(env: &Environment, scenario: &Scenario, seeds: &Seeds, started_at: String) -> Document {
         Document {
             schema_version: SCHEMA_VERSION,
             scenario: toml::Table::try_from(scenario).unwrap_or_default(),
             machine: Machine::here(),
-            build: Build::here(),
+            build: Build::of(env.program),
             started_at,
             wall_s: 0.0,
             simulated_s: 0.0,
@@ -235,10 +241,15 @@ fn with_seed(scenario: &Scenario, seed: u64) -> Scenario {
 }
 
 /// Runs `scenario`. Writes its files below `folder` if it failed.
-fn run_one(scenario: &Scenario, folder: &Path, interrupts: &AtomicU32) -> Result<Ran, Failing> {
+fn run_one(
+    env: &Environment,
+    scenario: &Scenario,
+    folder: &Path,
+    interrupts: &AtomicU32,
+) -> Result<Ran, Failing> {
     let seed = scenario.seed;
     let failing = |exit: Exit, reason| Failing { seed, status: exit as i32, reason, replay: None };
-    let ended = run::execute(scenario, interrupts, true).map_err(|error| match error {
+    let ended = run::execute(env, scenario, interrupts, true).map_err(|error| match error {
         EngineError::Request(why) => failing(Exit::BadRequest, why),
         EngineError::Broken(why) => failing(Exit::Failure, why),
     })?;
@@ -252,7 +263,10 @@ fn run_one(scenario: &Scenario, folder: &Path, interrupts: &AtomicU32) -> Result
         outcome.name_folder(&folder);
         files::write_all(&folder, &outcome, &scenario.to_toml(), &measured.series)
             .map_err(|error| failing(Exit::Failure, error.to_string()))?;
-        Some(Failing { replay: Some(replay_command(&folder)), ..failing(exit, reason) })
+        Some(Failing {
+            replay: Some(replay_command(env.program.name, &folder)),
+            ..failing(exit, reason)
+        })
     } else {
         None
     };

@@ -32,10 +32,12 @@ pub(super) fn workers<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::systems::Registry;
 
     #[test]
     fn runs_that_measure_the_host_run_alone() {
-        let over_udp = vec![Scenario::default(); 9];
+        let scenario = Registry::built_in().schema().default_scenario();
+        let over_udp = vec![scenario; 9];
         assert_eq!(workers(over_udp.iter(), NonZeroUsize::new(4)), 1);
     }
 }

@@ -5,6 +5,10 @@
 pub mod campaign;
 pub mod compare;
 mod concurrency;
+mod environment;
+pub mod list;
 pub mod options;
 pub mod run;
 pub mod sweep;
+
+pub use self::environment::Environment;

@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
+use crate::commands::Environment;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
-use crate::engine::sim::SimEngine;
-use crate::engine::udp::UdpEngine;
 use crate::measure::outcome::{
     self, Expectation, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION,
 };
@@ -21,8 +20,7 @@ use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine, peak_rss_bytes};
 use crate::measure::{EngineError, Measured};
 use crate::report::{files, text};
-use crate::scenario::{Engine, Measure};
-use crate::systems;
+use crate::scenario::Measure;
 
 /// If lookups are issued later than this, the load is not that of the scenario.
 const LAG_MAX: Duration = Duration::from_millis(100);
@@ -32,43 +30,43 @@ const RUNS: &str = "results/runs";
 
 /// Runs `scenario` and writes its result as `options` say.
 #[must_use]
-pub fn run(scenario: &Scenario, options: &RunOptions) -> Exit {
+pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit {
     if let Err(message) = check_targets(options) {
-        eprintln!("hopwise: {message}");
+        env.tell(message);
         return Exit::BadRequest;
     }
-    let interrupts = watch_for_interrupts();
-    let Ended { measured, mut outcome } = match execute(scenario, &interrupts, options.quiet) {
+    let interrupts = watch_for_interrupts(env);
+    let Ended { measured, mut outcome } = match execute(env, scenario, &interrupts, options.quiet) {
         Ok(ended) => ended,
         Err(EngineError::Request(message)) => {
-            eprintln!("hopwise: {message}");
+            env.tell(message);
             return Exit::BadRequest;
         }
         Err(EngineError::Broken(message)) => {
-            eprintln!("hopwise: {message}");
+            env.tell(message);
             return Exit::Failure;
         }
     };
     if !options.quiet {
-        measured.warnings.iter().for_each(|warning| eprintln!("hopwise: {warning}"));
+        measured.warnings.iter().for_each(|warning| env.tell(warning));
     }
     let default_folder = || default_folder(&outcome.started_at, &scenario.name);
     let folder = options.out.clone().unwrap_or_else(default_folder);
     outcome.name_folder(&folder);
     if let Err(error) = report(scenario, options, &folder, &measured, &outcome) {
-        eprintln!("hopwise: cannot write the result: {error}");
+        env.tell(format_args!("cannot write the result: {error}"));
         return Exit::Failure;
     }
     if let Some(first) = outcome.first_violation() {
-        eprintln!("hopwise: {first}");
+        env.tell(first);
     }
     let exit = verdict(&outcome);
     if exit == Exit::LoadTooHigh {
-        eprintln!(
-            "hopwise: the load generator could not keep its schedule: over 1 % of lookups were \
+        env.tell(format_args!(
+            "the load generator could not keep its schedule: over 1 % of lookups were \
              issued more than {} ms late. Lower workload.lookups_per_s or use fewer nodes",
             LAG_MAX.as_millis()
-        );
+        ));
     }
     exit
 }
@@ -98,21 +96,19 @@ pub(crate) struct Ended {
 ///
 /// # Errors
 ///
-/// As [`systems::run`].
+/// As [`Registry::run`](crate::systems::Registry::run).
 pub(crate) fn execute(
+    env: &Environment,
     scenario: &Scenario,
     interrupts: &AtomicU32,
     quiet: bool,
 ) -> Result<Ended, EngineError> {
     let clock = WallClock::start();
     let progress = Progress::new(quiet, expected_length(scenario));
-    let measured = match scenario.engine {
-        Engine::Udp => systems::run(&UdpEngine, scenario, interrupts, &progress),
-        Engine::Sim => systems::run(&SimEngine, scenario, interrupts, &progress),
-    };
+    let measured = env.registry.run(scenario, interrupts, &progress);
     progress.finish();
     let measured = measured?;
-    let outcome = outcome_of(scenario, &measured, &clock);
+    let outcome = outcome_of(env, scenario, &measured, &clock);
     Ok(Ended { measured, outcome })
 }
 
@@ -130,7 +126,7 @@ pub(crate) fn verdict(outcome: &Outcome) -> Exit {
 }
 
 /// Counts Ctrl-C. The first ends the run early, the second ends the process.
-pub(crate) fn watch_for_interrupts() -> Arc<AtomicU32> {
+pub(crate) fn watch_for_interrupts(env: &Environment) -> Arc<AtomicU32> {
     let count = Arc::new(AtomicU32::new(0));
     let counted = count.clone();
     let set = ctrlc::set_handler(move || {
@@ -139,7 +135,7 @@ pub(crate) fn watch_for_interrupts() -> Arc<AtomicU32> {
         }
     });
     if let Err(error) = set {
-        eprintln!("hopwise: Ctrl-C will end the run without a result: {error}");
+        env.tell(format_args!("Ctrl-C will end the run without a result: {error}"));
     }
     count
 }
@@ -152,7 +148,12 @@ fn expected_length(scenario: &Scenario) -> Duration {
     scenario.phases.warmup + measure
 }
 
-fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Outcome {
+fn outcome_of(
+    env: &Environment,
+    scenario: &Scenario,
+    measured: &Measured,
+    clock: &WallClock,
+) -> Outcome {
     let lookups = Lookups::new(&measured.metrics, measured.measured);
     let simulation = measured.simulation.as_ref();
     // The speed of a simulation refers to wall time.
@@ -166,11 +167,12 @@ fn outcome_of(scenario: &Scenario, measured: &Measured, clock: &WallClock) -> Ou
         scenario: toml::Table::try_from(scenario).unwrap_or_default(),
         seed: scenario.seed,
         machine: Machine::here(),
-        build: Build::here(),
+        build: Build::of(env.program),
         started_at: outcome::rfc3339(clock.started_at()),
         wall_s: clock.elapsed().as_secs_f64(),
         simulated_s: simulation.map(|it| it.simulated.as_secs_f64()),
         interrupted: measured.interrupted,
+        has_server: env.registry.system(scenario).schema().has_server,
         regime: simulation.map_or(Regime::Suspicion, |it| it.regime),
         check: simulation.and_then(|it| it.check.clone()),
         items: scenario.items.as_ref().map(|_| {

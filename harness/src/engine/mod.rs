@@ -1,9 +1,36 @@
 //! The engines: real sockets and the simulator.
 //!
-//! **Invariant:** an engine takes a [`Scenario`](crate::Scenario) and returns
-//! [`Measured`](crate::measure::Measured). It prints nothing and writes no file.
+//! **Invariant:** an engine takes a [`Scenario`] and returns
+//! [`Measured`]. It prints nothing and writes no file.
 
 mod planned_nodes;
 pub mod sim;
 mod totals;
 pub mod udp;
+
+use std::sync::atomic::AtomicU32;
+
+use self::sim::SimEngine;
+use self::udp::UdpEngine;
+use crate::Scenario;
+use crate::measure::progress::Progress;
+use crate::measure::{EngineError, Measured};
+use crate::plug::{Runner, System};
+use crate::scenario::Engine;
+
+/// Runs a scenario in its engine with nodes of `S`, from start to end or until `interrupts` is no
+/// longer 0.
+///
+/// # Errors
+///
+/// Why it could not run; see [`EngineError`].
+pub fn run<S: System>(
+    scenario: &Scenario,
+    interrupts: &AtomicU32,
+    progress: &Progress,
+) -> Result<Measured, EngineError> {
+    match scenario.engine {
+        Engine::Udp => UdpEngine.run_system::<S>(scenario, interrupts, progress),
+        Engine::Sim => SimEngine.run_system::<S>(scenario, interrupts, progress),
+    }
+}

@@ -38,10 +38,30 @@ impl Machine {
     }
 }
 
-/// The build of the program.
+/// The name and version of a program, as messages and results give them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+impl Identity {
+    /// Hopwise itself.
+    pub const HOPWISE: Identity = Identity { name: "hopwise", version: env!("CARGO_PKG_VERSION") };
+}
+
+/// The build of a program and of the harness in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
-    /// The commit it was built from, followed by `+changes` if the sources differed.
+    /// Name of the program. Results that do not say were written by Hopwise itself.
+    #[serde(default = "hopwise")]
+    pub program: String,
+    /// Its version.
+    #[serde(default)]
+    pub version: String,
+    /// The commit the harness was built from, followed by `+changes` if the sources differed.
     pub commit: String,
     /// Compiler version.
     pub rustc: String,
@@ -50,15 +70,27 @@ pub struct Build {
 }
 
 impl Build {
-    /// Describes this program.
+    /// Describes this build of Hopwise itself.
     #[must_use]
     pub fn here() -> Build {
+        Build::of(Identity::HOPWISE)
+    }
+
+    /// Describes this build of `program`.
+    #[must_use]
+    pub fn of(program: Identity) -> Build {
         Build {
+            program: program.name.to_owned(),
+            version: program.version.to_owned(),
             commit: env!("HOPWISE_COMMIT").to_owned(),
             rustc: env!("HOPWISE_RUSTC").to_owned(),
             profile: env!("HOPWISE_PROFILE").to_owned(),
         }
     }
+}
+
+fn hopwise() -> String {
+    Identity::HOPWISE.name.to_owned()
 }
 
 /// Peak resident memory of this process, in bytes.

@@ -10,6 +10,9 @@ use crate::measure::outcome::Check;
 
 /// Watches over the invariant of nodes `N`. The simulator shows it every event, in order.
 pub trait Checker<N>: Debug + Send + Sized + 'static {
+    /// Whether there is anything to check.
+    const EXISTS: bool = true;
+
     /// The next event happens at `now`; nothing has happened since the last one.
     fn time_is(&mut self, _now: Time) {}
 
@@ -25,6 +28,8 @@ pub trait Checker<N>: Debug + Send + Sized + 'static {
 pub enum NoChecker {}
 
 impl<N> Checker<N> for NoChecker {
+    const EXISTS: bool = false;
+
     fn time_is(&mut self, _now: Time) {
         match *self {}
     }

@@ -9,7 +9,9 @@ use hopwise_kernel::{Codec, Context, Node, Peer, Rng};
 
 use super::{Checker, Told};
 use crate::Scenario;
+use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
+use crate::scenario::Section;
 use crate::workload::Workload;
 
 /// What the nodes of a system speak.
@@ -35,9 +37,19 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// have none.
     type Checker: Checker<Self::Node>;
 
+    /// Its section of the scenario; `()` if it has no keys.
+    type Section: Section;
+
+    /// Its name: the value of the scenario's `system`. One name can stand for a system that is asked
+    /// for items and one that is not; the scenario's `items` decides between them.
+    const NAME: &'static str;
+
     /// Whether the node at host 0 serves all others. It asks nothing itself, holds no items, and comes
     /// and goes only by faults that strike it.
     const HAS_SERVER: bool = false;
+
+    /// How its figures grow with the number of nodes, as the literature says.
+    const GROWTH: &'static [(Figure, Law)] = &[];
 
     /// How many nodes are members from the start, at least 1; the others join through the protocol.
     fn members_at_start(scenario: &Scenario) -> usize;
@@ -90,6 +102,12 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// What an event means to the director; `None` if it is not the director's concern. `payload` is
     /// what belongs to the event.
     fn told(event: EventOf<ProtocolOf<Self>>, payload: &[u8]) -> Option<Told<AnswerOf<Self>>>;
+
+    /// Nodes that keep what a store on top of this system keeps under one key: the owner of the key and
+    /// those that follow it.
+    fn replicas(_scenario: &Scenario) -> u32 {
+        1
+    }
 
     /// What `node` keeps about others: distinct peers, and whatever else grows with the system.
     fn entries(&self, node: &Self::Node) -> usize;

@@ -1,11 +1,11 @@
-//! What is wrong with a scenario, as one message for whoever wrote it.
+//! What is wrong with a scenario, as one message for the user.
 //!
 //! **Invariant:** the message names the key, the value and what is accepted instead.
 
 use core::fmt;
 use std::io;
 
-use super::library;
+use super::Schema;
 
 /// Why a request is not a scenario. Exit status 2.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,18 +21,24 @@ impl ScenarioError {
     }
 
     /// A file that cannot be read.
-    pub(super) fn unreadable(path: &str, why: &io::Error) -> ScenarioError {
-        let message = format!("cannot be read ({why}): write a TOML file, or one of {}", names());
+    pub(super) fn unreadable(schema: &Schema, path: &str, why: &io::Error) -> ScenarioError {
+        let names = names(schema);
+        let message = format!("cannot be read ({why}): write a TOML file, or one of {names}");
         ScenarioError::new(Some(path.to_owned()), message)
     }
 
     /// Neither a named scenario nor a file.
-    pub(super) fn unknown_name(name: &str) -> ScenarioError {
+    pub(super) fn unknown_name(schema: &Schema, name: &str) -> ScenarioError {
+        let likeness = |other: &str| strsim::jaro_winkler(name, other);
+        let nearest = schema
+            .named()
+            .map(|named| named.name)
+            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+            .unwrap_or_default();
         let message = format!(
-            "there is no scenario {name:?}, the nearest is {:?}: write one of {}, or a file that \
-             ends in .toml",
-            library::nearest(name),
-            names(),
+            "there is no scenario {name:?}, the nearest is {nearest:?}: write one of {}, or a file \
+             that ends in .toml",
+            names(schema),
         );
         ScenarioError::new(None, message)
     }
@@ -50,6 +56,6 @@ impl fmt::Display for ScenarioError {
 
 impl core::error::Error for ScenarioError {}
 
-fn names() -> String {
-    library::SCENARIOS.map(|scenario| scenario.name).join(", ")
+fn names(schema: &Schema) -> String {
+    schema.named().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ")
 }

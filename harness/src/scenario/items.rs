@@ -1,37 +1,46 @@
-//! What is said of the items that nodes share.
+//! The items that nodes share, and how they are asked for.
 //!
-//! **Invariant:** as of every [`Scenario`](super::Scenario), a value of each key that is not written.
+//! **Invariant:** a scenario without this section asks for keys, unless its system always has items.
 
 use core::time::Duration;
 
+use hopwise_kernel::node::MAX_PAYLOAD;
 use serde::{Deserialize, Serialize};
 
-use super::duration;
+use super::impossible::{Verdict, is_share, require, require_or_adapt, require_that};
+use super::key::{DURATION, DURATION_ABOVE_ZERO, Key};
+use super::{Keys, Scenario, Section, duration};
 
-/// A population of named items: who holds them, and how they are asked for.
+/// Items, at most.
+const ITEMS_MAX: u32 = 1_000_000;
+/// Copies of items, at most: the harness keeps the holders of each item in tables.
+const COPIES_MAX: f64 = 268_435_456.0;
+
+/// A population of named items: which nodes hold them, and how they are asked for.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Items {
-    /// How many there are.
+    /// Number of items.
     pub population: u32,
-    /// How skewed queries are, 0 … 20: the item of rank k is asked for with probability proportional
+    /// Skew of the queries, 0 … 20: the item of rank k is asked for with probability proportional
     /// to k^(−exponent).
     pub exponent: f64,
     /// Holders of an item, on average over all items.
     pub replicas: f64,
-    /// Who has more of them than others.
+    /// Which items have more holders than others.
     pub replication: Replication,
     /// Share of queries that do not name the item exactly, 0 … 1: prefixes, substrings and words,
     /// equally often.
     pub fuzzy: f64,
     /// Size of an item.
     pub bytes: u32,
-    /// Whether who has found an item fetches it.
+    /// Whether a node that has found an item fetches it.
     pub fetch: bool,
-    /// How often what is published is published again: it is soft state.
+    /// Period in which a node publishes its items again: an index forgets entries that are not
+    /// refreshed.
     #[serde(with = "duration")]
     pub refresh: Duration,
-    /// How long after it has joined a node takes, at most, to begin to publish what it holds.
+    /// Longest time between joining and first publishing.
     #[serde(with = "duration")]
     pub publish_within: Duration,
 }
@@ -52,15 +61,98 @@ impl Default for Items {
     }
 }
 
-/// How many holders an item has, by its popularity (Cohen and Shenker, *Replication strategies in
-/// unstructured peer-to-peer networks*, SIGCOMM 2002).
+/// How the number of holders of an item depends on its popularity (Cohen and Shenker, *Replication
+/// strategies in unstructured peer-to-peer networks*, SIGCOMM 2002).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Replication {
-    /// As many as any other.
+    /// Not at all.
     Uniform,
     /// In proportion to how often it is asked for.
     Proportional,
     /// In proportion to the square root of that.
     SquareRoot,
+}
+
+impl Section for Items {
+    const NAME: &'static str = "items";
+
+    const KEYS: &'static [Key] = &[
+        Key::table(
+            "items",
+            "Named items that nodes share and ask for. Without this section, keys are looked up; \
+             some systems always have items.",
+        ),
+        Key::integer("items.population", "a whole number from 1 to 1000000", "Number of items."),
+        Key::number(
+            "items.exponent",
+            "a number from 0 to 20",
+            "Skew of the queries: the item of rank k is asked for with probability proportional to \
+             k^-exponent. 0 is uniform.",
+        ),
+        Key::number(
+            "items.replicas",
+            "a number, at least 1 and at most as many as there are nodes that share",
+            "Nodes that hold an item at the start, on average over all items.",
+        ),
+        Key::word(
+            "items.replication",
+            &["uniform", "proportional", "square-root"],
+            "How many nodes hold an item: uniform, the same for all; proportional to its popularity; \
+             or to the square root of its popularity.",
+        ),
+        Key::share(
+            "items.fuzzy",
+            "Share of queries for a prefix, a substring or some words of a name instead of an exact \
+             name.",
+        ),
+        Key::integer("items.bytes", "a whole number from 1 to 1024", "Size of an item in bytes."),
+        Key::boolean("items.fetch", "Fetch each item that is found."),
+        Key::duration(
+            "items.refresh",
+            DURATION_ABOVE_ZERO,
+            "Period in which a node publishes its items again. An entry that is not refreshed \
+             expires after three periods.",
+        ),
+        Key::duration(
+            "items.publish_within",
+            DURATION,
+            "A node first publishes its items at a random time within this after it joined.",
+        ),
+    ];
+
+    fn check(&self, all: &Scenario) -> Verdict {
+        let Items { population, exponent, replicas, fuzzy, bytes, refresh, .. } = self;
+        require((1..=ITEMS_MAX).contains(population), "items.population")?;
+        require((0.0..=20.0).contains(exponent), "items.exponent")?;
+        let most = COPIES_MAX / f64::from(*population);
+        require_or_adapt(*replicas <= most, "items.replicas", most, || {
+            format!("{COPIES_MAX} copies at most: fewer replicas, or a smaller items.population")
+        })?;
+        require(is_share(*fuzzy), "items.fuzzy")?;
+        require((1..=MAX_PAYLOAD as u32).contains(bytes), "items.bytes")?;
+        require(!refresh.is_zero(), "items.refresh")?;
+        require_that(all.workload.keys == Keys::Uniform, "workload.keys", || {
+            "{ distribution = \"uniform\" }, or nothing: with items these are what is asked for, \
+             and items.exponent says how skewed that is"
+                .to_owned()
+        })
+    }
+}
+
+impl Items {
+    /// Checks that enough nodes share items: all `nodes` but the server, if the system has one.
+    pub(super) fn check_replicas(&self, nodes: u32, has_server: bool) -> Verdict {
+        let sharers = nodes - u32::from(has_server);
+        let most = f64::from(sharers);
+        let path = "items.replicas";
+        let accepted = || {
+            format!(
+                "a number from 1 to {sharers}, as many as there are nodes that share items \
+                 (nodes = {nodes})"
+            )
+        };
+        require_that(self.replicas >= 1.0, path, accepted)?;
+        require_or_adapt(self.replicas <= most, path, most, accepted)
+    }
 }

@@ -11,6 +11,7 @@ use hopwise_kernel::{Context, Id, Peer, Rng};
 
 use super::items::{ROUNDS_OF_LIFE, copies, holdings, items, publishing, told, transfers};
 use crate::Scenario;
+use crate::measure::growth::{Figure, Law};
 use crate::plug::{NoChecker, Setting, System, Told};
 use crate::scenario::{Items, Start};
 use crate::workload::ItemWorkload;
@@ -30,8 +31,13 @@ impl System for CentralSystem {
     type Codec = CentralCodec;
     type Workload = ItemWorkload;
     type Checker = NoChecker;
+    type Section = ();
 
+    const NAME: &'static str = "central";
     const HAS_SERVER: bool = true;
+    // Wehrle, Götz and Rieche, Distributed Hash Tables, 2005.
+    const GROWTH: &'static [(Figure, Law)] =
+        &[(Figure::StateMax, Law::Linear), (Figure::MessagesPerQuery, Law::Constant)];
 
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {

@@ -13,6 +13,7 @@ use hopwise_kernel::{Context, Id, Peer, Rng, Router, Time};
 
 use super::items::{ROUNDS_OF_LIFE, copies, holdings, items, publishing, told, transfers};
 use crate::Scenario;
+use crate::measure::growth::{Figure, Law};
 use crate::measure::outcome::Check;
 use crate::network::Network;
 use crate::plug::{Checker, ProtocolOf, Setting, System, Told};
@@ -43,6 +44,10 @@ where
     type Codec = StoreCodec<ProtocolOf<S>>;
     type Workload = ItemWorkload;
     type Checker = StoreChecker<S>;
+    type Section = S::Section;
+
+    const NAME: &'static str = S::NAME;
+    const GROWTH: &'static [(Figure, Law)] = S::GROWTH;
 
     fn members_at_start(scenario: &Scenario) -> usize {
         S::members_at_start(scenario)
@@ -50,7 +55,7 @@ where
 
     fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64 {
         let Some(items) = &scenario.items else { return 0 };
-        let beside = StoreNode::<S::Node>::memory_beside_router(&config(scenario, items));
+        let beside = StoreNode::<S::Node>::memory_beside_router(&config::<S>(scenario, items));
         S::memory_needed_bytes(scenario, nodes) + (nodes * beside) as u64
     }
 
@@ -61,7 +66,7 @@ where
         Ok(Stored {
             router: S::new(&below)?,
             catalogue: workload.catalogue().clone(),
-            config: Arc::new(config(scenario, items(scenario)?)),
+            config: Arc::new(config::<S>(scenario, items(scenario)?)),
         })
     }
 
@@ -134,6 +139,8 @@ impl<S: System> Checker<StoreNode<S::Node>> for StoreChecker<S>
 where
     S::Node: Router,
 {
+    const EXISTS: bool = S::Checker::EXISTS;
+
     #[inline]
     fn time_is(&mut self, now: Time) {
         self.0.time_is(now);
@@ -155,8 +162,8 @@ impl<S: System> fmt::Debug for StoreChecker<S> {
     }
 }
 
-fn config(scenario: &Scenario, items: &Items) -> StoreConfig {
-    let replicas = scenario.ring.replicas.clamp(1, 16) as u8;
+fn config<S: System>(scenario: &Scenario, items: &Items) -> StoreConfig {
+    let replicas = S::replicas(scenario).clamp(1, 16) as u8;
     StoreConfig {
         transfers: transfers(scenario, items),
         responder: ResponderConfig {

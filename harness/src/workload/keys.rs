@@ -16,6 +16,8 @@ use crate::scenario::Keys;
 pub struct KeyWorkload(KeySource);
 
 impl Workload for KeyWorkload {
+    const NAME: &'static str = "keys";
+
     /// The key.
     type Question = Id;
     /// The identifier of the owner.

@@ -30,6 +30,10 @@ pub use self::truth::OwnerTruth;
 /// A value of it is what all questions of a run have in common. Every shard has a clone, so what is
 /// large lies behind an `Arc`.
 pub trait Workload: Clone + Debug + Send + Sync + 'static {
+    /// What is asked for, in one word. `items` asks for those of the scenario's section `items`, which
+    /// any other workload goes without.
+    const NAME: &'static str;
+
     /// What a node is asked.
     type Question: Copy + Debug + Send + 'static;
     /// What it answers.

@@ -5,13 +5,13 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
+use hopwise_harness::commands::Environment;
 use hopwise_harness::commands::campaign::campaign;
 use hopwise_harness::commands::options::{Exit, RunOptions};
-use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::measure::outcome::{Check, Regime};
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{Measured, Simulation};
-use hopwise_harness::systems;
+use hopwise_harness::systems::Registry;
 use hopwise_harness::systems::ring::run_with_defect;
 use hopwise_kernel::ring::Defect;
 
@@ -32,7 +32,7 @@ const SMALL: &str = "
 
 fn scenario(toml: &str, set: &[(&str, &str)]) -> Scenario {
     let set: Vec<_> = set.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-    Scenario::from_toml(toml, "test", &set).expect("the scenario is sound")
+    Registry::built_in().from_toml(toml, "test", &set).expect("the scenario is sound")
 }
 
 fn seeded(toml: &str, seed: u64) -> Scenario {
@@ -42,7 +42,8 @@ fn seeded(toml: &str, seed: u64) -> Scenario {
 fn run(scenario: &Scenario) -> Simulation {
     let progress = Progress::new(true, Duration::ZERO);
     simulation(
-        systems::run(&SimEngine, scenario, &AtomicU32::new(0), &progress)
+        Registry::built_in()
+            .run(scenario, &AtomicU32::new(0), &progress)
             .expect("the scenario runs"),
     )
 }
@@ -75,7 +76,7 @@ fn assert_caught(defect: Defect) {
 #[test]
 fn the_protocol_as_it_is_keeps_its_promises() {
     assert_eq!(first_violation(SMALL, 1..=60), None);
-    let of_64 = Scenario::load("check", &[]).expect("it comes along").to_toml();
+    let of_64 = Registry::built_in().load("check", &[]).expect("it comes along").to_toml();
     assert_eq!(first_violation(&of_64, 1..=4), None);
 }
 
@@ -89,7 +90,8 @@ fn seeds_that_once_failed_do_so_no_more() {
     for seed in ["14", "59", "75", "105", "189", "256", "427"] {
         let set = [&fast[..], &[("seed", seed)]].concat();
         let set = set.iter().map(|&(key, value)| (key.to_owned(), value.to_owned()));
-        let scenario = Scenario::load("check", &set.collect::<Vec<_>>()).expect("it comes along");
+        let scenario =
+            Registry::built_in().load("check", &set.collect::<Vec<_>>()).expect("it comes along");
         let found = check(run(&scenario));
         assert_eq!((found.violations, found.first), (0, None), "seed {seed}");
         assert!(found.beyond_promise > 0, "seed {seed}");
@@ -148,19 +150,22 @@ fn failures_beyond_the_promise_are_no_violations() {
 fn a_campaign_names_the_seeds_that_fail() {
     let folder = std::env::temp_dir().join(format!("hopwise-campaign-{}", std::process::id()));
     let options = RunOptions { out: Some(folder.clone()), quiet: true, ..RunOptions::default() };
+    let env = Environment::hopwise();
     let seeds = "1..4".parse().expect("three seeds");
     let document = || fs::read_to_string(folder.join("campaign.json")).expect("it was written");
-    assert_eq!(campaign(&scenario(SMALL, &[]), &seeds, &options), Exit::Success);
+    assert_eq!(campaign(&env, &scenario(SMALL, &[]), &seeds, &options), Exit::Success);
     assert!(document().contains("\"failing\": []") && document().contains("\"ran\": 3"));
 
     let more = [("expect.failed", "0"), ("network.loss", "0.6")];
-    assert_eq!(campaign(&scenario(SMALL, &more), &seeds, &options), Exit::Unmet);
+    assert_eq!(campaign(&env, &scenario(SMALL, &more), &seeds, &options), Exit::Unmet);
     assert!(document().contains("\"seed\": 2") && document().contains("\"status\": 3"));
     let replayed = folder.join("seed-2").join("scenario.toml");
-    let again = Scenario::load(replayed.to_str().expect("it is UTF-8"), &[]).expect("it is sound");
+    let again = Registry::built_in()
+        .load(replayed.to_str().expect("it is UTF-8"), &[])
+        .expect("it is sound");
     assert_eq!(again.seed, 2);
     fs::remove_dir_all(folder).expect("it is ours");
 
-    let over_udp = Scenario::default();
-    assert_eq!(campaign(&over_udp, &seeds, &options), Exit::BadRequest);
+    let over_udp = env.registry.schema().default_scenario();
+    assert_eq!(campaign(&env, &over_udp, &seeds, &options), Exit::BadRequest);
 }

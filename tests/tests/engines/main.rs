@@ -3,6 +3,7 @@
 //! **Invariant:** no test depends on what another one leaves in the process, its files included.
 
 mod check;
+mod program;
 mod sim;
 mod sweep;
 mod systems;

@@ -4,16 +4,15 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::engine::sim::SimEngine;
-use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::progress::Progress;
-use hopwise_harness::plug::Runner;
-use hopwise_harness::systems;
+use hopwise_harness::scenario::Engine;
+use hopwise_harness::systems::Registry;
 
-fn run(engine: &impl Runner, toml: &str, threads: u32) -> Measured {
+fn run(engine: Engine, toml: &str, threads: u32) -> Measured {
     let threads = ("threads".to_owned(), threads.to_string());
-    let scenario = Scenario::from_toml(toml, "test", &[threads]).expect("the scenario is sound");
+    let scenario =
+        Registry::built_in().from_toml(toml, "test", &[threads]).expect("the scenario is sound");
     run_scenario(engine, &scenario)
 }
 
@@ -21,12 +20,16 @@ fn run(engine: &impl Runner, toml: &str, threads: u32) -> Measured {
 fn run_named(name: &str, values: &[(&str, &str)]) -> Measured {
     let values = values.iter().chain(&[("threads", "1")]);
     let values: Vec<_> = values.map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-    run_scenario(&SimEngine, &Scenario::load(name, &values).expect("the scenario is sound"))
+    run_scenario(
+        Engine::Sim,
+        &Registry::built_in().load(name, &values).expect("the scenario is sound"),
+    )
 }
 
-fn run_scenario(engine: &impl Runner, scenario: &Scenario) -> Measured {
+fn run_scenario(engine: Engine, scenario: &Scenario) -> Measured {
     let progress = Progress::new(true, Duration::ZERO);
-    systems::run(engine, scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
+    assert_eq!(scenario.engine, engine);
+    Registry::built_in().run(scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
 }
 
 /// All that an outcome is made from, without how fast it was and on how many threads.
@@ -62,12 +65,12 @@ fn any_number_of_threads_gives_the_same_result() {
          network = { latency = { model = \"constant\", one_way = \"30ms\" } }",
     ] {
         let toml = format!("{churn}\n{extra}");
-        let one = result(&run(&SimEngine, &toml, 1));
+        let one = result(&run(Engine::Sim, &toml, 1));
         for threads in [2, 3] {
-            let several = result(&run(&SimEngine, &toml, threads));
+            let several = result(&run(Engine::Sim, &toml, threads));
             assert!(one == several, "{threads} threads differ from one: {extra}");
         }
-        let other = result(&run(&SimEngine, &format!("seed = 2\n{toml}"), 1));
+        let other = result(&run(Engine::Sim, &format!("seed = 2\n{toml}"), 1));
         assert!(one != other, "another seed is another run");
     }
 }
@@ -89,7 +92,7 @@ fn messages_as_bytes_give_the_same_trace() {
                  loss = 0.02
                  duplication = 0.02"
             );
-            result(&run(&SimEngine, &toml, 1))
+            result(&run(Engine::Sim, &toml, 1))
         };
         assert!(digest(true) == digest(false), "{lookup}");
     }
@@ -128,7 +131,7 @@ fn an_exact_ring_answers_every_lookup_correctly() {
              phases = {{ warmup = \"20s\", lookups = 2000 }}
              {extra}"
         );
-        let measured = run(&SimEngine, &toml, 1);
+        let measured = run(Engine::Sim, &toml, 1);
         let metrics = &measured.metrics;
         assert_eq!(metrics.issued, 2000, "{extra}");
         assert_eq!((metrics.correct, metrics.failed), (2000, 0), "{extra}");
@@ -144,7 +147,7 @@ fn the_simulator_agrees_with_the_real_network() {
         workload = { lookups_per_s = 1000.0 }
         phases = { warmup = \"1s\", lookups = 3000 }
     ";
-    let real = run(&UdpEngine, toml, 2);
+    let real = run(Engine::Udp, toml, 2);
     let hops = mean_hops(&real);
     let one_way_us = real.metrics.latency().value_at_quantile(0.5) as f64 / 1e3 / (hops + 1.0);
     let sim = format!(
@@ -153,7 +156,7 @@ fn the_simulator_agrees_with_the_real_network() {
          {toml}",
         one_way_us.round().max(20.0)
     );
-    let simulated = run(&SimEngine, &sim, 1);
+    let simulated = run(Engine::Sim, &sim, 1);
     for measured in [&real, &simulated] {
         let metrics = &measured.metrics;
         assert_eq!((metrics.completed, metrics.correct), (metrics.issued, metrics.issued));
@@ -177,7 +180,7 @@ fn the_busiest_node_gets_its_share_of_the_messages() {
     ";
     let sim =
         "engine = \"sim\"\n network = { latency = { model = \"constant\", one_way = \"1ms\" } }";
-    let busiest = [run(&UdpEngine, toml, 2), run(&SimEngine, &format!("{sim}\n{toml}"), 1)];
+    let busiest = [run(Engine::Udp, toml, 2), run(Engine::Sim, &format!("{sim}\n{toml}"), 1)];
     for (measured, engine) in busiest.into_iter().zip(["udp", "sim"]) {
         let (all, most) = (measured.traffic.messages() as f64, measured.load.messages_max as f64);
         assert!(all > 4000.0, "{engine}: {all} messages for 4,000 lookups");
@@ -199,7 +202,7 @@ fn the_load_of_nodes_that_are_gone_counts() {
              phases = {{ warmup = \"1s\", measure = \"{measure}\" }}
              fault = [{faults}]"
         );
-        let measured = run(&SimEngine, &toml, 1);
+        let measured = run(Engine::Sim, &toml, 1);
         (measured.load.messages_max as f64, measured.membership)
     };
     let (whole, _) = busiest("600s", "");

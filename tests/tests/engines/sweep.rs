@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use hopwise_harness::Scenario;
+use hopwise_harness::commands::Environment;
 use hopwise_harness::commands::options::{Exit, RunOptions};
 use hopwise_harness::commands::sweep::{Plan, sweep};
 use hopwise_harness::measure::outcome::Outcome;
@@ -20,12 +20,13 @@ const SMALL: &str = "
 fn a_sweep_leaves_its_runs_and_their_figures_and_is_not_done_twice() {
     let folder = std::env::temp_dir().join(format!("hopwise-sweep-udp-{}", std::process::id()));
     let vary = ["ring.successors=2,4".parse().expect("two values")];
-    let plan = Plan::new(|values| Scenario::from_toml(SMALL, "small", values), &vary, 2);
+    let env = Environment::hopwise();
+    let plan = Plan::new(|values| env.registry.from_toml(SMALL, "small", values), &vary, 2);
     let plan = plan.expect("all can be run");
     let options = RunOptions { out: Some(folder.clone()), quiet: true, ..RunOptions::default() };
     // A busy host may issue late: that says nothing of the sweep.
     let ran = |exit| assert!([Exit::Success, Exit::LoadTooHigh].contains(&exit), "{exit:?}");
-    ran(sweep(&plan, None, &options));
+    ran(sweep(&env, &plan, None, &options));
 
     let read = |path: &Path| fs::read_to_string(folder.join(path)).expect("it was written");
     let names = ["ring.successors=2,seed=1", "ring.successors=4,seed=2"];
@@ -40,7 +41,7 @@ fn a_sweep_leaves_its_runs_and_their_figures_and_is_not_done_twice() {
     assert!(csv.contains("\n2,2,1,0,") && csv.contains("\n4,2,1,0,"), "all completed: {csv}");
     assert!(json.contains("\"failures\": []") && json.contains("\"interrupted\": false"));
 
-    ran(sweep(&plan, None, &options));
+    ran(sweep(&env, &plan, None, &options));
     assert_eq!(read(Path::new("sweep.csv")), csv);
     let again = names.map(|name| read(&Path::new("runs").join(name).join("outcome.json")));
     assert!(again == outcomes, "a run that is complete is not run again");

@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use hopwise_harness::Scenario;
 use hopwise_harness::churn::Share;
 use hopwise_harness::churn::trace::Trace;
 use hopwise_harness::director::{Director, NodeControl, Setup};
-use hopwise_harness::engine::sim::SimEngine;
-use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
-use hopwise_harness::plug::{Runner, Told};
-use hopwise_harness::systems;
+use hopwise_harness::plug::Told;
+use hopwise_harness::scenario::Engine;
+use hopwise_harness::systems::Registry;
 use hopwise_harness::workload::{KeyWorkload, Workload};
 use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 
@@ -66,7 +64,8 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
          phases = {{ warmup = \"1s\" }}",
         trace.members()
     );
-    let scenario = Scenario::from_toml(&toml, "test", &[]).expect("the scenario is sound");
+    let scenario =
+        Registry::built_in().from_toml(&toml, "test", &[]).expect("the scenario is sound");
     let mut rng = Rng::new(1, 0);
     let peer = |place| Peer { id: Id::random(&mut rng), address: Address::from_bits(place + 1) };
     let ring: Vec<Peer> = (0..trace.members() as u64).map(peer).collect();
@@ -141,13 +140,16 @@ impl Drop for File {
     }
 }
 
-fn run(engine: &impl Runner, file: &File, toml: &str) -> Result<Measured, EngineError> {
+fn run(engine: Engine, file: &File, toml: &str) -> Result<Measured, EngineError> {
     let toml = format!(
         "churn = {{ model = \"trace\", file = {:?}, rejoin = \"same-id\" }}\n{toml}",
         file.0.display().to_string()
     );
-    let scenario = Scenario::from_toml(&toml, "test", &[]).expect("the scenario is sound");
-    systems::run(engine, &scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+    let scenario =
+        Registry::built_in().from_toml(&toml, "test", &[]).expect("the scenario is sound");
+    assert_eq!(scenario.engine, engine);
+    let (interrupts, progress) = (AtomicU32::new(0), Progress::new(true, Duration::ZERO));
+    Registry::built_in().run(&scenario, &interrupts, &progress)
 }
 
 /// Of 30 nodes one half goes and comes at random, at times that leave no join under way at a whole
@@ -183,7 +185,7 @@ fn a_simulation_has_the_members_that_the_trace_says() {
         let file = File::new(&format!("sim-{seed}.txt"), &text);
         let digest = |threads: u32| {
             let measured = run(
-                &SimEngine,
+                Engine::Sim,
                 &file,
                 &format!(
                     "engine = \"sim\"
@@ -222,7 +224,7 @@ fn real_nodes_come_and_go_as_the_trace_says() {
     let toml = "nodes = 6\nthreads = 2\nring = { successors = 4, stabilize = \"100ms\" }\n\
                 workload = { lookups_per_s = 200.0 }\n\
                 phases = { warmup = \"200ms\", measure = \"2s\" }\n";
-    let measured = run(&UdpEngine, &file, toml).expect("the scenario runs");
+    let measured = run(Engine::Udp, &file, toml).expect("the scenario runs");
     let membership = &measured.membership;
     assert_eq!(membership.joins, 3);
     assert_eq!(membership.leaves + membership.crashes, 3);
@@ -238,11 +240,11 @@ fn a_trace_that_does_not_fit_is_a_clear_request_error() {
         Err(EngineError::Request(message)) => message,
         other => panic!("a request error was expected, not {:?}", other.map(|_| ())),
     };
-    let sim = request(run(&SimEngine, &file, &format!("engine = \"sim\"\nnodes = 4\n{ring}")));
-    let udp = request(run(&UdpEngine, &file, &format!("nodes = 4\n{ring}")));
+    let sim = request(run(Engine::Sim, &file, &format!("engine = \"sim\"\nnodes = 4\n{ring}")));
+    let udp = request(run(Engine::Udp, &file, &format!("nodes = 4\n{ring}")));
     assert!(sim.ends_with("3 nodes are up at the start, but nodes = 4: write nodes = 3"), "{sim}");
     assert_eq!(sim, udp);
-    let alone = request(run(&UdpEngine, &file, &format!("nodes = 3\nthreads = 2\n{ring}")));
+    let alone = request(run(Engine::Udp, &file, &format!("nodes = 3\nthreads = 2\n{ring}")));
     assert!(alone.contains("misfit.txt:5: no node is up among"), "{alone}");
     assert!(alone.contains("write threads = 1"), "{alone}");
 }

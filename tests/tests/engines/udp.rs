@@ -4,18 +4,19 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
-use hopwise_harness::scenario::library;
-use hopwise_harness::systems;
+use hopwise_harness::scenario::Engine;
+use hopwise_harness::systems::Registry;
 
 fn run(toml: &str) -> Result<Measured, EngineError> {
-    run_scenario(&Scenario::from_toml(toml, "test", &[]).expect("the scenario is sound"))
+    run_scenario(&Registry::built_in().from_toml(toml, "test", &[]).expect("the scenario is sound"))
 }
 
 fn run_scenario(scenario: &Scenario) -> Result<Measured, EngineError> {
-    systems::run(&UdpEngine, scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+    assert_eq!(scenario.engine, Engine::Udp);
+    let (interrupts, progress) = (AtomicU32::new(0), Progress::new(true, Duration::ZERO));
+    Registry::built_in().run(scenario, &interrupts, &progress)
 }
 
 fn dropped(measured: &Measured, reason: &str) -> u64 {
@@ -71,10 +72,10 @@ fn crashes_are_survived() {
 
 #[test]
 fn lookups_right_after_a_crash_of_a_fifth_are_all_answered() {
-    let named = library::find("crash-fifth").expect("it comes along");
     // Long enough for every node to have measured a round trip.
     let overrides = [("phases.warmup".to_owned(), "2s".to_owned())];
-    let scenario = Scenario::load(named.name, &overrides).expect("the scenario is sound");
+    let scenario =
+        Registry::built_in().load("crash-fifth", &overrides).expect("the scenario is sound");
     let measured = run_scenario(&scenario).expect("the scenario runs");
     let metrics = &measured.metrics;
     let quantile_ms = |q| metrics.latency().value_at_quantile(q) as f64 / 1e6;

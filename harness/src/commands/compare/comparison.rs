@@ -5,9 +5,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::fit;
-use crate::measure::outcome::Outcome;
+use super::plan::Contender;
+use crate::measure::growth::{Figure, Law};
+use crate::measure::outcome::{Lookups, Outcome};
 use crate::measure::provenance::{Build, Machine};
-use crate::scenario::System;
 
 /// The version of the document that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -29,6 +30,9 @@ pub struct Comparison {
     pub interrupted: bool,
     /// The scenario values that all runs have in common.
     pub scenario: toml::Table,
+    /// Whether systems were asked for items; if not, keys were looked up.
+    #[serde(default = "yes")]
+    pub items: bool,
     /// By system, then by number of nodes.
     pub rows: Vec<Row>,
     /// How figures grow with the number of nodes.
@@ -37,11 +41,15 @@ pub struct Comparison {
     pub verdicts: Vec<String>,
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// One system at one size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The system.
-    pub system: System,
+    pub system: String,
     /// Nodes at the start.
     pub nodes: u32,
     /// Entries in the tables of a node: peers and references to items.
@@ -56,7 +64,8 @@ pub struct Row {
     pub latency_p50_us: f64,
     /// The 99th percentile of the same.
     pub latency_p99_us: f64,
-    /// Fraction of queries for an exact name after which the requester obtained the item.
+    /// Fraction of queries for an exact name after which the requester obtained the item, or of
+    /// lookups of keys that were answered correctly.
     pub success: Option<f64>,
     /// The same for queries for a prefix, a substring or words of a name.
     pub fuzzy_success: Option<f64>,
@@ -79,7 +88,7 @@ pub struct Spread {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
     /// The system.
-    pub system: System,
+    pub system: String,
     /// The figure.
     pub figure: Figure,
     /// The growth that the literature states.
@@ -92,59 +101,22 @@ pub struct Growth {
     pub per_doubling: f64,
 }
 
-/// A figure whose growth is fitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Figure {
-    /// The most entries of any node: those of the server, if there is one.
-    StateMax,
-    /// Mean entries per node.
-    StateMean,
-    /// Messages per query.
-    MessagesPerQuery,
-}
-
-impl Figure {
-    /// Its name in the table.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Figure::StateMax => "maximum state of a node",
-            Figure::StateMean => "mean state of a node",
-            Figure::MessagesPerQuery => "messages per query",
-        }
-    }
-
-    const fn of(self, row: &Row) -> f64 {
-        match self {
-            Figure::StateMax => row.state.max,
-            Figure::StateMean => row.state.mean,
-            Figure::MessagesPerQuery => row.messages_per_query,
-        }
+/// The value of a figure in a row.
+const fn value(figure: Figure, row: &Row) -> f64 {
+    match figure {
+        Figure::StateMax => row.state.max,
+        Figure::StateMean => row.state.mean,
+        Figure::MessagesPerQuery => row.messages_per_query,
     }
 }
-
-/// The notation for logarithmic growth.
-pub(super) const LOGARITHMIC: &str = "O(log N)";
-
-/// The growth stated by Wehrle, Götz and Rieche, *Distributed Hash Tables* (2005), in their first
-/// table.
-const EXPECTED: [(System, Figure, &str); 6] = [
-    (System::Central, Figure::StateMax, "O(N)"),
-    (System::Central, Figure::MessagesPerQuery, "O(1)"),
-    (System::Flood, Figure::StateMean, "O(1)"),
-    (System::Flood, Figure::MessagesPerQuery, "O(N)"),
-    (System::Ring, Figure::StateMean, LOGARITHMIC),
-    (System::Ring, Figure::MessagesPerQuery, LOGARITHMIC),
-];
 
 impl Row {
     /// The row of a run without crashes. The success rates after crashes are added later.
     #[must_use]
-    pub fn of(system: System, nodes: u32, outcome: &Outcome) -> Row {
+    pub fn of(system: &str, nodes: u32, outcome: &Outcome) -> Row {
         let items = outcome.items.as_ref();
         Row {
-            system,
+            system: system.to_owned(),
             nodes,
             state: Spread {
                 mean: outcome.state.entries_mean,
@@ -166,48 +138,58 @@ impl Row {
     }
 }
 
-/// The fraction of queries for an exact name after which the requester obtained the item.
+/// The fraction of queries for an exact name after which the requester obtained the item, or of
+/// lookups of keys that were answered correctly.
 pub(super) fn success(outcome: &Outcome) -> Option<f64> {
-    outcome.items.as_ref().and_then(|items| items.exact.success())
+    let Lookups { correct, issued, .. } = outcome.lookups;
+    match &outcome.items {
+        Some(items) => items.exact.success(),
+        None => (issued > 0).then(|| correct as f64 / issued as f64),
+    }
 }
 
 /// Fits the growth of every figure for which the literature states one, if `rows` has at least two
 /// sizes.
 #[must_use]
-pub(super) fn growth(rows: &[Row]) -> Vec<Growth> {
-    let fitted = |&(system, figure, expected): &(System, Figure, &str)| {
+pub(super) fn growth(rows: &[Row], systems: &[Contender]) -> Vec<Growth> {
+    let expected = systems
+        .iter()
+        .flat_map(|system| system.growth.iter().map(|&(figure, law)| (system.name, figure, law)));
+    let fitted = |(system, figure, law): (&str, Figure, Law)| {
         let rows = rows.iter().filter(|row| row.system == system);
-        let points: Vec<_> = rows.map(|row| (f64::from(row.nodes), figure.of(row))).collect();
+        let points: Vec<_> = rows.map(|row| (f64::from(row.nodes), value(figure, row))).collect();
         let (power, logarithm) = (fit::power(&points)?, fit::logarithm(&points)?);
         Some(Growth {
-            system,
+            system: system.to_owned(),
             figure,
-            expected: expected.to_owned(),
+            expected: law.name().to_owned(),
             exponent: power.slope,
             log_r2: logarithm.r2,
             per_doubling: logarithm.slope,
         })
     };
-    EXPECTED.iter().filter_map(fitted).collect()
+    expected.filter_map(fitted).collect()
 }
 
 #[cfg(test)]
 pub(super) mod example {
     use super::*;
+    use crate::commands::compare::plan::contenders;
+    use crate::systems::Registry;
 
     /// Rows that grow as the literature states.
     pub(in super::super) fn rows() -> Vec<Row> {
-        let row = |system, nodes: u32| {
+        let row = |system: &str, nodes: u32| {
             let n = f64::from(nodes);
             let (mean, max, messages_per_query) = match system {
-                System::Central => (5.0, 4.0 * n, 2.0),
-                System::Flood => (6.0, 14.0, 5.0 * n + 1.0),
-                System::Ring => (12.0 + n.log2(), 90.0, 3.0 + 1.5 * n.log2()),
+                "central" => (5.0, 4.0 * n, 2.0),
+                "flood" => (6.0, 14.0, 5.0 * n + 1.0),
+                _ => (12.0 + n.log2(), 90.0, 3.0 + 1.5 * n.log2()),
             };
-            let served = if system == System::Central { 0.0 } else { 0.995 };
-            let fuzzy = if system == System::Ring { 0.0 } else { 1.0 };
+            let served = if system == "central" { 0.0 } else { 0.995 };
+            let fuzzy = if system == "ring" { 0.0 } else { 1.0 };
             Row {
-                system,
+                system: system.to_owned(),
                 nodes,
                 state: Spread { mean, max },
                 bytes: Spread { mean: 900.0, max: 1e6 },
@@ -222,7 +204,15 @@ pub(super) mod example {
             }
         };
         let sizes = [256, 1024, 4096, 16384];
-        System::ALL.into_iter().flat_map(|system| sizes.map(|nodes| row(system, nodes))).collect()
+        systems().iter().flat_map(|system| sizes.map(|nodes| row(system.name, nodes))).collect()
+    }
+
+    /// The systems of these rows.
+    pub(in super::super) fn systems() -> Vec<Contender> {
+        let registry = Registry::built_in();
+        contenders(&registry, &["central", "flood", "ring"].map(str::to_owned))
+            .expect("all three can be compared")
+            .0
     }
 }
 
@@ -232,8 +222,8 @@ mod tests {
 
     #[test]
     fn expected_growth_is_fitted() {
-        let growth = growth(&example::rows());
-        assert_eq!(growth.len(), EXPECTED.len());
+        let growth = growth(&example::rows(), &example::systems());
+        assert_eq!(growth.len(), 6);
         for fit in growth {
             match fit.expected.as_str() {
                 "O(1)" => assert!(fit.exponent.abs() < 0.01, "{fit:?}"),
@@ -246,6 +236,6 @@ mod tests {
     #[test]
     fn one_size_is_not_fitted() {
         let rows: Vec<Row> = example::rows().into_iter().filter(|row| row.nodes == 256).collect();
-        assert!(growth(&rows).is_empty());
+        assert!(growth(&rows, &example::systems()).is_empty());
     }
 }

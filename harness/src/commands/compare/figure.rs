@@ -9,7 +9,6 @@ use plotters::prelude::*;
 
 use super::comparison::Row;
 use crate::report::units::count;
-use crate::scenario::System;
 
 const SIZE: (u32, u32) = (960, 640);
 const LETTERS: (&str, i32) = ("sans-serif", 16);
@@ -17,6 +16,17 @@ const POINT_RADIUS: i32 = 5;
 /// Offsets of labels from their points.
 const ABOVE: (i32, i32) = (8, -16);
 const BELOW: (i32, i32) = (8, 6);
+
+/// Okabe and Ito's palette, which colour-blind readers can distinguish.
+const COLORS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
 
 /// Draws the figure as SVG.
 ///
@@ -58,18 +68,11 @@ fn draw(rows: &[Row], backend: SVGBackend<'_>) -> Result<(), Box<dyn Error>> {
         .axis_desc_style(LETTERS)
         .light_line_style(TRANSPARENT)
         .draw()?;
-    for (number, system) in System::ALL.into_iter().enumerate() {
-        // Okabe and Ito's palette, which colour-blind readers can distinguish.
-        let color =
-            [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)][number % 3];
-        let own: Vec<&Row> = rows.iter().filter(|row| row.system == system).collect();
-        let points = || own.iter().map(|row| point(row));
-        if own.is_empty() {
-            continue;
-        }
+    for (own, color) in rows.chunk_by(|a, b| a.system == b.system).zip(COLORS.into_iter().cycle()) {
+        let points = || own.iter().map(point);
         chart
             .draw_series(LineSeries::new(points(), color.stroke_width(2)))?
-            .label(system.name())
+            .label(own[0].system.as_str())
             .legend(move |(x, y)| Circle::new((x + 10, y), POINT_RADIUS, color.filled()));
         chart.draw_series(points().map(|at| Circle::new(at, POINT_RADIUS, color.filled())))?;
         // Labels of the sizes in between would overlap.
@@ -101,10 +104,11 @@ mod tests {
         let rows = example::rows();
         let drawing = svg(&rows).expect("it can be drawn");
         assert!(drawing.starts_with("<svg") && drawing.trim_end().ends_with("</svg>"));
-        for system in System::ALL {
-            assert!(drawing.contains(&format!("\n{}\n", system.name())), "{}", system.name());
+        let systems = example::systems();
+        for system in &systems {
+            assert!(drawing.contains(&format!("\n{}\n", system.name)), "{}", system.name);
         }
         // One point for each row, and one for each system in the legend.
-        assert_eq!(drawing.matches("<circle").count(), rows.len() + System::ALL.len());
+        assert_eq!(drawing.matches("<circle").count(), rows.len() + systems.len());
     }
 }

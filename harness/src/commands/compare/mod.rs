@@ -23,11 +23,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-pub use comparison::{Comparison, Figure, Growth, Row, SCHEMA_VERSION, Spread};
-pub use plan::{Crash, Planned, plan};
+pub use comparison::{Comparison, Growth, Row, SCHEMA_VERSION, Spread};
+pub use plan::{Contender, Crash, Plan, PlanError, Planned};
 
 use crate::base::wall_clock::WallClock;
 use crate::base::worker_pool;
+use crate::commands::Environment;
 use crate::commands::concurrency;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
 use crate::commands::run::{self, Ended};
@@ -35,41 +36,43 @@ use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine};
 use crate::report::files;
-use crate::scenario::{Scenario, System};
+use crate::scenario::Scenario;
 
 /// Runs all of `runs` and writes the results as `options` say.
 #[must_use]
-pub fn compare(runs: &[Planned], options: &RunOptions) -> Exit {
-    let interrupts = run::watch_for_interrupts();
+pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
+    let Plan { systems, has_items, runs } = plan;
+    let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
     let default_folder = || run::default_folder(&started_at, "compare");
     let folder = options.out.clone().unwrap_or_else(default_folder);
     if let Err(error) = fs::create_dir_all(&folder) {
-        eprintln!("hopwise: cannot create the folder {}: {error}", folder.display());
+        env.tell(format_args!("cannot create the folder {}: {error}", folder.display()));
         return Exit::BadRequest;
     }
-    let (ended, failures) = run_all(runs, &folder, &interrupts, options.quiet);
-    let rows = rows(&ended);
+    let (ended, failures) = run_all(env, runs, &folder, &interrupts, options.quiet);
+    let rows = rows(&ended, systems);
     for failure in &failures {
-        eprintln!("hopwise: {failure}");
+        env.tell(failure);
     }
     let interrupted = interrupts.load(Ordering::Relaxed) > 0;
-    let growth = comparison::growth(&rows);
+    let growth = comparison::growth(&rows, systems);
     let comparison = Comparison {
         schema_version: SCHEMA_VERSION,
         started_at,
         wall_s: clock.elapsed().as_secs_f64(),
         machine: Machine::here(),
-        build: Build::here(),
+        build: Build::of(env.program),
         interrupted,
         scenario: in_common(runs),
-        verdicts: verdict::verdicts(&rows, &growth),
+        items: *has_items,
+        verdicts: verdict::verdicts(&rows, &growth, systems, *has_items),
         rows,
         growth,
     };
     if let Err(error) = report(&comparison, &folder, options) {
-        eprintln!("hopwise: cannot write the result: {error}");
+        env.tell(format_args!("cannot write the result: {error}"));
         return Exit::Failure;
     }
     if !options.quiet {
@@ -86,6 +89,7 @@ pub fn compare(runs: &[Planned], options: &RunOptions) -> Exit {
 
 /// Runs all of `runs`. Returns the outcomes of complete runs and the messages of failed ones.
 fn run_all<'r>(
+    env: &Environment,
     runs: &'r [Planned],
     folder: &Path,
     interrupts: &AtomicU32,
@@ -95,7 +99,7 @@ fn run_all<'r>(
     let progress = Progress::new(quiet, Duration::ZERO);
     let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
     progress.count(done, runs.len(), 0);
-    let work = |planned: &Planned| run_and_save(planned, folder, interrupts);
+    let work = |planned: &Planned| run_and_save(env, planned, folder, interrupts);
     worker_pool::each(runs, workers, interrupts, work, |planned, result| {
         match result.unwrap_or_else(|| Err("the run panicked".to_owned())) {
             // An interrupted run has no result.
@@ -111,12 +115,13 @@ fn run_all<'r>(
 }
 
 fn run_and_save(
+    env: &Environment,
     planned: &Planned,
     folder: &Path,
     interrupts: &AtomicU32,
 ) -> Result<Outcome, String> {
     let scenario = &planned.scenario;
-    let ended = run::execute(scenario, interrupts, true).map_err(|error| error.to_string())?;
+    let ended = run::execute(env, scenario, interrupts, true).map_err(|error| error.to_string())?;
     let Ended { outcome, measured } = ended;
     if !outcome.interrupted {
         let folder = folder.join("runs").join(&scenario.name);
@@ -126,11 +131,11 @@ fn run_and_save(
     Ok(outcome)
 }
 
-/// One row for each run without crashes, with the success rates after crashes.
-fn rows(ended: &[(&Planned, Outcome)]) -> Vec<Row> {
+/// A row for each run in peace, with what became of its crashes.
+fn rows(ended: &[(&Planned, Outcome)], systems: &[Contender]) -> Vec<Row> {
     let success_of = |row: &Row, crash: Crash| {
         let is_it = |planned: &Planned| {
-            (planned.scenario.system, planned.scenario.nodes) == (row.system, row.nodes)
+            (&planned.scenario.system, planned.scenario.nodes) == (&row.system, row.nodes)
                 && planned.crash == crash
         };
         let (_, outcome) = ended.iter().find(|(planned, _)| is_it(planned))?;
@@ -139,7 +144,7 @@ fn rows(ended: &[(&Planned, Outcome)]) -> Vec<Row> {
     let undisturbed = ended.iter().filter(|(planned, _)| planned.crash == Crash::None);
     let mut rows: Vec<Row> = undisturbed
         .map(|(planned, outcome)| {
-            let row = Row::of(planned.scenario.system, planned.scenario.nodes, outcome);
+            let row = Row::of(&planned.scenario.system, planned.scenario.nodes, outcome);
             Row {
                 success_busiest_crashed: success_of(&row, Crash::Busiest),
                 success_third_crashed: success_of(&row, Crash::Third),
@@ -147,8 +152,8 @@ fn rows(ended: &[(&Planned, Outcome)]) -> Vec<Row> {
             }
         })
         .collect();
-    let rank = |system| System::ALL.iter().position(|&other| other == system);
-    rows.sort_by_key(|row| (rank(row.system), row.nodes));
+    let rank = |row: &Row| systems.iter().position(|system| system.name == row.system);
+    rows.sort_by_key(|row| (rank(row), row.nodes));
     rows
 }
 

@@ -2,9 +2,37 @@
 //!
 //! **Invariant:** the scenarios of one size differ only in the system and the fault.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::scenario::{Amount, Fault, FaultKind, Scenario, ScenarioError, System, Target};
+use crate::measure::growth::{Figure, Law};
+use crate::scenario::{Amount, Fault, FaultKind, Scenario, ScenarioError, Target};
+use crate::systems::{AnySystem, Registry};
+
+/// The systems that are compared by default, as far as they are registered.
+const DEFAULT_SYSTEMS: [&str; 3] = ["central", "flood", "ring"];
+
+/// The runs of a comparison.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The systems, in the order of the table.
+    pub systems: Vec<Contender>,
+    /// Whether they are asked for items.
+    pub has_items: bool,
+    /// The runs, the longest first.
+    pub runs: Vec<Planned>,
+}
+
+/// A system that is compared, and what is expected of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Contender {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether one of its nodes serves all others.
+    pub has_server: bool,
+    /// How its figures grow, as the literature says.
+    pub growth: &'static [(Figure, Law)],
+}
 
 /// One run of a comparison.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,75 +79,210 @@ impl Crash {
     }
 }
 
-/// Plans the runs for these numbers of nodes, the longest first. `load` loads the scenario with
-/// some values (dotted key, value) set.
-///
-/// # Errors
-///
-/// If any of the scenarios is invalid.
-pub fn plan(
-    nodes: &[u32],
-    load: impl Fn(&[(String, String)]) -> Result<Scenario, ScenarioError>,
-) -> Result<Vec<Planned>, ScenarioError> {
-    let mut sizes = nodes.to_vec();
-    sizes.sort_unstable_by(|a, b| b.cmp(a));
-    sizes.dedup();
-    let mut runs = Vec::new();
-    for nodes in sizes {
-        // Flooding takes longest.
-        for system in [System::Flood, System::Ring, System::Central] {
-            for crash in Crash::ALL {
-                let values = [
-                    ("nodes".to_owned(), nodes.to_string()),
-                    ("system".to_owned(), system.name().to_owned()),
-                    ("items.population".to_owned(), nodes.to_string()),
-                ];
-                let mut scenario = load(&values)?;
-                scenario.faults.extend(crash.fault());
-                scenario.name = format!("{}-{nodes}-{}", system.name(), crash.name());
-                runs.push(Planned { scenario, crash });
+/// Why systems cannot be compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PlanError {
+    /// There is no system of that name.
+    Unknown {
+        /// What was written.
+        name: String,
+        /// What can be.
+        known: String,
+    },
+    /// Two systems cannot be asked the same.
+    NothingInCommon {
+        /// A system, and what it is asked for.
+        one: (&'static str, &'static str),
+        /// Another system, and what it is asked for.
+        other: (&'static str, &'static str),
+    },
+    /// One of the scenarios is wrong.
+    Scenario(ScenarioError),
+}
+
+impl std::fmt::Display for PlanError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PlanError::Unknown { name, known } => {
+                write!(f, "--systems {name}: there is no such system: write one of {known}")
             }
+            PlanError::NothingInCommon { one: (one, its), other: (other, others) } => write!(
+                f,
+                "--systems {one},{other}: {one} is asked for {its} and {other} for {others}: write \
+                 systems that are asked for the same"
+            ),
+            PlanError::Scenario(error) => error.fmt(f),
         }
     }
-    Ok(runs)
+}
+
+impl std::error::Error for PlanError {}
+
+impl From<ScenarioError> for PlanError {
+    fn from(error: ScenarioError) -> PlanError {
+        PlanError::Scenario(error)
+    }
+}
+
+impl Plan {
+    /// Plans the runs for these numbers of nodes, the longest first. If `systems` is empty, the usual
+    /// ones are compared. `load` loads the scenario with some values (dotted key, value) set.
+    ///
+    /// # Errors
+    ///
+    /// If the systems cannot be compared, or if any of the scenarios is invalid.
+    pub fn new(
+        registry: &Registry,
+        systems: &[String],
+        nodes: &[u32],
+        load: impl Fn(&[(String, String)]) -> Result<Scenario, ScenarioError>,
+    ) -> Result<Plan, PlanError> {
+        let named = if systems.is_empty() { usual(registry) } else { systems.to_vec() };
+        let (systems, has_items) = contenders(registry, &named)?;
+        let mut sizes = nodes.to_vec();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        sizes.dedup();
+        let mut runs = Vec::new();
+        for nodes in sizes {
+            for system in longest_first(&systems) {
+                for crash in Crash::ALL {
+                    let mut values = vec![
+                        ("nodes".to_owned(), nodes.to_string()),
+                        ("system".to_owned(), system.name.to_owned()),
+                    ];
+                    if has_items {
+                        values.push(("items.population".to_owned(), nodes.to_string()));
+                    }
+                    let mut scenario = load(&values)?;
+                    if !has_items {
+                        scenario.items = None;
+                    }
+                    scenario.faults.extend(crash.fault());
+                    scenario.name = format!("{}-{nodes}-{}", system.name, crash.name());
+                    runs.push(Planned { scenario, crash });
+                }
+            }
+        }
+        Ok(Plan { systems, has_items, runs })
+    }
+}
+
+fn usual(registry: &Registry) -> Vec<String> {
+    let known = DEFAULT_SYSTEMS.into_iter().filter(|name| registry.schema().has_system(name));
+    known.map(str::to_owned).collect()
+}
+
+/// The systems of these names, each once, all with one workload: items if all can be asked for some.
+/// And whether it is items.
+pub(super) fn contenders(
+    registry: &Registry,
+    names: &[String],
+) -> Result<(Vec<Contender>, bool), PlanError> {
+    let mut known: Vec<&'static str> = Vec::new();
+    for name in names {
+        let all = registry.schema().system_names();
+        let unknown = || PlanError::Unknown { name: name.clone(), known: all.join(", ") };
+        let found = all.iter().find(|other| *other == name).ok_or_else(unknown)?;
+        if !known.contains(found) {
+            known.push(found);
+        }
+    }
+    let all = |has_items: bool| -> Option<Vec<&'static dyn AnySystem>> {
+        known.iter().map(|name| registry.find(name, has_items)).collect()
+    };
+    let workload = |system: &&dyn AnySystem| (system.schema().name, system.schema().workload);
+    let (systems, has_items) = match (all(true), all(false)) {
+        (Some(systems), _) => (systems, true),
+        (None, Some(systems)) => (systems, false),
+        (None, None) => {
+            // One of them has no items, and another has nothing else.
+            let only = |has_items| {
+                known.iter().find_map(|name| {
+                    let system = registry.find(name, has_items);
+                    system.filter(|_| registry.find(name, !has_items).is_none())
+                })
+            };
+            let (one, other) = (only(false), only(true));
+            let known = "one lacks items and one lacks the alternative";
+            let (one, other) = (workload(&one.expect(known)), workload(&other.expect(known)));
+            return Err(PlanError::NothingInCommon { one, other });
+        }
+    };
+    let of_first = systems.first().map(workload);
+    if let Some(one) = of_first
+        && let Some(other) = systems.iter().map(workload).find(|other| other.1 != one.1)
+    {
+        return Err(PlanError::NothingInCommon { one, other });
+    }
+    let contender = |system: &&'static dyn AnySystem| {
+        let schema = system.schema();
+        let (name, has_server) = (schema.name, schema.has_server);
+        Contender { name, has_server, growth: system.growth() }
+    };
+    Ok((systems.iter().map(contender).collect(), has_items))
+}
+
+/// The systems, those whose messages grow fastest first: they take longest.
+fn longest_first(systems: &[Contender]) -> Vec<&Contender> {
+    let law = |system: &&Contender| {
+        let laws = system.growth.iter().filter(|(figure, _)| *figure == Figure::MessagesPerQuery);
+        Reverse(laws.map(|(_, law)| *law).next().unwrap_or(Law::Linear))
+    };
+    let mut systems: Vec<&Contender> = systems.iter().collect();
+    systems.sort_by_key(law);
+    systems
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plan_of(nodes: &[u32]) -> Vec<Planned> {
-        let load = |values: &[(String, String)]| Scenario::load("compare", values);
-        plan(nodes, load).expect("all can be run")
+    fn plan_of(systems: &[&str], nodes: &[u32]) -> Result<Plan, PlanError> {
+        let registry = Registry::built_in();
+        let systems: Vec<String> = systems.iter().map(|name| (*name).to_owned()).collect();
+        Plan::new(&registry, &systems, nodes, |values| registry.load("compare", values))
     }
 
     #[test]
     fn each_size_has_each_system_and_each_crash_once() {
-        let runs = plan_of(&[64, 32, 64]);
+        let Plan { systems, runs, .. } = plan_of(&[], &[64, 32, 64]).expect("all can be run");
+        let names: Vec<&str> = systems.iter().map(|system| system.name).collect();
+        assert_eq!(names, ["central", "flood", "ring"]);
         assert_eq!(runs.len(), 2 * 3 * 3);
         for nodes in [32, 64] {
-            for system in System::ALL {
+            for system in &names {
                 for crash in Crash::ALL {
                     let is_it = |run: &&Planned| {
-                        (run.scenario.nodes, run.scenario.system, run.crash)
-                            == (nodes, system, crash)
+                        (run.scenario.nodes, run.scenario.system.as_str(), run.crash)
+                            == (nodes, *system, crash)
                     };
                     assert_eq!(runs.iter().filter(is_it).count(), 1);
                 }
             }
         }
+        let order: Vec<&str> = runs.iter().step_by(3).map(|run| &*run.scenario.system).collect();
+        assert_eq!(order[..3], ["flood", "ring", "central"], "the longest first");
     }
 
     #[test]
     fn runs_of_a_size_differ_only_in_system_and_fault() {
-        let runs = plan_of(&[64]);
+        let runs = plan_of(&[], &[64]).expect("all can be run").runs;
         let common = |run: &Planned| Scenario {
-            system: System::Ring,
+            system: String::new(),
             name: String::new(),
             faults: Vec::new(),
             ..run.scenario.clone()
         };
         assert!(runs.iter().all(|run| common(run) == common(&runs[0])));
         assert!(runs.iter().all(|run| run.scenario.items.is_some()), "all share items");
+    }
+
+    #[test]
+    fn systems_are_compared_in_the_order_named() {
+        let plan = plan_of(&["ring", "central", "ring"], &[64]).expect("both can be run");
+        let names: Vec<&str> = plan.systems.iter().map(|system| system.name).collect();
+        assert_eq!((names, plan.runs.len()), (vec!["ring", "central"], 6));
+        let error = plan_of(&["rign"], &[64]).expect_err("there is none").to_string();
+        assert!(error.contains("--systems rign") && error.contains("ring, central, flood"));
     }
 }

@@ -4,8 +4,9 @@
 
 use std::fmt::Write as _;
 
-use super::comparison::{Comparison, Growth, LOGARITHMIC, Row};
+use super::comparison::{Comparison, Growth, Row};
 use super::verdict::percent;
+use crate::measure::growth::Law;
 use crate::report::units::{bytes, count, micros, number};
 
 const HEAD: [&str; 12] = [
@@ -19,8 +20,12 @@ const UNDER: [&str; 12] =
 #[must_use]
 pub(super) fn text(comparison: &Comparison) -> String {
     let rows = comparison.rows.iter().map(cells);
+    let mut head = [HEAD, UNDER];
+    if !comparison.items {
+        (head[0][8], head[1][8]) = ("keys", "correct");
+    }
     let lines: Vec<[String; 12]> =
-        [HEAD, UNDER].map(|line| line.map(str::to_owned)).into_iter().chain(rows).collect();
+        head.map(|line| line.map(str::to_owned)).into_iter().chain(rows).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
     let widths: Vec<usize> = (0..HEAD.len()).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
@@ -51,7 +56,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
 fn cells(row: &Row) -> [String; 12] {
     let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
     [
-        row.system.name().to_owned(),
+        row.system.clone(),
         count(row.nodes.into()),
         number(row.state.mean),
         count(row.state.max as u64),
@@ -67,14 +72,15 @@ fn cells(row: &Row) -> [String; 12] {
 }
 
 fn growth_line(fit: &Growth) -> String {
-    let fitted = match fit.expected.as_str() {
-        LOGARITHMIC => format!(
+    let fitted = if fit.expected == Law::Logarithmic.name() {
+        format!(
             "{:+.2} per doubling of N (R² of a + b log2 N: {:.4})",
             fit.per_doubling, fit.log_r2
-        ),
-        _ => format!("N^{:.3}", fit.exponent),
+        )
+    } else {
+        format!("N^{:.3}", fit.exponent)
     };
-    let (system, figure) = (fit.system.name(), fit.figure.name());
+    let (system, figure) = (&fit.system, fit.figure.name());
     format!("  {system:<8} {figure:<26} expected {:<9} fitted {fitted}\n", fit.expected)
 }
 
@@ -83,21 +89,23 @@ mod tests {
     use super::*;
     use crate::commands::compare::comparison::{example, growth};
     use crate::commands::compare::verdict::verdicts;
-    use crate::measure::provenance::{Build, Machine};
+    use crate::measure::provenance::{Build, Identity, Machine};
 
     #[test]
     fn has_every_row_and_fits_the_screen() {
         let rows = example::rows();
-        let growth = growth(&rows);
+        let systems = example::systems();
+        let growth = growth(&rows, &systems);
         let comparison = Comparison {
             schema_version: 1,
             started_at: "2026-11-22T00:00:00Z".into(),
             wall_s: 1.0,
             machine: Machine::here(),
-            build: Build::here(),
+            build: Build::of(Identity::HOPWISE),
             interrupted: false,
             scenario: toml::Table::new(),
-            verdicts: verdicts(&rows, &growth),
+            items: true,
+            verdicts: verdicts(&rows, &growth, &systems, true),
             rows,
             growth,
         };

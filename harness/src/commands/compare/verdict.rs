@@ -2,44 +2,59 @@
 //!
 //! **Invariant:** every statement follows from the rows and the fits.
 
-use super::comparison::{Figure, Growth, Row};
+use super::comparison::{Growth, Row};
+use super::plan::Contender;
+use crate::measure::growth::Figure;
 use crate::report::units::{count, number};
-use crate::scenario::System;
 
 /// The least success rate that counts as working.
 const MOSTLY: f64 = 0.9;
 /// Success rates below this count as failing.
 const HARDLY: f64 = 0.1;
 
-/// One line for each system in `rows`, about its largest size.
+/// One line for each of `systems` in `rows`, about its largest size.
 #[must_use]
-pub(super) fn verdicts(rows: &[Row], growth: &[Growth]) -> Vec<String> {
-    let largest =
-        |system: System| rows.iter().filter(|row| row.system == system).max_by_key(|row| row.nodes);
-    System::ALL.into_iter().filter_map(largest).map(|row| verdict(row, growth)).collect()
+pub(super) fn verdicts(
+    rows: &[Row],
+    growth: &[Growth],
+    systems: &[Contender],
+    has_items: bool,
+) -> Vec<String> {
+    let verdict = |system: &Contender| {
+        let own = rows.iter().filter(|row| row.system == system.name);
+        own.max_by_key(|row| row.nodes).map(|row| verdict(row, growth, system, has_items))
+    };
+    systems.iter().filter_map(verdict).collect()
 }
 
-fn verdict(row: &Row, growth: &[Growth]) -> String {
+fn verdict(row: &Row, growth: &[Growth], system: &Contender, has_items: bool) -> String {
     let grows = |figure| {
         let fit = growth.iter().find(|fit| fit.system == row.system && fit.figure == figure);
         fit.map_or_else(String::new, |fit| format!(" ({})", growth_text(fit)))
     };
-    let (state, figure) = match row.system {
+    let (place, state, figure) = if system.has_server {
         // Nearly all of its state is at the server.
-        System::Central => (row.state.max, Figure::StateMax),
-        System::Flood | System::Ring => (row.state.mean, Figure::StateMean),
+        ("at the server", row.state.max, Figure::StateMax)
+    } else {
+        ("per node", row.state.mean, Figure::StateMean)
     };
-    let place = if figure == Figure::StateMax { "at the server" } else { "per node" };
+    let finds = if has_items {
+        format!(
+            "finds exact names {}, parts of names {}",
+            frequency(row.success),
+            frequency(row.fuzzy_success)
+        )
+    } else {
+        format!("answers correctly {}", frequency(row.success))
+    };
     format!(
-        "{}: {} messages per query{}; {} entries {place}{}; finds exact names {}, parts of names {}; \
-         after the busiest node crashed, {}; after a third crashed, {}",
-        row.system.name(),
+        "{}: {} messages per query{}; {} entries {place}{}; {finds}; after the busiest node crashed, \
+         {}; after a third crashed, {}",
+        row.system,
         number(row.messages_per_query),
         grows(Figure::MessagesPerQuery),
         count(state.round() as u64),
         grows(figure),
-        frequency(row.success),
-        frequency(row.fuzzy_success),
         survives(row.success_busiest_crashed),
         survives(row.success_third_crashed),
     )
@@ -89,7 +104,8 @@ mod tests {
     #[test]
     fn describes_each_system() {
         let rows = example::rows();
-        let verdicts = verdicts(&rows, &growth(&rows));
+        let systems = example::systems();
+        let verdicts = verdicts(&rows, &growth(&rows, &systems), &systems, true);
         let [central, flood, ring] = &verdicts[..] else { panic!("a line per system") };
         for (line, words) in [
             (
@@ -125,11 +141,18 @@ mod tests {
     fn missing_runs_are_not_measured() {
         let mut rows = example::rows();
         rows.iter_mut().for_each(|row| row.success_busiest_crashed = None);
-        assert!(
-            verdicts(&rows, &[])
-                .iter()
-                .all(|line| line.contains("busiest node crashed, not measured"))
-        );
-        assert!(super::verdicts(&[], &[]).is_empty());
+        let systems = example::systems();
+        let verdicts = |rows: &[Row]| super::verdicts(rows, &[], &systems, true);
+        let missing = "busiest node crashed, not measured";
+        assert!(verdicts(&rows).iter().all(|line| line.contains(missing)));
+        assert!(verdicts(&[]).is_empty());
+    }
+
+    #[test]
+    fn lookups_of_keys_have_no_names() {
+        let systems = example::systems();
+        let lines = verdicts(&example::rows(), &[], &systems, false);
+        assert!(lines.iter().all(|line| !line.contains("names")), "{lines:?}");
+        assert!(lines[2].contains("answers correctly nearly always (100.0 %)"), "{}", lines[2]);
     }
 }

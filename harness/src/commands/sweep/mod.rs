@@ -31,6 +31,7 @@ use self::table::{Course, Results, Table};
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::base::worker_pool;
+use crate::commands::Environment;
 use crate::commands::concurrency;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
 use crate::commands::run;
@@ -42,34 +43,41 @@ use crate::report::files;
 /// Runs `plan` and writes the results as `options` say. Runs go on `threads` at a time, by default
 /// one per core; runs over UDP always one at a time.
 #[must_use]
-pub fn sweep(plan: &Plan, threads: Option<NonZeroUsize>, options: &RunOptions) -> Exit {
-    let interrupts = run::watch_for_interrupts();
+pub fn sweep(
+    env: &Environment,
+    plan: &Plan,
+    threads: Option<NonZeroUsize>,
+    options: &RunOptions,
+) -> Exit {
+    let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
     let default_folder = || run::default_folder(&started_at, &format!("sweep-{}", plan.name()));
     let folder = options.out.clone().unwrap_or_else(default_folder);
     if let Err(error) = fs::create_dir_all(&folder) {
-        eprintln!("hopwise: cannot create the folder {}: {error}", folder.display());
+        env.tell(format_args!("cannot create the folder {}: {error}", folder.display()));
         return Exit::Failure;
     }
     let workers = concurrency::workers(plan.runs.iter().map(|run| &run.scenario), threads);
     let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
-    let sweep = Sweep { plan, folder: &folder, workers, interrupts: &interrupts, lines };
+    let sweep = Sweep { env, plan, folder: &folder, workers, interrupts: &interrupts, lines };
 
     // Concurrent runs would overwrite each other's progress line.
     let quiet = options.quiet || workers > 1;
     let results = sweep.results(|scenario| {
         let ended =
-            run::execute(scenario, &interrupts, quiet).map_err(|error| error.to_string())?;
+            run::execute(env, scenario, &interrupts, quiet).map_err(|error| error.to_string())?;
         let (outcome, measured) = (ended.outcome, ended.measured);
         Ok(Finished { outcome, series: measured.series, warnings: measured.warnings })
     });
     let interrupted = interrupts.load(Ordering::Relaxed) > 0;
     let (verdict, complete) = (results.verdict(), results.complete_count());
-    let course = Course { started_at, wall_s: clock.elapsed().as_secs_f64(), interrupted };
+    let build = Build::of(env.program);
+    let wall_s = clock.elapsed().as_secs_f64();
+    let course = Course { build, started_at, wall_s, interrupted };
     let table = results.into_table(plan, course);
     if let Err(error) = report(&table, &folder, options, lines && plan.repeat > 1) {
-        eprintln!("hopwise: cannot write the result: {error}");
+        env.tell(format_args!("cannot write the result: {error}"));
         return Exit::Failure;
     }
     if !options.quiet {
@@ -90,6 +98,7 @@ struct Finished {
 /// A sweep in progress.
 #[derive(Clone, Copy)]
 struct Sweep<'a> {
+    env: &'a Environment,
     plan: &'a Plan,
     folder: &'a Path,
     workers: usize,
@@ -121,14 +130,14 @@ impl Sweep<'_> {
                     }
                     Err(message) => {
                         results.failed(planned, &message);
-                        eprintln!("hopwise: {}: {message}", planned.label);
+                        self.env.tell(format_args!("{}: {message}", planned.label));
                     }
                 }
             },
         );
         // The runs of a sweep share most of their warnings.
         if self.lines {
-            warned.iter().for_each(|warning| eprintln!("hopwise: {warning}"));
+            warned.iter().for_each(|warning| self.env.tell(warning));
         }
         results
     }
@@ -137,7 +146,7 @@ impl Sweep<'_> {
     fn take_saved(&self, results: &mut Results) -> Vec<&Planned> {
         let mut elsewhere = 0;
         let mut missing = Vec::new();
-        let here = (Machine::here(), Build::here());
+        let here = (Machine::here(), Build::of(self.env.program));
         for planned in &self.plan.runs {
             let folder = saved_runs::folder(planned);
             match saved_runs::load(&self.folder.join(&folder), planned) {
@@ -153,7 +162,9 @@ impl Sweep<'_> {
             eprintln!("resuming: {saved} of {of} runs are saved");
         }
         if elsewhere > 0 {
-            eprintln!("hopwise: {elsewhere} of the saved runs are from another build or machine");
+            self.env.tell(format_args!(
+                "{elsewhere} of the saved runs are from another build or machine"
+            ));
         }
         missing
     }
@@ -210,7 +221,7 @@ mod tests {
     fn plan(rate: &str) -> Plan {
         let load = |values: &[_]| {
             let rate = [("workload.lookups_per_s".to_owned(), rate.to_owned())];
-            Scenario::from_toml("", "test", &[&rate, values].concat())
+            Environment::hopwise().registry.from_toml("", "test", &[&rate, values].concat())
         };
         let vary = "nodes=64,128".parse().expect("two values");
         Plan::new(load, &[vary], 2).expect("all can be run")
@@ -229,7 +240,8 @@ mod tests {
         run: impl Fn(&Scenario, &AtomicU32) -> Result<Finished, String> + Sync,
     ) -> (Vec<(u32, u64)>, Results) {
         let (interrupts, ran) = (AtomicU32::new(0), Mutex::new(Vec::new()));
-        let sweep = Sweep { plan, folder, workers: 1, interrupts: &interrupts, lines: false };
+        let (env, lines) = (&Environment::hopwise(), false);
+        let sweep = Sweep { env, plan, folder, workers: 1, interrupts: &interrupts, lines };
         let results = sweep.results(|scenario| {
             ran.lock().expect("no run panics").push((scenario.nodes, scenario.seed));
             run(scenario, &interrupts)

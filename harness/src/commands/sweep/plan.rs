@@ -225,6 +225,7 @@ pub(super) fn label(parameters: &[(String, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::systems::Registry;
 
     fn vary(text: &str) -> Vary {
         text.parse().expect(text)
@@ -232,7 +233,8 @@ mod tests {
 
     fn plan(varied: &[&str], repeat: u32) -> Result<Plan, PlanError> {
         let varied: Vec<Vary> = varied.iter().map(|text| vary(text)).collect();
-        Plan::new(|values| Scenario::from_toml("nodes = 64", "test", values), &varied, repeat)
+        let registry = Registry::built_in();
+        Plan::new(|values| registry.from_toml("nodes = 64", "test", values), &varied, repeat)
     }
 
     #[test]
@@ -279,7 +281,8 @@ mod tests {
         for run in &plan.runs {
             let values = plan.points[run.point].clone();
             let values = with_seed(&values, run.scenario.seed);
-            assert_eq!(Ok(&run.scenario), Scenario::from_toml("", "test", &values).as_ref());
+            let registry = Registry::built_in();
+            assert_eq!(Ok(&run.scenario), registry.from_toml("", "test", &values).as_ref());
         }
     }
 

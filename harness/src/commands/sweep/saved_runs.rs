@@ -40,10 +40,10 @@ pub(super) fn load(folder: &Path, run: &Planned) -> Option<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scenario;
+    use crate::systems::Registry;
 
     fn named(label: &str) -> String {
-        let scenario = Scenario::default();
+        let scenario = Registry::built_in().schema().default_scenario();
         let run = Planned { point: 0, scenario, label: label.to_owned() };
         folder(&run).to_str().expect("it is ASCII").to_owned()
     }

@@ -73,6 +73,7 @@ struct Failure {
 /// When a sweep started, how long it took, and whether it was interrupted.
 #[derive(Clone, Debug)]
 pub(super) struct Course {
+    pub(super) build: Build,
     pub(super) started_at: String,
     pub(super) wall_s: f64,
     pub(super) interrupted: bool,
@@ -137,7 +138,7 @@ impl Results {
             started_at: course.started_at,
             wall_s: course.wall_s,
             machine: Machine::here(),
-            build: Build::here(),
+            build: course.build,
             interrupted: course.interrupted,
             repeat: plan.repeat,
             points: points.map(|(parameters, rows)| Point::new(parameters, rows)).collect(),
@@ -245,13 +246,13 @@ pub(super) fn line(run: &Planned, outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scenario;
+    use crate::commands::Environment;
     use crate::measure::outcome::example;
 
     fn table() -> Table {
         let vary = ["nodes=64,128", "network.latency={model='constant',one_way='5ms'}"];
         let vary = vary.map(|text| text.parse().expect(text));
-        let load = |values: &[_]| Scenario::from_toml("", "test", values);
+        let load = |values: &[_]| Environment::hopwise().registry.from_toml("", "test", values);
         let plan = Plan::new(load, &vary, 3).expect("all can be run");
         let mut results = Results::default();
         // The last point has one failed run and two runs without answers. Runs end in reverse
@@ -270,8 +271,8 @@ mod tests {
         }
         assert_eq!((results.complete_count(), results.ended_count()), (5, 6));
         assert_eq!(results.verdict(), Exit::Failure);
-        let started_at = example::outcome().started_at;
-        results.into_table(&plan, Course { started_at, wall_s: 1.5, interrupted: false })
+        let Outcome { started_at, build, .. } = example::outcome();
+        results.into_table(&plan, Course { build, started_at, wall_s: 1.5, interrupted: false })
     }
 
     #[test]

@@ -49,7 +49,7 @@ use crate::measure::progress::Progress;
 use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured, Simulation};
 use crate::network::Network;
-use crate::plug::{Runner, Setting, System};
+use crate::plug::{Checker, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Measure};
 use crate::workload::Workload;
 use crate::workload::judge::Judge;
@@ -93,7 +93,8 @@ pub(crate) fn simulate<S: System>(
     let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
     let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
     // A checker must see all nodes, so they are in one shard.
-    let threads = if scenario.is_checked() { 1 } else { scenario.thread_count().max(1) };
+    let is_checked = S::Checker::EXISTS && scenario.is_checked();
+    let threads = if is_checked { 1 } else { scenario.thread_count().max(1) };
     let most_nodes = planned_nodes(scenario, trace.as_ref(), 1);
     let spare = spare_places(scenario, most_nodes);
     let partition = Partition { shards: threads as u32, places: (most_nodes + spare) as u32 };
@@ -130,9 +131,7 @@ pub(crate) fn simulate<S: System>(
         let mut shard = Shard::new(index, partition, system.clone(), network.clone(), scenario);
         shard.start_linked(&members);
         drop(members); // The last shard frees it: with a million nodes it is large.
-        if scenario.is_checked()
-            && let Some(checker) = S::checker(scenario, &network, partition.places)
-        {
+        if is_checked && let Some(checker) = S::checker(scenario, &network, partition.places) {
             shard.check(checker);
         }
         let clock = WallClock::start();

@@ -27,6 +27,8 @@ pub(crate) fn outcome() -> Outcome {
             kernel: "6.1.0".into(),
         },
         build: Build {
+            program: "hopwise".into(),
+            version: "0.1.0".into(),
             commit: "d2250302f2b1c5e0a9c3b1f7f0e6d4c2b1a09f8e".into(),
             rustc: "rustc 1.95.0 (abcdef012 2026-04-14)".into(),
             profile: "release".into(),
@@ -35,6 +37,7 @@ pub(crate) fn outcome() -> Outcome {
         wall_s: 16.25,
         simulated_s: None,
         interrupted: false,
+        has_server: false,
         regime: Regime::Suspicion,
         check: None,
         lookups: Lookups::new(&metrics(), Duration::from_secs(10)),

@@ -53,6 +53,9 @@ pub struct Outcome {
     pub simulated_s: Option<f64>,
     /// Whether the user stopped it before its end. All figures then cover only a part of it.
     pub interrupted: bool,
+    /// Whether one node serves all others. These others then watch no peers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_server: bool,
     /// How reliably nodes could detect each other's failures.
     pub regime: Regime,
     /// Findings of the invariant checks, if there were any checks.
@@ -183,15 +186,15 @@ impl Outcome {
     /// Records the folder of this result, so that its first violation says how to reproduce it.
     pub fn name_folder(&mut self, folder: &Path) {
         if let Some(first) = self.check.as_mut().and_then(|check| check.first.as_mut()) {
-            first.replay = Some(replay_command(folder));
+            first.replay = Some(replay_command(&self.build.program, folder));
         }
     }
 }
 
-/// The command line that repeats the run whose result is in `folder`.
+/// The command line of `program` that repeats the run whose result is in `folder`.
 #[must_use]
-pub fn replay_command(folder: &Path) -> String {
-    format!("hopwise run {}", folder.join("scenario.toml").display())
+pub fn replay_command(program: &str, folder: &Path) -> String {
+    format!("{program} run {}", folder.join("scenario.toml").display())
 }
 
 /// Formats a date as outcomes do: RFC 3339, UTC, whole seconds.

@@ -12,7 +12,6 @@ use crate::measure::outcome::{
     Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance, Outcome,
     Regime, TransferLatency,
 };
-use crate::scenario::System;
 
 /// Length of the longest bar.
 const BAR: usize = 48;
@@ -90,7 +89,11 @@ fn heading(outcome: &Outcome, page: &mut Page) {
     };
     // The commit and date of the compiler are in the JSON document only.
     let rustc = build.rustc.split(" (").next().unwrap_or_default();
-    page.line(&format!("commit {commit:.12}{changes}, {rustc}, {}", build.profile));
+    let program = match build.program.as_str() {
+        "hopwise" => String::new(),
+        other => format!("{other} {}, hopwise ", build.version),
+    };
+    page.line(&format!("{program}commit {commit:.12}{changes}, {rustc}, {}", build.profile));
 }
 
 /// The text value of the scenario's `key`.
@@ -284,7 +287,7 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
         Regime::Suspicion => "live nodes may have been declared dead",
     };
     // Peers of a central index have no tables of peers.
-    if word(outcome, "system") != System::Central.name() {
+    if !outcome.has_server {
         page.row("", regime);
     }
 }

@@ -56,7 +56,7 @@ fn tells_of_items_where_there_are_any() {
     let text = super::text(&outcome);
     let regime = "              live nodes may have been declared dead";
     assert_has(&text, regime);
-    outcome.scenario.insert("system".into(), "central".into());
+    outcome.has_server = true;
     assert!(!super::text(&outcome).contains(regime), "its peers have no tables of peers");
     for line in [
         "exact         2,501 queries, 95.96 % correct, 95.96 % obtained",
@@ -149,4 +149,12 @@ fn an_empty_run_has_a_report_too() {
     assert_has(&text, "lookups       none was issued in the measured phase");
     assert_has(&text, "dropped       nothing");
     assert_fits(&text);
+}
+
+#[test]
+fn another_program_is_named() {
+    let mut outcome = example::outcome();
+    outcome.build.program = "own".into();
+    outcome.build.version = "2.5.0".into();
+    assert_has(&text(&outcome), "own 2.5.0, hopwise commit d2250302f2b1, rustc 1.95.0, release");
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** who is whose neighbour at the start follows from the scenario and the seed.
 
 pub mod graph;
+mod section;
 
 use std::sync::Arc;
 
@@ -11,9 +12,11 @@ use hopwise_kernel::items::{Event, Holdings, Text, TransferConfig};
 use hopwise_kernel::{Context, Id, Peer, Rng};
 
 use self::graph::{EdgeList, Graph};
+pub use self::section::{Flood, GraphModel, Strategy};
 use crate::Scenario;
+use crate::measure::growth::{Figure, Law};
 use crate::plug::{NoChecker, Setting, System, Told};
-use crate::scenario::{self, Flood, Load, Start, Strategy};
+use crate::scenario::{Load, Start};
 use crate::systems::items::{holdings, items, told, transfers};
 use crate::workload::ItemWorkload;
 use crate::workload::items::Catalogue;
@@ -38,12 +41,18 @@ impl System for FloodSystem {
     type Codec = FloodCodec;
     type Workload = ItemWorkload;
     type Checker = NoChecker;
+    type Section = Flood;
+
+    const NAME: &'static str = "flood";
+    // Wehrle, Götz and Rieche, Distributed Hash Tables, 2005.
+    const GROWTH: &'static [(Figure, Law)] =
+        &[(Figure::StateMean, Law::Constant), (Figure::MessagesPerQuery, Law::Linear)];
 
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
             Start::Linked => scenario.nodes as usize,
             // Whoever comes finds as many neighbours as it wants.
-            Start::Joined => (scenario.nodes as usize).min(wanted(&scenario.flood) as usize + 1),
+            Start::Joined => (scenario.nodes as usize).min(wanted(scenario.section()) as usize + 1),
         }
     }
 
@@ -129,7 +138,7 @@ fn wanted(flood: &Flood) -> u16 {
 }
 
 fn config(scenario: &Scenario) -> FloodConfig {
-    let flood = &scenario.flood;
+    let flood = scenario.section::<Flood>();
     FloodConfig {
         strategy: match flood.strategy {
             Strategy::Flood => flood::Strategy::Flood,
@@ -154,12 +163,12 @@ fn config(scenario: &Scenario) -> FloodConfig {
 
 /// Who is whose neighbour, by rank among the members; and what had to be put right for that.
 fn graph(scenario: &Scenario, members: usize) -> Result<(Graph, Option<String>), String> {
-    let flood = &scenario.flood;
+    let flood = scenario.section::<Flood>();
     let mut rng = Rng::new(scenario.seed, STREAM);
     match flood.graph {
-        scenario::Graph::Random => Ok((Graph::random(members, flood.degree, &mut rng), None)),
-        scenario::Graph::PowerLaw => Ok((Graph::power_law(members, flood.degree, &mut rng), None)),
-        scenario::Graph::File => {
+        GraphModel::Random => Ok((Graph::random(members, flood.degree, &mut rng), None)),
+        GraphModel::PowerLaw => Ok((Graph::power_law(members, flood.degree, &mut rng), None)),
+        GraphModel::File => {
             let path = flood.file.as_deref().unwrap_or_default();
             let EdgeList { graph, loops, repeats, gaps } = EdgeList::load(path)?;
             if graph.nodes() != members {
@@ -187,7 +196,7 @@ fn crowding(scenario: &Scenario) -> Option<String> {
         Load::PerNode(interval) => f64::from(scenario.nodes) / interval.as_secs_f64(),
         Load::InFlight(_) => return None,
     };
-    let flood = &scenario.flood;
+    let flood = scenario.section::<Flood>();
     let searches = rate_per_s * flood.remember.as_secs_f64();
     let reaches_most = flood.strategy != Strategy::RandomWalk;
     (reaches_most && searches > FULL * f64::from(flood.remember_room)).then(|| {

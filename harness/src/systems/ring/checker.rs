@@ -31,6 +31,7 @@ use std::time::Duration;
 use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::{Id, Node, Time};
 
+use super::Ring;
 use super::invariant::{Invariant, Violation, pairs};
 use crate::Scenario;
 use crate::measure::outcome::{Check, Finding, Regime};
@@ -96,14 +97,14 @@ impl RingChecker {
     ) -> RingChecker {
         let regime = network.failure_detection(scenario.network.timeout);
         let greatest_delay = network.greatest_delay();
-        let successors = scenario.ring.successors as usize;
+        let ring = scenario.section::<Ring>();
+        let successors = ring.successors as usize;
         let timeout = match scenario.network.timeout {
             Timeout::Fixed(timeout) => timeout,
             Timeout::Adaptive => Duration::ZERO,
         };
-        let heals_within = scenario.ring.stabilize.map(|period| {
-            period * (ROUNDS + 2 * scenario.ring.successors)
-                + timeout * (DEAD_PEERS * TIMEOUTS_TO_DEATH)
+        let heals_within = ring.stabilize.map(|period| {
+            period * (ROUNDS + 2 * ring.successors) + timeout * (DEAD_PEERS * TIMEOUTS_TO_DEATH)
         });
         RingChecker {
             successors,

@@ -20,7 +20,7 @@ use crate::workload::KeyWorkload;
 ///
 /// # Errors
 ///
-/// As [`run`](crate::systems::run).
+/// Why it could not run; see [`EngineError`].
 pub fn run_with_defect(scenario: &Scenario, defect: Defect) -> Result<Measured, EngineError> {
     let wrong = |setting: &Setting<'_, KeyWorkload>| {
         let right = super::config(setting.scenario, setting.most_nodes);

@@ -6,21 +6,25 @@ mod checker;
 #[cfg(feature = "defects")]
 mod defects;
 pub mod invariant;
+mod section;
 
 use std::sync::Arc;
 
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{Event, LookupMode, Ring, RingCodec, RingConfig, RingNode};
+use hopwise_kernel::ring::{self as kernel, Event, Ring as RingProtocol, RingCodec};
+use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::{Context, Id, Peer, Rng};
 
 pub use self::checker::RingChecker;
 #[cfg(feature = "defects")]
 pub use self::defects::run_with_defect;
+pub use self::section::{LookupMode, Ring};
 use super::items;
 use crate::Scenario;
+use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
 use crate::plug::{Setting, System, Told};
-use crate::scenario::{self, Start};
+use crate::scenario::Start;
 use crate::workload::KeyWorkload;
 
 /// The distributed hash table of `hopwise_kernel`'s ring.
@@ -34,12 +38,18 @@ impl System for RingSystem {
     type Codec = RingCodec;
     type Workload = KeyWorkload;
     type Checker = RingChecker;
+    type Section = Ring;
+
+    const NAME: &'static str = "ring";
+    // Wehrle, Götz and Rieche, Distributed Hash Tables, 2005.
+    const GROWTH: &'static [(Figure, Law)] =
+        &[(Figure::StateMean, Law::Logarithmic), (Figure::MessagesPerQuery, Law::Logarithmic)];
 
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
             Start::Linked => scenario.nodes as usize,
             // A ring begins with r + 1 nodes that know each other.
-            Start::Joined => scenario.nodes.min(scenario.ring.successors + 1) as usize,
+            Start::Joined => scenario.nodes.min(scenario.section::<Ring>().successors + 1) as usize,
         }
     }
 
@@ -61,23 +71,29 @@ impl System for RingSystem {
     fn start_linked(
         &self,
         node: &mut RingNode,
-        cx: &mut Context<'_, Ring>,
+        cx: &mut Context<'_, RingProtocol>,
         members: &[Peer],
         _rank: usize,
     ) {
         node.start_linked(cx, members);
     }
 
-    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, Ring>, bootstrap: Peer) {
+    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>, bootstrap: Peer) {
         node.join(cx, bootstrap);
     }
 
-    fn leave(&self, node: &mut RingNode, cx: &mut Context<'_, Ring>) {
+    fn leave(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>) {
         node.leave(cx);
     }
 
     #[inline]
-    fn ask(&self, node: &mut RingNode, cx: &mut Context<'_, Ring>, key: Id, token: u64) -> bool {
+    fn ask(
+        &self,
+        node: &mut RingNode,
+        cx: &mut Context<'_, RingProtocol>,
+        key: Id,
+        token: u64,
+    ) -> bool {
         node.lookup(cx, key, token)
     }
 
@@ -99,6 +115,10 @@ impl System for RingSystem {
         }
     }
 
+    fn replicas(scenario: &Scenario) -> u32 {
+        scenario.section::<Ring>().replicas
+    }
+
     fn entries(&self, node: &RingNode) -> usize {
         node.entries()
     }
@@ -114,13 +134,13 @@ impl System for RingSystem {
 
 /// The configuration of each of at most `nodes` nodes.
 pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
-    let ring = &scenario.ring;
+    let ring = scenario.section::<Ring>();
     RingConfig {
         shape: Shape::for_ring(ring.base.trailing_zeros(), nodes, ring.successors as usize),
         successors: ring.successors as u8,
         lookup: match ring.lookup {
-            scenario::LookupMode::Recursive => LookupMode::Recursive,
-            scenario::LookupMode::Iterative => LookupMode::Iterative,
+            LookupMode::Recursive => kernel::LookupMode::Recursive,
+            LookupMode::Iterative => kernel::LookupMode::Iterative,
         },
         stabilize: ring.stabilize,
         fix_fingers: ring.fix_fingers,

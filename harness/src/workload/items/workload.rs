@@ -31,6 +31,8 @@ impl ItemWorkload {
 }
 
 impl Workload for ItemWorkload {
+    const NAME: &'static str = "items";
+
     type Question = Wanted;
     /// The best item that was named, and the holder's identifier; `None` if nothing fits.
     type Answer = Option<(Text, Id)>;

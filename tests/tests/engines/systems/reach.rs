@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::measure::{EngineError, Measured};
+use hopwise_harness::scenario::Engine;
 use hopwise_harness::systems::flood::graph::Graph;
 use hopwise_kernel::Rng;
 
@@ -107,7 +107,7 @@ fn in_graph(name: &str, text: &str, nodes: u32) -> Result<Measured, EngineError>
          phases = {{ warmup = \"0s\", lookups = 10 }}",
         file.0
     );
-    try_run(&SimEngine, &[&floods])
+    try_run(Engine::Sim, &[&floods])
 }
 
 #[test]

@@ -3,14 +3,11 @@
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use hopwise_harness::Scenario;
-use hopwise_harness::engine::sim::SimEngine;
-use hopwise_harness::engine::udp::UdpEngine;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::tally::Asked;
 use hopwise_harness::measure::{EngineError, Measured};
-use hopwise_harness::plug::Runner;
-use hopwise_harness::systems;
+use hopwise_harness::scenario::Engine;
+use hopwise_harness::systems::Registry;
 
 pub(crate) const CENTRAL: &str = "system = \"central\"\n";
 pub(crate) const FLOOD: &str = "system = \"flood\"\n";
@@ -32,22 +29,24 @@ pub(crate) const ITEMS: &str = "
 ";
 
 /// Runs the scenario that these parts make up.
-pub(crate) fn run(engine: &impl Runner, parts: &[&str]) -> Measured {
+pub(crate) fn run(engine: Engine, parts: &[&str]) -> Measured {
     try_run(engine, parts).expect("the scenario runs")
 }
 
 pub(crate) fn simulate(parts: &[&str]) -> Measured {
-    run(&SimEngine, &[&["engine = \"sim\"\n"], parts].concat())
+    run(Engine::Sim, &[&["engine = \"sim\"\n"], parts].concat())
 }
 
 pub(crate) fn run_udp(parts: &[&str]) -> Measured {
-    run(&UdpEngine, &[&["engine = \"udp\"\n"], parts].concat())
+    run(Engine::Udp, &[&["engine = \"udp\"\n"], parts].concat())
 }
 
-pub(crate) fn try_run(engine: &impl Runner, parts: &[&str]) -> Result<Measured, EngineError> {
-    let scenario = Scenario::from_toml(&parts.join("\n"), "test", &[]);
+pub(crate) fn try_run(engine: Engine, parts: &[&str]) -> Result<Measured, EngineError> {
+    let scenario = Registry::built_in().from_toml(&parts.join("\n"), "test", &[]);
     let scenario = scenario.expect("the scenario is sound");
-    systems::run(engine, &scenario, &AtomicU32::new(0), &Progress::new(true, Duration::ZERO))
+    assert_eq!(scenario.engine, engine);
+    let (interrupts, progress) = (AtomicU32::new(0), Progress::new(true, Duration::ZERO));
+    Registry::built_in().run(&scenario, &interrupts, &progress)
 }
 
 /// All that an outcome is made from, without how fast it was and on how many threads.

@@ -1,8 +1,8 @@
-//! The named scenarios, embedded in the binary.
+//! Named scenarios: TOML text that comes with a program.
 //!
-//! **Invariant:** the first line of each file is a comment that says what it is for.
+//! **Invariant:** the first line of each is a comment that says what it is for.
 
-/// A scenario that comes with the binary.
+/// A scenario that comes with a program.
 #[derive(Clone, Copy, Debug)]
 pub struct Named {
     /// What to write to run it.
@@ -12,7 +12,7 @@ pub struct Named {
 }
 
 impl Named {
-    /// What it is for, in one line: the file's first comment.
+    /// What it is for, in one line: the first comment of the text.
     #[must_use]
     pub fn description(&self) -> &'static str {
         self.source.lines().next().unwrap_or_default().trim_start_matches('#').trim()
@@ -25,8 +25,8 @@ macro_rules! named {
     };
 }
 
-/// All of them, in the order they are listed.
-pub const SCENARIOS: [Named; 17] = named![
+/// Those that come with Hopwise, in the order they are listed.
+pub const BUILT_IN: [Named; 17] = named![
     "default",
     "steady",
     "churn-light",
@@ -45,19 +45,3 @@ pub const SCENARIOS: [Named; 17] = named![
     "gnutella",
     "compare",
 ];
-
-/// The scenario of that name.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Named> {
-    SCENARIOS.iter().find(|scenario| scenario.name == name)
-}
-
-/// The name most like `name`.
-#[must_use]
-pub fn nearest(name: &str) -> &'static str {
-    let likeness = |scenario: &&Named| strsim::jaro_winkler(name, scenario.name);
-    SCENARIOS
-        .iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .map_or("", |scenario| scenario.name)
-}

@@ -1,0 +1,115 @@
+//! A program built on the harness: Hopwise itself, or somebody's own.
+//!
+//! **Invariant:** what the program is called, which systems it runs and which scenarios come with it
+//! is said here and nowhere else.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use super::cli::{Cli, Command, Compare, Run, Sweep};
+use crate::commands::options::Exit;
+use crate::commands::{Environment, campaign, compare, list, run, sweep};
+use crate::measure::provenance::Identity;
+use crate::scenario::Named;
+use crate::systems::{AnySystem, Registry};
+
+/// A program with all commands of Hopwise and systems of its own.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use hopwise_harness::app::Program;
+/// use hopwise_harness::scenario::Named;
+/// # use hopwise_harness::systems::{AnySystem, Registered};
+/// # const SYSTEMS: &[&dyn AnySystem] = &[];
+///
+/// const SCENARIOS: &[Named] = &[Named {
+///     name: "mine",
+///     source: "# A thousand nodes of my own\nsystem = \"own\"\nnodes = 1000\n",
+/// }];
+///
+/// fn main() -> ExitCode {
+///     // const SYSTEMS: &[&dyn AnySystem] = hopwise_harness::systems![OwnSystem];
+///     Program::new("own", env!("CARGO_PKG_VERSION")).systems(SYSTEMS).scenarios(SCENARIOS).main()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Program {
+    identity: Identity,
+    systems: Vec<&'static dyn AnySystem>,
+    scenarios: Vec<Named>,
+}
+
+impl Program {
+    /// A program of this name and version, which runs the systems that come with Hopwise.
+    #[must_use]
+    pub fn new(name: &'static str, version: &'static str) -> Program {
+        let identity = Identity { name, version };
+        Program { identity, systems: Vec::new(), scenarios: Vec::new() }
+    }
+
+    /// Adds systems: a list from [`systems!`](crate::systems). The first system that is added runs
+    /// where a scenario names none.
+    #[must_use]
+    pub fn systems(mut self, systems: &[&'static dyn AnySystem]) -> Program {
+        self.systems.extend(systems);
+        self
+    }
+
+    /// Adds named scenarios. One with the name of a built-in scenario replaces it: `default`, for
+    /// instance, which runs if no scenario is named.
+    #[must_use]
+    pub fn scenarios(mut self, scenarios: &[Named]) -> Program {
+        self.scenarios.extend(scenarios);
+        self
+    }
+
+    /// Does what the arguments of the process say.
+    #[must_use]
+    pub fn main(self) -> ExitCode {
+        self.run(std::env::args_os()).into()
+    }
+
+    /// Does what `arguments` say, of which the first is the path of the program. Ends the process if
+    /// they cannot be understood or ask for help.
+    #[must_use]
+    pub fn run(self, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+        let Program { identity: program, systems, scenarios } = self;
+        let registry = Registry::with(&systems, &scenarios);
+        let env = Environment { program, registry };
+        match Cli::parse_for(&env, arguments).into_command() {
+            Command::Run(run) => run_command(&env, &run),
+            Command::Sweep(sweep) => sweep_command(&env, &sweep),
+            Command::Compare(compare) => compare_command(&env, &compare),
+            Command::List => list::list(&env),
+        }
+    }
+}
+
+fn run_command(env: &Environment, run: &Run) -> Exit {
+    match (run.scenario(&env.registry), run.seeds()) {
+        (Ok(scenario), Some(seeds)) => campaign::campaign(env, &scenario, seeds, run.options()),
+        (Ok(scenario), None) => run::run(env, &scenario, run.options()),
+        (Err(error), _) => refuse(env, error),
+    }
+}
+
+fn sweep_command(env: &Environment, sweep: &Sweep) -> Exit {
+    match sweep.plan(&env.registry) {
+        Ok(plan) => sweep::sweep(env, &plan, sweep.threads(), sweep.options()),
+        Err(error) => refuse(env, error),
+    }
+}
+
+fn compare_command(env: &Environment, compare: &Compare) -> Exit {
+    match compare.plan(&env.registry) {
+        Ok(plan) => compare::compare(env, &plan, compare.options()),
+        Err(error) => refuse(env, error),
+    }
+}
+
+fn refuse(env: &Environment, error: impl Display) -> Exit {
+    env.tell(error);
+    Exit::BadRequest
+}

@@ -1,0 +1,164 @@
+//! Churn: which nodes join, leave and crash, and when.
+//!
+//! **Invariant:** values that the chosen model does not use are kept and have no effect.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::impossible::{Verdict, is_share, require};
+use super::key::{DURATION_ABOVE_ZERO, Key, Kind};
+use super::{Downtime, Lengths, Scenario, Section};
+
+/// Which nodes join, leave and crash. Values that the chosen model does not use have no effect.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Churn {
+    /// What decides when nodes join and depart.
+    pub model: ChurnModel,
+    /// Model `trace`: the path of the file. One in a scenario file is relative to that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Model `poisson`: joins per second, system-wide.
+    pub joins_per_s: f64,
+    /// Model `poisson`: departures per second, system-wide.
+    pub departures_per_s: f64,
+    /// Model `sessions`: how long a node stays.
+    pub session: Lengths,
+    /// Model `sessions`: how long it stays away.
+    pub downtime: Downtime,
+    /// Share of departures that are announced, 0 … 1.
+    pub graceful: f64,
+    /// The identifier of a node that returns.
+    pub rejoin: Rejoin,
+}
+
+impl Default for Churn {
+    fn default() -> Churn {
+        let hour = Lengths::Exponential { mean: Duration::from_secs(3600) };
+        Churn {
+            model: ChurnModel::Off,
+            file: None,
+            joins_per_s: 1.0,
+            departures_per_s: 1.0,
+            session: hour,
+            downtime: Downtime::Lasts(hour),
+            graceful: 0.5,
+            rejoin: Rejoin::NewId,
+        }
+    }
+}
+
+/// What decides when nodes join and depart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChurnModel {
+    /// No churn.
+    Off,
+    /// Two Poisson processes over the whole system.
+    Poisson,
+    /// Each node stays for a session, is away for a downtime, and returns.
+    Sessions,
+    /// Nodes come and go at the times that a file gives; see [`trace`](crate::churn::trace).
+    Trace,
+}
+
+/// The identifier of a node that returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rejoin {
+    /// A new identifier.
+    NewId,
+    /// The identifier it had.
+    SameId,
+}
+
+const RATE_OR_ZERO: &str = "a number from 0 to 1e6, not both joins and departures 0";
+const DISTRIBUTIONS: &[&str] = &["exponential", "weibull", "pareto"];
+const SHAPE: &str = "a number: weibull from 0.1 to 100, pareto above 1 to 100";
+const SHAPED: &[&str] = &["weibull", "pareto"];
+
+impl Section for Churn {
+    const NAME: &'static str = "churn";
+
+    const KEYS: &'static [Key] = &[
+        Key::table("churn", "Which nodes join, leave and crash."),
+        Key::word(
+            "churn.model",
+            &["off", "poisson", "sessions", "trace"],
+            "What decides when nodes join and depart. poisson: two Poisson processes over the whole \
+             system. sessions: each node stays for a session, is away for a downtime, and returns. \
+             trace: a file.",
+        ),
+        Key::path(
+            "churn.file",
+            "the path of a text file with lines of time, node, and up or down",
+            "Model trace: the times at which nodes come and go.",
+        ),
+        Key::number(
+            "churn.joins_per_s",
+            RATE_OR_ZERO,
+            "Model poisson: joins per second, system-wide.",
+        ),
+        Key::number(
+            "churn.departures_per_s",
+            RATE_OR_ZERO,
+            "Model poisson: departures per second, system-wide.",
+        ),
+        Key::new(
+            "churn.session",
+            Kind::Table,
+            "a table such as { distribution = \"exponential\", mean = \"1h\" }",
+            "Model sessions: how long a node stays.",
+        ),
+        Key::word(
+            "churn.session.distribution",
+            DISTRIBUTIONS,
+            "The distribution of session lengths.",
+        ),
+        Key::duration("churn.session.mean", DURATION_ABOVE_ZERO, "The mean session length."),
+        Key::number(
+            "churn.session.shape",
+            SHAPE,
+            "The shape of the distribution. The smaller, the heavier its tail.",
+        )
+        .only_with("distribution", SHAPED),
+        Key::new(
+            "churn.downtime",
+            Kind::TableOr("none"),
+            "\"none\" or a table such as { distribution = \"exponential\", mean = \"1h\" }",
+            "Model sessions: how long a node stays away. none: another node replaces it at once.",
+        ),
+        Key::word("churn.downtime.distribution", DISTRIBUTIONS, "The distribution of downtimes."),
+        Key::duration("churn.downtime.mean", DURATION_ABOVE_ZERO, "The mean downtime."),
+        Key::number(
+            "churn.downtime.shape",
+            SHAPE,
+            "The shape of the distribution. The smaller, the heavier its tail.",
+        )
+        .only_with("distribution", SHAPED),
+        Key::share(
+            "churn.graceful",
+            "Share of departures that are announced. The others are crashes.",
+        ),
+        Key::word(
+            "churn.rejoin",
+            &["new-id", "same-id"],
+            "Whether a node that returns has a new identifier or the one it had.",
+        ),
+    ];
+
+    fn check(&self, _all: &Scenario) -> Verdict {
+        require(self.model != ChurnModel::Trace || self.file.is_some(), "churn.file")?;
+        let is_rate = |rate: f64| (0.0..=1e6).contains(&rate);
+        require(is_rate(self.joins_per_s), "churn.joins_per_s")?;
+        require(is_rate(self.departures_per_s), "churn.departures_per_s")?;
+        let idle = self.joins_per_s == 0.0 && self.departures_per_s == 0.0;
+        require(self.model != ChurnModel::Poisson || !idle, "churn.joins_per_s")?;
+        self.session.check("churn.session")?;
+        if let Downtime::Lasts(lengths) = self.downtime {
+            lengths.check("churn.downtime")?;
+        }
+        require(is_share(self.graceful), "churn.graceful")
+    }
+}

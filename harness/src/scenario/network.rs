@@ -1,0 +1,164 @@
+//! What the network does to messages.
+//!
+//! **Invariant:** over UDP, everything here comes on top of what loopback really does.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::impossible::{Verdict, is_share, require};
+use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
+use super::{Latency, Scenario, Section, duration};
+
+/// What the network does to messages; over UDP, on top of what loopback really takes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// One-way delay of a message.
+    pub latency: Latency,
+    /// Share of messages lost, 0 … 1.
+    pub loss: f64,
+    /// Share of messages that arrive twice, 0 … 1: the second copy a further delay after the first.
+    /// Not over UDP.
+    pub duplication: f64,
+    /// Share of messages that a further delay holds up, 0 … 1, so that later ones overtake them.
+    pub reordering: f64,
+    /// How long a node waits for an answer.
+    pub timeout: Timeout,
+}
+
+impl Default for Network {
+    fn default() -> Network {
+        Network {
+            latency: Latency::None,
+            loss: 0.0,
+            duplication: 0.0,
+            reordering: 0.0,
+            timeout: Timeout::Adaptive,
+        }
+    }
+}
+
+/// How long a node waits for an answer: `"adaptive"` or a duration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timeout {
+    /// Mean + 4 mean deviations of measured round trips, bounded (Rhea et al., *Handling churn in
+    /// a DHT*, USENIX ATC 2004).
+    Adaptive,
+    /// Always this long.
+    Fixed(Duration),
+}
+
+const HOST_FILES: &[&str] = &["coordinates", "matrix"];
+
+impl Section for Network {
+    const NAME: &'static str = "network";
+
+    const KEYS: &'static [Key] = &[
+        Key::table(
+            "network",
+            "What happens to messages on the way. Over UDP it comes on top of what loopback does.",
+        ),
+        Key::new(
+            "network.latency",
+            Kind::Table,
+            "a table such as { model = \"constant\", one_way = \"50ms\" }",
+            "One-way delay of each message.",
+        ),
+        Key::word(
+            "network.latency.model",
+            &[
+                "none",
+                "constant",
+                "uniform",
+                "exponential",
+                "euclidean",
+                "king",
+                "coordinates",
+                "matrix",
+            ],
+            "How delays are drawn. In the first four models every message draws its own. In the \
+             others the delay depends on the two hosts (simulator only): euclidean places hosts at \
+             random in a square; king draws from round trips measured between DNS servers; \
+             coordinates and matrix read a file.",
+        ),
+        Key::duration("network.latency.one_way", DURATION, "The delay of every message.")
+            .only_with("model", &["constant"]),
+        Key::duration("network.latency.min", DURATION, "The smallest delay.")
+            .only_with("model", &["uniform"]),
+        Key::duration("network.latency.max", DURATION, "The greatest delay.")
+            .only_with("model", &["uniform"]),
+        Key::duration("network.latency.mean", DURATION, "The mean delay.")
+            .only_with("model", &["exponential"]),
+        Key::duration(
+            "network.latency.side",
+            DURATION_ABOVE_ZERO,
+            "The delay that corresponds to one side of the square.",
+        )
+        .only_with("model", &["euclidean"]),
+        Key::duration(
+            "network.latency.base",
+            DURATION,
+            "The delay between two hosts at the same point, added to every distance.",
+        )
+        .only_with("model", &["euclidean"]),
+        Key::path(
+            "network.latency.file",
+            "the path of a text file with delays (matrix) or places (coordinates)",
+            "The file with the delays between hosts, or with their places.",
+        )
+        .only_with("model", HOST_FILES),
+        Key::word(
+            "network.latency.unit",
+            &["us", "ms", "s"],
+            "The unit of the figures in the file.",
+        )
+        .only_with("model", HOST_FILES),
+        Key::word(
+            "network.latency.reuse",
+            &["never", "modulo"],
+            "What happens if there are more nodes than hosts in the file. never: the run is \
+             refused. modulo: node n is on host n modulo the number of hosts.",
+        )
+        .only_with("model", HOST_FILES),
+        Key::share("network.loss", "Share of messages that are lost."),
+        Key::share("network.duplication", "Share of messages that arrive twice. Simulator only."),
+        Key::share(
+            "network.reordering",
+            "Share of messages that take a second delay, so that later messages overtake them.",
+        ),
+        Key::new(
+            "network.timeout",
+            Kind::DurationOr("adaptive"),
+            "\"adaptive\" or a duration above zero such as \"500ms\"",
+            "How long a node waits for an answer. adaptive: mean plus four deviations of the round \
+             trips it measured, within bounds.",
+        ),
+    ];
+
+    fn check(&self, _all: &Scenario) -> Verdict {
+        self.latency.check()?;
+        require(is_share(self.loss), "network.loss")?;
+        require(is_share(self.duplication), "network.duplication")?;
+        require(is_share(self.reordering), "network.reordering")?;
+        require(self.timeout != Timeout::Fixed(Duration::ZERO), "network.timeout")
+    }
+}
+
+impl Serialize for Timeout {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Timeout::Adaptive => to.serialize_str("adaptive"),
+            Timeout::Fixed(timeout) => duration::serialize(timeout, to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timeout {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Timeout, D::Error> {
+        match String::deserialize(from)?.as_str() {
+            "adaptive" => Ok(Timeout::Adaptive),
+            text => duration::parse(text).map(Timeout::Fixed),
+        }
+    }
+}

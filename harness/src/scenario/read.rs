@@ -1,0 +1,359 @@
+//! From TOML text and overrides to a scenario, or to the one message that says what is wrong.
+//!
+//! The text becomes a tree, overrides are laid on top, keys are looked up in the schema, and only
+//! then are the types read. So every message can name a full path, and from it a line.
+//!
+//! **Invariant:** no value is read from a key that the schema does not have.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use super::fault;
+use super::impossible::Impossible;
+use super::key::{Choice, last, quoted};
+use super::tree::{
+    Entry, at, at_mut, entries, is_within, join, parent, put, value_of, without_indices, words,
+};
+use super::{Scenario, ScenarioError, Schema};
+
+impl Schema {
+    /// Loads a named scenario, or a file if `source` ends in `.toml`, with `overrides` (dotted key,
+    /// value) on top; of two overrides of one key the later holds. A value is read as TOML, or as a
+    /// bare string if it is not TOML, so that `500ms` needs no quotes. Setting one of several
+    /// alternatives (`workload.in_flight`) replaces the others (`workload.lookups_per_s`).
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the request and what to write instead, in one message.
+    pub fn load(
+        &self,
+        source: &str,
+        overrides: &[(String, String)],
+    ) -> Result<Scenario, ScenarioError> {
+        let path = Path::new(source);
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(path)
+                .map_err(|why| ScenarioError::unreadable(self, source, &why))?;
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            return self.read(&text, Source::File(source), &stem, overrides);
+        }
+        let named =
+            self.find_named(source).ok_or_else(|| ScenarioError::unknown_name(self, source))?;
+        self.read(named.source, Source::Named, named.name, overrides)
+    }
+
+    /// Reads a scenario from TOML text; `name` is used if the text gives none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Schema::load`].
+    pub fn from_toml(
+        &self,
+        text: &str,
+        name: &str,
+        overrides: &[(String, String)],
+    ) -> Result<Scenario, ScenarioError> {
+        self.read(text, Source::Text, name, overrides)
+    }
+
+    /// Reads `text` from `source`, called `name` unless it says otherwise, with `overrides` on top.
+    fn read(
+        &self,
+        text: &str,
+        source: Source<'_>,
+        name: &str,
+        overrides: &[(String, String)],
+    ) -> Result<Scenario, ScenarioError> {
+        let file = source.file();
+        let mut tree: Table = text.parse().map_err(|error| syntax_error(text, file, &error))?;
+        tree.entry("name").or_insert_with(|| name.into());
+        self.resolve(tree.into(), source, overrides).map_err(|problem| {
+            let overridden = overrides.iter().any(|(key, _)| is_within(&problem.path, key));
+            let place =
+                file.filter(|_| !overridden).map(|file| place_of(&problem.path, text, file));
+            ScenarioError::new(place, problem.message)
+        })
+    }
+
+    fn resolve(
+        &self,
+        mut tree: Value,
+        source: Source<'_>,
+        overrides: &[(String, String)],
+    ) -> Result<Scenario, Problem> {
+        let written = Written::new(&tree, source, overrides);
+        for (key, value) in overrides {
+            self.check_override(key, value)?;
+            self.make_room(&mut tree, key, value);
+        }
+        for (key, value) in overrides {
+            let value = value_of(value);
+            put(&mut tree, key, value.clone()).map_err(|length| {
+                Problem::not_accepted(key, Some(&value), &format!("an index from 0 to {length}"))
+            })?;
+        }
+        let entries = entries(&tree, "");
+        entries.iter().try_for_each(|entry| self.check_known(entry))?;
+        entries.iter().try_for_each(|entry| self.check_alternatives(entry, &tree))?;
+        entries.iter().try_for_each(|entry| self.check_complete(entry))?;
+        entries.iter().try_for_each(|entry| self.check_detail(entry, &tree))?;
+        let mut scenario = self.typed(&tree)?;
+        self.choose_system(&mut scenario, &written)?;
+        self.check(&scenario).map_err(|wrong| self.explain(&wrong, &scenario))?;
+        Ok(scenario)
+    }
+
+    fn check_override(&self, key: &str, value: &str) -> Verdict {
+        let known = self.find_key(&without_indices(key));
+        known.map(|_| ()).ok_or_else(|| self.unknown(key, &value_of(value)))
+    }
+
+    /// Removes what an override replaces without naming it: the alternatives of its key, and the
+    /// details of the choice that it changes.
+    fn make_room(&self, tree: &mut Value, key: &str, value: &str) {
+        let known = without_indices(key);
+        let details = self.keys().filter(|other| {
+            let is_lost = |choice: &Choice| {
+                choice.name == last(&known) && !choice.words.contains(&value.trim_matches('"'))
+            };
+            parent(other.path) == parent(&known) && other.detail_of.as_ref().is_some_and(is_lost)
+        });
+        let alternatives = self.alternatives_of(&known);
+        let replaced: Vec<&str> = alternatives.chain(details.map(|key| key.path)).collect();
+        if let Some(siblings) = at_mut(tree, parent(key)).and_then(Value::as_table_mut) {
+            siblings.retain(|name, _| !replaced.iter().any(|path| last(path) == name));
+        }
+    }
+
+    fn check_known(&self, Entry { path, value }: &Entry<'_>) -> Verdict {
+        match self.find_key(&without_indices(path)) {
+            Some(_) => Ok(()),
+            None => Err(self.unknown(path, value)),
+        }
+    }
+
+    fn unknown(&self, path: &str, value: &Value) -> Problem {
+        let nearest = self.nearest_key(&without_indices(path));
+        let message = format!("{path} = {value}: there is no such key: the nearest is {nearest}");
+        Problem { path: path.to_owned(), message }
+    }
+
+    fn check_alternatives(&self, Entry { path, value }: &Entry<'_>, tree: &Value) -> Verdict {
+        let known = without_indices(path);
+        for other in self.alternatives_of(&known) {
+            let other = join(parent(path), last(other));
+            if let Some(other_value) = at(tree, &other) {
+                let message = format!(
+                    "{path} = {value} contradicts {other} = {other_value}: write one of them"
+                );
+                return Err(Problem { path: path.clone(), message });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_detail(&self, Entry { path, value }: &Entry<'_>, tree: &Value) -> Verdict {
+        let key = self.find_key(&without_indices(path));
+        let Some(choice) = key.and_then(|key| key.detail_of.as_ref()) else {
+            return Ok(());
+        };
+        let chooser = join(parent(path), choice.name);
+        let default = self.default_of(&without_indices(&chooser));
+        let chosen = match at(tree, &chooser).or(default.as_ref()) {
+            None => "",
+            Some(Value::String(chosen)) => chosen,
+            // The wrong type of the chooser is the better message, and comes when types are read.
+            Some(_) => return Ok(()),
+        };
+        if choice.words.contains(&chosen) {
+            return Ok(());
+        }
+        let words = choice.words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>();
+        let message = format!(
+            "{path} = {value} has no meaning with {chooser} = {chosen:?}: write {chooser} = {}, or \
+             leave it out",
+            words.join(" or "),
+        );
+        Err(Problem { path: path.clone(), message })
+    }
+
+    /// Faults have no default kind or amount.
+    fn check_complete(&self, Entry { path, value }: &Entry<'_>) -> Verdict {
+        let Value::Table(fault) = value else { return Ok(()) };
+        if parent(path) != "fault" {
+            return Ok(());
+        }
+        for (names, keys) in fault::REQUIRED {
+            if !names.iter().any(|name| fault.contains_key(*name)) {
+                let key = self.find_key(&join("fault", names[0]));
+                let accepted = key.map_or_else(Default::default, |key| self.accepted(key));
+                let message = format!("{path} lacks {keys}: write {} = {accepted}", names[0]);
+                return Err(Problem { path: path.clone(), message });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the types of a tree of known keys.
+    pub(super) fn typed(&self, tree: &Value) -> Result<Scenario, Problem> {
+        let mut scenario = self.default_scenario();
+        // Items come with the system; see `choose_system`.
+        scenario.items = None;
+        for (name, value) in tree.as_table().into_iter().flatten() {
+            let result = match self.system_section(name) {
+                Some(section) => (section.read)(value.clone())
+                    .map(|read| scenario.sections.put(section.name, read)),
+                None => scenario.set(name, value.clone()),
+            };
+            result.map_err(|wrong| {
+                let path = join(name, &wrong.path);
+                match self.find_key(&without_indices(&path)) {
+                    Some(key) => Problem::not_accepted(&path, at(tree, &path), &self.accepted(key)),
+                    None => Problem { message: wrong.message, path },
+                }
+            })?;
+        }
+        Ok(scenario)
+    }
+
+    /// Checks that there is such a system, gives it items if it cannot do without, and leaves out
+    /// those of a named scenario if it has no use for them.
+    fn choose_system(&self, scenario: &mut Scenario, written: &Written) -> Verdict {
+        let name = scenario.system.clone();
+        if !self.has_system(&name) {
+            let likeness = |other: &&str| strsim::jaro_winkler(&name, other);
+            let names = self.system_names();
+            let nearest = names.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            let accepted =
+                format!("{} (the nearest is {:?})", quoted(&names), nearest.unwrap_or(&""));
+            return Err(Problem::not_accepted("system", Some(&name.into()), &accepted));
+        }
+        if scenario.items.is_none() && !self.knows(&name, false) {
+            scenario.items = Some(super::Items::default());
+        }
+        if scenario.items.is_some() && !self.knows(&name, true) {
+            if !written.has("items") {
+                scenario.items = None;
+                return Ok(());
+            }
+            let message = format!(
+                "items are not accepted with system = {name:?}, which looks up keys: leave [items] \
+                 out"
+            );
+            return Err(Problem { path: "items".to_owned(), message });
+        }
+        Ok(())
+    }
+
+    fn explain(&self, wrong: &Impossible, scenario: &Scenario) -> Problem {
+        let resolved = Value::try_from(scenario).ok();
+        let value = resolved.as_ref().and_then(|tree| at(tree, &wrong.path));
+        let key = self.find_key(&without_indices(&wrong.path));
+        let always = key.map_or_else(Default::default, |key| self.accepted(key));
+        Problem::not_accepted(&wrong.path, value, wrong.accepted.as_deref().unwrap_or(&always))
+    }
+}
+
+/// Where the text of a scenario comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    /// A scenario that comes with the program.
+    Named,
+    /// A file of the user's.
+    File(&'a str),
+    /// Text that a caller has.
+    Text,
+}
+
+impl<'a> Source<'a> {
+    fn file(self) -> Option<&'a str> {
+        match self {
+            Source::File(file) => Some(file),
+            Source::Named | Source::Text => None,
+        }
+    }
+}
+
+/// The paths of all values that the user wrote, in a file or on the command line.
+#[derive(Debug)]
+struct Written(HashSet<String>);
+
+impl Written {
+    fn new(tree: &Value, source: Source<'_>, overrides: &[(String, String)]) -> Written {
+        let mut paths = HashSet::new();
+        if !matches!(source, Source::Named) {
+            paths.extend(entries(tree, "").into_iter().map(|entry| entry.path));
+        }
+        for (key, value) in overrides {
+            let value = value_of(value);
+            paths.extend(entries(&value, key).into_iter().map(|entry| entry.path));
+            // With `fault.0.at`, `fault.0` and `fault` are written too.
+            let mut path = key.as_str();
+            while !path.is_empty() {
+                paths.insert(path.to_owned());
+                path = parent(path);
+            }
+        }
+        Written(paths)
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.0.contains(path)
+    }
+}
+
+/// What is wrong, and where.
+#[derive(Debug)]
+pub(super) struct Problem {
+    path: String,
+    message: String,
+}
+
+impl Problem {
+    fn not_accepted(path: &str, value: Option<&Value>, accepted: &str) -> Problem {
+        let value = value.map(|value| format!(" = {value}")).unwrap_or_default();
+        let message = format!("{path}{value} is not accepted: write {accepted}");
+        Problem { path: path.to_owned(), message }
+    }
+}
+
+type Verdict = Result<(), Problem>;
+
+fn syntax_error(text: &str, file: Option<&str>, error: &toml::de::Error) -> ScenarioError {
+    let line = error.span().map_or(1, |span| line_of(text, span.start));
+    let place = format!("{}:{line}", file.unwrap_or("TOML"));
+    ScenarioError::new(Some(place), format!("not TOML: {}", error.message()))
+}
+
+/// The file, and the line of the path's deepest word that is in it.
+fn place_of(path: &str, text: &str, file: &str) -> String {
+    let offset = DeTable::parse(text).ok().and_then(|root| {
+        let mut offset = None;
+        let mut here = DeValue::Table(root.into_inner());
+        for word in words(path) {
+            let (start, next) = match here {
+                DeValue::Table(table) => table
+                    .into_iter()
+                    .find(|(name, _)| name.get_ref() == word)
+                    .map(|(name, value)| (name.span().start, value.into_inner())),
+                DeValue::Array(list) => word
+                    .parse()
+                    .ok()
+                    .and_then(|index: usize| list.into_iter().nth(index))
+                    .map(|value| (value.span().start, value.into_inner())),
+                _ => None,
+            }?;
+            offset = Some(start);
+            here = next;
+        }
+        offset
+    });
+    offset.map_or(file.to_owned(), |offset| format!("{file}:{}", line_of(text, offset)))
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}

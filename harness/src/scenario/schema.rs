@@ -1,0 +1,261 @@
+//! What a scenario may say: which systems there are, every key, and the scenarios that come along.
+//!
+//! **Invariant:** a schema is a value that is handed down; there is no global one.
+
+use std::borrow::Cow;
+
+use super::impossible::{Verdict, require_that};
+use super::key::{Key, last, listed, quoted};
+use super::named::Named;
+use super::section::SectionType;
+use super::{
+    Churn, Engine, Expect, GENERAL_KEYS, Items, Network, Phases, Scenario, Section, Udp, Workload,
+    fault,
+};
+
+/// What a scenario must know of a system.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemSchema {
+    /// Its name: the value of `system`.
+    pub name: &'static str,
+    /// Its section.
+    pub section: SectionType,
+    /// What its nodes are asked for, in one word: `items` those of the section of that name. A name can
+    /// stand for one system that is asked for items and for one that is not.
+    pub workload: &'static str,
+    /// Whether one of its nodes serves all others and shares no items.
+    pub has_server: bool,
+    /// Whether its invariant can be checked.
+    pub has_checker: bool,
+}
+
+impl SystemSchema {
+    /// Whether its nodes share items and are asked for them.
+    #[must_use]
+    pub fn has_items(&self) -> bool {
+        self.workload == Items::NAME
+    }
+}
+
+/// All that a scenario may say.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    systems: Vec<SystemSchema>,
+    /// The sections of the systems, each once.
+    sections: Vec<SectionType>,
+    named: Vec<Named>,
+    default_system: &'static str,
+}
+
+/// The sections that every scenario has, before those of systems.
+const BEFORE: &[SectionType] = &[SectionType::of::<Udp>()];
+/// The sections that every scenario has, after those of systems.
+const AFTER: &[SectionType] = &[
+    SectionType::of::<Items>(),
+    SectionType::of::<Network>(),
+    SectionType::of::<Churn>(),
+    SectionType::of::<Workload>(),
+    SectionType::of::<Phases>(),
+    SectionType::of::<Expect>(),
+];
+
+impl Schema {
+    /// The schema of these systems and named scenarios; `default_system` runs if a scenario names
+    /// none. Of scenarios with the same name the first is found.
+    ///
+    /// # Panics
+    ///
+    /// If two systems, sections or shared keys have the same name, or if the default system is none
+    /// of them.
+    #[must_use]
+    pub fn new(
+        systems: Vec<SystemSchema>,
+        named: Vec<Named>,
+        default_system: &'static str,
+    ) -> Schema {
+        let mut sections: Vec<SectionType> = Vec::new();
+        for (index, system) in systems.iter().enumerate() {
+            let is_same = |other: &SystemSchema| {
+                (other.name, other.has_items()) == (system.name, system.has_items())
+            };
+            assert!(!systems[..index].iter().any(is_same), "two systems are named {}", system.name);
+            let section = system.section;
+            match sections.iter().find(|other| other.name == section.name) {
+                _ if section.name.is_empty() => {}
+                Some(other) => assert!(
+                    core::ptr::eq(other.keys, section.keys),
+                    "two sections are named [{}]",
+                    section.name
+                ),
+                None => sections.push(section),
+            }
+        }
+        let schema = Schema { systems, sections, named, default_system };
+        for section in &schema.sections {
+            assert_consistent(section);
+            let is_taken = |key: &Key| key.path == section.name;
+            let count = schema.keys().filter(|key| is_taken(key)).count();
+            assert!(count == 1, "[{}] is the name of something else too", section.name);
+        }
+        assert!(schema.has_system(default_system), "there is no system {default_system}");
+        schema
+    }
+
+    /// The scenario of a run that nothing is said of.
+    #[must_use]
+    pub fn default_scenario(&self) -> Scenario {
+        let mut scenario = Scenario::general(self.default_system);
+        for section in &self.sections {
+            scenario.sections.put(section.name, (section.default)());
+        }
+        if !self.knows(&scenario.system, false) {
+            scenario.items = Some(Items::default());
+        }
+        scenario
+    }
+
+    /// The system that `scenario` runs.
+    ///
+    /// # Panics
+    ///
+    /// If the scenario was made by another schema.
+    #[must_use]
+    pub fn system(&self, scenario: &Scenario) -> &SystemSchema {
+        let has_items = scenario.items.is_some();
+        let is_it = |system: &&SystemSchema| {
+            (system.name, system.has_items()) == (scenario.system.as_str(), has_items)
+        };
+        self.systems.iter().find(is_it).expect("a loaded scenario names a system of its schema")
+    }
+
+    /// The names of all systems, each once.
+    #[must_use]
+    pub fn system_names(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for system in &self.systems {
+            if !names.contains(&system.name) {
+                names.push(system.name);
+            }
+        }
+        names
+    }
+
+    /// Whether there is a system of this name that has items, or that has none.
+    #[must_use]
+    pub fn knows(&self, system: &str, has_items: bool) -> bool {
+        self.systems.iter().any(|it| (it.name, it.has_items()) == (system, has_items))
+    }
+
+    /// Whether there is a system of this name.
+    #[must_use]
+    pub fn has_system(&self, name: &str) -> bool {
+        self.systems.iter().any(|system| system.name == name)
+    }
+
+    /// The named scenarios, in the order they are listed: of several with one name, the first.
+    pub fn named(&self) -> impl Iterator<Item = &Named> {
+        let is_first = |(index, named): &(usize, &Named)| {
+            !self.named[..*index].iter().any(|other| other.name == named.name)
+        };
+        self.named.iter().enumerate().filter(is_first).map(|(_, named)| named)
+    }
+
+    /// The scenario of that name.
+    #[must_use]
+    pub fn find_named(&self, name: &str) -> Option<&Named> {
+        self.named.iter().find(|scenario| scenario.name == name)
+    }
+
+    /// All keys, tables included, in the order in which a scenario is written.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        let sections = self.all_sections().flat_map(|section| section.keys);
+        GENERAL_KEYS.iter().chain(sections).chain(fault::KEYS)
+    }
+
+    /// The key at a dotted path without indices.
+    #[must_use]
+    pub fn find_key(&self, path: &str) -> Option<&'static Key> {
+        self.keys().find(|key| key.path == path)
+    }
+
+    /// The known key most like `path`: in full, or in its last word if only the table is wrong.
+    #[must_use]
+    pub fn nearest_key(&self, path: &str) -> &'static str {
+        let likeness = |key: &Key| {
+            let whole = strsim::normalized_damerau_levenshtein(path, key.path);
+            let word = strsim::normalized_damerau_levenshtein(last(path), key.name());
+            whole.max(0.9 * word)
+        };
+        self.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).map_or("", |key| key.path)
+    }
+
+    /// What may be written at `key`, to follow "write".
+    #[must_use]
+    pub fn accepted(&self, key: &Key) -> Cow<'static, str> {
+        match key.path {
+            "system" => quoted(&self.system_names()).into(),
+            "check" => {
+                let checked = self.systems.iter().filter(|system| system.has_checker);
+                let mut names: Vec<&str> = checked.map(|system| system.name).collect();
+                names.dedup();
+                let systems = listed(names.iter().map(|name| format!("system = {name:?}")));
+                format!("true (only with {systems} and engine = \"sim\") or false").into()
+            }
+            _ => key.accepted(),
+        }
+    }
+
+    /// Other keys that may not be written beside that at `path`.
+    pub(super) fn alternatives_of(&self, path: &str) -> impl Iterator<Item = &'static str> {
+        let groups = self.all_sections().flat_map(|section| section.alternatives);
+        let group = groups.chain(fault::ALTERNATIVES).find(|group| group.contains(&path));
+        let others: Vec<&str> = group.into_iter().flat_map(|group| group.iter().copied()).collect();
+        others.into_iter().filter(move |other| *other != path)
+    }
+
+    /// The section of a system, by its name.
+    pub(super) fn system_section(&self, name: &str) -> Option<&SectionType> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    /// Finds the first impossible value.
+    pub(super) fn check(&self, scenario: &Scenario) -> Verdict {
+        let system = self.system(scenario);
+        scenario.check_general()?;
+        let can_be_checked = scenario.engine == Engine::Sim && system.has_checker;
+        require_that(can_be_checked || scenario.check != Some(true), "check", || {
+            self.find_key("check").map_or_else(String::new, |key| self.accepted(key).into_owned())
+        })?;
+        scenario.udp.check(scenario)?;
+        if let Some(section) = scenario.sections.named(system.section.name) {
+            section.check(scenario)?;
+        }
+        if let Some(items) = &scenario.items {
+            items.check_replicas(scenario.nodes, system.has_server)?;
+            items.check(scenario)?;
+        }
+        scenario.network.check(scenario)?;
+        scenario.churn.check(scenario)?;
+        scenario.workload.check(scenario)?;
+        scenario.phases.check(scenario)?;
+        scenario.expect.check(scenario)?;
+        fault::check(scenario)
+    }
+
+    fn all_sections(&self) -> impl Iterator<Item = &SectionType> {
+        BEFORE.iter().chain(&self.sections).chain(AFTER)
+    }
+}
+
+/// Requires that the keys of a section are below it.
+fn assert_consistent(section: &SectionType) {
+    let name = section.name;
+    assert!(
+        section.keys.first().is_some_and(|key| key.path == name),
+        "[{name}] lacks its first key"
+    );
+    for key in &section.keys[1..] {
+        let is_below = key.path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        assert!(is_below, "{} is not in the section [{name}]", key.path);
+    }
+}

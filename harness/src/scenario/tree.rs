@@ -1,0 +1,134 @@
+//! Trees of TOML values and the dotted paths into them, with indices: `fault.0.at`.
+//!
+//! **Invariant:** knows no key.
+
+use serde_path_to_error::{Path, Segment};
+use toml::{Table, Value};
+
+/// A value anywhere in a tree.
+pub(super) struct Entry<'a> {
+    pub(super) path: String,
+    pub(super) value: &'a Value,
+}
+
+/// All values below `value`, which is at `path`.
+pub(super) fn entries<'a>(value: &'a Value, path: &str) -> Vec<Entry<'a>> {
+    let mut entries = Vec::new();
+    collect_entries(value, path, &mut entries);
+    entries
+}
+
+fn collect_entries<'a>(value: &'a Value, path: &str, entries: &mut Vec<Entry<'a>>) {
+    let mut collect = |word: &str, value: &'a Value| {
+        let path = join(path, word);
+        entries.push(Entry { path: path.clone(), value });
+        collect_entries(value, &path, entries);
+    };
+    match value {
+        Value::Table(table) => table.iter().for_each(|(name, value)| collect(name, value)),
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(index, value)| collect(&index.to_string(), value));
+        }
+        _ => (),
+    }
+}
+
+/// The value at a path.
+pub(super) fn at<'a>(tree: &'a Value, path: &str) -> Option<&'a Value> {
+    words(path).try_fold(tree, |value, word| match word.parse::<usize>() {
+        Ok(index) => value.get(index),
+        Err(_) => value.get(word),
+    })
+}
+
+/// The value at a path, to be changed.
+pub(super) fn at_mut<'a>(tree: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    words(path).try_fold(tree, |value, word| match word.parse::<usize>() {
+        Ok(index) => value.get_mut(index),
+        Err(_) => value.get_mut(word),
+    })
+}
+
+/// Sets the value at a path, making the tables on the way. An index may be one past the end of its
+/// list, which makes a new entry.
+///
+/// # Errors
+///
+/// The length of a list that is too short.
+pub(super) fn put(tree: &mut Value, path: &str, value: Value) -> Result<(), usize> {
+    let mut slot = tree;
+    for word in words(path) {
+        slot = if let Ok(index) = word.parse::<usize>() {
+            let list = list_of(slot);
+            let length = list.len();
+            if index == length {
+                list.push(Table::new().into());
+            }
+            list.get_mut(index).ok_or(length)?
+        } else {
+            table_of(slot).entry(word).or_insert_with(|| Table::new().into())
+        };
+    }
+    *slot = value;
+    Ok(())
+}
+
+/// The list that `value` is, or becomes.
+fn list_of(value: &mut Value) -> &mut Vec<Value> {
+    if !value.is_array() {
+        *value = Value::Array(Vec::new());
+    }
+    value.as_array_mut().expect("it was just made a list")
+}
+
+/// The table that `value` is, or becomes.
+fn table_of(value: &mut Value) -> &mut Table {
+    if !value.is_table() {
+        *value = Value::Table(Table::new());
+    }
+    value.as_table_mut().expect("it was just made a table")
+}
+
+/// Reads TOML, or takes the text as it is: `500ms` and `iterative` need no quotes.
+pub(crate) fn value_of(text: &str) -> Value {
+    text.parse().unwrap_or_else(|_| text.into())
+}
+
+/// The words of a path.
+pub(super) fn words(path: &str) -> impl Iterator<Item = &str> {
+    path.split('.').filter(|word| !word.is_empty())
+}
+
+/// The path without its last word.
+pub(super) fn parent(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+/// The path of what is called `word` below `parent`.
+pub(super) fn join(parent: &str, word: &str) -> String {
+    match (parent, word) {
+        ("", _) => word.to_owned(),
+        (_, "") => parent.to_owned(),
+        _ => format!("{parent}.{word}"),
+    }
+}
+
+/// Whether `path` is `ancestor` or below it.
+pub(super) fn is_within(path: &str, ancestor: &str) -> bool {
+    path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The path as the keys have it.
+pub(super) fn without_indices(path: &str) -> String {
+    let is_index = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
+    words(path).filter(|word| !is_index(word)).collect::<Vec<_>>().join(".")
+}
+
+/// The path that serde reports, dotted.
+pub(super) fn dotted(path: &Path) -> String {
+    path.iter().fold(String::new(), |path, segment| match segment {
+        Segment::Map { key } => join(&path, key),
+        Segment::Seq { index } => join(&path, &index.to_string()),
+        Segment::Enum { .. } | Segment::Unknown => path,
+    })
+}

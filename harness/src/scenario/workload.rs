@@ -1,0 +1,234 @@
+//! The load: how many lookups, and of what.
+//!
+//! In TOML alternatives are sibling keys; [`WorkloadForm`] and [`KeysForm`] are the tables as they
+//! are written.
+//!
+//! **Invariant:** from a type to its form and back is the identity.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::impossible::{Verdict, require};
+use super::key::{DURATION_ABOVE_ZERO, Key, Kind};
+use super::{POPULATION_MAX, Scenario, Section, duration};
+
+/// Latest deadline of a lookup: latencies are counted in histograms of fixed bounds.
+const DEADLINE_MAX: Duration = Duration::from_secs(60);
+/// The skew of Zipf keys by default.
+const ZIPF_EXPONENT: f64 = 1.0;
+/// The population of Zipf keys by default.
+const ZIPF_POPULATION: u64 = 1_000_000;
+
+/// What is asked of the nodes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(from = "WorkloadForm", into = "WorkloadForm")]
+pub struct Workload {
+    /// How lookups are offered.
+    pub load: Load,
+    /// A lookup that is not answered by then has failed; at most 60 s.
+    pub deadline: Duration,
+    /// Which keys are looked up.
+    pub keys: Keys,
+}
+
+impl Default for Workload {
+    fn default() -> Workload {
+        Workload {
+            load: Load::PerSecond(1000.0),
+            deadline: Duration::from_secs(10),
+            keys: Keys::Uniform,
+        }
+    }
+}
+
+/// How lookups are offered.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Load {
+    /// `lookups_per_s`: Poisson arrivals at this rate, system-wide, with uniform origin.
+    PerSecond(f64),
+    /// `lookup_interval`: Poisson arrivals at each node, one per interval on average.
+    PerNode(Duration),
+    /// `in_flight`: a closed loop with this many lookups outstanding, system-wide.
+    InFlight(u32),
+}
+
+/// Which keys are looked up. In TOML a table: `{ distribution = "uniform" }`.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(from = "KeysForm", into = "KeysForm")]
+pub enum Keys {
+    /// Any identifier.
+    Uniform,
+    /// One of `population` keys; the one of rank k with probability proportional to
+    /// k^(−exponent).
+    Zipf {
+        /// The skew, 0 … 20.
+        exponent: f64,
+        /// Number of keys.
+        population: u64,
+    },
+}
+
+impl Section for Workload {
+    const NAME: &'static str = "workload";
+
+    const KEYS: &'static [Key] = &[
+        Key::table("workload", "The load: how many lookups, and of what."),
+        Key::number(
+            "workload.lookups_per_s",
+            "a number above 0, at most 1e9",
+            "Open loop: lookups per second, system-wide, at random instants and from random nodes \
+             (Poisson arrivals).",
+        ),
+        Key::duration(
+            "workload.lookup_interval",
+            DURATION_ABOVE_ZERO,
+            "Open loop: mean time between two lookups of one node.",
+        ),
+        Key::integer(
+            "workload.in_flight",
+            "a whole number from 1 to 16777216",
+            "Closed loop: lookups that are outstanding at any time, system-wide.",
+        ),
+        Key::duration(
+            "workload.deadline",
+            "a duration above zero, at most \"1m\"",
+            "A lookup without an answer after this time has failed.",
+        ),
+        Key::new(
+            "workload.keys",
+            Kind::Table,
+            "a table such as { distribution = \"uniform\" }",
+            "Which keys are looked up. Not with items.",
+        ),
+        Key::word(
+            "workload.keys.distribution",
+            &["uniform", "zipf"],
+            "uniform: any identifier. zipf: a few of a fixed number of keys are popular.",
+        ),
+        Key::number(
+            "workload.keys.exponent",
+            "a number from 0 to 20",
+            "The skew: the key of rank k is looked up with probability proportional to k^-exponent.",
+        )
+        .only_with("distribution", &["zipf"]),
+        Key::integer(
+            "workload.keys.population",
+            "a whole number from 1 to 1e15",
+            "Number of keys.",
+        )
+        .only_with("distribution", &["zipf"]),
+    ];
+
+    const ALTERNATIVES: &'static [&'static [&'static str]] =
+        &[&["workload.lookups_per_s", "workload.lookup_interval", "workload.in_flight"]];
+
+    fn check(&self, _all: &Scenario) -> Verdict {
+        match self.load {
+            Load::PerSecond(rate) => require(rate > 0.0 && rate <= 1e9, "workload.lookups_per_s"),
+            Load::PerNode(interval) => {
+                require(interval > Duration::ZERO, "workload.lookup_interval")
+            }
+            Load::InFlight(count) => {
+                require((1..=POPULATION_MAX).contains(&count), "workload.in_flight")
+            }
+        }?;
+        let deadline = self.deadline;
+        require(deadline > Duration::ZERO && deadline <= DEADLINE_MAX, "workload.deadline")?;
+        match self.keys {
+            Keys::Uniform => Ok(()),
+            Keys::Zipf { exponent, population } => {
+                require((0.0..=20.0).contains(&exponent), "workload.keys.exponent")?;
+                // Ranks are drawn as floating point, exact up to here.
+                require((1..=10u64.pow(15)).contains(&population), "workload.keys.population")
+            }
+        }
+    }
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum KeysDistribution {
+    #[default]
+    Uniform,
+    Zipf,
+}
+
+/// [`Keys`] as they are written.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct KeysForm {
+    distribution: KeysDistribution,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exponent: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    population: Option<u64>,
+}
+
+impl From<KeysForm> for Keys {
+    fn from(form: KeysForm) -> Keys {
+        match form.distribution {
+            KeysDistribution::Uniform => Keys::Uniform,
+            KeysDistribution::Zipf => Keys::Zipf {
+                exponent: form.exponent.unwrap_or(ZIPF_EXPONENT),
+                population: form.population.unwrap_or(ZIPF_POPULATION),
+            },
+        }
+    }
+}
+
+impl From<Keys> for KeysForm {
+    fn from(keys: Keys) -> KeysForm {
+        match keys {
+            Keys::Uniform => KeysForm::default(),
+            Keys::Zipf { exponent, population } => KeysForm {
+                distribution: KeysDistribution::Zipf,
+                exponent: Some(exponent),
+                population: Some(population),
+            },
+        }
+    }
+}
+
+/// A [`Workload`] as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WorkloadForm {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lookups_per_s: Option<f64>,
+    #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    lookup_interval: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_flight: Option<u32>,
+    #[serde(with = "duration")]
+    deadline: Duration,
+    keys: Keys,
+}
+
+impl Default for WorkloadForm {
+    fn default() -> WorkloadForm {
+        let Workload { load: _, deadline, keys } = Workload::default();
+        WorkloadForm { lookups_per_s: None, lookup_interval: None, in_flight: None, deadline, keys }
+    }
+}
+
+impl From<WorkloadForm> for Workload {
+    fn from(form: WorkloadForm) -> Workload {
+        let load = (form.lookups_per_s.map(Load::PerSecond))
+            .or(form.lookup_interval.map(Load::PerNode))
+            .or(form.in_flight.map(Load::InFlight))
+            .unwrap_or(Workload::default().load);
+        Workload { load, deadline: form.deadline, keys: form.keys }
+    }
+}
+
+impl From<Workload> for WorkloadForm {
+    fn from(Workload { load, deadline, keys }: Workload) -> WorkloadForm {
+        let form = WorkloadForm { deadline, keys, ..WorkloadForm::default() };
+        match load {
+            Load::PerSecond(rate) => WorkloadForm { lookups_per_s: Some(rate), ..form },
+            Load::PerNode(interval) => WorkloadForm { lookup_interval: Some(interval), ..form },
+            Load::InFlight(count) => WorkloadForm { in_flight: Some(count), ..form },
+        }
+    }
+}

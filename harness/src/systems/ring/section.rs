@@ -1,0 +1,124 @@
+//! `[ring]`: what each ring node is built with.
+//!
+//! **Invariant:** a ring that passes the check has lists shorter than the ring, and fit a datagram.
+
+use core::time::Duration;
+
+use hopwise_kernel::ring::wire::max_successors;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::{
+    Impossible, Key, Kind, Scenario, Section, duration, require, require_or_adapt,
+};
+
+/// What each ring node is built with.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ring {
+    /// A power of two, 2 … 256; a level has base − 1 fingers.
+    pub base: u32,
+    /// Length of the successor list (r); fewer than nodes.
+    pub successors: u32,
+    /// Which node contacts the next hop.
+    pub lookup: LookupMode,
+    /// Mean period of stabilize; `None` ("off"): no repair at all.
+    #[serde(with = "duration::or_off")]
+    pub stabilize: Option<Duration>,
+    /// Mean period in which one finger is refreshed; `None` ("off"): never.
+    #[serde(with = "duration::or_off")]
+    pub fix_fingers: Option<Duration>,
+    /// Whether later lookups, too, avoid a contact that did not answer.
+    pub remember_failures: bool,
+    /// Nodes that keep a reference to an item, or an item: its owner and those that follow it,
+    /// 1 … 16.
+    pub replicas: u32,
+}
+
+impl Default for Ring {
+    fn default() -> Ring {
+        Ring {
+            base: 2,
+            successors: 16,
+            lookup: LookupMode::Recursive,
+            stabilize: Some(Duration::from_secs(1)),
+            fix_fingers: Some(Duration::from_secs(1)),
+            remember_failures: true,
+            replicas: 3,
+        }
+    }
+}
+
+/// Which node contacts the next hop of a lookup.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookupMode {
+    /// Each hop forwards.
+    Recursive,
+    /// The origin asks each hop.
+    Iterative,
+}
+
+const OFF_OR_DURATION: &str = "\"off\" or a duration above zero such as \"500ms\" or \"1s\"";
+
+impl Section for Ring {
+    const NAME: &'static str = "ring";
+
+    const KEYS: &'static [Key] = &[
+        Key::table("ring", "The ring (Chord): what each node is built with."),
+        Key::integer(
+            "ring.base",
+            "a power of two from 2 to 256",
+            "Base of the finger table: base - 1 fingers per level, log_base N hops per lookup.",
+        ),
+        Key::integer(
+            "ring.successors",
+            "a whole number, at least 1 and less than nodes",
+            "Length of the successor list (r). The ring survives r - 1 neighbouring failures.",
+        ),
+        Key::word(
+            "ring.lookup",
+            &["recursive", "iterative"],
+            "Which node contacts the next hop. recursive: each hop forwards. iterative: the origin \
+             asks each hop.",
+        ),
+        Key::new(
+            "ring.stabilize",
+            Kind::DurationOr("off"),
+            OFF_OR_DURATION,
+            "Mean period in which a node verifies its successors. Periods are drawn uniformly from \
+             half to one and a half times this. off: no repair at all.",
+        ),
+        Key::new(
+            "ring.fix_fingers",
+            Kind::DurationOr("off"),
+            OFF_OR_DURATION,
+            "Mean period in which a node refreshes one finger. off: never.",
+        ),
+        Key::boolean(
+            "ring.remember_failures",
+            "Avoid a contact that did not answer in later lookups too, not only in this one.",
+        ),
+        Key::integer(
+            "ring.replicas",
+            "a whole number from 1 to 16",
+            "With items: nodes that keep the references to an item, its owner and those that follow.",
+        ),
+    ];
+
+    fn check(&self, all: &Scenario) -> Result<(), Impossible> {
+        let (nodes, datagram) = (all.nodes, all.udp.datagram);
+        require((1..=16).contains(&self.replicas), "ring.replicas")?;
+        require(self.base.is_power_of_two() && (2..=256).contains(&self.base), "ring.base")?;
+        let successors = "ring.successors";
+        require(self.successors >= 1, successors)?;
+        require_or_adapt(self.successors < nodes, successors, nodes - 1, || {
+            format!("a whole number from 1 to {} (less than nodes = {nodes})", nodes - 1)
+        })?;
+        let fit = max_successors(datagram as usize) as u32;
+        require_or_adapt(self.successors <= fit, successors, fit, || {
+            format!("{fit} at most: a list must fit udp.datagram = {datagram}")
+        })?;
+        require(self.stabilize != Some(Duration::ZERO), "ring.stabilize")?;
+        require(self.fix_fingers != Some(Duration::ZERO), "ring.fix_fingers")
+    }
+}

@@ -1,0 +1,270 @@
+//! Laws of scenarios: what is written reads back, and what is wrong is answered in one message.
+//!
+//! **Invariant:** every key of the table of known keys is exercised.
+
+mod messages;
+
+use std::time::Duration;
+
+use super::Registry;
+use crate::scenario::*;
+
+/// Keys and values to set.
+type Pairs = &'static [(&'static str, &'static str)];
+
+fn schema() -> Schema {
+    Registry::built_in().schema().clone()
+}
+
+fn overrides(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn with(pairs: &[(&str, &str)]) -> Result<Scenario, ScenarioError> {
+    schema().from_toml("", "test", &overrides(pairs))
+}
+
+fn assert_reads_back(scenario: &Scenario) {
+    let text = scenario.to_toml();
+    let again = schema().from_toml(&text, "another", &[]);
+    assert_eq!(again.as_ref(), Ok(scenario), "{text}");
+}
+
+#[test]
+fn an_empty_text_is_the_default() {
+    let empty = with(&[]).expect("every value has a default");
+    assert_eq!(empty, Scenario { name: "test".into(), ..schema().default_scenario() });
+    assert_reads_back(&empty);
+}
+
+#[test]
+fn named_scenarios_load_and_read_back() {
+    for named in BUILT_IN {
+        let scenario = schema().load(named.name, &[]).expect(named.name);
+        assert_eq!(scenario.name, named.name);
+        assert!(named.source.starts_with("# ") && named.description().len() > 20);
+        assert_reads_back(&scenario);
+    }
+}
+
+#[test]
+fn json_reads_back_too() {
+    for named in BUILT_IN {
+        let scenario = schema().load(named.name, &[]).expect(named.name);
+        let json = serde_json::to_string(&scenario).expect("plain data");
+        let table: toml::Table = serde_json::from_str(&json).expect("plain data");
+        let again = schema().from_toml(&table.to_string(), "another", &[]);
+        assert_eq!(again, Ok(scenario), "{json}");
+    }
+}
+
+const MATRIX: Pairs =
+    &[("network.latency.model", "matrix"), ("network.latency.file", "delays.txt")];
+
+const FLOODS: (&str, &str) = ("system", "flood");
+const FLOOD: Pairs = &[FLOODS];
+
+/// A value for every key, none of them the default, and what else must be set for it.
+const EXAMPLES: &[(&str, &str, Pairs)] = &[
+    ("name", "other", &[]),
+    ("system", "central", &[]),
+    ("engine", "udp", &[]),
+    ("nodes", "100", &[]),
+    ("seed", "9223372036854775807", &[]),
+    ("start", "joined", &[]),
+    ("threads", "64", &[]),
+    ("wire", "true", &[]),
+    ("check", "false", &[("engine", "sim")]),
+    ("udp", "{ pin = false }", &[]),
+    ("udp.sockets", "per-node", &[]),
+    ("udp.bind", "127.0.0.2:4000", &[]),
+    ("udp.datagram", "9000", &[]),
+    ("udp.pin", "false", &[]),
+    ("ring", "{ base = 4 }", &[]),
+    ("ring.base", "256", &[]),
+    ("ring.successors", "8", &[]),
+    ("ring.lookup", "iterative", &[]),
+    ("ring.stabilize", "off", &[]),
+    ("ring.fix_fingers", "250ms", &[]),
+    ("ring.remember_failures", "false", &[]),
+    ("ring.replicas", "5", &[]),
+    ("flood", "{ ttl = 5 }", &[]),
+    ("flood.graph", "power-law", FLOOD),
+    ("flood.degree", "8.5", FLOOD),
+    ("flood.file", "some folder/graph.txt", FLOOD),
+    ("flood.ttl", "3", FLOOD),
+    ("flood.strategy", "random-walk", FLOOD),
+    ("flood.round_wait", "500ms", FLOOD),
+    ("flood.walkers", "32", FLOOD),
+    ("flood.walk_ttl", "100", FLOOD),
+    ("flood.check_every", "1", FLOOD),
+    ("flood.ping", "3s", FLOOD),
+    ("flood.remember", "1m", FLOOD),
+    ("flood.remember_room", "16", FLOOD),
+    ("items", "{ population = 10 }", &[]),
+    ("items.population", "1000000", &[]),
+    ("items.exponent", "0.6", &[("system", "central")]),
+    ("items.replicas", "1", &[]),
+    ("items.replication", "square-root", FLOOD),
+    ("items.fuzzy", "0.0", &[]),
+    ("items.bytes", "1", &[]),
+    ("items.fetch", "false", &[]),
+    ("items.refresh", "10s", &[]),
+    ("items.publish_within", "0s", &[]),
+    ("network", "{ loss = 0.5 }", &[]),
+    ("network.latency", "{ model = \"constant\", one_way = \"7ms\" }", &[]),
+    ("network.latency.model", "constant", &[]),
+    ("network.latency.one_way", "20ms", &[("network.latency.model", "constant")]),
+    ("network.latency.min", "5ms", &[("network.latency.model", "uniform")]),
+    ("network.latency.max", "5s", &[("network.latency.model", "uniform")]),
+    ("network.latency.mean", "30us", &[("network.latency.model", "\"exponential\"")]),
+    ("network.latency.side", "20ms", &[("network.latency.model", "euclidean")]),
+    ("network.latency.base", "0s", &[("network.latency.model", "euclidean")]),
+    ("network.latency.file", "hosts.txt", &[("network.latency.model", "coordinates")]),
+    ("network.latency.unit", "us", MATRIX),
+    ("network.latency.reuse", "modulo", MATRIX),
+    ("network.loss", "0.25", &[]),
+    ("network.duplication", "0.01", &[]),
+    ("network.reordering", "0.1", &[]),
+    ("network.timeout", "500ms", &[]),
+    ("churn", "{ model = \"poisson\" }", &[]),
+    ("churn.model", "sessions", &[]),
+    ("churn.file", "some folder/trace.txt", &[("churn.model", "off")]),
+    ("churn.joins_per_s", "3", &[]),
+    ("churn.departures_per_s", "0", &[]),
+    ("churn.session", "{ distribution = \"pareto\", mean = \"2h\", shape = 1.5 }", &[]),
+    ("churn.session.distribution", "weibull", &[]),
+    ("churn.session.mean", "90s", &[]),
+    ("churn.session.shape", "0.4", &[("churn.session.distribution", "weibull")]),
+    ("churn.downtime", "none", &[]),
+    ("churn.downtime.distribution", "pareto", &[]),
+    ("churn.downtime.mean", "10min", &[]),
+    ("churn.downtime.shape", "3", &[("churn.downtime.distribution", "pareto")]),
+    ("churn.graceful", "1", &[]),
+    ("churn.rejoin", "same-id", &[]),
+    ("workload", "{ in_flight = 7 }", &[]),
+    ("workload.lookups_per_s", "12.5", &[]),
+    ("workload.lookup_interval", "10min", &[]),
+    ("workload.in_flight", "64", &[]),
+    ("workload.deadline", "1m", &[]),
+    ("workload.keys", "{ distribution = \"zipf\", exponent = 0.8 }", &[]),
+    ("workload.keys.distribution", "zipf", &[]),
+    ("workload.keys.exponent", "1.2", &[("workload.keys.distribution", "zipf")]),
+    ("workload.keys.population", "10", &[("workload.keys.distribution", "zipf")]),
+    ("phases", "{ warmup = \"0s\" }", &[]),
+    ("phases.warmup", "1s 500ms", &[]),
+    ("phases.measure", "1h", &[]),
+    ("phases.lookups", "10000", &[]),
+    ("expect", "{ failed = 0.0 }", &[]),
+    ("expect.completed", "0.9", &[]),
+    ("expect.correct", "1.0", &[]),
+    ("expect.failed", "0.1", &[]),
+    ("fault", "[{ kind = \"leave\", count = 3 }]", &[]),
+    ("fault.0.at", "2s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
+    ("fault.0.over", "3s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
+    ("fault.0.kind", "join", &[("fault.0.fraction", "0.5")]),
+    ("fault.0.target", "busiest", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
+    ("fault.0.fraction", "0.5", &[("fault.0.kind", "leave")]),
+    ("fault.0.count", "5", &[("fault.0.kind", "crash")]),
+];
+
+#[test]
+fn every_key_can_be_set_and_reads_back() {
+    let schema = schema();
+    let exercised: Vec<String> = EXAMPLES.iter().map(|(key, ..)| key.replace(".0", "")).collect();
+    let known: Vec<&str> = schema.keys().map(|key| key.path).collect();
+    assert_eq!(exercised, known, "one example per known key, in order");
+
+    let only_choices = ["engine"];
+    for (key, value, context) in EXAMPLES {
+        let before = with(context).ok();
+        let mut pairs = context.to_vec();
+        pairs.push((key, value));
+        let scenario = with(&pairs).unwrap_or_else(|error| panic!("{error}"));
+        assert!(only_choices.contains(key) || before.as_ref() != Some(&scenario), "{key} is inert");
+        assert_reads_back(&scenario);
+    }
+}
+
+#[test]
+fn an_override_replaces_the_alternatives_that_a_file_chose() {
+    for group in [Workload::ALTERNATIVES, Phases::ALTERNATIVES].concat() {
+        let value = |key: &str| {
+            EXAMPLES.iter().find(|(example, ..)| *example == key).map_or("", |example| example.1)
+        };
+        for chosen in group {
+            for instead in group {
+                let text = with(&[(chosen, value(chosen))]).expect(chosen).to_toml();
+                let pair = (*instead, value(instead));
+                let changed = schema().from_toml(&text, "test", &overrides(&[pair]));
+                assert_eq!(changed, with(&[pair]), "{chosen} then {instead}");
+            }
+        }
+    }
+    let uniform = "network.latency = { model = \"uniform\", min = \"1ms\", max = \"2ms\" }";
+    let changed = overrides(&[("network.latency.model", "constant")]);
+    let latency = schema().from_toml(uniform, "test", &changed).expect("details go").network;
+    assert_eq!(latency.latency, Latency::Constant { one_way: Duration::from_millis(50) });
+}
+
+#[test]
+fn of_two_overrides_the_later_holds() {
+    assert_eq!(with(&[("nodes", "64"), ("nodes", "128")]).map(|scenario| scenario.nodes), Ok(128));
+}
+
+#[test]
+fn durations_are_written_as_people_do() {
+    let scenario = with(&[("phases.measure", "3600s"), ("ring.stabilize", "500ms")]);
+    let text = scenario.expect("these are durations").to_toml();
+    assert!(text.contains("measure = \"1h\"") && text.contains("stabilize = \"500ms\""), "{text}");
+}
+
+#[test]
+fn systems_other_than_the_ring_always_have_items() {
+    let items = |system| with(&[("system", system)]).expect("every value has a default").items;
+    assert_eq!(items("ring"), None);
+    for system in ["central", "flood"] {
+        assert_eq!(items(system), Some(Items::default()));
+    }
+}
+
+#[test]
+fn what_is_said_of_another_system_has_no_effect() {
+    assert!(with(&[("flood.ttl", "0")]).is_ok(), "a ring does not flood");
+    let few = [("system", "flood"), ("nodes", "8"), ("ring.successors", "16")];
+    assert!(with(&few).is_ok(), "who floods has no successors");
+}
+
+#[test]
+fn who_crashed_may_return() {
+    let faults = "[{ kind = \"return\", at = \"2s\", fraction = 1.0 }, \
+                   { kind = \"crash\", target = \"busiest\", count = 1 }, \
+                   { kind = \"leave\", at = \"1s\", count = 2 }]";
+    let scenario = with(&[("fault", faults)]).expect("the crash comes first");
+    let kinds = scenario.faults.iter().map(|fault| fault.kind).collect::<Vec<_>>();
+    assert!(
+        kinds == [FaultKind::Return, FaultKind::Crash(Target::Busiest), FaultKind::Leave],
+        "{kinds:?}"
+    );
+    assert_reads_back(&scenario);
+}
+
+#[test]
+fn every_model_of_latency_reads_back() {
+    for (model, file) in [
+        ("none", false),
+        ("constant", false),
+        ("uniform", false),
+        ("exponential", false),
+        ("euclidean", false),
+        ("king", false),
+        ("coordinates", true),
+        ("matrix", true),
+    ] {
+        let mut pairs = vec![("network.latency.model", model)];
+        pairs.extend(file.then_some(("network.latency.file", "some folder/hosts.txt")));
+        let scenario = with(&pairs).expect(model);
+        assert!(scenario.to_toml().contains(&format!("model = \"{model}\"")), "{model}");
+        assert_reads_back(&scenario);
+    }
+}
