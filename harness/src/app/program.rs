@@ -49,7 +49,7 @@ impl Program {
         Program { identity, systems: Vec::new(), scenarios: Vec::new() }
     }
 
-    /// Adds systems: a list from [`systems!`](crate::systems). The first system that is added runs
+    /// Adds systems: a list from [`systems!`](macro@crate::systems). The first system that is added runs
     /// where a scenario names none.
     #[must_use]
     pub fn systems(mut self, systems: &[&'static dyn AnySystem]) -> Program {

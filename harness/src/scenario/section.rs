@@ -52,7 +52,7 @@ use super::{Impossible, Scenario};
 pub trait Section:
     Serialize + DeserializeOwned + Clone + PartialEq + Debug + Default + Send + Sync + 'static
 {
-    /// Its name: the table in TOML. Empty for [`()`], the section of a system that has no keys.
+    /// Its name: the table in TOML. Empty for `()`, the section of a system that has no keys.
     const NAME: &'static str;
 
     /// Its keys in the order of its fields: first the table itself, then those in it.

@@ -35,7 +35,7 @@ pub trait AnySystem: Debug + Send + Sync {
     ) -> Result<Measured, EngineError>;
 }
 
-/// The system `S` as a value of a registry. [`systems!`](crate::systems) makes a list of these.
+/// The system `S` as a value of a registry. [`systems!`](macro@crate::systems) makes a list of these.
 #[derive(Debug)]
 pub struct Registered<S>(PhantomData<fn() -> S>);
 
