@@ -7,6 +7,7 @@ pub mod app;
 pub mod base;
 pub mod churn;
 pub mod commands;
+pub mod conformance;
 pub mod director;
 pub mod engine;
 pub mod measure;
@@ -17,4 +18,5 @@ pub mod scenario;
 pub mod systems;
 pub mod workload;
 
+pub use conformance::conformance;
 pub use scenario::{Scenario, ScenarioError};

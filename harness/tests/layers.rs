@@ -15,6 +15,7 @@ use std::path::Path;
 const HARNESS: &str = "
 app/        the program: command line and dispatch
 commands/   run, campaign, sweep, compare, list
+conformance/ what every system owes its drivers
 report/     what people read: text, files, units
 systems/    the systems that come with Hopwise, one file or folder each
 engine/     the two worlds: real sockets and the simulator

@@ -11,7 +11,7 @@ use super::{Checker, Told};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
-use crate::scenario::Section;
+use crate::scenario::{Section, Start};
 use crate::workload::Workload;
 
 /// What the nodes of a system speak.
@@ -52,10 +52,21 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     const GROWTH: &'static [(Figure, Law)] = &[];
 
     /// How many nodes are members from the start, at least 1; the others join through the protocol.
-    fn members_at_start(scenario: &Scenario) -> usize;
+    ///
+    /// Unless a system says otherwise, all nodes, or one where the scenario has the others join.
+    fn members_at_start(scenario: &Scenario) -> usize {
+        match scenario.start {
+            Start::Linked => scenario.nodes as usize,
+            Start::Joined => 1,
+        }
+    }
 
-    /// Memory that so many nodes take as built, about. Asked before anything is built.
-    fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64;
+    /// About the memory that so many nodes take as built. Called before anything is built.
+    ///
+    /// Unless a system says otherwise, the size of its node without tables on the heap.
+    fn memory_needed_bytes(_scenario: &Scenario, nodes: usize) -> u64 {
+        (nodes * size_of::<Self::Node>()) as u64
+    }
 
     /// The system of a run.
     ///
@@ -87,8 +98,10 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// [`Told::JoinFailed`].
     fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOf<Self>>, bootstrap: Peer);
 
-    /// Has `node` say that it leaves; it is taken away afterwards.
-    fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOf<Self>>);
+    /// Has `node` announce its departure; it is taken away afterwards.
+    ///
+    /// Unless a system says otherwise, nothing is announced.
+    fn leave(&self, _node: &mut Self::Node, _cx: &mut Context<'_, ProtocolOf<Self>>) {}
 
     /// Asks `node`. Returns false if there is no room. `token` comes back with the answer.
     fn ask(
@@ -113,7 +126,11 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     fn entries(&self, node: &Self::Node) -> usize;
 
     /// Memory that `node` takes now.
-    fn memory_bytes(&self, node: &Self::Node) -> usize;
+    ///
+    /// Unless a system says otherwise, its size without tables on the heap.
+    fn memory_bytes(&self, _node: &Self::Node) -> usize {
+        size_of::<Self::Node>()
+    }
 
     /// The checker of a run with so many `places`, if nodes of this system keep an invariant. Asked
     /// only if the scenario has it checked.

@@ -1,0 +1,63 @@
+//! Repetition: the same seed, the same outcome. And in peace, right answers.
+//!
+//! **Invariant:** runs in the simulator, where outcomes are exact.
+
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use super::network::scenario;
+use crate::Scenario;
+use crate::engine::sim::SimEngine;
+use crate::measure::Measured;
+use crate::measure::progress::Progress;
+use crate::plug::{Runner, System};
+
+const COMMON: &str = "
+engine = \"sim\"
+network = { latency = { model = \"constant\", one_way = \"20ms\" } }
+workload = { lookups_per_s = 40.0 }
+phases = { warmup = \"2s\", measure = \"6s\" }
+";
+const CHURN: &str = "churn = { model = \"poisson\", joins_per_s = 1.0, departures_per_s = 1.0 }\n";
+
+/// Returns what was seen, or which two runs differ.
+pub(super) fn check<S: System>() -> Result<String, String> {
+    let peace = run::<S>("")?;
+    let metrics = &peace.metrics;
+    if metrics.completed == 0 || metrics.correct < metrics.issued {
+        return Err(format!(
+            "in peace, of {} questions {} were answered and {} of the answers are right",
+            metrics.issued, metrics.completed, metrics.correct,
+        ));
+    }
+    let joined = run::<S>("start = \"joined\"\n")?;
+    let first = run::<S>(&format!("{CHURN}threads = 1\n"))?;
+    for more in ["threads = 1\n", "threads = 2\n", "threads = 3\n", "threads = 1\nwire = true\n"] {
+        let other = run::<S>(&format!("{CHURN}{more}"))?;
+        if summary(&first) != summary(&other) {
+            let (first, other) = (summary(&first), summary(&other));
+            return Err(format!("with {more:?} a run gives {other:?} instead of {first:?}"));
+        }
+    }
+    Ok(format!(
+        "{} answers, all right in peace; {} nodes joined; 5 runs under churn alike",
+        metrics.completed, joined.membership.live_mean,
+    ))
+}
+
+fn run<S: System>(more: &str) -> Result<Measured, String> {
+    let scenario: Scenario = scenario::<S>(&format!("{COMMON}{more}"))?;
+    let progress = Progress::new(true, Duration::ZERO);
+    SimEngine
+        .run_system::<S>(&scenario, &AtomicU32::new(0), &progress)
+        .map_err(|error| error.to_string())
+}
+
+/// What must be the same: the digest of all events, and what became of questions.
+fn summary(measured: &Measured) -> (Option<u64>, [u64; 5], Vec<u64>) {
+    let metrics = &measured.metrics;
+    let counts =
+        [metrics.issued, metrics.completed, metrics.correct, metrics.failed, metrics.messages];
+    let digest = measured.simulation.as_ref().map(|simulation| simulation.trace_digest);
+    (digest, counts, metrics.hops().to_vec())
+}
