@@ -153,6 +153,6 @@ mod tests {
         let systems = example::systems();
         let lines = verdicts(&example::rows(), &[], &systems, false);
         assert!(lines.iter().all(|line| !line.contains("names")), "{lines:?}");
-        assert!(lines[2].contains("answers correctly nearly always (100.0 %)"), "{}", lines[2]);
+        assert!(lines[2].contains("answers correctly almost always (100.0 %)"), "{}", lines[2]);
     }
 }
