@@ -127,7 +127,7 @@ pub struct Walk {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum WalkStage {
-    /// It takes a step: from neighbour to neighbour.
+    /// It takes a step: from neighbor to neighbor.
     Steps = 0,
     /// It asks its origin whether to go on.
     Asks = 1,

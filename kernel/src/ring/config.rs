@@ -1,14 +1,14 @@
-//! What a ring node is built from.
+//! The configuration of ring nodes.
 
 use core::time::Duration;
 
 use crate::node::TimeoutPolicy;
 use crate::ring::fingers::Shape;
 
-/// How lookups travel.
+/// How lookups are routed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LookupMode {
-    /// Each hop hands the lookup on; the last one answers the origin.
+    /// Each hop forwards the lookup; the last one answers the origin.
     Recursive,
     /// The origin asks each hop itself.
     Iterative,
@@ -17,29 +17,31 @@ pub enum LookupMode {
 /// The configuration of a [`RingNode`](crate::ring::RingNode).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RingConfig {
-    /// The finger table's base and size.
+    /// The base and size of the finger table.
     pub shape: Shape,
     /// Length of the successor list, r: 1 … 255.
     pub successors: u8,
-    /// How lookups travel.
+    /// How lookups are routed.
     pub lookup: LookupMode,
-    /// Mean time between two checks of the neighbourhood; `None`: never, and no repair at all.
+    /// Mean time between two rounds of stabilize; `None` turns off all repair.
     pub stabilize: Option<Duration>,
-    /// Mean time between two refreshed fingers; `None`: never.
+    /// Mean time between two finger refreshes; `None` turns them off.
     pub fix_fingers: Option<Duration>,
-    /// Whether a contact that did not answer is avoided by later lookups, or by this one only.
+    /// Whether later lookups, too, avoid a contact that did not answer. If false, only the lookup
+    /// that found it does.
     pub remember_failures: bool,
     /// How long to wait for a reply.
     pub timeout: TimeoutPolicy,
-    /// How long a lookup may take at all.
+    /// A lookup without an answer fails after this time.
     pub deadline: Duration,
-    /// What it does wrong.
+    /// A deliberate defect, for tests.
     #[cfg(feature = "defects")]
     pub defect: Option<crate::ring::Defect>,
 }
 
 impl Default for RingConfig {
-    /// Base 2 and 16 successors for a ring of 4,096, recursive, everything repaired once a second.
+    /// For a ring of 4,096 nodes: base 2, 16 successors, recursive lookups, stabilize and fix
+    /// fingers once a second.
     fn default() -> RingConfig {
         RingConfig {
             shape: Shape::for_ring(1, 4096, 16),

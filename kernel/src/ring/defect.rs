@@ -1,29 +1,29 @@
-//! Defects in the protocol, made on purpose: what checks the ring must catch each of them.
+//! Deliberate defects of the protocol, for tests: a check of the ring must catch each of them.
 //!
-//! **Invariant:** without the feature `defects`, which only tests ask for, none of this is built.
+//! **Invariant:** compiled only with the feature `defects`, which only tests enable.
 
-/// What a node does wrong.
+/// A deliberate violation of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Defect {
-    /// Who joins takes itself for its successor.
+    /// A joining node takes itself as its successor.
     SelfAsSuccessor,
-    /// The successor's predecessor is adopted as successor without being asked whether it lives.
-    ListUnasked,
-    /// Who joins copies the first entry of its predecessor's list only.
+    /// A node adopts its successor's predecessor as successor without probing it.
+    UnprobedSuccessor,
+    /// A joining node copies only the first entry of its predecessor's list.
     FirstEntryOnly,
-    /// Who notifies is adopted or refused without asking it, or the predecessor, whether it lives.
-    RectifyUnasked,
-    /// A reply to a request that is no longer in flight is acted on.
+    /// A notified node adopts or rejects the sender without probing it or the predecessor.
+    UnprobedPredecessor,
+    /// A node handles a reply to a request that is no longer in flight.
     StaleReply,
 }
 
 impl Defect {
-    /// All of them.
+    /// All defects.
     pub const ALL: [Defect; 5] = [
         Defect::SelfAsSuccessor,
-        Defect::ListUnasked,
+        Defect::UnprobedSuccessor,
         Defect::FirstEntryOnly,
-        Defect::RectifyUnasked,
+        Defect::UnprobedPredecessor,
         Defect::StaleReply,
     ];
 }

@@ -1,27 +1,27 @@
-//! What a ring node tells its application.
+//! The events that a ring node reports to its application.
 //!
-//! **Invariant:** every lookup and delivery that was begun ends in one event with its token.
+//! **Invariant:** every lookup and delivery that was started ends in one event with its token.
 
 use crate::base::{Id, Peer};
 use crate::node::LookupDone;
 
-/// One event.
+/// An event of a ring node.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Event {
-    /// The node is a member of the ring now.
+    /// The node has become a member of the ring.
     Joined,
-    /// The bootstrap did not lead to a place in the ring; the node waits for another `join`.
+    /// A join has failed. The node can be given another bootstrap.
     JoinFailed,
-    /// A lookup has its answer.
+    /// A lookup has found the owner.
     LookupDone(LookupDone),
     /// A lookup got no answer within its deadline.
     LookupFailed {
-        /// The caller's name for it.
+        /// The caller's token for the lookup.
         token: u64,
         /// Contacts that did not answer, as far as the origin knows.
         timeouts: u8,
     },
-    /// A message for a key that this node owns has arrived; its payload comes with the event.
+    /// A message to a key that this node owns has arrived. Its payload comes with the event.
     Received {
         /// The key it was sent to.
         key: Id,
@@ -30,14 +30,14 @@ pub enum Event {
     },
     /// The owner has acknowledged a message.
     Sent {
-        /// The caller's name for it.
+        /// The caller's token for the message.
         token: u64,
         /// The owner.
         owner: Peer,
     },
-    /// A message was not acknowledged within its deadline. It may have arrived all the same.
+    /// A message was not acknowledged within its deadline. It may have arrived nevertheless.
     SendFailed {
-        /// The caller's name for it.
+        /// The caller's token for the message.
         token: u64,
     },
 }

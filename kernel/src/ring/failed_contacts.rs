@@ -1,19 +1,19 @@
-//! Contacts that did not answer during one lookup.
+//! The contacts that did not answer during one lookup.
 //!
-//! Others who have not noticed yet will name them again; asking them again would cost a timeout
-//! each time.
+//! Other nodes may not know of the failure and name such a contact again. Without this list, each
+//! time would cost another timeout.
 //!
-//! **Invariant:** a fixed number of entries; the oldest makes room. Forgetting one only costs
-//! another timeout.
+//! **Invariant:** a fixed number of entries; a new one replaces the oldest. A forgotten entry only
+//! costs another timeout.
 
 use crate::base::Id;
 
 const CAPACITY: usize = 4;
 
-/// The latest contacts of a lookup that did not answer.
+/// The most recent contacts of a lookup that did not answer.
 ///
-/// It keeps 31 bits of each identifier, not the first ones, which neighbours share: one live node in
-/// 2^29 is passed over by mistake, and then the lookup goes by another.
+/// Keeps 31 bits of each identifier. It does not use the top bits, which neighbors share. One live
+/// node in 2^29 is skipped by mistake; the lookup then takes another route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FailedContacts([u32; CAPACITY]);
 
@@ -21,18 +21,18 @@ impl FailedContacts {
     /// Remembers that the node with this identifier did not answer.
     pub fn insert(&mut self, id: Id) {
         self.0.rotate_right(1);
-        self.0[0] = mark(id);
+        self.0[0] = fingerprint(id);
     }
 
     /// Whether the node with this identifier is remembered.
     #[must_use]
     pub fn contains(&self, id: Id) -> bool {
-        self.0.contains(&mark(id))
+        self.0.contains(&fingerprint(id))
     }
 }
 
-/// Never 0, which stands for nobody.
-const fn mark(id: Id) -> u32 {
+/// Never 0, the value of an empty entry.
+const fn fingerprint(id: Id) -> u32 {
     id.prefix() as u32 | 1
 }
 
@@ -42,9 +42,9 @@ mod tests {
 
     use super::*;
 
-    /// The twin is the whole list of who was ever remembered.
+    /// Compared with a complete list of all identifiers ever inserted.
     #[test]
-    fn the_latest_are_remembered_and_nobody_else() {
+    fn only_the_latest_are_remembered() {
         let mut rng = crate::Rng::new(5, 0);
         let (mut failed, mut twin) = (FailedContacts::default(), Vec::new());
         for _ in 0..100 {

@@ -1,9 +1,9 @@
-//! The finger table: far entries, one per digit of the distance, and the choice among them in one
-//! comparison.
+//! The finger table: far entries, one per digit value of the distance. Choosing the next hop takes
+//! one comparison.
 //!
-//! With base B = 2^b, the digits of a distance, from the top, name the finger: the first non-zero
-//! digit's place is the level, its value the column. Slot 0 is the nearest, and each slot covers the
-//! arc from its start to the start of the next:
+//! The base is B = 2^b. The first non-zero digit of a distance selects the finger: its position is
+//! the level, its value the column. Slot 0 is the nearest. Each slot covers the arc from its start
+//! to the start of the next slot:
 //!
 //! ```text
 //! slot     0        1 … (B−1)                …                  L·(B−1)
@@ -12,37 +12,38 @@
 //!          level L
 //! ```
 //!
-//! A slot with no node of its own holds a copy of the one below it, so that for a key in slot *i*
-//! the closest preceding entry is slot *i* if that precedes the key, and slot *i − 1* otherwise. No
-//! scan, no branch on how full the table is. The slot in which the successor list ends holds the
-//! list's last entry, and those below hold a mark that says: search the list.
+//! A slot in whose arc no node is known holds a copy of the slot below. So for a key in slot *i*,
+//! the closest preceding entry is slot *i* if that precedes the key, and slot *i − 1* otherwise: no
+//! scan, and no branch on how full the table is. The slot in which the successor list ends holds
+//! the last entry of the list. The slots below hold a marker: search the list.
 //!
-//! An entry is what reaches a node, its identifier's top 64 bits and its address, in 16 bytes: a hop
-//! reads one cache line. Slots are cut, and entries compared, by these 64 bits alone. That is exact
-//! but for a key whose top 64 bits are an entry's own: then the entry may lie before the key or after
-//! it, and is passed over for the one below, which lies before it for certain.
+//! An entry holds the top 64 bits of a node's identifier and its address, which suffices to send to
+//! it, in 16 bytes: a hop reads one cache line. Slots and comparisons use these 64 bits alone. The
+//! result is exact unless the top 64 bits of the key and of an entry are equal. Then the entry may
+//! lie on either side of the key, and the slot below is used, which certainly precedes it.
 //!
-//! **Invariant:** truncation never decides: what it leaves open is left to the successor list, which
-//! knows whole identifiers.
+//! **Invariant:** truncation never decides. Where 64 bits do not suffice, the successor list
+//! decides, which holds whole identifiers.
 
 use alloc::boxed::Box;
 use alloc::vec;
 
 use crate::base::{Address, Distance, Id, Peer};
 
-/// From so many successors on, about one list in twenty, or fewer, reaches less than half as far as
-/// the mean: gaps are exponential, and their sum varies the less the more they are.
+/// With at least this many successors, at most about one list in twenty reaches less than half as
+/// far as the mean: gaps are exponential, and the relative variation of their sum falls with their
+/// number.
 const LONG_LIST: usize = 8;
 
-/// How distances are cut into slots.
+/// The division of distances into slots.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shape {
-    /// All bits of the digit just below the lowest level. Set in a distance, they change no slot
-    /// but the lowest, and make that one come out of the same arithmetic as all others.
+    /// All bits of the digit just below the lowest level. Setting them in a distance changes the
+    /// result only for slot 0, and lets the same arithmetic compute it.
     floor: u64,
     /// 65,536 / digit_bits, rounded up: division by multiplication.
     reciprocal: u32,
-    /// Where the top level begins.
+    /// The number of slots below the top level, without slot 0.
     top: u16,
     digit_bits: u8,
     /// Fingers per level: base − 1.
@@ -50,12 +51,12 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Base 2^`digit_bits`, with enough levels for a ring of `nodes` whose successor lists have
-    /// `successors` entries.
+    /// Base 2^`digit_bits`, with enough levels for a ring of `nodes` nodes with `successors`
+    /// successors each.
     ///
-    /// Gaps between nodes vary, so two binary digits more than the mean distance asks for are kept,
-    /// or one where the reach of a longer list varies less; a node in a denser place than that walks
-    /// its successor list a little further.
+    /// Gaps between nodes vary, so the table keeps two binary digits more than the mean distance
+    /// requires, or one if the list is long and its reach varies less. In an even denser region, a
+    /// lookup takes a few more hops along successor lists.
     ///
     /// # Panics
     ///
@@ -68,8 +69,8 @@ impl Shape {
         Shape::new(digit_bits, bits.div_ceil(digit_bits))
     }
 
-    /// Base 2^`digit_bits` with so many levels: at least one, and at most one fewer than 64 bits
-    /// hold.
+    /// Base 2^`digit_bits` with `levels` levels, at least one and at most one fewer than fit into
+    /// 64 bits.
     ///
     /// # Panics
     ///
@@ -88,14 +89,14 @@ impl Shape {
         }
     }
 
-    /// Number of slots, slot 0 included.
+    /// The number of slots, including slot 0.
     #[inline]
     #[must_use]
     pub const fn slots(self) -> usize {
         self.top as usize + self.columns as usize + 1
     }
 
-    /// Where slot `slot` starts; zero for slot 0.
+    /// The distance at which `slot` starts; zero for slot 0.
     #[must_use]
     pub const fn start(self, slot: usize) -> Distance {
         if slot == 0 {
@@ -114,7 +115,7 @@ impl Shape {
         self.slot_of_prefix(distance.prefix())
     }
 
-    /// The slot that covers a distance with this prefix; levels never reach below the prefix.
+    /// The slot that covers a distance with this prefix. The prefix suffices for all levels.
     #[inline]
     #[must_use]
     pub const fn slot_of_prefix(self, distance: u64) -> usize {
@@ -126,7 +127,7 @@ impl Shape {
     }
 }
 
-/// What choosing a hop reads of a finger.
+/// The part of a finger that choosing a hop reads: all that is needed to send to the node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C, align(16))]
 pub struct HotFinger {
@@ -143,11 +144,12 @@ impl From<Peer> for HotFinger {
     }
 }
 
-/// In place of an address: the closest preceding node is in the successor list, or the node itself.
+/// A marker in place of an address: the closest preceding node is in the successor list, or is the
+/// node itself.
 pub const SEARCH_SUCCESSORS: u64 = 0;
 
-/// The slot whose entry is the closest that precedes `key` for certain, both as prefixes, in the
-/// table of the node whose prefix is `own`. One subtraction, one count of leading zeros, one
+/// The slot of the closest entry that certainly precedes `key`, in the table of the node `own`.
+/// `own` and `key` are prefixes. Takes one subtraction, one count of leading zeros and one
 /// comparison.
 #[inline]
 #[must_use]
@@ -161,18 +163,18 @@ pub fn closest_preceding(shape: Shape, hot: &[HotFinger], own: u64, key: u64) ->
 #[must_use]
 pub fn closest_preceding_in(slot: usize, hot: &[HotFinger], own: u64, key: u64) -> usize {
     let hot = &hot[..=slot];
-    // The mark has the owner's prefix, and so is beyond nothing but a key in slot 0, below which
-    // there is nothing.
+    // The marker has the prefix of the table's owner, so it is beyond a key only in slot 0, and
+    // there is no slot below.
     let beyond = hot[slot].prefix.wrapping_sub(own) >= key.wrapping_sub(own);
-    // Rare, and a branch on purpose: whoever routes on can fetch what lies behind the likely choice
-    // before this comparison is decided.
+    // Rare, and deliberately a branch: the processor can fetch the likely entry before the
+    // comparison is decided.
     if beyond { slot.saturating_sub(1) } else { slot }
 }
 
-/// One node's fingers.
+/// The finger table of one node.
 #[derive(Clone, Debug)]
 pub struct FingerTable {
-    /// Top 64 bits of the owner's identifier.
+    /// The top 64 bits of the identifier of the table's owner.
     own: u64,
     shape: Shape,
     hot: Box<[HotFinger]>,
@@ -190,29 +192,29 @@ impl FingerTable {
         FingerTable { own, shape, hot, boundary: 0 }
     }
 
-    /// How distances are cut into slots.
+    /// The division of distances into slots.
     #[must_use]
     pub const fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// The entries as [`closest_preceding`] reads them.
+    /// All slots, in the form that [`closest_preceding`] reads.
     #[must_use]
     pub fn hot(&self) -> &[HotFinger] {
         &self.hot
     }
 
-    /// The finger closest to `key` among those that lie strictly between this node and `key` for
-    /// certain, [known by its contact](Self::peer); nothing if it is to be sought in the successor
-    /// list.
+    /// The finger closest to `key` among those that certainly lie strictly between this node and
+    /// `key`, with a [truncated identifier](Self::peer). `None` if it must be searched in the
+    /// successor list.
     #[inline]
     #[must_use]
     pub fn closest_preceding(&self, key: Id) -> Option<Peer> {
         self.peer(closest_preceding(self.shape, &self.hot, self.own, key.prefix()))
     }
 
-    /// The entry of a slot, be it a copy or its own; nothing where the successor list is meant. Of
-    /// its identifier only the prefix is known, and the rest is zero.
+    /// The entry of `slot`, whether its own or a copy; `None` if it is the marker. Only the prefix
+    /// of the identifier is known; the rest is zero.
     #[inline]
     #[must_use]
     pub fn peer(&self, slot: usize) -> Option<Peer> {
@@ -223,25 +225,25 @@ impl FingerTable {
         })
     }
 
-    /// The slot in which the successor list ends: fingers lie in those above.
+    /// The slot in which the successor list ends. Fingers lie in the slots above.
     #[must_use]
     pub fn boundary(&self) -> usize {
         self.boundary.into()
     }
 
-    /// The distinct entries above the successor list, nearest first, each with its slot.
+    /// The distinct fingers above the successor list, nearest first, each with its slot.
     pub fn entries(&self) -> impl Iterator<Item = (usize, Peer)> {
         (self.boundary() + 1..self.shape.slots())
             .filter_map(|slot| self.own_entry(slot).map(|peer| (slot, peer)))
     }
 
-    /// The entry of slot `slot` if it is that slot's own, not a copy.
+    /// The entry of `slot` unless it is a copy.
     #[must_use]
     pub fn own_entry(&self, slot: usize) -> Option<Peer> {
         self.peer(slot).filter(|peer| self.slot_of(peer.id) == slot)
     }
 
-    /// Whether `peer` has a slot of its own here.
+    /// Whether `peer` is in the table.
     #[must_use]
     pub fn contains(&self, peer: Peer) -> bool {
         self.own_entry(self.slot_of(peer.id)).is_some_and(|entry| entry.is_same_destination(peer))
@@ -253,8 +255,8 @@ impl FingerTable {
         self.shape.slot_of_prefix(id.prefix().wrapping_sub(self.own))
     }
 
-    /// Enters `peer` in its slot, in place of what was there; ignored where the successor list
-    /// reaches.
+    /// Puts `peer` into its slot and replaces the old entry. Does nothing if the successor list
+    /// covers the slot.
     pub fn insert(&mut self, peer: Peer) {
         let slot = self.slot_of(peer.id);
         if slot > self.boundary() {
@@ -263,7 +265,7 @@ impl FingerTable {
         }
     }
 
-    /// Empties the slots `from .. to`: no node lies in the arcs they cover.
+    /// Empties the slots `from .. to`, because no node lies in their arcs.
     pub fn clear(&mut self, from: usize, to: usize) {
         let first = from.max(self.boundary() + 1);
         for slot in first..to.min(self.shape.slots()) {
@@ -272,7 +274,7 @@ impl FingerTable {
         self.copy_up_from(first.max(to) - 1);
     }
 
-    /// Takes out the finger at `address`.
+    /// Removes the finger at `address`.
     pub fn remove(&mut self, address: Address) {
         let bits = address.to_bits();
         let first = self.boundary() + 1;
@@ -283,7 +285,7 @@ impl FingerTable {
         }
     }
 
-    /// The successor list now ends with `last`, or is empty.
+    /// Sets the last entry of the successor list, or `None` if the list is empty.
     pub fn set_reach(&mut self, last: Option<Peer>) {
         let boundary = last.map_or(0, |peer| self.slot_of(peer.id));
         let old = self.boundary();
@@ -292,7 +294,7 @@ impl FingerTable {
         if boundary == old && self.hot[boundary] == entry {
             return;
         }
-        // What stood at the old boundary was the list's last entry, and no finger.
+        // The old boundary slot held the last entry of the list, not a finger.
         self.hot[old] = mark;
         self.hot[..boundary].fill(mark);
         self.hot[boundary] = entry;
@@ -314,7 +316,7 @@ impl FingerTable {
         self.hot[slot] = self.hot[slot - 1];
     }
 
-    /// Renews the copies above `slot`, up to the next slot with an entry of its own.
+    /// Updates the copies above `slot`, up to the next slot with its own entry.
     fn copy_up_from(&mut self, slot: usize) {
         for above in slot + 1..self.shape.slots() {
             if self.own_entry(above).is_some() {

@@ -1,5 +1,5 @@
-//! Fix fingers: one slot is refreshed per interval, going round; a node that has just joined does
-//! one round without waiting.
+//! Fix fingers: refreshes one slot per interval, in turn. A node that has just joined does the
+//! first round without pauses.
 //!
 //! **Invariant:** a peer becomes a finger only after it has answered.
 
@@ -11,20 +11,21 @@ use crate::ring::protocol::Ring;
 use crate::ring::request::Probe;
 
 impl RingNode {
-    pub(crate) fn begin_fix(&mut self, cx: &mut Context<'_, Ring>) {
+    /// Schedules the next refresh, and starts one unless one is in flight.
+    pub(crate) fn begin_fix_fingers(&mut self, cx: &mut Context<'_, Ring>) {
         if let Some(period) = self.config.fix_fingers {
             self.fix_at = cx.now + cx.rng.jitter(period);
         }
         if !self.fixing && self.is_member() {
-            self.fix_next(cx);
+            self.refresh_next_slot(cx);
         }
     }
 
-    fn fix_next(&mut self, cx: &mut Context<'_, Ring>) {
+    fn refresh_next_slot(&mut self, cx: &mut Context<'_, Ring>) {
         let shape = self.fingers.shape();
         let lowest = self.fingers.boundary() + 1;
         if lowest >= shape.slots() {
-            (self.fixing, self.filling) = (false, false);
+            (self.fixing, self.initial_fill) = (false, false);
             return;
         }
         let slot = usize::from(self.next_slot).max(lowest);
@@ -37,37 +38,36 @@ impl RingNode {
         }
     }
 
-    /// `owner` is the first node at or after the start of `slot`.
+    /// Handles the lookup result for `slot`: `owner` is the first node at or after its start.
     pub(crate) fn on_finger_found(&mut self, cx: &mut Context<'_, Ring>, slot: usize, owner: Peer) {
         let slots = self.fingers.shape().slots();
         let found = if owner == self.me { slots } else { self.fingers.slot_of(owner.id) };
-        // No node lies in the slots that were passed over: they need no lookups of their own.
+        // No node lies in the slots in between, so they need no lookups.
         self.fingers.clear(slot, found.max(slot));
         self.next_slot = self.next_slot.max(found.min(slots) as u16 + 1);
         let new = found > self.fingers.boundary() && found < slots && !self.fingers.contains(owner);
         if !(new && self.ping(cx, owner, 0, Probe::Finger)) {
-            self.slot_done(cx);
+            self.finish_slot(cx);
         }
     }
 
     pub(crate) fn on_finger_alive(&mut self, cx: &mut Context<'_, Ring>, finger: Peer) {
         self.fingers.insert(finger);
-        self.slot_done(cx);
+        self.finish_slot(cx);
     }
 
     pub(crate) fn on_finger_failed(&mut self, cx: &mut Context<'_, Ring>) {
-        self.slot_done(cx);
+        self.finish_slot(cx);
     }
 
-    fn slot_done(&mut self, cx: &mut Context<'_, Ring>) {
+    fn finish_slot(&mut self, cx: &mut Context<'_, Ring>) {
         self.fixing = false;
         if usize::from(self.next_slot) >= self.fingers.shape().slots() {
             self.next_slot = 0;
-            self.filling = false;
+            self.initial_fill = false;
         }
-        if self.filling {
-            // From the timer, not from here: a run of lookups that this node answers itself would
-            // otherwise nest.
+        if self.initial_fill {
+            // From the timer, not recursively: lookups that this node answers itself would nest.
             self.fix_at = cx.now;
             self.arm(cx);
         }

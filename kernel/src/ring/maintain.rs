@@ -1,20 +1,19 @@
-//! Keeping the neighbourhood right: stabilize, notify, rectify, and what happens when a peer is
-//! found dead. The rules are Zave's (IEEE TSE 2017).
+//! Maintaining the neighborhood: stabilize, notify, rectify, and removing dead peers. The rules are
+//! Zave's (IEEE TSE 2017).
 //!
-//! **Invariant:** a node enters the successor list's head, or becomes predecessor, only after it has
-//! answered.
+//! **Invariant:** a peer becomes first successor or predecessor only after it has answered.
 
 use crate::base::{Peer, Peers, Time};
 use crate::node::{Context, Cookie, DropReason, RequestId};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
 use crate::ring::message::Message;
-use crate::ring::node::{PROBE_ATTEMPTS, QUICK_CHECKS, RingNode};
+use crate::ring::node::{MAX_EARLY_CHECKS, PROBE_ATTEMPTS, RingNode};
 use crate::ring::protocol::Ring;
-use crate::ring::request::{Ask, Kind, Probe, Request};
+use crate::ring::request::{Kind, NeighborsReason, Probe, Request};
 
 impl RingNode {
-    /// Sets the periodic timers going.
+    /// Starts the periodic timers.
     pub(crate) fn begin_maintenance(&mut self, cx: &mut Context<'_, Ring>) {
         let mut next = |period| match period {
             Some(period) => cx.now + cx.rng.jitter(period),
@@ -25,6 +24,7 @@ impl RingNode {
         self.arm(cx);
     }
 
+    /// Schedules the next round of stabilize, and starts one unless one is in flight.
     pub(crate) fn begin_stabilize(&mut self, cx: &mut Context<'_, Ring>) {
         if let Some(period) = self.config.stabilize {
             self.stabilize_at = cx.now + cx.rng.jitter(period);
@@ -35,8 +35,8 @@ impl RingNode {
     }
 
     pub(crate) fn check_first_successor(&mut self, cx: &mut Context<'_, Ring>) {
-        // A node that has lost all its list asks whoever it knows to be next clockwise, and if it
-        // knows nobody, whom it knew last: it may have been held to be dead by mistake.
+        // With an empty list, asks the next node clockwise that it knows. If it knows none, asks
+        // the last one it knew, which may have been considered dead by mistake.
         let first = self
             .successors
             .first()
@@ -45,22 +45,22 @@ impl RingNode {
             .or(self.successors.fallback());
         self.stabilizing = first.is_some_and(|first| {
             let cookie = self.last_cookie.for_peer(first);
-            self.ask_neighbors(cx, first, Ask::Stabilize, cookie, 0)
+            self.request_neighbors(cx, first, NeighborsReason::Stabilize, cookie, 0)
         });
     }
 
-    pub(crate) fn ask_neighbors(
+    pub(crate) fn request_neighbors(
         &mut self,
         cx: &mut Context<'_, Ring>,
         to: Peer,
-        reason: Ask,
+        reason: NeighborsReason,
         cookie: Cookie,
         retries: u8,
     ) -> bool {
         let wait = self.probe_timeout(retries);
         let kind = Kind::Neighbors { reason, cookie };
         let Some(request) = cx.request(to, retries, kind, wait) else {
-            self.stabilizing &= reason != Ask::Stabilize;
+            self.stabilizing &= reason != NeighborsReason::Stabilize;
             return false;
         };
         let purpose = reason.purpose();
@@ -81,16 +81,16 @@ impl RingNode {
         else {
             return;
         };
-        // The first cookie is half an answer: what was lost before it does not count any more.
+        // A first cookie shows that the peer is alive, so earlier attempts do not count.
         let attempts = if tried == Cookie::default() { 0 } else { retries + 1 };
         if tried == cookie || attempts >= PROBE_ATTEMPTS {
-            self.on_neighbors_dead(cx, from, reason);
+            self.on_neighbors_failed(cx, from, reason);
         } else {
-            self.ask_neighbors(cx, from, reason, cookie, attempts);
+            self.request_neighbors(cx, from, reason, cookie, attempts);
         }
     }
 
-    pub(crate) fn on_neighbors(
+    pub(crate) fn on_neighbors_reply(
         &mut self,
         cx: &mut Context<'_, Ring>,
         id: RequestId,
@@ -107,79 +107,91 @@ impl RingNode {
             return;
         };
         match reason {
-            Ask::Stabilize => {
+            NeighborsReason::Stabilize => {
                 self.stabilizing = false;
                 if self.successors.first().is_some_and(|first| first != from) {
-                    return; // Another one has come in between meanwhile.
+                    return; // Another node has become the first successor meanwhile.
                 }
                 self.last_cookie.learn(from, cookie);
                 self.adopt_list(cx.now, from, successors);
                 if predecessor == Some(self.me) {
-                    self.quick_checks = 0;
+                    self.early_checks_left = 0;
                 }
-                self.check_soon(cx);
+                self.schedule_early_check(cx);
                 #[cfg(feature = "defects")]
-                if self.has(Defect::ListUnasked)
+                if self.has(Defect::UnprobedSuccessor)
                     && let Some(candidate) = predecessor
-                    && self.is_after_me(candidate.id, from.id)
+                    && self.is_closer_successor(candidate.id, from.id)
                 {
                     let list = self.successors.peers().to_vec();
                     self.successors.adopt(self.me.id, candidate, Peers::Table(&list), |_| true);
-                    self.list_changed();
-                    return self.notify_first(cx);
+                    self.update_finger_boundary();
+                    return self.notify_successor(cx);
                 }
                 match predecessor {
-                    Some(candidate) if self.may_be_next(cx, candidate) => {
-                        self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
+                    Some(candidate) if self.may_be_successor(cx, candidate) => {
+                        self.request_neighbors(
+                            cx,
+                            candidate,
+                            NeighborsReason::Candidate,
+                            Cookie::default(),
+                            0,
+                        );
                     }
-                    _ => self.notify_first(cx),
+                    _ => self.notify_successor(cx),
                 }
             }
-            Ask::Candidate => {
-                if self.may_be_next(cx, from) {
+            NeighborsReason::Candidate => {
+                if self.may_be_successor(cx, from) {
                     self.last_cookie.learn(from, cookie);
                     self.adopt_list(cx.now, from, successors);
-                    self.quick_checks = if predecessor == Some(self.me) { 0 } else { QUICK_CHECKS };
-                    self.check_soon(cx);
+                    self.early_checks_left =
+                        if predecessor == Some(self.me) { 0 } else { MAX_EARLY_CHECKS };
+                    self.schedule_early_check(cx);
                 }
-                self.notify_first(cx);
+                self.notify_successor(cx);
             }
-            Ask::Join => self.on_place_told(cx, from, cookie, successors),
+            NeighborsReason::Join => self.on_join_reply(cx, from, cookie, successors),
         }
     }
 
-    /// Brings the next check of the first successor forward while it does not know this node: of
-    /// several that join in one gap, each has seen the gap without the others.
-    pub(crate) fn check_soon(&mut self, cx: &mut Context<'_, Ring>) {
-        if self.quick_checks == 0 || self.config.stabilize.is_none() {
+    /// Schedules an early check of the first successor, as long as it does not know this node. Of
+    /// several nodes that join the same gap, none has seen the others.
+    pub(crate) fn schedule_early_check(&mut self, cx: &mut Context<'_, Ring>) {
+        if self.early_checks_left == 0 || self.config.stabilize.is_none() {
             return;
         }
-        let soon = cx.now + self.probe_timeout(QUICK_CHECKS - self.quick_checks);
-        self.quick_checks -= 1;
+        let soon = cx.now + self.probe_timeout(MAX_EARLY_CHECKS - self.early_checks_left);
+        self.early_checks_left -= 1;
         self.stabilize_at = self.stabilize_at.min(soon);
         self.arm(cx);
     }
 
-    /// `to` has answered none of several requests for its neighbours.
-    pub(crate) fn on_neighbors_dead(&mut self, cx: &mut Context<'_, Ring>, to: Peer, reason: Ask) {
+    /// `to` did not answer any of several requests for its neighbors.
+    pub(crate) fn on_neighbors_failed(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        to: Peer,
+        reason: NeighborsReason,
+    ) {
         match reason {
-            Ask::Stabilize => {
+            NeighborsReason::Stabilize => {
                 self.stabilizing = false;
-                self.bury(cx, to);
+                self.remove_dead(cx, to);
             }
-            Ask::Candidate => {
+            NeighborsReason::Candidate => {
                 self.suspects.insert(self.secret, to, cx.now, true);
-                self.notify_first(cx);
+                self.notify_successor(cx);
             }
-            Ask::Join => self.fail_join(cx),
+            NeighborsReason::Join => self.fail_join(cx),
         }
     }
 
-    /// Rectify: `candidate` believes to be this node's predecessor. `answered`: it has just shown to
-    /// live, which its notification, an old one perhaps, does not.
+    /// Rectify: `candidate` may be this node's predecessor. `answered` means that it has just
+    /// proved to be alive; its notification does not prove it, because it may be old.
     pub(crate) fn rectify(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer, answered: bool) {
         #[cfg(feature = "defects")]
-        if self.has(Defect::RectifyUnasked) {
+        if self.has(Defect::UnprobedPredecessor) {
             let is_nearer = |old: Peer| candidate.id.is_between(old.id, self.me.id);
             if self.predecessor.is_none_or(is_nearer) {
                 self.adopt_predecessor(cx, candidate);
@@ -204,23 +216,23 @@ impl RingNode {
 
     pub(crate) fn on_introduce(&mut self, cx: &mut Context<'_, Ring>, from: Peer, candidate: Peer) {
         if self.knows(from) {
-            self.consider(cx, candidate);
+            self.consider_successor(cx, candidate);
         } else {
             cx.world.count_drop(DropReason::UnknownPeer);
         }
     }
 
-    /// `candidate` may have come before the first successor: asks it.
-    pub(crate) fn consider(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer) {
-        if self.may_be_next(cx, candidate) && cx.has_room_for_others() {
-            self.ask_neighbors(cx, candidate, Ask::Candidate, Cookie::default(), 0);
+    /// Asks `candidate` for its neighbors if it may become the first successor.
+    pub(crate) fn consider_successor(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer) {
+        if self.may_be_successor(cx, candidate) && cx.has_room_for_others() {
+            self.request_neighbors(cx, candidate, NeighborsReason::Candidate, Cookie::default(), 0);
         }
     }
 
     pub(crate) fn on_pong(&mut self, cx: &mut Context<'_, Ring>, id: RequestId, from: Peer) {
         let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Probe(_)));
-        let Some(Request { kind: Kind::Probe(why), .. }) = matched else { return };
-        match why {
+        let Some(Request { kind: Kind::Probe(probe), .. }) = matched else { return };
+        match probe {
             Probe::Suspect => {}
             Probe::Rectify => self.rectify(cx, from, true),
             Probe::Predecessor(_) => self.probing_predecessor = false,
@@ -232,52 +244,52 @@ impl RingNode {
         &mut self,
         cx: &mut Context<'_, Ring>,
         request: Request,
-        why: Probe,
+        probe: Probe,
     ) {
         if request.retries + 1 < PROBE_ATTEMPTS {
-            self.ping(cx, request.to, request.retries + 1, why);
+            self.ping(cx, request.to, request.retries + 1, probe);
             return;
         }
-        match why {
-            Probe::Suspect => self.bury(cx, request.to),
+        match probe {
+            Probe::Suspect => self.remove_dead(cx, request.to),
             Probe::Rectify => {}
             Probe::Predecessor(candidate) => {
                 self.probing_predecessor = false;
-                self.bury(cx, request.to);
+                self.remove_dead(cx, request.to);
                 self.rectify(cx, candidate, false);
             }
             Probe::Finger => self.on_finger_failed(cx),
         }
     }
 
-    /// `peer` is dead or gone: takes it out of every table.
-    pub(crate) fn bury(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
+    /// Removes `peer`, which is dead or has left, from every table.
+    pub(crate) fn remove_dead(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
         self.suspects.insert(self.secret, peer, cx.now, true);
         self.fingers.remove(peer.address);
         self.predecessor.take_if(|predecessor| predecessor.is_same_destination(peer));
         let was_first =
             self.successors.first().is_some_and(|first| first.is_same_destination(peer));
         if self.successors.remove(peer) {
-            self.list_changed();
+            self.update_finger_boundary();
         }
-        let knows_nobody = self.successors.first().is_none()
+        let is_isolated = self.successors.first().is_none()
             && self.predecessor.is_none()
             && self.fingers.entries().next().is_none();
-        if knows_nobody {
+        if is_isolated {
             self.successors.keep_fallback(peer);
         } else if was_first && !self.stabilizing && self.config.stabilize.is_some() {
             self.check_first_successor(cx);
         }
     }
 
-    /// Whether `candidate` lies before the first successor, and is worth asking.
-    fn may_be_next(&self, cx: &Context<'_, Ring>, candidate: Peer) -> bool {
-        self.successors.first().is_none_or(|first| self.is_after_me(candidate.id, first.id))
+    /// Whether `candidate` lies before the first successor and is not known to be dead.
+    fn may_be_successor(&self, cx: &Context<'_, Ring>, candidate: Peer) -> bool {
+        self.successors.first().is_none_or(|first| self.is_closer_successor(candidate.id, first.id))
             && candidate.id != self.me.id
             && !self.suspects.is_dead(self.secret, candidate, cx.now)
     }
 
-    pub(crate) fn notify_first(&self, cx: &mut Context<'_, Ring>) {
+    pub(crate) fn notify_successor(&self, cx: &mut Context<'_, Ring>) {
         if let Some(first) = self.successors.first() {
             self.send(cx, first, &Message::Notify);
         }

@@ -1,6 +1,6 @@
-//! Coming and going: a ring's start, join, and announced departure.
+//! Starting a ring, joining it, and leaving it.
 //!
-//! **Invariant:** a node is a member from the moment it has a live list, never before.
+//! **Invariant:** a node becomes a member only when it has a live successor list.
 
 use core::time::Duration;
 
@@ -11,17 +11,17 @@ use crate::ring::Defect;
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
 use crate::ring::message::{Message, Purpose};
-use crate::ring::node::{Phase, QUICK_CHECKS, RingNode};
+use crate::ring::node::{MAX_EARLY_CHECKS, Phase, RingNode};
 use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
-use crate::ring::request::{Ask, Kind, OwnLookup};
+use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 
-/// A join that has not led to a place by then has failed.
+/// A join that has not found its position after this time has failed.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);
 
 impl RingNode {
-    /// Becomes a member with exact tables: `ring` is all members, this node among them, in
-    /// ascending order of identifiers.
+    /// Becomes a member with exact tables. `ring` contains all members, including this node, sorted
+    /// by identifier.
     ///
     /// # Panics
     ///
@@ -33,10 +33,10 @@ impl RingNode {
         let clockwise = |steps: usize| ring[(here + steps) % count];
         let reach = self.config.successors.min((count - 1).min(255) as u8);
         self.successors.adopt_exact((1..=reach.into()).map(clockwise));
-        self.list_changed();
+        self.update_finger_boundary();
         self.predecessor = (count > 1).then(|| clockwise(count - 1));
         let shape = self.fingers.shape();
-        // From the top, so that each entry is copied only as far as the one above it.
+        // From the top, so that each entry is copied only up to the one above it.
         for slot in (self.fingers.boundary() + 1..shape.slots()).rev() {
             let start = self.me.id.add(shape.start(slot));
             let owner = ring[rank_at_or_after(ring, start) % count];
@@ -48,14 +48,14 @@ impl RingNode {
         self.begin_maintenance(cx);
     }
 
-    /// Joins the ring that `bootstrap` is a member of. Ends in [`Event::Joined`] or
+    /// Joins the ring of which `bootstrap` is a member. Ends in [`Event::Joined`] or
     /// [`Event::JoinFailed`].
     pub fn join(&mut self, cx: &mut Context<'_, Ring>, bootstrap: Peer) {
         let deadline = cx.now + JOIN_DEADLINE;
         self.phase = Phase::Joining;
         self.stabilize_at = deadline;
         self.arm(cx);
-        let own = OwnLookup {
+        let pending = PendingLookup {
             token: 0,
             key: self.me.id,
             purpose: Purpose::Join,
@@ -64,7 +64,7 @@ impl RingNode {
             failed: FailedContacts::default(),
             payload: None,
         };
-        let Some(lookup) = self.open(cx, own, 0, JOIN_DEADLINE) else {
+        let Some(lookup) = self.register_origin(cx, pending, 0, JOIN_DEADLINE) else {
             return self.fail_join(cx);
         };
         let wait = self.probe_timeout(0);
@@ -74,7 +74,7 @@ impl RingNode {
         }
     }
 
-    /// Leaves the ring and says so. The driver removes the node afterwards.
+    /// Leaves the ring and announces it. The driver removes the node afterwards.
     pub fn leave(&mut self, cx: &mut Context<'_, Ring>) {
         let (predecessor, successors) = (self.predecessor, Peers::Table(self.successors.peers()));
         let message = Message::Leave { predecessor, successors };
@@ -95,17 +95,18 @@ impl RingNode {
         }
     }
 
-    /// `teller` says that this node's place is between it and its first successor.
-    pub(crate) fn on_place_found(&mut self, cx: &mut Context<'_, Ring>, teller: Peer) {
+    /// The lookup of a join has ended: the position of this node is between `responder` and the
+    /// first successor of `responder`.
+    pub(crate) fn on_join_lookup_done(&mut self, cx: &mut Context<'_, Ring>, responder: Peer) {
         if self.phase == Phase::Joining
-            && !self.ask_neighbors(cx, teller, Ask::Join, Cookie::default(), 0)
+            && !self.request_neighbors(cx, responder, NeighborsReason::Join, Cookie::default(), 0)
         {
             self.fail_join(cx);
         }
     }
 
-    /// `m`, which may be this node's predecessor, has told its list.
-    pub(crate) fn on_place_told(
+    /// Handles the successor list of `m`, which may become this node's predecessor.
+    pub(crate) fn on_join_reply(
         &mut self,
         cx: &mut Context<'_, Ring>,
         m: Peer,
@@ -117,11 +118,11 @@ impl RingNode {
         }
         let me = self.me.id;
         let first = list.at(0).unwrap_or(m);
-        let is_place = |first: Id| me.is_between(m.id, first);
-        if first != m && !is_place(first.id) {
-            // Somebody has joined in between: the place is further on.
+        let is_position = |first: Id| me.is_between(m.id, first);
+        if first != m && !is_position(first.id) {
+            // Another node has joined in between: the position is further on.
             if first.id.is_between(m.id, me) {
-                self.ask_neighbors(cx, first, Ask::Join, cookie, 0);
+                self.request_neighbors(cx, first, NeighborsReason::Join, cookie, 0);
             } else {
                 self.fail_join(cx);
             }
@@ -134,16 +135,16 @@ impl RingNode {
         } else if self.has(Defect::SelfAsSuccessor) {
             self.successors.adopt_exact(core::iter::once(self.me));
         }
-        self.list_changed();
+        self.update_finger_boundary();
         self.predecessor = Some(m);
         self.phase = Phase::Member;
-        self.filling = self.config.fix_fingers.is_some();
+        self.initial_fill = self.config.fix_fingers.is_some();
         cx.report(Event::Joined);
         self.begin_maintenance(cx);
-        self.notify_first(cx);
-        self.quick_checks = QUICK_CHECKS;
-        self.check_soon(cx);
-        if self.filling {
+        self.notify_successor(cx);
+        self.early_checks_left = MAX_EARLY_CHECKS;
+        self.schedule_early_check(cx);
+        if self.initial_fill {
             self.fix_at = cx.now;
             self.arm(cx);
         }
@@ -163,10 +164,11 @@ impl RingNode {
         let was_predecessor = self.predecessor == Some(from);
         let was_first = self.successors.first() == Some(from);
         self.stabilizing &= !was_first;
-        self.bury(cx, from);
-        // Who takes its place is asked first: a departure may be forged, and who is named be dead.
+        self.remove_dead(cx, from);
+        // The nodes named are asked before they are adopted: the departure may be forged, or they
+        // may be dead.
         if was_first && let Some(next) = successors.at(0) {
-            self.consider(cx, next);
+            self.consider_successor(cx, next);
         }
         if was_predecessor && let Some(candidate) = predecessor {
             self.rectify(cx, candidate, false);

@@ -1,47 +1,47 @@
-//! What ring nodes send to each other.
+//! The messages of ring nodes.
 //!
-//! **Invariant:** plain data. How it looks as bytes is [`wire`](crate::ring::wire)'s business, what it
-//! makes a node do is the node's.
+//! **Invariant:** plain data. The encoding is in [`wire`](crate::ring::wire), the behavior in the
+//! node.
 
 use crate::base::{Id, Peer, Peers};
 use crate::node::{Cookie, RequestId, Span};
 
-/// Largest hop budget that a lookup may carry.
+/// Largest hop budget of a lookup.
 pub const MAX_HOP_BUDGET: u8 = 200;
 
-/// A message as nodes send and handle it: what it borrows lies in its sender's table or in the datagram
+/// A message as nodes send and handle it. It borrows from its sender's tables or from the datagram
 /// it arrived in.
 pub type Message<'a> = MessageWith<Peers<'a>, &'a [u8]>;
 
-/// A message at rest: what it borrowed lies in an [`Arena`](crate::node::Arena).
+/// A parked message: its borrowed data lies in an [`Arena`](crate::node::Arena).
 pub type ParkedMessage = MessageWith<Span, Span>;
 
-/// One message, with lists of peers as `L` and payloads as `B`. Replies repeat the [`RequestId`] of
-/// what they answer.
+/// A message, with lists of peers as `L` and payloads as `B`. A reply repeats the [`RequestId`] of
+/// its request.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum MessageWith<L, B> {
     /// Asks whether the receiver is alive.
     Ping {
-        /// Named by the sender.
+        /// Chosen by the sender.
         request: RequestId,
     },
-    /// Answers [`MessageWith::Ping`].
+    /// Reply to [`MessageWith::Ping`].
     Pong {
-        /// Which ping.
+        /// As in the ping.
         request: RequestId,
     },
     /// Asks for the receiver's predecessor and successor list.
     Neighbors {
-        /// Named by the sender.
+        /// Chosen by the sender.
         request: RequestId,
         /// The last cookie received from this node, or zero.
         cookie: Cookie,
         /// Stabilize or join.
         purpose: Purpose,
     },
-    /// Answers [`MessageWith::Neighbors`] if its cookie was good.
+    /// Reply to [`MessageWith::Neighbors`] with a valid cookie.
     NeighborsReply {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
         /// As in the request.
         purpose: Purpose,
@@ -50,47 +50,48 @@ pub enum MessageWith<L, B> {
         /// The successor list, nearest first.
         successors: L,
     },
-    /// Answers [`MessageWith::Neighbors`] if its cookie was not good: ask again with this one. The
-    /// reply proper is longer than the request, so only an address that has shown to receive gets it.
+    /// Reply to [`MessageWith::Neighbors`] without a valid cookie: the sender must repeat the
+    /// request with this one. A [`MessageWith::NeighborsReply`] is longer than the request, so it
+    /// goes only to an address that has proved to receive messages.
     CookieReply {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
         /// As in the request.
         purpose: Purpose,
-        /// What to ask with.
+        /// The cookie to use.
         cookie: Cookie,
     },
-    /// Says that the sender may be the receiver's predecessor.
+    /// The sender may be the receiver's predecessor.
     Notify,
-    /// Says that a node may be the receiver's successor now.
+    /// A node may be the receiver's new successor.
     Introduce {
         /// The node.
         peer: Peer,
     },
-    /// Announces the sender's departure.
+    /// The sender leaves the ring.
     Leave {
-        /// The sender's predecessor: for its successor.
+        /// The sender's predecessor, for its successor.
         predecessor: Option<Peer>,
-        /// The sender's successor list: for its predecessor.
+        /// The sender's successor list, for its predecessor.
         successors: L,
     },
-    /// Asks for the owner of a key, to be told to the origin.
+    /// A recursive lookup: the last hop sends the owner of the key to the origin.
     Lookup {
-        /// Named by the previous hop; acknowledged to it.
+        /// Chosen by the previous hop, which waits for an [`MessageWith::Ack`].
         request: RequestId,
-        /// The lookup itself.
+        /// The lookup.
         lookup: Lookup,
     },
-    /// Answers [`MessageWith::Lookup`]: the sender has taken the lookup over.
+    /// Reply to [`MessageWith::Lookup`]: the sender has taken over the lookup.
     Ack {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
         /// As in the request.
         purpose: Purpose,
     },
-    /// Ends a recursive lookup: sent to its origin by the owner's predecessor.
+    /// The answer to a recursive lookup, sent to its origin by the last hop.
     Answer {
-        /// The origin's name for the lookup.
+        /// The origin's identifier of the lookup.
         lookup: RequestId,
         /// As in the lookup.
         purpose: Purpose,
@@ -101,51 +102,52 @@ pub enum MessageWith<L, B> {
         /// See [`Lookup::timeouts`].
         timeouts: u8,
     },
-    /// One step of an iterative lookup: asks for the closest node before `limit` on the way to `key`.
+    /// One step of an iterative lookup: asks for the closest node before `limit` on the way to
+    /// `key`.
     FindNext {
-        /// Named by the origin.
+        /// Chosen by the origin.
         request: RequestId,
-        /// As in a lookup.
+        /// The purpose of the lookup.
         purpose: Purpose,
         /// The key that is looked up.
         key: Id,
-        /// Only nodes before this one: the key itself, or a contact that did not answer.
+        /// Only nodes before this point are wanted: the key, or a contact that did not answer.
         limit: Id,
     },
-    /// Answers [`MessageWith::FindNext`].
+    /// Reply to [`MessageWith::FindNext`].
     FindNextReply {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
         /// As in the request.
         purpose: Purpose,
-        /// Where to go on.
+        /// The next step.
         step: Step,
-        /// Whether the answering node's own list has the key in one of its gaps.
+        /// Whether the responder knows the owner: its successor list covers the key.
         knows: bool,
     },
-    /// A message for the owner of a key.
+    /// A payload for the owner of a key.
     Deliver {
-        /// Named by the sender.
+        /// Chosen by the sender.
         request: RequestId,
-        /// The key whose owner is meant.
+        /// The key.
         key: Id,
         /// Up to [`MAX_PAYLOAD`](crate::node::MAX_PAYLOAD) bytes.
         payload: B,
     },
-    /// Answers [`MessageWith::Deliver`]: the owner has it.
+    /// Reply to [`MessageWith::Deliver`]: the owner has received the payload.
     Delivered {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
     },
 }
 
-// A simulator's queue has room for the largest message, whatever the message.
+// Every entry of a simulator's queue is as large as the largest message.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Message<'_>>() <= 80 && size_of::<ParkedMessage>() <= 72);
 
 impl<L, B> MessageWith<L, B> {
-    /// The same message with another form of its list or its payload. `with` is handed to the one
-    /// function that is called.
+    /// Converts the list or the payload of the message. `with` is passed to the function that is
+    /// called.
     #[inline]
     pub fn map<W, L2, B2>(
         self,
@@ -191,19 +193,19 @@ impl<L, B> MessageWith<L, B> {
     }
 }
 
-/// What a lookup is for. Maintenance pays for its own lookups.
+/// What a lookup or a request for neighbors is for. Decides the traffic class of its messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Purpose {
-    /// The application asked.
+    /// A request of the application.
     User = 0,
-    /// A finger is being refreshed.
+    /// Refreshing a finger.
     FixFingers = 1,
-    /// A joining node looks for its place, or reads the tables it starts from.
+    /// Joining: finding the position in the ring and the first successor list.
     Join = 2,
-    /// A node checks its neighbourhood.
+    /// Maintaining the neighborhood.
     Stabilize = 3,
-    /// A layer above the ring looks up an owner for its own upkeep.
+    /// Maintenance of the layer above the ring.
     UpperLayer = 4,
 }
 
@@ -222,34 +224,34 @@ impl Purpose {
     }
 }
 
-/// A recursive lookup on its way.
+/// A recursive lookup in flight.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lookup {
-    /// Names the lookup at its origin; the [`MessageWith::Answer`] repeats it.
+    /// The origin's identifier of the lookup; the [`MessageWith::Answer`] repeats it.
     pub lookup: RequestId,
-    /// What it is for.
+    /// What the lookup is for.
     pub purpose: Purpose,
     /// The key that is looked up.
     pub key: Id,
     /// The node that gets the answer.
     pub origin: Peer,
-    /// Transfers still allowed, 1 … [`MAX_HOP_BUDGET`]; strictly decreases.
+    /// Hops still allowed, 1 … [`MAX_HOP_BUDGET`]; strictly decreases.
     pub budget: u8,
-    /// Transfers so far, until a node that knew the answer was reached.
+    /// Hops so far, up to the first node that knew the answer.
     pub hops: u8,
-    /// Contacts that did not answer in time, so far.
+    /// Contacts so far that did not answer in time.
     pub timeouts: u8,
-    /// Whether a node on the way already knew the answer, so that hops count no more.
+    /// Whether a node on the way already knew the answer, so that further hops do not count.
     pub known: bool,
 }
 
-/// What a node tells the origin of an iterative lookup.
+/// The next step of a lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// The key's owner.
     Owner(Peer),
-    /// The closest preceding node known here.
+    /// The closest preceding node that the responder knows.
     Next(Peer),
-    /// No node known here is closer.
+    /// The responder knows no closer node.
     Stuck,
 }

@@ -2,6 +2,15 @@
 //! 11(1), 2003), maintained by the rules that Zave proved correct (*Reasoning about identifier
 //! spaces: how to make Chord correct*, IEEE TSE 2017).
 //!
+//! ```text
+//! node         state, and the dispatch of inputs   message, wire, request, event, protocol, config
+//! lookup       routing; recursive and iterative    successors   the successor list
+//!              lookups, delivery to owners         fingers      the finger table
+//! membership   start, join, leave                  suspects     contacts that did not answer
+//! maintain     stabilize, notify, rectify          rank         positions in a sorted ring
+//! fix_fingers  refreshing fingers                  defect       deliberate defects, for tests
+//! ```
+//!
 //! **Invariant:** nothing here allocates after construction, blocks, or reads a clock.
 
 pub mod config;
@@ -18,11 +27,15 @@ pub mod successors;
 pub mod suspects;
 pub mod wire;
 
+mod delivery;
 mod failed_contacts;
 mod fix_fingers;
+mod iterative;
+mod layout;
 mod lookup;
 mod maintain;
 mod membership;
+mod recursive;
 
 pub use config::{LookupMode, RingConfig};
 #[cfg(feature = "defects")]

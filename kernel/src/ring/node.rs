@@ -1,10 +1,10 @@
-//! The ring node: its state, and which rule each input goes to.
+//! The ring node: its state, and the dispatch of inputs.
 //!
-//! The rules themselves are next door: `lookup` finds owners, `maintain` keeps the neighbourhood,
-//! `upkeep` the far entries, `membership` comes and goes.
+//! The rules are in the modules beside: `lookup` finds owners, `maintain` keeps the neighborhood,
+//! `fix_fingers` the fingers, `membership` joins and leaves.
 //!
-//! **Invariant:** a reply is acted on only if it matches a request in flight in its number, its
-//! sender's address and its sender's identifier, as far as that was known; once.
+//! **Invariant:** a reply is handled only if it matches a request in flight in identifier, sender's
+//! address and sender's identifier (as far as that was known), and only once.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -23,15 +23,15 @@ use crate::ring::request::{Kind, Probe, Request};
 use crate::ring::successors::SuccessorList;
 use crate::ring::suspects::Suspects;
 
-/// Probes of one peer before it is held to be dead; the wait doubles each time.
+/// A peer that does not answer this many probes is considered dead. The timeout doubles each time.
 pub(crate) const PROBE_ATTEMPTS: u8 = 3;
-/// Shortest wait for a reply on which a peer's life depends. A lookup that waits in vain goes round;
-/// a neighbour held to be dead by mistake makes wrong answers, so this outlasts a stalled thread.
+/// Shortest timeout of a probe. A lookup can go around a slow contact, but a neighbor considered
+/// dead by mistake causes wrong answers; so this outlasts a stalled thread.
 pub(crate) const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 
-/// Checks of the first successor ahead of time, at most, until it knows this node; the wait doubles
+/// Maximum number of early checks of the first successor until it knows this node. The wait doubles
 /// each time.
-pub(crate) const QUICK_CHECKS: u8 = 5;
+pub(crate) const MAX_EARLY_CHECKS: u8 = 5;
 
 /// A node of the ring.
 #[derive(Debug)]
@@ -45,29 +45,34 @@ pub struct RingNode {
     pub(crate) suspects: Suspects,
     pub(crate) round_trips: RoundTrips,
     pub(crate) secret: Secret,
-    /// Of the first successor.
+    /// The cookie of the first successor.
     pub(crate) last_cookie: LastCookie,
     /// When to check the first successor; while joining, when to give up.
     pub(crate) stabilize_at: Time,
+    /// When to refresh the next finger.
     pub(crate) fix_at: Time,
+    /// The time for which the node's timer is armed.
     pub(crate) armed_at: Time,
+    /// The finger slot to refresh next.
     pub(crate) next_slot: u16,
-    /// Checks of the first successor ahead of time that are left: somebody has come in next to this
-    /// node, perhaps this node itself, and others may have at the same time.
-    pub(crate) quick_checks: u8,
-    /// A check of the first successor is under way.
+    /// Early checks of the first successor that are left. A node has joined next to this one (or
+    /// this node has joined), and others may have joined there at the same time.
+    pub(crate) early_checks_left: u8,
+    /// A check of the first successor is in flight.
     pub(crate) stabilizing: bool,
+    /// A ping of the predecessor is in flight.
     pub(crate) probing_predecessor: bool,
+    /// A finger refresh is in flight.
     pub(crate) fixing: bool,
-    /// Fingers are filled one after the other, without waiting, until the first pass is done.
-    pub(crate) filling: bool,
+    /// The first round of finger refreshes after a join is running, without pauses.
+    pub(crate) initial_fill: bool,
 }
 
-// A million of them are simulated.
+// Simulations have a million nodes.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<RingNode>() <= 272);
 
-/// Where a node stands.
+/// The membership state of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     Outside,
@@ -76,8 +81,8 @@ pub(crate) enum Phase {
 }
 
 impl RingNode {
-    /// A node that is not yet a member of any ring: give it [`start_linked`](Self::start_linked) or
-    /// [`join`](Self::join). Nodes that are given the same [`Arc`] share one configuration.
+    /// A node that is not yet a member of a ring. Call [`start_linked`](Self::start_linked) or
+    /// [`join`](Self::join) next. Nodes built from the same [`Arc`] share one configuration.
     #[must_use]
     pub fn new(me: Peer, config: impl Into<Arc<RingConfig>>, rng: &mut Rng) -> RingNode {
         let config = config.into();
@@ -95,16 +100,16 @@ impl RingNode {
             fix_at: Time::NEVER,
             armed_at: Time::NEVER,
             next_slot: 0,
-            quick_checks: 0,
+            early_checks_left: 0,
             stabilizing: false,
             probing_predecessor: false,
             fixing: false,
-            filling: false,
+            initial_fill: false,
             config,
         }
     }
 
-    /// Whether it is a member of the ring.
+    /// Whether the node is a member of the ring.
     #[must_use]
     pub fn is_member(&self) -> bool {
         self.phase == Phase::Member
@@ -128,7 +133,7 @@ impl RingNode {
         &self.fingers
     }
 
-    /// Distinct peers in its tables; looks at all of them.
+    /// The number of distinct peers in the tables. Scans all of them.
     #[must_use]
     pub fn entries(&self) -> usize {
         let list = self.successors.peers();
@@ -138,7 +143,8 @@ impl RingNode {
         list.len() + fingers + usize::from(predecessor)
     }
 
-    /// Memory it takes, tables included and the configuration, which it may share, left out; in bytes.
+    /// The memory of the node and its tables in bytes, without the configuration, which may be
+    /// shared.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.fingers.heap_bytes() + self.successors.heap_bytes()
@@ -148,7 +154,8 @@ impl RingNode {
         cx.world.send(self.me, to, message);
     }
 
-    /// Takes out the request that a reply from `from` answers, and learns from its round trip.
+    /// Removes and returns the request that a reply from `from` answers, and records the round
+    /// trip.
     pub(crate) fn match_reply(
         &mut self,
         cx: &mut Context<'_, Ring>,
@@ -167,7 +174,7 @@ impl RingNode {
         self.round_trips.timeout(self.config.timeout)
     }
 
-    /// How long to wait for a reply on which a peer's life depends.
+    /// How long to wait for the reply to a probe.
     pub(crate) fn probe_timeout(&self, retries: u8) -> Duration {
         self.hop_timeout().max(MIN_PROBE_TIMEOUT) * (1 << retries.min(4))
     }
@@ -177,20 +184,20 @@ impl RingNode {
         cx: &mut Context<'_, Ring>,
         to: Peer,
         retries: u8,
-        why: Probe,
+        probe: Probe,
     ) -> bool {
         if to.address == self.me.address {
             return false;
         }
         let wait = self.probe_timeout(retries);
-        let request = cx.request(to, retries, Kind::Probe(why), wait);
+        let request = cx.request(to, retries, Kind::Probe(probe), wait);
         if let Some(request) = request {
             self.send(cx, to, &Message::Ping { request });
         }
         request.is_some()
     }
 
-    /// Arms the node's one timer for whatever comes next.
+    /// Arms the node's timer for the earliest of its deadlines.
     pub(crate) fn arm(&mut self, cx: &mut Context<'_, Ring>) {
         let next = self.stabilize_at.min(self.fix_at);
         if next != self.armed_at {
@@ -199,20 +206,20 @@ impl RingNode {
         }
     }
 
-    /// The successor list has changed: the fingers begin where it ends.
-    pub(crate) fn list_changed(&mut self) {
+    /// Tells the finger table where the changed successor list ends.
+    pub(crate) fn update_finger_boundary(&mut self) {
         self.fingers.set_reach(self.successors.last());
     }
 
-    /// Puts `first` and its list in place of the successor list, without those known to be dead.
+    /// Replaces the successor list by `first` and its list, without peers known to be dead.
     pub(crate) fn adopt_list(&mut self, now: Time, first: Peer, its_list: Peers<'_>) {
         let (suspects, secret) = (&self.suspects, self.secret);
         let keep = |peer| peer == first || !suspects.is_dead(secret, peer, now);
         self.successors.adopt(self.me.id, first, its_list, keep);
-        self.list_changed();
+        self.update_finger_boundary();
     }
 
-    /// Whether just this peer, with this address, is in one of the tables.
+    /// Whether a table contains this peer, with this identifier and address.
     pub(crate) fn knows(&self, peer: Peer) -> bool {
         self.predecessor == Some(peer)
             || self.successors.peers().contains(&peer)
@@ -224,8 +231,9 @@ impl RingNode {
         self.config.defect == Some(defect)
     }
 
-    pub(crate) fn is_after_me(&self, id: Id, before: Id) -> bool {
-        id.is_between(self.me.id, before)
+    /// Whether `id` lies between this node and `successor`.
+    pub(crate) fn is_closer_successor(&self, id: Id, successor: Id) -> bool {
+        id.is_between(self.me.id, successor)
     }
 }
 
@@ -241,8 +249,8 @@ impl Node for RingNode {
             cx.world.count_drop(DropReason::FromSelf);
             return;
         }
-        // Who is joining answers probes, and waits for the replies to its join. Who is outside is
-        // silent: a predecessor that has left, or has come back in vain, must be found gone.
+        // A joining node answers pings. A node outside the ring does not, so that its former
+        // neighbors find that it has left.
         let silent = self.phase == Phase::Outside && matches!(message, Message::Ping { .. });
         let needs_member = matches!(
             message,
@@ -266,7 +274,7 @@ impl Node for RingNode {
             Message::Neighbors { request, cookie, purpose } => {
                 let expected = self.secret.cookie_for(from.address);
                 if cookie == expected {
-                    // Its address receives, so who was found dead there has come back.
+                    // The peer receives messages at its address: it is alive again.
                     self.suspects.remove(self.secret, from, cx.now);
                     let successors = Peers::Table(self.successors.peers());
                     let predecessor = self.predecessor;
@@ -279,7 +287,7 @@ impl Node for RingNode {
                 }
             }
             Message::NeighborsReply { request, predecessor, successors, .. } => {
-                self.on_neighbors(cx, request, from, predecessor, successors);
+                self.on_neighbors_reply(cx, request, from, predecessor, successors);
             }
             Message::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, request, from, cookie);
@@ -291,7 +299,7 @@ impl Node for RingNode {
             }
             Message::Lookup { request, lookup } => {
                 let purpose = lookup.purpose;
-                if self.hand_on(cx, lookup) {
+                if self.answer_or_forward(cx, lookup) {
                     self.send(cx, from, &Message::Ack { request, purpose });
                 }
             }
@@ -305,7 +313,7 @@ impl Node for RingNode {
                 self.on_find_next(cx, from, request, purpose, key, limit);
             }
             Message::FindNextReply { request, step, knows, .. } => {
-                self.on_step(cx, request, from, step, knows);
+                self.on_find_next_reply(cx, request, from, step, knows);
             }
             Message::Deliver { request, key, payload } => {
                 self.on_deliver(cx, from, request, key, payload);
@@ -323,7 +331,7 @@ impl Node for RingNode {
             }
         }
         if cx.now >= self.fix_at {
-            self.begin_fix(cx);
+            self.begin_fix_fingers(cx);
         }
         self.arm(cx);
     }
@@ -331,18 +339,18 @@ impl Node for RingNode {
     fn handle_request_timeout(&mut self, cx: &mut Context<'_, Ring>, handle: RequestHandle) {
         let Some(request) = cx.requests.remove(handle) else { return };
         match request.kind {
-            Kind::Probe(why) => self.on_probe_timeout(cx, request, why),
+            Kind::Probe(probe) => self.on_probe_timeout(cx, request, probe),
             Kind::Neighbors { reason, cookie } => {
                 if request.retries + 1 < PROBE_ATTEMPTS {
-                    self.ask_neighbors(cx, request.to, reason, cookie, request.retries + 1);
+                    self.request_neighbors(cx, request.to, reason, cookie, request.retries + 1);
                 } else {
-                    self.on_neighbors_dead(cx, request.to, reason);
+                    self.on_neighbors_failed(cx, request.to, reason);
                 }
             }
             Kind::Forward { lookup } => self.on_forward_timeout(cx, request.to, lookup),
-            Kind::Origin(own) => self.restart(cx, request, own),
-            Kind::Iterate(so_far) => self.on_step_timeout(cx, request.to, so_far),
-            Kind::Deliver(own) => self.on_deliver_timeout(cx, request.to, own),
+            Kind::Origin(pending) => self.on_origin_timeout(cx, request, pending),
+            Kind::Iterate(iteration) => self.on_find_next_timeout(cx, request.to, iteration),
+            Kind::Deliver(pending) => self.on_deliver_timeout(cx, request.to, pending),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The ring's protocol: its name, its classes of traffic, its reasons for drops.
+//! The protocol of the ring: its traffic classes and drop reasons.
 //!
-//! **Invariant:** a message's class follows from the message alone.
+//! **Invariant:** the class of a message depends on the message alone.
 
 use crate::node::{Arena, Class, DropReason, Protocol, Requests};
 use crate::ring::event::Event;
@@ -11,13 +11,13 @@ use crate::ring::request::Kind;
 #[derive(Clone, Copy, Debug)]
 pub struct Ring;
 
-/// Classes of traffic, in the order of [`Ring::CLASSES`](Protocol::CLASSES).
+/// Traffic classes, in the order of [`Ring::CLASSES`](Protocol::CLASSES).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum TrafficClass {
-    /// Lookups that the application asked for.
+    /// Lookups of the application.
     Lookup,
-    /// Messages that the application sent to the owners of keys.
+    /// Messages of the application to the owners of keys.
     Delivery,
     /// Stabilize, notify, rectify.
     Stabilize,
@@ -27,17 +27,17 @@ pub enum TrafficClass {
     Join,
     /// Announced departures.
     Leave,
-    /// Probes of contacts that did not answer, or are new.
+    /// Pings of new contacts and of contacts that did not answer.
     Probe,
-    /// Lookups of a layer above, for its own upkeep.
+    /// Maintenance lookups of the layer above the ring, such as a store that publishes.
     UpperLayer,
 }
 
-/// A lookup's hop budget is spent.
+/// The hop budget of a lookup is spent.
 pub const BUDGET_SPENT: DropReason = DropReason::Own(0);
-/// A lookup found no node closer to its key.
+/// The receiver of a lookup knows no node closer to the key.
 pub const STUCK: DropReason = DropReason::Own(1);
-/// A message for a key that the receiver does not own.
+/// The receiver of a message to a key does not own the key.
 pub const NOT_OWNER: DropReason = DropReason::Own(2);
 
 impl Protocol for Ring {

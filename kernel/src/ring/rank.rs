@@ -1,19 +1,19 @@
-//! Finding places among the members of a ring, sorted by identifier.
+//! The rank of a point among the members of a ring, sorted by identifier.
 //!
-//! Identifiers are mostly spread evenly, so where a point lies is guessed from its distance and its
-//! neighbours'; what the guess is off is found by doubling steps, and halving the last one. So the
-//! search takes O(log log N) steps where identifiers are uniform (interpolation search: Perl, Itai
-//! and Avni, CACM 21(7), 1978), and O(log N) wherever they are.
+//! Identifiers are usually uniform, so the position is first guessed from the identifiers
+//! (interpolation search: Perl, Itai and Avni, CACM 21(7), 1978), and then corrected by doubling
+//! steps and a binary search. This takes O(log log N) steps for uniform identifiers and O(log N) in
+//! every case.
 //!
-//! **Invariant:** the guess decides nothing but the time it takes.
+//! **Invariant:** the guess affects only the running time, never the result.
 
 use crate::base::{Id, Peer};
 
-/// Guesses before steps are taken: each is off by about the square root of what the last was.
+/// Interpolation steps. The error of each is about the square root of the previous one's.
 const GUESSES: usize = 3;
 
-/// How many of `ring`, which is in ascending order of identifiers, lie before `point`: the place of
-/// its owner, or one too many if that is the first, as places go round.
+/// The number of members of `ring` before `point`. `ring` is sorted by identifier. This is the
+/// index of the owner of `point`, modulo the length of `ring`.
 #[must_use]
 pub fn rank_at_or_after(ring: &[Peer], point: Id) -> usize {
     let Some(last) = ring.len().checked_sub(1) else { return 0 };
@@ -32,7 +32,7 @@ pub fn rank_at_or_after(ring: &[Peer], point: Id) -> usize {
     from + ring[from..to].partition_point(is_before)
 }
 
-/// Between which places the partition point lies, found in doubling steps from `guess`.
+/// A range that contains the partition point, found in doubling steps from `guess`.
 fn bounds_near(ring: &[Peer], guess: usize, is_before: impl Fn(&Peer) -> bool) -> (usize, usize) {
     let (mut from, mut to, mut step) = (guess, guess, 1);
     while to < ring.len() && is_before(&ring[to]) {

@@ -1,6 +1,6 @@
-//! What requests of ring nodes are about.
+//! The kinds of requests of ring nodes.
 //!
-//! **Invariant:** plain data, as small as the largest of them: a table of requests has room for each.
+//! **Invariant:** plain data. Every entry of the request table is as large as the largest kind.
 
 use crate::base::{Id, Peer, Time};
 use crate::node::{Cookie, PayloadHandle, RequestKind};
@@ -10,105 +10,105 @@ use crate::ring::message::{Lookup, Purpose};
 /// A request in flight.
 pub type Request = crate::node::Request<Kind>;
 
-/// What a request is about.
+/// The kind of a request.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Kind {
-    /// A ping.
+    /// A ping; waits for the pong.
     Probe(Probe),
-    /// `to` was asked for its neighbors.
+    /// A request for the neighbors of `to`.
     Neighbors {
-        /// Why.
-        reason: Ask,
-        /// The cookie it was asked with.
+        /// The reason for the request.
+        reason: NeighborsReason,
+        /// The cookie that was sent.
         cookie: Cookie,
     },
-    /// A lookup was handed on and is to be acknowledged.
+    /// A forwarded lookup; waits for the acknowledgement.
     Forward {
-        /// As it arrived here.
+        /// The lookup as it arrived here.
         lookup: Lookup,
     },
-    /// A recursive lookup of this node's own.
-    Origin(OwnLookup),
-    /// An iterative lookup of this node's own: `to` has been asked for the next step.
+    /// A recursive lookup at its origin; waits for the answer.
+    Origin(PendingLookup),
+    /// An iterative lookup at its origin; waits for the next step from `to`.
     Iterate(Iteration),
-    /// A payload was sent to the owner.
-    Deliver(OwnLookup),
+    /// A payload sent to the owner; waits for the acknowledgement.
+    Deliver(PendingLookup),
 }
 
 impl RequestKind for Kind {
     fn payload(&self) -> Option<PayloadHandle> {
         match self {
-            Kind::Origin(own) | Kind::Deliver(own) | Kind::Iterate(Iteration { own, .. }) => {
-                own.payload
-            }
+            Kind::Origin(pending)
+            | Kind::Deliver(pending)
+            | Kind::Iterate(Iteration { pending, .. }) => pending.payload,
             Kind::Probe(_) | Kind::Neighbors { .. } | Kind::Forward { .. } => None,
         }
     }
 }
 
-/// Why a peer is pinged, and so what its reply means.
+/// The reason for a ping, which decides what its reply means.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Probe {
-    /// It did not answer something else: it may be dead.
+    /// The peer did not answer another request and may be dead.
     Suspect,
-    /// It may become this node's predecessor.
+    /// The peer may become this node's predecessor.
     Rectify,
-    /// It is the predecessor; if it is dead, the candidate may follow it.
+    /// The peer is the predecessor. If it is dead, the candidate named here may replace it.
     Predecessor(Peer),
-    /// It may become a finger.
+    /// The peer may become a finger.
     Finger,
 }
 
-/// Why a node is asked for its neighbors.
+/// The reason for a request for neighbors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ask {
-    /// It is the first successor: the periodic check.
+pub enum NeighborsReason {
+    /// Stabilize: the peer is the first successor.
     Stabilize,
-    /// It may have come between this node and its first successor.
+    /// The peer may lie between this node and its first successor.
     Candidate,
-    /// It is to be this node's predecessor: joining.
+    /// Join: the peer is to become this node's predecessor.
     Join,
 }
 
-impl Ask {
-    /// What the request is accounted to.
+impl NeighborsReason {
+    /// The purpose that decides the traffic class of the request.
     pub(crate) const fn purpose(self) -> Purpose {
         match self {
-            Ask::Stabilize | Ask::Candidate => Purpose::Stabilize,
-            Ask::Join => Purpose::Join,
+            NeighborsReason::Stabilize | NeighborsReason::Candidate => Purpose::Stabilize,
+            NeighborsReason::Join => Purpose::Join,
         }
     }
 }
 
 /// A lookup at its origin.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct OwnLookup {
-    /// The caller's name for it.
+pub struct PendingLookup {
+    /// The caller's token for the lookup.
     pub token: u64,
     /// The key that is looked up.
     pub key: Id,
-    /// What it is for.
+    /// What the lookup is for.
     pub purpose: Purpose,
-    /// When it fails.
+    /// The time at which it fails.
     pub deadline: Time,
-    /// How many contacts did not answer.
+    /// The number of contacts that did not answer.
     pub timeouts: u8,
-    /// The latest of these.
+    /// The most recent contacts that did not answer.
     pub failed: FailedContacts,
-    /// Where the payload for the owner lies, if this is on the way to a delivery.
+    /// The payload for the owner, if the lookup is part of a delivery.
     pub payload: Option<PayloadHandle>,
 }
 
-/// How far an iterative lookup has come.
+/// The state of an iterative lookup.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Iteration {
     /// The lookup.
-    pub own: OwnLookup,
-    /// The node that named the one that is asked now.
+    pub pending: PendingLookup,
+    /// The hop before the current one, or the origin if there is none to return to.
     pub previous: Peer,
     /// Hops so far.
     pub hops: u8,
-    /// Whether a node on the way already knew the answer.
+    /// Whether a hop so far already knew the answer.
     pub known: bool,
     /// Steps still allowed.
     pub budget: u8,

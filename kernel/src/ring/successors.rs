@@ -1,17 +1,20 @@
 //! The successor list: the next r nodes clockwise, nearest first.
 //!
-//! **Invariant:** never holds the node itself, nor a node twice; distances strictly increase; at
-//! most r entries. Whose list it is, it is told.
+//! The list does not store its owner's identifier; methods take it as an argument.
+//!
+//! **Invariant:** the list never contains its owner, nor any node twice; distances strictly
+//! increase; at most r entries.
 
 use alloc::boxed::Box;
 use alloc::vec;
 
 use crate::base::{Address, Distance, Id, Peer, Peers};
 
-/// One node's successor list.
+/// The successor list of one node.
 #[derive(Debug)]
 pub struct SuccessorList {
-    /// Of its capacity, r, the first `len` are in use; or the first is one to fall back on.
+    /// Room for r entries, of which the first `len` are in use. If the list is empty, the first may
+    /// hold the fallback.
     peers: Box<[Peer]>,
     len: u8,
 }
@@ -38,14 +41,15 @@ impl SuccessorList {
         self.peers().first().copied()
     }
 
-    /// The last entry: how far the list reaches.
+    /// The last entry.
     #[inline]
     #[must_use]
     pub fn last(&self) -> Option<Peer> {
         self.peers().last().copied()
     }
 
-    /// Whether `key` lies in one of the gaps of [own, list…].
+    /// Whether `key` lies between the node `own` and the last entry, so that the list contains its
+    /// owner.
     #[inline]
     #[must_use]
     pub fn covers(&self, own: Id, key: Id) -> bool {
@@ -53,7 +57,7 @@ impl SuccessorList {
         own.distance_to(key) <= own.distance_to(last.id) && key != own
     }
 
-    /// How many entries lie before `key`: strictly between the node `own` and it.
+    /// The number of entries strictly between the node `own` and `key`.
     #[inline]
     #[must_use]
     pub fn count_before(&self, own: Id, key: Id) -> usize {
@@ -64,15 +68,15 @@ impl SuccessorList {
         self.peers().partition_point(|peer| own.distance_to(peer.id) < distance)
     }
 
-    /// Whether `address` is one of the entries'.
+    /// Whether an entry has this address.
     #[must_use]
     pub fn contains(&self, address: Address) -> bool {
         self.peers().iter().any(|peer| peer.address == address)
     }
 
-    /// Puts `first`, and what follows it by `its_list`, in place of everything here: the adoption
-    /// rule of stabilize and join (Zave 2017). Entries that `keep` refuses are left out; the list
-    /// ends where it comes round to the node `own`, or where its order is broken.
+    /// Replaces the list by `first` followed by `its_list`: the adoption rule of stabilize and join
+    /// (Zave 2017). Leaves out entries for which `keep` is false. Stops where the list reaches
+    /// the node `own` or is out of order.
     pub fn adopt(
         &mut self,
         own: Id,
@@ -89,7 +93,7 @@ impl SuccessorList {
         self.adopt_exact(peers.filter(|&peer| keep(peer)));
     }
 
-    /// Puts these, which must be in order and none of them the node itself, in place of everything here.
+    /// Replaces the list by `peers`, which must be in order and without the list's owner.
     pub(crate) fn adopt_exact(&mut self, peers: impl Iterator<Item = Peer>) {
         self.len = 0;
         for (place, peer) in self.peers.iter_mut().zip(peers) {
@@ -98,8 +102,8 @@ impl SuccessorList {
         }
     }
 
-    /// Takes out `peer` and closes up. Returns whether it was there. Another peer may have its address
-    /// by now, and stays.
+    /// Removes `peer` and returns whether it was in the list. Another node that uses its address by
+    /// now stays.
     pub fn remove(&mut self, peer: Peer) -> bool {
         let before = self.len;
         self.len = 0;
@@ -112,7 +116,7 @@ impl SuccessorList {
         self.len < before
     }
 
-    /// Keeps `peer` to fall back on, as long as the list is empty.
+    /// Keeps `peer` as the fallback if the list is empty.
     pub(crate) fn keep_fallback(&mut self, peer: Peer) {
         if self.len == 0
             && let Some(room) = self.peers.first_mut()
@@ -121,7 +125,7 @@ impl SuccessorList {
         }
     }
 
-    /// Whom an empty list keeps to fall back on, or who was last in it.
+    /// The fallback of an empty list, or else the entry that it lost last.
     pub(crate) fn fallback(&self) -> Option<Peer> {
         let kept = self.peers.first().filter(|_| self.len == 0);
         kept.filter(|peer| **peer != Peer::default()).copied()

@@ -1,93 +1,97 @@
-//! Contacts that lately did not answer. Address and identifier both name one: who has an address
-//! after somebody died there is not dead.
+//! The contacts of a node that recently did not answer. A contact is identified by address and
+//! identifier: a new node at the address of a dead one is not suspected.
 //!
-//! Every node has room for the worst, and most never need it, so that a suspect takes 8 bytes: 31
-//! bits of its [fingerprint](Secret::fingerprint) and when suspicion ends. Two peers have the same mark once in
-//! 2^31, which nobody can bring about who does not know the node's secret; then the one is avoided
-//! for the other's sake, and lookups go by somebody else.
+//! Every node reserves room for its worst case, which most never need, so an entry takes only 8
+//! bytes: 31 bits of the peer's [fingerprint](Secret::fingerprint), and the time at which suspicion
+//! ends. Two peers share a fingerprint with probability 2^-31; without the node's secret, an
+//! attacker cannot provoke it. A live peer is then avoided by mistake, and lookups take another
+//! route.
 //!
-//! **Invariant:** a fixed number of entries; the oldest makes room. Forgetting one only costs
-//! another timeout.
+//! **Invariant:** a fixed number of entries; a new one replaces the oldest. A forgotten entry only
+//! costs another timeout.
 
 use core::time::Duration;
 
 use crate::base::{Peer, Time};
 use crate::node::Secret;
 
-/// How long a suspect is avoided unless it answers; up to [`GRAIN`] longer.
+/// A suspect that does not answer is avoided for this long, plus at most one [`RESOLUTION`].
 pub const SUSPICION: Duration = Duration::from_secs(10);
-/// What suspicion ends on a multiple of, since the driver's start: 2^28 ns, about 0.27 s. In 32 bits
-/// 36 years; later on nobody is suspected.
-pub const GRAIN: Duration = Duration::from_nanos(1 << GRAIN_BITS);
+/// Suspicion ends at a multiple of this time since the driver's start: 2^28 ns, about 0.27 s. 32
+/// bits suffice for 36 years; after that no node is suspected.
+pub const RESOLUTION: Duration = Duration::from_nanos(1 << RESOLUTION_BITS);
 
-/// How many suspects there can be.
+/// Maximum number of suspects.
 pub const CAPACITY: usize = 8;
 
-const GRAIN_BITS: u32 = 28;
-/// Beside a mark: it answered no probe either.
+const RESOLUTION_BITS: u32 = 28;
+/// Flag beside a fingerprint: the peer did not answer probes either.
 const DEAD: u32 = 1;
 
-/// One node's suspects, the latest first.
+/// The suspects of one node, most recent first.
 #[derive(Clone, Debug, Default)]
 pub struct Suspects {
-    /// Marks, the lowest bit being [`DEAD`] or not.
-    marks: [u32; CAPACITY],
-    /// When suspicion ends, in grains: never later than for the one before.
+    /// Fingerprints; the lowest bit is the flag [`DEAD`].
+    fingerprints: [u32; CAPACITY],
+    /// The times at which suspicion ends, in units of [`RESOLUTION`]; they never increase.
     until: [u32; CAPACITY],
 }
 
 const _: () = assert!(size_of::<Suspects>() == 64);
 
 impl Suspects {
-    /// Remembers that `peer` did not answer; `dead`: nor any of several probes.
+    /// Remembers that `peer` did not answer. `dead` means that it did not answer probes either.
     pub fn insert(&mut self, secret: Secret, peer: Peer, now: Time, dead: bool) {
-        let mark = fingerprint(secret, peer);
-        let place = self.place_of(mark).unwrap_or(CAPACITY - 1);
-        self.marks[..=place].rotate_right(1);
-        self.until[..=place].rotate_right(1);
-        self.marks[0] = mark | if dead { DEAD } else { 0 };
-        let grains = (now + SUSPICION).as_ns().div_ceil(1 << GRAIN_BITS);
-        self.until[0] = u32::try_from(grains).unwrap_or(u32::MAX);
+        let fingerprint = fingerprint(secret, peer);
+        let index = self.position(fingerprint).unwrap_or(CAPACITY - 1);
+        self.fingerprints[..=index].rotate_right(1);
+        self.until[..=index].rotate_right(1);
+        self.fingerprints[0] = fingerprint | if dead { DEAD } else { 0 };
+        let units = (now + SUSPICION).as_ns().div_ceil(1 << RESOLUTION_BITS);
+        self.until[0] = u32::try_from(units).unwrap_or(u32::MAX);
     }
 
-    /// Whether `peer` is to be avoided.
+    /// Whether `peer` is suspected and should be avoided.
     #[inline]
     #[must_use]
     pub fn contains(&self, secret: Secret, peer: Peer, now: Time) -> bool {
         self.current(secret, peer, now).is_some()
     }
 
-    /// Whether `peer` answered no probe either, and so is held to be dead.
+    /// Whether `peer` did not answer probes either, and is considered dead.
     #[inline]
     #[must_use]
     pub fn is_dead(&self, secret: Secret, peer: Peer, now: Time) -> bool {
-        self.current(secret, peer, now).is_some_and(|place| self.marks[place] & DEAD != 0)
+        self.current(secret, peer, now).is_some_and(|index| self.fingerprints[index] & DEAD != 0)
     }
 
-    /// It answered after all.
+    /// Ends the suspicion of `peer`, which has answered.
     #[inline]
     pub fn remove(&mut self, secret: Secret, peer: Peer, now: Time) {
-        if let Some(place) = self.current(secret, peer, now) {
-            self.marks[place..].rotate_left(1);
-            self.until[place..].rotate_left(1);
+        if let Some(index) = self.current(secret, peer, now) {
+            self.fingerprints[index..].rotate_left(1);
+            self.until[index..].rotate_left(1);
             self.until[CAPACITY - 1] = 0;
         }
     }
 
-    /// Where `peer` is, if it is suspected now. Nearly always nobody is.
+    /// The index of `peer` if it is suspected now. Usually no peer is.
     #[inline]
     fn current(&self, secret: Secret, peer: Peer, now: Time) -> Option<usize> {
-        let is_current = |&place: &usize| u64::from(self.until[place]) << GRAIN_BITS > now.as_ns();
+        let is_current =
+            |&index: &usize| u64::from(self.until[index]) << RESOLUTION_BITS > now.as_ns();
         if !is_current(&0) {
             return None;
         }
-        let mark = fingerprint(secret, peer);
-        // Those after the first that is not are not either.
-        (0..CAPACITY).take_while(is_current).find(|&place| self.marks[place] & !DEAD == mark)
+        let fingerprint = fingerprint(secret, peer);
+        // All entries after the first expired one have expired, too.
+        (0..CAPACITY)
+            .take_while(is_current)
+            .find(|&index| self.fingerprints[index] & !DEAD == fingerprint)
     }
 
-    fn place_of(&self, mark: u32) -> Option<usize> {
-        self.marks.iter().position(|other| other & !DEAD == mark)
+    fn position(&self, fingerprint: u32) -> Option<usize> {
+        self.fingerprints.iter().position(|other| other & !DEAD == fingerprint)
     }
 }
 

@@ -1,9 +1,8 @@
-//! The payloads of the ring's messages.
+//! The encoding of the ring's messages.
 //!
-//! **Invariant:** every payload that reads is exactly what is written for it.
+//! **Invariant:** each message has exactly one valid encoding.
 
 use zerocopy::byteorder::network_endian::U64;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::id::{ID_BYTES, Id};
 use crate::base::{PackedPeer, Peer, Peers};
@@ -11,18 +10,23 @@ use crate::codec::{
     BUNDLE_HEADER_BYTES, Body, FRAME_HEADER_BYTES, Framed, WireError, Writer, read_exact,
     read_prefix,
 };
-use crate::node::{Cookie, MAX_PAYLOAD, RequestId};
-use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Purpose, Step};
+use crate::node::{Cookie, MAX_PAYLOAD};
+use crate::ring::layout::{
+    Kind, STEP_KNOWS, STEP_NEXT, STEP_OWNER, STEP_STUCK, WireAck, WireAnswer, WireFindNext,
+    WireFindNextReply, WireLookup, WireNeighbors, purpose, put_neighbors, read_neighbors, request,
+};
+use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Step};
 use crate::ring::protocol::Ring;
 
-/// The ring's messages in this project's wire format.
+/// The codec of the ring in this project's wire format.
 pub type RingCodec = Framed<Ring>;
 
 /// Longest successor list that a message can carry.
 pub const MAX_LISTED_PEERS: usize = 255;
 
-/// The longest successor list that a datagram of `bytes` can carry, beside a predecessor, in a
-/// [`Message::NeighborsReply`](crate::ring::message::MessageWith::NeighborsReply).
+/// The longest successor list that fits, together with a predecessor, into a
+/// [`Message::NeighborsReply`](crate::ring::message::MessageWith::NeighborsReply) in a datagram of
+/// `bytes` bytes.
 #[must_use]
 pub const fn max_successors(bytes: usize) -> usize {
     let request_and_purpose = size_of::<WireAck>();
@@ -46,7 +50,7 @@ impl Body for Ring {
                 Kind::Pong
             }
             Message::Neighbors { request, cookie, purpose } => {
-                out.put(&WireAsk {
+                out.put(&WireNeighbors {
                     request: U64::new(request.0),
                     cookie: U64::new(cookie.0),
                     purpose: purpose as u8,
@@ -60,7 +64,7 @@ impl Body for Ring {
                 Kind::NeighborsReply
             }
             Message::CookieReply { request, purpose, cookie } => {
-                out.put(&WireAsk {
+                out.put(&WireNeighbors {
                     request: U64::new(request.0),
                     cookie: U64::new(cookie.0),
                     purpose: purpose as u8,
@@ -156,7 +160,7 @@ impl Body for Ring {
                 size_of::<U64>()
             }
             Message::Notify => 0,
-            Message::Neighbors { .. } | Message::CookieReply { .. } => size_of::<WireAsk>(),
+            Message::Neighbors { .. } | Message::CookieReply { .. } => size_of::<WireNeighbors>(),
             Message::NeighborsReply { predecessor, successors, .. } => {
                 size_of::<WireAck>() + neighbors(predecessor, successors)
             }
@@ -178,7 +182,7 @@ impl Body for Ring {
             Kind::Ping => Message::Ping { request: request(read_exact::<U64>(payload)?) },
             Kind::Pong => Message::Pong { request: request(read_exact::<U64>(payload)?) },
             Kind::Neighbors => {
-                let wire = read_exact::<WireAsk>(payload)?;
+                let wire = read_exact::<WireNeighbors>(payload)?;
                 Message::Neighbors {
                     request: request(&wire.request),
                     cookie: Cookie(wire.cookie.get()),
@@ -193,7 +197,7 @@ impl Body for Ring {
                 Message::NeighborsReply { request, purpose, predecessor, successors }
             }
             Kind::CookieReply => {
-                let wire = read_exact::<WireAsk>(payload)?;
+                let wire = read_exact::<WireNeighbors>(payload)?;
                 Message::CookieReply {
                     request: request(&wire.request),
                     purpose: purpose(wire.purpose)?,
@@ -278,149 +282,4 @@ impl Body for Ring {
             Kind::Delivered => Message::Delivered { request: request(read_exact::<U64>(payload)?) },
         })
     }
-}
-
-#[derive(Clone, Copy)]
-#[repr(u8)]
-enum Kind {
-    Ping = 1,
-    Pong = 2,
-    Neighbors = 3,
-    NeighborsReply = 4,
-    CookieReply = 5,
-    Notify = 6,
-    Introduce = 7,
-    Leave = 8,
-    Lookup = 9,
-    Ack = 10,
-    Answer = 11,
-    FindNext = 12,
-    FindNextReply = 13,
-    Deliver = 14,
-    Delivered = 15,
-}
-
-impl Kind {
-    const fn from_number(number: u8) -> Option<Kind> {
-        Some(match number {
-            1 => Kind::Ping,
-            2 => Kind::Pong,
-            3 => Kind::Neighbors,
-            4 => Kind::NeighborsReply,
-            5 => Kind::CookieReply,
-            6 => Kind::Notify,
-            7 => Kind::Introduce,
-            8 => Kind::Leave,
-            9 => Kind::Lookup,
-            10 => Kind::Ack,
-            11 => Kind::Answer,
-            12 => Kind::FindNext,
-            13 => Kind::FindNextReply,
-            14 => Kind::Deliver,
-            15 => Kind::Delivered,
-            _ => return None,
-        })
-    }
-}
-
-/// [`Message::Neighbors`] and [`Message::CookieReply`].
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct WireAsk {
-    request: U64,
-    cookie: U64,
-    purpose: u8,
-}
-
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct WireAck {
-    request: U64,
-    purpose: u8,
-}
-
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct WireLookup {
-    request: U64,
-    lookup: U64,
-    purpose: u8,
-    key: [u8; ID_BYTES],
-    origin: PackedPeer,
-    budget: u8,
-    hops: u8,
-    timeouts: u8,
-    known: u8,
-}
-
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct WireAnswer {
-    lookup: U64,
-    purpose: u8,
-    owner: PackedPeer,
-    hops: u8,
-    timeouts: u8,
-}
-
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct WireFindNext {
-    request: U64,
-    purpose: u8,
-    key: [u8; ID_BYTES],
-    limit: [u8; ID_BYTES],
-}
-
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct WireFindNextReply {
-    request: U64,
-    purpose: u8,
-    /// 0 stuck, 1 next, 2 owner; plus 4 if the node knows the answer.
-    step: u8,
-    peer: PackedPeer,
-}
-
-const STEP_STUCK: u8 = 0;
-const STEP_NEXT: u8 = 1;
-const STEP_OWNER: u8 = 2;
-const STEP_KNOWS: u8 = 4;
-
-fn put_neighbors(
-    out: &mut Writer<'_>,
-    predecessor: Option<Peer>,
-    successors: Peers<'_>,
-) -> Option<()> {
-    let count = u8::try_from(successors.len()).ok()?;
-    out.put(&[u8::from(predecessor.is_some()), count])?;
-    if let Some(peer) = predecessor {
-        out.put(&PackedPeer::from(peer))?;
-    }
-    out.put_peers(successors)
-}
-
-fn request(number: &U64) -> RequestId {
-    RequestId(number.get())
-}
-
-fn purpose(number: u8) -> Result<Purpose, WireError> {
-    Purpose::from_number(number).ok_or(WireError::BadValue)
-}
-
-fn read_neighbors(bytes: &[u8]) -> Result<(Option<Peer>, Peers<'_>), WireError> {
-    let (&[has_predecessor, count], rest) = read_prefix::<[u8; 2]>(bytes)?;
-    let (predecessor, rest) = match has_predecessor {
-        0 => (None, rest),
-        1 => {
-            let (peer, rest) = read_prefix::<PackedPeer>(rest)?;
-            (Some(peer.to_peer()), rest)
-        }
-        _ => return Err(WireError::BadValue),
-    };
-    let peers = <[PackedPeer]>::ref_from_bytes(rest).map_err(|_| WireError::BadLength)?;
-    if peers.len() != usize::from(count) {
-        return Err(WireError::BadLength);
-    }
-    Ok((predecessor, Peers::Packed(peers)))
 }

@@ -13,7 +13,7 @@
 //! A piece of a name has another hash than the name: whoever owns that is asked, as any owner would
 //! be, for what has just this name. That is what the ring cannot do.
 //!
-//! Copies are taken from neighbours only, but a neighbour's address can be forged by whoever can forge
+//! Copies are taken from neighbors only, but a neighbor's address can be forged by whoever can forge
 //! any. So can a reference be that somebody publishes: what is found is a hint, and the transfer shows.
 //! Either costs a place in the index until it lapses.
 //!

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hopwise_kernel::node::Secret;
-use hopwise_kernel::ring::suspects::{CAPACITY, GRAIN, SUSPICION, Suspects};
+use hopwise_kernel::ring::suspects::{CAPACITY, RESOLUTION, SUSPICION, Suspects};
 use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -82,7 +82,7 @@ impl Twins {
                     assert!(found, "{peer:?} is forgotten");
                     assert_eq!(found_dead, dead, "{peer:?}");
                 }
-                Some(&Entry { since, dead, .. }) if self.now < since + SUSPICION + GRAIN => {
+                Some(&Entry { since, dead, .. }) if self.now < since + SUSPICION + RESOLUTION => {
                     assert_eq!(found_dead, found && dead, "{peer:?}");
                 }
                 _ => assert!(!found && !found_dead, "{peer:?} is suspected for nothing"),

@@ -105,7 +105,7 @@ fn self_as_successor_is_caught() {
 
 #[test]
 fn a_list_adopted_unasked_is_caught() {
-    assert_caught(Defect::ListUnasked);
+    assert_caught(Defect::UnprobedSuccessor);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn copying_the_first_entry_only_is_caught() {
 
 #[test]
 fn rectifying_without_asking_is_caught() {
-    assert_caught(Defect::RectifyUnasked);
+    assert_caught(Defect::UnprobedPredecessor);
 }
 
 #[test]
