@@ -19,7 +19,9 @@ const ROOM: usize = 64 * 1024;
 pub(super) fn check<S: System>() -> Result<String, String> {
     let classes = <ProtocolOf<S>>::CLASSES.len();
     if classes > MAX_CLASSES || <ProtocolOf<S>>::DROPS.len() > MAX_DROP_REASONS {
-        return Err(format!("at most {MAX_CLASSES} classes and {MAX_DROP_REASONS} reasons are counted"));
+        return Err(format!(
+            "at most {MAX_CLASSES} classes and {MAX_DROP_REASONS} reasons are counted"
+        ));
     }
     let mut network = SmallNetwork::<S>::linked(1)?;
     let (mut messages, mut seen) = (0_u64, BTreeSet::new());

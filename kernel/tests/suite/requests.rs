@@ -11,7 +11,7 @@ use hopwise_kernel::node::{
     PayloadHandle, Request, RequestHandle, RequestId, RequestKind, RequestTables, Requests,
     RoundTrips, TimeoutPolicy,
 };
-use hopwise_kernel::ring::request::{Ask, Kind};
+use hopwise_kernel::ring::request::{Kind, NeighborsReason};
 use hopwise_kernel::{Peer, Time};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -49,7 +49,11 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn request(id: RequestId, node: u32) -> Request<Kind> {
-    request_of(id, node, Kind::Neighbors { reason: Ask::Stabilize, cookie: Cookie(id.0) })
+    request_of(
+        id,
+        node,
+        Kind::Neighbors { reason: NeighborsReason::Stabilize, cookie: Cookie(id.0) },
+    )
 }
 
 fn request_of<K>(id: RequestId, node: u32, kind: K) -> Request<K> {

@@ -20,7 +20,7 @@ use hopwise_harness::scenario::{Impossible, Key, Scenario, Section, require};
 use hopwise_harness::systems;
 use hopwise_harness::workload::{NamesNodes, Presence, Workload};
 use hopwise_kernel::base::PackedPeer;
-use hopwise_kernel::codec::{Body, Framed, WireError, Writer, whole};
+use hopwise_kernel::codec::{Body, Framed, WireError, Writer, read_exact};
 use hopwise_kernel::node::{Arena, Class, DropReason, RequestHandle, RequestId, RequestKind, Requests};
 use hopwise_kernel::{Context, Id, Node, Peer, Protocol, Rng, Time};
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,7 @@ impl Body for ColorProtocol {
     }
 
     fn read(kind: u8, payload: &[u8]) -> Result<Message, WireError> {
-        let message = *whole::<Message>(payload)?;
+        let message = *read_exact::<Message>(payload)?;
         let is_sound = message.kind == kind && (HELLO..=FOUND).contains(&kind);
         is_sound.then_some(message).ok_or(WireError::BadValue)
     }
