@@ -11,7 +11,7 @@
 //! | hostile bytes | damaged, cut and repeated datagrams are refused or handled; no node panics |
 //! | allocation | nodes allocate nothing once they are built (where the program counts, see [`CountingAllocator`]) |
 //! | repetition | the same seed gives the same outcome twice, on one thread or several, with typed messages and with bytes |
-//! | answers | in peace every question is answered, and rightly |
+//! | answers | without churn, every answer is right |
 //! | timers | nothing is armed in the past (where debug assertions are on) |
 //!
 //! **Invariant:** a rule knows a system through [`System`] and its codec alone.

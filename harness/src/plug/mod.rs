@@ -3,11 +3,13 @@
 //! **Invariant:** no system and no engine is known here.
 
 mod checker;
+mod each_node;
 mod runner;
 mod system;
 mod told;
 
 pub use self::checker::{Checker, NoChecker};
+pub use self::each_node::EachNode;
 pub use self::runner::Runner;
 pub use self::system::{AnswerOf, ProtocolOf, QuestionOf, Setting, System};
 pub use self::told::Told;

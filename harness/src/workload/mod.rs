@@ -22,7 +22,7 @@ use crate::measure::tally::Tally;
 
 pub use self::items::ItemWorkload;
 pub use self::keys::KeyWorkload;
-pub use self::presence::{NamesNodes, Presence};
+pub use self::presence::Presence;
 pub use self::truth::OwnerTruth;
 
 /// One kind of question, and how answers are judged.

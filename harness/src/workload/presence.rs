@@ -1,42 +1,43 @@
-//! The truth of workloads whose answers name nodes: when each node was there.
+//! A ready-made truth for answers that name nodes: when each node was there.
 //!
 //! **Invariant:** nothing here asks a node.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt;
 
 use hopwise_kernel::{Id, Time};
 
-use super::{Truth, Workload};
+use super::Truth;
 
-/// A workload whose answers name nodes, by their identifiers.
-pub trait NamesNodes: Workload<Answer = Id> {
-    /// Whether `node` is a right answer to `question` while it is there.
-    fn is_answer(&self, question: &Self::Question, node: Id) -> bool;
-}
-
-/// When each node was a member, from `joined` on and before `left`.
-#[derive(Clone, Debug)]
-pub struct Presence<W> {
-    workload: W,
+/// Judges answers that name a node: the node must be a right answer to the question `Q`, and must have
+/// been a member at some instant between question and answer.
+pub struct Presence<Q> {
+    is_answer: Box<dyn Fn(&Q, Id) -> bool + Send>,
     members: BTreeMap<Id, Stay>,
 }
 
+/// A node is a member from `joined` on and before `left`.
 #[derive(Clone, Copy, Debug)]
 struct Stay {
     joined: Time,
     left: Time,
 }
 
-impl<W: NamesNodes> Presence<W> {
-    /// The truth at `at`, when these are the members.
-    pub fn new(workload: W, members: impl Iterator<Item = (Id, u32)>, at: Time) -> Presence<W> {
+impl<Q> Presence<Q> {
+    /// The truth at `at`, when these are the members, each with its host. `is_answer` says whether a
+    /// node is a right answer to a question while it is there.
+    pub fn new(
+        members: impl Iterator<Item = (Id, u32)>,
+        at: Time,
+        is_answer: impl Fn(&Q, Id) -> bool + Send + 'static,
+    ) -> Presence<Q> {
         let stay = Stay { joined: at, left: Time::NEVER };
-        Presence { workload, members: members.map(|(id, _)| (id, stay)).collect() }
+        let members = members.map(|(id, _)| (id, stay)).collect();
+        Presence { is_answer: Box::new(is_answer), members }
     }
 }
 
-impl<W: NamesNodes> Truth<W::Question, Id> for Presence<W> {
+impl<Q> Truth<Q, Id> for Presence<Q> {
     fn join(&mut self, id: Id, _host: u32, at: Time) {
         self.members.insert(id, Stay { joined: at, left: Time::NEVER });
     }
@@ -45,12 +46,18 @@ impl<W: NamesNodes> Truth<W::Question, Id> for Presence<W> {
         self.members.entry(id).and_modify(|stay| stay.left = at);
     }
 
-    fn judge(&mut self, question: &W::Question, node: &Id, issued: Time, answered: Time) -> bool {
+    fn judge(&mut self, question: &Q, node: &Id, issued: Time, answered: Time) -> bool {
         let was_there = |stay: &Stay| stay.joined <= answered && stay.left > issued;
-        self.workload.is_answer(question, *node) && self.members.get(node).is_some_and(was_there)
+        (self.is_answer)(question, *node) && self.members.get(node).is_some_and(was_there)
     }
 
     fn forget_before(&mut self, t: Time) {
         self.members.retain(|_, stay| stay.left > t);
+    }
+}
+
+impl<Q> fmt::Debug for Presence<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presence").field("members", &self.members.len()).finish_non_exhaustive()
     }
 }

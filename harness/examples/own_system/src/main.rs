@@ -1,28 +1,15 @@
 //! A complete overlay of one's own: nodes of many colors, found by random walks.
 //!
-//! A question asks for any node of a color. It walks from neighbor to neighbor until it meets one,
-//! which answers the origin. Nodes exchange a few random neighbors all the time, so that links to dead
-//! nodes wash out.
-//!
-//! ```text
-//! cargo run -- run --engine sim            cargo run -- sweep --vary colors.walk=8,32,128
-//! cargo run -- run steady --engine udp     cargo run -- compare --systems colors,ring
-//! ```
+//! A question walks from neighbor to neighbor until it meets a node of the color that it asks for. Nodes
+//! exchange random neighbors all the time, so that links to dead nodes wash out.
 
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
-use hopwise_harness::app::Program;
-use hopwise_harness::measure::outcome::Check;
-use hopwise_harness::network::Network;
-use hopwise_harness::plug::{Checker, Setting, System, Told};
 use hopwise_harness::scenario::{Impossible, Key, Scenario, Section, require};
-use hopwise_harness::systems;
-use hopwise_harness::workload::{NamesNodes, Presence, Workload};
-use hopwise_kernel::base::PackedPeer;
+use hopwise_harness::workload::{Presence, Workload};
+use hopwise_harness::{app::Program, network::Network, plug::*, systems};
 use hopwise_kernel::codec::{Body, Framed, WireError, Writer, read_exact};
-use hopwise_kernel::node::{Arena, Class, DropReason, RequestHandle, RequestId, RequestKind, Requests};
-use hopwise_kernel::{Context, Id, Node, Peer, Protocol, Rng, Time};
+use hopwise_kernel::{Context, Id, Node, Peer, Protocol, Rng, Time, base::PackedPeer, node::*};
 use serde::{Deserialize, Serialize};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -31,29 +18,21 @@ fn main() -> ExitCode {
 }
 
 // What nodes say to each other. All messages have the same fields, which keeps their bytes simple.
+const HELLO: u8 = 1; // Looks for a neighbor for its origin: walks until its TTL is spent.
+const WELCOME: u8 = 2; // Answers a hello: the sender has taken the origin as a neighbor.
+const WALK: u8 = 3; // Looks for a node of a color for its origin.
+const FOUND: u8 = 4; // Answers a walk: the sender is such a node.
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Message {
     kind: u8,
-    /// Steps that are left.
     ttl: u8,
-    /// Steps so far.
     hops: u8,
     color: u8,
     request: [u8; 8],
-    /// The node that gets the answer.
     origin: PackedPeer,
 }
-
-/// Looks for a neighbor for the origin: walks until its TTL is spent.
-const HELLO: u8 = 1;
-/// Answers a hello: the sender has taken the origin as a neighbor.
-const WELCOME: u8 = 2;
-/// Looks for a node of a color for the origin.
-const WALK: u8 = 3;
-/// Answers a walk: the sender is such a node.
-const FOUND: u8 = 4;
 
 #[derive(Clone, Copy, Debug)]
 struct ColorProtocol;
@@ -104,13 +83,9 @@ struct Question {
 
 impl RequestKind for Question {}
 
-// The node.
-
 const NEIGHBORS: usize = 8;
-/// Mean time between two hellos of a node.
-const GOSSIP: Duration = Duration::from_secs(1);
-/// A walk that has found nothing by then is lost; four are tried.
-const PATIENCE: Duration = Duration::from_secs(2);
+const GOSSIP: Duration = Duration::from_secs(1); // Mean time between two hellos of a node.
+const PATIENCE: Duration = Duration::from_secs(2); // A walk is lost by then; four are tried.
 
 #[derive(Debug)]
 struct Walker {
@@ -146,7 +121,6 @@ impl Walker {
         Message { kind: HELLO, ttl: 5, hops: 0, color: 0, request: [0; 8], origin }
     }
 
-    /// Sends a walk for a question. Returns whether there was room.
     fn ask(&self, cx: &mut Cx<'_>, question: Question) -> bool {
         let Some(request) = cx.request(self.me, 0, question, PATIENCE) else { return false };
         let (color, request, ttl) = (question.color, request.0.to_be_bytes(), self.colors.walk);
@@ -165,7 +139,6 @@ impl Node for Walker {
     fn handle_message(&mut self, cx: &mut Cx<'_>, from: Peer, message: Message) {
         let Message { kind, ttl, hops, color, request, origin } = message;
         let (id, origin) = (RequestId(u64::from_be_bytes(request)), origin.to_peer());
-        let is_found = kind == WALK && self.colors.color_of(self.me.id) == color;
         match kind {
             WELCOME => {
                 self.meet(cx, from);
@@ -180,10 +153,12 @@ impl Node for Walker {
                 cx.report(Told::Answered { token, answer: from.id, hops: hops.into(), timeouts });
             }
             _ if !self.is_member => cx.world.count_drop(DropReason::NotMember),
-            WALK if is_found => cx.world.send(self.me, origin, &Message { kind: FOUND, ..message }),
-            _ if ttl > 0 => {
-                let (ttl, hops) = (ttl - 1, hops.saturating_add(1));
-                self.forward(cx, Message { ttl, hops, ..message });
+            WALK if self.colors.color_of(self.me.id) == color => {
+                cx.world.send(self.me, origin, &Message { kind: FOUND, ..message });
+            }
+            _ if ttl > 0 && self.neighbors[0].is_some() => {
+                let hops = hops.saturating_add(1);
+                self.forward(cx, Message { ttl: ttl - 1, hops, ..message });
             }
             HELLO => {
                 self.meet(cx, origin);
@@ -206,14 +181,12 @@ impl Node for Walker {
         let Some(request) = cx.take_expired(handle) else { return };
         let question = Question { timeouts: request.kind.timeouts + 1, ..request.kind };
         if cx.now >= question.deadline || !self.ask(cx, question) {
-            let Question { token, timeouts, .. } = question;
-            cx.report(Told::Failed { token, timeouts });
+            cx.report(Told::Failed { token: question.token, timeouts: question.timeouts });
         }
     }
 }
 
 // What a scenario says of it.
-
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ColorSection {
@@ -248,12 +221,11 @@ impl Section for ColorSection {
 }
 
 // What is asked, and which answers are right.
-
 impl Workload for ColorSection {
     const NAME: &'static str = "colors";
     type Question = u8;
     type Answer = Id;
-    type Truth = Presence<ColorSection>;
+    type Truth = Presence<u8>;
 
     fn new(scenario: &Scenario, _: &[u32]) -> Result<ColorSection, String> {
         Ok(scenario.section::<ColorSection>().clone())
@@ -263,19 +235,13 @@ impl Workload for ColorSection {
         rng.below(self.count.into()) as u8
     }
 
-    fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> Presence<ColorSection> {
-        Presence::new(self.clone(), members, at)
-    }
-}
-
-impl NamesNodes for ColorSection {
-    fn is_answer(&self, color: &u8, node: Id) -> bool {
-        self.color_of(node) == *color
+    fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> Presence<u8> {
+        let colors = self.clone();
+        Presence::new(members, at, move |color, node| colors.color_of(node) == *color)
     }
 }
 
 // The system: how nodes are built and what they are told; and their invariant.
-
 #[derive(Clone, Debug)]
 struct Colors(ColorSection);
 
@@ -283,7 +249,7 @@ impl System for Colors {
     type Node = Walker;
     type Codec = Framed<ColorProtocol>;
     type Workload = ColorSection;
-    type Checker = NeverAlone;
+    type Checker = EachNode<Walker>;
     type Section = ColorSection;
 
     const NAME: &'static str = "colors";
@@ -321,24 +287,9 @@ impl System for Colors {
         node.neighbors.iter().flatten().count()
     }
 
-    fn checker(_: &Scenario, _: &Network, _places: u32) -> Option<NeverAlone> {
-        Some(NeverAlone(Check::default()))
-    }
-}
-
-/// Every member has a neighbor, which is not the member itself.
-#[derive(Debug)]
-struct NeverAlone(Check);
-
-impl Checker<Walker> for NeverAlone {
-    fn look(&mut self, _now: Time, _place: u32, node: Option<&Walker>) {
-        let is_alone =
-            |node: &Walker| !node.neighbors.iter().flatten().any(|peer| *peer != node.me);
-        self.0.violations += u64::from(node.is_some_and(|node| node.is_member && is_alone(node)));
-    }
-
-    fn findings(self, _now: Time) -> Check {
-        self.0
+    fn checker(_: &Scenario, _: &Network, _places: u32) -> Option<EachNode<Walker>> {
+        let keeps = |node: &Walker| !node.neighbors.contains(&Some(node.me));
+        Some(EachNode::new("no node is a neighbor of itself", keeps))
     }
 }
 

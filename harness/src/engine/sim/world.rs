@@ -119,6 +119,7 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
     }
 
     fn arm_node(&mut self, _node: u32, at: Time) {
+        debug_assert!(at >= self.now, "a node arms its timer in the past");
         self.timer_due = at;
         if at == Time::NEVER {
             return;
@@ -130,6 +131,7 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
     }
 
     fn arm_request(&mut self, request: RequestHandle, at: Time) {
+        debug_assert!(at >= self.now, "a request is armed in the past");
         let index = request.0 as usize;
         if index >= self.request_due.len() {
             self.request_due.resize(index + 1, Time::NEVER);

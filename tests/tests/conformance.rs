@@ -1,0 +1,29 @@
+//! The systems that come with Hopwise keep what every system owes its drivers. A binary of its own,
+//! for the allocator that counts is the whole process's.
+
+use hopwise_harness::conformance;
+use hopwise_harness::conformance::CountingAllocator;
+use hopwise_harness::systems::{CentralSystem, FloodSystem, RingSystem, Stored};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+#[test]
+fn ring() {
+    println!("{}", conformance::<RingSystem>());
+}
+
+#[test]
+fn references_on_a_ring() {
+    println!("{}", conformance::<Stored<RingSystem>>());
+}
+
+#[test]
+fn central_index() {
+    println!("{}", conformance::<CentralSystem>());
+}
+
+#[test]
+fn flooding() {
+    println!("{}", conformance::<FloodSystem>());
+}
