@@ -1,7 +1,7 @@
-//! The central index as a system: a server at host 0, and peers at all others.
+//! The central index as a system: a server at host 0 and peers at all other hosts.
 //!
-//! **Invariant:** the server is a node like any other to its engine; only who is asked and who is
-//! chosen at random leaves it out.
+//! **Invariant:** to an engine the server is a node like any other. It starts no lookups and is never
+//! chosen at random.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::workload::ItemWorkload;
 use crate::workload::items::Catalogue;
 use crate::workload::items::Wanted;
 
-/// One server that knows who has what, and its peers.
+/// A server that indexes the items of all peers, and the peers.
 #[derive(Clone, Debug)]
 pub struct CentralSystem {
     server: Peer,
@@ -114,7 +114,7 @@ impl System for CentralSystem {
 }
 
 fn config(scenario: &Scenario, items: &Items) -> Arc<CentralConfig> {
-    // All that there is, from as many as there are.
+    // The server has room for all items of all peers.
     let limits = IndexLimits {
         names: items.population,
         entries: copies(items) as u32,

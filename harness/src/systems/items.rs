@@ -1,4 +1,4 @@
-//! What a scenario says of items, as nodes of every system take it.
+//! The items section of a scenario as configurations of nodes.
 //!
 //! **Invariant:** the same for every engine and every system.
 
@@ -13,17 +13,21 @@ use crate::plug::Told;
 use crate::scenario::{Items, Timeout};
 use crate::workload::items::Catalogue;
 
-/// An entry that is not renewed lapses after so many rounds of publishing: it outlives a lost
-/// message or two.
+/// An entry expires after this many rounds of publishing without a refresh, so it survives one or
+/// two lost messages.
 pub(super) const ROUNDS_OF_LIFE: u32 = 3;
 
-/// What a scenario says of items. Systems that share items always have some.
+/// The items of a scenario.
+///
+/// # Errors
+///
+/// If there are none.
 pub(super) fn items(scenario: &Scenario) -> Result<&Items, String> {
     let items = scenario.items.as_ref();
-    items.ok_or_else(|| "there is nothing to ask for: write an [items] section".to_owned())
+    items.ok_or_else(|| "there are no items to query: write an [items] section".to_owned())
 }
 
-/// What `host` holds.
+/// The items of `host`.
 pub(super) fn holdings(catalogue: &Catalogue, host: u32) -> Holdings {
     Holdings::new(catalogue.names().clone(), catalogue.holdings(host))
 }
@@ -37,7 +41,7 @@ pub(super) fn publishing(items: &Items) -> PublishingConfig {
     PublishingConfig { spread: items.publish_within, refresh: items.refresh }
 }
 
-/// How long replies are waited for.
+/// How long nodes wait for replies.
 pub(super) fn timeout(scenario: &Scenario) -> TimeoutPolicy {
     match scenario.network.timeout {
         Timeout::Adaptive => TimeoutPolicy::Adaptive,
@@ -45,12 +49,12 @@ pub(super) fn timeout(scenario: &Scenario) -> TimeoutPolicy {
     }
 }
 
-/// Items in the hands of all hosts together.
+/// The number of copies on all hosts together.
 pub(super) fn copies(items: &Items) -> f64 {
     (f64::from(items.population) * items.replicas).round()
 }
 
-/// What an event about items means to the director.
+/// Converts an event about items for the director.
 pub(super) fn told(event: Event) -> Told<Option<(Text, Id)>> {
     match event {
         Event::Joined => Told::Joined,

@@ -35,7 +35,8 @@ pub trait AnySystem: Debug + Send + Sync {
     ) -> Result<Measured, EngineError>;
 }
 
-/// The system `S` as a value of a registry. [`systems!`](macro@crate::systems) makes a list of these.
+/// The system `S` as a value of a registry. [`systems!`](macro@crate::systems) makes a list of
+/// these.
 #[derive(Debug)]
 pub struct Registered<S>(PhantomData<fn() -> S>);
 
@@ -96,8 +97,8 @@ impl Registry {
         Registry::new(&[super::BUILT_IN], &[&scenario::BUILT_IN])
     }
 
-    /// The systems and scenarios that come with Hopwise, and these. The first of `systems` runs where
-    /// a scenario names none. A scenario with the name of a built-in one replaces it.
+    /// The systems and scenarios that come with Hopwise, and these. The first of `systems` runs
+    /// where a scenario names none. A scenario with the name of a built-in one replaces it.
     ///
     /// # Panics
     ///

@@ -1,6 +1,6 @@
-//! References to items on top of any system that routes.
+//! A store of references to items on top of any system that routes.
 //!
-//! **Invariant:** the routing system below is configured as it is without a store.
+//! **Invariant:** the system below is configured as it is without a store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::scenario::Items;
 use crate::workload::items::{Catalogue, Wanted};
 use crate::workload::{ItemWorkload, Workload};
 
-/// Holders of one name that its owner keeps, the freshest.
+/// The most holders that an owner stores for one name. It keeps the most recent.
 const HOLDERS_KEPT: u32 = 16;
 
-/// The system `S`, whose nodes keep references to items.
+/// The system `S` with a store.
 #[derive(Clone, Debug)]
 pub struct Stored<S> {
     router: S,
@@ -32,7 +32,7 @@ pub struct Stored<S> {
     config: Arc<StoreConfig>,
 }
 
-/// What nodes of a store over `S` speak.
+/// The protocol of a store over `S`.
 type StoreProtocol<S> = StoredProtocol<ProtocolOf<S>>;
 
 impl<S: System> System for Stored<S>
@@ -132,7 +132,7 @@ where
     }
 }
 
-/// Checks the nodes below.
+/// Checks the system below.
 pub struct StoreChecker<S: System>(S::Checker);
 
 impl<S: System> Checker<StoreNode<S::Node>> for StoreChecker<S>
@@ -176,8 +176,8 @@ fn config<S: System>(scenario: &Scenario, items: &Items) -> StoreConfig {
     }
 }
 
-/// Room for what one node may come to keep. Arcs of a ring are about exponential: the longest of N
-/// is ln N times the mean, and seldom a few more.
+/// Capacity for what one node may have to store. Arcs of a ring are roughly exponential: the
+/// longest of N is about ln N times the mean, and rarely more than a few means longer.
 fn limits(items: &Items, replicas: u8, nodes: u32) -> IndexLimits {
     const MEANS_BEYOND: f64 = 4.0;
     const AT_LEAST: f64 = 64.0;

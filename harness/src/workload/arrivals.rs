@@ -1,9 +1,9 @@
-//! When lookups begin.
+//! The times at which lookups start.
 //!
-//! Arrivals are *intended* times: the next one does not wait for an answer to the last, so a slow
-//! system cannot slow its own load down (no coordinated omission).
+//! Arrivals are *intended* times. They do not wait for answers, so a slow system cannot slow down
+//! its own load (no coordinated omission).
 //!
-//! **Invariant:** no allocation and no clock; the same [`Rng`] gives the same arrivals.
+//! **Invariant:** does not allocate and reads no clock; the same [`Rng`] gives the same arrivals.
 
 use core::time::Duration;
 
@@ -12,7 +12,7 @@ use rand_distr::Exp1;
 
 use crate::base::sampling::draw;
 
-/// A Poisson process: the intended times of its arrivals, in order, without end.
+/// The endless, ordered arrivals of a Poisson process.
 #[derive(Clone, Debug)]
 pub struct Arrivals {
     last: Time,
@@ -21,8 +21,7 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// Arrivals after `start`, so many per second in the mean. A rate that is not above zero means
-    /// no arrivals at all.
+    /// Arrivals after `start` at a mean rate. There are none if the rate is not positive.
     #[must_use]
     pub fn new(rate_per_s: f64, start: Time, rng: Rng) -> Arrivals {
         let mean_gap_ns = if rate_per_s > 0.0 { 1e9 / rate_per_s } else { f64::INFINITY };
@@ -35,8 +34,8 @@ impl Iterator for Arrivals {
 
     fn next(&mut self) -> Option<Time> {
         let gap: f64 = draw(&Exp1, &mut self.rng);
-        // Rounded, not cut off: at high rates half a nanosecond per arrival would be a faster load.
-        // The cast saturates, and what comes at the end of time never comes.
+        // Rounded: truncation would raise high rates by half a nanosecond per arrival. The cast
+        // saturates at `Time::NEVER`.
         self.last = self.last + Duration::from_nanos((gap * self.mean_gap_ns).round() as u64);
         (self.last < Time::NEVER).then_some(self.last)
     }
@@ -49,7 +48,7 @@ mod tests {
     const DRAWS: usize = 100_000;
 
     #[test]
-    fn gaps_are_exponential_with_the_rate_asked_for() {
+    fn gaps_are_exponential_with_the_given_rate() {
         let rate = 1000.0;
         let start = Time::from_ns(7_000);
         let times: Vec<Time> = Arrivals::new(rate, start, Rng::new(1, 0)).take(DRAWS).collect();
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rate_no_arrivals() {
+    fn a_rate_of_zero_gives_no_arrivals() {
         assert_eq!(Arrivals::new(0.0, Time::ZERO, Rng::new(1, 0)).next(), None);
     }
 

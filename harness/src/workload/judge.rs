@@ -1,9 +1,9 @@
-//! Judges every answer against the truth, off the message path.
+//! Judges every answer against the truth, apart from the message path.
 //!
-//! Whoever directs nodes reports who is a member and what was answered. An answer is judged only
-//! once every change up to then has surely been reported; when that is, the engine knows.
+//! Directors report membership and answers. An answer is judged only once all changes up to its
+//! time have been reported; the engine knows when that is.
 //!
-//! **Invariant:** each reported answer is judged once, by the complete history of its window.
+//! **Invariant:** each answer is judged once, with the complete history up to its time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,42 +12,42 @@ use hopwise_kernel::{Id, Time};
 
 use super::{Truth, Workload};
 
-/// Departures are forgotten this often.
+/// The interval between two calls of [`Truth::forget_before`].
 const FORGET_EVERY: Duration = Duration::from_secs(1);
 
-/// Something the judge must know.
+/// An event that the judge must know.
 #[derive(Clone, Copy, Debug)]
 pub enum Record<W: Workload> {
-    /// A node has become a member.
+    /// A node became a member.
     Joined {
         /// Its identifier.
         id: Id,
-        /// The host it lives on, as its engine numbers them.
+        /// Its host, as numbered by the engine.
         host: u32,
         /// When.
         at: Time,
     },
-    /// A member has left or crashed.
+    /// A member left or crashed.
     Gone {
         /// Its identifier.
         id: Id,
         /// When.
         at: Time,
     },
-    /// A question has been answered.
+    /// A question was answered.
     Answered(Answered<W>),
 }
 
 /// A question with its answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered<W: Workload> {
-    /// What was asked.
+    /// The question.
     pub question: W::Question,
-    /// What was answered.
+    /// The answer.
     pub answer: W::Answer,
-    /// When the question should have been issued.
+    /// The intended start of the question.
     pub issued: Time,
-    /// When the answer came.
+    /// When the answer arrived.
     pub answered: Time,
 }
 
@@ -56,21 +56,21 @@ pub struct Answered<W: Workload> {
 pub struct Judge<W: Workload> {
     truth: W::Truth,
     waiting: VecDeque<Answered<W>>,
-    /// Lookups never last longer than this.
+    /// No lookup takes longer than this.
     deadline: Duration,
     forgotten: Time,
-    /// Answers that were right.
+    /// Correct answers.
     pub correct: u64,
-    /// Of those, answers to [fuzzy](Workload::is_fuzzy) questions.
+    /// Correct answers to [fuzzy](Workload::is_fuzzy) questions.
     pub correct_fuzzy: u64,
-    /// All others.
+    /// Incorrect answers.
     pub incorrect: u64,
-    /// When those came, in the order in which they were reported.
+    /// When the incorrect answers arrived, in the order in which they were reported.
     incorrect_at: Vec<Time>,
 }
 
 impl<W: Workload> Judge<W> {
-    /// A judge of lookups that never last longer than `deadline`, which so far knows `truth`.
+    /// Creates a judge that starts with `truth`. No lookup takes longer than `deadline`.
     #[must_use]
     pub fn new(truth: W::Truth, deadline: Duration) -> Judge<W> {
         Judge {
@@ -85,7 +85,7 @@ impl<W: Workload> Judge<W> {
         }
     }
 
-    /// Takes a record.
+    /// Adds a record.
     pub fn take(&mut self, record: Record<W>) {
         match record {
             Record::Joined { id, host, at } => self.truth.join(id, host, at),
@@ -94,13 +94,13 @@ impl<W: Workload> Judge<W> {
         }
     }
 
-    /// When each incorrect answer came.
+    /// When each incorrect answer arrived.
     #[must_use]
     pub fn incorrect_at(&self) -> &[Time] {
         &self.incorrect_at
     }
 
-    /// Judges what was answered by `t`: everything up to then has been reported.
+    /// Judges all answers up to `t`. Everything up to then must have been reported.
     pub fn settle(&mut self, t: Time) {
         while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.answered <= t) {
             let Answered { question, answer, issued, answered } = waiting;
@@ -168,13 +168,13 @@ mod tests {
         judge.settle(at(14));
         assert_eq!((judge.correct, judge.correct_fuzzy, judge.incorrect), (2, 1, 2));
         assert_eq!(judge.incorrect_at(), [at(13), at(14)]);
-        // Once its only holder has gone, nothing is the right answer, and the holder is not.
+        // Once its only holder has left, `None` is correct and the holder is not.
         judge.take(Record::Gone { id: id(holder), at: at(20) });
         judge.take(found(Match::Exact, None, 19));
         judge.take(found(Match::Exact, Some(holder), 21));
         judge.settle(at(30));
         assert_eq!((judge.correct, judge.correct_fuzzy, judge.incorrect), (3, 1, 3));
-        // It returns to another host, and has no longer what it had.
+        // It returns on another host, where it does not hold the item.
         judge.take(Record::Joined { id: id(holder), host: other, at: at(31) });
         judge.take(found(Match::Exact, Some(holder), 32));
         judge.settle(Time::NEVER);

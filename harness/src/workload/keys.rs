@@ -1,6 +1,6 @@
-//! Which keys are looked up.
+//! The workload of lookups for the owners of keys.
 //!
-//! **Invariant:** no allocation and no clock; the same [`Rng`] gives the same keys.
+//! **Invariant:** does not allocate and reads no clock; the same [`Rng`] gives the same keys.
 
 use hopwise_kernel::{Id, Rng, Time};
 use rand_distr::Zipf;
@@ -11,7 +11,7 @@ use crate::Scenario;
 use crate::base::sampling::draw;
 use crate::scenario::Keys;
 
-/// Questions for the owners of keys.
+/// Asks for the owners of keys.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyWorkload(KeySource);
 
@@ -48,11 +48,11 @@ enum Popularity {
 }
 
 impl KeySource {
-    /// A source of such keys.
+    /// Creates a source of `keys`.
     ///
     /// # Panics
     ///
-    /// If the exponent is negative or the population 0, which no loaded scenario says.
+    /// If the exponent is negative or the population 0, which no loaded scenario contains.
     #[must_use]
     pub fn new(keys: Keys) -> KeySource {
         KeySource(match keys {
@@ -72,7 +72,7 @@ impl KeySource {
     }
 }
 
-/// The key that is `rank`-th in popularity, from 1: the identifier of the rank's decimal digits.
+/// The key at `rank` in popularity, from 1: the identifier of the rank's decimal digits.
 #[must_use]
 pub fn key_of_rank(rank: u64) -> Id {
     let mut digits = [0; 20];
@@ -97,7 +97,7 @@ mod tests {
     const DRAWS: usize = 100_000;
 
     #[test]
-    fn zipf_keys_are_as_popular_as_their_rank_says() {
+    fn zipf_keys_are_as_popular_as_their_ranks() {
         let (exponent, population) = (0.9_f64, 1000);
         let source = KeySource::new(Keys::Zipf { exponent, population });
         let mut rng = Rng::new(3, 0);

@@ -1,9 +1,9 @@
-//! The load: when lookups begin, what they ask, and whether an answer is right.
+//! Workloads: when lookups start, what they ask, and whether answers are correct.
 //!
-//! [`Workload`] is one kind of question with the truth that judges its answers: owners of keys
-//! ([`keys`]), holders of items ([`items`]), or what another system brings along.
+//! A [`Workload`] is a kind of question with a truth that judges its answers: owners of keys
+//! ([`keys`]), holders of items ([`items`]), or what another system defines.
 //!
-//! **Invariant:** the truth is known from what happened to nodes, never from what nodes say.
+//! **Invariant:** the truth follows from joins and departures, never from what nodes believe.
 
 pub mod arrivals;
 pub mod items;
@@ -25,50 +25,50 @@ pub use self::keys::KeyWorkload;
 pub use self::presence::Presence;
 pub use self::truth::OwnerTruth;
 
-/// One kind of question, and how answers are judged.
+/// A kind of question, and how its answers are judged.
 ///
-/// A value of it is what all questions of a run have in common. Every shard has a clone, so what is
-/// large lies behind an `Arc`.
+/// A value is what all questions of a run have in common. Every shard has a clone, so large parts
+/// belong behind an `Arc`.
 pub trait Workload: Clone + Debug + Send + Sync + 'static {
-    /// What is asked for, in one word. `items` asks for those of the scenario's section `items`, which
-    /// any other workload goes without.
+    /// What is asked for, in one word. `items` asks for those of the scenario's section `items`,
+    /// which any other workload goes without.
     const NAME: &'static str;
 
-    /// What a node is asked.
+    /// A question to a node.
     type Question: Copy + Debug + Send + 'static;
-    /// What it answers.
+    /// The answer of a node.
     type Answer: Copy + Debug + Send + 'static;
-    /// What is known of the nodes, and judges answers.
+    /// The truth that judges answers.
     type Truth: Truth<Self::Question, Self::Answer>;
 
-    /// The workload of a run. Hosts in `without` hold nothing that could be asked for.
+    /// Creates the workload of a run. Hosts in `without` hold nothing that questions ask for.
     ///
     /// # Errors
     ///
-    /// What is missing in the scenario, and what to write.
+    /// If the scenario lacks something. The message says what to write.
     fn new(scenario: &Scenario, without: &[u32]) -> Result<Self, String>;
 
     /// Draws the next question.
     fn draw(&self, rng: &mut Rng) -> Self::Question;
 
-    /// The truth at `at`, when these are the members, each with the host that it lives on.
+    /// Creates the truth at time `at`, with these members and their hosts.
     fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> Self::Truth;
 
-    /// Whether the node that asked goes on after this answer, to obtain what was found.
+    /// Whether the requester goes on after this answer to obtain what it names.
     fn is_followed_up(&self, _answer: &Self::Answer) -> bool {
         false
     }
 
-    /// Whether a question leaves open what exactly it means; such are counted apart.
+    /// Whether several things may match a question. Such questions are counted separately.
     #[must_use]
     fn is_fuzzy(_question: &Self::Question) -> bool {
         false
     }
 
-    /// A question was handed to a node.
+    /// Records that a question was given to a node.
     fn record_issued(&self, _question: &Self::Question, _tally: &mut Tally) {}
 
-    /// A question was answered.
+    /// Records an answer.
     fn record_answered(
         &self,
         _question: &Self::Question,
@@ -77,7 +77,7 @@ pub trait Workload: Clone + Debug + Send + Sync + 'static {
     ) {
     }
 
-    /// What was found has been obtained, in this time and of this size in bytes, or has not.
+    /// Records that what an answer named was obtained (with duration and size in bytes) or was not.
     fn record_followed_up(
         &self,
         _question: &Self::Question,
@@ -87,20 +87,20 @@ pub trait Workload: Clone + Debug + Send + Sync + 'static {
     }
 }
 
-/// What is known of the nodes of a run, by which answers `A` to questions `Q` are judged.
+/// The history of membership, which decides whether answers `A` to questions `Q` are correct.
 ///
-/// Events of one identifier come in the order of their times. Those of different identifiers may
-/// arrive in any order, but a judgement sees only what has arrived.
+/// Events of one identifier arrive in order of time. Those of different identifiers may arrive in
+/// any order, but a judgement considers only events that have arrived.
 pub trait Truth<Q, A>: Debug {
-    /// The node `id` has joined at `at`; it lives on `host`.
+    /// Records that the node `id` joined at `at`, on `host`.
     fn join(&mut self, id: Id, host: u32, at: Time);
 
-    /// The node `id` has left or crashed at `at`.
+    /// Records that the node `id` left or crashed at `at`.
     fn leave(&mut self, id: Id, at: Time);
 
-    /// Whether the answer was right at some instant from `issued` to `answered`, both included.
+    /// Whether the answer was correct at some instant from `issued` to `answered`, inclusive.
     fn judge(&mut self, question: &Q, answer: &A, issued: Time, answered: Time) -> bool;
 
-    /// From now on no question issued before `t` is judged: what was needed for those is forgotten.
+    /// Forgets what only questions issued before `t` need. None of those is judged any more.
     fn forget_before(&mut self, t: Time);
 }

@@ -1,6 +1,6 @@
-//! A ready-made truth for answers that name nodes: when each node was there.
+//! A ready-made truth for answers that name nodes: when each node was a member.
 //!
-//! **Invariant:** nothing here asks a node.
+//! **Invariant:** asks no node.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,8 +9,8 @@ use hopwise_kernel::{Id, Time};
 
 use super::Truth;
 
-/// Judges answers that name a node: the node must be a right answer to the question `Q`, and must have
-/// been a member at some instant between question and answer.
+/// Judges answers that name a node: the node must be a correct answer to the question `Q`, and must
+/// have been a member at some instant between question and answer.
 pub struct Presence<Q> {
     is_answer: Box<dyn Fn(&Q, Id) -> bool + Send>,
     members: BTreeMap<Id, Stay>,
@@ -24,8 +24,8 @@ struct Stay {
 }
 
 impl<Q> Presence<Q> {
-    /// The truth at `at`, when these are the members, each with its host. `is_answer` says whether a
-    /// node is a right answer to a question while it is there.
+    /// Creates the truth at time `at`, with these members and their hosts. `is_answer` says whether a
+    /// node is a correct answer to a question while it is a member.
     pub fn new(
         members: impl Iterator<Item = (Id, u32)>,
         at: Time,

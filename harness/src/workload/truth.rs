@@ -1,10 +1,9 @@
-//! Who really owns a key, and so whether an answer was right.
+//! The true owners of keys, from the history of membership.
 //!
-//! Membership as the driver of the nodes knows it, not as the nodes believe it: a member lives
-//! from the instant it has joined to the instant it leaves or crashes, `[joined, left)`. A key's
-//! owner at an instant is the first node at or clockwise after it that lives then.
+//! A node is live from the instant it joins until the instant it leaves or crashes, `[joined,
+//! left)`. The owner of a key at an instant is the first live node at or clockwise after the key.
 //!
-//! **Invariant:** nothing here asks a node.
+//! **Invariant:** asks no node.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::vec_deque::VecDeque;
@@ -15,19 +14,18 @@ use smallvec::SmallVec;
 
 use crate::churn::lifetimes::{Lifetime, Spans};
 
-/// Every member's lifetimes, as far back as anyone may still ask.
+/// The lifetimes of all members, as far back as a lookup may need them.
 ///
-/// Who lives is kept apart from who lived: of a million members each costs an identifier and an
-/// instant, and only those that have gone of late cost more.
+/// Live members are stored apart from past lifetimes, so each costs only an identifier and an
+/// instant.
 ///
-/// Events of one identifier come in the order of their times. Those of different identifiers may
-/// arrive in any order, but a judgement sees only what has arrived: judge a lookup once all events
-/// up to its answer are in.
+/// Events of one identifier arrive in order of time. Those of different identifiers may arrive in
+/// any order, but a judgement considers only events that have arrived.
 #[derive(Clone, Debug, Default)]
 pub struct OwnerTruth {
-    /// Since when each live member has been one.
+    /// When each live member joined.
     live: BTreeMap<Id, Time>,
-    /// Lifetimes that are over, by identifier, in the order of time.
+    /// Past lifetimes by identifier, in order of time.
     past: BTreeMap<Id, SmallVec<[Lifetime; 1]>>,
     departures: VecDeque<(Time, Id)>,
 }
@@ -39,18 +37,19 @@ impl OwnerTruth {
         OwnerTruth::default()
     }
 
-    /// A ring whose members have joined at `at`. Takes less memory than one after the other would.
+    /// A ring whose members joined at `at`. Takes less memory than calling [`join`](Self::join) for
+    /// each.
     #[must_use]
     pub fn of_members(members: impl Iterator<Item = Id>, at: Time) -> OwnerTruth {
         OwnerTruth { live: members.map(|id| (id, at)).collect(), ..OwnerTruth::default() }
     }
 
-    /// `id` has joined at `at`. Changes nothing if it is a live member already.
+    /// Records that `id` joined at `at`. Does nothing if it is live already.
     pub fn join(&mut self, id: Id, at: Time) {
         self.live.entry(id).or_insert(at);
     }
 
-    /// `id` has left, or crashed, at `at`. Changes nothing if it is no live member.
+    /// Records that `id` left or crashed at `at`. Does nothing if it is not live.
     pub fn leave(&mut self, id: Id, at: Time) {
         if let Some(joined) = self.live.remove(&id) {
             self.past.entry(id).or_default().push(Lifetime { joined, left: at });
@@ -58,7 +57,7 @@ impl OwnerTruth {
         }
     }
 
-    /// Members that live now.
+    /// The number of live members.
     #[must_use]
     pub fn live_count(&self) -> usize {
         self.live.len()
@@ -69,19 +68,17 @@ impl OwnerTruth {
         self.live.keys().copied()
     }
 
-    /// The node that owns `key` now; none if no member lives.
+    /// The present owner of `key`; `None` if there are no live members.
     #[must_use]
     pub fn owner(&self, key: Id) -> Option<Id> {
         clockwise(&self.live, key).next().map(|(id, _)| id)
     }
 
-    /// Whether `named` owned `key` at some instant from `issued` to `answered`, both included;
-    /// `issued` is not the later one.
-    ///
-    /// What happened before the last [`forget_before`](OwnerTruth::forget_before) is not known.
+    /// Whether `named` owned `key` at some instant from `issued` to `answered`, inclusive. `issued`
+    /// must not lie before the time of the last [`forget_before`](OwnerTruth::forget_before).
     #[must_use]
     pub fn judge(&self, key: Id, named: Id, issued: Time, answered: Time) -> bool {
-        // The instants at which nobody passed so far lived, and that the next may therefore own.
+        // The instants at which no node visited so far was live, so the next one may be the owner.
         let mut unowned: Spans = SmallVec::from_buf([issued..=answered]);
         for (id, life) in self.lifetimes_from(key) {
             if id == named {
@@ -96,8 +93,8 @@ impl OwnerTruth {
         false
     }
 
-    /// Lets go of lifetimes that ended at or before `t`: from now on no lookup issued before `t`
-    /// is judged. Costs as much as there were departures since the last call.
+    /// Forgets lifetimes that ended at or before `t`. No lookup issued before `t` is judged any
+    /// more. The cost is in proportion to the departures since the last call.
     pub fn forget_before(&mut self, t: Time) {
         while let Some(&(left, id)) = self.departures.front()
             && left <= t
@@ -117,8 +114,7 @@ impl OwnerTruth {
         past.chain(self.live.get(&id).copied().map(Lifetime::since))
     }
 
-    /// All lifetimes, in the order of their members, once around the circle from the first at or
-    /// after `key`.
+    /// All lifetimes in clockwise order of identifiers, starting at `key`.
     fn lifetimes_from(&self, key: Id) -> impl Iterator<Item = (Id, Lifetime)> {
         let past = clockwise(&self.past, key);
         let mut past =
@@ -138,7 +134,7 @@ impl OwnerTruth {
     }
 }
 
-/// What a map has for each identifier, once around the circle from the first at or after `key`.
+/// The entries of `map` in clockwise order, starting at `key`.
 fn clockwise<T>(map: &BTreeMap<Id, T>, key: Id) -> impl Iterator<Item = (Id, &T)> {
     map.range(key..).chain(map.range(..key)).map(|(&id, it)| (id, it))
 }
@@ -180,7 +176,7 @@ mod tests {
         Time::from_ns(ns)
     }
 
-    /// The naive twin: all lifetimes in a list, every instant looked at.
+    /// A naive model: a list of lifetimes, and every instant is checked.
     #[derive(Default)]
     struct Naive(Vec<(Id, u64, u64)>);
 
@@ -206,7 +202,7 @@ mod tests {
 
     fn build(histories: &[Vec<u64>]) -> (OwnerTruth, Naive) {
         let (mut truth, mut naive) = (OwnerTruth::new(), Naive::default());
-        // Identifier by identifier: as late as events can be.
+        // Identifier by identifier, so events arrive as late as possible.
         for (place, history) in (0..).zip(histories) {
             for life in history.chunks(2) {
                 truth.join(id(place), at(life[0]));
@@ -221,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn judges_like_the_naive_twin(histories in histories()) {
+        fn agrees_with_the_naive_model(histories in histories()) {
             let (truth, naive) = build(&histories);
             for key in (0..IDS).map(id).chain([Id::MAX]) {
                 for named in (0..=IDS).map(id) {
@@ -239,7 +235,7 @@ mod tests {
         }
 
         #[test]
-        fn knows_who_lives_now(histories in histories()) {
+        fn knows_the_live_members(histories in histories()) {
             let (truth, naive) = build(&histories);
             let live = naive.0.iter().filter(|life| life.2 == u64::MAX).count();
             prop_assert_eq!(truth.live_count(), live);

@@ -1,6 +1,6 @@
 //! Flooding as a system: peers linked by a graph.
 //!
-//! **Invariant:** who is whose neighbour at the start follows from the scenario and the seed.
+//! **Invariant:** the graph at the start follows from the scenario and the seed.
 
 pub mod graph;
 mod section;
@@ -22,11 +22,11 @@ use crate::workload::ItemWorkload;
 use crate::workload::items::Catalogue;
 use crate::workload::items::Wanted;
 
-/// What the graph draws from. Generators 16 · n + 1 … 6 are the directors' and their engines', 7
-/// the catalogue's.
+/// The random generator of the graph. Generators 16 · n + 1 … 6 belong to directors and engines, 7
+/// to the catalogue.
 const STREAM: u64 = 8;
 
-/// Peers that flood.
+/// Peers that search by flooding or random walks.
 #[derive(Clone, Debug)]
 pub struct FloodSystem {
     graph: Arc<Graph>,
@@ -51,7 +51,7 @@ impl System for FloodSystem {
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
             Start::Linked => scenario.nodes as usize,
-            // Whoever comes finds as many neighbours as it wants.
+            // A joining peer finds as many neighbours as it wants.
             Start::Joined => (scenario.nodes as usize).min(wanted(scenario.section()) as usize + 1),
         }
     }
@@ -67,8 +67,8 @@ impl System for FloodSystem {
     fn new(setting: &Setting<'_, ItemWorkload>) -> Result<FloodSystem, String> {
         let items = items(setting.scenario)?;
         let scenario = setting.scenario;
-        let (graph, put_right) = graph(scenario, setting.members.len())?;
-        let warnings = put_right.into_iter().chain(crowding(scenario));
+        let (graph, corrections) = graph(scenario, setting.members.len())?;
+        let warnings = corrections.into_iter().chain(crowding(scenario));
         Ok(FloodSystem {
             graph: Arc::new(graph),
             warnings: warnings.collect(),
@@ -132,7 +132,7 @@ impl System for FloodSystem {
     }
 }
 
-/// Neighbours that a peer looks for.
+/// The number of neighbours that a peer wants.
 fn wanted(flood: &Flood) -> u16 {
     flood.degree.round().clamp(1.0, 1024.0) as u16
 }
@@ -161,7 +161,7 @@ fn config(scenario: &Scenario) -> FloodConfig {
     }
 }
 
-/// Who is whose neighbour, by rank among the members; and what had to be put right for that.
+/// The graph over members by rank, and a warning about corrections to it.
 fn graph(scenario: &Scenario, members: usize) -> Result<(Graph, Option<String>), String> {
     let flood = scenario.section::<Flood>();
     let mut rng = Rng::new(scenario.seed, STREAM);
@@ -178,17 +178,17 @@ fn graph(scenario: &Scenario, members: usize) -> Result<(Graph, Option<String>),
                     graph.nodes(),
                 ));
             }
-            let put_right = format!(
-                "{path}: left out edges from a peer to itself ({loops}) and edges that were there \
-                 already ({repeats}), and passed over numbers that no edge uses ({gaps})"
+            let corrections = format!(
+                "{path}: dropped edges from a peer to itself ({loops}) and repeated edges \
+                 ({repeats}), and skipped numbers that no edge uses ({gaps})"
             );
-            Ok((graph, Some(put_right).filter(|_| loops + repeats + gaps > 0)))
+            Ok((graph, Some(corrections).filter(|_| loops + repeats + gaps > 0)))
         }
     }
 }
 
-/// Says so if peers may have to remember more searches than they have room for. A search has four
-/// places where it can be: in a memory that is a quarter full, one in fifty finds none.
+/// Warns if peers may have to remember more searches than they have room for. A search can be in
+/// four places: in a memory that is a quarter full, one in fifty finds them all taken.
 fn crowding(scenario: &Scenario) -> Option<String> {
     const FULL: f64 = 0.25;
     let rate_per_s = match scenario.workload.load {
@@ -201,9 +201,8 @@ fn crowding(scenario: &Scenario) -> Option<String> {
     let reaches_most = flood.strategy != Strategy::RandomWalk;
     (reaches_most && searches > FULL * f64::from(flood.remember_room)).then(|| {
         format!(
-            "there are {searches:.0} searches within flood.remember = {:?}, and a peer that all of \
-             them reach drops many: it has room for flood.remember_room = {}, of which a quarter \
-             should be enough",
+            "{searches:.0} searches start within flood.remember = {:?}; a peer that all of them reach \
+             drops many, because flood.remember_room = {} should be at least four times as many",
             flood.remember, flood.remember_room,
         )
     })

@@ -23,7 +23,8 @@ pub struct Flood {
     pub graph: GraphModel,
     /// Graphs `random` and `power-law`: neighbours of a peer, on average.
     pub degree: f64,
-    /// Graph `file`: the path of the list of edges. One in a scenario file is relative to that file.
+    /// Graph `file`: the path of the list of edges. One in a scenario file is relative to that
+    /// file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Transfers that a query may make, 1 … 32.
@@ -89,8 +90,8 @@ pub enum Strategy {
     /// Floods with growing TTL, as long as nothing is found (Lv et al., *Search and replication in
     /// unstructured peer-to-peer networks*, ICS 2002).
     ExpandingRing,
-    /// Walkers each go from neighbour to neighbour, and ask from time to time whether they are still
-    /// wanted (the same).
+    /// Walkers each go from neighbour to neighbour, and ask from time to time whether they are
+    /// still wanted (the same).
     RandomWalk,
 }
 

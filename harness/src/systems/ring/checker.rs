@@ -1,28 +1,27 @@
-//! Whether the ring keeps what the protocol promises, asked after every event.
+//! Checks after every event whether the ring keeps the promises of its protocol.
 //!
-//! What is promised (Zave, *Reasoning about identifier spaces*, IEEE TSE 2017): once the
-//! [`Invariant`] holds, whatever nodes do by themselves keeps it, and once nobody comes or goes any
-//! more, the ring becomes exact. Failures can break it all the same, and that is not held against
-//! the protocol:
+//! The promises (Zave, *Reasoning about identifier spaces*, IEEE TSE 2017): once the [`Invariant`]
+//! holds, no action of a node breaks it, and once joins and departures stop, the ring becomes
+//! exact. The protocol does not promise to survive these failures:
 //!
-//! * a departure that leaves too few principals; a member that is still skipped by a list on its way
-//!   to whoever asked for it is none yet, for the proof takes asking to be instantaneous;
-//! * a member without a live successor, where at least r members have departed within the time in
-//!   which a list is filled up again;
+//! * a departure that leaves too few members that no list skips. A list in flight to the node that
+//!   requested it may still skip a member, because the proof assumes that requests take no time;
+//! * a member without a live successor, if at least r members departed within the time in which a
+//!   list is refilled;
 //! * a ring that has shrunk to r members or fewer.
 //!
-//! After any of these nothing is judged until the invariant holds again. What else breaks it:
+//! After any of these nothing is checked until the invariant holds again. Everything else counts:
 //!
-//! | regime | a broken invariant | a member still skipped after a quiet time |
+//! | regime | the invariant breaks | a member is still skipped after the quiet time |
 //! |---|---|---|
-//! | exact detection | is a violation | is a violation |
-//! | suspicion | must heal within the same time, or is a violation | |
+//! | exact detection | violation | violation |
+//! | suspicion | violation if it is not repaired within the quiet time | |
 //!
-//! That time is [`ROUNDS`] rounds of stabilize and as many as twice the list has entries, for what
-//! is new travels back one member in a round; and as long as it takes to find some dead peers. Of
-//! several departures at one instant only what they leave together is judged.
+//! The quiet time is [`ROUNDS`] rounds of stabilize, two more for each entry of a list, because
+//! news travels back one member per round, and the time to detect some dead peers. Several
+//! departures at one instant are checked together.
 //!
-//! **Invariant:** only looks; a run that is checked goes as it would unchecked.
+//! **Invariant:** only looks. A run behaves the same with and without it.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -39,49 +38,50 @@ use crate::network::Network;
 use crate::plug::Checker;
 use crate::scenario::Timeout;
 
-/// Rounds of stabilize in which the ring must heal, beside two for each entry of a list.
+/// Rounds of stabilize within which the ring must be repaired, besides two for each entry of a
+/// list.
 const ROUNDS: u32 = 20;
-/// Dead peers that may have to be found out one after the other meanwhile.
+/// Dead peers that may have to be detected one after another meanwhile.
 const DEAD_PEERS: u32 = 4;
-/// From asking a peer to holding it dead, in timeouts: three attempts, each twice as long as the
-/// one before.
+/// Time until a peer is declared dead, in timeouts: three attempts, each twice as long as the one
+/// before.
 const TIMEOUTS_TO_DEATH: u32 = 1 + 2 + 4;
 
-/// Keeps the truth of a ring whose nodes all are in one shard.
+/// Checks a ring after every event: see the [invariant](super::invariant).
 #[derive(Debug)]
 pub struct RingChecker {
     successors: usize,
     regime: Regime,
-    /// Within which the ring heals; none without stabilize, for then it never does.
-    heals_within: Option<Duration>,
+    /// The quiet time; `None` without stabilize, because then the ring is never repaired.
+    quiet_time: Option<Duration>,
     invariant: Invariant,
-    /// Who is a member, by place.
+    /// By place: the identifier, if the node is a member.
     members: Vec<Option<Id>>,
     member_count: usize,
-    /// How long a list may be on its way.
-    under_way: Duration,
-    /// The lists that members held until lately, and when they were replaced.
+    /// The longest time a list is in flight.
+    flight_time: Duration,
+    /// Recently replaced lists, their members, and when they were replaced.
     replaced: VecDeque<(Time, Id, Vec<Id>)>,
-    /// Whose list is being judged.
+    /// The member whose list changed last.
     changed: Option<Id>,
-    /// When members have departed, lately.
+    /// Times of recent departures.
     departures: VecDeque<Time>,
-    /// Departures of this instant are still to be judged together.
-    departing: bool,
+    /// Whether departures of this instant are still to be checked.
+    has_departures: bool,
     now: Time,
     state: State,
-    /// When a quiet time will have been long enough.
+    /// The end of the present quiet time.
     quiet_at: Time,
     found: Check,
 }
 
-/// How things stand with the invariant.
+/// The state of the invariant.
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// It has not held yet, or not since failures broke it: nothing is judged.
+    /// It has not held yet, or not since failures broke it. Nothing is checked.
     Unarmed,
     Holds,
-    /// Under suspicion, since then.
+    /// With suspicion: broken since then.
     Broken {
         since: Time,
         first: Violation,
@@ -89,7 +89,7 @@ enum State {
 }
 
 impl RingChecker {
-    /// A checker of a run in which nobody has been looked at yet.
+    /// Creates the checker of a run.
     pub(in super::super) fn new(
         scenario: &Scenario,
         network: &Network,
@@ -103,21 +103,21 @@ impl RingChecker {
             Timeout::Fixed(timeout) => timeout,
             Timeout::Adaptive => Duration::ZERO,
         };
-        let heals_within = ring.stabilize.map(|period| {
+        let quiet_time = ring.stabilize.map(|period| {
             period * (ROUNDS + 2 * ring.successors) + timeout * (DEAD_PEERS * TIMEOUTS_TO_DEATH)
         });
         RingChecker {
             successors,
             regime,
-            heals_within,
+            quiet_time,
             invariant: Invariant::new(successors),
             members: vec![None; places as usize],
             member_count: 0,
-            under_way: greatest_delay.unwrap_or_default(),
+            flight_time: greatest_delay.unwrap_or_default(),
             replaced: VecDeque::new(),
             changed: None,
             departures: VecDeque::new(),
-            departing: false,
+            has_departures: false,
             now: Time::ZERO,
             state: State::Unarmed,
             quiet_at: Time::NEVER,
@@ -130,17 +130,17 @@ impl Checker<RingNode> for RingChecker {
     #[inline]
     fn time_is(&mut self, now: Time) {
         if now > self.now {
-            if mem::take(&mut self.departing) {
-                self.judge(true);
+            if mem::take(&mut self.has_departures) {
+                self.update(true);
             }
             self.now = now;
-            let under_way = self.under_way;
-            while self.replaced.pop_front_if(|(at, ..)| *at + under_way < now).is_some() {}
+            let flight_time = self.flight_time;
+            while self.replaced.pop_front_if(|(at, ..)| *at + flight_time < now).is_some() {}
             if let State::Broken { .. } = self.state {
-                self.judge(false);
+                self.update(false);
             }
             if now >= self.quiet_at {
-                self.judge_quiet();
+                self.check_quiet();
             }
         }
     }
@@ -164,22 +164,22 @@ impl Checker<RingNode> for RingChecker {
                 self.members[place as usize] = Some(id);
                 self.member_count += 1;
                 self.invariant.join(id, node.successors().iter().map(|peer| peer.id));
-                self.moved(now);
+                self.restart_quiet_time(now);
             }
             (Some(id), None) => {
                 self.members[place as usize] = None;
                 self.member_count -= 1;
                 self.replaced.push_back((now, id, self.invariant.list(id).to_vec()));
                 self.invariant.gone(id);
-                self.departing = true;
+                self.has_departures = true;
                 self.departures.push_back(now);
                 self.forget_departures(now);
-                self.moved(now);
+                self.restart_quiet_time(now);
             }
         }
-        if !self.departing {
+        if !self.has_departures {
             self.changed = node.map(|node| node.peer().id);
-            self.judge(false);
+            self.update(false);
         }
     }
 
@@ -193,16 +193,16 @@ impl Checker<RingNode> for RingChecker {
 }
 
 impl RingChecker {
-    /// A member has come or gone.
-    fn moved(&mut self, now: Time) {
-        if let (Regime::ExactDetection, Some(length)) = (self.regime, self.heals_within) {
+    /// Restarts the quiet time after a join or departure.
+    fn restart_quiet_time(&mut self, now: Time) {
+        if let (Regime::ExactDetection, Some(length)) = (self.regime, self.quiet_time) {
             self.quiet_at = now + length;
         }
     }
 
-    /// Takes in what the invariant says now, after members have departed or without that.
+    /// Updates the state from the invariant. `departed` says whether members have just departed.
     #[inline]
-    fn judge(&mut self, departed: bool) {
+    fn update(&mut self, departed: bool) {
         let is_whole = self.member_count > self.successors;
         match (self.state, self.invariant.violation()) {
             (State::Unarmed, None) if is_whole => self.state = State::Holds,
@@ -213,11 +213,11 @@ impl RingChecker {
                 self.state = State::Holds;
             }
             (_, None) => self.state = State::Unarmed,
-            (state, Some(violation)) => self.judge_violation(state, violation, departed),
+            (state, Some(violation)) => self.handle_violation(state, violation, departed),
         }
     }
 
-    fn judge_violation(&mut self, state: State, violation: Violation, departed: bool) {
+    fn handle_violation(&mut self, state: State, violation: Violation, departed: bool) {
         let is_new = match state {
             State::Broken { first, .. } => {
                 mem::discriminant(&first) != mem::discriminant(&violation)
@@ -231,9 +231,9 @@ impl RingChecker {
         }
         match (state, self.regime) {
             (State::Broken { since, first }, _) => {
-                if self.heals_within.is_some_and(|limit| self.now.since(since) > limit) {
+                if self.quiet_time.is_some_and(|limit| self.now.since(since) > limit) {
                     self.end_episode(since);
-                    self.fail(since, &format!("{first}; and it did not heal"));
+                    self.fail(since, &format!("{first}; it was not repaired in time"));
                 }
             }
             (_, Regime::ExactDetection) => self.fail(self.now, &violation.to_string()),
@@ -243,11 +243,11 @@ impl RingChecker {
         }
     }
 
-    /// Whether failures alone account for a violation that appears now.
+    /// Whether failures alone explain a new violation.
     fn is_excused(&mut self, violation: Violation, departed: bool) -> bool {
         match violation {
-            Violation::Stranger { .. } => true,
-            Violation::TooFewPrincipals { .. } => departed || self.was_under_way(),
+            Violation::UnknownMember { .. } => true,
+            Violation::TooFewUnskipped { .. } => departed || self.skipped_in_flight(),
             Violation::NoLiveSuccessor { .. } => {
                 self.forget_departures(self.now);
                 self.departures.len() >= self.successors
@@ -255,15 +255,15 @@ impl RingChecker {
         }
     }
 
-    /// Forgets the departures that lists have long been filled up after; without stabilize, none.
+    /// Forgets departures older than the quiet time. Without stabilize, none is forgotten.
     fn forget_departures(&mut self, now: Time) {
-        let Some(window) = self.heals_within else { return };
+        let Some(window) = self.quiet_time else { return };
         while self.departures.pop_front_if(|at| *at + window < now).is_some() {}
     }
 
-    /// Whether the list that has just changed skips a member as a list did that was replaced while
-    /// this one may have been under way.
-    fn was_under_way(&self) -> bool {
+    /// Whether the list that changed last skips a member as a recently replaced list did, which may
+    /// have been in flight.
+    fn skipped_in_flight(&self) -> bool {
         let Some(id) = self.changed else { return false };
         let held_lately = |pair: (Id, Id)| {
             self.replaced.iter().any(|(_, by, list)| pairs(*by, list).any(|held| held == pair))
@@ -274,14 +274,17 @@ impl RingChecker {
         pairs(id, self.invariant.list(id)).any(|pair| skips(pair) && held_lately(pair))
     }
 
-    /// Nobody has come or gone for so long that the ring must be exact.
-    fn judge_quiet(&mut self) {
+    /// Checks at the end of the quiet time that no member is skipped.
+    fn check_quiet(&mut self) {
         self.quiet_at = Time::NEVER;
         if let (State::Holds, Some(skip)) = (self.state, self.invariant.skip()) {
-            let quiet = self.heals_within.unwrap_or_default();
+            let quiet = self.quiet_time.unwrap_or_default();
             self.fail(
                 self.now,
-                &format!("{skip}, though nobody came or went for {} s", quiet.as_secs_f64()),
+                &format!(
+                    "{skip}, although no member joined or departed for {} s",
+                    quiet.as_secs_f64()
+                ),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Rings whose nodes get the protocol wrong, for tests of what is to catch them.
+//! Rings whose nodes have a defect, for tests of the checks that must find it.
 //!
 //! **Invariant:** compiled only with the feature `defects`.
 

@@ -1,6 +1,6 @@
-//! The ring as a system: what a scenario says of it, as its nodes take it.
+//! The ring as a system.
 //!
-//! **Invariant:** the same for every engine.
+//! **Invariant:** knows no engine and no other system.
 
 mod checker;
 #[cfg(feature = "defects")]
@@ -27,7 +27,7 @@ use crate::plug::{Setting, System, Told};
 use crate::scenario::Start;
 use crate::workload::KeyWorkload;
 
-/// The distributed hash table of `hopwise_kernel`'s ring.
+/// The distributed hash table of the kernel's ring.
 #[derive(Clone, Debug)]
 pub struct RingSystem {
     config: Arc<RingConfig>,
@@ -48,7 +48,7 @@ impl System for RingSystem {
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
             Start::Linked => scenario.nodes as usize,
-            // A ring begins with r + 1 nodes that know each other.
+            // A ring starts with r + 1 nodes that know each other.
             Start::Joined => scenario.nodes.min(scenario.section::<Ring>().successors + 1) as usize,
         }
     }
@@ -132,7 +132,7 @@ impl System for RingSystem {
     }
 }
 
-/// The configuration of each of at most `nodes` nodes.
+/// The configuration of each node in a ring of at most `nodes` nodes.
 pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
     let ring = scenario.section::<Ring>();
     RingConfig {

@@ -1,4 +1,5 @@
-//! Messages: what is wrong is answered with the key, the value, the place and what to write instead.
+//! Messages: what is wrong is answered with the key, the value, the place and what to write
+//! instead.
 //!
 //! **Invariant:** each case names what its message must contain, and every message is one line.
 

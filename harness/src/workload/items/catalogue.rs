@@ -1,9 +1,9 @@
-//! All items of a run, and which host holds which.
+//! The items of a run and their holders.
 //!
-//! Items are numbered in the order of their popularity, hosts as their engine numbers them.
+//! Items are numbered by popularity, hosts as the engine numbers them.
 //!
-//! **Invariant:** built once, then only read, and shared by all threads; every item has a holder, and
-//! no host holds an item twice.
+//! **Invariant:** built once, then only read. Every item has a holder, and no host holds an item
+//! twice.
 
 use std::sync::Arc;
 
@@ -15,29 +15,30 @@ use super::draw::Wanted;
 use super::naming::names;
 use crate::scenario::Items;
 
-/// What a catalogue draws from. Generators 16 · n + 1 … 6 are the directors' and their engines'.
+/// The random generator of the catalogue. Generators 16 · n + 1 … 6 belong to directors and
+/// engines.
 const STREAM: u64 = 7;
-/// The least piece of a name that is asked for.
+/// The shortest substring of a name in queries.
 const PIECE_MIN: usize = 5;
 
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Catalogue {
     names: Arc<Names>,
-    /// All items, in the order of their names.
+    /// All items in order of their names.
     by_name: Box<[u32]>,
-    /// The holders of each item, in the order of their numbers.
+    /// The holders of each item, in order.
     holders: Rows,
-    /// What each host holds, in the order of the items' numbers.
+    /// The items of each host, in order.
     holdings: Rows,
 }
 
 impl Catalogue {
-    /// These items, in the hands of hosts 0 … `hosts` − 1, those in `excluded` left out.
+    /// Creates `items` and assigns them to the hosts 0 … `hosts` − 1, except those in `excluded`.
     ///
     /// # Panics
     ///
-    /// If no host is left, which no loaded scenario says.
+    /// If no host is left, which no loaded scenario contains.
     #[must_use]
     pub fn new(items: &Items, hosts: u32, excluded: &[u32], seed: u64) -> Catalogue {
         let mut sharers: Vec<u32> = (0..hosts).filter(|host| !excluded.contains(host)).collect();
@@ -53,31 +54,31 @@ impl Catalogue {
         Catalogue { names: Arc::new(names), by_name, holders, holdings }
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// Their names.
+    /// The names of all items.
     #[must_use]
     pub fn names(&self) -> &Arc<Names> {
         &self.names
     }
 
-    /// What `host` holds, for a node that lives there; nothing if nobody is there who shares.
+    /// The items of `host`; none if it shares nothing.
     #[must_use]
     pub fn holdings(&self, host: u32) -> Box<[u32]> {
         self.holdings.row(host).into()
     }
 
-    /// The hosts that hold `item`, in the order of their numbers.
+    /// The hosts that hold `item`, in order.
     #[must_use]
     pub fn holders(&self, item: u32) -> &[u32] {
         self.holders.row(item)
@@ -89,7 +90,7 @@ impl Catalogue {
         self.holdings.row(host).binary_search(&item).is_ok()
     }
 
-    /// The item of that name, if there is one.
+    /// The item with this name, if there is one.
     #[must_use]
     pub fn item_of(&self, name: &Text) -> Option<u32> {
         let bytes = name.as_bytes();
@@ -98,8 +99,8 @@ impl Catalogue {
         Some(self.by_name[at])
     }
 
-    /// How a question is put, always the same way: an exact name; a name's first word and the next
-    /// letter; the middle of a name; its first two words, swapped.
+    /// The query for `wanted`: the exact name; its first word and the next letter; its middle; or
+    /// its first two words, swapped.
     #[must_use]
     pub fn query(&self, wanted: Wanted) -> Query {
         let name = self.names.bytes_of(wanted.item);
@@ -119,21 +120,20 @@ impl Catalogue {
         Query { how: wanted.how, text }
     }
 
-    /// Whether `item` is an answer to a question.
+    /// Whether `item` matches `query`.
     #[must_use]
-    pub fn fits(&self, query: &Query, item: u32) -> bool {
+    pub fn matches(&self, query: &Query, item: u32) -> bool {
         self.names.signature(item).may_fit(query.signature())
             && query.score(self.names.bytes_of(item)).is_some()
     }
 
-    /// All items that fit, in the order of their numbers. Looks at every item unless it is asked for
-    /// a name.
+    /// All items that match `query`, in order. Visits every item unless the query is an exact name.
     #[must_use]
-    pub fn all_that_fit(&self, query: &Query) -> Vec<u32> {
+    pub fn all_matches(&self, query: &Query) -> Vec<u32> {
         if query.how.is_exact() {
             return self.item_of(&query.text).into_iter().collect();
         }
-        (0..self.len() as u32).filter(|&item| self.fits(query, item)).collect()
+        (0..self.len() as u32).filter(|&item| self.matches(query, item)).collect()
     }
 }
 
@@ -142,7 +142,7 @@ fn first_word(text: &[u8]) -> &[u8] {
     text.split(|&byte| byte == b' ').next().unwrap_or_default()
 }
 
-/// Draws `count` different ones of `all`, whose order it changes: the beginning of a shuffle.
+/// Draws `count` different elements of `all`, which is partly shuffled.
 fn sample(all: &mut [u32], count: usize, rng: &mut Rng) -> Vec<u32> {
     for at in 0..count {
         let other = at + rng.below((all.len() - at) as u64) as usize;
@@ -153,10 +153,10 @@ fn sample(all: &mut [u32], count: usize, rng: &mut Rng) -> Vec<u32> {
     drawn
 }
 
-/// Rows of numbers, one behind the other.
+/// Rows of numbers, stored one after another.
 #[derive(Debug)]
 struct Rows {
-    /// Where in `numbers` each row ends.
+    /// The end of each row in `numbers`.
     ends: Box<[u32]>,
     numbers: Box<[u32]>,
 }
@@ -179,14 +179,14 @@ impl Rows {
         &self.numbers[start as usize..end as usize]
     }
 
-    /// For each of `count` numbers, the rows that it is in, in order.
+    /// For each of `count` numbers, the rows that contain it, in order.
     fn transposed(&self, count: usize) -> Rows {
         let mut ends = vec![0_u32; count + 1];
         self.numbers.iter().for_each(|&number| ends[number as usize + 1] += 1);
         for at in 0..count {
             ends[at + 1] += ends[at];
         }
-        // Each row is filled from its start, which so becomes its end.
+        // Filling a row moves its start to its end.
         let mut numbers = vec![0; self.numbers.len()];
         for row in 0..self.ends.len() as u32 {
             for &number in self.row(row) {
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn holdings_and_holders_say_the_same(
+        fn holdings_and_holders_agree(
             population in 1..80_u32,
             hosts in 2..60_u32,
             fill in 0.0..=1.0,
@@ -233,7 +233,7 @@ mod tests {
                 let holders = catalogue.holders(item);
                 copies += holders.len();
                 prop_assert!(!holders.is_empty() && !holders.contains(&excluded));
-                // In order and different: nobody holds an item twice.
+                // Strictly increasing: no host holds an item twice.
                 prop_assert!(holders.is_sorted_by(|a, b| a < b));
                 for host in 0..hosts {
                     let holds = holders.contains(&host);
@@ -247,11 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn every_question_fits_the_item_it_was_made_from() {
+    fn every_query_matches_its_item() {
         let catalogue = catalogue(2000, 1.0, 10, &[]);
         for wanted in all(&catalogue) {
             let query = catalogue.query(wanted);
-            assert!(catalogue.fits(&query, wanted.item), "{wanted:?}: {query:?}");
+            assert!(catalogue.matches(&query, wanted.item), "{wanted:?}: {query:?}");
             assert_eq!(catalogue.query(wanted), query, "put the same way every time");
             let name = catalogue.names().name(wanted.item).expect("named");
             assert_eq!(query.text == name, wanted.how.is_exact(), "{wanted:?}: {query:?}");
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_what_a_look_at_every_name_finds() {
+    fn matches_are_those_of_a_full_scan() {
         let catalogue = catalogue(300, 1.0, 10, &[]);
         let (mut fuzzy, mut shared) = (0, 0);
         for wanted in all(&catalogue) {
@@ -279,7 +279,7 @@ mod tests {
             let fitting: Vec<u32> = (0..300).filter(naive).collect();
             fuzzy += usize::from(!wanted.how.is_exact());
             shared += usize::from(fitting.len() > 1);
-            assert!(catalogue.all_that_fit(&query) == fitting, "{wanted:?}: {query:?}");
+            assert!(catalogue.all_matches(&query) == fitting, "{wanted:?}: {query:?}");
         }
         assert!(shared > fuzzy / 10, "{shared} of {fuzzy}: many questions have several answers");
     }
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_hold_what_chance_gives_them() {
+    fn holdings_are_poisson_distributed() {
         // 4,000 copies on 1,000 hosts: the variance of a Poisson count is its mean, with standard
         // error √(2/1000) of it.
         let items = Items { population: 1000, replicas: 4.0, ..Items::default() };

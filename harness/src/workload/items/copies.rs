@@ -1,16 +1,17 @@
-//! How many copies of each item there are, by how often it is asked for.
+//! The number of copies of each item, from its popularity.
 //!
-//! **Invariant:** the copies of all items are as many as asked for; each item has at least one, and
-//! no more than there is room for.
+//! **Invariant:** the total is as configured, and each item has at least one copy and at most one per
+//! host.
 
 use hopwise_kernel::Rng;
 
 use crate::scenario::{Items, Replication};
 
-/// Halvings until a scale is as exact as a float can be.
+/// Bisection steps until a scale is exact to the last bit.
 const HALVINGS: u32 = 64;
 
-/// Copies of each item, most popular first; `most` is how many can have one, at least 1.
+/// The copies of each item, most popular first. At most `most` hosts can hold one; `most` is at
+/// least 1.
 pub(super) fn copies(items: &Items, most: u32, rng: &mut Rng) -> Vec<u32> {
     let skew = match items.replication {
         Replication::Uniform => 0.0,
@@ -24,8 +25,9 @@ pub(super) fn copies(items: &Items, most: u32, rng: &mut Rng) -> Vec<u32> {
     apportion(&weights, total.clamp(items.population.into(), room), most, rng)
 }
 
-/// Deals out `total` in proportion to `weights`, which do not increase, but 1 … `most` to each: the
-/// whole parts first, then one each to the largest remainders (Hamilton's method), ties by lot.
+/// Apportions `total` in proportion to non-increasing `weights`, with 1 … `most` for each: first
+/// the integer parts, then one each for the largest remainders (Hamilton's method). Ties are
+/// random.
 fn apportion(weights: &[f64], total: u64, most: u32, rng: &mut Rng) -> Vec<u32> {
     let scale = scale(weights, total, most);
     let quotas: Vec<f64> = weights.iter().map(|weight| quota(weight * scale, most)).collect();
@@ -45,7 +47,7 @@ fn apportion(weights: &[f64], total: u64, most: u32, rng: &mut Rng) -> Vec<u32> 
     parts
 }
 
-/// The largest scale at which all quotas together do not exceed `total`.
+/// The largest scale at which the quotas do not exceed `total`.
 fn scale(weights: &[f64], total: u64, most: u32) -> f64 {
     let sum = |log_scale: f64| -> f64 {
         let scale = log_scale.exp();
@@ -53,7 +55,7 @@ fn scale(weights: &[f64], total: u64, most: u32) -> f64 {
     };
     let ends = (weights.first(), weights.last());
     let (Some(greatest), Some(least)) = ends else { return 0.0 };
-    // At the lower end everybody gets 1, at the upper one everybody gets the most.
+    // At the lower end every item gets 1, at the upper end `most`.
     let (mut low, mut high) = (-greatest.ln(), f64::from(most).ln() - least.ln());
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);
@@ -99,7 +101,7 @@ mod tests {
             let total: u64 = copies.iter().map(|&count| u64::from(count)).sum();
             prop_assert_eq!(total, (f64::from(population) * replicas).round() as u64);
             prop_assert!(copies.iter().all(|count| (1..=most).contains(count)));
-            // What is asked for less often has no more copies, but for the lot among equals.
+            // Less popular items do not have more copies, except for random ties.
             prop_assert!(copies.windows(2).all(|pair| pair[1] <= pair[0] + 1));
         }
     }

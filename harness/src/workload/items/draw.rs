@@ -1,6 +1,6 @@
-//! Which item is asked for next, and how.
+//! The sequence of queries.
 //!
-//! **Invariant:** no allocation; the same [`Rng`] gives the same questions.
+//! **Invariant:** does not allocate; the same [`Rng`] gives the same queries.
 
 use hopwise_kernel::Rng;
 use hopwise_kernel::items::Match;
@@ -9,16 +9,17 @@ use rand_distr::Zipf;
 use crate::base::sampling::draw;
 use crate::scenario::Items;
 
-/// A question for an item. How it is put: [`Catalogue::query`](super::Catalogue::query).
+/// A wanted item and the kind of query for it. [`Catalogue::query`](super::Catalogue::query) makes
+/// the query.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Wanted {
-    /// The item that is meant.
+    /// The item.
     pub item: u32,
-    /// How it is asked for.
+    /// The kind of match.
     pub how: Match,
 }
 
-/// Where questions come from.
+/// A source of queries.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw {
     ranks: Zipf<f64>,
@@ -26,18 +27,18 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// Questions for these items.
+    /// Creates a source of queries for `items`.
     ///
     /// # Panics
     ///
-    /// If the exponent is negative or the population 0, which no loaded scenario says.
+    /// If the exponent is negative or the population 0, which no loaded scenario contains.
     #[must_use]
     pub fn new(items: &Items) -> Draw {
         let ranks = Zipf::new(f64::from(items.population), items.exponent);
         Draw { ranks: ranks.expect("the scenario was checked"), fuzzy: items.fuzzy }
     }
 
-    /// Draws a question: the item by popularity, and whether it is named exactly.
+    /// Draws an item by popularity and the kind of match.
     pub fn draw(&self, rng: &mut Rng) -> Wanted {
         let item = draw(&self.ranks, rng) as u32 - 1;
         let how = if rng.unit() < self.fuzzy {
@@ -58,7 +59,7 @@ mod tests {
     const DRAWS: u32 = 100_000;
 
     #[test]
-    fn questions_are_as_frequent_as_the_scenario_says() {
+    fn queries_are_as_frequent_as_configured() {
         let items = Items { population: 50, exponent: 0.9, fuzzy: 0.3, ..Items::default() };
         let source = Draw::new(&items);
         let mut rng = Rng::new(3, 0);

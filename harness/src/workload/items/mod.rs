@@ -1,14 +1,13 @@
-//! The items of a run: what they are called, who holds them, which are asked for, and whether what
-//! is found is true.
+//! The workload of queries for items.
 //!
 //! ```text
-//! naming    names from syllables            copies   how many holders each item has
-//! catalogue names, holders and holdings     draw     which question is asked next
-//! truth     which answers are right         workload all of this as a workload
+//! naming     names from syllables               copies    number of holders per item
+//! catalogue  names, holders and holdings        draw      the next query
+//! truth      whether answers are correct        workload  all of this as a workload
 //! ```
 //!
-//! **Invariant:** everything follows from the scenario and its seed: every system, engine and number
-//! of threads sees the same items in the same hands.
+//! **Invariant:** items and holders follow from the scenario and its seed alone. They are the same for
+//! every system, engine and number of threads.
 
 pub mod catalogue;
 pub mod draw;

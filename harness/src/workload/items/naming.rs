@@ -1,9 +1,9 @@
-//! Names that can be pronounced: two to four words of two or three syllables.
+//! Pronounceable names: two to four words of two or three syllables.
 //!
-//! Words come from a vocabulary that grows as the square root of the names: so names share words as
-//! titles do, and however many there are, about as many share two words.
+//! The vocabulary grows with the square root of the number of names. So names share words as titles
+//! do, and the number of names that share two words does not depend on how many there are.
 //!
-//! **Invariant:** all names differ, no word comes twice in a name, and the longest is as long as a
+//! **Invariant:** names are unique, no word occurs twice in a name, and no name is longer than a
 //! [`Text`] may be.
 
 use std::collections::HashSet;
@@ -14,15 +14,15 @@ use hopwise_kernel::items::{Names, Text};
 
 const CONSONANTS: &[u8] = b"bdfghjklmnprstvz";
 const VOWELS: &[u8] = b"aeiou";
-/// Words that names are made of, for each square root of a name; but at least the second of these.
+/// Words in the vocabulary per square root of the number of names, and their minimum.
 const WORDS_PER_ROOT: f64 = 3.0;
 const VOCABULARY_MIN: usize = 32;
-/// Most bytes of a word: as many as let the most words fit, with spaces between them.
+/// The longest word, so that the largest number of words fits with spaces.
 const WORD_MAX: usize = (MAX_TEXT + 1) / WORDS_MAX - 1;
 const WORDS_MIN: usize = 2;
 const WORDS_MAX: usize = 4;
 
-/// So many names.
+/// Draws `count` names.
 pub(super) fn names(count: u32, rng: &mut Rng) -> Names {
     let size = (WORDS_PER_ROOT * f64::from(count).sqrt()) as usize;
     let vocabulary = vocabulary(size.max(VOCABULARY_MIN), rng);
@@ -62,7 +62,7 @@ fn vocabulary(size: usize, rng: &mut Rng) -> Vec<String> {
     words
 }
 
-/// Two or three syllables, and now and then a consonant at the end.
+/// Draws a word: two or three syllables, sometimes with a final consonant.
 fn word(rng: &mut Rng) -> String {
     let mut letter = |of: &[u8]| char::from(of[rng.below(of.len() as u64) as usize]);
     let syllables = if letter(b"23") == '2' { 2 } else { 3 };

@@ -1,11 +1,11 @@
-//! Who really held what, and so whether an answer about items was right.
+//! The true holders of items, from the history of membership.
 //!
-//! A holder is there from the instant it has joined to the instant it leaves or crashes, and holds
-//! what the catalogue gives the host it lives on. An answer that names one is right if it was there
-//! at some instant between question and answer; an answer that names nobody, if at some such instant
-//! nobody was there who held anything that fits.
+//! A node is a holder from the instant it joins until the instant it leaves or crashes, and holds
+//! the items of its host. An answer that names a holder is correct if that node held a matching
+//! item at some instant between question and answer. An answer without a match is correct if at
+//! some such instant no node held a matching item.
 //!
-//! **Invariant:** nothing here asks a node.
+//! **Invariant:** asks no node.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::hash_map::HashMap;
@@ -20,23 +20,22 @@ use super::{Catalogue, Wanted};
 use crate::churn::lifetimes::{Lifetime, Spans};
 use crate::workload::Truth;
 
-/// Who lived where and when, as far back as anyone may still ask.
+/// The stays of nodes on hosts, as far back as a query may need them.
 ///
-/// Events of one identifier come in the order of their times. Those of different identifiers may
-/// arrive in any order, but a judgement sees only what has arrived.
+/// Events of one identifier arrive in order of time. Those of different identifiers may arrive in
+/// any order, but a judgement considers only events that have arrived.
 #[derive(Debug)]
 pub struct ItemTruth {
     catalogue: Arc<Catalogue>,
     stays: BTreeMap<Id, Stays>,
-    /// By host: whoever has a stay there.
+    /// By host: the nodes with a stay there.
     guests: BTreeMap<u32, SmallVec<[Id; 1]>>,
     departures: VecDeque<(Time, Id)>,
-    /// What fits a question that somebody has asked before. No order is taken from it.
-    fitting: HashMap<Wanted, Box<[u32]>>,
+    /// The matches of queries that were judged before. Its order is never used.
+    matching: HashMap<Wanted, Box<[u32]>>,
 }
 
-/// The lifetimes of one identifier and where it spent them: in the order of time, and only the last
-/// one may be open.
+/// The stays of one identifier in order of time. Only the last may be open.
 type Stays = SmallVec<[Stay; 1]>;
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +45,7 @@ struct Stay {
 }
 
 impl ItemTruth {
-    /// Nobody is there yet.
+    /// A truth without nodes.
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>) -> ItemTruth {
         ItemTruth {
@@ -54,11 +53,11 @@ impl ItemTruth {
             stays: BTreeMap::new(),
             guests: BTreeMap::new(),
             departures: VecDeque::new(),
-            fitting: HashMap::new(),
+            matching: HashMap::new(),
         }
     }
 
-    /// These, all different, have joined at `at`, each with the host that it lives on.
+    /// A truth with these members, all different, and their hosts. They joined at `at`.
     #[must_use]
     pub fn of_members(
         catalogue: Arc<Catalogue>,
@@ -70,7 +69,7 @@ impl ItemTruth {
         truth
     }
 
-    /// `id` has joined at `at` and lives on `host`. Changes nothing if it is there already.
+    /// Records that `id` joined at `at` on `host`. Does nothing if it is live already.
     pub fn join(&mut self, id: Id, host: u32, at: Time) {
         let stays = self.stays.entry(id).or_default();
         if stays.last().is_some_and(|stay| stay.life.left == Time::NEVER) {
@@ -83,7 +82,7 @@ impl ItemTruth {
         }
     }
 
-    /// `id` has left, or crashed, at `at`. Changes nothing if it is not there.
+    /// Records that `id` left or crashed at `at`. Does nothing if it is not live.
     pub fn leave(&mut self, id: Id, at: Time) {
         let last = self.stays.get_mut(&id).and_then(|stays| stays.last_mut());
         if let Some(stay) = last.filter(|stay| stay.life.left == Time::NEVER) {
@@ -92,10 +91,9 @@ impl ItemTruth {
         }
     }
 
-    /// Whether the answer to a question is right: that somebody has the item of that name, or, if it
-    /// is nothing, that nobody has one that fits. `issued` is not later than `answered`; both are included.
-    ///
-    /// What happened before the last [`forget_before`](ItemTruth::forget_before) is not known.
+    /// Whether `best` was a correct answer at some instant from `issued` to `answered`, inclusive.
+    /// `issued` must not lie before the time of the last
+    /// [`forget_before`](ItemTruth::forget_before).
     #[must_use]
     pub fn judge(
         &mut self,
@@ -109,15 +107,16 @@ impl ItemTruth {
                 let query = self.catalogue.query(wanted);
                 let item = self.catalogue.item_of(&name);
                 item.is_some_and(|item| {
-                    self.catalogue.fits(&query, item) && self.held(item, holder, issued, answered)
+                    self.catalogue.matches(&query, item)
+                        && self.held(item, holder, issued, answered)
                 })
             }
             None => self.was_missing(wanted, issued, answered),
         }
     }
 
-    /// Lets go of lifetimes that ended at or before `t`: from now on no question issued before `t`
-    /// is judged. Costs as much as there were departures since the last call.
+    /// Forgets stays that ended at or before `t`. No query issued before `t` is judged any more.
+    /// The cost is in proportion to the departures since the last call.
     pub fn forget_before(&mut self, t: Time) {
         while let Some(&(left, id)) = self.departures.front()
             && left <= t
@@ -148,7 +147,7 @@ impl ItemTruth {
         }
     }
 
-    /// Whether `holder` was there at some instant, and had `item` then.
+    /// Whether `holder` held `item` at some instant.
     fn held(&self, item: u32, holder: Id, issued: Time, answered: Time) -> bool {
         let span = issued..=answered;
         let stays = self.stays.get(&holder);
@@ -158,14 +157,14 @@ impl ItemTruth {
             .any(|stay| stay.life.meets(&span) && self.catalogue.holds(stay.host, item))
     }
 
-    /// Whether at some instant nobody was there who had anything that fits.
+    /// Whether at some instant no node held a match.
     fn was_missing(&mut self, wanted: Wanted, issued: Time, answered: Time) -> bool {
-        let ItemTruth { catalogue, stays, guests, fitting, .. } = self;
-        let fitting = fitting
+        let ItemTruth { catalogue, stays, guests, matching, .. } = self;
+        let matching = matching
             .entry(wanted)
-            .or_insert_with(|| catalogue.all_that_fit(&catalogue.query(wanted)).into());
+            .or_insert_with(|| catalogue.all_matches(&catalogue.query(wanted)).into());
         let mut missing: Spans = SmallVec::from_buf([issued..=answered]);
-        for &host in fitting.iter().flat_map(|&item| catalogue.holders(item)) {
+        for &host in matching.iter().flat_map(|&item| catalogue.holders(item)) {
             for id in guests.get(&host).into_iter().flatten() {
                 let here = stays.get(id).into_iter().flatten().filter(|stay| stay.host == host);
                 here.for_each(|stay| stay.life.take_from(&mut missing));
@@ -229,15 +228,15 @@ mod tests {
         Arc::new(Catalogue::new(&items, HOSTS, &[], 5))
     }
 
-    /// The naive twin: all stays in a list, every instant and every name looked at.
+    /// A naive model: a list of stays, and every instant and every name is checked.
     struct Naive {
         catalogue: Arc<Catalogue>,
-        /// Who, where, from when, until when.
+        /// Node, host, start and end.
         stays: Vec<(Id, u32, u64, u64)>,
     }
 
     impl Naive {
-        /// Who holds something that fits at an instant, and what.
+        /// The matches and their holders at an instant.
         fn held_at(&self, wanted: Wanted, t: u64) -> Vec<(u32, Id)> {
             let query = self.catalogue.query(wanted);
             let there = self.stays.iter().filter(|&&(_, _, joined, left)| joined <= t && t < left);
@@ -263,8 +262,8 @@ mod tests {
         }
     }
 
-    /// A history per identifier: a host and the instant at which it joins there, and one at which it
-    /// leaves, and so on.
+    /// A history per identifier: a host and the instant of joining there, the instant of leaving,
+    /// and so on.
     fn histories() -> impl Strategy<Value = Vec<Vec<(u32, u64)>>> {
         let history =
             prop::collection::vec((0..HOSTS, 0..INSTANTS), 0..6).prop_map(|mut events| {
@@ -292,7 +291,7 @@ mod tests {
         (truth, naive)
     }
 
-    /// What may be asked, and answered.
+    /// Queries and answers.
     fn cases() -> impl Strategy<Value = (Wanted, Option<(u32, Id)>)> {
         let wanted = (0..ITEMS, 0..4_u8).prop_map(|(item, how)| Wanted {
             item,
@@ -310,7 +309,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn judges_like_the_naive_twin(
+        fn agrees_with_the_naive_model(
             histories in histories(),
             cases in prop::collection::vec(cases(), 20),
         ) {

@@ -1,6 +1,6 @@
-//! Questions for the holders of items.
+//! Queries for items as a workload.
 //!
-//! **Invariant:** every system, engine and number of threads sees the same items in the same hands.
+//! **Invariant:** the same for every system, engine and number of threads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::Scenario;
 use crate::measure::tally::Tally;
 use crate::workload::Workload;
 
-/// See the [module](self).
+/// Queries for items: the answer is an item and a holder.
 #[derive(Clone, Debug)]
 pub struct ItemWorkload {
     catalogue: Arc<Catalogue>,
     source: Draw,
-    /// Whether a node that has found an item fetches it.
+    /// Whether nodes fetch the items they find.
     fetches: bool,
 }
 
@@ -34,13 +34,13 @@ impl Workload for ItemWorkload {
     const NAME: &'static str = "items";
 
     type Question = Wanted;
-    /// The best item that was named, and the holder's identifier; `None` if nothing fits.
+    /// The best match and the identifier of its holder; `None` if nothing matches.
     type Answer = Option<(Text, Id)>;
     type Truth = ItemTruth;
 
     fn new(scenario: &Scenario, without: &[u32]) -> Result<ItemWorkload, String> {
         let Some(items) = &scenario.items else {
-            return Err("there is nothing to ask for: write an [items] section".to_owned());
+            return Err("there are no items to query: write an [items] section".to_owned());
         };
         let catalogue = Catalogue::new(items, scenario.nodes, without, scenario.seed);
         let (catalogue, source) = (Arc::new(catalogue), Draw::new(items));

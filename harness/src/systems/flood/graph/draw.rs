@@ -1,19 +1,19 @@
-//! Graphs that are drawn.
+//! Random graphs.
 //!
-//! **Invariant:** everything follows from the generator that is passed in. There are as many edges
-//! as asked for, as long as that many fit.
+//! **Invariant:** a graph follows from the generator alone, and has the requested number of edges if
+//! they fit.
 
 use hopwise_kernel::Rng;
 
 use super::Graph;
 
-/// Draws in vain before any peer that is left is taken.
+/// Failed draws before the next free peer is taken instead.
 const DRAWS: usize = 64;
 
 impl Graph {
-    /// Every peer opens half of `mean_degree` connections to others, whoever they are; halves that
-    /// are no whole number are made up for by the next peer. From a mean degree of about 6 on all
-    /// peers are connected with high probability.
+    /// Draws a graph in which every peer opens half of `mean_degree` connections to random peers.
+    /// Fractions are carried over to the next peer. From a mean degree of about 6 the graph is
+    /// connected with high probability.
     ///
     /// # Panics
     ///
@@ -31,10 +31,11 @@ impl Graph {
         drawing.done()
     }
 
-    /// Peers come one after the other, and each opens half of `mean_degree` connections, at least
-    /// one, to those who are there, the likelier the more neighbors they have already. Degrees follow
-    /// a power law with exponent 3, and all are connected (Barabási and Albert, *Emergence of scaling
-    /// in random networks*, Science 286, 1999).
+    /// Draws a graph by preferential attachment: peers join one after another, and each opens half
+    /// of `mean_degree` connections, at least one, to earlier peers with probabilities in
+    /// proportion to their degrees. Degrees follow a power law with exponent 3, and the graph is
+    /// connected (Barabási and Albert, *Emergence of scaling in random networks*, Science 286,
+    /// 1999).
     ///
     /// # Panics
     ///
@@ -44,8 +45,8 @@ impl Graph {
         let mut drawing = Drawing::new(nodes, mean_degree);
         for node in 1..nodes {
             let due = drawing.due(node).max(drawing.edges.len() + 1);
-            // Those who have a neighbor now: one end of an edge, drawn uniformly, is one of them with
-            // a probability in proportion to its degree. The first comes to no edge but this.
+            // A random end of a random edge is a peer with probability in proportion to its degree.
+            // Before there is an edge, the first peer is taken.
             let there = drawing.edges.len();
             while drawing.edges.len() < due {
                 let drawn = |edges: &[(u32, u32)]| match rng.below(2 * there as u64) as usize {
@@ -76,13 +77,13 @@ impl Drawing {
         Drawing { edges: Vec::new(), neighbors: vec![Vec::new(); nodes], edges_per_node }
     }
 
-    /// How many edges there ought to be once `node` has opened its own.
+    /// The number of edges due once `node` has opened its own.
     fn due(&self, node: usize) -> usize {
         ((node + 1) as f64 * self.edges_per_node).round() as usize
     }
 
-    /// Connects `node` to another one below `bound`, by preference one that `draw` gives; false if it
-    /// is connected to all of them.
+    /// Connects `node` to a peer below `bound`, preferably one that `draw` returns. Returns false
+    /// if it is connected to all of them.
     fn connect(
         &mut self,
         node: usize,
@@ -112,7 +113,7 @@ mod tests {
 
     use crate::systems::flood::graph::Graph;
 
-    /// Every edge from both its ends, no loop, no repeat.
+    /// Whether every edge is seen from both ends, without loops and repeats.
     fn is_simple(graph: &Graph) -> bool {
         (0..graph.nodes()).all(|node| {
             let neighbors = graph.neighbors(node);

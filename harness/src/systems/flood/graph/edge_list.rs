@@ -1,26 +1,26 @@
-//! Graphs from a file: a line per edge, two numbers; what follows `#` is a comment.
+//! Graphs from a file with one edge per line, written as two numbers. `#` starts a comment.
 //!
-//! **Invariant:** peers are numbered by rank among the numbers that are used; nothing is dropped
-//! uncounted.
+//! **Invariant:** peers are numbered by rank among the numbers in use, and everything dropped is
+//! counted.
 
 use std::fs;
 
 use super::Graph;
 
-/// A graph as it was read, and what had to be put right.
+/// A graph from a file, with counts of corrections.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EdgeList {
     /// The graph.
     pub graph: Graph,
-    /// Lines left out because they connect a peer to itself.
+    /// Lines dropped because they connect a peer to itself.
     pub loops: usize,
-    /// Lines left out because they repeat an edge, in either direction.
+    /// Lines dropped because they repeat an edge, in either direction.
     pub repeats: usize,
-    /// Numbers from 0 to the largest one that no edge uses: those after them were moved up.
+    /// Numbers below the largest that no edge uses. The numbers after them were shifted.
     pub gaps: usize,
 }
 
-/// What is accepted, to follow "write".
+/// What is accepted. Follows "write" in messages.
 const ACCEPTED: &str = "two whole numbers from 0 to 4294967295 a line, with blanks between them: \
                         an edge; what follows # is a comment";
 
@@ -29,15 +29,15 @@ impl EdgeList {
     ///
     /// # Errors
     ///
-    /// It cannot be read, a line is no edge, or there are none or too many: says which, where, and
-    /// what is accepted.
+    /// If the file cannot be read, a line is not an edge, or there are none or too many edges. The
+    /// message says what is accepted.
     pub fn load(path: &str) -> Result<EdgeList, String> {
         let text = fs::read_to_string(path)
             .map_err(|why| format!("{path:?} cannot be read ({why}): write {ACCEPTED}"))?;
         EdgeList::parse(&text, path)
     }
 
-    /// Reads `text`, which is what the file at `path` holds.
+    /// Parses `text`, the contents of the file at `path`.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_graph_is_put_right_and_counted() {
+    fn corrections_are_counted() {
         let text = "# a comment\n2 7\n\n7\t2  # the same\n 5 5\n7 9\n2 7\n";
         let list = EdgeList::parse(text, "graph.txt").expect("it is sound");
         assert_eq!((list.loops, list.repeats, list.gaps), (1, 2, 7));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named() {
+    fn an_invalid_line_is_named() {
         for bad in ["1", "1 2 3", "1 -2", "1 2.5", "a b", "1 4294967296", "1,2"] {
             let why = EdgeList::parse(&format!("0 1\n# fine\n{bad}\n"), "graph.txt");
             let why = why.expect_err(bad);
@@ -121,7 +121,7 @@ mod tests {
         assert!(why.contains("no such file") && why.contains("write"), "{why}");
     }
 
-    /// The data does not come with the project; its figures are checked where it is.
+    /// The data is not part of the project. Its figures are checked where it is present.
     #[test]
     fn floods_of_gnutella_get_as_far_as_they_did() {
         let data = "../../shared/data/gnutella04-edges.txt";

@@ -1,31 +1,31 @@
-//! Who is whose neighbor: overlay graphs, drawn or read from a file, and how far a flood gets.
+//! Overlay graphs, drawn at random or read from a file, and the reach of a flood.
 //!
-//! **Invariant:** undirected, without loops and without repeated edges.
+//! **Invariant:** graphs are undirected, without loops and without repeated edges.
 
 mod draw;
 mod edge_list;
 
 pub use edge_list::EdgeList;
 
-/// A graph over peers `0 .. nodes`: each one's neighbors in a row, the rows one after another.
+/// A graph over the peers `0 .. nodes`, stored as one row of neighbors per peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Graph {
-    /// Where each row begins; and where the last one ends.
+    /// The start of each row, and the end of the last.
     offsets: Box<[u32]>,
     neighbors: Box<[u32]>,
 }
 
-/// How far a flood gets.
+/// The reach of a flood.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Reach {
-    /// Peers that get it, its origin left out.
+    /// Peers reached, without the origin.
     pub peers: u32,
     /// Messages sent.
     pub messages: u64,
 }
 
 impl Graph {
-    /// The graph of these edges, which are neither loops nor repeated, in either direction.
+    /// Builds the graph of `edges`, which has neither loops nor edges repeated in either direction.
     fn of_edges(nodes: usize, edges: &[(u32, u32)]) -> Graph {
         let mut offsets = vec![0_u32; nodes + 1];
         for &(a, b) in edges {
@@ -44,13 +44,13 @@ impl Graph {
         Graph { offsets: offsets.into(), neighbors: neighbors.into() }
     }
 
-    /// How many peers there are.
+    /// The number of peers.
     #[must_use]
     pub const fn nodes(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// How many edges there are.
+    /// The number of edges.
     #[must_use]
     pub const fn edges(&self) -> usize {
         self.neighbors.len() / 2
@@ -66,10 +66,10 @@ impl Graph {
         &self.neighbors[self.offsets[node] as usize..self.offsets[node + 1] as usize]
     }
 
-    /// How far a flood from `source` gets if all messages take equally long: with TTL 1, with TTL 2,
-    /// and so on up to `ttl`.
+    /// The reach of a flood from `source` if all messages take equally long, with TTL 1, 2, … up to
+    /// `ttl`.
     ///
-    /// Breadth first. Whoever gets it before its TTL is spent sends it to all neighbors but one.
+    /// A peer that receives it before its TTL expires sends it to all neighbors except the sender.
     #[must_use]
     pub fn reach(&self, source: usize, ttl: u8) -> Vec<Reach> {
         let mut reached = vec![false; self.nodes()];
