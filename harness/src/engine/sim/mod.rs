@@ -14,7 +14,7 @@
 //! what a node does: a seed always gives the same outcome and the same digest of all events.
 //!
 //! *Checks.* With `check` on, all nodes are in one shard, and the system's
-//! [`Checker`](crate::plug::Checker) looks at the node of every event.
+//! [`Checker`] looks at the node of every event.
 //!
 //! **Invariant:** the clock is read only to measure the speed of a simulation.
 
