@@ -184,7 +184,7 @@ impl Stored {
     pub fn known_holders(&self, keeper: Peer, item: u32) -> Vec<Peer> {
         let Some(node) = self.memory.node(keeper.address.slot.into()) else { return Vec::new() };
         let (index, name) = (node.index(), name_of(item));
-        let mut holders: Vec<Peer> = (0..index.places())
+        let mut holders: Vec<Peer> = (0..index.slots())
             .filter_map(|place| index.at(self.memory.now(), place))
             .filter(|(hit, _)| hit.name == name)
             .map(|(hit, _)| hit.holder)

@@ -1,4 +1,4 @@
-//! What a central server and its peers say to each other.
+//! The messages between a central server and its peers.
 //!
 //! **Invariant:** plain data.
 
@@ -8,30 +8,30 @@ use crate::node::RequestId;
 /// A message as nodes send and handle it.
 pub type Message<'a> = MessageWith<items::Message<'a>>;
 
-/// A message at rest.
+/// A parked message.
 pub type ParkedMessage = MessageWith<items::message::ParkedMessage>;
 
-/// One message, with those about items as `I`.
+/// A message, with those about items as `I`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum MessageWith<I> {
-    /// Asks whether the receiver is there.
+    /// Asks whether the receiver is alive.
     Ping {
-        /// Named by the sender.
+        /// Chosen by the sender.
         request: RequestId,
     },
-    /// Answers [`MessageWith::Ping`].
+    /// Reply to [`MessageWith::Ping`].
     Pong {
-        /// Which ping.
+        /// As in the ping.
         request: RequestId,
     },
-    /// Announces the sender's departure.
+    /// The sender leaves.
     Leave,
     /// A message about items.
     Items(I),
 }
 
 impl<I> MessageWith<I> {
-    /// The same message with another form of what is about items.
+    /// Converts a message about items; keeps others.
     pub(crate) fn map<I2>(self, change: impl FnOnce(I) -> I2) -> MessageWith<I2> {
         match self {
             MessageWith::Ping { request } => MessageWith::Ping { request },

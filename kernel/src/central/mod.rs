@@ -1,20 +1,19 @@
-//! The central index, as Napster had it: one server knows who has what, everything else is between
-//! peers.
+//! The central index, as in Napster: one server knows all names and their holders; items go
+//! directly from peer to peer.
 //!
 //! ```text
-//!             server     items::Responder: entries lapse unless renewed
+//!             server     items::Responder: entries expire unless renewed
 //!          ▲    ▲    ▲
 //!  Publish │    │    │ Find      each peer: items::IndexClient
 //!         peer peer peer
-//!           └───────▶ Fetch      items::Transfers: directly from who has it
+//!           └───────▶ Fetch      items::Transfers: directly from the holder
 //! ```
 //!
-//! One round trip finds anything, whatever the number of peers; all of it costs the server memory
-//! and messages, and when it is gone nothing is found. It keeps nothing for its return: peers
-//! go on publishing, and fill it again within one refresh.
+//! A query takes one round trip, whatever the number of peers. But the server pays for all of them
+//! in memory and messages, and without it nothing is found. A restarted server is empty; peers keep
+//! publishing, and fill it again within one refresh.
 //!
-//! **Invariant:** a peer sends nothing to another peer but what an item's transfer takes and answers
-//! to its probes.
+//! **Invariant:** peers send each other only the messages of item transfers, and pongs.
 
 mod message;
 mod peer;
@@ -38,16 +37,16 @@ use crate::central::server::CentralServer;
 use crate::items::{Holdings, PublishingConfig, Query, ResponderConfig, TransferConfig};
 use crate::node::{Context, DropReason, Layer, Node, RequestHandle};
 
-/// How a central index and its peers work: the same for all of them.
+/// The configuration of a central index, common to the server and all peers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CentralConfig {
-    /// How items are fetched, and how long replies are waited for.
+    /// Transfers of items, and the timeouts of replies.
     pub transfers: Arc<TransferConfig>,
-    /// How the server keeps its index.
+    /// The index of the server.
     pub responder: ResponderConfig,
-    /// When peers publish what they hold.
+    /// The schedule of publications.
     pub publishing: PublishingConfig,
-    /// A query without an answer by then has failed.
+    /// A query without an answer fails after this time.
     pub deadline: Duration,
 }
 
@@ -55,14 +54,14 @@ pub struct CentralConfig {
 #[derive(Debug)]
 pub struct CentralNode(Role);
 
-#[expect(clippy::large_enum_variant, reason = "the one server is boxed; the many are peers")]
+#[expect(clippy::large_enum_variant, reason = "nearly all nodes are peers; the server is boxed")]
 #[derive(Debug)]
 enum Role {
     Server(Box<CentralServer>),
     Peer(CentralPeer),
 }
 
-/// Where a node stands.
+/// The membership state of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     Outside,
@@ -71,15 +70,15 @@ enum Phase {
 }
 
 impl CentralNode {
-    /// The server, with an empty index. It serves nobody yet: give it
-    /// [`start_linked`](Self::start_linked) or [`join`](Self::join).
+    /// A server with an empty index. It does not serve yet: call
+    /// [`start_linked`](Self::start_linked) or [`join`](Self::join) next.
     #[must_use]
     pub fn server(me: Peer, config: Arc<CentralConfig>, rng: &mut Rng) -> CentralNode {
         CentralNode(Role::Server(Box::new(CentralServer::new(me, config, rng))))
     }
 
-    /// A peer with these items, which is to use `server`: give it
-    /// [`start_linked`](Self::start_linked) or [`join`](Self::join).
+    /// A peer of `server` that holds these items. Call [`start_linked`](Self::start_linked) or
+    /// [`join`](Self::join) next.
     #[must_use]
     pub fn peer(
         me: Peer,
@@ -91,7 +90,7 @@ impl CentralNode {
         CentralNode(Role::Peer(CentralPeer::new(me, server, holdings, config, rng)))
     }
 
-    /// Becomes a member at once, whether or not the server is there. A peer begins to publish.
+    /// Becomes a member at once, whether or not the server is alive. A peer starts publishing.
     pub fn start_linked(&mut self, cx: &mut Context<'_, Central>) {
         match &mut self.0 {
             Role::Server(server) => server.start(),
@@ -100,8 +99,8 @@ impl CentralNode {
     }
 
     /// Becomes a member once the server has answered. Ends in
-    /// [`Joined`](crate::items::Event::Joined) or [`JoinFailed`](crate::items::Event::JoinFailed);
-    /// for the server itself in the first, at once.
+    /// [`Joined`](crate::items::Event::Joined) or [`JoinFailed`](crate::items::Event::JoinFailed).
+    /// The server itself joins at once.
     pub fn join(&mut self, cx: &mut Context<'_, Central>) {
         match &mut self.0 {
             Role::Server(server) => server.join(cx),
@@ -109,7 +108,7 @@ impl CentralNode {
         }
     }
 
-    /// Leaves; a peer says so to the server. The driver removes the node afterwards.
+    /// Leaves; a peer announces it to the server. The driver removes the node afterwards.
     pub fn leave(&mut self, cx: &mut Context<'_, Central>) {
         match &mut self.0 {
             Role::Server(server) => server.leave(cx),
@@ -117,13 +116,13 @@ impl CentralNode {
         }
     }
 
-    /// Asks the server who has items that fit, and fetches the best. Ends in
-    /// [`Found`](crate::items::Event::Found) or, after the configured deadline,
-    /// [`NotFound`](crate::items::Event::NotFound), either of them with `token`; what follows
-    /// the first, see [`Transfers::fetch`](crate::items::Transfers::fetch).
+    /// Asks the server for the holders of items that match `query`, and fetches the best. Ends in
+    /// [`Found`](crate::items::Event::Found) or, after the configured deadline, in
+    /// [`NotFound`](crate::items::Event::NotFound); both carry `token`. After the former see
+    /// [`Transfers::fetch`](crate::items::Transfers::fetch).
     ///
-    /// Returns whether it was begun; it is not if too many requests are in flight, or this node is
-    /// no member, or the server.
+    /// Returns whether the query was started. It is refused if too many requests are in flight, or
+    /// the node is not a member or is the server.
     pub fn ask(&mut self, cx: &mut Context<'_, Central>, query: Query, token: u64) -> bool {
         match &mut self.0 {
             Role::Server(_) => false,
@@ -131,19 +130,20 @@ impl CentralNode {
         }
     }
 
-    /// Whether it is a member.
+    /// Whether the node is a member.
     #[must_use]
     pub fn is_member(&self) -> bool {
         self.phase() == Phase::Member
     }
 
-    /// Whether it is the server.
+    /// Whether the node is the server.
     #[must_use]
     pub const fn is_server(&self) -> bool {
         matches!(self.0, Role::Server(_))
     }
 
-    /// What it keeps of others: the server its index entries, a peer the server.
+    /// The number of entries about other nodes: those of the index at the server, 1 at a peer (the
+    /// server).
     #[must_use]
     pub fn entries(&self) -> usize {
         match &self.0 {
@@ -152,7 +152,8 @@ impl CentralNode {
         }
     }
 
-    /// Memory it takes, the configuration and names, which it may share, left out; in bytes.
+    /// The memory of the node in bytes, without the configuration and the names, which may be
+    /// shared.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let heap_bytes = match &self.0 {
@@ -186,14 +187,14 @@ impl Node for CentralNode {
             cx.world.count_drop(DropReason::FromSelf);
             return;
         }
-        // Who is outside is silent: one that has left must be found gone.
-        let silent = self.phase() == Phase::Outside && matches!(message, Message::Ping { .. });
+        // A node that has left does not answer pings, so that the server finds it gone.
+        let is_left = self.phase() == Phase::Outside && matches!(message, Message::Ping { .. });
         let needs_member = match message {
             Message::Leave => true,
             Message::Items(message) => message.is_request(),
             Message::Ping { .. } | Message::Pong { .. } => false,
         };
-        if silent || (needs_member && !self.is_member()) {
+        if is_left || (needs_member && !self.is_member()) {
             cx.world.count_drop(DropReason::NotMember);
             return;
         }

@@ -1,7 +1,7 @@
-//! A peer of a central index: publishes what it holds, asks, fetches, and gives away.
+//! A peer of a central index: publishes its items, queries the server, fetches and serves items.
 //!
-//! **Invariant:** it knows one other node, the server, for ever; all others it learns of from answers
-//! to its queries, and forgets them when the transfer is over.
+//! **Invariant:** a peer remembers only the server. It learns of other peers from answers to its
+//! queries, and forgets them after the transfer.
 
 use alloc::sync::Arc;
 
@@ -11,15 +11,14 @@ use crate::central::protocol::Central;
 use crate::central::request::{Kind, Request};
 use crate::central::{CentralConfig, Phase};
 use crate::items;
-use crate::items::request::OwnFind;
+use crate::items::request::PendingQuery;
 use crate::items::{Event, Holdings, IndexClient, Items, Query};
 use crate::node::{Context, Cookie, DropReason, RequestId};
 
-/// The server is asked so often whether it is there before a join has failed; the wait doubles each
-/// time.
+/// A join fails after this many unanswered pings of the server. The timeout doubles each time.
 const JOIN_ATTEMPTS: u8 = 4;
 
-/// See the [module](self).
+/// A peer of the server. See the [module](self).
 #[derive(Debug)]
 pub(super) struct CentralPeer {
     pub(super) phase: Phase,
@@ -37,11 +36,11 @@ impl CentralPeer {
         config: Arc<CentralConfig>,
         rng: &mut Rng,
     ) -> CentralPeer {
-        let sharing = Arc::clone(&config.transfers);
+        let transfer_config = Arc::clone(&config.transfers);
         CentralPeer {
             phase: Phase::Outside,
             server,
-            client: IndexClient::new(me, holdings, sharing, config.publishing, rng),
+            client: IndexClient::new(me, holdings, transfer_config, config.publishing, rng),
             armed_at: Time::NEVER,
             config,
         }
@@ -63,7 +62,7 @@ impl CentralPeer {
 
     pub(super) fn join(&mut self, cx: &mut Context<'_, Central>) {
         self.phase = Phase::Joining;
-        self.greet(cx, 0);
+        self.ping_server(cx, 0);
     }
 
     pub(super) fn leave(&mut self, cx: &mut Context<'_, Central>) {
@@ -78,8 +77,8 @@ impl CentralPeer {
             return false;
         }
         let (cookie, deadline) = (Cookie::default(), cx.now + self.config.deadline);
-        let own = OwnFind { token, query, cookie, deadline, hops: 1, timeouts: 0 };
-        cx.carry(|cx| self.client.ask(cx, self.server, own))
+        let pending = PendingQuery { token, query, cookie, deadline, hops: 1, timeouts: 0 };
+        cx.carry(|cx| self.client.ask(cx, self.server, pending))
     }
 
     pub(super) fn handle_message(
@@ -101,7 +100,7 @@ impl CentralPeer {
 
     pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_, Central>) {
         self.armed_at = Time::NEVER;
-        if let Some(index) = self.client.publisher.take_turn(cx.now) {
+        if let Some(index) = self.client.publisher.take_due(cx.now) {
             cx.carry(|cx| self.client.publish(cx, self.server, index));
         }
         self.arm(cx);
@@ -109,12 +108,12 @@ impl CentralPeer {
 
     pub(super) fn on_request_timeout(&mut self, cx: &mut Context<'_, Central>, request: &Request) {
         match request.kind {
-            Kind::Greet if self.phase == Phase::Joining => {
+            Kind::JoinPing if self.phase == Phase::Joining => {
                 self.client.transfers.record_timeout();
-                self.greet(cx, request.retries + 1);
+                self.ping_server(cx, request.retries + 1);
             }
-            // Begun before it left.
-            Kind::Greet | Kind::Probe => {}
+            // A join that was started before the node left.
+            Kind::JoinPing | Kind::Probe => {}
         }
     }
 
@@ -127,11 +126,11 @@ impl CentralPeer {
         self.client.on_timeout(cx, request, is_member);
     }
 
-    /// Asks the server whether it is there.
-    fn greet(&mut self, cx: &mut Context<'_, Central>, attempt: u8) {
+    /// Pings the server to join; fails the join after [`JOIN_ATTEMPTS`].
+    fn ping_server(&mut self, cx: &mut Context<'_, Central>, attempt: u8) {
         let wait = self.client.transfers.timeout(attempt);
         let asked = (attempt < JOIN_ATTEMPTS)
-            .then(|| cx.request(self.server, attempt, Kind::Greet, wait))
+            .then(|| cx.request(self.server, attempt, Kind::JoinPing, wait))
             .flatten();
         match asked {
             Some(request) => cx.world.send(self.me(), self.server, &Message::Ping { request }),
@@ -143,8 +142,8 @@ impl CentralPeer {
     }
 
     fn on_pong(&mut self, cx: &mut Context<'_, Central>, from: Peer, id: RequestId) {
-        let is_greeting = |kind: &Kind| matches!(kind, Kind::Greet);
-        let Some(request) = cx.match_reply(id, from, is_greeting) else { return };
+        let is_join_ping = |kind: &Kind| matches!(kind, Kind::JoinPing);
+        let Some(request) = cx.match_reply(id, from, is_join_ping) else { return };
         self.client.transfers.record(cx.now.since(request.sent_at));
         if self.phase == Phase::Joining {
             cx.report(Event::Joined);
@@ -152,7 +151,7 @@ impl CentralPeer {
         }
     }
 
-    /// Arms the timer for the next item to publish.
+    /// Arms the timer for the next publication.
     fn arm(&mut self, cx: &mut Context<'_, Central>) {
         let next = self.client.publisher.next_at();
         if next != self.armed_at {

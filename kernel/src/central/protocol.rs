@@ -1,6 +1,6 @@
 //! The protocol of a central index. It carries that of items.
 //!
-//! **Invariant:** a message's class follows from the message alone.
+//! **Invariant:** the class of a message depends on the message alone.
 
 use crate::central::message::{Message, ParkedMessage};
 use crate::central::request::Kind;
@@ -11,9 +11,9 @@ use crate::node::{Arena, Carries, Class, LayeredRequests, MessageOf, Protocol, R
 #[derive(Clone, Copy, Debug)]
 pub struct Central;
 
-/// Probes, after the classes of items.
+/// The class of probes: the first one after those of items.
 const PROBE: usize = Items::CLASSES.len();
-/// Announced departures.
+/// The class of announced departures.
 const LEAVE: usize = PROBE + 1;
 
 const _: () = assert!(PROBE == 3, "as many classes of items as are listed below");

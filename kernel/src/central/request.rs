@@ -1,4 +1,4 @@
-//! What requests of a central server and its peers are about, those about items aside.
+//! The kinds of requests of a central server and its peers, besides those about items.
 //!
 //! **Invariant:** plain data.
 
@@ -7,13 +7,13 @@ use crate::node::RequestKind;
 /// A request in flight.
 pub(super) type Request = crate::node::Request<Kind>;
 
-/// What a request is about.
+/// The kind of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// The server asks a peer that is said to leave whether it is still there.
+    /// The server pings a peer after the announcement that it leaves.
     Probe,
-    /// A peer that joins asks the server whether it is there.
-    Greet,
+    /// A joining peer pings the server.
+    JoinPing,
 }
 
 impl RequestKind for Kind {}

@@ -1,12 +1,11 @@
 //! The server: an index for all peers.
 //!
-//! A departure carries no proof of who sent it. Whoever is said to leave is asked whether it is still
-//! there, and loses its entries only if it does not answer; so a forged departure costs a probe.
-//! What remains: who can keep its victim from answering can have its entries removed, until the
-//! victim publishes again.
+//! Announced departures are not authenticated. The server pings the peer that is said to leave, and
+//! removes its entries only if there is no answer; so a forged departure costs a ping. One attack
+//! remains: an attacker that blocks the answers of its victim can have the victim's entries
+//! removed, until the victim publishes again.
 //!
-//! **Invariant:** what the server keeps is its index and nothing else; no peer is asked anything but
-//! whether it is there.
+//! **Invariant:** the server stores nothing but the index, and sends no requests but pings.
 
 use alloc::sync::Arc;
 
@@ -19,10 +18,11 @@ use crate::items;
 use crate::items::{Event, Index, Responder};
 use crate::node::{Context, DropReason, RoundTrips};
 
-/// Probes of a peer that is said to leave before it is held to be gone; the wait doubles each time.
+/// A peer that is said to leave is considered gone after this many unanswered pings. The timeout
+/// doubles each time.
 const PROBE_ATTEMPTS: u8 = 2;
 
-/// See the [module](self).
+/// The server. See the [module](self).
 #[derive(Debug)]
 pub(super) struct CentralServer {
     pub(super) me: Peer,
@@ -120,8 +120,8 @@ impl CentralServer {
         }
     }
 
-    /// Arms the timer for the entry that lapses next, unless it is armed: what is renewed meanwhile
-    /// shows when it fires.
+    /// Arms the timer for the next expiry, unless it is armed. If that entry is renewed meanwhile,
+    /// the timer is armed again when it fires.
     fn arm(&mut self, cx: &mut Context<'_, Central>) {
         if self.armed_at == Time::NEVER {
             self.armed_at = self.index().next_expiry();

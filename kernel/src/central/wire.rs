@@ -1,13 +1,13 @@
-//! The payloads of a central index's messages.
+//! The encoding of the messages of a central index.
 //!
-//! **Invariant:** kinds are below those of items.
+//! **Invariant:** kind numbers are below those of items.
 
 use crate::central::message::Message;
 use crate::central::protocol::Central;
 use crate::codec::{Body, Framed, WireError, Writer, read_request_id};
 use crate::items::Items;
 
-/// The messages of a central index in this project's wire format.
+/// The codec of a central index in this project's wire format.
 pub type CentralCodec = Framed<Central>;
 
 const PING_KIND: u8 = 1;

@@ -60,13 +60,13 @@ impl FloodNode {
         me: Peer,
         holdings: Holdings,
         config: Arc<FloodConfig>,
-        sharing: Arc<TransferConfig>,
+        transfer_config: Arc<TransferConfig>,
         rng: &mut Rng,
     ) -> FloodNode {
         FloodNode {
             seen: Seen::new(config.room, rng.next_u64()),
             neighbors: Neighbors::new(config.max_neighbors.max(1)),
-            transfers: Transfers::new(me, holdings, sharing, rng),
+            transfers: Transfers::new(me, holdings, transfer_config, rng),
             former: Recent::default(),
             heard: Recent::default(),
             phase: Phase::Outside,

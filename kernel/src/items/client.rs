@@ -1,7 +1,6 @@
-//! A peer's part in an index that others keep: publishing there, asking there, and the items
-//! themselves.
+//! The client of an index on another node: publishes, queries, fetches, and serves its items.
 //!
-//! **Invariant:** it acts on replies to its own requests and on fetches, and on nothing else.
+//! **Invariant:** it handles only replies to its own requests, and fetches.
 
 use alloc::sync::Arc;
 
@@ -10,12 +9,12 @@ use crate::items::holdings::Holdings;
 use crate::items::message::Message;
 use crate::items::protocol::Items;
 use crate::items::publisher::{Publisher, PublishingConfig};
-use crate::items::request::{Kind, OwnFind, Request};
+use crate::items::request::{Kind, PendingQuery, Request};
 use crate::items::requester;
 use crate::items::transfers::{TransferConfig, Transfers};
 use crate::node::{Context, Cookie, DropReason, RequestId};
 
-/// See the [module](self).
+/// A client of an index. See the [module](self).
 #[derive(Debug)]
 pub struct IndexClient {
     pub(crate) transfers: Transfers,
@@ -23,30 +22,30 @@ pub struct IndexClient {
 }
 
 impl IndexClient {
-    /// A peer with these items that has published none of them yet.
+    /// A client that holds these items and has published none of them yet.
     #[must_use]
     pub fn new(
         me: Peer,
         holdings: Holdings,
-        sharing: Arc<TransferConfig>,
+        transfer_config: Arc<TransferConfig>,
         publishing: PublishingConfig,
         rng: &mut Rng,
     ) -> IndexClient {
         let publisher = Publisher::new(publishing, holdings.len());
-        IndexClient { transfers: Transfers::new(me, holdings, sharing, rng), publisher }
+        IndexClient { transfers: Transfers::new(me, holdings, transfer_config, rng), publisher }
     }
 
-    /// Asks whoever holds the index; see [`requester::ask`].
-    pub fn ask(&mut self, cx: &mut Context<'_, Items>, to: Peer, own: OwnFind) -> bool {
-        requester::ask(cx, &self.transfers, to, own)
+    /// Sends a query to the index at `to`; see [`requester::ask`].
+    pub fn ask(&mut self, cx: &mut Context<'_, Items>, to: Peer, pending: PendingQuery) -> bool {
+        requester::ask(cx, &self.transfers, to, pending)
     }
 
-    /// Makes the item at `index` on the holdings known to whoever holds the index.
+    /// Publishes the item at `index` of the holdings to the index at `to`.
     pub fn publish(&mut self, cx: &mut Context<'_, Items>, to: Peer, index: u32) {
         self.publisher.publish(cx, &self.transfers, to, index);
     }
 
-    /// A request has timed out. Publications are tried again only while the node is a member.
+    /// Handles the timeout of a request. Publications are repeated only while the node is a member.
     pub fn on_timeout(&mut self, cx: &mut Context<'_, Items>, request: &Request, is_member: bool) {
         match request.kind {
             Kind::Find(_) => requester::on_timeout(cx, &mut self.transfers, request),
@@ -58,7 +57,7 @@ impl IndexClient {
         }
     }
 
-    /// A message for this part of a node; others are dropped and counted.
+    /// Handles a message to a client. Others are dropped and counted.
     pub fn handle_message(
         &mut self,
         cx: &mut Context<'_, Items>,

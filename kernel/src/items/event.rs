@@ -1,43 +1,43 @@
-//! What a peer that shares items tells its application, whatever the system.
+//! The events about items, common to all systems.
 //!
-//! **Invariant:** every question that was begun ends in [`Event::Found`] or [`Event::NotFound`] with its
-//! token.
+//! **Invariant:** every query that was started ends in [`Event::Found`] or [`Event::NotFound`] with
+//! its token.
 
 use core::time::Duration;
 
 use crate::base::Peer;
 use crate::items::hits::Hit;
 
-/// One event.
+/// An event about items.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Event {
-    /// The node is a member now.
+    /// The node has become a member.
     Joined,
-    /// The bootstrap did not lead to a place among the members; the node waits for another `join`.
+    /// A join has failed. The node can be given another bootstrap.
     JoinFailed,
     /// A query has its first answer.
     Found(Found),
     /// A query got no answer within its deadline.
     NotFound {
-        /// The caller's name for it.
+        /// The caller's token for the query.
         token: u64,
         /// Contacts that did not answer, as far as the origin knows.
         timeouts: u8,
     },
     /// An item was fetched.
     Fetched {
-        /// The caller's name for the query that it answers.
+        /// The caller's token for the query.
         token: u64,
-        /// The node that gave it.
+        /// The holder that sent the item.
         holder: Peer,
-        /// Its size.
+        /// The size of the item.
         bytes: u16,
-        /// From asking the first holder to having it.
+        /// The time from the request to the first holder until the item arrived.
         took: Duration,
     },
-    /// No holder that was found gave the item.
+    /// None of the holders that were found sent the item.
     FetchFailed {
-        /// The caller's name for the query.
+        /// The caller's token for the query.
         token: u64,
     },
 }
@@ -45,13 +45,13 @@ pub enum Event {
 /// The first answer to a query.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Found {
-    /// The caller's name for it.
+    /// The caller's token for the query.
     pub token: u64,
-    /// The best hit; `None` if the node that was asked knows of no item that fits.
+    /// The best hit; `None` if the responder knows no matching item.
     pub best: Option<Hit>,
-    /// How many holders the answer names.
+    /// The number of holders in the answer.
     pub hits: u8,
-    /// Transfers from the origin to the node that answered.
+    /// Hops from the origin to the responder.
     pub hops: u16,
     /// Contacts that did not answer in time.
     pub timeouts: u8,

@@ -1,9 +1,9 @@
-//! Who has what: the answer to a query.
+//! Hits: the answer to a query, a list of names with their holders.
 //!
-//! A list of hits is bytes from the start, the same in memory and on the wire: for each hit the
-//! holder, the length of the name, the name. So it is written once, by whoever answers.
+//! A list is encoded from the start, with the same bytes in memory and on the wire: for each hit
+//! the holder, the length of the name, and the name.
 //!
-//! **Invariant:** a [`Hits`] is well-formed from end to end, and no longer than [`MAX_PAYLOAD`].
+//! **Invariant:** a [`Hits`] is well-formed, and no longer than [`MAX_PAYLOAD`].
 
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -11,21 +11,21 @@ use crate::base::{PackedPeer, Peer};
 use crate::items::text::Text;
 use crate::node::MAX_PAYLOAD;
 
-/// An item that fits, and somebody who has it.
+/// An item and one of its holders.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hit {
-    /// Who has it.
+    /// A peer that holds the item.
     pub holder: Peer,
-    /// Its name.
+    /// The name of the item.
     pub name: Text,
 }
 
-/// Hits, best first.
+/// An encoded list of hits, best first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Hits<'a>(&'a [u8]);
 
 impl<'a> Hits<'a> {
-    /// The hits in `bytes`, if they are nothing but hits.
+    /// Validates an encoded list. Returns `None` if it is malformed or too long.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Hits<'a>> {
         if bytes.len() > MAX_PAYLOAD {
@@ -38,19 +38,19 @@ impl<'a> Hits<'a> {
         Some(Hits(bytes))
     }
 
-    /// Hits that were taken [as bytes](Self::as_bytes) from others, and kept.
+    /// The list whose [bytes](Self::as_bytes) these are, without validation.
     #[inline]
-    pub(super) const fn kept(bytes: &'a [u8]) -> Hits<'a> {
+    pub(super) const fn from_valid(bytes: &'a [u8]) -> Hits<'a> {
         Hits(bytes)
     }
 
-    /// As bytes, for [`parse`](Self::parse).
+    /// The encoded list, for [`parse`](Self::parse).
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// Whether nothing was found.
+    /// Whether the list is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
@@ -67,7 +67,7 @@ impl<'a> Hits<'a> {
     }
 }
 
-/// Hits being written.
+/// A buffer for a list of hits.
 #[derive(Clone, Debug)]
 pub struct HitList {
     bytes: [u8; MAX_PAYLOAD],
@@ -81,7 +81,7 @@ impl Default for HitList {
 }
 
 impl HitList {
-    /// Appends a hit; false if there is no room for it.
+    /// Appends a hit. Returns false if there is no room.
     pub fn push(&mut self, hit: &Hit) -> bool {
         let name = hit.name.as_bytes();
         let holder = PackedPeer::from(hit.holder);
@@ -97,7 +97,7 @@ impl HitList {
         true
     }
 
-    /// What has been written.
+    /// The hits appended so far.
     #[must_use]
     pub fn hits(&self) -> Hits<'_> {
         Hits(&self.bytes[..self.length])

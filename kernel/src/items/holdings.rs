@@ -1,6 +1,6 @@
-//! What one peer holds.
+//! The items that one peer holds.
 //!
-//! **Invariant:** fixed when it is built; a query finds what fits here, and nothing else.
+//! **Invariant:** immutable; a query finds exactly the items that match.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -9,17 +9,17 @@ use crate::items::names::Names;
 use crate::items::query::{Match, Query, Signature};
 use crate::items::text::Text;
 
-/// See the [module](self).
+/// The items of a peer. See the [module](self).
 #[derive(Clone, Debug, Default)]
 pub struct Holdings {
     names: Arc<Names>,
     items: Box<[u32]>,
-    /// What any of the names has: most queries find that nothing fits without a look at them.
+    /// The union of all signatures. It excludes most queries without a look at the names.
     signature: Signature,
 }
 
 impl Holdings {
-    /// A holdings with these items of a population.
+    /// Holdings of these items, by their numbers in `names`.
     #[must_use]
     pub fn new(names: Arc<Names>, items: Box<[u32]>) -> Holdings {
         let signatures = items.iter().map(|&item| names.signature(item));
@@ -27,13 +27,13 @@ impl Holdings {
         Holdings { names, items, signature }
     }
 
-    /// How many items it has.
+    /// The number of items.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether it has none.
+    /// Whether the peer holds no items.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -45,22 +45,22 @@ impl Holdings {
         self.names.name(*self.items.get(index)?)
     }
 
-    /// Whether an item of just this name is here.
+    /// Whether the peer holds the item with this name.
     #[must_use]
     pub fn holds(&self, name: Text) -> bool {
         self.best(&Query { how: Match::Exact, text: name }).is_some()
     }
 
-    /// The name that fits best; of those that fit alike, the first here.
+    /// The name with the highest score; the first one of equal scores.
     #[must_use]
     pub fn best(&self, query: &Query) -> Option<Text> {
         let wanted = query.signature();
-        if !self.signature.may_fit(wanted) {
+        if !self.signature.may_match(wanted) {
             return None;
         }
         let mut best: Option<(u16, u32)> = None;
         for &item in &self.items {
-            if self.names.signature(item).may_fit(wanted)
+            if self.names.signature(item).may_match(wanted)
                 && let Some(score) = query.score(self.names.bytes_of(item))
                 && best.is_none_or(|(most, _)| score > most)
             {
@@ -70,7 +70,7 @@ impl Holdings {
         self.names.name(best?.1)
     }
 
-    /// Memory it takes, the names, which it may share, left out; in bytes.
+    /// The memory of the item numbers in bytes, without the names, which may be shared.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         size_of_val(&*self.items)

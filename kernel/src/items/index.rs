@@ -1,23 +1,23 @@
-//! An index: which names there are, and who holds them.
+//! An index of names and their holders.
 //!
-//! Soft state: an entry lapses unless its holder renews it. One address holds a name once, under the
-//! identifier that it gave last.
+//! Entries are soft state: an entry expires unless its holder renews it. An address holds a name at
+//! most once, under the identifier that it used last.
 //!
 //! ```text
-//! names     name, its holders            found by a keyed hash; queries other than for an exact name
-//!   │                                    look at the signature of every name
-//!   └─▶ entries   holder, when it lapses    in three lists: of its name, freshest first; of its
-//!                                           address; and of all entries, in order of expiry
+//! names     name, its holders          found by a keyed hash; all queries but those for an exact
+//!   │                                  name scan the signatures of all names
+//!   └─▶ entries   holder, expiry       in three lists: of the name, latest expiry first; of the
+//!                                      address; of all entries, in order of expiry
 //! ```
 //!
-//! Looking at every signature is a scan, but of 8 bytes a name: a signature file (Faloutsos and
-//! Christodoulakis, *Signature files*, ACM TOIS 2(4), 1984), which takes room for new names as they
-//! come and forgets old ones without a trace. Search engines and n-gram indexes build posting lists
-//! as they go, on the heap or in files, and need `std`; a node must do without.
+//! The scan reads 8 bytes per name: a signature file (Faloutsos and Christodoulakis, *Signature
+//! files*, ACM TOIS 2(4), 1984). It adds and removes names without allocating. Search engines and
+//! n-gram indexes build posting lists on the heap or in files and need `std`, which a node cannot
+//! use.
 //!
-//! Names come from strangers, and so does what they hash to: the hash has a random key.
+//! Other nodes choose the names, so the hash has a random key.
 //!
-//! **Invariant:** no entry is shown once it has lapsed; room is taken once, when the index is made.
+//! **Invariant:** an expired entry is never returned; memory is allocated only at construction.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -26,26 +26,25 @@ use core::hash::Hasher;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use crate::base::{Address, PackedPeer, Peer, Rng, Time};
+use crate::base::{Address, Peer, Rng, Time};
 use crate::items::hits::{Hit, HitList};
-use crate::items::linked_lists::{Links, List};
+use crate::items::linked_lists::{LinkedLists, List};
 use crate::items::query::{Query, Signature};
+use crate::items::ranking::{RankedName, TopNames};
 use crate::items::text::Text;
-use crate::node::MAX_PAYLOAD;
 
-/// Holders shown of one name: as many as a transfer turns to.
-pub const SHOWN_HOLDERS: usize = 3;
-/// Names shown, at most: no more fit into an answer.
-const SHOWN_NAMES: usize = MAX_PAYLOAD / (size_of::<PackedPeer>() + 2);
+/// Maximum number of holders per name in an answer: as many as a transfer tries.
+pub const MAX_LISTED_HOLDERS: usize = 3;
 
-/// How much an index has room for.
+/// The capacity of an index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IndexLimits {
-    /// Names.
+    /// Maximum number of names.
     pub names: u32,
-    /// Entries, of all names together.
+    /// Maximum number of entries of all names.
     pub entries: u32,
-    /// Entries of one name, at least 1: one more replaces the one that is nearest to lapsing.
+    /// Maximum number of entries per name, at least 1. A further entry replaces the one that
+    /// expires first.
     pub entries_per_name: u32,
 }
 
@@ -55,26 +54,26 @@ pub struct Index {
     limits: IndexLimits,
     key: (u64, u64),
     names: Vec<Name>,
-    /// Of each name, apart: all that most of a scan reads.
+    /// The signature of each name, apart from `names`: most of a scan reads nothing else.
     signatures: Vec<Signature>,
     entries: Vec<Entry>,
-    // Places that were in use and are free again.
+    // Slots that were in use and are free again.
     free_names: Vec<u32>,
     free_entries: Vec<u32>,
-    // Twice the room that is needed: then a table never grows to be rid of what was removed.
+    // At twice the needed capacity, a hash table never grows to clean up after removals.
     by_name: HashTable<u32>,
     by_address: HashTable<List>,
-    in_name: Links,
-    in_address: Links,
-    in_expiry: Links,
-    expiry: List,
+    name_lists: LinkedLists,
+    address_lists: LinkedLists,
+    expiry_lists: LinkedLists,
+    by_expiry: List,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Name {
     text: Text,
     holders: List,
-    /// How many; none if this place is free.
+    /// The number of holders; 0 if the slot is free.
     count: u32,
 }
 
@@ -100,62 +99,62 @@ impl Index {
             free_entries: Vec::with_capacity(entries),
             by_name: HashTable::with_capacity(2 * names),
             by_address: HashTable::with_capacity(2 * entries),
-            in_name: Links::new(entries),
-            in_address: Links::new(entries),
-            in_expiry: Links::new(entries),
-            expiry: List::EMPTY,
+            name_lists: LinkedLists::new(entries),
+            address_lists: LinkedLists::new(entries),
+            expiry_lists: LinkedLists::new(entries),
+            by_expiry: List::EMPTY,
         }
     }
 
-    /// How many entries it has.
+    /// The number of entries.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.entries.len() - self.free_entries.len()
     }
 
-    /// Whether it has none.
+    /// Whether the index is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many names it has.
+    /// The number of names.
     #[must_use]
     pub const fn names(&self) -> usize {
         self.names.len() - self.free_names.len()
     }
 
-    /// When the next entry lapses.
+    /// The time at which the next entry expires.
     #[must_use]
     pub fn next_expiry(&self) -> Time {
-        self.expiry.first().map_or(Time::NEVER, |at| self.entry(at).expires)
+        self.by_expiry.first().map_or(Time::NEVER, |at| self.entry(at).expires)
     }
 
-    /// Places that entries lie in, or have lain in: `0 .. places()`.
+    /// The number of entry slots used so far: entries lie in slots `0 .. slots()`.
     #[must_use]
-    pub const fn places(&self) -> u32 {
+    pub const fn slots(&self) -> u32 {
         self.entries.len() as u32
     }
 
-    /// The entry in a place, and when it lapses; nothing if there is none, or it has.
+    /// The entry in `slot` and its expiry; `None` if the slot is free or the entry has expired.
     #[must_use]
-    pub fn at(&self, now: Time, place: u32) -> Option<(Hit, Time)> {
-        let &Entry { holder, name, expires } = self.entries.get(place as usize)?;
+    pub fn at(&self, now: Time, slot: u32) -> Option<(Hit, Time)> {
+        let &Entry { holder, name, expires } = self.entries.get(slot as usize)?;
         let hit = Hit { holder, name: self.names[name as usize].text };
         (expires > now).then_some((hit, expires))
     }
 
-    /// Enters an item, or renews its entry; it lapses at `expires`, or when it would have anyway if
-    /// that is later. False if there is no room.
+    /// Inserts or renews an entry. It expires at `expires`, or at its old expiry if that is later.
+    /// Returns false if there is no room.
     ///
-    /// Constant time as long as what is entered later lapses later.
-    pub fn enter(&mut self, now: Time, hit: &Hit, expires: Time) -> bool {
+    /// Takes constant time as long as later entries expire later.
+    pub fn insert(&mut self, now: Time, hit: &Hit, expires: Time) -> bool {
         self.expire(now);
         let known = self.number_of(hit.name);
         if let Some(number) = known {
             let name = self.names[number as usize];
             let same = |&at: &u32| self.entry(at).holder.address == hit.holder.address;
-            let same = self.in_name.forward(name.holders).find(same);
+            let same = self.name_lists.forward(name.holders).find(same);
             if let Some(at) = same {
                 self.renew(at, hit.holder, expires);
                 return true;
@@ -169,7 +168,7 @@ impl Index {
         if self.len() >= self.limits.entries as usize {
             return false;
         }
-        // Looked up anew: what had but one holder may have just lost it.
+        // Looked up again: the name is gone if its only entry has just been removed.
         let Some(name) = self.number_of(hit.name).or_else(|| self.add_name(hit.name)) else {
             return false;
         };
@@ -177,12 +176,12 @@ impl Index {
         true
     }
 
-    /// Removes what was entered from the address of `holder`, if it was `holder` that entered something
-    /// from there last, and says how many entries that were.
+    /// Removes all entries of the address of `holder`, if its latest entry has the identifier of
+    /// `holder`. Returns the number of removed entries.
     pub fn remove(&mut self, holder: Peer) -> usize {
         let mut removed = 0;
         if self.knows(holder) {
-            while let Some(at) = self.last_from(holder.address) {
+            while let Some(at) = self.latest_from(holder.address) {
                 self.remove_entry(at);
                 removed += 1;
             }
@@ -190,42 +189,44 @@ impl Index {
         removed
     }
 
-    /// Whether it was `holder`, identifier and address, that entered something from its address last.
+    /// Whether the latest entry from the address of `holder` has the identifier of `holder`.
     #[must_use]
     pub fn knows(&self, holder: Peer) -> bool {
-        self.last_from(holder.address).is_some_and(|at| self.entry(at).holder == holder)
+        self.latest_from(holder.address).is_some_and(|at| self.entry(at).holder == holder)
     }
 
-    /// Removes what has lapsed.
+    /// Removes all expired entries.
     pub fn expire(&mut self, now: Time) {
-        while let Some(at) = self.expiry.first().filter(|&at| self.entry(at).expires <= now) {
+        while let Some(at) = self.by_expiry.first().filter(|&at| self.entry(at).expires <= now) {
             self.remove_entry(at);
         }
     }
 
-    /// Writes down what fits, as far as there is room: the names that fit best first, those that fit
-    /// alike in their own order, each with up to [`SHOWN_HOLDERS`] holders, freshest first.
+    /// Appends the hits for `query` to `found`, as far as there is room: names by descending score,
+    /// then in byte order; each with up to [`MAX_LISTED_HOLDERS`] holders, latest expiry
+    /// first.
     pub fn find(&self, now: Time, query: &Query, found: &mut HitList) {
-        let mut best = Best { ranked: [None; SHOWN_NAMES], len: 0 };
+        let mut best = TopNames::default();
         let mut consider = |number: u32| {
             let name = &self.names[number as usize];
             if self.fresh(name, now).next().is_some()
                 && let Some(score) = query.score(name.text.as_bytes())
             {
-                best.offer(Ranked { score: Reverse(score), name: name.text, number });
+                best.offer(RankedName { score: Reverse(score), name: name.text, number });
             }
         };
         if query.how.is_exact() {
             self.number_of(query.text).into_iter().for_each(consider);
         } else {
             let wanted = query.signature();
-            let may_fit = |signature: &Signature| signature.may_fit(wanted);
-            let fitting = (0..).zip(&self.signatures).filter(|(_, signature)| may_fit(signature));
-            fitting.for_each(|(number, _)| consider(number));
+            let may_match = |signature: &Signature| signature.may_match(wanted);
+            let matching =
+                (0..).zip(&self.signatures).filter(|(_, signature)| may_match(signature));
+            matching.for_each(|(number, _)| consider(number));
         }
-        for ranked in best.ranked() {
+        for ranked in best.iter() {
             let name = &self.names[ranked.number as usize];
-            for holder in self.fresh(name, now).take(SHOWN_HOLDERS) {
+            for holder in self.fresh(name, now).take(MAX_LISTED_HOLDERS) {
                 if !found.push(&Hit { holder, name: name.text }) {
                     return;
                 }
@@ -233,38 +234,39 @@ impl Index {
         }
     }
 
-    /// Memory reserved, in bytes.
+    /// The reserved memory in bytes.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.names.capacity() * (size_of::<Name>() + size_of::<Signature>() + size_of::<u32>())
             + self.entries.capacity() * (size_of::<Entry>() + size_of::<u32>())
             + self.by_name.allocation_size()
             + self.by_address.allocation_size()
-            + self.in_name.heap_bytes()
-            + self.in_address.heap_bytes()
-            + self.in_expiry.heap_bytes()
+            + self.name_lists.heap_bytes()
+            + self.address_lists.heap_bytes()
+            + self.expiry_lists.heap_bytes()
     }
 
     fn entry(&self, at: u32) -> &Entry {
         &self.entries[at as usize]
     }
 
-    /// The holders of a name whose entries have not lapsed, freshest first; none of a free place.
+    /// The holders of `name` whose entries have not expired, latest expiry first; none if the slot
+    /// is free.
     fn fresh(&self, name: &Name, now: Time) -> impl Iterator<Item = Peer> {
-        let entries = self.in_name.forward(name.holders).map(|at| self.entry(at));
+        let entries = self.name_lists.forward(name.holders).map(|at| self.entry(at));
         entries.take_while(move |entry| entry.expires > now).map(|entry| entry.holder)
     }
 
     fn number_of(&self, name: Text) -> Option<u32> {
-        let is_it = |&number: &u32| self.names[number as usize].text == name;
-        self.by_name.find(hash_name(self.key, name), is_it).copied()
+        let matches = |&number: &u32| self.names[number as usize].text == name;
+        self.by_name.find(hash_name(self.key, name), matches).copied()
     }
 
-    /// What was entered last of all that there is from `address`.
-    fn last_from(&self, address: Address) -> Option<u32> {
-        let is_it =
+    /// The latest entry from `address`.
+    fn latest_from(&self, address: Address) -> Option<u32> {
+        let matches =
             |list: &List| list.first().is_some_and(|at| self.entry(at).holder.address == address);
-        self.by_address.find(hash_address(self.key, address), is_it)?.first()
+        self.by_address.find(hash_address(self.key, address), matches)?.first()
     }
 
     fn add_name(&mut self, text: Text) -> Option<u32> {
@@ -294,7 +296,7 @@ impl Index {
         self.entries[at as usize] = entry;
         self.names[entry.name as usize].count += 1;
         self.link_by_time(at);
-        self.with_address_list(entry.holder.address, |links, list| links.insert(list, at, None));
+        self.with_address_list(entry.holder.address, |lists, list| lists.insert(list, at, None));
     }
 
     fn renew(&mut self, at: u32, holder: Peer, expires: Time) {
@@ -305,9 +307,9 @@ impl Index {
         entry.holder = holder;
         self.link_by_time(at);
         if is_new {
-            self.with_address_list(holder.address, |links, list| {
-                links.remove(list, at);
-                links.insert(list, at, None);
+            self.with_address_list(holder.address, |lists, list| {
+                lists.remove(list, at);
+                lists.insert(list, at, None);
             });
         }
     }
@@ -315,92 +317,65 @@ impl Index {
     fn remove_entry(&mut self, at: u32) {
         let Entry { holder, name: number, .. } = *self.entry(at);
         self.unlink_by_time(at);
-        // A free place has long lapsed.
+        // A free slot counts as expired.
         self.entries[at as usize].expires = Time::ZERO;
-        self.with_address_list(holder.address, |links, list| links.remove(list, at));
+        self.with_address_list(holder.address, |lists, list| lists.remove(list, at));
         self.free_entries.push(at);
         let name = &mut self.names[number as usize];
         name.count -= 1;
         if name.count == 0 {
             let (text, names) = (name.text, &self.names);
-            let is_it = |&other: &u32| names[other as usize].text == text;
-            if let Ok(found) = self.by_name.find_entry(hash_name(self.key, text), is_it) {
+            let matches = |&other: &u32| names[other as usize].text == text;
+            if let Ok(found) = self.by_name.find_entry(hash_name(self.key, text), matches) {
                 found.remove();
             }
             self.free_names.push(number);
         }
     }
 
-    /// Puts an entry into the lists of its name and of all entries, where its time says.
+    /// Inserts an entry into the lists of its name and of all entries, ordered by expiry.
     fn link_by_time(&mut self, at: u32) {
         let Entry { name: number, expires, .. } = *self.entry(at);
         let entries = &self.entries;
         let sooner = |&other: &u32| entries[other as usize].expires <= expires;
-        let before = self.in_expiry.backward(self.expiry).find(sooner);
-        self.in_expiry.insert(&mut self.expiry, at, before);
+        let before = self.expiry_lists.backward(self.by_expiry).find(sooner);
+        self.expiry_lists.insert(&mut self.by_expiry, at, before);
         let name = &mut self.names[number as usize];
         let later = |&other: &u32| entries[other as usize].expires > expires;
-        let before = self.in_name.forward(name.holders).take_while(later).last();
-        self.in_name.insert(&mut name.holders, at, before);
+        let before = self.name_lists.forward(name.holders).take_while(later).last();
+        self.name_lists.insert(&mut name.holders, at, before);
     }
 
     fn unlink_by_time(&mut self, at: u32) {
         let number = self.entry(at).name;
-        self.in_expiry.remove(&mut self.expiry, at);
-        self.in_name.remove(&mut self.names[number as usize].holders, at);
+        self.expiry_lists.remove(&mut self.by_expiry, at);
+        self.name_lists.remove(&mut self.names[number as usize].holders, at);
     }
 
-    /// Changes the list of an address, which is entered first if it is new and taken out if it has
-    /// become empty.
-    fn with_address_list(&mut self, address: Address, change: impl FnOnce(&mut Links, &mut List)) {
+    /// Changes the list of an address. Adds the address if it is new, and removes it if its list
+    /// has become empty.
+    fn with_address_list(
+        &mut self,
+        address: Address,
+        change: impl FnOnce(&mut LinkedLists, &mut List),
+    ) {
         let (key, entries) = (self.key, &self.entries);
         let address_of = |list: &List| {
             list.first().map_or(Address::default(), |at| entries[at as usize].holder.address)
         };
         let hash = hash_address(key, address);
-        let is_it = |list: &List| address_of(list) == address;
-        let found = self.by_address.find_entry(hash, is_it);
+        let matches = |list: &List| address_of(list) == address;
+        let found = self.by_address.find_entry(hash, matches);
         let Ok(mut found) = found else {
             let mut list = List::EMPTY;
-            change(&mut self.in_address, &mut list);
+            change(&mut self.address_lists, &mut list);
             self.by_address.insert_unique(hash, list, |list| hash_address(key, address_of(list)));
             return;
         };
-        change(&mut self.in_address, found.get_mut());
+        change(&mut self.address_lists, found.get_mut());
         if *found.get() == List::EMPTY {
             found.remove();
         }
-    }
-}
-
-/// A name that fits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Ranked {
-    score: Reverse<u16>,
-    name: Text,
-    number: u32,
-}
-
-/// The best names so far.
-#[derive(Debug)]
-struct Best {
-    ranked: [Option<Ranked>; SHOWN_NAMES],
-    len: usize,
-}
-
-impl Best {
-    fn offer(&mut self, new: Ranked) {
-        let at = self.ranked().take_while(|known| **known < new).count();
-        if at == SHOWN_NAMES {
-            return;
-        }
-        self.len = (self.len + 1).min(SHOWN_NAMES);
-        self.ranked[at..self.len].rotate_right(1);
-        self.ranked[at] = Some(new);
-    }
-
-    fn ranked(&self) -> impl Iterator<Item = &Ranked> {
-        self.ranked[..self.len].iter().flatten()
     }
 }
 

@@ -1,13 +1,13 @@
-//! Lists through a table: doubly linked lists of its places, kept apart from what lies there.
+//! Doubly linked lists of table indices. The links are stored apart from the table.
 //!
-//! **Invariant:** room is taken once, when the links are made.
+//! **Invariant:** memory is allocated only at construction.
 
 use alloc::vec::Vec;
 
-/// No place.
+/// No element.
 const NONE: u32 = u32::MAX;
 
-/// Where a list begins and ends.
+/// The ends of one list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct List {
     first: u32,
@@ -15,82 +15,82 @@ pub(super) struct List {
 }
 
 impl List {
-    /// A list of nothing.
+    /// An empty list.
     pub(super) const EMPTY: List = List { first: NONE, last: NONE };
 
-    /// Its first place.
+    /// The first element.
     pub(super) fn first(self) -> Option<u32> {
         (self.first != NONE).then_some(self.first)
     }
 
-    /// Its last place.
+    /// The last element.
     pub(super) fn last(self) -> Option<u32> {
         (self.last != NONE).then_some(self.last)
     }
 }
 
-/// What each place is between; a place is in one list of these links at most.
+/// The links of all lists. An element is in at most one of them.
 #[derive(Debug)]
-pub(super) struct Links(Vec<Link>);
+pub(super) struct LinkedLists(Vec<Link>);
 
 #[derive(Clone, Copy, Debug)]
 struct Link {
-    before: u32,
-    after: u32,
+    previous: u32,
+    next: u32,
 }
 
-impl Links {
-    /// Room for `capacity` places, `0 .. capacity`, in no list.
-    pub(super) fn new(capacity: usize) -> Links {
-        Links(Vec::with_capacity(capacity))
+impl LinkedLists {
+    /// Links for elements `0 .. capacity`, none of them in a list.
+    pub(super) fn new(capacity: usize) -> LinkedLists {
+        LinkedLists(Vec::with_capacity(capacity))
     }
 
-    /// The places of `list`, from its first.
+    /// The elements of `list`, from the first.
     pub(super) fn forward(&self, list: List) -> impl Iterator<Item = u32> {
         core::iter::successors(list.first(), |&at| {
-            Some(self.0[at as usize].after).filter(|&next| next != NONE)
+            Some(self.0[at as usize].next).filter(|&next| next != NONE)
         })
     }
 
-    /// The places of `list`, from its last.
+    /// The elements of `list`, from the last.
     pub(super) fn backward(&self, list: List) -> impl Iterator<Item = u32> {
         core::iter::successors(list.last(), |&at| {
-            Some(self.0[at as usize].before).filter(|&next| next != NONE)
+            Some(self.0[at as usize].previous).filter(|&next| next != NONE)
         })
     }
 
-    /// Puts `at`, which is in no list, behind `before` in `list`, or in front of all.
-    pub(super) fn insert(&mut self, list: &mut List, at: u32, before: Option<u32>) {
-        let before = before.unwrap_or(NONE);
-        let after = if before == NONE { list.first } else { self.0[before as usize].after };
+    /// Inserts `at`, which is in no list, after `previous` in `list`, or at the front.
+    pub(super) fn insert(&mut self, list: &mut List, at: u32, previous: Option<u32>) {
+        let previous = previous.unwrap_or(NONE);
+        let next = if previous == NONE { list.first } else { self.0[previous as usize].next };
         if self.0.len() <= at as usize {
-            self.0.resize(at as usize + 1, Link { before: NONE, after: NONE });
+            self.0.resize(at as usize + 1, Link { previous: NONE, next: NONE });
         }
-        self.0[at as usize] = Link { before, after };
-        self.join(list, before, at);
-        self.join(list, at, after);
+        self.0[at as usize] = Link { previous, next };
+        self.connect(list, previous, at);
+        self.connect(list, at, next);
     }
 
-    /// Takes `at` out of `list`, which it is in.
+    /// Removes `at` from `list`, which contains it.
     pub(super) fn remove(&mut self, list: &mut List, at: u32) {
-        let Link { before, after } = self.0[at as usize];
-        self.join(list, before, after);
+        let Link { previous, next } = self.0[at as usize];
+        self.connect(list, previous, next);
     }
 
-    /// Memory reserved, in bytes.
+    /// The reserved memory in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
         self.0.capacity() * size_of::<Link>()
     }
 
-    /// From now on `before` and `after` are next to each other; either may be an end of `list`.
-    fn join(&mut self, list: &mut List, before: u32, after: u32) {
-        match self.0.get_mut(before as usize) {
-            Some(link) => link.after = after,
-            None => list.first = after,
+    /// Links `previous` and `next` to each other. Either may be beyond an end of `list`.
+    fn connect(&mut self, list: &mut List, previous: u32, next: u32) {
+        match self.0.get_mut(previous as usize) {
+            Some(link) => link.next = next,
+            None => list.first = next,
         }
-        match self.0.get_mut(after as usize) {
-            Some(link) => link.before = before,
-            None => list.last = before,
+        match self.0.get_mut(next as usize) {
+            Some(link) => link.previous = previous,
+            None => list.last = previous,
         }
     }
 }

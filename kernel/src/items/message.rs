@@ -1,85 +1,86 @@
-//! What peers that share items say to each other, whatever the system.
+//! The messages about items, common to all systems.
 //!
-//! **Invariant:** plain data. How it looks as bytes is [`wire`](crate::items::wire)'s business.
+//! **Invariant:** plain data. The encoding is in [`wire`](crate::items::wire).
 
 use crate::items::hits::Hits;
 use crate::items::query::Query;
 use crate::items::text::Text;
 use crate::node::{Cookie, RequestId, Span};
 
-/// A message as nodes send and handle it: what it borrows lies with its sender or in the datagram it
+/// A message as nodes send and handle it. It borrows from its sender or from the datagram it
 /// arrived in.
 pub type Message<'a> = MessageWith<Hits<'a>, &'a [u8]>;
 
-/// A message at rest: what it borrowed lies in an [`Arena`](crate::node::Arena).
+/// A parked message: its borrowed data lies in an [`Arena`](crate::node::Arena).
 pub type ParkedMessage = MessageWith<Span, Span>;
 
-/// One message, with hits as `H` and payloads as `B`. Replies repeat the [`RequestId`] of what they
-/// answer.
+/// A message, with hits as `H` and payloads as `B`. A reply repeats the [`RequestId`] of its
+/// request.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum MessageWith<H, B> {
-    /// Says that the sender holds an item of this name: the receiver enters it into its index, or
-    /// renews its entry. Answered with a [`MessageWith::CookieReply`] if the cookie was not good.
+    /// The sender holds an item with this name. The receiver inserts it into its index, or renews
+    /// the entry. If the cookie is invalid, the reply is a [`MessageWith::CookieReply`].
     Publish {
-        /// Named by the sender.
+        /// Chosen by the sender.
         request: RequestId,
         /// The last cookie received from this node, or zero.
         cookie: Cookie,
         /// The item's name.
         name: Text,
     },
-    /// Answers [`MessageWith::Publish`]: the item is entered.
+    /// Reply to [`MessageWith::Publish`]: the entry is in the index.
     Published {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
     },
-    /// Asks who has items that fit. Answered with a [`MessageWith::CookieReply`] if the cookie was not
-    /// good.
+    /// Asks for the holders of items that match. If the cookie is invalid, the reply is a
+    /// [`MessageWith::CookieReply`].
     Find {
-        /// Named by the sender.
+        /// Chosen by the sender.
         request: RequestId,
         /// The last cookie received from this node, or zero.
         cookie: Cookie,
-        /// What is asked.
+        /// The query.
         query: Query,
     },
-    /// Answers [`MessageWith::Find`].
+    /// Reply to [`MessageWith::Find`].
     Found {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
-        /// Best first; none if no holder is known.
+        /// The hits, best first; empty if no holder is known.
         hits: H,
     },
-    /// Asks for the item of this name. Answered with a [`MessageWith::CookieReply`] if the cookie was
-    /// not good.
+    /// Asks for the item with this name. If the cookie is invalid, the reply is a
+    /// [`MessageWith::CookieReply`].
     Fetch {
-        /// Named by the sender.
+        /// Chosen by the sender.
         request: RequestId,
         /// The last cookie received from this node, or zero.
         cookie: Cookie,
         /// The item's name.
         name: Text,
     },
-    /// Answers [`MessageWith::Fetch`].
+    /// Reply to [`MessageWith::Fetch`].
     Item {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
-        /// Up to [`MAX_PAYLOAD`](crate::node::MAX_PAYLOAD) bytes; none if the item is not here.
+        /// Up to [`MAX_PAYLOAD`](crate::node::MAX_PAYLOAD) bytes; empty if the sender does not hold
+        /// the item.
         payload: B,
     },
-    /// Answers a request whose cookie was not good: ask again with this one.
+    /// Reply to a request with an invalid cookie: the sender must repeat the request with this one.
     CookieReply {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
-        /// What was asked.
+        /// The kind of the request.
         topic: Topic,
-        /// What to ask with.
+        /// The cookie to use.
         cookie: Cookie,
     },
 }
 
 impl<H, B> MessageWith<H, B> {
-    /// Whether it asks for something that only a member does.
+    /// Whether the message is a request, which only members handle.
     #[must_use]
     pub const fn is_request(&self) -> bool {
         matches!(
@@ -88,8 +89,8 @@ impl<H, B> MessageWith<H, B> {
         )
     }
 
-    /// The same message with another form of its hits or its payload. `with` is handed to the one
-    /// function that is called.
+    /// Converts the hits or the payload of the message. `with` is passed to the function that is
+    /// called.
     #[inline]
     pub fn map<W, H2, B2>(
         self,
@@ -110,15 +111,15 @@ impl<H, B> MessageWith<H, B> {
     }
 }
 
-/// What a request was about that a cookie answers.
+/// The kind of a request that was answered with a cookie. Decides the traffic class of the reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Topic {
-    /// Finding holders.
+    /// A [`MessageWith::Find`].
     Find = 0,
-    /// Publishing.
+    /// A [`MessageWith::Publish`].
     Publish = 1,
-    /// Fetching an item.
+    /// A [`MessageWith::Fetch`].
     Fetch = 2,
 }
 

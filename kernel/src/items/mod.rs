@@ -1,16 +1,17 @@
-//! Named items, and how peers find and fetch them, whatever the system: the same names, queries,
-//! answers and transfers under the central index, flooding and the ring.
+//! Named items, and how peers publish, find and fetch them: the part that the central index,
+//! flooding and the store have in common.
 //!
 //! ```text
-//! text        a bounded name                query      a question, and which names fit it
-//! hits        names and their holders       names      the names of a population, shared by a host
-//! holdings    the items that a peer holds   transfers  fetches items from holders and gives them away
+//! text        a bounded name                 query      a query, and the names that match it
+//! hits        names with their holders       names      all names of a population, shared by a host
+//! holdings    the items that a peer holds    transfers  fetches items from holders, and serves them
 //!
-//! index       names and their holders       responder  answers publishers and requesters from an index
-//! publisher   makes holdings known          requester  asks an index
-//! client      a peer of an index: publishes, asks, fetches, gives
+//! index       names and their holders        responder  serves an index: takes publications, answers
+//! ranking     the best matches of a query               queries
+//! publisher   publishes holdings             requester  queries an index
+//! client      the peer of an index: publishes, queries, fetches, serves
 //!
-//! message, wire, request, event, protocol   what travels between them; systems carry this protocol
+//! message, wire, request, event, protocol    the protocol between them; systems carry it
 //! ```
 //!
 //! **Invariant:** nothing here knows how a query reaches the nodes that can answer it.
@@ -26,6 +27,7 @@ pub mod names;
 pub mod protocol;
 pub mod publisher;
 pub mod query;
+mod ranking;
 pub mod request;
 pub mod requester;
 pub mod responder;
@@ -45,4 +47,4 @@ pub use publisher::{Publisher, PublishingConfig};
 pub use query::{Match, Query, Signature};
 pub use responder::{Responder, ResponderConfig};
 pub use text::{MAX_TEXT, Text, TextError};
-pub use transfers::{OwnFetch, TransferConfig, Transfers};
+pub use transfers::{PendingFetch, TransferConfig, Transfers};

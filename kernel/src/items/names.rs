@@ -1,8 +1,8 @@
 //! The names of a population of items, numbered from 0.
 //!
-//! Peers of one host share it: what each holds is a row of numbers.
+//! All peers of a host share one table, so each of them stores its holdings as numbers.
 //!
-//! **Invariant:** built once, then only read.
+//! **Invariant:** immutable.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -10,17 +10,17 @@ use alloc::vec::Vec;
 use crate::items::query::Signature;
 use crate::items::text::Text;
 
-/// See the [module](self).
+/// A table of names. See the [module](self).
 #[derive(Debug, Default)]
 pub struct Names {
     bytes: Box<[u8]>,
-    /// Where in `bytes` each name ends.
+    /// The end of each name in `bytes`.
     ends: Box<[u32]>,
     signatures: Box<[Signature]>,
 }
 
 impl Names {
-    /// These names, in this order.
+    /// A table of these names, in this order.
     #[must_use]
     pub fn new(names: impl IntoIterator<Item = Text>) -> Names {
         let (mut bytes, mut ends, mut signatures) = (Vec::new(), Vec::new(), Vec::new());
@@ -32,19 +32,19 @@ impl Names {
         Names { bytes: bytes.into(), ends: ends.into(), signatures: signatures.into() }
     }
 
-    /// How many there are.
+    /// The number of names.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether the table is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The bytes of the name of `item`; none for a number that has no name.
+    /// The bytes of the name of `item`; empty if there is no such item.
     #[inline]
     #[must_use]
     pub fn bytes_of(&self, item: u32) -> &[u8] {

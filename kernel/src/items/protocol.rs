@@ -1,6 +1,6 @@
-//! The protocol that peers use to publish, find and fetch items. Systems carry it.
+//! The protocol for publishing, finding and fetching items. Systems carry it.
 //!
-//! **Invariant:** a message's class follows from the message alone.
+//! **Invariant:** the class of a message depends on the message alone.
 
 use crate::items::event::Event;
 use crate::items::hits::Hits;
@@ -12,20 +12,20 @@ use crate::node::{Arena, Class, DropReason, Protocol, Requests};
 #[derive(Clone, Copy, Debug)]
 pub struct Items;
 
-/// Classes of traffic, in the order of [`Items::CLASSES`](Protocol::CLASSES). A system that carries
-/// items has these first.
+/// Traffic classes, in the order of [`Items::CLASSES`](Protocol::CLASSES). A system that carries
+/// items lists these first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum TrafficClass {
-    /// Queries.
+    /// Queries and their answers.
     Lookup,
-    /// Holders that make known what they have.
+    /// Publications.
     Publish,
-    /// Items on their way from holders to peers that asked.
+    /// Transfers of items from holders to requesters.
     Transfer,
 }
 
-/// An index has no room for another entry.
+/// The index has no room for another entry.
 pub const INDEX_FULL: DropReason = DropReason::Own(0);
 
 impl Protocol for Items {
@@ -64,6 +64,6 @@ impl Protocol for Items {
 
     #[inline]
     fn recall<'a>(parked: &ParkedMessage, arena: &'a Arena) -> Message<'a> {
-        parked.map(arena, |arena, hits| Hits::kept(arena.bytes(hits)), Arena::bytes)
+        parked.map(arena, |arena, hits| Hits::from_valid(arena.bytes(hits)), Arena::bytes)
     }
 }

@@ -1,12 +1,12 @@
-//! A holder's side of soft state: making known what is on the holdings, and again before it lapses.
+//! The publisher: publishes the items that a peer holds, and renews the entries before they expire.
 //!
-//! Turns come one by one, evenly spread: in the first round over `spread`, from then on over
-//! `refresh`, for ever. A turn that fails is not made up for: the next round does, well within the
-//! lifetime of an entry. So an index that has lost everything has it back within one round, and while
-//! it is silent it is asked no more often than otherwise.
+//! Items are published one by one, evenly spread: the first round takes `spread`, each further round
+//! `refresh`. A publication that fails is not repeated until the next round, well within the lifetime
+//! of an entry. So an index that has lost its entries has them back within one round, and one that
+//! does not answer gets no more messages than otherwise.
 //!
-//! **Invariant:** what is published next, and when, follows from two numbers, whatever the size of
-//! the holdings; one turn sends at most [`ATTEMPTS`] messages.
+//! **Invariant:** the schedule takes constant memory, whatever the number of items; one publication
+//! sends at most [`ATTEMPTS`] messages.
 
 use core::time::Duration;
 
@@ -17,34 +17,37 @@ use crate::items::request::{Kind, Publication, Request};
 use crate::items::transfers::Transfers;
 use crate::node::{Context, Cookie, RequestId};
 
-/// Messages of one turn, those asked for with a fresh cookie counted; the wait doubles each time.
+/// Messages per publication, including repetitions with a new cookie. The timeout doubles each
+/// time.
 pub const ATTEMPTS: u8 = 4;
 
-/// When a peer publishes: the same for all peers of a system.
+/// The schedule of publications, common to all peers of a system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PublishingConfig {
-    /// How long the first round takes.
+    /// Duration of the first round.
     pub spread: Duration,
-    /// How long each other round takes, above zero. Entries should live for a few of them.
+    /// Duration of each further round, above zero. Entries should live for several rounds.
     pub refresh: Duration,
 }
 
-/// See the [module](self).
+/// The publication schedule of one peer. See the [module](self).
 #[derive(Debug)]
 pub struct Publisher {
     config: PublishingConfig,
-    /// Items on the holdings.
+    /// The number of items.
     items: u32,
+    /// The index of the next item.
     next: u32,
+    /// The time of the next publication.
     next_at: Time,
-    /// Whether every item has had a turn.
-    repeats: bool,
-    /// The last turn led nowhere: until one does, each is a single message.
-    silent: bool,
+    /// Whether every item has been published once.
+    first_round_done: bool,
+    /// Whether the last publication got no answer. If so, the next one is a single message.
+    unanswered: bool,
 }
 
 impl Publisher {
-    /// For a holdings with so many items; see [`start`](Self::start).
+    /// A publisher of `items` items. Call [`start`](Self::start) next.
     #[must_use]
     pub fn new(config: PublishingConfig, items: usize) -> Publisher {
         Publisher {
@@ -52,46 +55,47 @@ impl Publisher {
             items: items as u32,
             next: 0,
             next_at: Time::NEVER,
-            repeats: false,
-            silent: false,
+            first_round_done: false,
+            unanswered: false,
         }
     }
 
-    /// Begins the first round, somewhere within its first step: peers do not fall into step.
+    /// Starts the first round, at a random time within its first step, so that peers do not
+    /// synchronize.
     pub fn start(&mut self, cx: &mut Context<'_, Items>) {
-        (self.next, self.repeats, self.silent) = (0, false, false);
+        (self.next, self.first_round_done, self.unanswered) = (0, false, false);
         if self.items > 0 {
             let step_ns = u64::try_from(self.step().as_nanos()).unwrap_or(u64::MAX);
             self.next_at = cx.now + Duration::from_nanos(cx.rng.below(step_ns));
         }
     }
 
-    /// No more turns.
+    /// Stops publishing.
     pub fn stop(&mut self) {
         self.next_at = Time::NEVER;
     }
 
-    /// When the next item has its turn.
+    /// The time of the next publication.
     #[must_use]
     pub const fn next_at(&self) -> Time {
         self.next_at
     }
 
-    /// The item whose turn it is, by its place on the holdings; nothing if that is still to come.
-    pub fn take_turn(&mut self, now: Time) -> Option<u32> {
+    /// The index of the item to publish now; `None` if none is due. Schedules the next one.
+    pub fn take_due(&mut self, now: Time) -> Option<u32> {
         if self.next_at > now {
             return None;
         }
         let index = self.next;
         self.next += 1;
         if self.next == self.items {
-            (self.next, self.repeats) = (0, true);
+            (self.next, self.first_round_done) = (0, true);
         }
         self.next_at = (self.next_at + self.step()).max(now);
         Some(index)
     }
 
-    /// Makes the item at `index` on the holdings known to `to`.
+    /// Publishes the item at `index` of the holdings to the index at `to`.
     pub fn publish(
         &mut self,
         cx: &mut Context<'_, Items>,
@@ -103,7 +107,7 @@ impl Publisher {
         self.send(cx, transfers, to, Publication { index, cookie }, 0);
     }
 
-    /// An index holder wants a cookie first: `request` was a publication, and is over.
+    /// Handles a cookie from the index. `request` was the publication and is no longer in flight.
     pub fn on_cookie(
         &mut self,
         cx: &mut Context<'_, Items>,
@@ -120,7 +124,8 @@ impl Publisher {
         }
     }
 
-    /// An index holder has entered an item. Says which one, if this answers anything.
+    /// Handles an acknowledgement. Returns the index of the published item, or `None` if the reply
+    /// matches no request.
     pub fn on_published(
         &mut self,
         cx: &mut Context<'_, Items>,
@@ -131,12 +136,12 @@ impl Publisher {
         let request = cx.match_reply(id, from, |kind| matches!(kind, Kind::Publish(_)))?;
         let Kind::Publish(publication) = request.kind else { return None };
         transfers.record(cx.now.since(request.sent_at));
-        self.silent = false;
+        self.unanswered = false;
         Some(publication.index)
     }
 
-    /// An index holder has not answered: `request` was a publication, and is over. Returns whether it
-    /// is tried again.
+    /// The index did not answer. `request` was the publication and is no longer in flight. Returns
+    /// whether it is repeated.
     pub fn on_timeout(
         &mut self,
         cx: &mut Context<'_, Items>,
@@ -145,18 +150,18 @@ impl Publisher {
     ) -> bool {
         let Kind::Publish(publication) = request.kind else { return false };
         transfers.record_timeout();
-        let again = request.retries + 1 < ATTEMPTS && !self.silent;
+        let again = request.retries + 1 < ATTEMPTS && !self.unanswered;
         if again {
             self.send(cx, transfers, request.to, publication, request.retries + 1);
         } else {
-            self.silent = true;
+            self.unanswered = true;
         }
         again
     }
 
-    /// Time from one turn to the next.
+    /// The time between two publications.
     fn step(&self) -> Duration {
-        let round = if self.repeats { self.config.refresh } else { self.config.spread };
+        let round = if self.first_round_done { self.config.refresh } else { self.config.spread };
         round / self.items.max(1)
     }
 

@@ -1,32 +1,32 @@
-//! What is asked, and which names fit it.
+//! Queries, and the names that match them.
 //!
-//! A name that fits gets a score: how much of it the query covers, in thousandths. So the exact name
-//! comes first, whatever the kind of query, and then the names that add the least.
+//! The score of a matching name is the share of the name that the query covers, in thousandths. So
+//! the exact name comes first, and then the shortest names.
 //!
-//! A [`Signature`] tells at a glance that a name does not fit: each three bytes in a row set one of
-//! 64 bits, and a name that lacks a bit of the query cannot contain it (superimposed coding:
+//! A [`Signature`] quickly excludes most names that do not match: every three consecutive bytes set
+//! one of 64 bits, and a name that lacks a bit of the query cannot contain it (superimposed coding:
 //! Faloutsos and Christodoulakis, *Signature files*, ACM TOIS 2(4), 1984).
 //!
-//! **Invariant:** a name that fits is never ruled out by its signature.
+//! **Invariant:** a signature never excludes a name that matches.
 
 use crate::items::text::Text;
 
-/// How a name must fit a query's text. Bytes are compared as they are.
+/// How a name must match the text of a query. Bytes are compared as they are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Match {
-    /// It is the name.
+    /// The name equals the text.
     Exact = 0,
-    /// The name begins with it.
+    /// The name starts with the text.
     Prefix = 1,
-    /// The name contains it.
+    /// The name contains the text.
     Substring = 2,
-    /// The name has all of its words, divided by spaces, in any order.
+    /// The name contains all words of the text, in any order. Words are separated by spaces.
     Words = 3,
 }
 
 impl Match {
-    /// Every kind, in the order of its number.
+    /// All kinds, in the order of their numbers.
     pub const ALL: [Match; 4] = [Match::Exact, Match::Prefix, Match::Substring, Match::Words];
 
     /// The kind with this number, if there is one.
@@ -41,37 +41,37 @@ impl Match {
         }
     }
 
-    /// Whether only one name can fit.
+    /// Whether only one name can match.
     #[must_use]
     pub const fn is_exact(self) -> bool {
         matches!(self, Match::Exact)
     }
 }
 
-/// See the [module](self).
+/// A query for names. See the [module](self).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Query {
-    /// How names must fit.
+    /// How names must match the text.
     pub how: Match,
-    /// What they must fit.
+    /// The text.
     pub text: Text,
 }
 
 impl Query {
-    /// How well `name` fits, 1 … 1000; nothing if it does not.
+    /// The score of `name`, 1 … 1000; `None` if it does not match.
     #[must_use]
     pub fn score(&self, name: &[u8]) -> Option<u16> {
         let text = self.text.as_bytes();
-        let fits = match self.how {
+        let matches = match self.how {
             Match::Exact => name == text,
             Match::Prefix => name.starts_with(text),
             Match::Substring => contains(name, text),
             Match::Words => words(text).all(|wanted| words(name).any(|word| word == wanted)),
         };
-        fits.then(|| (1000 * text.len().min(name.len()) / name.len().max(1)) as u16)
+        matches.then(|| (1000 * text.len().min(name.len()) / name.len().max(1)) as u16)
     }
 
-    /// What every name that fits has in its signature.
+    /// The bits that the signature of every matching name has.
     #[must_use]
     pub fn signature(&self) -> Signature {
         match self.how {
@@ -82,12 +82,12 @@ impl Query {
     }
 }
 
-/// Which three bytes in a row a name may have.
+/// A hashed set of the three-byte substrings of a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Signature(u64);
 
 impl Signature {
-    /// Of this name, or of a piece of one.
+    /// The signature of a name or of a part of one.
     #[must_use]
     pub fn of(name: &[u8]) -> Signature {
         let bit = |three: &[u8]| {
@@ -98,17 +98,17 @@ impl Signature {
         Signature(name.windows(3).map(bit).fold(0, |all, bit: u64| all | bit))
     }
 
-    /// What either of them has.
+    /// The union of two signatures.
     #[inline]
     #[must_use]
     pub const fn with(self, other: Signature) -> Signature {
         Signature(self.0 | other.0)
     }
 
-    /// Whether a name with this signature may fit a query with that one.
+    /// Whether a name with this signature may match a query with signature `query`.
     #[inline]
     #[must_use]
-    pub const fn may_fit(self, query: Signature) -> bool {
+    pub const fn may_match(self, query: Signature) -> bool {
         self.0 & query.0 == query.0
     }
 }

@@ -1,24 +1,24 @@
-//! What requests of peers that share items are about.
+//! The kinds of requests about items.
 //!
 //! **Invariant:** plain data.
 
 use crate::base::Time;
 use crate::items::query::Query;
-use crate::items::transfers::OwnFetch;
+use crate::items::transfers::PendingFetch;
 use crate::node::{Cookie, RequestKind};
 
 /// A request in flight.
 pub type Request = crate::node::Request<Kind>;
 
-/// What a request is about.
+/// The kind of a request.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Kind {
-    /// An index was told of an item of this node's.
+    /// A publication sent to an index.
     Publish(Publication),
-    /// An index was asked.
-    Find(OwnFind),
-    /// A holder was asked for an item.
-    Fetch(OwnFetch),
+    /// A query sent to an index.
+    Find(PendingQuery),
+    /// A request for an item, sent to a holder.
+    Fetch(PendingFetch),
 }
 
 impl RequestKind for Kind {}
@@ -26,24 +26,24 @@ impl RequestKind for Kind {}
 /// An item being published.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Publication {
-    /// Its index among this node's holdings.
+    /// The index of the item in this node's holdings.
     pub index: u32,
-    /// The cookie it was published with.
+    /// The cookie that was sent.
     pub cookie: Cookie,
 }
 
-/// A question to an index, at the node that asks.
+/// A query at its origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OwnFind {
-    /// The caller's name for it.
+pub struct PendingQuery {
+    /// The caller's token for the query.
     pub token: u64,
-    /// What is asked.
+    /// The query.
     pub query: Query,
-    /// The cookie it was asked with.
+    /// The cookie that was sent.
     pub cookie: Cookie,
-    /// When it fails.
+    /// The time at which the query fails.
     pub deadline: Time,
-    /// Transfers on the way to the node that is asked.
+    /// Hops to the node that holds the index.
     pub hops: u8,
     /// Contacts that did not answer.
     pub timeouts: u8,

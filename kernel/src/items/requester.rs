@@ -1,44 +1,49 @@
-//! The asking side of finding: one question to whoever holds the index, and then the transfer.
+//! The requester: sends a query to an index, and then fetches the item.
 //!
 //! ```text
 //! ask ──▶ Find ──▶ Found ──▶ Event::Found ──▶ Transfers::fetch ──▶ Event::Fetched or FetchFailed
-//!           │ no answer: again, until the deadline: Event::NotFound
+//!           │ no answer: repeated until the deadline, then Event::NotFound
 //! ```
 //!
-//! **Invariant:** a question that was begun ends in one event with its token, at its deadline at the
-//! latest; then nothing of it is left in flight.
+//! **Invariant:** a query that was started ends in one event with its token, by its deadline, and
+//! then has no request in flight.
 
 use crate::base::Peer;
 use crate::items::event::{Event, Found};
 use crate::items::hits::Hits;
 use crate::items::message::Message;
 use crate::items::protocol::Items;
-use crate::items::request::{Kind, OwnFind, Request};
+use crate::items::request::{Kind, PendingQuery, Request};
 use crate::items::transfers::Transfers;
 use crate::node::{Context, Cookie, RequestId};
 
-/// Asks `to`; the cookie of `own` is filled in here. Returns whether it was begun: it is not if
-/// too many requests are in flight.
-pub fn ask(cx: &mut Context<'_, Items>, transfers: &Transfers, to: Peer, own: OwnFind) -> bool {
+/// Sends a query to the index at `to`, and sets the cookie of `pending`. Returns false if too many
+/// requests are in flight.
+pub fn ask(
+    cx: &mut Context<'_, Items>,
+    transfers: &Transfers,
+    to: Peer,
+    pending: PendingQuery,
+) -> bool {
     let cookie = transfers.index_cookie.for_peer(to);
-    send(cx, transfers, to, OwnFind { cookie, ..own }, 0)
+    send(cx, transfers, to, PendingQuery { cookie, ..pending }, 0)
 }
 
-/// An index holder wants a cookie first: `request` was a question, and is over.
+/// Handles a cookie from the index. `request` was the query and is no longer in flight.
 pub fn on_cookie(
     cx: &mut Context<'_, Items>,
     transfers: &mut Transfers,
     request: &Request,
     cookie: Cookie,
 ) {
-    let Kind::Find(own) = request.kind else { return };
+    let Kind::Find(pending) = request.kind else { return };
     transfers.record(cx.now.since(request.sent_at));
     transfers.index_cookie.learn(request.to, cookie);
-    // Each time counts as an attempt: who never has enough is asked ever more slowly.
-    ask_again(cx, transfers, request, OwnFind { cookie, ..own });
+    // Counts as an attempt: an index that keeps sending cookies is asked ever more slowly.
+    ask_again(cx, transfers, request, PendingQuery { cookie, ..pending });
 }
 
-/// An index holder has answered: tells the application, and begins the transfer.
+/// Handles the answer of the index.
 pub fn on_found(
     cx: &mut Context<'_, Items>,
     transfers: &mut Transfers,
@@ -48,42 +53,47 @@ pub fn on_found(
 ) {
     let is_find = |kind: &Kind| matches!(kind, Kind::Find(_));
     let Some(request) = cx.match_reply(id, from, is_find) else { return };
-    let Kind::Find(own) = request.kind else { return };
+    let Kind::Find(pending) = request.kind else { return };
     transfers.record(cx.now.since(request.sent_at));
-    conclude(cx, transfers, &own, hits);
+    finish_query(cx, transfers, &pending, hits);
 }
 
-/// An index holder has not answered: `request` was a question, and is over.
+/// The index did not answer. `request` was the query and is no longer in flight.
 pub fn on_timeout(cx: &mut Context<'_, Items>, transfers: &mut Transfers, request: &Request) {
-    let Kind::Find(own) = request.kind else { return };
+    let Kind::Find(pending) = request.kind else { return };
     transfers.record_timeout();
-    let timeouts = own.timeouts.saturating_add(1);
-    ask_again(cx, transfers, request, OwnFind { timeouts, ..own });
+    let timeouts = pending.timeouts.saturating_add(1);
+    ask_again(cx, transfers, request, PendingQuery { timeouts, ..pending });
 }
 
-/// A question has its answer: tells the application, and begins the transfer.
-pub fn conclude(
+/// Ends a query: reports the answer to the application and starts the fetch.
+pub fn finish_query(
     cx: &mut Context<'_, Items>,
     transfers: &mut Transfers,
-    own: &OwnFind,
+    pending: &PendingQuery,
     hits: Hits<'_>,
 ) {
     let found = Found {
-        token: own.token,
+        token: pending.token,
         best: hits.iter().next(),
         hits: hits.iter().count().min(u8::MAX.into()) as u8,
-        hops: own.hops.into(),
-        timeouts: own.timeouts,
+        hops: pending.hops.into(),
+        timeouts: pending.timeouts,
     };
     cx.report(Event::Found(found));
-    transfers.fetch(cx, own.token, hits.iter());
+    transfers.fetch(cx, pending.token, hits.iter());
 }
 
-/// Asks the same node again, or gives up.
-fn ask_again(cx: &mut Context<'_, Items>, transfers: &Transfers, request: &Request, own: OwnFind) {
+/// Repeats the query to the same node, or fails it after its deadline.
+fn ask_again(
+    cx: &mut Context<'_, Items>,
+    transfers: &Transfers,
+    request: &Request,
+    pending: PendingQuery,
+) {
     let retries = request.retries.saturating_add(1);
-    if cx.now >= own.deadline || !send(cx, transfers, request.to, own, retries) {
-        let OwnFind { token, timeouts, .. } = own;
+    if cx.now >= pending.deadline || !send(cx, transfers, request.to, pending, retries) {
+        let PendingQuery { token, timeouts, .. } = pending;
         cx.report(Event::NotFound { token, timeouts });
     }
 }
@@ -92,12 +102,12 @@ fn send(
     cx: &mut Context<'_, Items>,
     transfers: &Transfers,
     to: Peer,
-    own: OwnFind,
+    pending: PendingQuery,
     retries: u8,
 ) -> bool {
-    let wait = transfers.timeout(retries).min(own.deadline.since(cx.now));
-    let Some(request) = cx.request(to, retries, Kind::Find(own), wait) else { return false };
-    let find = Message::Find { request, cookie: own.cookie, query: own.query };
+    let wait = transfers.timeout(retries).min(pending.deadline.since(cx.now));
+    let Some(request) = cx.request(to, retries, Kind::Find(pending), wait) else { return false };
+    let find = Message::Find { request, cookie: pending.cookie, query: pending.query };
     cx.world.send(transfers.me(), to, &find);
     true
 }

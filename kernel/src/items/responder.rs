@@ -1,18 +1,18 @@
-//! The index holder's side of publishing and finding: the central server for all names, a node of a
-//! ring for those that it owns.
+//! The responder: serves an index to publishers and requesters. The central server holds all names,
+//! a node of a ring those that it owns.
 //!
 //! ```text
-//! asks     Publish or Find ───────────▶ responder    the first time without a good cookie: who is
-//!          ◀─────────────── CookieReply              entered will be sent fetches, and what is found
-//!          Publish or Find ───────────▶              is longer than the question
+//! peer     Publish or Find ───────────▶ responder    the first request has no valid cookie, which is
+//!          ◀─────────────── CookieReply              required: a published address gets fetches, and
+//!          Publish or Find ───────────▶              answers are longer than queries
 //!          ◀──────── Published or Found
 //! ```
 //!
-//! Who has an address can enter as much under it as there is room for, and under each slot of it
-//! again: a full index refuses newcomers until something lapses, and counts them.
+//! There is no limit per address: one peer can fill the index. A full index rejects new entries
+//! until old ones expire, and counts the rejections.
 //!
-//! **Invariant:** nothing is entered for, and no answer longer than its question is sent to, an
-//! address that has not shown to receive.
+//! **Invariant:** an address that has not proved to receive messages gets no entry and no answer
+//! longer than its request.
 
 use core::time::Duration;
 
@@ -25,16 +25,16 @@ use crate::items::query::Query;
 use crate::items::text::Text;
 use crate::node::{Context, Cookie, RequestId, Secret};
 
-/// How an index is kept.
+/// The configuration of an index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ResponderConfig {
-    /// What it has room for.
+    /// The capacity of the index.
     pub limits: IndexLimits,
-    /// An entry lapses so long after it was last renewed.
+    /// An entry expires this long after its last renewal.
     pub lifetime: Duration,
 }
 
-/// See the [module](self).
+/// A node's index, served to peers. See the [module](self).
 #[derive(Debug)]
 pub struct Responder {
     me: Peer,
@@ -51,7 +51,7 @@ impl Responder {
         Responder { me, lifetime: config.lifetime, secret, index: Index::new(config.limits, rng) }
     }
 
-    /// How long an entry lives that is not renewed.
+    /// The lifetime of an entry that is not renewed.
     #[must_use]
     pub const fn lifetime(&self) -> Duration {
         self.lifetime
@@ -63,7 +63,7 @@ impl Responder {
         &self.index
     }
 
-    /// Somebody holds an item. Returns whether it is entered, or renewed, and has been acknowledged.
+    /// Handles a publication. Returns whether the entry was inserted or renewed, and acknowledged.
     pub fn on_publish(
         &mut self,
         cx: &mut Context<'_, Items>,
@@ -72,17 +72,17 @@ impl Responder {
         cookie: Cookie,
         name: Text,
     ) -> bool {
-        if !self.has_shown_itself(cx, from, request, cookie, Topic::Publish) {
+        if !self.check_cookie(cx, from, request, cookie, Topic::Publish) {
             return false;
         }
-        let entered = self.enter(cx, &Hit { holder: from, name });
+        let entered = self.insert(cx, &Hit { holder: from, name });
         if entered {
             cx.world.send(self.me, from, &Message::Published { request });
         }
         entered
     }
 
-    /// Somebody asks who holds what.
+    /// Handles a query.
     pub fn on_find(
         &self,
         cx: &mut Context<'_, Items>,
@@ -91,45 +91,45 @@ impl Responder {
         cookie: Cookie,
         query: &Query,
     ) {
-        if self.has_shown_itself(cx, from, request, cookie, Topic::Find) {
+        if self.check_cookie(cx, from, request, cookie, Topic::Find) {
             let mut found = HitList::default();
             self.index.find(cx.now, query, &mut found);
             cx.world.send(self.me, from, &Message::Found { request, hits: found.hits() });
         }
     }
 
-    /// Enters or renews what is known to be held. False, and counted, if there is no room.
-    pub fn enter(&mut self, cx: &mut Context<'_, Items>, hit: &Hit) -> bool {
-        self.enter_for(cx, hit, self.lifetime)
+    /// Inserts or renews an entry. If there is no room, returns false and counts a drop.
+    pub fn insert(&mut self, cx: &mut Context<'_, Items>, hit: &Hit) -> bool {
+        self.insert_for(cx, hit, self.lifetime)
     }
 
-    /// Enters what another index has known for a while: it lapses so much later, or after a lifetime if
-    /// that is sooner. False, and counted, if there is no room.
-    pub fn enter_for(
+    /// Inserts or renews an entry that another index has handed over with its remaining `lifetime`,
+    /// limited to the configured one. If there is no room, returns false and counts a drop.
+    pub fn insert_for(
         &mut self,
         cx: &mut Context<'_, Items>,
         hit: &Hit,
         lifetime: Duration,
     ) -> bool {
-        let entered = self.index.enter(cx.now, hit, cx.now + lifetime.min(self.lifetime));
+        let entered = self.index.insert(cx.now, hit, cx.now + lifetime.min(self.lifetime));
         if !entered {
             cx.world.count_drop(INDEX_FULL);
         }
         entered
     }
 
-    /// `holder` is gone: so are its entries.
+    /// Removes the entries of `holder` and returns their number; see [`Index::remove`].
     pub fn remove(&mut self, holder: Peer) -> usize {
         self.index.remove(holder)
     }
 
-    /// Lets go of what has lapsed.
+    /// Removes expired entries.
     pub fn expire(&mut self, now: Time) {
         self.index.expire(now);
     }
 
-    /// Whether `from` bears its cookie; is given it if not.
-    fn has_shown_itself(
+    /// Whether the request carries a valid cookie. If not, replies with one.
+    fn check_cookie(
         &self,
         cx: &mut Context<'_, Items>,
         from: Peer,

@@ -1,33 +1,33 @@
-//! A name, or a piece of one, of bounded length.
+//! Texts of bounded length: names of items, and queries for them.
 //!
-//! **Invariant:** valid UTF-8 of 1 … [`MAX_TEXT`] bytes.
+//! **Invariant:** a text is valid UTF-8 of 1 … [`MAX_TEXT`] bytes.
 
 use core::fmt;
 
 /// Longest name or query, in bytes.
 pub const MAX_TEXT: usize = 31;
 
-/// See the [module](self).
+/// A name or a query. See the [module](self).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text {
-    // What follows the text is zero, so that equal texts are equal bytes and order is theirs.
+    // Padded with zeros, so that the derived equality and order are those of the texts.
     bytes: [u8; MAX_TEXT],
     length: u8,
 }
 
-/// Why something is no [`Text`].
+/// Why bytes are not a valid [`Text`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TextError {
-    /// It has no bytes.
+    /// There are no bytes.
     Empty,
-    /// It has more than [`MAX_TEXT`] bytes: shorten it.
+    /// There are more than [`MAX_TEXT`] bytes: shorten the text.
     TooLong,
-    /// It is not UTF-8.
+    /// The bytes are not UTF-8.
     NotUtf8,
 }
 
 impl Text {
-    /// The text of these bytes.
+    /// Validates and copies a text.
     ///
     /// # Errors
     ///
@@ -47,14 +47,14 @@ impl Text {
         Ok(Text { bytes, length: from.len() as u8 })
     }
 
-    /// Its bytes.
+    /// The text as bytes.
     #[inline]
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
 
-    /// As a string.
+    /// The text as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(self.as_bytes()).unwrap_or_default()

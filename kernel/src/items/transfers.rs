@@ -1,14 +1,14 @@
-//! Items from peer to peer: fetching from holders, and giving away what is held here.
+//! Transfers of items between peers: fetching from holders, and serving the own holdings.
 //!
 //! ```text
-//! asks     Fetch ──────────▶ holder        the first time without a good cookie:
-//!          ◀────── CookieReply             a transfer is longer than its request
-//!          Fetch ──────────▶
-//!          ◀───────────── Item
+//! requester   Fetch ──────────▶ holder     the first request has no valid cookie, which a holder
+//!             ◀────── CookieReply          requires, because an item is longer than its request
+//!             Fetch ──────────▶
+//!             ◀───────────── Item
 //! ```
 //!
-//! **Invariant:** a transfer tries each holder it was given at most [`ATTEMPTS`] times, once more for
-//! its cookie, and ends.
+//! **Invariant:** a fetch tries each holder at most [`ATTEMPTS`] times, plus once for its cookie,
+//! and then ends.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -26,52 +26,52 @@ use crate::node::{
     TimeoutPolicy,
 };
 
-/// A holder is asked so often before the next one is.
+/// Requests to a holder before the next one is tried.
 pub const ATTEMPTS: u8 = 2;
-/// Holders beside the best one that a transfer may turn to.
+/// Holders that a fetch may try after the first one.
 const OTHERS: usize = 2;
 
-/// How items are shared: the same for all peers of a system.
+/// The configuration of transfers, common to all peers of a system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TransferConfig {
     /// Size of each item, 1 … [`MAX_PAYLOAD`] bytes.
     pub item_bytes: u16,
-    /// Whether a peer fetches what it has found.
+    /// Whether a peer fetches the items that it finds.
     pub fetch: bool,
     /// How long to wait for replies.
     pub timeout: TimeoutPolicy,
 }
 
-/// A transfer at who asked for it.
+/// A fetch at the requester.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OwnFetch {
-    /// The caller's name for the query that it answers.
+pub struct PendingFetch {
+    /// The caller's token for the query.
     pub token: u64,
-    /// The item.
+    /// The name of the item.
     pub name: Text,
-    /// The cookie it was asked for with.
+    /// The cookie that was sent.
     pub cookie: Cookie,
-    /// When the first holder was asked.
+    /// The time of the first request.
     pub since: Time,
-    /// Holders still to be asked if this one does not give it.
+    /// Holders to try if this one does not send the item.
     others: [Option<Peer>; OTHERS],
 }
 
-/// One peer's side of sharing.
+/// The part of a peer that fetches and serves items.
 #[derive(Debug)]
-#[repr(C)] // Who it is comes first: every message asks for that.
+#[repr(C)] // `me` comes first, because every message reads it.
 pub struct Transfers {
     me: Peer,
     holdings: Holdings,
     config: Arc<TransferConfig>,
     secret: Secret,
     round_trips: RoundTrips,
-    /// The cookie of whoever was asked last for what an index holds, or told.
+    /// The cookie of the index that was contacted last.
     pub(crate) index_cookie: LastCookie,
 }
 
 impl Transfers {
-    /// A peer with these items.
+    /// A peer that holds these items.
     #[must_use]
     pub fn new(
         me: Peer,
@@ -90,43 +90,43 @@ impl Transfers {
         }
     }
 
-    /// Who it is.
+    /// The peer itself.
     #[must_use]
     pub const fn me(&self) -> Peer {
         self.me
     }
 
-    /// What it holds.
+    /// The items that the peer holds.
     #[must_use]
     pub const fn holdings(&self) -> &Holdings {
         &self.holdings
     }
 
-    /// The cookie that whoever is at `from` must bear.
+    /// The cookie that requests from `from` must carry.
     #[must_use]
     pub fn cookie_for(&self, from: Peer) -> Cookie {
         self.secret.cookie_for(from.address)
     }
 
-    /// How long to wait for the reply to an attempt that `retries` others came before.
+    /// How long to wait for a reply after `retries` unanswered attempts.
     #[must_use]
     pub fn timeout(&self, retries: u8) -> Duration {
         self.round_trips.timeout(self.config.timeout) * (1 << retries.min(4))
     }
 
-    /// A reply came after `round_trip`.
+    /// Records that a reply arrived after `round_trip`.
     pub fn record(&mut self, round_trip: Duration) {
         self.round_trips.record(round_trip);
     }
 
-    /// No reply came in time.
+    /// Records that a reply did not arrive in time.
     pub fn record_timeout(&mut self) {
         self.round_trips.record_timeout();
     }
 
-    /// Fetches the best of `hits`, from whoever of those named has just that item; reports
-    /// [`Event::Fetched`] or [`Event::FetchFailed`] in the end, at once if the item is here already.
-    /// Does nothing if items are not fetched, or nothing was found.
+    /// Fetches the item of the first hit, from that holder or from others in `hits` that hold the
+    /// same item. Ends in [`Event::Fetched`] or [`Event::FetchFailed`]; at once if the peer holds
+    /// the item itself. Does nothing if fetching is turned off or `hits` is empty.
     pub fn fetch(
         &mut self,
         cx: &mut Context<'_, Items>,
@@ -144,7 +144,7 @@ impl Transfers {
         let same = hits.filter(|hit| hit.name == best.name);
         others.iter_mut().zip(same).for_each(|(other, hit)| *other = Some(hit.holder));
         let (name, cookie, since) = (best.name, Cookie::default(), cx.now);
-        self.ask(cx, best.holder, OwnFetch { token, name, cookie, since, others }, 0);
+        self.request_item(cx, best.holder, PendingFetch { token, name, cookie, since, others }, 0);
     }
 
     /// Handles a message about fetching. Others are dropped and counted.
@@ -169,7 +169,7 @@ impl Transfers {
         }
     }
 
-    /// A peer asks for an item.
+    /// Handles a request for an item.
     pub fn on_fetch(
         &self,
         cx: &mut Context<'_, Items>,
@@ -188,28 +188,28 @@ impl Transfers {
         let mut payload = [0; MAX_PAYLOAD];
         let size = usize::from(self.config.item_bytes).min(MAX_PAYLOAD);
         let payload = if self.holdings.holds(name) { &mut payload[..size] } else { &mut [] };
-        // An item says what it is, as far as there is room.
+        // An item starts with its name, as far as it fits.
         payload.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
         cx.world.send(self.me, from, &Message::Item { request, payload });
     }
 
-    /// A holder wants a cookie first: `request` was a fetch, and is over.
+    /// Handles a cookie from a holder. `request` was the fetch and is no longer in flight.
     pub fn on_fetch_cookie(
         &mut self,
         cx: &mut Context<'_, Items>,
         request: &Request,
         cookie: Cookie,
     ) {
-        let Kind::Fetch(own) = request.kind else { return };
+        let Kind::Fetch(pending) = request.kind else { return };
         self.record(cx.now.since(request.sent_at));
-        if own.cookie == Cookie::default() {
-            self.ask(cx, request.to, OwnFetch { cookie, ..own }, request.retries);
+        if pending.cookie == Cookie::default() {
+            self.request_item(cx, request.to, PendingFetch { cookie, ..pending }, request.retries);
         } else {
-            self.ask_next(cx, own); // It has had one already: a holder that never has enough.
+            self.try_next_holder(cx, pending); // The holder has rejected its own cookie.
         }
     }
 
-    /// A holder has answered.
+    /// Handles the answer of a holder.
     pub fn on_item(
         &mut self,
         cx: &mut Context<'_, Items>,
@@ -220,47 +220,53 @@ impl Transfers {
         let is_fetch = |kind: &Kind| matches!(kind, Kind::Fetch(_));
         let Some(request) = cx.match_reply(id, from, is_fetch) else { return };
         self.record(cx.now.since(request.sent_at));
-        let Kind::Fetch(own) = request.kind else { return };
-        let said = payload.iter().zip(own.name.as_bytes());
+        let Kind::Fetch(pending) = request.kind else { return };
+        let said = payload.iter().zip(pending.name.as_bytes());
         if payload.is_empty() || !said.into_iter().all(|(said, name)| said == name) {
-            self.ask_next(cx, own);
+            self.try_next_holder(cx, pending);
             return;
         }
-        let (token, holder, took) = (own.token, request.to, cx.now.since(own.since));
+        let (token, holder, took) = (pending.token, request.to, cx.now.since(pending.since));
         let bytes = payload.len() as u16;
         cx.report(Event::Fetched { token, holder, bytes, took });
     }
 
-    /// A holder has not answered: `request` was a fetch, and is over.
+    /// A holder did not answer. `request` was the fetch and is no longer in flight.
     pub fn on_fetch_timeout(&mut self, cx: &mut Context<'_, Items>, request: &Request) {
-        let Kind::Fetch(own) = request.kind else { return };
+        let Kind::Fetch(pending) = request.kind else { return };
         self.record_timeout();
         if request.retries + 1 < ATTEMPTS {
-            self.ask(cx, request.to, own, request.retries + 1);
+            self.request_item(cx, request.to, pending, request.retries + 1);
         } else {
-            self.ask_next(cx, own);
+            self.try_next_holder(cx, pending);
         }
     }
 
-    fn ask_next(&mut self, cx: &mut Context<'_, Items>, own: OwnFetch) {
-        let mut others = own.others;
+    fn try_next_holder(&mut self, cx: &mut Context<'_, Items>, pending: PendingFetch) {
+        let mut others = pending.others;
         match others.iter_mut().find_map(Option::take) {
             Some(holder) => {
                 let cookie = Cookie::default();
-                self.ask(cx, holder, OwnFetch { cookie, others, ..own }, 0);
+                self.request_item(cx, holder, PendingFetch { cookie, others, ..pending }, 0);
             }
-            None => cx.report(Event::FetchFailed { token: own.token }),
+            None => cx.report(Event::FetchFailed { token: pending.token }),
         }
     }
 
-    fn ask(&mut self, cx: &mut Context<'_, Items>, holder: Peer, own: OwnFetch, retries: u8) {
+    fn request_item(
+        &mut self,
+        cx: &mut Context<'_, Items>,
+        holder: Peer,
+        pending: PendingFetch,
+        retries: u8,
+    ) {
         let wait = self.timeout(retries);
-        match cx.request(holder, retries, Kind::Fetch(own), wait) {
+        match cx.request(holder, retries, Kind::Fetch(pending), wait) {
             Some(request) => {
-                let fetch = Message::Fetch { request, cookie: own.cookie, name: own.name };
+                let fetch = Message::Fetch { request, cookie: pending.cookie, name: pending.name };
                 cx.world.send(self.me, holder, &fetch);
             }
-            None => cx.report(Event::FetchFailed { token: own.token }),
+            None => cx.report(Event::FetchFailed { token: pending.token }),
         }
     }
 }

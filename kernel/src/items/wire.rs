@@ -1,6 +1,6 @@
-//! The payloads of messages about items.
+//! The encoding of messages about items.
 //!
-//! **Invariant:** names and queries come last in a payload: their length is what is left.
+//! **Invariant:** a name or query is the last field of a payload and takes all remaining bytes.
 
 use zerocopy::byteorder::network_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -13,7 +13,7 @@ use crate::items::query::{Match, Query};
 use crate::items::text::{Text, TextError};
 use crate::node::{Cookie, MAX_PAYLOAD, RequestId};
 
-/// Kinds of carried protocols begin here: systems number their own from 1.
+/// The first kind number of this protocol. Systems number their own messages from 1.
 pub const FIRST_KIND: u8 = 64;
 
 impl Body for Items {
@@ -119,7 +119,7 @@ impl Body for Items {
     }
 }
 
-/// Reads a name, which is all of `bytes`.
+/// Reads all of `bytes` as a name.
 pub(crate) fn read_text(bytes: &[u8]) -> Result<Text, WireError> {
     Text::new(bytes).map_err(|error| match error {
         TextError::Empty | TextError::TooLong => WireError::BadLength,
@@ -127,7 +127,7 @@ pub(crate) fn read_text(bytes: &[u8]) -> Result<Text, WireError> {
     })
 }
 
-/// Reads a query, whose text is all of `bytes`.
+/// Reads a query with all of `bytes` as its text.
 pub(crate) fn read_query(how: u8, bytes: &[u8]) -> Result<Query, WireError> {
     let how = Match::from_number(how).ok_or(WireError::BadValue)?;
     Ok(Query { how, text: read_text(bytes)? })
@@ -168,7 +168,7 @@ struct WireNamed {
     cookie: U64,
 }
 
-/// The query's text follows.
+/// [`Kind::Find`]; the text of the query follows.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireFind {

@@ -13,7 +13,7 @@
 //! A reference is handed over with the time it has left: nothing outlives its holder because others
 //! come and go.
 //!
-//! **Invariant:** one step looks at [`PLACES_PER_STEP`] places at most, however often predecessors
+//! **Invariant:** one step looks at [`SLOTS_PER_STEP`] places at most, however often predecessors
 //! change.
 
 use core::time::Duration;
@@ -25,7 +25,7 @@ use crate::store::message::MessageWith;
 use crate::store::protocol::Stored;
 
 /// Places of the index that one step looks at.
-const PLACES_PER_STEP: u32 = 64;
+const SLOTS_PER_STEP: u32 = 64;
 /// Time from one step to the next.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -37,14 +37,14 @@ pub(super) struct Handover {
     /// It is no longer there, and nobody has taken its place.
     lost: bool,
     /// The place in the index that comes next.
-    place: u32,
+    slot: u32,
     next_at: Time,
 }
 
 impl Handover {
     /// Nobody has come yet.
     pub(super) const fn new() -> Handover {
-        Handover { known: None, lost: false, place: 0, next_at: Time::NEVER }
+        Handover { known: None, lost: false, slot: 0, next_at: Time::NEVER }
     }
 
     /// When the next step is due.
@@ -54,7 +54,7 @@ impl Handover {
 
     /// Looks at who is the predecessor of the node `me` now, and begins if that is a newcomer: nearer
     /// than the one before, or that one again, which may have lost all it had.
-    pub(super) fn notice(&mut self, now: Time, me: Peer, predecessor: Option<Peer>) {
+    pub(super) fn update_predecessor(&mut self, now: Time, me: Peer, predecessor: Option<Peer>) {
         let Some(new) = predecessor else {
             self.lost = true;
             return;
@@ -65,7 +65,7 @@ impl Handover {
         self.lost = false;
         let old = self.known.replace(new);
         if old.is_some_and(|old| !old.id.is_between(new.id, me.id)) {
-            (self.place, self.next_at) = (0, now);
+            (self.slot, self.next_at) = (0, now);
         }
     }
 
@@ -84,20 +84,20 @@ impl Handover {
             self.next_at = Time::NEVER;
             return;
         };
-        let end = self.place.saturating_add(PLACES_PER_STEP).min(index.places());
-        for (hit, expires) in (self.place..end).filter_map(|place| index.at(now, place)) {
+        let end = self.slot.saturating_add(SLOTS_PER_STEP).min(index.slots());
+        for (hit, expires) in (self.slot..end).filter_map(|slot| index.at(now, slot)) {
             if !R::owns(key_of(&hit), me, newcomer) {
                 send_copy::<R>(cx, me, newcomer, &hit, 0, expires.since(now));
             }
         }
-        self.place = end;
-        self.next_at = if end < index.places() { now + PAUSE } else { Time::NEVER };
+        self.slot = end;
+        self.next_at = if end < index.slots() { now + PAUSE } else { Time::NEVER };
     }
 }
 
 /// Tells `successor` all that `me`, which is leaving and has that predecessor, owns; it has so many
 /// copies made. As many messages as the index has room for, at most.
-pub(super) fn hand_on_all<R: Router>(
+pub(super) fn hand_over_all<R: Router>(
     cx: &mut Context<'_, Stored<R::Protocol>>,
     me: Peer,
     predecessor: Option<Peer>,
@@ -106,7 +106,7 @@ pub(super) fn hand_on_all<R: Router>(
     copies: u8,
 ) {
     let now = cx.now;
-    for (hit, expires) in (0..index.places()).filter_map(|place| index.at(now, place)) {
+    for (hit, expires) in (0..index.slots()).filter_map(|slot| index.at(now, slot)) {
         if predecessor.is_none_or(|peer| R::owns(key_of(&hit), me, peer)) {
             send_copy::<R>(cx, me, successor, &hit, copies, expires.since(now));
         }

@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use crate::base::{Id, Peer, Rng, Time};
 use crate::items;
-use crate::items::request::{Kind, OwnFind, Publication, Request};
-use crate::items::requester::conclude;
+use crate::items::request::{Kind, PendingQuery, Publication, Request};
+use crate::items::requester::finish_query;
 use crate::items::{
     Hit, HitList, Holdings, Index, IndexClient, Items, Match, PublishingConfig, Query, Responder,
     ResponderConfig, TransferConfig,
@@ -18,13 +18,13 @@ use crate::node::{
     RequestId, Router,
 };
 use crate::store::event::Event;
-use crate::store::handover::{Handover, hand_on_all, key_of, send_copy};
+use crate::store::handover::{Handover, hand_over_all, key_of, send_copy};
 use crate::store::message::{MAX_COPIES, Message, MessageWith};
 use crate::store::protocol::Stored;
-use crate::store::router_world::{Kept, call_router};
+use crate::store::router_world::{Intercepted, call_router};
 
 /// What waits for a lookup waits so much beyond the lookup's deadline, by which that ends.
-const BEYOND_LOOKUP: Duration = Duration::from_secs(1);
+const LOOKUP_GRACE: Duration = Duration::from_secs(1);
 
 /// How references are kept: the same for all nodes.
 #[derive(Clone, Debug)]
@@ -91,14 +91,14 @@ impl<R: Router> StoreNode<R> {
     ) -> T {
         let was_member = self.router.is_member();
         let router = &mut self.router;
-        let (result, Kept { armed, ended }) = call_router::<R, T>(cx, |cx| command(router, cx));
+        let (result, Intercepted { armed, ended }) = call_router::<R, T>(cx, |cx| command(router, cx));
         if let Some(at) = armed {
             self.router_due = at;
         }
         if let Some(end) = ended {
             self.on_lookup_end(cx, end);
         }
-        self.handover.notice(cx.now, self.me(), self.router.predecessor());
+        self.handover.update_predecessor(cx.now, self.me(), self.router.predecessor());
         if !was_member && self.router.is_member() {
             cx.carry(|cx| self.client.publisher.start(cx));
         }
@@ -117,20 +117,21 @@ impl<R: Router> StoreNode<R> {
             let (me, predecessor) = (self.me(), self.router.predecessor());
             // Before the router leaves: a node takes copies only from nodes that it knows.
             let index = self.responder.index();
-            hand_on_all::<R>(cx, me, predecessor, successor, index, self.copies());
+            hand_over_all::<R>(cx, me, predecessor, successor, index, self.copies());
         }
         self.client.publisher.stop();
         self.handover = Handover::new();
         self.with_router(cx, command);
     }
 
-    /// Asks the owner of the hash of the query's text who has the item of that name, however names
-    /// were to fit, and fetches it. Ends in [`Found`](items::Event::Found) or, after the configured
-    /// deadline, [`NotFound`](items::Event::NotFound), either of them with `token`; what follows the
-    /// first, see [`Transfers::fetch`](crate::items::Transfers::fetch).
+    /// Looks up the owner of the hash of the query's text, asks it for the holders of the item with
+    /// exactly this name (whatever the kind of `query`), and fetches the item. Ends in
+    /// [`Found`](items::Event::Found) or, after the configured deadline, in
+    /// [`NotFound`](items::Event::NotFound); both carry `token`. After the former see
+    /// [`Transfers::fetch`](crate::items::Transfers::fetch).
     ///
-    /// Returns whether it was begun; it is not if too many requests are in flight, or this node is
-    /// no member.
+    /// Returns whether the query was started. It is refused if too many requests are in flight or
+    /// the node is not a member.
     pub fn ask(
         &mut self,
         cx: &mut Context<'_, Stored<R::Protocol>>,
@@ -139,8 +140,8 @@ impl<R: Router> StoreNode<R> {
     ) -> bool {
         let (cookie, deadline) = (Cookie::default(), cx.now + self.config.deadline);
         let query = exact(query);
-        let own = OwnFind { token, query, cookie, deadline, hops: 0, timeouts: 0 };
-        self.router.is_member() && self.look_up(cx, own)
+        let pending = PendingQuery { token, query, cookie, deadline, hops: 0, timeouts: 0 };
+        self.router.is_member() && self.look_up(cx, pending)
     }
 
     /// The references that it keeps.
@@ -170,9 +171,13 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Looks up the node to ask. The question waits as a request to this node itself.
-    fn look_up(&mut self, cx: &mut Context<'_, Stored<R::Protocol>>, own: OwnFind) -> bool {
-        let (key, deadline) = (Id::of_name(own.query.text.as_bytes()), own.deadline);
-        self.look_up_for(cx, key, Kind::Find(own), LookupPurpose::User, deadline)
+    fn look_up(
+        &mut self,
+        cx: &mut Context<'_, Stored<R::Protocol>>,
+        pending: PendingQuery,
+    ) -> bool {
+        let (key, deadline) = (Id::of_name(pending.query.text.as_bytes()), pending.deadline);
+        self.look_up_for(cx, key, Kind::Find(pending), LookupPurpose::User, deadline)
     }
 
     fn look_up_for(
@@ -183,7 +188,7 @@ impl<R: Router> StoreNode<R> {
         purpose: LookupPurpose,
         deadline: Time,
     ) -> bool {
-        let wait = deadline.since(cx.now) + BEYOND_LOOKUP;
+        let wait = deadline.since(cx.now) + LOOKUP_GRACE;
         let Some(RequestId(token)) = cx.request(self.me(), 0, kind, wait) else { return false };
         let look_up = |router: &mut R, cx: &mut Context<'_, R::Protocol>| {
             router.look_up(cx, key, token, purpose, deadline)
@@ -209,11 +214,17 @@ impl<R: Router> StoreNode<R> {
 
     fn on_lookup_end(&mut self, cx: &mut Context<'_, Stored<R::Protocol>>, end: LookupEnd) {
         match (self.take_waiting(cx, end.token()), end) {
-            (Some(Kind::Find(own)), LookupEnd::Done(done)) => {
-                self.ask_owner(cx, own, &done);
+            (Some(Kind::Find(pending)), LookupEnd::Done(done)) => {
+                self.ask_owner(cx, pending, &done);
             }
-            (Some(Kind::Find(own)), LookupEnd::Failed { timeouts, .. }) => {
-                fail::<R>(cx, &OwnFind { timeouts: own.timeouts.saturating_add(timeouts), ..own });
+            (Some(Kind::Find(pending)), LookupEnd::Failed { timeouts, .. }) => {
+                fail::<R>(
+                    cx,
+                    &PendingQuery {
+                        timeouts: pending.timeouts.saturating_add(timeouts),
+                        ..pending
+                    },
+                );
             }
             (Some(Kind::Publish(publication)), LookupEnd::Done(done)) => {
                 self.publish_at(cx, done.owner, publication.index);
@@ -227,20 +238,20 @@ impl<R: Router> StoreNode<R> {
     fn ask_owner(
         &mut self,
         cx: &mut Context<'_, Stored<R::Protocol>>,
-        own: OwnFind,
+        pending: PendingQuery,
         done: &LookupDone,
     ) {
-        let timeouts = own.timeouts.saturating_add(done.timeouts);
+        let timeouts = pending.timeouts.saturating_add(done.timeouts);
         if done.owner.id == self.me().id {
             let mut found = HitList::default();
-            self.responder.index().find(cx.now, &own.query, &mut found);
-            let own = OwnFind { timeouts, hops: done.hops, ..own };
-            cx.carry(|cx| conclude(cx, &mut self.client.transfers, &own, found.hits()));
+            self.responder.index().find(cx.now, &pending.query, &mut found);
+            let pending = PendingQuery { timeouts, hops: done.hops, ..pending };
+            cx.carry(|cx| finish_query(cx, &mut self.client.transfers, &pending, found.hits()));
             return;
         }
-        let own = OwnFind { timeouts, hops: done.hops.saturating_add(1), ..own };
-        if !cx.carry(|cx| self.client.ask(cx, done.owner, own)) {
-            fail::<R>(cx, &own);
+        let pending = PendingQuery { timeouts, hops: done.hops.saturating_add(1), ..pending };
+        if !cx.carry(|cx| self.client.ask(cx, done.owner, pending)) {
+            fail::<R>(cx, &pending);
         }
     }
 
@@ -253,8 +264,8 @@ impl<R: Router> StoreNode<R> {
             cx.carry(|cx| self.client.publish(cx, owner, index));
         } else if let Some(name) = self.client.transfers.holdings().name(index as usize) {
             let hit = Hit { holder: me, name };
-            if cx.carry(|cx| self.responder.enter(cx, &hit)) {
-                self.copy_on(cx, &hit, self.copies(), self.responder.lifetime());
+            if cx.carry(|cx| self.responder.insert(cx, &hit)) {
+                self.send_copies(cx, &hit, self.copies(), self.responder.lifetime());
             }
         }
     }
@@ -265,7 +276,7 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Has the successors keep so many copies of a reference.
-    fn copy_on(
+    fn send_copies(
         &self,
         cx: &mut Context<'_, Stored<R::Protocol>>,
         hit: &Hit,
@@ -293,15 +304,15 @@ impl<R: Router> StoreNode<R> {
             return;
         }
         let lifetime = Duration::from_millis(lifetime_ms.into()).min(self.responder.lifetime());
-        let entered = cx.carry(|cx| self.responder.enter_for(cx, hit, lifetime));
-        if entered && copies > 0 && !self.is_last_before(hit) {
-            self.copy_on(cx, hit, copies.min(self.copies()), lifetime);
+        let entered = cx.carry(|cx| self.responder.insert_for(cx, hit, lifetime));
+        if entered && copies > 0 && !self.owner_is_next(hit) {
+            self.send_copies(cx, hit, copies.min(self.copies()), lifetime);
         }
     }
 
     /// Whether the owner of a reference comes next: in a ring of fewer nodes than copies these end
     /// where they began.
-    fn is_last_before(&self, hit: &Hit) -> bool {
+    fn owner_is_next(&self, hit: &Hit) -> bool {
         let next = self.router.replicas().first();
         next.is_some_and(|&next| R::owns(key_of(hit), next, self.me()))
     }
@@ -311,23 +322,23 @@ impl<R: Router> StoreNode<R> {
         &mut self,
         cx: &mut Context<'_, Stored<R::Protocol>>,
         to: Peer,
-        own: OwnFind,
+        pending: PendingQuery,
     ) {
         self.client.transfers.record_timeout();
-        let own = OwnFind { timeouts: own.timeouts.saturating_add(1), ..own };
+        let pending = PendingQuery { timeouts: pending.timeouts.saturating_add(1), ..pending };
         // At the deadline it has had less time than others.
-        if cx.now >= own.deadline {
-            return fail::<R>(cx, &own);
+        if cx.now >= pending.deadline {
+            return fail::<R>(cx, &pending);
         }
         self.with_router(cx, |node, cx| node.suspect(cx, to));
-        if !self.look_up(cx, own) {
-            fail::<R>(cx, &own);
+        if !self.look_up(cx, pending) {
+            fail::<R>(cx, &pending);
         }
     }
 
     /// Publishes what has its turn.
     fn publish_next(&mut self, cx: &mut Context<'_, Stored<R::Protocol>>) {
-        let Some(index) = self.client.publisher.take_turn(cx.now) else { return };
+        let Some(index) = self.client.publisher.take_due(cx.now) else { return };
         let Some(name) = self.client.transfers.holdings().name(index as usize) else { return };
         let kind = Kind::Publish(Publication { index, cookie: Cookie::default() });
         let (key, deadline) = (Id::of_name(name.as_bytes()), cx.now + self.config.deadline);
@@ -357,7 +368,7 @@ impl<R: Router> StoreNode<R> {
                 };
                 if cx.carry(publish) {
                     let (hit, lifetime) = (Hit { holder: from, name }, self.responder.lifetime());
-                    self.copy_on(cx, &hit, self.copies(), lifetime);
+                    self.send_copies(cx, &hit, self.copies(), lifetime);
                 }
             }
             items::Message::Find { request, cookie, query } => {
@@ -444,8 +455,8 @@ impl<R: Router> Node for StoreNode<R> {
         let Some(request) = cx.take_expired(handle) else { return };
         match request.kind {
             // It waited for a lookup.
-            Kind::Find(own) if request.to == self.me() => fail::<R>(cx, &own),
-            Kind::Find(own) => self.on_find_timeout(cx, request.to, own),
+            Kind::Find(pending) if request.to == self.me() => fail::<R>(cx, &pending),
+            Kind::Find(pending) => self.on_find_timeout(cx, request.to, pending),
             Kind::Publish(_) if request.to == self.me() => {}
             Kind::Publish(_) | Kind::Fetch(_) => {
                 let is_member = self.router.is_member();
@@ -460,7 +471,7 @@ const fn exact(query: Query) -> Query {
     Query { how: Match::Exact, ..query }
 }
 
-fn fail<R: Router>(cx: &mut Context<'_, Stored<R::Protocol>>, own: &OwnFind) {
-    let OwnFind { token, timeouts, .. } = *own;
+fn fail<R: Router>(cx: &mut Context<'_, Stored<R::Protocol>>, pending: &PendingQuery) {
+    let PendingQuery { token, timeouts, .. } = *pending;
     cx.report(Event::Items(items::Event::NotFound { token, timeouts }));
 }

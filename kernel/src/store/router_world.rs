@@ -13,7 +13,7 @@ use crate::store::protocol::{FIRST_ROUTER_DROP, Stored};
 
 /// What a call of the router came to, beside what went through.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct Intercepted {
     /// When the router wants to be called, if it said so.
     pub(super) armed: Option<Time>,
     /// How a lookup ended, for the store to take or to report.
@@ -25,19 +25,19 @@ pub(super) struct Kept {
 pub(super) fn call_router<R: Router, T>(
     cx: &mut Context<'_, Stored<R::Protocol>>,
     call: impl FnOnce(&mut Context<'_, R::Protocol>) -> T,
-) -> (T, Kept) {
+) -> (T, Intercepted) {
     let (requests, first_handle) = cx.requests.carried_mut();
-    let mut world = RouterWorld::<R> { world: &mut *cx.world, first_handle, kept: Kept::default() };
+    let mut world = RouterWorld::<R> { world: &mut *cx.world, first_handle, intercepted: Intercepted::default() };
     let mut inner =
         Context { now: cx.now, node: cx.node, rng: &mut *cx.rng, requests, world: &mut world };
     let result = call(&mut inner);
-    (result, world.kept)
+    (result, world.intercepted)
 }
 
 struct RouterWorld<'w, R: Router> {
     world: &'w mut dyn World<Stored<R::Protocol>>,
     first_handle: u32,
-    kept: Kept,
+    intercepted: Intercepted,
 }
 
 impl<R: Router> World<R::Protocol> for RouterWorld<'_, R> {
@@ -47,7 +47,7 @@ impl<R: Router> World<R::Protocol> for RouterWorld<'_, R> {
     }
 
     fn arm_node(&mut self, _node: u32, at: Time) {
-        self.kept.armed = Some(at);
+        self.intercepted.armed = Some(at);
     }
 
     fn arm_request(&mut self, RequestHandle(handle): RequestHandle, at: Time) {
@@ -60,7 +60,7 @@ impl<R: Router> World<R::Protocol> for RouterWorld<'_, R> {
 
     fn report(&mut self, node: u32, event: EventOf<R::Protocol>, payload: &[u8]) {
         match R::lookup_end(&event) {
-            Some(end) if self.kept.ended.is_none() => self.kept.ended = Some(end),
+            Some(end) if self.intercepted.ended.is_none() => self.intercepted.ended = Some(end),
             _ => self.world.report(node, Event::Router(event), payload),
         }
     }

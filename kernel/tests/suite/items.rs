@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use hopwise_kernel::items::index::SHOWN_HOLDERS;
+use hopwise_kernel::items::index::MAX_LISTED_HOLDERS;
 use hopwise_kernel::items::{
     Hit, HitList, Hits, Holdings, Index, IndexLimits, MAX_TEXT, Match, Names, Query, Signature,
     Text, TextError,
@@ -76,7 +76,7 @@ proptest! {
     #[test]
     fn a_signature_rules_out_nothing_that_fits(query in query(), name in prop_oneof![name(), any_name()]) {
         if query.score(name.as_bytes()).is_some() {
-            prop_assert!(Signature::of(name.as_bytes()).may_fit(query.signature()));
+            prop_assert!(Signature::of(name.as_bytes()).may_match(query.signature()));
         }
     }
 
@@ -88,7 +88,7 @@ proptest! {
         if let Ok(text) = Text::new(&bytes[from.min(to)..to]) {
             let query = Query { how: Match::Substring, text };
             prop_assert!(query.score(bytes).is_some());
-            prop_assert!(Signature::of(bytes).may_fit(query.signature()));
+            prop_assert!(Signature::of(bytes).may_match(query.signature()));
         }
     }
 
@@ -278,7 +278,7 @@ impl Model {
         });
         let mut hits: Vec<Hit> = Vec::new();
         for known in fitting {
-            if hits.iter().filter(|hit| hit.name == known.hit.name).count() < SHOWN_HOLDERS {
+            if hits.iter().filter(|hit| hit.name == known.hit.name).count() < MAX_LISTED_HOLDERS {
                 hits.push(known.hit);
             }
         }
@@ -308,8 +308,8 @@ proptest! {
                 Step::Enter { holder, name, lifetime_s } => {
                     let hit = Hit { holder: peer(holder), name };
                     let expires = now + Duration::from_secs(lifetime_s.into());
-                    let entered = index.enter(now, &hit, expires);
-                    prop_assert_eq!(entered, model.enter(now, &hit, expires));
+                    let entered = index.insert(now, &hit, expires);
+                    prop_assert_eq!(entered, model.insert(now, &hit, expires));
                 }
                 Step::Leave { holder } => {
                     let known = model.last_from(peer(holder).address) == Some(peer(holder));
@@ -334,7 +334,7 @@ proptest! {
             let mut known: Vec<(Hit, Time)> =
                 model.entries.iter().filter(live).map(|it| (it.hit, it.expires)).collect();
             let mut listed: Vec<(Hit, Time)> =
-                (0..index.places()).filter_map(|place| index.at(now, place)).collect();
+                (0..index.slots()).filter_map(|place| index.at(now, place)).collect();
             for entries in [&mut known, &mut listed] {
                 entries.sort_by_key(|(hit, expires)| (*expires, hit.name, hit.holder.address));
             }
@@ -359,7 +359,7 @@ fn an_index_forgets_without_a_trace() {
     for round in 0..20_000_u64 {
         let now = Time::from_ns(round);
         let hit = Hit { holder: peer(round as u8), name: text(&format!("item {round}")) };
-        assert!(index.enter(now, &hit, Time::from_ns(round + LIVE)), "round {round}");
+        assert!(index.insert(now, &hit, Time::from_ns(round + LIVE)), "round {round}");
         let mut found = HitList::default();
         index.find(now, &Query { how: Match::Words, text: text("item") }, &mut found);
         let shown = found.hits().iter().next().expect("there are some");

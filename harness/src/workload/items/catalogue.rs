@@ -123,7 +123,7 @@ impl Catalogue {
     /// Whether `item` matches `query`.
     #[must_use]
     pub fn matches(&self, query: &Query, item: u32) -> bool {
-        self.names.signature(item).may_fit(query.signature())
+        self.names.signature(item).may_match(query.signature())
             && query.score(self.names.bytes_of(item)).is_some()
     }
 
