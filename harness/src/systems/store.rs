@@ -110,7 +110,7 @@ where
     fn told(event: EventOf<StoreProtocol<S>>, payload: &[u8]) -> Option<Told<Option<(Text, Id)>>> {
         match event {
             store::Event::Items(event) => Some(told(event)),
-            store::Event::Ended(_) => None,
+            store::Event::LookupEnded(_) => None,
             store::Event::Router(event) => match S::told(event, payload)? {
                 Told::Joined => Some(Told::Joined),
                 Told::JoinFailed => Some(Told::JoinFailed),

@@ -1,9 +1,9 @@
 //! The publisher: publishes the items that a peer holds, and renews the entries before they expire.
 //!
-//! Items are published one by one, evenly spread: the first round takes `spread`, each further round
-//! `refresh`. A publication that fails is not repeated until the next round, well within the lifetime
-//! of an entry. So an index that has lost its entries has them back within one round, and one that
-//! does not answer gets no more messages than otherwise.
+//! Items are published one by one, evenly spread: the first round takes `spread`, each further
+//! round `refresh`. A publication that fails is not repeated until the next round, well within the
+//! lifetime of an entry. So an index that has lost its entries has them back within one round, and
+//! one that does not answer gets no more messages than otherwise.
 //!
 //! **Invariant:** the schedule takes constant memory, whatever the number of items; one publication
 //! sends at most [`ATTEMPTS`] messages.

@@ -71,6 +71,12 @@ impl Query {
         matches.then(|| (1000 * text.len().min(name.len()) / name.len().max(1)) as u16)
     }
 
+    /// The same query for the exact name.
+    #[must_use]
+    pub const fn exact(self) -> Query {
+        Query { how: Match::Exact, ..self }
+    }
+
     /// The bits that the signature of every matching name has.
     #[must_use]
     pub fn signature(&self) -> Signature {

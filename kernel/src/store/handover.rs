@@ -1,20 +1,23 @@
-//! References change hands when their owner changes, rather than wait until they are published again.
+//! Handover: moves references to their new owner when a node joins or leaves, instead of waiting
+//! until they are published again.
 //!
 //! ```text
-//! joins     predecessor ── newcomer ◀─ Copy ── this node     all that this node keeps and does not
-//!                                                            own alone: step by step
-//! leaves    this node ── Copy ─▶ successor ── Copy ─▶ …      all that this node owns: at once
+//! join      predecessor ── new node ◀─ Copy ── this node     all references that this node stores but
+//!                                                            no longer owns: step by step
+//! leave     this node ── Copy ─▶ successor ── Copy ─▶ …      all references that this node owns: at
+//!                                                            once
 //! ```
 //!
-//! A crash needs none of this: whoever owns the references then has copies of them. There is one less
-//! of each until they are published again, and so there is of what a leaving node kept for others. A
-//! reference that is lost on the way, or overtaken by the departure it belongs to, has the same remedy.
+//! A crash needs no handover: the new owner already has copies. Until the next publication there is
+//! one copy less of each reference, also of those that a leaving node stored for other owners. The
+//! next publication also repairs references that are lost in transit, or that arrive after the
+//! departure that they belong to and are rejected.
 //!
-//! A reference is handed over with the time it has left: nothing outlives its holder because others
-//! come and go.
+//! A reference is handed over with its remaining lifetime, so it never outlives its holder's last
+//! publication by more than the configured lifetime.
 //!
-//! **Invariant:** one step looks at [`SLOTS_PER_STEP`] places at most, however often predecessors
-//! change.
+//! **Invariant:** one step visits at most [`SLOTS_PER_STEP`] slots of the index, however often
+//! predecessors change.
 
 use core::time::Duration;
 
@@ -24,17 +27,17 @@ use crate::node::{Context, Router};
 use crate::store::message::MessageWith;
 use crate::store::protocol::Stored;
 
-/// Places of the index that one step looks at.
+/// Slots of the index that one step visits.
 const SLOTS_PER_STEP: u32 = 64;
-/// Time from one step to the next.
+/// Time between two steps.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How far a newcomer has been given what it is to keep.
+/// The progress of the handover to a new predecessor.
 #[derive(Debug)]
 pub(super) struct Handover {
-    /// The predecessor known last.
+    /// The last known predecessor.
     known: Option<Peer>,
-    /// It is no longer there, and nobody has taken its place.
+    /// Whether that predecessor is gone and has not been replaced.
     lost: bool,
     /// The place in the index that comes next.
     slot: u32,
@@ -42,18 +45,18 @@ pub(super) struct Handover {
 }
 
 impl Handover {
-    /// Nobody has come yet.
+    /// No handover.
     pub(super) const fn new() -> Handover {
         Handover { known: None, lost: false, slot: 0, next_at: Time::NEVER }
     }
 
-    /// When the next step is due.
+    /// The time of the next step.
     pub(super) const fn next_at(&self) -> Time {
         self.next_at
     }
 
-    /// Looks at who is the predecessor of the node `me` now, and begins if that is a newcomer: nearer
-    /// than the one before, or that one again, which may have lost all it had.
+    /// Tells the current predecessor of the node `me`. Starts a handover if it is new: nearer than
+    /// the last one, or the last one after it was gone, since it may have lost its references.
     pub(super) fn update_predecessor(&mut self, now: Time, me: Peer, predecessor: Option<Peer>) {
         let Some(new) = predecessor else {
             self.lost = true;
@@ -69,7 +72,7 @@ impl Handover {
         }
     }
 
-    /// Takes the next step if it is due: tells the predecessor what it is to keep.
+    /// Takes the next step if it is due: sends references to the predecessor.
     pub(super) fn step<R: Router>(
         &mut self,
         cx: &mut Context<'_, Stored<R::Protocol>>,
@@ -95,8 +98,8 @@ impl Handover {
     }
 }
 
-/// Tells `successor` all that `me`, which is leaving and has that predecessor, owns; it has so many
-/// copies made. As many messages as the index has room for, at most.
+/// Sends all references that the leaving node `me` owns to `successor`, which makes `copies`
+/// further copies of each. Sends at most one message per entry of the index.
 pub(super) fn hand_over_all<R: Router>(
     cx: &mut Context<'_, Stored<R::Protocol>>,
     me: Peer,
@@ -113,12 +116,12 @@ pub(super) fn hand_over_all<R: Router>(
     }
 }
 
-/// Where on the ring a reference belongs.
+/// The key of a reference: the hash of its name.
 pub(super) fn key_of(hit: &Hit) -> Id {
     Id::of_name(hit.name.as_bytes())
 }
 
-/// Has `to` keep a reference that lapses so much later.
+/// Sends a reference that expires after `lifetime` to `to`, which makes `copies` further copies.
 pub(super) fn send_copy<R: Router>(
     cx: &mut Context<'_, Stored<R::Protocol>>,
     me: Peer,

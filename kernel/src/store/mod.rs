@@ -1,23 +1,25 @@
-//! What a node keeps for others: references to items, at the owners of their names' hashes. The item itself stays with its holder (indirect storage; Wehrle, Götz and Rieche,
-//! *Distributed Hash Tables*, 2005).
+//! A store of references to items, kept by the owners of the hashes of their names. The item itself
+//! stays with its holder (indirect storage; Wehrle, Götz and Rieche, *Distributed Hash Tables*,
+//! 2005).
 //!
 //! ```text
-//! holder   lookup(SHA-1 of the name) ──▶ owner    Publish ──▶ owner ── Copy ──▶ successor ── …
-//! asks     lookup(SHA-1 of the name) ──▶ owner    Find ─────▶ owner,   Fetch ──▶ holder
+//! holder      lookup(SHA-1 of the name) ──▶ owner   Publish ──▶ owner ── Copy ──▶ successor ── …
+//! requester   lookup(SHA-1 of the name) ──▶ owner   Find ─────▶ owner,   Fetch ──▶ holder
 //! ```
 //!
-//! References are soft state: they lapse unless their holders publish again, which in the end makes
-//! good whatever was lost. Until then copies at the owner's successors answer as soon as one of these
-//! has become the owner, and references are handed over to who joins and by who leaves.
+//! References are soft state: they expire unless their holders publish them again, which repairs
+//! every loss in the end. Until then the owner's successors have copies: a successor that becomes
+//! the owner answers from them. When a node joins or leaves, references are handed over.
 //!
-//! A piece of a name has another hash than the name: whoever owns that is asked, as any owner would
-//! be, for what has just this name. That is what the ring cannot do.
+//! Queries find exact names only: a part of a name has another hash, and so another owner, which
+//! does not know the name.
 //!
-//! Copies are taken from neighbors only, but a neighbor's address can be forged by whoever can forge
-//! any. So can a reference be that somebody publishes: what is found is a hint, and the transfer shows.
-//! Either costs a place in the index until it lapses.
+//! Nodes accept copies only from neighbors, but an attacker that can forge source addresses can
+//! forge a neighbor's. Published references can be wrong, too. A reference is therefore only a
+//! hint, which the transfer verifies. A wrong one takes up an entry of the index until it expires.
 //!
-//! **Invariant:** a question ends by its deadline; the ring beneath works as it does without a store.
+//! **Invariant:** a query ends by its deadline; the router below behaves as it does without a
+//! store.
 
 pub mod event;
 pub mod message;
@@ -26,6 +28,8 @@ pub mod protocol;
 pub mod wire;
 
 mod handover;
+mod query;
+mod replication;
 mod router_world;
 
 pub use event::Event;

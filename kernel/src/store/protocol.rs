@@ -1,6 +1,7 @@
-//! The protocol of a store: it carries that of items, and that of whatever routes below.
+//! The protocol of a store. It carries that of items and that of the router below.
 //!
-//! **Invariant:** the router's classes, drops and requests follow the store's own, in their order.
+//! **Invariant:** the classes, drop reasons and requests of the router follow those of the store,
+//! in their order.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -16,9 +17,9 @@ use crate::store::message::{Message, MessageWith, ParkedMessage};
 /// The protocol of [`StoreNode`](crate::store::StoreNode)s over a router that speaks `P`.
 pub struct Stored<P>(PhantomData<fn() -> P>);
 
-/// Where the router's own reasons begin in [`DROPS`](Protocol::DROPS).
+/// The index of the router's first reason in [`DROPS`](Protocol::DROPS).
 pub(super) const FIRST_ROUTER_DROP: u8 = Items::DROPS.len() as u8;
-/// Where the router's classes begin in [`CLASSES`](Protocol::CLASSES).
+/// The index of the router's first class in [`CLASSES`](Protocol::CLASSES).
 const FIRST_ROUTER_CLASS: usize = Items::CLASSES.len();
 
 impl<P: Protocol> Stored<P> {

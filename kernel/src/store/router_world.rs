@@ -1,7 +1,7 @@
-//! The world that a router sees inside a store: its messages, requests and events leave wrapped as the
-//! store's. What it says to its timer, and how lookups end, is kept for the store.
+//! The world of a router inside a store. Wraps the router's messages, requests and events as the
+//! store's. Intercepts its timer and the ends of lookups, for the store to handle.
 //!
-//! **Invariant:** nothing is lost: an event that is not kept for the store goes on to the application.
+//! **Invariant:** every event that is not intercepted goes to the application.
 
 use crate::base::{Peer, Time};
 use crate::node::{
@@ -11,23 +11,28 @@ use crate::store::event::Event;
 use crate::store::message::MessageWith;
 use crate::store::protocol::{FIRST_ROUTER_DROP, Stored};
 
-/// What a call of the router came to, beside what went through.
+/// The intercepted effects of one call of the router.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Intercepted {
-    /// When the router wants to be called, if it said so.
+    /// The time for which the router armed its timer, if it did.
     pub(super) armed: Option<Time>,
-    /// How a lookup ended, for the store to take or to report.
+    /// The end of a lookup, for the store to handle or to report.
     pub(super) ended: Option<LookupEnd>,
 }
 
-/// Calls the router. Returns what the call returns, and what was kept. One call ends one lookup at most.
+/// Calls the router. Returns the result of the call, and the intercepted effects. One call ends at
+/// most one lookup.
 #[inline]
 pub(super) fn call_router<R: Router, T>(
     cx: &mut Context<'_, Stored<R::Protocol>>,
     call: impl FnOnce(&mut Context<'_, R::Protocol>) -> T,
 ) -> (T, Intercepted) {
     let (requests, first_handle) = cx.requests.carried_mut();
-    let mut world = RouterWorld::<R> { world: &mut *cx.world, first_handle, intercepted: Intercepted::default() };
+    let mut world = RouterWorld::<R> {
+        world: &mut *cx.world,
+        first_handle,
+        intercepted: Intercepted::default(),
+    };
     let mut inner =
         Context { now: cx.now, node: cx.node, rng: &mut *cx.rng, requests, world: &mut world };
     let result = call(&mut inner);

@@ -1,6 +1,7 @@
-//! The payloads of a store's messages.
+//! The encoding of a store's messages.
 //!
-//! **Invariant:** the router's kinds are below those of items, and the store's own are above both.
+//! **Invariant:** kind numbers of the router are below those of items; those of the store are above
+//! both.
 
 use zerocopy::byteorder::network_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -12,7 +13,7 @@ use crate::items::{Hit, Items};
 use crate::store::message::{MAX_COPIES, Message, MessageWith};
 use crate::store::protocol::Stored;
 
-/// The messages of a store over a router that speaks `P`, in this project's wire format.
+/// The codec of a store over a router that speaks `P`, in this project's wire format.
 pub type StoreCodec<P> = Framed<Stored<P>>;
 
 const COPY_KIND: u8 = 128;
@@ -62,7 +63,7 @@ impl<P: Body> Body for Stored<P> {
     }
 }
 
-/// The name follows.
+/// [`MessageWith::Copy`]; the name follows.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireCopy {

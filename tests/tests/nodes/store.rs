@@ -384,7 +384,7 @@ fn lookups_of_the_application_are_its_own() {
             let events: Vec<_> = stored.memory.events().collect();
             assert_eq!(events.len(), 2);
             for (who, event) in events {
-                let Event::Ended(LookupEnd::Done(done)) = event else { panic!("{event:?}") };
+                let Event::LookupEnded(LookupEnd::Done(done)) = event else { panic!("{event:?}") };
                 assert_eq!((who, done.token, done.owner), (node, token, owner_in(&ring, key)));
             }
         }
@@ -453,7 +453,7 @@ impl OnRing for RingNode {
         self.leave(cx);
     }
     fn event(event: ring::Event) -> Event {
-        RingNode::lookup_end(&event).map_or(Event::Router(event), Event::Ended)
+        RingNode::lookup_end(&event).map_or(Event::Router(event), Event::LookupEnded)
     }
 }
 

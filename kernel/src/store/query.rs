@@ -1,0 +1,163 @@
+//! Queries, and the lookups that queries and publications wait for.
+//!
+//! A query or publication that waits for a lookup is a request to the node itself. The identifier
+//! of that request is the token of the lookup.
+//!
+//! **Invariant:** a query that was started ends in one event with its token, by its deadline.
+
+use core::time::Duration;
+
+use crate::base::{Id, Peer, Time};
+use crate::items;
+use crate::items::request::{Kind, PendingQuery, Request};
+use crate::items::requester::finish_query;
+use crate::items::{HitList, Query};
+use crate::node::{Context, Cookie, LookupDone, LookupEnd, LookupPurpose, RequestId, Router};
+use crate::store::event::Event;
+use crate::store::node::StoreNode;
+use crate::store::protocol::Stored;
+
+/// A request that waits for a lookup times out this long after the deadline of the lookup, by which
+/// the lookup ends.
+const LOOKUP_GRACE: Duration = Duration::from_secs(1);
+
+impl<R: Router> StoreNode<R> {
+    /// Looks up the owner of the hash of the query's text, asks it for the holders of the item with
+    /// exactly this name (whatever the kind of `query`), and fetches the item. Ends in
+    /// [`Found`](items::Event::Found) or, after the configured deadline, in
+    /// [`NotFound`](items::Event::NotFound); both carry `token`. After the former see
+    /// [`Transfers::fetch`](crate::items::Transfers::fetch).
+    ///
+    /// Returns whether the query was started. It is refused if too many requests are in flight or
+    /// the node is not a member.
+    pub fn ask(
+        &mut self,
+        cx: &mut Context<'_, Stored<R::Protocol>>,
+        query: Query,
+        token: u64,
+    ) -> bool {
+        let (cookie, deadline) = (Cookie::default(), cx.now + self.config.deadline);
+        let query = query.exact();
+        let pending = PendingQuery { token, query, cookie, deadline, hops: 0, timeouts: 0 };
+        self.router.is_member() && self.look_up(cx, pending)
+    }
+
+    /// Looks up the node to query.
+    fn look_up(
+        &mut self,
+        cx: &mut Context<'_, Stored<R::Protocol>>,
+        pending: PendingQuery,
+    ) -> bool {
+        let (key, deadline) = (Id::of_name(pending.query.text.as_bytes()), pending.deadline);
+        self.look_up_for(cx, key, Kind::Find(pending), LookupPurpose::User, deadline)
+    }
+
+    /// Starts a lookup of `key` and lets a request of kind `kind` wait for it.
+    pub(super) fn look_up_for(
+        &mut self,
+        cx: &mut Context<'_, Stored<R::Protocol>>,
+        key: Id,
+        kind: Kind,
+        purpose: LookupPurpose,
+        deadline: Time,
+    ) -> bool {
+        let wait = deadline.since(cx.now) + LOOKUP_GRACE;
+        let Some(RequestId(token)) = cx.request(self.me(), 0, kind, wait) else { return false };
+        let look_up = |router: &mut R, cx: &mut Context<'_, R::Protocol>| {
+            router.look_up(cx, key, token, purpose, deadline)
+        };
+        let begun = self.with_router(cx, look_up);
+        if !begun {
+            self.take_waiting(cx, token);
+        }
+        begun
+    }
+
+    /// Removes and returns the request that waited for the lookup with this token; `None` if the
+    /// lookup was the application's.
+    fn take_waiting(&self, cx: &mut Context<'_, Stored<R::Protocol>>, token: u64) -> Option<Kind> {
+        let handle = cx.own_requests().find(RequestId(token))?;
+        let &Request { node, to, kind, .. } = cx.own_requests().at(handle)?;
+        let waits = matches!(kind, Kind::Find(_) | Kind::Publish(_));
+        if node != cx.node || to != self.me() || !waits {
+            return None;
+        }
+        cx.cancel(handle);
+        Some(kind)
+    }
+
+    /// Continues the query or publication that waited for the lookup, or reports the end to the
+    /// application.
+    pub(super) fn on_lookup_end(
+        &mut self,
+        cx: &mut Context<'_, Stored<R::Protocol>>,
+        end: LookupEnd,
+    ) {
+        match (self.take_waiting(cx, end.token()), end) {
+            (Some(Kind::Find(pending)), LookupEnd::Done(done)) => {
+                self.ask_owner(cx, pending, &done);
+            }
+            (Some(Kind::Find(pending)), LookupEnd::Failed { timeouts, .. }) => {
+                Self::fail_query(
+                    cx,
+                    &PendingQuery {
+                        timeouts: pending.timeouts.saturating_add(timeouts),
+                        ..pending
+                    },
+                );
+            }
+            (Some(Kind::Publish(publication)), LookupEnd::Done(done)) => {
+                self.publish_at(cx, done.owner, publication.index);
+            }
+            // The publication is repeated in the next round.
+            (Some(_), _) => {}
+            (None, end) => cx.report(Event::LookupEnded(end)),
+        }
+    }
+
+    /// Sends a query to the owner, or answers it from the own index.
+    fn ask_owner(
+        &mut self,
+        cx: &mut Context<'_, Stored<R::Protocol>>,
+        pending: PendingQuery,
+        done: &LookupDone,
+    ) {
+        let timeouts = pending.timeouts.saturating_add(done.timeouts);
+        if done.owner.id == self.me().id {
+            let mut found = HitList::default();
+            self.responder.index().find(cx.now, &pending.query, &mut found);
+            let pending = PendingQuery { timeouts, hops: done.hops, ..pending };
+            cx.carry(|cx| finish_query(cx, &mut self.client.transfers, &pending, found.hits()));
+            return;
+        }
+        let pending = PendingQuery { timeouts, hops: done.hops.saturating_add(1), ..pending };
+        if !cx.carry(|cx| self.client.ask(cx, done.owner, pending)) {
+            Self::fail_query(cx, &pending);
+        }
+    }
+
+    /// The owner did not answer. Another node may own the key by now, so it is looked up again.
+    pub(super) fn on_find_timeout(
+        &mut self,
+        cx: &mut Context<'_, Stored<R::Protocol>>,
+        to: Peer,
+        pending: PendingQuery,
+    ) {
+        self.client.transfers.record_timeout();
+        let pending = PendingQuery { timeouts: pending.timeouts.saturating_add(1), ..pending };
+        // If the deadline cut the wait short, the timeout proves nothing.
+        if cx.now >= pending.deadline {
+            return Self::fail_query(cx, &pending);
+        }
+        self.with_router(cx, |node, cx| node.suspect(cx, to));
+        if !self.look_up(cx, pending) {
+            Self::fail_query(cx, &pending);
+        }
+    }
+
+    /// Fails a query.
+    pub(super) fn fail_query(cx: &mut Context<'_, Stored<R::Protocol>>, pending: &PendingQuery) {
+        let PendingQuery { token, timeouts, .. } = *pending;
+        cx.report(Event::Items(items::Event::NotFound { token, timeouts }));
+    }
+}
