@@ -66,11 +66,11 @@ impl<R: Router> StoreNode<R> {
         let look_up = |router: &mut R, cx: &mut Context<'_, R::Protocol>| {
             router.look_up(cx, key, token, purpose, deadline)
         };
-        let begun = self.with_router(cx, look_up);
-        if !begun {
+        let started = self.with_router(cx, look_up);
+        if !started {
             self.take_waiting(cx, token);
         }
-        begun
+        started
     }
 
     /// Removes and returns the request that waited for the lookup with this token; `None` if the
