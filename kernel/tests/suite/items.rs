@@ -210,7 +210,7 @@ struct Known {
 }
 
 impl Model {
-    fn enter(&mut self, now: Time, hit: &Hit, expires: Time) -> bool {
+    fn insert(&mut self, now: Time, hit: &Hit, expires: Time) -> bool {
         self.expire(now);
         self.clock += 1;
         let clock = self.clock;
