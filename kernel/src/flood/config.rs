@@ -1,24 +1,24 @@
-//! What a flooding peer is built from.
+//! The configuration of flooding peers.
 
 use core::time::Duration;
 
 use crate::flood::message::{MAX_TTL, MAX_WALK};
 
-/// How a query looks for its answer.
+/// How queries search the overlay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Strategy {
-    /// Everybody within the TTL is asked at once.
+    /// Floods all peers within the TTL at once.
     Flood,
-    /// With TTL 1, 3, 5 … up to the TTL, until there is an answer.
+    /// Floods with TTL 1, 3, 5 … up to the TTL, until there is an answer.
     ExpandingRing {
-        /// The next round begins after this time.
+        /// The next round starts after this time.
         round_wait: Duration,
     },
-    /// Walkers go from neighbor to neighbor at random.
+    /// Sends walkers from neighbor to neighbor at random.
     RandomWalk {
-        /// How many; they begin at different neighbors as far as there are enough.
+        /// The number of walkers. They start at different neighbors as far as there are enough.
         walkers: u16,
-        /// A walker asks after so many steps, at least one, whether it is still wanted.
+        /// A walker asks the origin after this many steps, at least one, whether to continue.
         check_every: u16,
     },
 }
@@ -26,32 +26,33 @@ pub enum Strategy {
 /// The configuration of a [`FloodNode`](crate::flood::FloodNode).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FloodConfig {
-    /// How queries travel.
+    /// How queries search the overlay.
     pub strategy: Strategy,
-    /// Transfers of a flooded query, 1 … [`MAX_TTL`].
+    /// Maximum number of hops of a flooded query, 1 … [`MAX_TTL`].
     pub ttl: u8,
-    /// Steps of a walker, 1 … [`MAX_WALK`].
+    /// Maximum number of steps of a walker, 1 … [`MAX_WALK`].
     pub walk_ttl: u16,
-    /// Neighbors that a peer looks for. One that starts linked keeps to the number it starts with,
-    /// so that a graph keeps its shape.
-    pub wanted: u16,
-    /// Neighbors that a peer has room for, if it does not start with more.
+    /// The number of neighbors that a peer tries to have. A peer that starts linked tries to keep
+    /// its initial number instead, so that the graph keeps its shape.
+    pub target_neighbors: u16,
+    /// Maximum number of neighbors, unless a peer starts with more.
     pub max_neighbors: u16,
-    /// How long a search is known again, and its hits find their way back: longer than queries take.
+    /// How long a peer remembers a search, to recognize repetitions and to route hits back. Must be
+    /// longer than queries take.
     pub remember: Duration,
-    /// Searches that can be remembered at a time.
-    pub room: u32,
-    /// Mean time between two pings of all neighbors; `None`: never, and no repair at all.
+    /// Maximum number of searches that are remembered at a time.
+    pub max_searches: u32,
+    /// Mean time between two pings of all neighbors; `None` turns off all repair.
     pub ping: Option<Duration>,
-    /// How long a query may take at all.
+    /// A query without an answer fails after this time.
     pub deadline: Duration,
 }
 
-/// Where the strategy is no random walk, and somebody's walker comes by all the same.
+/// For walkers of other peers, if this peer's own strategy is not the random walk.
 const CHECK_EVERY: u16 = 4;
 
 impl FloodConfig {
-    /// Steps after which a walker asks whether to go on.
+    /// A walker asks its origin after this many steps whether to continue.
     pub(crate) fn check_every(&self) -> u16 {
         match self.strategy {
             Strategy::RandomWalk { check_every, .. } => check_every.max(1),
@@ -59,7 +60,7 @@ impl FloodConfig {
         }
     }
 
-    /// The TTL of this round of a search, and whether it is the last.
+    /// The TTL of a round of a search, and whether it is the last round.
     pub(crate) fn ttl_of_round(&self, round: u8) -> (u8, bool) {
         let most = self.ttl();
         let ttl = match self.strategy {
@@ -79,16 +80,16 @@ impl FloodConfig {
 }
 
 impl Default for FloodConfig {
-    /// Gnutella's TTL, and about the number of neighbors its peers had.
+    /// The TTL of Gnutella, and about the number of neighbors of its peers.
     fn default() -> FloodConfig {
         FloodConfig {
             strategy: Strategy::Flood,
             ttl: 7,
             walk_ttl: 1024,
-            wanted: 6,
+            target_neighbors: 6,
             max_neighbors: 16,
             remember: Duration::from_secs(20),
-            room: 128,
+            max_searches: 128,
             ping: Some(Duration::from_secs(5)),
             deadline: Duration::from_secs(10),
         }

@@ -1,23 +1,24 @@
-//! Coming, going, and keeping neighbors.
+//! Joining, leaving, and maintaining neighbors.
 //!
-//! Who has too few neighbors lets a [`Meet`](Message::Meet) walk at random; where it ends, somebody
-//! offers to be one:
+//! A peer with too few neighbors sends a [`Seek`](Message::Seek) on a random walk. The peer at
+//! which the walk ends offers to become a neighbor:
 //!
 //! ```text
-//! a ── Meet ──▶ … ── Meet ──▶ b        b is where it ends
+//! a ── Seek ──▶ … ── Seek ──▶ b        the walk ends at b
 //! a ◀──────────────── Connect ── b     a has room,
-//! a ── Ping ───────────────────▶ b     but has to see that b is there:
+//! a ── Ping ───────────────────▶ b     and checks that b is alive:
 //! a ◀──────────────────── Pong ── b    b is a neighbor of a
 //! a ── Connected ──────────────▶ b     a is a neighbor of b
 //! ```
 //!
-//! Neighbors are pinged, and who does not answer is one no longer. If one of two no longer holds the
-//! other to be a neighbor, it says so when the other behaves like one. A departure is believed if it
-//! comes from the neighbor's address, so forged ones cut links, and enough of them can split an overlay
-//! into parts that have all the neighbors they look for.
+//! Neighbors are pinged, and removed if they do not answer. If only one of two peers considers the
+//! other a neighbor, the other tells it as soon as it gets a message that only neighbors send.
+//! Announced departures are not authenticated: one that carries the neighbor's source address is
+//! believed. So forged departures cut links, and enough of them can split an overlay into parts
+//! whose peers all have enough neighbors.
 //!
-//! **Invariant:** a peer becomes a neighbor only after it has answered; nobody is asked more than
-//! one message for each that comes from there.
+//! **Invariant:** a peer becomes a neighbor only after it has answered. For each message received,
+//! at most one message is sent to an address that has not been checked.
 
 use core::time::Duration;
 
@@ -30,28 +31,28 @@ use crate::flood::request::{Kind, Probe, Request};
 use crate::items::Event;
 use crate::node::{Context, DropReason, RequestId};
 
-/// Pings of a neighbor before it is held to be dead; the wait doubles each time.
+/// A neighbor that does not answer this many pings is removed. The timeout doubles each time.
 const PROBE_ATTEMPTS: u8 = 3;
-/// An offer is made so often.
+/// An offer is sent this many times.
 const CONNECT_ATTEMPTS: u8 = 2;
-/// Transfers of a [`Message::Meet`]: a random walk this long ends almost anywhere.
-const MEET_TTL: u8 = 5;
-/// Of those, sent at a time.
-const MEETS: usize = 4;
-/// Mean time between two rounds of looking for neighbors. It doubles while nobody is found.
+/// Hops of a [`Message::Seek`]: a random walk of this length ends almost anywhere.
+const SEEK_TTL: u8 = 5;
+/// Maximum number of [`Message::Seek`] sent in one round.
+const SEEKS_PER_ROUND: usize = 4;
+/// Mean time between two rounds of seeking neighbors. Doubles while none are found.
 const SEEK_PERIOD: Duration = Duration::from_millis(500);
-/// It doubles at most this often.
+/// The time between rounds doubles at most this many times.
 const MAX_BACKOFF: u8 = 4;
-/// Rounds after which a join has failed.
+/// A join fails after this many rounds.
 const JOIN_ROUNDS: u8 = 4;
 
 impl FloodNode {
-    /// Takes part from now on, with these neighbors, who must be given this one. Room is made here
-    /// if they are more than the configured maximum.
+    /// Becomes a member with these neighbors, to which this peer must be given as a neighbor, too.
+    /// If there are more than the configured maximum, makes room for them.
     ///
     /// # Panics
     ///
-    /// If they are more than 65,534.
+    /// If there are more than 65,534 neighbors.
     pub fn start_linked(&mut self, cx: &mut Context<'_, Flood>, neighbors: &[Peer]) {
         assert!(neighbors.len() < usize::from(u16::MAX), "a peer has fewer than 65,535 neighbors");
         let count = neighbors.len() as u16;
@@ -61,22 +62,21 @@ impl FloodNode {
         for &neighbor in neighbors {
             self.neighbors.insert(neighbor);
         }
-        self.wanted = count.max(1);
+        self.target_neighbors = count.max(1);
         self.begin_membership(cx);
         self.arm(cx);
     }
 
-    /// Looks for neighbors among those whom `bootstrap` can reach. Ends in [`Event::Joined`] or
-    /// [`Event::JoinFailed`].
+    /// Seeks neighbors through `bootstrap`. Ends in [`Event::Joined`] or [`Event::JoinFailed`].
     pub fn join(&mut self, cx: &mut Context<'_, Flood>, bootstrap: Peer) {
         self.phase = Phase::Joining;
-        self.heard.insert(bootstrap);
-        self.seeks = 0;
+        self.contacts.insert(bootstrap);
+        self.seek_rounds = 0;
         self.seek(cx);
         self.arm(cx);
     }
 
-    /// Leaves and says so. The driver removes the node afterwards.
+    /// Leaves and announces it. The driver removes the node afterwards.
     pub fn leave(&mut self, cx: &mut Context<'_, Flood>) {
         for neighbor in self.neighbors.iter() {
             self.send(cx, neighbor, &Message::Leave);
@@ -97,9 +97,9 @@ impl FloodNode {
         }
     }
 
-    /// The time of a round of looking for neighbors is over.
+    /// Starts the next round of seeking neighbors, or fails the join.
     pub(crate) fn seek_again(&mut self, cx: &mut Context<'_, Flood>) {
-        if self.phase == Phase::Joining && self.seeks >= JOIN_ROUNDS {
+        if self.phase == Phase::Joining && self.seek_rounds >= JOIN_ROUNDS {
             self.phase = Phase::Outside;
             self.seek_at = Time::NEVER;
             cx.report(Event::JoinFailed);
@@ -108,8 +108,8 @@ impl FloodNode {
         }
     }
 
-    /// Somebody looks for neighbors.
-    pub(crate) fn on_meet(
+    /// Forwards a walk of a peer that seeks neighbors, or offers to become one.
+    pub(crate) fn on_seek(
         &mut self,
         cx: &mut Context<'_, Flood>,
         from: Peer,
@@ -120,17 +120,17 @@ impl FloodNode {
             return cx.world.count_drop(DropReason::NotMember);
         }
         if origin.address == self.me().address || origin.id == self.me().id {
-            return cx.world.count_drop(DropReason::FromSelf); // It has come back.
+            return cx.world.count_drop(DropReason::FromSelf); // The walk has returned to its origin.
         }
         if from != origin && !self.neighbors.contains(from) {
-            return self.refuse(cx, from);
+            return self.reject_stranger(cx, from);
         }
-        self.heard.insert(origin);
-        let ttl = ttl.min(MEET_TTL);
+        self.contacts.insert(origin);
+        let ttl = ttl.min(SEEK_TTL);
         let onward = |neighbor| neighbor != from && neighbor != origin;
-        let next = self.neighbors.any(cx.rng, onward).filter(|_| ttl > 1);
+        let next = self.neighbors.random(cx.rng, onward).filter(|_| ttl > 1);
         if let Some(next) = next {
-            self.send(cx, next, &Message::Meet { origin, ttl: ttl - 1 });
+            self.send(cx, next, &Message::Seek { origin, ttl: ttl - 1 });
         } else if self.neighbors.is_full() {
             cx.world.count_drop(DropReason::Overload);
         } else if !self.neighbors.contains(origin) && cx.has_room_for_others() {
@@ -138,7 +138,7 @@ impl FloodNode {
         }
     }
 
-    /// Somebody offers to be a neighbor.
+    /// Handles the offer of a peer to become a neighbor.
     pub(crate) fn on_connect(
         &mut self,
         cx: &mut Context<'_, Flood>,
@@ -166,7 +166,7 @@ impl FloodNode {
             Some(offer) if accepted => self.admit(cx, offer.to),
             _ => self.neighbors.contains(from),
         };
-        // There is no more room, or it was nobody's offer: the other end has to know.
+        // There is no room any more, or the reply matches no offer: the other peer must know.
         if accepted && !linked {
             self.send(cx, from, &Message::Leave);
         }
@@ -192,34 +192,35 @@ impl FloodNode {
         &mut self,
         cx: &mut Context<'_, Flood>,
         probe: &Request,
-        why: Probe,
+        reason: Probe,
     ) {
-        if let Probe::Candidate(_) = why {
-            // It makes its offer again, or others do: if all of them are that far away, more time
-            // than at first has to be given.
+        if let Probe::Candidate(_) = reason {
+            // The peer repeats its offer, or others make one. If all of them are far away, the
+            // timeout must grow.
             return self.transfers.record_timeout();
         }
         if !self.neighbors.contains(probe.to) {
             return;
         }
         if probe.retries + 1 < PROBE_ATTEMPTS {
-            self.ping(cx, probe.to, probe.retries + 1, why);
+            self.ping(cx, probe.to, probe.retries + 1, reason);
         } else {
-            self.lose(cx, probe.to);
+            self.remove_neighbor(cx, probe.to);
         }
     }
 
     pub(crate) fn on_leave(&mut self, cx: &mut Context<'_, Flood>, from: Peer) {
         if self.neighbors.contains(from) {
-            self.lose(cx, from);
-            // A departure may be forged: whoever has not left hears that the link is no more.
+            self.remove_neighbor(cx, from);
+            // The departure may be forged: if the peer has not left, it must know that the link is
+            // cut.
             self.send(cx, from, &Message::Leave);
         } else {
             cx.world.count_drop(DropReason::UnknownPeer);
         }
     }
 
-    /// Makes `peer`, who has answered, a neighbor; false if it cannot be one.
+    /// Adds `peer`, which has answered, as a neighbor. Returns whether it is one now.
     fn admit(&mut self, cx: &mut Context<'_, Flood>, peer: Peer) -> bool {
         if self.phase == Phase::Outside {
             return false;
@@ -227,8 +228,8 @@ impl FloodNode {
         if !self.neighbors.insert(peer) {
             return self.neighbors.contains(peer);
         }
-        self.seeks = 0;
-        if self.neighbors.len() >= self.wanted.into() {
+        self.seek_rounds = 0;
+        if self.neighbors.len() >= self.target_neighbors.into() {
             self.seek_at = Time::NEVER;
         }
         if self.phase == Phase::Joining {
@@ -239,12 +240,15 @@ impl FloodNode {
         true
     }
 
-    fn lose(&mut self, cx: &mut Context<'_, Flood>, neighbor: Peer) {
+    fn remove_neighbor(&mut self, cx: &mut Context<'_, Flood>, neighbor: Peer) {
         self.neighbors.remove(neighbor);
-        self.former.insert(neighbor);
+        self.former_neighbors.insert(neighbor);
         let repairs = self.config.ping.is_some() && self.is_member();
-        if repairs && self.neighbors.len() < self.wanted.into() && self.seek_at == Time::NEVER {
-            self.seeks = 0;
+        if repairs
+            && self.neighbors.len() < self.target_neighbors.into()
+            && self.seek_at == Time::NEVER
+        {
+            self.seek_rounds = 0;
             self.seek_at = cx.now + cx.rng.jitter(SEEK_PERIOD);
             self.arm(cx);
         }
@@ -257,29 +261,31 @@ impl FloodNode {
         }
     }
 
-    /// Sends out as many walks as neighbors are missing. Who has none left turns to those it had, and
-    /// to others it heard of, by turns.
+    /// Sends as many walks as neighbors are missing. A peer without neighbors sends them to former
+    /// neighbors and to other contacts, in turn.
     fn seek(&mut self, cx: &mut Context<'_, Flood>) {
-        let missing = usize::from(self.wanted).saturating_sub(self.neighbors.len());
-        let meet = Message::Meet { origin: self.me(), ttl: MEET_TTL };
-        for _ in 0..missing.min(MEETS) {
-            let [first, second] = match self.seeks % 2 {
-                0 => [&self.heard, &self.former],
-                _ => [&self.former, &self.heard],
+        let missing = usize::from(self.target_neighbors).saturating_sub(self.neighbors.len());
+        let seek_message = Message::Seek { origin: self.me(), ttl: SEEK_TTL };
+        for _ in 0..missing.min(SEEKS_PER_ROUND) {
+            let [first, second] = match self.seek_rounds % 2 {
+                0 => [&self.contacts, &self.former_neighbors],
+                _ => [&self.former_neighbors, &self.contacts],
             };
-            let via = self.neighbors.any(cx.rng, |_| true);
-            if let Some(via) = via.or_else(|| first.any(cx.rng)).or_else(|| second.any(cx.rng)) {
-                self.send(cx, via, &meet);
+            let via = self.neighbors.random(cx.rng, |_| true);
+            if let Some(via) =
+                via.or_else(|| first.random(cx.rng)).or_else(|| second.random(cx.rng))
+            {
+                self.send(cx, via, &seek_message);
             }
         }
-        let period = SEEK_PERIOD * (1 << self.seeks.min(MAX_BACKOFF));
-        self.seeks = self.seeks.saturating_add(1);
+        let period = SEEK_PERIOD * (1 << self.seek_rounds.min(MAX_BACKOFF));
+        self.seek_rounds = self.seek_rounds.saturating_add(1);
         self.seek_at = if missing == 0 { Time::NEVER } else { cx.now + cx.rng.jitter(period) };
     }
 
-    fn ping(&self, cx: &mut Context<'_, Flood>, to: Peer, retries: u8, why: Probe) {
+    fn ping(&self, cx: &mut Context<'_, Flood>, to: Peer, retries: u8, reason: Probe) {
         let wait = self.probe_timeout(retries);
-        if let Some(request) = cx.request(to, retries, Kind::Probe(why), wait) {
+        if let Some(request) = cx.request(to, retries, Kind::Probe(reason), wait) {
             self.send(cx, to, &Message::Ping { request });
         }
     }

@@ -1,85 +1,85 @@
-//! What flooding peers say to each other.
+//! The messages of flooding peers.
 //!
-//! **Invariant:** plain data. How it looks as bytes is `wire`'s business.
+//! **Invariant:** plain data. The encoding is in [`wire`](crate::flood::wire).
 
 use crate::base::Peer;
 use crate::items::{self, Hit, Query};
 use crate::node::RequestId;
 
-/// Largest TTL of a flooded query, and of a [`MessageWith::Meet`].
+/// Largest TTL of a flooded query and of a [`MessageWith::Seek`].
 pub const MAX_TTL: u8 = 32;
 
-/// Most steps of a random walk.
+/// Maximum number of steps of a random walk.
 pub const MAX_WALK: u16 = 4096;
 
 /// A message as nodes send and handle it.
 pub type Message<'a> = MessageWith<items::Message<'a>>;
 
-/// A message at rest.
+/// A parked message.
 pub type ParkedMessage = MessageWith<items::message::ParkedMessage>;
 
-/// One message, with those about items as `I`.
+/// A message, with those about items as `I`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum MessageWith<I> {
     /// Asks whether the receiver is alive.
     Ping {
-        /// Named by the sender.
+        /// Chosen by the sender.
         request: RequestId,
     },
-    /// Answers [`MessageWith::Ping`].
+    /// Reply to [`MessageWith::Ping`].
     Pong {
-        /// Which ping.
+        /// As in the ping.
         request: RequestId,
     },
-    /// Says that sender and receiver are no neighbors, or no longer.
+    /// Sender and receiver are not neighbors, or no longer.
     Leave,
     /// A flooded query, from a neighbor.
     Search {
-        /// Names the search, to know it again.
+        /// The identifier of the search.
         search: RequestId,
-        /// What is searched for.
+        /// The query.
         query: Query,
-        /// Transfers still allowed, this one counted: 1 … [`MAX_TTL`].
+        /// Hops still allowed, including this one: 1 … [`MAX_TTL`].
         ttl: u8,
-        /// Transfers so far, this one counted.
+        /// Hops so far, including this one.
         hops: u8,
     },
     /// A walker of a random walk.
     Walk {
-        /// Names the search, which all its walkers share.
+        /// The identifier of the search. All its walkers share it.
         search: RequestId,
         /// The walker.
         walk: Walk,
-        /// What it does here.
+        /// The action of the walker.
         stage: WalkStage,
     },
-    /// A holder of what is searched for; goes back the way the search came.
+    /// A hit. It returns along the path of the search.
     SearchHit {
-        /// Which search.
+        /// The identifier of the search.
         search: RequestId,
-        /// What was found, and where.
+        /// The item and its holder.
         hit: Hit,
-        /// Transfers of the search until it was found.
+        /// Hops of the search up to the holder.
         hops: u16,
     },
-    /// Offers to be a neighbor.
+    /// An offer to become neighbors.
     Connect {
-        /// Named by the sender.
+        /// Chosen by the sender.
         request: RequestId,
     },
-    /// Answers [`MessageWith::Connect`].
+    /// Reply to [`MessageWith::Connect`].
     Connected {
-        /// Which request.
+        /// As in the request.
         request: RequestId,
-        /// Whether the two are neighbors now.
+        /// Whether the two peers are neighbors now.
         accepted: bool,
     },
-    /// A request for neighbors, forwarded on a random walk. The peer at which the TTL expires may offer
-    /// to be one.
-    Meet {
-        /// The peer that looks for neighbors.
+    /// A request for a neighbor, forwarded on a random walk. The peer at which the TTL expires
+    /// may offer to become one.
+    Seek {
+        /// The peer that seeks a neighbor.
         origin: Peer,
-        /// Transfers still allowed, this one counted: 1 … [`MAX_TTL`].
+        /// Hops still allowed, including this one: 1 … [`MAX_TTL`].
         ttl: u8,
     },
     /// A message about items.
@@ -87,7 +87,7 @@ pub enum MessageWith<I> {
 }
 
 impl<I> MessageWith<I> {
-    /// The same message with another form of what is about items.
+    /// Converts a message about items; keeps others.
     #[inline]
     pub(crate) fn map<I2>(self, change: impl FnOnce(I) -> I2) -> MessageWith<I2> {
         use MessageWith as M;
@@ -101,21 +101,21 @@ impl<I> MessageWith<I> {
             M::SearchHit { search, hit, hops } => M::SearchHit { search, hit, hops },
             M::Connect { request } => M::Connect { request },
             M::Connected { request, accepted } => M::Connected { request, accepted },
-            M::Meet { origin, ttl } => M::Meet { origin, ttl },
+            M::Seek { origin, ttl } => M::Seek { origin, ttl },
         }
     }
 }
 
-// A simulator's queue has room for the largest message, whatever the message.
+// Every entry of a simulator's queue is as large as the largest message.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Message<'_>>() <= 80);
 
 /// A walker of a random walk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Walk {
-    /// What is searched for.
+    /// The query.
     pub query: Query,
-    /// The peer that searches.
+    /// The peer that started the search.
     pub origin: Peer,
     /// Steps still allowed, 1 … [`MAX_WALK`]; strictly decreases.
     pub ttl: u16,
@@ -123,16 +123,16 @@ pub struct Walk {
     pub hops: u16,
 }
 
-/// What a walker does at the peer that receives it.
+/// The action of a walker at the receiver of its message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum WalkStage {
-    /// It takes a step: from neighbor to neighbor.
-    Steps = 0,
-    /// It asks its origin whether to go on.
-    Asks = 1,
-    /// Its origin sends it on, from where it asked.
-    GoesOn = 2,
+    /// The walker visits the receiver, a neighbor of the sender.
+    Step = 0,
+    /// The sender holds the walker and asks its origin, the receiver, whether to continue.
+    Check = 1,
+    /// The origin tells the receiver, which holds the walker, to send it on.
+    Resume = 2,
 }
 
 impl WalkStage {
@@ -140,9 +140,9 @@ impl WalkStage {
     #[must_use]
     pub const fn from_number(number: u8) -> Option<WalkStage> {
         match number {
-            0 => Some(WalkStage::Steps),
-            1 => Some(WalkStage::Asks),
-            2 => Some(WalkStage::GoesOn),
+            0 => Some(WalkStage::Step),
+            1 => Some(WalkStage::Check),
+            2 => Some(WalkStage::Resume),
             _ => None,
         }
     }

@@ -1,14 +1,14 @@
 //! Peers that flood their queries: Gnutella 0.4 (*The Gnutella protocol specification v0.4*, Clip2,
 //! 2001; measured by Ripeanu, Foster and Iamnitchi, *Mapping the Gnutella network*, IEEE Internet
-//! Computing 6(1), 2002) in this project's wire format, with the two remedies that Lv, Cao, Cohen,
-//! Li and Shenker compare (*Search and replication in unstructured peer-to-peer networks*, ICS
-//! 2002): the expanding ring and random walks.
+//! Computing 6(1), 2002) in this project's wire format, with the two improvements that Lv, Cao,
+//! Cohen, Li and Shenker compare (*Search and replication in unstructured peer-to-peer networks*,
+//! ICS 2002): the expanding ring and random walks.
 //!
 //! ```text
-//! config      what peers are built from        node         state, and which rule an input goes to
-//! neighbors   whom a peer is linked to         search       floods, hits, and who asked
-//! seen        which searches it knows again    walk         random walks
-//! recent      whom it dealt with last          membership   coming, going, finding neighbors
+//! node         state, and the dispatch of inputs    message, wire, request, protocol, config
+//! search       flooding, hits                       neighbors   the neighbors of a peer
+//! walk         random walks                         seen        the searches that a peer has seen
+//! membership   join, leave, finding neighbors       recent      recently contacted peers
 //! ```
 //!
 //! **Invariant:** nothing here allocates after construction, blocks, or reads a clock.

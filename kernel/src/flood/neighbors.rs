@@ -1,20 +1,21 @@
-//! Whom a peer is linked to.
+//! The neighbors of a peer.
 //!
-//! A neighbor keeps its slot as long as it is one, so that a way back can be remembered in four
-//! bytes: the slot, and which of its tenants is meant.
+//! A neighbor keeps its slot as long as it is a neighbor, so a handle takes only four bytes: the
+//! slot, and a generation that tells its successive occupants apart.
 //!
-//! **Invariant:** nobody is in it twice; a way leads to whom it was laid to, or nowhere.
+//! **Invariant:** no peer is in the table twice; a handle refers to the neighbor for which it was
+//! made, or to none.
 
 use alloc::boxed::Box;
 use alloc::vec;
 
 use crate::base::{Peer, Rng};
 
-/// One peer's neighbors.
+/// The neighbors of one peer.
 #[derive(Debug)]
 pub struct Neighbors {
     slots: Box<[Slot]>,
-    /// Slots from here on have never been used.
+    /// Slots from this one on have never been used.
     used: u16,
     count: u16,
 }
@@ -22,106 +23,106 @@ pub struct Neighbors {
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     peer: Peer,
-    /// Counts the tenants so far.
-    tenant: u16,
+    /// The number of peers that have used the slot.
+    generation: u16,
     taken: bool,
 }
 
-/// Which neighbor something came from.
+/// A handle of a neighbor, or of the peer itself. It becomes invalid when the neighbor is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Way {
+pub struct NeighborHandle {
     slot: u16,
-    tenant: u16,
+    generation: u16,
 }
 
-impl Way {
-    /// It came from nobody: this peer began it.
-    pub const OWN: Way = Way { slot: u16::MAX, tenant: 0 };
+impl NeighborHandle {
+    /// The peer itself.
+    pub const SELF: NeighborHandle = NeighborHandle { slot: u16::MAX, generation: 0 };
 }
 
 impl Neighbors {
-    /// Nobody yet, and room for `capacity`, at most 65,535.
+    /// An empty table with room for `capacity` neighbors.
     #[must_use]
     pub fn new(capacity: u16) -> Neighbors {
         let slots = vec![Slot::default(); capacity.into()].into_boxed_slice();
         Neighbors { slots, used: 0, count: 0 }
     }
 
-    /// How many there are.
+    /// The number of neighbors.
     #[inline]
     #[must_use]
     pub const fn len(&self) -> usize {
         self.count as usize
     }
 
-    /// Whether there is nobody.
+    /// Whether there are no neighbors.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Whether there is no room for another one.
+    /// Whether there is no room for another neighbor.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.count as usize == self.slots.len()
     }
 
-    /// How many there can be.
+    /// The maximum number of neighbors.
     #[must_use]
     pub const fn capacity(&self) -> usize {
         self.slots.len()
     }
 
-    /// All of them, in the order of their slots.
+    /// All neighbors, in the order of their slots.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Peer> + '_ {
         self.slots[..self.used.into()].iter().filter(|slot| slot.taken).map(|slot| slot.peer)
     }
 
-    /// The way to `peer`, if it is one of them.
+    /// The handle of `peer`, if it is a neighbor.
     #[inline]
     #[must_use]
-    pub fn way_to(&self, peer: Peer) -> Option<Way> {
+    pub fn handle_of(&self, peer: Peer) -> Option<NeighborHandle> {
         let slot = self.slot_of(peer)?;
-        Some(Way { slot: slot as u16, tenant: self.slots[slot].tenant })
+        Some(NeighborHandle { slot: slot as u16, generation: self.slots[slot].generation })
     }
 
-    /// Whether it is one of them.
+    /// Whether `peer` is a neighbor.
     #[must_use]
     pub fn contains(&self, peer: Peer) -> bool {
         self.slot_of(peer).is_some()
     }
 
-    /// Who is at the end of `way`, if still there.
+    /// The neighbor with this handle; `None` if it has been removed.
     #[inline]
     #[must_use]
-    pub fn follow(&self, way: Way) -> Option<Peer> {
-        let slot = self.slots.get(usize::from(way.slot))?;
-        (slot.taken && slot.tenant == way.tenant).then_some(slot.peer)
+    pub fn peer_at(&self, handle: NeighborHandle) -> Option<Peer> {
+        let slot = self.slots.get(usize::from(handle.slot))?;
+        (slot.taken && slot.generation == handle.generation).then_some(slot.peer)
     }
 
-    /// One of them, drawn uniformly from those that `fits` likes; nobody if it likes none.
-    pub fn any(&self, rng: &mut Rng, fits: impl Fn(Peer) -> bool) -> Option<Peer> {
+    /// A uniformly random neighbor among those for which `fits` is true.
+    pub fn random(&self, rng: &mut Rng, fits: impl Fn(Peer) -> bool) -> Option<Peer> {
         let count = self.iter().filter(|&peer| fits(peer)).count();
         let chosen = rng.below(count as u64) as usize;
         self.iter().filter(|&peer| fits(peer)).nth(chosen)
     }
 
-    /// Takes in `peer`; false if it is there already or there is no room.
+    /// Adds `peer`. Returns false if it is a neighbor already or there is no room.
     pub fn insert(&mut self, peer: Peer) -> bool {
         if self.is_full() || self.contains(peer) {
             return false;
         }
         let Some(at) = self.slots.iter().position(|slot| !slot.taken) else { return false };
-        let tenant = self.slots[at].tenant.wrapping_add(1);
-        self.slots[at] = Slot { peer, tenant, taken: true };
+        let generation = self.slots[at].generation.wrapping_add(1);
+        self.slots[at] = Slot { peer, generation, taken: true };
         self.used = self.used.max(at as u16 + 1);
         self.count += 1;
         true
     }
 
-    /// Takes out `peer`; false if it is not there.
+    /// Removes `peer`. Returns false if it is not a neighbor.
     pub fn remove(&mut self, peer: Peer) -> bool {
         let Some(at) = self.slot_of(peer) else { return false };
         self.slots[at].taken = false;
@@ -129,13 +130,13 @@ impl Neighbors {
         true
     }
 
-    /// Takes out everybody.
+    /// Removes all neighbors.
     pub fn clear(&mut self) {
         self.slots.iter_mut().for_each(|slot| slot.taken = false);
         self.count = 0;
     }
 
-    /// Memory beside its own size, in bytes.
+    /// Memory outside the struct itself, in bytes.
     #[must_use]
     pub const fn heap_bytes(&self) -> usize {
         self.slots.len() * size_of::<Slot>()
@@ -143,7 +144,7 @@ impl Neighbors {
 
     #[inline]
     fn slot_of(&self, peer: Peer) -> Option<usize> {
-        // Addresses first: they differ where identifiers have to be compared to the end.
+        // Addresses are compared first: they differ sooner than identifiers.
         self.slots[..self.used.into()].iter().position(|slot| {
             slot.peer.address == peer.address && slot.taken && slot.peer.id == peer.id
         })

@@ -1,9 +1,9 @@
-//! The flooding peer: its state, and which rule each input goes to.
+//! The flooding peer: its state, and the dispatch of inputs.
 //!
-//! The rules themselves are next door: `search` floods and answers, `walk` walks at random,
-//! `membership` comes, goes, and keeps neighbors.
+//! The rules are in the modules beside: `search` floods and answers, `walk` handles random walks,
+//! `membership` joins, leaves, and maintains neighbors.
 //!
-//! **Invariant:** only neighbors make it search, and nobody makes it take the same search twice.
+//! **Invariant:** a peer handles searches only from neighbors, and each search only once.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -13,38 +13,39 @@ use crate::flood::config::FloodConfig;
 use crate::flood::message::{Message, ParkedMessage, WalkStage};
 use crate::flood::neighbors::Neighbors;
 use crate::flood::protocol::{Flood, REPEAT};
-use crate::flood::recent::Recent;
+use crate::flood::recent::RecentPeers;
 use crate::flood::request::Kind;
-use crate::flood::seen::{Known, Seen};
+use crate::flood::seen::{SearchStatus, SeenSearches};
 use crate::items;
 use crate::items::{Holdings, TransferConfig, Transfers};
 use crate::node::{Context, DropReason, Layer, Node, RequestHandle};
 
-/// A peer that floods. What a search needs comes first, in one cache line.
+/// A peer that floods. The fields that every search reads come first, in one cache line.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct FloodNode {
-    pub(crate) seen: Seen,
+    pub(crate) seen: SeenSearches,
     pub(crate) neighbors: Neighbors,
     pub(crate) phase: Phase,
-    /// Neighbors it tries to have.
-    pub(crate) wanted: u16,
-    /// Rounds of looking for neighbors since it last began to.
-    pub(crate) seeks: u8,
+    /// The number of neighbors that the peer tries to have.
+    pub(crate) target_neighbors: u16,
+    /// Rounds of seeking neighbors since the last one was found or lost.
+    pub(crate) seek_rounds: u8,
     pub(crate) config: Arc<FloodConfig>,
     pub(crate) transfers: Transfers,
-    /// The neighbors it lost last.
-    pub(crate) former: Recent,
-    /// Others that it heard of last: they look for neighbors, have items, or fetch them.
-    pub(crate) heard: Recent,
+    /// The most recently lost neighbors.
+    pub(crate) former_neighbors: RecentPeers,
+    /// The most recent other contacts: peers that seek neighbors, hold items, or fetch them.
+    pub(crate) contacts: RecentPeers,
     /// When to ping all neighbors.
     pub(crate) ping_at: Time,
-    /// When to look for neighbors.
+    /// When to seek neighbors.
     pub(crate) seek_at: Time,
+    /// The time for which the node's timer is armed.
     pub(crate) armed_at: Time,
 }
 
-/// Where a peer stands.
+/// The membership state of a peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     Outside,
@@ -53,8 +54,8 @@ pub(crate) enum Phase {
 }
 
 impl FloodNode {
-    /// A peer without neighbors: give it [`start_linked`](Self::start_linked) or
-    /// [`join`](Self::join). Peers that are given the same [`Arc`]s share their configuration.
+    /// A peer without neighbors. Call [`start_linked`](Self::start_linked) or [`join`](Self::join)
+    /// next. Peers built from the same [`Arc`]s share their configuration.
     #[must_use]
     pub fn new(
         me: Peer,
@@ -64,14 +65,14 @@ impl FloodNode {
         rng: &mut Rng,
     ) -> FloodNode {
         FloodNode {
-            seen: Seen::new(config.room, rng.next_u64()),
+            seen: SeenSearches::new(config.max_searches, rng.next_u64()),
             neighbors: Neighbors::new(config.max_neighbors.max(1)),
             transfers: Transfers::new(me, holdings, transfer_config, rng),
-            former: Recent::default(),
-            heard: Recent::default(),
+            former_neighbors: RecentPeers::default(),
+            contacts: RecentPeers::default(),
             phase: Phase::Outside,
-            wanted: config.wanted.clamp(1, config.max_neighbors.max(1)),
-            seeks: 0,
+            target_neighbors: config.target_neighbors.clamp(1, config.max_neighbors.max(1)),
+            seek_rounds: 0,
             ping_at: Time::NEVER,
             seek_at: Time::NEVER,
             armed_at: Time::NEVER,
@@ -79,24 +80,25 @@ impl FloodNode {
         }
     }
 
-    /// Whether it takes part.
+    /// Whether the peer is a member of the overlay.
     #[must_use]
     pub fn is_member(&self) -> bool {
         self.phase == Phase::Member
     }
 
-    /// Its neighbors.
+    /// The neighbors of the peer.
     pub fn neighbors(&self) -> impl Iterator<Item = Peer> + '_ {
         self.neighbors.iter()
     }
 
-    /// Peers in its table.
+    /// The number of neighbors.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.neighbors.len()
     }
 
-    /// Memory it takes, the configuration and the names, which it may share, left out; in bytes.
+    /// The memory of the peer in bytes, without the configuration and the names, which may be
+    /// shared.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let holdings = self.transfers.holdings().heap_bytes();
@@ -111,14 +113,14 @@ impl FloodNode {
         cx.world.send(self.me(), to, message);
     }
 
-    /// Somebody who is no neighbor says what only neighbors say. It may hold this peer to be one,
-    /// after a crash or a lost message: it hears that it is not.
-    pub(crate) fn refuse(&self, cx: &mut Context<'_, Flood>, stranger: Peer) {
+    /// Drops a message that only neighbors may send. After a crash or a lost message, the sender
+    /// may wrongly consider this peer a neighbor, so it is told that it is not.
+    pub(crate) fn reject_stranger(&self, cx: &mut Context<'_, Flood>, stranger: Peer) {
         cx.world.count_drop(DropReason::UnknownPeer);
         self.send(cx, stranger, &Message::Leave);
     }
 
-    /// Arms the node's one timer for whatever comes next.
+    /// Arms the node's timer for the earliest of its deadlines.
     pub(crate) fn arm(&mut self, cx: &mut Context<'_, Flood>) {
         let next = self.ping_at.min(self.seek_at);
         if next != self.armed_at {
@@ -127,17 +129,17 @@ impl FloodNode {
         }
     }
 
-    /// How long to wait for a reply on which a link depends.
+    /// How long to wait for the reply to a probe.
     pub(crate) fn probe_timeout(&self, retries: u8) -> Duration {
         self.transfers.timeout(0).max(MIN_PROBE_TIMEOUT) * (1 << retries.min(4))
     }
 
-    /// Everything but a repeated search, which is most of what arrives.
-    fn act_on(&mut self, cx: &mut Context<'_, Flood>, from: Peer, message: Message<'_>) {
+    /// Handles every message except repeated searches, which are most of the traffic.
+    fn dispatch(&mut self, cx: &mut Context<'_, Flood>, from: Peer, message: Message<'_>) {
         if from.id == self.me().id {
             return cx.world.count_drop(DropReason::FromSelf);
         }
-        // Who has left is silent, so that it is found gone; replies find no request then.
+        // A peer that has left does not answer, so that its neighbors find it gone.
         if self.phase == Phase::Outside {
             return cx.world.count_drop(DropReason::NotMember);
         }
@@ -147,13 +149,13 @@ impl FloodNode {
             }
             Message::SearchHit { search, hit, hops } => self.on_hit(cx, from, search, hit, hops),
             Message::Walk { search, walk, stage } => match stage {
-                WalkStage::Steps => self.on_walker(cx, from, search, walk),
-                WalkStage::Asks => self.on_walker_asks(cx, from, search, walk),
-                WalkStage::GoesOn => self.on_walker_goes_on(cx, from, search, walk),
+                WalkStage::Step => self.on_walk_step(cx, from, search, walk),
+                WalkStage::Check => self.on_walk_check(cx, from, search, walk),
+                WalkStage::Resume => self.on_walk_resume(cx, from, search, walk),
             },
             Message::Ping { request } => self.send(cx, from, &Message::Pong { request }),
             Message::Pong { request } => self.on_pong(cx, request, from),
-            Message::Meet { origin, ttl } => self.on_meet(cx, from, origin, ttl),
+            Message::Seek { origin, ttl } => self.on_seek(cx, from, origin, ttl),
             Message::Connect { request } => self.on_connect(cx, from, request),
             Message::Connected { request, accepted } => {
                 self.on_connected(cx, from, request, accepted);
@@ -167,19 +169,19 @@ impl FloodNode {
         if let items::Message::Fetch { cookie, .. } = message
             && cookie == self.transfers.cookie_for(from)
         {
-            self.heard.insert(from);
+            self.contacts.insert(from);
         }
         cx.carry(|cx| self.transfers.handle_message(cx, from, message));
     }
 }
 
-/// Shortest wait for a reply on which a link depends: it outlasts a stalled thread.
+/// Shortest timeout of a probe: it outlasts a stalled thread.
 const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 
 impl Node for FloodNode {
     type Protocol = Flood;
 
-    /// Up to who it is, which is where its transfers begins.
+    /// Up to the peer itself, the first field of `transfers`.
     const READ_FIRST_BYTES: usize = core::mem::offset_of!(FloodNode, transfers) + size_of::<Peer>();
 
     fn peer(&self) -> Peer {
@@ -189,20 +191,20 @@ impl Node for FloodNode {
     #[inline]
     fn prefetch_for(&self, message: &ParkedMessage) {
         if let ParkedMessage::Search { search, .. } = message {
-            self.seen.expect(*search);
+            self.seen.prefetch(*search);
         }
     }
 
     #[inline]
     fn handle_message(&mut self, cx: &mut Context<'_, Flood>, from: Peer, message: Message<'_>) {
-        // A search seen before is dropped whoever it is from: one cache line tells.
+        // A repeated search is dropped whatever its sender. Recognizing it takes one cache line.
         if let Message::Search { search, .. } = message
-            && let Known::Seen(_) = self.seen.look_up(search, cx.now)
+            && let SearchStatus::Seen(_) = self.seen.look_up(search, cx.now)
         {
             cx.world.count_drop(REPEAT);
             return;
         }
-        self.act_on(cx, from, message);
+        self.dispatch(cx, from, message);
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Flood>) {
@@ -221,8 +223,8 @@ impl Node for FloodNode {
             Layer::Own(handle) => {
                 let Some(request) = cx.take_expired(handle) else { return };
                 match request.kind {
-                    Kind::Search(own) => self.on_round_over(cx, own),
-                    Kind::Probe(why) => self.on_probe_timeout(cx, &request, why),
+                    Kind::Search(pending) => self.on_round_over(cx, pending),
+                    Kind::Probe(reason) => self.on_probe_timeout(cx, &request, reason),
                     Kind::Connect => self.on_connect_timeout(cx, &request),
                 }
             }

@@ -1,6 +1,6 @@
 //! The protocol of flooding peers. It carries that of items.
 //!
-//! **Invariant:** a message's class follows from the message alone.
+//! **Invariant:** the class of a message depends on the message alone.
 
 use crate::flood::message::{Message, ParkedMessage};
 use crate::flood::request::Kind;
@@ -13,20 +13,20 @@ use crate::node::{
 #[derive(Clone, Copy, Debug)]
 pub struct Flood;
 
-/// Queries: the first class of items.
+/// The class of queries: the first one of items.
 const LOOKUP: usize = items::TrafficClass::Lookup as usize;
-/// Probes, after the classes of items.
+/// The class of probes: the first one after those of items.
 const PROBE: usize = Items::CLASSES.len();
-/// Announced departures.
+/// The class of announced departures.
 const LEAVE: usize = PROBE + 1;
-/// Looking for neighbors.
+/// The class of finding neighbors.
 const JOIN: usize = PROBE + 2;
 
 const _: () = assert!(PROBE == 3, "as many classes of items as are listed below");
 
-/// A search that this node has seen already.
+/// The receiver has already seen the search.
 pub const REPEAT: DropReason = DropReason::Own(0);
-/// A hit for a search that is not remembered.
+/// The receiver does not know, or no longer knows, where the search of a hit came from.
 pub const NO_WAY_BACK: DropReason = DropReason::Own(1);
 
 impl Protocol for Flood {
@@ -51,7 +51,7 @@ impl Protocol for Flood {
             Message::Search { .. } | Message::Walk { .. } | Message::SearchHit { .. } => LOOKUP,
             Message::Ping { .. } | Message::Pong { .. } => PROBE,
             Message::Leave => LEAVE,
-            Message::Connect { .. } | Message::Connected { .. } | Message::Meet { .. } => JOIN,
+            Message::Connect { .. } | Message::Connected { .. } | Message::Seek { .. } => JOIN,
             Message::Items(message) => Items::class(message),
         }
     }

@@ -1,21 +1,21 @@
-//! Peers that another one dealt with last: where it turns when it has lost all its neighbors.
+//! Recently contacted peers, to find new neighbors when all have been lost.
 //!
-//! **Invariant:** a fixed number of entries; the oldest makes room.
+//! **Invariant:** a fixed number of entries; a new one replaces the oldest.
 
 use crate::base::{Peer, Rng};
 
-/// How many are known.
+/// The number of entries.
 const CAPACITY: usize = 4;
 
-/// The latest of some peers.
+/// The most recently inserted peers.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Recent {
+pub(crate) struct RecentPeers {
     peers: [Peer; CAPACITY],
     count: u8,
     next: u8,
 }
 
-impl Recent {
+impl RecentPeers {
     /// Remembers `peer`.
     pub(crate) fn insert(&mut self, peer: Peer) {
         if self.peers[..self.count.into()].contains(&peer) {
@@ -26,8 +26,8 @@ impl Recent {
         self.next = (self.next + 1) % CAPACITY as u8;
     }
 
-    /// One of them, at random.
-    pub(crate) fn any(&self, rng: &mut Rng) -> Option<Peer> {
+    /// A random one of these peers.
+    pub(crate) fn random(&self, rng: &mut Rng) -> Option<Peer> {
         let chosen = rng.below(self.count.into()) as usize;
         self.peers[..self.count.into()].get(chosen).copied()
     }

@@ -1,4 +1,4 @@
-//! What requests of flooding peers are about, those about items aside.
+//! The kinds of requests of flooding peers, besides those about items.
 //!
 //! **Invariant:** plain data.
 
@@ -9,37 +9,37 @@ use crate::node::{RequestId, RequestKind};
 /// A request in flight.
 pub type Request = crate::node::Request<Kind>;
 
-/// What a request is about.
+/// The kind of a request.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Kind {
-    /// A ping.
+    /// A ping; waits for the pong.
     Probe(Probe),
-    /// A peer was asked to be a neighbor.
+    /// An offer to become neighbors; waits for the reply.
     Connect,
-    /// A search of this peer's own is out among its neighbors; `to` is this peer itself.
-    Search(OwnSearch),
+    /// A round of a search that this peer has started; waits for a hit. `to` is the peer itself.
+    Search(PendingSearch),
 }
 
 impl RequestKind for Kind {}
 
-/// Why a peer is pinged, and so what its reply means.
+/// The reason for a ping, which decides what its reply means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Probe {
-    /// It is a neighbor: the periodic check.
+    /// The periodic check of a neighbor.
     Neighbor,
-    /// It asks to be a neighbor, in a request of this name.
+    /// The peer offers to become a neighbor, in the request with this identifier.
     Candidate(RequestId),
 }
 
-/// A search among neighbors, at the peer that searches.
+/// A search at its origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OwnSearch {
-    /// The caller's name for it.
+pub struct PendingSearch {
+    /// The caller's token for the query.
     pub token: u64,
-    /// What is searched for.
+    /// The query.
     pub query: Query,
-    /// When it fails.
+    /// The time at which the search fails.
     pub deadline: Time,
-    /// Rounds before this one, where the search widens.
+    /// The number of earlier rounds of an expanding ring.
     pub round: u8,
 }

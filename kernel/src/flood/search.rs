@@ -1,39 +1,39 @@
-//! Flooding: a search goes from neighbor to neighbor, hits come back the way it came.
+//! Flooding: searches go from neighbor to neighbor, hits return along the reverse path.
 //!
 //! ```text
 //! origin ── Search ttl 3 ──▶ a ── ttl 2 ──▶ b ── ttl 1 ──▶ c    b has it
 //!        ◀───── SearchHit ── a ◀─ SearchHit ─ b
 //! ```
 //!
-//! The origin asks others only: what is on its own holdings is no answer.
+//! The origin searches only other peers; its own holdings do not count as an answer.
 //!
-//! **Invariant:** a peer takes up a search once; a hit is sent on to one peer or to none, never back
-//! to whom it came from.
+//! **Invariant:** a peer handles each search once. A hit is forwarded to at most one peer, and
+//! never back to its sender.
 
 use crate::base::Peer;
 use crate::flood::config::Strategy;
 use crate::flood::message::Message;
-use crate::flood::neighbors::Way;
+use crate::flood::neighbors::NeighborHandle;
 use crate::flood::node::FloodNode;
 use crate::flood::protocol::{Flood, NO_WAY_BACK};
-use crate::flood::request::{Kind, OwnSearch};
-use crate::flood::seen::Known;
+use crate::flood::request::{Kind, PendingSearch};
+use crate::flood::seen::SearchStatus;
 use crate::items::{Event, Found, Hit, Query};
 use crate::node::{Context, DropReason, RequestId};
 
 impl FloodNode {
-    /// Searches among the other peers. Ends in [`Event::Found`] with the first hit, after which the
-    /// item is fetched if items are, or, after the configured deadline, [`Event::NotFound`];
-    /// either of them with `token`.
+    /// Searches the overlay. Ends in [`Event::Found`] with the first hit or, after the configured
+    /// deadline, in [`Event::NotFound`]; both carry `token`. After the former see
+    /// [`Transfers::fetch`](crate::items::Transfers::fetch).
     ///
-    /// Returns whether it was begun; it is not if too many requests are in flight or too many
-    /// searches remembered, or this peer takes no part.
+    /// Returns whether the search was started. It is refused if too many requests are in flight,
+    /// too many searches are remembered, or the peer is not a member.
     pub fn ask(&mut self, cx: &mut Context<'_, Flood>, query: Query, token: u64) -> bool {
         let deadline = cx.now + self.config.deadline;
-        self.is_member() && self.begin_round(cx, OwnSearch { token, query, deadline, round: 0 })
+        self.is_member() && self.begin_round(cx, PendingSearch { token, query, deadline, round: 0 })
     }
 
-    /// A neighbor, or who says so, sends a search that was not seen before.
+    /// Handles a new search: answers it and forwards it to the other neighbors.
     pub(crate) fn on_search(
         &mut self,
         cx: &mut Context<'_, Flood>,
@@ -43,11 +43,13 @@ impl FloodNode {
         ttl: u8,
         hops: u8,
     ) {
-        let Some(way) = self.neighbors.way_to(from) else { return self.refuse(cx, from) };
-        let Known::New(place) = self.seen.look_up(search, cx.now) else {
+        let Some(source) = self.neighbors.handle_of(from) else {
+            return self.reject_stranger(cx, from);
+        };
+        let SearchStatus::New(free) = self.seen.look_up(search, cx.now) else {
             return cx.world.count_drop(DropReason::Overload);
         };
-        self.seen.remember(place, search, way, cx.now + self.config.remember);
+        self.seen.remember(free, search, source, cx.now + self.config.remember);
         self.answer(cx, from, search, &query, hops.into());
         let ttl = ttl.min(self.config.ttl());
         if ttl > 1 {
@@ -56,7 +58,8 @@ impl FloodNode {
         }
     }
 
-    /// Tells `back`, who sent the search, what fits here; whether anything does.
+    /// Sends the best match in this peer's holdings to `back`, the sender of the search. Returns
+    /// whether there is one.
     pub(crate) fn answer(
         &self,
         cx: &mut Context<'_, Flood>,
@@ -80,19 +83,20 @@ impl FloodNode {
         hops: u16,
     ) {
         if !self.neighbors.contains(from) {
-            return self.refuse(cx, from);
+            return self.reject_stranger(cx, from);
         }
-        let way = self.seen.way_of(search, cx.now);
-        if way == Some(Way::OWN) {
+        let source = self.seen.source_of(search, cx.now);
+        if source == Some(NeighborHandle::SELF) {
             return self.on_own_hit(cx, search, hit, hops);
         }
-        match way.and_then(|way| self.neighbors.follow(way)).filter(|&back| back != from) {
+        match source.and_then(|handle| self.neighbors.peer_at(handle)).filter(|&back| back != from)
+        {
             Some(back) => self.send(cx, back, &Message::SearchHit { search, hit, hops }),
             None => cx.world.count_drop(NO_WAY_BACK),
         }
     }
 
-    /// Whether this search of this peer's own still waits for its first hit.
+    /// Whether `search` is a search of this peer that still waits for its first hit.
     pub(crate) fn is_searching(&self, cx: &Context<'_, Flood>, search: RequestId) -> bool {
         let request =
             cx.own_requests().find(search).and_then(|handle| cx.own_requests().at(handle));
@@ -101,54 +105,55 @@ impl FloodNode {
         })
     }
 
-    /// The time of a round is over without a hit.
-    pub(crate) fn on_round_over(&mut self, cx: &mut Context<'_, Flood>, own: OwnSearch) {
-        let (_, is_last) = self.config.ttl_of_round(own.round);
-        let next = OwnSearch { round: own.round.saturating_add(1), ..own };
-        let goes_on = !is_last && cx.now < own.deadline && self.is_member();
+    /// A round has ended without a hit: starts the next round, or fails the search.
+    pub(crate) fn on_round_over(&mut self, cx: &mut Context<'_, Flood>, pending: PendingSearch) {
+        let (_, is_last) = self.config.ttl_of_round(pending.round);
+        let next = PendingSearch { round: pending.round.saturating_add(1), ..pending };
+        let goes_on = !is_last && cx.now < pending.deadline && self.is_member();
         if !(goes_on && self.begin_round(cx, next)) {
-            cx.report(Event::NotFound { token: own.token, timeouts: 0 });
+            cx.report(Event::NotFound { token: pending.token, timeouts: 0 });
         }
     }
 
-    /// The first hit answers the query; those after it find no request.
+    /// The first hit answers the query; later ones match no request.
     fn on_own_hit(&mut self, cx: &mut Context<'_, Flood>, search: RequestId, hit: Hit, hops: u16) {
         let me = self.me();
         let is_answer = |kind: &Kind| match kind {
-            Kind::Search(own) => own.query.score(hit.name.as_bytes()).is_some(),
+            Kind::Search(pending) => pending.query.score(hit.name.as_bytes()).is_some(),
             _ => false,
         };
-        // Nobody else can have what this peer has.
+        // Only this peer itself can hold items at its address.
         if hit.holder.address == me.address {
             return cx.world.count_drop(DropReason::Unmatched);
         }
         let Some(request) = cx.match_reply(search, me, is_answer) else { return };
-        let Kind::Search(own) = request.kind else { return };
-        self.heard.insert(hit.holder);
-        let token = own.token;
+        let Kind::Search(pending) = request.kind else { return };
+        self.contacts.insert(hit.holder);
+        let token = pending.token;
         let found = Found { token, best: Some(hit), hits: 1, hops, timeouts: 0 };
         cx.report(Event::Found(found));
         cx.carry(|cx| self.transfers.fetch(cx, token, [hit]));
     }
 
-    /// Each round is a search of its own name, so that those who saw the last one look again.
-    fn begin_round(&mut self, cx: &mut Context<'_, Flood>, own: OwnSearch) -> bool {
-        let (ttl, is_last) = self.config.ttl_of_round(own.round);
-        let left = own.deadline.since(cx.now);
+    /// Starts a round. Each round is a new search with its own identifier, so that peers that saw
+    /// the last round search again.
+    fn begin_round(&mut self, cx: &mut Context<'_, Flood>, pending: PendingSearch) -> bool {
+        let (ttl, is_last) = self.config.ttl_of_round(pending.round);
+        let left = pending.deadline.since(cx.now);
         let wait = match self.config.strategy {
             Strategy::ExpandingRing { round_wait } if !is_last => left.min(round_wait),
             _ => left,
         };
         let me = self.me();
-        let kind = Kind::Search(own);
+        let kind = Kind::Search(pending);
         let Some(search) = cx.request(me, 0, kind, wait) else { return false };
-        let Known::New(place) = self.seen.look_up(search, cx.now) else {
+        let SearchStatus::New(free) = self.seen.look_up(search, cx.now) else {
             cx.match_reply(search, me, |_| true);
             cx.world.count_drop(DropReason::Overload);
             return false;
         };
-        self.seen.remember(place, search, Way::OWN, cx.now + self.config.remember);
-        let query = own.query;
+        self.seen.remember(free, search, NeighborHandle::SELF, cx.now + self.config.remember);
+        let query = pending.query;
         match self.config.strategy {
             Strategy::RandomWalk { walkers, .. } => self.begin_walk(cx, search, query, walkers),
             _ => self.flood(cx, &Message::Search { search, query, ttl, hops: 1 }, None),

@@ -1,12 +1,11 @@
-//! The searches a peer has seen, to know them again, and the way back for their hits.
+//! The searches that a peer has seen: to recognize repetitions, and to route hits back.
 //!
-//! Most of what a peer receives in a flood it has seen before, so this table is what flooding costs.
-//! It is set-associative: a search can lie in the four places of one bucket, which is one cache line,
-//! and nowhere else. Which bucket follows from a secret number too, so that nobody can make up
-//! searches that crowd one.
+//! Most searches that a peer receives in a flood are repetitions, so this table decides the cost of
+//! flooding. It is set-associative: a search lies in one of the four entries of one bucket, which
+//! is one cache line. A secret key selects the bucket, so an attacker cannot fill one on purpose.
 //!
-//! **Invariant:** what is remembered stays so until its time is over; if its bucket is full, a new
-//! search is refused rather than an old one forgotten, which could be forwarded twice.
+//! **Invariant:** a search is remembered for its full time. If its bucket is full, a new search is
+//! refused; evicting an old one could forward it twice.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -15,112 +14,121 @@ use core::time::Duration;
 use crate::base::Time;
 use crate::base::prefetch::prefetch;
 use crate::base::rng::mix;
-use crate::flood::neighbors::Way;
+use crate::flood::neighbors::NeighborHandle;
 use crate::node::RequestId;
 
-/// What forgetting happens on a multiple of, since the driver's start: 2^28 ns, about 0.27 s. In 32
-/// bits 36 years; later on nothing is remembered.
-pub const GRAIN: Duration = Duration::from_nanos(1 << GRAIN_BITS);
+/// Searches are forgotten at a multiple of this time since the driver's start: 2^28 ns, about 0.27
+/// s. 32 bits suffice for 36 years; after that nothing is remembered.
+pub const RESOLUTION: Duration = Duration::from_nanos(1 << RESOLUTION_BITS);
 
-const GRAIN_BITS: u32 = 28;
-/// Places in a bucket.
-const PLACES: usize = 4;
+const RESOLUTION_BITS: u32 = 28;
+/// Entries in a bucket.
+const ENTRIES_PER_BUCKET: usize = 4;
 
-/// One peer's memory of searches.
+/// The searches that one peer has seen.
 #[derive(Debug)]
-pub struct Seen {
+pub struct SeenSearches {
     buckets: Box<[Bucket]>,
     key: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
-struct Bucket([Entry; PLACES]);
+struct Bucket([Entry; ENTRIES_PER_BUCKET]);
 
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 struct Entry {
     search: u64,
-    way: Way,
-    /// The first grain at which it is forgotten; 0 for nothing.
+    source: NeighborHandle,
+    /// When the search is forgotten, in units of [`RESOLUTION`]; 0 if the entry is free.
     until: u32,
 }
 
-/// What is known of a search.
+/// Whether a search has been seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Known {
-    /// It has been seen: it came this way.
-    Seen(Way),
-    /// It has not, and can be remembered here.
-    New(Place),
-    /// It has not, and there is no room to remember it.
+pub enum SearchStatus {
+    /// The search has been seen: it came from this neighbor, or started here.
+    Seen(NeighborHandle),
+    /// The search is new and can be remembered in this entry.
+    New(FreeEntry),
+    /// The search is new, but its bucket is full.
     NoRoom,
 }
 
-/// Where a search can be remembered.
+/// An entry in which a search can be remembered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct FreeEntry {
     bucket: u32,
     entry: u32,
 }
 
-impl Seen {
-    /// An empty table with room for `room` searches, rounded up to whole buckets; `key` is secret.
+impl SeenSearches {
+    /// An empty table for `capacity` searches, rounded up to whole buckets. `key` is secret.
     #[must_use]
-    pub fn new(room: u32, key: u64) -> Seen {
-        let buckets = (room as usize).div_ceil(PLACES).max(1);
-        Seen { buckets: vec![Bucket::default(); buckets].into_boxed_slice(), key }
+    pub fn new(capacity: u32, key: u64) -> SeenSearches {
+        let buckets = (capacity as usize).div_ceil(ENTRIES_PER_BUCKET).max(1);
+        SeenSearches { buckets: vec![Bucket::default(); buckets].into_boxed_slice(), key }
     }
 
-    /// `search` will soon be looked up: asks for its bucket.
+    /// Prefetches the bucket of `search`.
     #[inline]
-    pub fn expect(&self, search: RequestId) {
+    pub fn prefetch(&self, search: RequestId) {
         prefetch(&self.buckets[self.bucket_of(search)]);
     }
 
-    /// What is known of `search`.
+    /// Looks up `search`.
     #[inline]
     #[must_use]
-    pub fn look_up(&self, search: RequestId, now: Time) -> Known {
+    pub fn look_up(&self, search: RequestId, now: Time) -> SearchStatus {
         let bucket = self.bucket_of(search);
         let entries = &self.buckets[bucket].0;
-        let current = grain_at(now);
+        let current = time_units(now);
         if let Some(entry) =
             entries.iter().find(|entry| entry.search == search.0 && entry.until > current)
         {
-            return Known::Seen(entry.way);
+            return SearchStatus::Seen(entry.source);
         }
         match entries.iter().position(|entry| entry.until <= current) {
-            Some(entry) => Known::New(Place { bucket: bucket as u32, entry: entry as u32 }),
-            None => Known::NoRoom,
+            Some(entry) => {
+                SearchStatus::New(FreeEntry { bucket: bucket as u32, entry: entry as u32 })
+            }
+            None => SearchStatus::NoRoom,
         }
     }
 
-    /// The way `search` came, if it is remembered.
+    /// The neighbor that `search` came from, if it is remembered.
     #[must_use]
-    pub fn way_of(&self, search: RequestId, now: Time) -> Option<Way> {
+    pub fn source_of(&self, search: RequestId, now: Time) -> Option<NeighborHandle> {
         match self.look_up(search, now) {
-            Known::Seen(way) => Some(way),
+            SearchStatus::Seen(source) => Some(source),
             _ => None,
         }
     }
 
-    /// Remembers until `until`, or up to [`GRAIN`] longer, that `search` came this way. `place` is
-    /// from [`look_up`](Self::look_up), with nothing remembered since.
+    /// Remembers until `until`, or up to one [`RESOLUTION`] longer, that `search` came from
+    /// `source`. `free` is the result of [`look_up`](Self::look_up); nothing may have been
+    /// remembered since.
     #[inline]
-    pub fn remember(&mut self, place: Place, search: RequestId, way: Way, until: Time) {
-        let until = grain_at(until).saturating_add(1);
-        self.buckets[place.bucket as usize].0[place.entry as usize] =
-            Entry { search: search.0, way, until };
+    pub fn remember(
+        &mut self,
+        free: FreeEntry,
+        search: RequestId,
+        source: NeighborHandle,
+        until: Time,
+    ) {
+        let until = time_units(until).saturating_add(1);
+        self.buckets[free.bucket as usize].0[free.entry as usize] =
+            Entry { search: search.0, source, until };
     }
 
-    /// How many can be remembered at a time.
+    /// The number of searches that can be remembered at a time.
     #[must_use]
-    pub const fn room(&self) -> usize {
-        self.buckets.len() * PLACES
+    pub const fn capacity(&self) -> usize {
+        self.buckets.len() * ENTRIES_PER_BUCKET
     }
 
-    /// Memory beside its own size, in bytes.
+    /// Memory outside the struct itself, in bytes.
     #[must_use]
     pub const fn heap_bytes(&self) -> usize {
         self.buckets.len() * size_of::<Bucket>()
@@ -134,8 +142,8 @@ impl Seen {
 }
 
 #[inline]
-fn grain_at(time: Time) -> u32 {
-    u32::try_from(time.as_ns() >> GRAIN_BITS).unwrap_or(u32::MAX)
+fn time_units(time: Time) -> u32 {
+    u32::try_from(time.as_ns() >> RESOLUTION_BITS).unwrap_or(u32::MAX)
 }
 
 const _: () = assert!(size_of::<Bucket>() == 64);

@@ -1,24 +1,24 @@
-//! Random walks: walkers carry a search from neighbor to neighbor, and ask its origin now and then
-//! whether they are still wanted.
+//! Random walks: walkers carry a search from neighbor to neighbor, and regularly ask the origin
+//! whether to continue.
 //!
-//! A walker is nothing but its message. Who holds it while it asks keeps nothing, and learns from
-//! the reply itself how far it has come.
+//! A walker exists only as a message. The peer that holds it during a check stores nothing: the
+//! reply of the origin contains the whole state.
 //!
-//! **Invariant:** each step costs a walker one of its TTL; who is no neighbor can make a walker take
-//! the steps between two checks, and no more.
+//! **Invariant:** each step decreases the TTL. A peer that is not a neighbor can cause at most the
+//! steps between two checks.
 
 use crate::base::Peer;
 use crate::flood::message::{Message, Walk, WalkStage};
-use crate::flood::neighbors::Way;
+use crate::flood::neighbors::NeighborHandle;
 use crate::flood::node::FloodNode;
 use crate::flood::protocol::Flood;
-use crate::flood::seen::Known;
+use crate::flood::seen::SearchStatus;
 use crate::items::Query;
 use crate::node::{Context, DropReason, RequestId};
 
 impl FloodNode {
-    /// Sends out the walkers of this peer's own search, evenly over its neighbors; which of them get
-    /// one more than others is drawn (selection sampling: Knuth, TAOCP 3.4.2, algorithm S).
+    /// Sends the walkers of a search of this peer, spread evenly over its neighbors. The neighbors
+    /// that get one more are drawn at random (selection sampling: Knuth, TAOCP 3.4.2, algorithm S).
     pub(crate) fn begin_walk(
         &self,
         cx: &mut Context<'_, Flood>,
@@ -34,86 +34,90 @@ impl FloodNode {
             let one_more = cx.rng.below(left) < extra;
             extra -= u64::from(one_more);
             for _ in 0..each + u64::from(one_more) {
-                let stage = WalkStage::Steps;
+                let stage = WalkStage::Step;
                 self.send(cx, neighbor, &Message::Walk { search, walk, stage });
             }
         }
     }
 
-    /// A walker has come. It is answered at its search's first visit; if there is an answer, it ends.
-    pub(crate) fn on_walker(
+    /// Handles the visit of a walker. On the first visit of its search the peer answers; the walker
+    /// ends if there is a match.
+    pub(crate) fn on_walk_step(
         &mut self,
         cx: &mut Context<'_, Flood>,
         from: Peer,
         search: RequestId,
         walk: Walk,
     ) {
-        let Some(way) = self.neighbors.way_to(from) else { return self.refuse(cx, from) };
+        let Some(source) = self.neighbors.handle_of(from) else {
+            return self.reject_stranger(cx, from);
+        };
         match self.seen.look_up(search, cx.now) {
-            Known::New(place) => {
-                self.seen.remember(place, search, way, cx.now + self.config.remember);
+            SearchStatus::New(free) => {
+                self.seen.remember(free, search, source, cx.now + self.config.remember);
                 if self.answer(cx, from, search, &walk.query, walk.hops) {
                     return;
                 }
             }
-            // Back at its origin, which need not be asked by message.
-            Known::Seen(Way::OWN) => {
+            // The walker has returned to its origin: no check by message is needed.
+            SearchStatus::Seen(NeighborHandle::SELF) => {
                 if self.is_searching(cx, search) {
                     self.step(cx, search, walk, Some(from));
                 }
                 return;
             }
-            Known::Seen(_) => {}
-            Known::NoRoom => return cx.world.count_drop(DropReason::Overload),
+            SearchStatus::Seen(_) => {}
+            SearchStatus::NoRoom => return cx.world.count_drop(DropReason::Overload),
         }
         if !walk.hops.is_multiple_of(self.config.check_every()) {
             self.step(cx, search, walk, Some(from));
         } else if walk.origin.address == self.me().address {
-            cx.world.count_drop(DropReason::Unmatched); // It is not this peer's search.
+            cx.world.count_drop(DropReason::Unmatched); // The search is not of this peer.
         } else if walk.ttl > 1 {
-            self.send(cx, walk.origin, &Message::Walk { search, walk, stage: WalkStage::Asks });
+            self.send(cx, walk.origin, &Message::Walk { search, walk, stage: WalkStage::Check });
         }
     }
 
-    /// Somebody holds a walker of this peer's and asks whether to send it on.
-    pub(crate) fn on_walker_asks(
+    /// `from` holds a walker of this peer and asks whether it continues.
+    pub(crate) fn on_walk_check(
         &self,
         cx: &mut Context<'_, Flood>,
         from: Peer,
         search: RequestId,
         walk: Walk,
     ) {
-        if self.seen.way_of(search, cx.now) != Some(Way::OWN) {
+        if self.seen.source_of(search, cx.now) != Some(NeighborHandle::SELF) {
             cx.world.count_drop(DropReason::Unmatched);
         } else if self.is_searching(cx, search) {
-            self.send(cx, from, &Message::Walk { search, walk, stage: WalkStage::GoesOn });
+            self.send(cx, from, &Message::Walk { search, walk, stage: WalkStage::Resume });
         }
     }
 
-    /// The origin of a walker that came by here wants it to go on.
-    pub(crate) fn on_walker_goes_on(
+    /// The origin tells this peer, which held the walker, to send it on.
+    pub(crate) fn on_walk_resume(
         &self,
         cx: &mut Context<'_, Flood>,
         from: Peer,
         search: RequestId,
         walk: Walk,
     ) {
-        match self.seen.way_of(search, cx.now).filter(|&way| way != Way::OWN) {
-            Some(way) if from.is_same_destination(walk.origin) => {
-                self.step(cx, search, walk, self.neighbors.follow(way));
+        match self.seen.source_of(search, cx.now).filter(|&source| source != NeighborHandle::SELF) {
+            Some(source) if from.is_same_destination(walk.origin) => {
+                self.step(cx, search, walk, self.neighbors.peer_at(source));
             }
             _ => cx.world.count_drop(DropReason::Unmatched),
         }
     }
 
-    /// To any neighbor; back to whom it came from only if there is nobody else.
+    /// Sends a walker to a random neighbor; back to `back` only if there is no other.
     fn step(&self, cx: &mut Context<'_, Flood>, search: RequestId, walk: Walk, back: Option<Peer>) {
         let ttl = walk.ttl.min(self.config.walk_ttl());
-        let onward = self.neighbors.any(cx.rng, |neighbor| Some(neighbor) != back);
+        let onward = self.neighbors.random(cx.rng, |neighbor| Some(neighbor) != back);
         if let Some(next) = onward.or(back).filter(|_| ttl > 1) {
-            // Wraps rather than saturates: a walker that lies about its steps is checked all the same.
+            // Wraps instead of saturating, so that a walker with a forged step count is still
+            // checked.
             let walk = Walk { ttl: ttl - 1, hops: walk.hops.wrapping_add(1), ..walk };
-            self.send(cx, next, &Message::Walk { search, walk, stage: WalkStage::Steps });
+            self.send(cx, next, &Message::Walk { search, walk, stage: WalkStage::Step });
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The payloads of flooding peers' messages.
+//! The encoding of the messages of flooding peers.
 //!
-//! **Invariant:** kinds are below those of items. Names and queries come last in a payload: their
-//! length is what is left.
+//! **Invariant:** kind numbers are below those of items. A name or query is the last field of a
+//! payload and takes all remaining bytes.
 
 use zerocopy::byteorder::network_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -14,7 +14,7 @@ use crate::items::wire::{read_query, read_text};
 use crate::items::{Hit, Items};
 use crate::node::RequestId;
 
-/// The messages of flooding peers in this project's wire format.
+/// The codec of flooding peers in this project's wire format.
 pub type FloodCodec = Framed<Flood>;
 
 impl Body for Flood {
@@ -69,11 +69,11 @@ impl Body for Flood {
                 out.put(&WireConnected { request, accepted })?;
                 Kind::Connected
             }
-            Message::Meet { origin, ttl } if (1..=MAX_TTL).contains(&ttl) => {
-                out.put(&WireMeet { origin: origin.into(), ttl })?;
-                Kind::Meet
+            Message::Seek { origin, ttl } if (1..=MAX_TTL).contains(&ttl) => {
+                out.put(&WireSeek { origin: origin.into(), ttl })?;
+                Kind::Seek
             }
-            Message::Search { .. } | Message::Walk { .. } | Message::Meet { .. } => return None,
+            Message::Search { .. } | Message::Walk { .. } | Message::Seek { .. } => return None,
             Message::Items(ref message) => return Items::write(message, out),
         };
         Some(kind as u8)
@@ -91,7 +91,7 @@ impl Body for Flood {
                 size_of::<WireSearchHit>() + hit.name.as_bytes().len()
             }
             Message::Connected { .. } => size_of::<WireConnected>(),
-            Message::Meet { .. } => size_of::<WireMeet>(),
+            Message::Seek { .. } => size_of::<WireSeek>(),
             Message::Items(message) => Items::length(message),
         }
     }
@@ -138,9 +138,9 @@ impl Body for Flood {
                 }
                 Message::Connected { request: request(&wire.request), accepted: wire.accepted == 1 }
             }
-            Kind::Meet => {
-                let wire = read_exact::<WireMeet>(payload)?;
-                Message::Meet { origin: wire.origin.to_peer(), ttl: ttl(wire.ttl)? }
+            Kind::Seek => {
+                let wire = read_exact::<WireSeek>(payload)?;
+                Message::Seek { origin: wire.origin.to_peer(), ttl: ttl(wire.ttl)? }
             }
         })
     }
@@ -157,7 +157,7 @@ enum Kind {
     SearchHit = 6,
     Connect = 7,
     Connected = 8,
-    Meet = 9,
+    Seek = 9,
 }
 
 impl Kind {
@@ -171,13 +171,13 @@ impl Kind {
             6 => Kind::SearchHit,
             7 => Kind::Connect,
             8 => Kind::Connected,
-            9 => Kind::Meet,
+            9 => Kind::Seek,
             _ => return None,
         })
     }
 }
 
-/// The query's text follows.
+/// The text of the query follows.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireSearch {
@@ -187,7 +187,7 @@ struct WireSearch {
     how: u8,
 }
 
-/// The query's text follows.
+/// The text of the query follows.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireWalk {
@@ -217,7 +217,7 @@ struct WireConnected {
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-struct WireMeet {
+struct WireSeek {
     origin: PackedPeer,
     ttl: u8,
 }

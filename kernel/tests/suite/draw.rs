@@ -194,7 +194,7 @@ impl Drawn for Flood {
             5 => Message::SearchHit { search: request, hit, hops: so_far },
             6 => Message::Connect { request },
             7 => Message::Connected { request, accepted: draw.flag },
-            8 => Message::Meet { origin, ttl },
+            8 => Message::Seek { origin, ttl },
             kind => Message::Items(Items::message(draw, kind - 9)),
         }
     }

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hopwise_kernel::flood::neighbors::{Neighbors, Way};
-use hopwise_kernel::flood::seen::{GRAIN, Known, Seen};
+use hopwise_kernel::flood::neighbors::{NeighborHandle, Neighbors};
+use hopwise_kernel::flood::seen::{RESOLUTION, SearchStatus, SeenSearches};
 use hopwise_kernel::node::RequestId;
 use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 use proptest::collection::vec;
@@ -14,63 +14,63 @@ use proptest::prelude::*;
 
 const REMEMBER: Duration = Duration::from_secs(10);
 /// A bucket.
-const PLACES: u32 = 4;
+const ENTRIES_PER_BUCKET: u32 = 4;
 
 proptest! {
-    /// Whatever is remembered stays so for its time and no more than a grain longer, and room is
+    /// Whatever is remembered stays so for its time and at most one resolution longer, and room is
     /// refused only if there is none: never with less than a bucket's worth of searches remembered,
-    /// always when all places are taken.
+    /// always when all entries are taken.
     #[test]
     fn searches_are_known_again_for_their_time(
         room in 1_u32..40,
         key: u64,
         steps in vec((0_u64..60, 0_u64..1_500), 1..400),
     ) {
-        let mut seen = Seen::new(room, key);
-        let mut model: HashMap<u64, (Way, Time)> = HashMap::new();
+        let mut seen = SeenSearches::new(room, key);
+        let mut model: HashMap<u64, (NeighborHandle, Time)> = HashMap::new();
         let mut neighbors = Neighbors::new(60);
-        let ways: Vec<Way> = (0..60).map(|number| {
+        let handles: Vec<NeighborHandle> = (0..60).map(|number| {
             neighbors.insert(peer(number));
-            neighbors.way_to(peer(number)).expect("it is in")
+            neighbors.handle_of(peer(number)).expect("it is in")
         }).collect();
         let mut now = Time::ZERO;
         for (search, ms) in steps {
             now = now + Duration::from_millis(ms);
             // An entry that may or may not be forgotten already proves nothing.
             let kept = model.values().filter(|(_, at)| now.since(*at) < REMEMBER).count();
-            let surely_over = |at: Time| now.since(at) >= REMEMBER + GRAIN;
+            let surely_over = |at: Time| now.since(at) >= REMEMBER + RESOLUTION;
             match seen.look_up(RequestId(search), now) {
-                Known::Seen(way) => {
+                SearchStatus::Seen(handle) => {
                     let (expected, at) = model[&search];
-                    prop_assert!(way == expected && !surely_over(at));
+                    prop_assert!(handle == expected && !surely_over(at));
                 }
-                Known::New(place) => {
+                SearchStatus::New(free) => {
                     let known = model.get(&search);
                     prop_assert!(known.is_none_or(|&(_, at)| now.since(at) >= REMEMBER));
-                    prop_assert!(kept < seen.room());
-                    let way = ways[search as usize];
-                    seen.remember(place, RequestId(search), way, now + REMEMBER);
-                    model.insert(search, (way, now));
+                    prop_assert!(kept < seen.capacity());
+                    let handle = handles[search as usize];
+                    seen.remember(free, RequestId(search), handle, now + REMEMBER);
+                    model.insert(search, (handle, now));
                 }
-                Known::NoRoom => {
+                SearchStatus::NoRoom => {
                     let known = model.get(&search);
                     prop_assert!(known.is_none_or(|&(_, at)| now.since(at) >= REMEMBER));
                     let maybe = model.values().filter(|(_, at)| !surely_over(*at)).count();
-                    prop_assert!(maybe >= PLACES as usize);
+                    prop_assert!(maybe >= ENTRIES_PER_BUCKET as usize);
                 }
             }
         }
     }
 
-    /// The twin is a list of who is in, with the way to each as it was when it came in.
+    /// The twin is a list of who is in, with the handle of each from when it came in.
     #[test]
-    fn a_way_leads_to_whom_it_was_laid_to_or_nowhere(
+    fn a_handle_refers_to_its_neighbor_or_to_none(
         capacity in 1_u16..12,
         steps in vec((0_u64..20, any::<bool>()), 1..300),
         seed: u64,
     ) {
         let mut neighbors = Neighbors::new(capacity);
-        let (mut twin, mut left): (Vec<(Peer, Way)>, Vec<Way>) = (Vec::new(), Vec::new());
+        let (mut twin, mut left): (Vec<(Peer, NeighborHandle)>, Vec<NeighborHandle>) = (Vec::new(), Vec::new());
         let mut rng = Rng::new(seed, 0);
         for (number, inserts) in steps {
             let peer = peer(number);
@@ -79,7 +79,7 @@ proptest! {
                 let fits = at.is_none() && twin.len() < capacity.into();
                 prop_assert_eq!(neighbors.insert(peer), fits);
                 if fits {
-                    twin.push((peer, neighbors.way_to(peer).expect("it is in")));
+                    twin.push((peer, neighbors.handle_of(peer).expect("it is in")));
                 }
             } else {
                 prop_assert_eq!(neighbors.remove(peer), at.is_some());
@@ -88,14 +88,14 @@ proptest! {
             prop_assert_eq!(neighbors.len(), twin.len());
             prop_assert_eq!(neighbors.is_full(), twin.len() == usize::from(capacity));
             prop_assert_eq!(neighbors.iter().count(), twin.len());
-            for &(peer, way) in &twin {
-                prop_assert_eq!(neighbors.follow(way), Some(peer));
+            for &(peer, handle) in &twin {
+                prop_assert_eq!(neighbors.peer_at(handle), Some(peer));
                 prop_assert!(neighbors.contains(peer));
             }
-            prop_assert!(left.iter().all(|&way| neighbors.follow(way).is_none()));
-            prop_assert!(neighbors.follow(Way::OWN).is_none());
+            prop_assert!(left.iter().all(|&handle| neighbors.peer_at(handle).is_none()));
+            prop_assert!(neighbors.peer_at(NeighborHandle::SELF).is_none());
             let even = |peer: Peer| peer.address.to_bits().is_multiple_of(2);
-            let any = neighbors.any(&mut rng, even);
+            let any = neighbors.random(&mut rng, even);
             prop_assert_eq!(any.is_some(), twin.iter().any(|&(peer, _)| even(peer)));
             prop_assert!(any.is_none_or(|any| even(any) && neighbors.contains(any)));
         }
@@ -109,16 +109,16 @@ fn half_full_there_is_room_for_most() {
     let mut rng = Rng::new(1, 0);
     let (mut refused, mut tried) = (0, 0);
     for _ in 0..100 {
-        let mut seen = Seen::new(256, rng.next_u64());
+        let mut seen = SeenSearches::new(256, rng.next_u64());
         for _ in 0..128 {
             let search = RequestId(rng.next_u64());
             tried += 1;
             match seen.look_up(search, Time::ZERO) {
-                Known::New(place) => {
-                    seen.remember(place, search, Way::OWN, Time::ZERO + REMEMBER);
+                SearchStatus::New(free) => {
+                    seen.remember(free, search, NeighborHandle::SELF, Time::ZERO + REMEMBER);
                 }
-                Known::NoRoom => refused += 1,
-                Known::Seen(_) => panic!("64 random bits came twice"),
+                SearchStatus::NoRoom => refused += 1,
+                SearchStatus::Seen(_) => panic!("64 random bits came twice"),
             }
         }
     }

@@ -226,11 +226,11 @@ fn limits_of_what_is_about_items_are_exact() {
     let query = Query { how: Match::Substring, text };
     let (of_search, meet) = (
         |ttl| Message::Search { search, query, ttl, hops: 0 },
-        |ttl| Message::Meet { origin, ttl },
+        |ttl| Message::Seek { origin, ttl },
     );
     let walk = |ttl| {
         let walk = Walk { query, origin, ttl, hops: 0 };
-        Message::Walk { search, walk, stage: WalkStage::Steps }
+        Message::Walk { search, walk, stage: WalkStage::Step }
     };
     let fits = |message| datagram_of::<Flood>(message).is_some();
     for message in [of_search(1), of_search(MAX_TTL), meet(1), meet(MAX_TTL), walk(1)] {

@@ -201,7 +201,7 @@ impl Forged for Flood {
             }
             6 => Message::Connect { request },
             7 => Message::Connected { request, accepted: script.flag() },
-            _ => Message::Meet { origin, ttl },
+            _ => Message::Seek { origin, ttl },
         }
     }
 }

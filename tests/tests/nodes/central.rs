@@ -361,7 +361,7 @@ fn messages_of_other_systems_are_refused_and_counted() {
                 flood::Message::SearchHit { search: request, hit, hops: 1 },
             ),
             bytes_of::<Flood>(&envelope, flood::Message::Connect { request }),
-            bytes_of::<Flood>(&envelope, flood::Message::Meet { origin: stranger, ttl: 3 }),
+            bytes_of::<Flood>(&envelope, flood::Message::Seek { origin: stranger, ttl: 3 }),
         ];
         let refused = |central: &Central| -> u64 {
             WireError::ALL.iter().map(|&reason| central.memory.refused(reason)).sum()

@@ -23,10 +23,10 @@ const STILL: FloodConfig = FloodConfig {
     strategy: Strategy::Flood,
     ttl: 7,
     walk_ttl: 64,
-    wanted: 6,
+    target_neighbors: 6,
     max_neighbors: 16,
     remember: Duration::from_secs(3),
-    room: 64,
+    max_searches: 64,
     ping: None,
     deadline: DEADLINE,
 };

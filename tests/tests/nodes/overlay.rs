@@ -24,9 +24,15 @@ const MAX_NEIGHBORS: u16 = 12;
 const WANTED: u16 = 6;
 
 fn config() -> FloodConfig {
-    let (wanted, max_neighbors) = (WANTED, MAX_NEIGHBORS);
+    let (target_neighbors, max_neighbors) = (WANTED, MAX_NEIGHBORS);
     let remember = Duration::from_secs(2);
-    FloodConfig { ping: Some(PING), wanted, max_neighbors, remember, ..FloodConfig::default() }
+    FloodConfig {
+        ping: Some(PING),
+        target_neighbors,
+        max_neighbors,
+        remember,
+        ..FloodConfig::default()
+    }
 }
 
 #[test]
@@ -176,7 +182,7 @@ fn only_neighbors_are_heard() {
     let hit = Hit { holder: stranger, name: query.text };
     let messages = [
         Message::Search { search, query, ttl: 7, hops: 1 },
-        Message::Walk { search, walk, stage: WalkStage::Steps },
+        Message::Walk { search, walk, stage: WalkStage::Step },
         Message::SearchHit { search, hit, hops: 1 },
     ];
     for message in messages {
@@ -188,7 +194,7 @@ fn only_neighbors_are_heard() {
     }
     assert_eq!(peers.memory.sent("leave"), 3, "each is told that it is no neighbor");
     assert_eq!(peers.memory.dropped(DropReason::UnknownPeer), 3 + 3);
-    for stage in [WalkStage::Asks, WalkStage::GoesOn] {
+    for stage in [WalkStage::Check, WalkStage::Resume] {
         peers.memory.inject(stranger, to, &Message::Walk { search, walk, stage });
     }
     peers.memory.run_for(Duration::from_secs(1));
@@ -226,8 +232,8 @@ fn hits_that_are_no_answer_answer_nothing() {
 /// With its memory full a peer forwards no search rather than one of them twice.
 #[test]
 fn more_searches_than_can_be_remembered_are_dropped() {
-    let room = 64;
-    let mut peers = Flooding::new(3, FloodConfig { ping: None, room, ..config() }, 1);
+    let max_searches = 64;
+    let mut peers = Flooding::new(3, FloodConfig { ping: None, max_searches, ..config() }, 1);
     peers.put(1, &[]);
     peers.link(1, &[0, 2]);
     let (neighbor, to) = (peers.memory.peer(0), peers.memory.peer(1));
@@ -243,10 +249,10 @@ fn more_searches_than_can_be_remembered_are_dropped() {
         peers.memory.sent("lookup") - before - 1_000
     };
     let forwarded = flood(&mut peers);
-    assert_eq!(forwarded, u64::from(room), "as many as there is room for");
+    assert_eq!(forwarded, u64::from(max_searches), "as many as there is room for");
     assert_eq!(flood(&mut peers), 0, "each of them once");
-    assert_eq!(peers.memory.dropped(REPEAT), u64::from(room));
-    assert_eq!(peers.memory.dropped(DropReason::Overload), 2 * (1_000 - u64::from(room)));
+    assert_eq!(peers.memory.dropped(REPEAT), u64::from(max_searches));
+    assert_eq!(peers.memory.dropped(DropReason::Overload), 2 * (1_000 - u64::from(max_searches)));
 }
 
 #[test]
@@ -333,11 +339,11 @@ fn forged((from, _, kind, number, more): Strike, origin: Peer) -> Message<'stati
     let hit = Hit { holder: origin, name: query.text };
     match kind {
         0 => Message::Search { search: request, query, ttl, hops },
-        1 => Message::Walk { search: request, walk, stage: WalkStage::Steps },
-        2 => Message::Walk { search: request, walk, stage: WalkStage::Asks },
-        3 => Message::Walk { search: request, walk, stage: WalkStage::GoesOn },
+        1 => Message::Walk { search: request, walk, stage: WalkStage::Step },
+        2 => Message::Walk { search: request, walk, stage: WalkStage::Check },
+        3 => Message::Walk { search: request, walk, stage: WalkStage::Resume },
         4 => Message::SearchHit { search: request, hit, hops: more },
-        5 => Message::Meet { origin, ttl },
+        5 => Message::Seek { origin, ttl },
         6 => Message::Connect { request },
         7 => Message::Connected { request, accepted: more % 2 == 0 },
         DEPARTURE => Message::Leave,

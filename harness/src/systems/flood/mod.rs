@@ -152,10 +152,10 @@ fn config(scenario: &Scenario) -> FloodConfig {
         },
         ttl: flood.ttl,
         walk_ttl: flood.walk_ttl,
-        wanted: wanted(flood),
+        target_neighbors: wanted(flood),
         max_neighbors: 2 * wanted(flood) + 4,
         remember: flood.remember,
-        room: flood.remember_room,
+        max_searches: flood.remember_room,
         ping: Some(flood.ping),
         deadline: scenario.workload.deadline,
     }
