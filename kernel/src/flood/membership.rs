@@ -17,8 +17,8 @@
 //! believed. So forged departures cut links, and enough of them can split an overlay into parts
 //! whose peers all have enough neighbors.
 //!
-//! **Invariant:** a peer becomes a neighbor only after it has answered. For each message received,
-//! at most one message is sent to an address that has not been checked.
+//! **Invariant:** a peer becomes a neighbor only after it has answered. An address that has
+//! not answered gets at most one message for each message that comes from it.
 
 use core::time::Duration;
 
