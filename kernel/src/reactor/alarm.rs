@@ -1,4 +1,5 @@
-//! A timer descriptor: polls wait in whole milliseconds, which is too coarse for an open loop.
+//! A timer file descriptor: polls wait for whole milliseconds, which is too coarse for open-loop
+//! load.
 //!
 //! **Invariant:** the descriptor is closed with its [`Alarm`].
 
@@ -9,13 +10,14 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
 
-/// What a poll reports when the alarm goes off.
+/// The token that a poll reports when the timer fires.
 pub(crate) const ALARM: Token = Token(usize::MAX - 1);
 
-/// See the [module](self).
+/// A timer file descriptor. See the [module](self).
 pub(crate) struct Alarm(RawFd);
 
 impl Alarm {
+    /// A disarmed timer, registered with `poll`.
     pub(crate) fn new(poll: &Poll) -> io::Result<Alarm> {
         // SAFETY: no pointers are passed; the result is checked.
         let descriptor = unsafe {
@@ -29,6 +31,7 @@ impl Alarm {
         Ok(alarm)
     }
 
+    /// Arms the timer.
     pub(crate) fn set(&self, after: Duration) {
         let once = libc::itimerspec {
             it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
@@ -37,10 +40,11 @@ impl Alarm {
                 tv_nsec: after.subsec_nanos().max(1).into(),
             },
         };
-        // SAFETY: the descriptor is open, `once` is valid, and no old value is asked for.
+        // SAFETY: the descriptor is open, `once` is valid, and the old value is not requested.
         unsafe { libc::timerfd_settime(self.0, 0, &raw const once, std::ptr::null_mut()) };
     }
 
+    /// Acknowledges that the timer has fired.
     pub(crate) fn clear(&self) {
         let mut count = [0u8; 8];
         // SAFETY: the descriptor is open and the buffer has the 8 bytes a timer writes.

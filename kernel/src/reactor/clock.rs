@@ -1,24 +1,25 @@
-//! The one clock of a run.
+//! The clock of a run.
 //!
-//! **Invariant:** this is the only file of the kernel that asks the system for the time.
+//! **Invariant:** this is the only file of the kernel that reads the time from the operating
+//! system.
 
 use std::time::Instant;
 
 use crate::base::Time;
 
-/// Monotonic time since its creation; copies agree.
+/// A monotonic clock. Copies show the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(Instant);
 
 impl Clock {
-    /// A clock that shows [`Time::ZERO`] now.
+    /// Starts a clock at [`Time::ZERO`].
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the file that owns the clock")]
     pub fn start() -> Clock {
         Clock(Instant::now())
     }
 
-    /// The time now.
+    /// The current time.
     #[inline]
     #[must_use]
     pub fn now(&self) -> Time {

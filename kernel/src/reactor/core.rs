@@ -1,8 +1,8 @@
-//! Cores, and pinning a thread to one.
+//! Cores, and pinning threads to them.
 //!
-//! **Invariant:** a core that may not be used is reported, never an error.
+//! **Invariant:** a core that cannot be used is reported, and never causes an error.
 
-/// The cores this process may run on; read it once, before anything is pinned. Never empty.
+/// The cores that this process may run on; never empty. Call it once, before any thread is pinned.
 #[must_use]
 pub fn available_cores() -> Vec<core_affinity::CoreId> {
     core_affinity::get_core_ids()
@@ -10,7 +10,7 @@ pub fn available_cores() -> Vec<core_affinity::CoreId> {
         .unwrap_or_else(|| vec![core_affinity::CoreId { id: 0 }])
 }
 
-/// Pins the calling thread to `core`; tells whether that was allowed.
+/// Pins the calling thread to `core`. Returns whether that was allowed.
 #[must_use]
 pub fn pin_to(core: core_affinity::CoreId) -> bool {
     core_affinity::set_for_current(core)

@@ -1,10 +1,10 @@
-//! Makes the network worse than it is: messages are lost, or wait before they are sent.
+//! Emulates a slow and lossy network: messages are lost, or delayed before they are sent.
 //!
-//! What waits lies encoded in a slab and is found by a heap in the order it is due; messages due at
-//! one time leave in the order they were sent.
+//! Delayed messages lie encoded in a slab. A heap orders them by the time at which they are due,
+//! and messages of the same time by the order in which they were sent.
 //!
-//! **Invariant:** all memory is reserved at construction (and touched as it is first used); a
-//! message that finds no room is dropped and counted.
+//! **Invariant:** all memory is reserved at construction (and touched when first used); a message
+//! for which there is no room is dropped and counted.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,35 +18,35 @@ use crate::reactor::clock::Clock;
 use crate::reactor::outbox::Outbox;
 use crate::reactor::sockets::Sockets;
 
-/// Bytes for messages that wait, at most: some 45,000 of the default datagram's size.
+/// Maximum size of the slab: about 45,000 messages of the default datagram size.
 const SLAB_BYTES: usize = 64 << 20;
 
 pub(crate) struct Emulation {
     transit: Box<dyn FnMut() -> Option<Duration>>,
     clock: Clock,
     slab: Slab,
-    /// When, in which order, and where in the slab.
+    /// Due time, sequence number, and slot in the slab.
     due: BinaryHeap<Reverse<(Time, u64, u32)>>,
     pushed: u64,
 }
 
-/// Room for messages, all of one size.
+/// Slots of equal size for encoded messages.
 struct Slab {
     bytes: Box<[u8]>,
     room: usize,
-    held: Box<[Held]>,
+    queued: Box<[Queued]>,
     free: Vec<u32>,
 }
 
 #[derive(Clone, Copy)]
-struct Held {
+struct Queued {
     socket: usize,
     to: Address,
     length: usize,
 }
 
 impl Emulation {
-    /// `transit` says how long the next message waits, or nothing if it is lost.
+    /// `transit` returns the delay of the next message, or `None` if it is lost.
     pub(crate) fn new(
         transit: impl FnMut() -> Option<Duration> + 'static,
         clock: Clock,
@@ -54,11 +54,11 @@ impl Emulation {
         header_bytes: usize,
     ) -> Emulation {
         let slab = Slab::new(SLAB_BYTES, datagram_bytes - header_bytes);
-        let due = BinaryHeap::with_capacity(slab.held.len());
+        let due = BinaryHeap::with_capacity(slab.queued.len());
         Emulation { transit: Box::new(transit), clock, slab, due, pushed: 0 }
     }
 
-    /// As [`Outbox::push`], but the message waits, or is lost on its way.
+    /// As [`Outbox::push`], but delays or loses the message.
     pub(crate) fn push(
         &mut self,
         counters: &mut Counters,
@@ -78,7 +78,7 @@ impl Emulation {
             None => counters.lost += 1,
             Some(delay) => {
                 self.slab.free.pop();
-                self.slab.held[slot as usize] = Held { socket, to, length };
+                self.slab.queued[slot as usize] = Queued { socket, to, length };
                 self.due.push(Reverse((self.clock.now() + delay, self.pushed, slot)));
                 self.pushed += 1;
             }
@@ -86,7 +86,7 @@ impl Emulation {
         Some(length)
     }
 
-    /// Hands on everything whose time has come.
+    /// Passes all messages that are due to the outbox.
     pub(crate) fn release(
         &mut self,
         sockets: &Sockets,
@@ -98,7 +98,7 @@ impl Emulation {
             && at <= now
         {
             self.due.pop();
-            let Held { socket, to, length } = self.slab.held[slot as usize];
+            let Queued { socket, to, length } = self.slab.queued[slot as usize];
             let message = &self.slab.room_mut(slot)[..length];
             outbox.push(sockets, counters, socket, to, |room| {
                 room.get_mut(..length)?.copy_from_slice(message);
@@ -108,7 +108,7 @@ impl Emulation {
         }
     }
 
-    /// When the next message is due, or [`Time::NEVER`].
+    /// The time at which the next message is due, or [`Time::NEVER`].
     pub(crate) fn next_due(&self) -> Time {
         self.due.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at)
     }
@@ -123,11 +123,11 @@ impl fmt::Debug for Emulation {
 impl Slab {
     fn new(bytes: usize, room: usize) -> Slab {
         let count = bytes / room;
-        let nothing = Held { socket: 0, to: Address::default(), length: 0 };
+        let nothing = Queued { socket: 0, to: Address::default(), length: 0 };
         Slab {
             bytes: vec![0; count * room].into_boxed_slice(),
             room,
-            held: vec![nothing; count].into_boxed_slice(),
+            queued: vec![nothing; count].into_boxed_slice(),
             free: (0..count as u32).rev().collect(),
         }
     }

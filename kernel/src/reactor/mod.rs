@@ -1,16 +1,18 @@
 //! The event loop: one [`Shard`] per core, each with its own poll, sockets, timer wheel and nodes.
 //!
-//! A turn of the loop reads what has arrived, fires what is due, lets the [`Application`] act, and sends
-//! everything that came of it, messages to one socket bundled in one datagram.
+//! A turn of the loop reads the sockets, fires due timers, calls the [`Application`], and sends the
+//! resulting messages. Messages to the same socket are bundled into one datagram.
 //!
-//! **Invariant:** shards share nothing; no lock and no allocation lies on the way of a message.
+//! **Invariant:** shards share nothing; no message takes a lock or allocates.
 
 mod alarm;
+mod batch;
 pub mod clock;
 pub mod core;
 mod emulation;
 mod outbox;
 pub mod shard;
+mod shard_world;
 pub mod sockets;
 
 pub use self::core::{available_cores, pin_to};

@@ -1,18 +1,19 @@
-//! Messages on their way out: bundled by destination socket, or alone.
+//! Outgoing messages: bundled by destination socket, or one per datagram.
 //!
-//! **Invariant:** a bundle never exceeds the configured size and is flushed at the end of the turn;
-//! the number of open bundles is bounded, and one too many flushes them all.
+//! **Invariant:** a bundle never exceeds the configured size and is sent at the end of the turn.
+//! The number of open bundles is bounded; when it is reached, all are sent.
 
 use crate::base::Address;
 use crate::codec::Codec;
 use crate::drive::Counters;
-use crate::reactor::sockets::{BATCH, Batch, Layout, Sockets};
+use crate::reactor::batch::{BATCH, Batch};
+use crate::reactor::sockets::{Layout, Sockets};
 
 #[derive(Debug)]
 pub(crate) struct Outbox<C> {
     codec: C,
     batch: Batch,
-    /// Datagrams begun since the last flush.
+    /// Datagrams started since the last flush.
     open: Vec<Datagram>,
 }
 
@@ -30,9 +31,9 @@ impl<C: Codec> Outbox<C> {
         Outbox { codec, batch: Batch::new(datagram_bytes), open: Vec::with_capacity(BATCH) }
     }
 
-    /// Adds a message from the node behind `socket`; returns the bytes of its frame, or nothing if
-    /// it can fit no datagram, which is counted. `write` puts the frame at the start of the room it
-    /// is given and tells its length, or nothing if it does not fit.
+    /// Adds a message from the node behind `socket` and returns the length of its frame. If the
+    /// frame does not fit into a datagram, counts it and returns `None`. `write` writes the frame
+    /// at the start of a buffer and returns its length, or `None` if it does not fit.
     pub(crate) fn push(
         &mut self,
         sockets: &Sockets,
@@ -70,7 +71,7 @@ impl<C: Codec> Outbox<C> {
         Some(length)
     }
 
-    /// Sends everything. What the system does not take is counted and lost, as the network may.
+    /// Sends all datagrams. Those that the operating system does not accept are counted and lost.
     pub(crate) fn flush(&mut self, sockets: &Sockets, counters: &mut Counters) {
         let mut from = 0;
         while from < self.open.len() {

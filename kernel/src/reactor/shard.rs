@@ -1,4 +1,4 @@
-//! One core's share of the nodes, and the loop that drives them.
+//! A shard: the nodes of one core, and the loop that drives them.
 //!
 //! ```text
 //!        ┌──────────────── one turn ─────────────────┐
@@ -6,89 +6,88 @@
 //!        └───────────────────────────────────────────┘
 //! ```
 //!
-//! Timers fire up to the time taken *before* the sockets were read, so that a reply which has
-//! arrived while the thread was held up is seen before its request times out.
+//! Timers fire up to the time *before* the sockets were read. So a reply that arrived while the
+//! thread was stalled is handled before its request times out.
 //!
-//! **Invariant:** each turn's work is bounded by [`BATCHES_PER_SOCKET`] and [`TIMERS_PER_TURN`].
+//! **Invariant:** the work of a turn is bounded by [`BATCHES_PER_SOCKET`] and [`TIMERS_PER_TURN`].
 
 use std::io;
-use std::ops::Range;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::base::{Address, Peer, Rng, Time};
-use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope};
+use crate::base::{Address, Rng, Time};
+use crate::codec::Codec;
 use crate::drive::{Counters, Due, Timers};
-use crate::node::{
-    Context, DropReason, EventOf, MessageOf, Node, Protocol, RequestHandle, RequestTables, World,
-};
+use crate::node::{Context, DropReason, EventOf, Node, Protocol, RequestTables, World};
 use crate::reactor::alarm::{ALARM, Alarm};
+use crate::reactor::batch::Batch;
 use crate::reactor::clock::Clock;
 use crate::reactor::emulation::Emulation;
 use crate::reactor::outbox::Outbox;
-use crate::reactor::sockets::{Batch, Layout, Sockets};
+use crate::reactor::shard_world::ShardWorld;
+use crate::reactor::sockets::Sockets;
 
-/// Batches of datagrams read from one socket before other work has its turn.
+/// Maximum number of batches of datagrams read from one socket per turn.
 pub const BATCHES_PER_SOCKET: usize = 4;
-/// Timers fired in one turn before sockets are read again.
+/// Maximum number of timers fired per turn.
 pub const TIMERS_PER_TURN: usize = 4096;
-/// Sockets reported ready by one poll.
+/// Maximum number of sockets that one poll reports as readable.
 const READY_PER_POLL: usize = 1024;
-/// Events kept for the application before they are handed over.
-const REPORTS: usize = 4096;
+/// Capacity of the queue of events for the application.
+const EVENT_CAPACITY: usize = 4096;
 
-/// What the user of a shard does: offers load, brings nodes and takes them away, keeps totals.
+/// The application on top of a shard: starts lookups, adds and removes nodes, handles events.
 pub trait Application<N: Node, C> {
-    /// A node has reported something.
+    /// Handles an event of a node.
     fn on_event(&mut self, now: Time, node: u32, event: EventOf<N::Protocol>, payload: &[u8]);
 
-    /// Called once per turn: may act on the nodes. Returns when it must be called again at the latest.
+    /// Called once per turn. May act on the nodes. Returns the latest time of the next call.
     fn turn(&mut self, shard: &mut Shard<N, C>) -> Turn;
 }
 
-/// How the loop goes on.
+/// How the loop continues after a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Turn {
-    /// Until something happens, or this time comes.
+    /// Waits for input, at most until this time.
     Until(Time),
-    /// Not at all.
+    /// Stops.
     Stop,
 }
 
-/// Nodes, their sockets, timers and requests.
+/// The nodes of one core, with their sockets, timers and requests.
 pub struct Shard<N: Node, C> {
-    places: Vec<Place<N>>,
+    slots: Vec<Slot<N>>,
     requests: RequestsOf<N>,
     rng: Rng,
-    outside: Outside<N::Protocol, C>,
+    world: ShardWorld<N::Protocol, C>,
     clock: Clock,
     datagram_bytes: usize,
     poll: Poll,
     inbox: Option<Batch>,
-    /// Sockets that may have more to read.
+    /// Sockets that may have unread datagrams.
     unread: Vec<usize>,
     is_unread: Vec<bool>,
 }
 
-/// A place for a node.
+/// A slot for a node.
 #[derive(Debug)]
-struct Place<N> {
+struct Slot<N> {
     node: Option<N>,
-    /// Messages handed to it.
+    /// Messages that the node has received.
     received: u64,
 }
 
 type RequestsOf<N> = <<N as Node>::Protocol as Protocol>::Requests;
 
 impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
-    /// A shard with room for `capacity` nodes and `requests` requests in flight, and datagrams of up
-    /// to `datagram_bytes`.
+    /// A shard with room for `capacity` nodes and `requests` requests in flight, and datagrams of
+    /// up to `datagram_bytes` bytes.
     ///
     /// # Errors
     ///
-    /// What the system says if it gives no poll.
+    /// The error of the operating system if it cannot create a poll.
     pub fn new(
         sockets: Sockets,
         capacity: usize,
@@ -106,17 +105,17 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         let timers = Timers::new(capacity, requests.handles());
         let socket_count = sockets.descriptors().count();
         Ok(Shard {
-            places: (0..capacity).map(|_| Place { node: None, received: 0 }).collect(),
+            slots: (0..capacity).map(|_| Slot { node: None, received: 0 }).collect(),
             requests,
             rng,
-            outside: Outside {
+            world: ShardWorld {
                 timers,
                 outbox: Outbox::new(datagram_bytes, C::default()),
                 emulation: None,
                 codec: C::default(),
                 sockets,
                 counters: Counters::default(),
-                reports: Vec::with_capacity(REPORTS),
+                reports: Vec::with_capacity(EVENT_CAPACITY),
                 payloads: Vec::new(),
             },
             clock,
@@ -128,77 +127,77 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         })
     }
 
-    /// Treats every message sent from now on as a worse network would: `transit` says how long the
-    /// next one waits before it is sent, or nothing if it is lost. What waits is bounded, and what
-    /// finds no room is dropped; see [`Counters`] for how both are counted.
+    /// Emulates a slow and lossy network for all messages sent from now on. `transit` returns the
+    /// delay of the next message, or `None` if it is lost. The queue of delayed messages is
+    /// bounded; further ones are dropped. [`Counters`] counts both.
     pub fn emulate(&mut self, transit: impl FnMut() -> Option<Duration> + 'static) {
         let emulation = Emulation::new(transit, self.clock, self.datagram_bytes, C::HEADER_BYTES);
-        self.outside.emulation = Some(emulation);
+        self.world.emulation = Some(emulation);
     }
 
-    /// The time now.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Time {
         self.clock.now()
     }
 
-    /// What has been counted since the start.
+    /// The counts since the start.
     #[must_use]
     pub fn counters(&self) -> &Counters {
-        &self.outside.counters
+        &self.world.counters
     }
 
-    /// Where node `node` receives messages.
+    /// The address of node `node`.
     #[must_use]
     pub fn address_of(&self, node: u32) -> Address {
-        self.outside.sockets.address_of(node)
+        self.world.sockets.address_of(node)
     }
 
-    /// The node in place `node`.
+    /// The node in slot `node`.
     #[must_use]
     pub fn node(&self, node: u32) -> Option<&N> {
-        self.places.get(node as usize)?.node.as_ref()
+        self.slots.get(node as usize)?.node.as_ref()
     }
 
-    /// Places for nodes.
+    /// The number of slots for nodes.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.places.len()
+        self.slots.len()
     }
 
-    /// Messages handed to the node in place `node`, or to the last one there; since it came, or since
-    /// they were [forgotten](Self::forget_received).
+    /// The number of messages that the current or last node in slot `node` has received, since it
+    /// was inserted or since [`reset_received`](Self::reset_received).
     #[must_use]
     pub fn received(&self, node: u32) -> u64 {
-        self.places.get(node as usize).map_or(0, |place| place.received)
+        self.slots.get(node as usize).map_or(0, |slot| slot.received)
     }
 
-    /// The most of these over all places.
+    /// The maximum of [`received`](Self::received) over all slots.
     #[must_use]
     pub fn received_max(&self) -> u64 {
-        self.places.iter().map(|place| place.received).max().unwrap_or(0)
+        self.slots.iter().map(|slot| slot.received).max().unwrap_or(0)
     }
 
-    /// Begins to count anew what each node receives.
-    pub fn forget_received(&mut self) {
-        self.places.iter_mut().for_each(|place| place.received = 0);
+    /// Resets the counts of received messages of all nodes.
+    pub fn reset_received(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.received = 0);
     }
 
-    /// Puts a node in place `node`, in place of any that was there.
-    pub fn insert(&mut self, node: u32, it: N) {
-        self.places[node as usize] = Place { node: Some(it), received: 0 };
+    /// Puts a node into slot `node`. Replaces the one that was there.
+    pub fn insert(&mut self, node: u32, new: N) {
+        self.slots[node as usize] = Slot { node: Some(new), received: 0 };
     }
 
-    /// Takes a node away, with its timers and requests. Nobody is told.
+    /// Removes a node with its timers and requests, without announcing it.
     pub fn remove(&mut self, node: u32) -> Option<N> {
-        self.outside.timers.disarm_node(node);
+        self.world.timers.disarm_node(node);
         while let Some(handle) = self.requests.abandon_one(node) {
-            self.outside.disarm_request(handle);
+            self.world.disarm_request(handle);
         }
-        self.places.get_mut(node as usize)?.node.take()
+        self.slots.get_mut(node as usize)?.node.take()
     }
 
-    /// Gives a command to a node; nothing if it is not there.
+    /// Runs a command of a node. Returns `None` if the slot is empty.
     pub fn with<T>(
         &mut self,
         node: u32,
@@ -208,7 +207,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         self.with_at(now, node, command)
     }
 
-    /// Randomness for what is built outside.
+    /// The random number generator of the shard, for building nodes.
     pub fn rng(&mut self) -> &mut Rng {
         &mut self.rng
     }
@@ -217,7 +216,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
     ///
     /// # Errors
     ///
-    /// What the system says if polling fails.
+    /// The error of the operating system if polling fails.
     pub fn run(&mut self, application: &mut impl Application<N, C>) -> io::Result<()> {
         let alarm = Alarm::new(&self.poll)?;
         let mut events = Events::with_capacity(READY_PER_POLL);
@@ -244,11 +243,11 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             self.read_sockets(application);
             self.fire_timers(before_reading, application);
             let turn = application.turn(self);
-            self.hand_over(application);
-            self.outside.flush();
+            self.deliver_events(application);
+            self.world.flush();
             match turn {
                 Turn::Stop => return Ok(()),
-                Turn::Until(time) => wake = time.min(self.outside.next_wake()),
+                Turn::Until(time) => wake = time.min(self.world.next_wake()),
             }
         }
     }
@@ -259,13 +258,13 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         node: u32,
         command: impl FnOnce(&mut N, &mut Context<'_, N::Protocol>) -> T,
     ) -> Option<T> {
-        let it = self.places.get_mut(node as usize)?.node.as_mut()?;
+        let it = self.slots.get_mut(node as usize)?.node.as_mut()?;
         let mut cx = Context {
             now,
             node,
             rng: &mut self.rng,
             requests: &mut self.requests,
-            world: &mut self.outside,
+            world: &mut self.world,
         };
         Some(command(it, &mut cx))
     }
@@ -281,18 +280,18 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
 
     fn read_sockets(&mut self, application: &mut impl Application<N, C>) {
         let Some(mut inbox) = self.inbox.take() else { return };
-        let most = self.outside.sockets.batch();
+        let most = self.world.sockets.batch();
         for at in (0..self.unread.len()).rev() {
             let socket = self.unread[at];
-            let descriptor = self.outside.sockets.descriptor(socket);
+            let descriptor = self.world.sockets.descriptor(socket);
             let mut drained = false;
             for _ in 0..BATCHES_PER_SOCKET {
                 let count = inbox.receive(descriptor, most);
                 let now = self.clock.now();
                 for index in 0..count {
-                    self.take_datagram(now, socket, inbox.received(index));
+                    self.handle_datagram(now, socket, inbox.received(index));
                 }
-                self.hand_over(application);
+                self.deliver_events(application);
                 drained = count < most;
                 if drained {
                     break;
@@ -306,17 +305,17 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         self.inbox = Some(inbox);
     }
 
-    fn take_datagram(&mut self, now: Time, socket: usize, datagram: Option<(Address, &[u8])>) {
+    fn handle_datagram(&mut self, now: Time, socket: usize, datagram: Option<(Address, &[u8])>) {
         let Some((from, bytes)) = datagram else {
-            self.outside.counters.oversized += 1;
+            self.world.counters.oversized += 1;
             return;
         };
-        let codec = self.outside.codec;
+        let codec = self.world.codec;
         match codec.parse(bytes) {
-            Err(reason) => self.outside.counters.refused[reason as usize] += 1,
+            Err(reason) => self.world.counters.refused[reason as usize] += 1,
             Ok(messages) => {
                 for (envelope, message) in messages {
-                    let node = self.outside.sockets.node_at(socket, envelope.to_slot);
+                    let node = self.world.sockets.node_at(socket, envelope.to_slot);
                     let sender = envelope.sender(from);
                     let is_meant =
                         self.node(node).is_some_and(|node| envelope.is_for(node.peer().id));
@@ -329,10 +328,10 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                         .flatten();
                     match taken {
                         Some(()) => {
-                            self.outside.counters.received += 1;
-                            self.places[node as usize].received += 1;
+                            self.world.counters.received += 1;
+                            self.slots[node as usize].received += 1;
                         }
-                        None => self.outside.count_drop(DropReason::NoSuchNode),
+                        None => self.world.count_drop(DropReason::NoSuchNode),
                     }
                 }
             }
@@ -341,7 +340,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
 
     fn fire_timers(&mut self, now: Time, application: &mut impl Application<N, C>) {
         for _ in 0..TIMERS_PER_TURN {
-            let Some(due) = self.outside.timers.expire(now) else { break };
+            let Some(due) = self.world.timers.expire(now) else { break };
             match due {
                 Due::Node(node) => {
                     self.with_at(now, node, |node, cx| node.handle_timeout(cx));
@@ -351,95 +350,18 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                     self.with_at(now, node, |node, cx| node.handle_request_timeout(cx, handle));
                 }
             }
-            if self.outside.reports.len() >= REPORTS / 2 {
-                self.hand_over(application);
+            if self.world.reports.len() >= EVENT_CAPACITY / 2 {
+                self.deliver_events(application);
             }
         }
-        self.hand_over(application);
+        self.deliver_events(application);
     }
 
-    fn hand_over(&mut self, application: &mut impl Application<N, C>) {
+    fn deliver_events(&mut self, application: &mut impl Application<N, C>) {
         let now = self.clock.now();
-        for (node, event, payload) in self.outside.reports.drain(..) {
-            application.on_event(now, node, event, &self.outside.payloads[payload]);
+        for (node, event, payload) in self.world.reports.drain(..) {
+            application.on_event(now, node, event, &self.world.payloads[payload]);
         }
-        self.outside.payloads.clear();
-    }
-}
-
-/// Everything outside a shard's nodes.
-struct Outside<P: Protocol, C> {
-    timers: Timers,
-    outbox: Outbox<C>,
-    codec: C,
-    /// What stands between the nodes and the outbox, if anything does.
-    emulation: Option<Emulation>,
-    sockets: Sockets,
-    counters: Counters,
-    reports: Vec<(u32, P::Event, Range<usize>)>,
-    /// Payloads of the reports.
-    payloads: Vec<u8>,
-}
-
-impl<P: Protocol, C: Codec<Protocol = P>> Outside<P, C> {
-    /// Sends what is to be sent by now.
-    fn flush(&mut self) {
-        if let Some(emulation) = &mut self.emulation {
-            emulation.release(&self.sockets, &mut self.counters, &mut self.outbox);
-        }
-        self.outbox.flush(&self.sockets, &mut self.counters);
-    }
-
-    /// When there is something to do of its own accord.
-    fn next_wake(&self) -> Time {
-        let due = self.emulation.as_ref().map_or(Time::NEVER, Emulation::next_due);
-        due.min(self.timers.next_expiry())
-    }
-}
-
-impl<P: Protocol, C: Codec<Protocol = P>> World<P> for Outside<P, C> {
-    #[inline]
-    fn send(&mut self, from: Peer, to: Peer, message: &MessageOf<'_, P>) {
-        let mut envelope = Envelope::new(from, to);
-        let socket = match self.sockets.layout() {
-            Layout::PerCore => 0,
-            Layout::PerNode => {
-                envelope.from_slot = 0;
-                self.sockets.socket_at(from.address)
-            }
-        };
-        let codec = self.codec;
-        let write = |room: &mut [u8]| codec.write(&envelope, message, room);
-        let counters = &mut self.counters;
-        let pushed = match &mut self.emulation {
-            None => self.outbox.push(&self.sockets, counters, socket, to.address, write),
-            Some(emulation) => emulation.push(counters, socket, to.address, write),
-        };
-        let Some(bytes) = pushed else { return };
-        let class = P::class(message);
-        self.counters.messages[class] += 1;
-        self.counters.bytes[class] += (C::HEADER_BYTES + bytes + DATAGRAM_OVERHEAD_BYTES) as u64;
-    }
-
-    fn arm_node(&mut self, node: u32, at: Time) {
-        self.timers.arm_node(node, at);
-    }
-
-    fn arm_request(&mut self, request: RequestHandle, at: Time) {
-        self.timers.arm_request(request, at);
-    }
-
-    fn disarm_request(&mut self, request: RequestHandle) {
-        self.timers.disarm_request(request);
-    }
-
-    fn report(&mut self, node: u32, event: P::Event, payload: &[u8]) {
-        let start = self.payloads.len();
-        self.payloads.extend_from_slice(payload);
-        self.reports.push((node, event, start..self.payloads.len()));
-    }
-
-    fn count_drop(&mut self, reason: DropReason) {
-        self.counters.dropped[reason.index()] += 1;
+        self.world.payloads.clear();
     }
 }

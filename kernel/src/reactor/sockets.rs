@@ -1,6 +1,6 @@
-//! A shard's UDP sockets, read and written in batches.
+//! The UDP sockets of a shard.
 //!
-//! **Invariant:** every call is non-blocking; `EINTR` is retried.
+//! **Invariant:** all sockets are non-blocking.
 
 use std::fmt;
 use std::io;
@@ -8,37 +8,36 @@ use std::net::{SocketAddrV4, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 
 use crate::base::Address;
+use crate::reactor::batch::BATCH;
 
 /// How nodes share sockets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Layout {
-    /// All nodes of a shard behind one socket, their messages bundled.
+    /// All nodes of a shard share one socket, and messages are bundled.
     PerCore,
-    /// Each node has a socket, and each message a datagram, as on separate hosts.
+    /// Each node has its own socket, and each message its own datagram, as on separate hosts.
     PerNode,
 }
 
-/// Datagrams moved by one system call.
-pub(crate) const BATCH: usize = 64;
-/// The same for reading a per-node socket, which seldom holds more.
+/// Datagrams to read at a time from a per-node socket, which seldom holds more.
 const SMALL_BATCH: usize = 8;
-/// Asked of the system for each per-core socket, in bytes; it may give less.
+/// Requested buffer size of a per-core socket. The operating system may grant less.
 const BUFFER_BYTES: i32 = 8 << 20;
-/// The same for each per-node socket.
+/// Requested buffer size of a per-node socket.
 const SMALL_BUFFER_BYTES: i32 = 256 << 10;
-/// Descriptors left for everything that is not a node's socket.
+/// File descriptors reserved for everything but the sockets of nodes.
 const SPARE_DESCRIPTORS: u64 = 64;
 
-/// Why sockets could not be had.
+/// Why sockets could not be opened.
 #[derive(Debug)]
 pub enum BindError {
-    /// Binding failed, for instance because the port is taken: choose another, or port 0.
+    /// Binding failed, for instance because the port is in use: choose another, or port 0.
     Bind(SocketAddrV4, io::Error),
-    /// More sockets were asked for than the process may open (RLIMIT_NOFILE).
+    /// The process may not open this many sockets (RLIMIT_NOFILE).
     TooManySockets {
-        /// How many were asked for.
+        /// The number of sockets needed.
         wanted: u64,
-        /// How many descriptors are allowed.
+        /// The number of file descriptors allowed.
         limit: u64,
     },
 }
@@ -69,13 +68,13 @@ pub struct Sockets {
     layout: Layout,
     sockets: Vec<UdpSocket>,
     addresses: Vec<Address>,
-    /// The sockets by port, ascending.
+    /// Port and index of each socket, sorted by port.
     by_port: Vec<(u16, u32)>,
 }
 
 impl Sockets {
-    /// Opens the sockets of a shard of `nodes` nodes, the first at `first`, the others at the ports
-    /// that follow; port 0 means any free ones.
+    /// Opens the sockets for a shard of `nodes` nodes, at `first` and the ports that follow. Port 0
+    /// means any free ports.
     ///
     /// # Errors
     ///
@@ -100,7 +99,7 @@ impl Sockets {
         Ok(Sockets { layout, sockets, addresses, by_port })
     }
 
-    /// Checks that `wanted` sockets may be opened in all.
+    /// Checks that the process may open `wanted` sockets.
     ///
     /// # Errors
     ///
@@ -115,13 +114,13 @@ impl Sockets {
         Ok(())
     }
 
-    /// How nodes share them.
+    /// How nodes share the sockets.
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// Where node `node` of this shard receives messages.
+    /// The address of node `node` of this shard.
     #[must_use]
     pub fn address_of(&self, node: u32) -> Address {
         match self.layout {
@@ -130,14 +129,14 @@ impl Sockets {
         }
     }
 
-    /// The socket bound to `address`; the first one if none is.
+    /// The index of the socket bound to `address`; 0 if there is none.
     pub(crate) fn socket_at(&self, address: Address) -> usize {
         self.by_port
             .binary_search_by_key(&address.port, |&(port, _)| port)
             .map_or(0, |at| self.by_port[at].1 as usize)
     }
 
-    /// The node that a frame for `slot`, arriving at socket `socket`, is for.
+    /// The number of the node at `slot` behind socket `socket`.
     pub(crate) fn node_at(&self, socket: usize, slot: u16) -> u32 {
         match self.layout {
             Layout::PerCore => slot.into(),
@@ -146,7 +145,7 @@ impl Sockets {
         }
     }
 
-    /// Datagrams to read from one socket at a time.
+    /// The number of datagrams to read from a socket at a time.
     pub(crate) fn batch(&self) -> usize {
         match self.layout {
             Layout::PerCore => BATCH,
@@ -167,8 +166,8 @@ fn open(at: SocketAddrV4, buffer: i32) -> io::Result<(UdpSocket, Address)> {
     let socket = UdpSocket::bind(at)?;
     socket.set_nonblocking(true)?;
     for option in [libc::SO_RCVBUF, libc::SO_SNDBUF] {
-        // SAFETY: the descriptor is open, and the value is an int of the length given. The result
-        // is not looked at: a smaller buffer than asked for works too.
+        // SAFETY: the descriptor is open, and the value is an int of the given length. The result
+        // is ignored, because a smaller buffer works, too.
         unsafe {
             libc::setsockopt(
                 socket.as_raw_fd(),
@@ -183,143 +182,4 @@ fn open(at: SocketAddrV4, buffer: i32) -> io::Result<(UdpSocket, Address)> {
         return Err(io::Error::other("an IPv4 socket has no IPv4 address"));
     };
     Ok((socket, Address::new(bound.ip().octets(), bound.port(), 0)))
-}
-
-/// Room for one batch of datagrams in either direction.
-pub(crate) struct Batch {
-    length: usize,
-    bytes: Box<[u8]>,
-    names: Box<[libc::sockaddr_in; BATCH]>,
-    pieces: Box<[libc::iovec; BATCH]>,
-    headers: Box<[libc::mmsghdr; BATCH]>,
-}
-
-// SAFETY: the raw pointers in `pieces` and `headers` lead only into the boxes beside them, and are
-// set anew before each system call.
-unsafe impl Send for Batch {}
-
-impl Batch {
-    /// Room for datagrams of up to `length` bytes.
-    pub(crate) fn new(length: usize) -> Batch {
-        // SAFETY: all three are plain C structs for which zero bytes are a valid value.
-        let (names, pieces, headers) = unsafe { std::mem::zeroed() };
-        Batch {
-            length,
-            bytes: vec![0; length * BATCH].into_boxed_slice(),
-            names: Box::new(names),
-            pieces: Box::new(pieces),
-            headers: Box::new(headers),
-        }
-    }
-
-    /// The room of datagram `index`.
-    #[inline]
-    pub(crate) fn buffer(&mut self, index: usize) -> &mut [u8] {
-        &mut self.bytes[index * self.length..(index + 1) * self.length]
-    }
-
-    /// Reads up to `most` datagrams, at most [`BATCH`]; 0 if none is there.
-    pub(crate) fn receive(&mut self, socket: RawFd, most: usize) -> usize {
-        let most = most.min(BATCH);
-        for index in 0..most {
-            self.point(index, self.length);
-        }
-        loop {
-            // SAFETY: the first `most` headers' pointers have just been set by `point` to
-            // `names` and `bytes`, which outlive the call.
-            let count = unsafe {
-                libc::recvmmsg(
-                    socket,
-                    self.headers.as_mut_ptr(),
-                    most as libc::c_uint,
-                    libc::MSG_DONTWAIT,
-                    std::ptr::null_mut(),
-                )
-            };
-            if count >= 0 {
-                return count as usize;
-            }
-            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-                return 0;
-            }
-        }
-    }
-
-    /// The datagram at `index` of those received, and where it came from; nothing if it was longer
-    /// than there is room.
-    #[inline]
-    pub(crate) fn received(&self, index: usize) -> Option<(Address, &[u8])> {
-        let header = &self.headers[index];
-        if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
-            return None;
-        }
-        let name = &self.names[index];
-        let from = Address {
-            ip: u32::from_be(name.sin_addr.s_addr),
-            port: u16::from_be(name.sin_port),
-            slot: 0,
-        };
-        let start = index * self.length;
-        Some((from, &self.bytes[start..start + header.msg_len as usize]))
-    }
-
-    /// Sends datagrams `from .. to`; `envelope` gives each one's destination and length. Returns
-    /// how many the system took.
-    pub(crate) fn send(
-        &mut self,
-        socket: RawFd,
-        from: usize,
-        to: usize,
-        envelope: impl Fn(usize) -> (Address, usize),
-    ) -> usize {
-        for index in from..to {
-            let (address, length) = envelope(index);
-            self.names[index] = libc::sockaddr_in {
-                sin_family: libc::AF_INET as libc::sa_family_t,
-                sin_port: address.port.to_be(),
-                sin_addr: libc::in_addr { s_addr: address.ip.to_be() },
-                sin_zero: [0; 8],
-            };
-            self.point(index, length);
-        }
-        let mut sent = from;
-        while sent < to {
-            // SAFETY: headers `sent .. to` have just been set to valid memory by `point`.
-            let count = unsafe {
-                libc::sendmmsg(
-                    socket,
-                    self.headers.as_mut_ptr().add(sent),
-                    (to - sent) as libc::c_uint,
-                    libc::MSG_DONTWAIT,
-                )
-            };
-            if count > 0 {
-                sent += count as usize;
-            } else if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-                break;
-            }
-        }
-        sent - from
-    }
-
-    #[inline]
-    fn point(&mut self, index: usize, length: usize) {
-        self.pieces[index] = libc::iovec {
-            iov_base: (&raw mut self.bytes[index * self.length]).cast(),
-            iov_len: length,
-        };
-        let header = &mut self.headers[index].msg_hdr;
-        header.msg_name = (&raw mut self.names[index]).cast();
-        header.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
-        header.msg_iov = &raw mut self.pieces[index];
-        header.msg_iovlen = 1;
-        header.msg_flags = 0;
-    }
-}
-
-/// Lengths and pointers only; the bytes are many.
-impl fmt::Debug for Batch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("length", &self.length).finish_non_exhaustive()
-    }
 }

@@ -142,7 +142,7 @@ impl<S: System> ShardDriver<S> {
     fn turn_counters(&mut self, shard: &mut Shard<S::Node, S::Codec>, now: Time) {
         if self.at_from.is_none() && now >= self.shared.from() {
             self.at_from = Some(*shard.counters());
-            shard.forget_received();
+            shard.reset_received();
         }
         if self.at_to.is_none() && now >= self.shared.to() {
             if self.is_measuring() {

@@ -1,0 +1,91 @@
+//! The world of a shard's nodes: sends their messages, keeps their timers, queues their events.
+//!
+//! **Invariant:** a call of a node appends to queues, which the shard sends and delivers. The
+//! outbox sends earlier only if it is full.
+
+use std::ops::Range;
+
+use crate::base::{Peer, Time};
+use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope};
+use crate::drive::{Counters, Timers};
+use crate::node::{DropReason, MessageOf, Protocol, RequestHandle, World};
+use crate::reactor::emulation::Emulation;
+use crate::reactor::outbox::Outbox;
+use crate::reactor::sockets::{Layout, Sockets};
+
+/// The world of a shard's nodes.
+pub(super) struct ShardWorld<P: Protocol, C> {
+    pub(super) timers: Timers,
+    pub(super) outbox: Outbox<C>,
+    pub(super) codec: C,
+    /// The emulated network between the nodes and the outbox, if there is one.
+    pub(super) emulation: Option<Emulation>,
+    pub(super) sockets: Sockets,
+    pub(super) counters: Counters,
+    pub(super) reports: Vec<(u32, P::Event, Range<usize>)>,
+    /// The payloads of all queued events.
+    pub(super) payloads: Vec<u8>,
+}
+
+impl<P: Protocol, C: Codec<Protocol = P>> ShardWorld<P, C> {
+    /// Sends all messages that are due.
+    pub(super) fn flush(&mut self) {
+        if let Some(emulation) = &mut self.emulation {
+            emulation.release(&self.sockets, &mut self.counters, &mut self.outbox);
+        }
+        self.outbox.flush(&self.sockets, &mut self.counters);
+    }
+
+    /// The time of the next timer or delayed message.
+    pub(super) fn next_wake(&self) -> Time {
+        let due = self.emulation.as_ref().map_or(Time::NEVER, Emulation::next_due);
+        due.min(self.timers.next_expiry())
+    }
+}
+
+impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
+    #[inline]
+    fn send(&mut self, from: Peer, to: Peer, message: &MessageOf<'_, P>) {
+        let mut envelope = Envelope::new(from, to);
+        let socket = match self.sockets.layout() {
+            Layout::PerCore => 0,
+            Layout::PerNode => {
+                envelope.from_slot = 0;
+                self.sockets.socket_at(from.address)
+            }
+        };
+        let codec = self.codec;
+        let write = |room: &mut [u8]| codec.write(&envelope, message, room);
+        let counters = &mut self.counters;
+        let pushed = match &mut self.emulation {
+            None => self.outbox.push(&self.sockets, counters, socket, to.address, write),
+            Some(emulation) => emulation.push(counters, socket, to.address, write),
+        };
+        let Some(bytes) = pushed else { return };
+        let class = P::class(message);
+        self.counters.messages[class] += 1;
+        self.counters.bytes[class] += (C::HEADER_BYTES + bytes + DATAGRAM_OVERHEAD_BYTES) as u64;
+    }
+
+    fn arm_node(&mut self, node: u32, at: Time) {
+        self.timers.arm_node(node, at);
+    }
+
+    fn arm_request(&mut self, request: RequestHandle, at: Time) {
+        self.timers.arm_request(request, at);
+    }
+
+    fn disarm_request(&mut self, request: RequestHandle) {
+        self.timers.disarm_request(request);
+    }
+
+    fn report(&mut self, node: u32, event: P::Event, payload: &[u8]) {
+        let start = self.payloads.len();
+        self.payloads.extend_from_slice(payload);
+        self.reports.push((node, event, start..self.payloads.len()));
+    }
+
+    fn count_drop(&mut self, reason: DropReason) {
+        self.counters.dropped[reason.index()] += 1;
+    }
+}
