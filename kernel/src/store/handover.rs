@@ -55,7 +55,7 @@ impl Handover {
         self.next_at
     }
 
-    /// Tells the current predecessor of the node `me`. Starts a handover if it is new: nearer than
+    /// Updates the predecessor of the node `me`. Starts a handover if it is new: nearer than
     /// the last one, or the last one after it was gone, since it may have lost its references.
     pub(super) fn update_predecessor(&mut self, now: Time, me: Peer, predecessor: Option<Peer>) {
         let Some(new) = predecessor else {
