@@ -8,6 +8,7 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -16,7 +17,7 @@ use crate::commands::campaign::Seeds;
 use crate::commands::compare::{self, Plan as ComparePlan};
 use crate::commands::options::RunOptions;
 use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::{Scenario, ScenarioError, count_of};
 use crate::systems::Registry;
 
 /// The scenario that runs if none is named.
@@ -150,7 +151,7 @@ pub struct Sweep {
     vary: Vec<Vary>,
     /// Run each combination so many times, with seeds seed, seed + 1, ...
     #[arg(long, value_name = "N", default_value_t = 1)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=REPEATS_MAX))]
+    #[arg(value_parser = |text: &str| count(text, 1..=REPEATS_MAX))]
     repeat: u32,
     #[command(flatten)]
     values: Values,
@@ -200,7 +201,7 @@ pub struct Compare {
     scenario: Option<String>,
     /// Compare with so many nodes each; as many items are shared
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_values_t = COMPARED_NODES)]
-    #[arg(value_parser = clap::value_parser!(u32).range(8..))]
+    #[arg(value_parser = |text: &str| count(text, 8..=u32::MAX))]
     nodes: Vec<u32>,
     /// The systems to compare, in the order of the table [default: central,flood,ring]
     #[arg(long, value_name = "S,S,...", value_delimiter = ',')]
@@ -291,6 +292,15 @@ fn overrides(
         .iter()
         .filter_map(|(key, value)| value.as_ref().map(|value| ((*key).to_owned(), value.clone())));
     given.chain(set.iter().cloned()).collect()
+}
+
+/// Reads a count within `range`, written as in a scenario: `1e4` is one.
+fn count(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
+    let whole = count_of(text).and_then(|count| u32::try_from(count).ok());
+    whole.filter(|count| range.contains(count)).ok_or_else(|| match *range.end() {
+        u32::MAX => format!("write a whole number, at least {}", range.start()),
+        end => format!("write a whole number from {} to {end}", range.start()),
+    })
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -403,6 +413,18 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_is_planned_of_the_systems_and_sizes_named() {
+        let words = "hopwise compare --systems ring,flood --nodes 1e2,64".split_whitespace();
+        let command = parse(words).expect("these arguments are right").into_command();
+        let Command::Compare(compare) = command else { panic!("not a comparison") };
+        let plan = compare.plan(&Registry::built_in()).expect("all of this is possible");
+        let systems = plan.systems.iter().map(|system| system.name).collect::<Vec<_>>();
+        assert_eq!(systems, ["ring", "flood"]);
+        let sizes = plan.runs.iter().map(|run| run.scenario.nodes).collect::<Vec<_>>();
+        assert_eq!(sizes, [[100; 6], [64; 6]].concat());
+    }
+
+    #[test]
     fn options_say_where_results_go() {
         let options = run(&["run", "--json", "-", "--out", "here", "--quiet"]).options;
         let expected =
@@ -426,6 +448,8 @@ mod tests {
             &["sweep", "--repeat", "0"],
             &["sweep", "--threads", "0"],
             &["compare", "--nodes", "4"],
+            &["compare", "--nodes", "9.5"],
+            &["sweep", "--repeat", "1e9"],
             &["compare", "--nodes", ""],
         ] {
             let error =

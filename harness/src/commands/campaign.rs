@@ -29,7 +29,7 @@ use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine};
 use crate::report::files;
 use crate::report::units::micros;
-use crate::scenario::Engine;
+use crate::scenario::{Engine, count_of};
 
 /// The most runs in one campaign.
 pub const SEEDS_MAX: u64 = 1_000_000;
@@ -45,7 +45,7 @@ impl FromStr for Seeds {
 
     fn from_str(text: &str) -> Result<Seeds, String> {
         let bounds = text.split_once("..").and_then(|(from, to)| {
-            let (from, to): (i64, i64) = (from.parse().ok()?, to.parse().ok()?);
+            let (from, to) = (count_of(from)?, count_of(to)?);
             Some(u64::try_from(from).ok()?..u64::try_from(to).ok()?)
         });
         match bounds {
@@ -72,6 +72,7 @@ pub fn campaign(
         env.tell(format_args!("--seeds needs runs that can be repeated: write --engine sim"));
         return Exit::BadRequest;
     }
+    env.tell_adapted([scenario], options);
     let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());

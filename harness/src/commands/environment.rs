@@ -2,9 +2,12 @@
 //!
 //! **Invariant:** the name of the program is read from here, wherever it is written.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use super::options::RunOptions;
 use crate::measure::provenance::Identity;
+use crate::scenario::{Adaptation, Scenario};
 use crate::systems::Registry;
 
 /// The program that runs a command.
@@ -26,5 +29,19 @@ impl Environment {
     /// Writes a message to standard error, under the name of the program.
     pub fn tell(&self, message: impl Display) {
         eprintln!("{}: {message}", self.program.name);
+    }
+
+    /// Tells which values of `scenarios` adapted, each change once, unless `options` say to be quiet.
+    pub(super) fn tell_adapted<'s>(
+        &self,
+        scenarios: impl IntoIterator<Item = &'s Scenario>,
+        options: &RunOptions,
+    ) {
+        if options.quiet {
+            return;
+        }
+        let adapted = scenarios.into_iter().flat_map(|scenario| &*scenario.adapted);
+        let texts: BTreeSet<String> = adapted.map(Adaptation::to_string).collect();
+        texts.iter().for_each(|text| self.tell(text));
     }
 }

@@ -35,6 +35,7 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
         env.tell(message);
         return Exit::BadRequest;
     }
+    env.tell_adapted([scenario], options);
     let interrupts = watch_for_interrupts(env);
     let Ended { measured, mut outcome } = match execute(env, scenario, &interrupts, options.quiet) {
         Ok(ended) => ended,
@@ -165,6 +166,7 @@ fn outcome_of(
     Outcome {
         schema_version: SCHEMA_VERSION,
         scenario: toml::Table::try_from(scenario).unwrap_or_default(),
+        adapted: scenario.adapted.to_vec(),
         seed: scenario.seed,
         machine: Machine::here(),
         build: Build::of(env.program),

@@ -15,6 +15,7 @@
 //!
 //! **Invariant:** a `Scenario` that was loaded holds no impossible value; nothing checks again.
 
+mod adapt;
 mod churn;
 mod defaults;
 pub mod duration;
@@ -31,6 +32,7 @@ mod phases;
 mod read;
 mod schema;
 mod section;
+mod source;
 mod tree;
 mod udp;
 mod workload;
@@ -38,6 +40,7 @@ mod workload;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
+pub use self::adapt::{Adaptation, Adaptations};
 pub use self::churn::{Churn, ChurnModel, Rejoin};
 pub use self::error::ScenarioError;
 pub use self::fault::{Amount, Fault, FaultKind, Target};
@@ -53,6 +56,7 @@ pub use self::phases::{Expect, Measure, Phases};
 pub use self::schema::{Schema, SystemSchema};
 pub use self::section::{Section, SectionType, Sections};
 use self::section::{WrongType, read};
+pub(crate) use self::source::count_of;
 pub(crate) use self::tree::value_of;
 pub use self::udp::{Sockets, Udp};
 pub use self::workload::{Keys, Load, Workload};
@@ -113,6 +117,9 @@ pub struct Scenario {
     /// What goes wrong at a stated time, in the order written.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
+    /// Values that were changed because they did not fit.
+    #[serde(skip)]
+    pub adapted: Adaptations,
 }
 
 /// Where nodes run.
@@ -199,6 +206,7 @@ impl Scenario {
             phases: Phases::default(),
             expect: Expect::default(),
             faults: Vec::new(),
+            adapted: Adaptations::default(),
         }
     }
 

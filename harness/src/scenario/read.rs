@@ -5,19 +5,23 @@
 //!
 //! **Invariant:** no value is read from a key that the schema does not have.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
+use super::adapt::{Adaptation, Adaptations, adapt, move_faults, slow_churn};
 use super::fault;
 use super::impossible::Impossible;
 use super::key::{Choice, last, quoted};
+use super::source::{Source, Written, normalize};
 use super::tree::{
     Entry, at, at_mut, entries, is_within, join, parent, put, value_of, without_indices, words,
 };
 use super::{Scenario, ScenarioError, Schema};
+
+/// Values of one scenario that adapt, at most.
+const ROUNDS_MAX: usize = 64;
 
 impl Schema {
     /// Loads a named scenario, or a file if `source` ends in `.toml`, with `overrides` (dotted key,
@@ -85,6 +89,10 @@ impl Schema {
         overrides: &[(String, String)],
     ) -> Result<Scenario, Problem> {
         let written = Written::new(&tree, source, overrides);
+        let named = match source {
+            Source::Named => self.typed(&tree).ok(),
+            Source::File(_) | Source::Text => None,
+        };
         for (key, value) in overrides {
             self.check_override(key, value)?;
             self.make_room(&mut tree, key, value);
@@ -95,15 +103,49 @@ impl Schema {
                 Problem::not_accepted(key, Some(&value), &format!("an index from 0 to {length}"))
             })?;
         }
+        normalize(&mut tree, self, source, overrides);
         let entries = entries(&tree, "");
         entries.iter().try_for_each(|entry| self.check_known(entry))?;
         entries.iter().try_for_each(|entry| self.check_alternatives(entry, &tree))?;
         entries.iter().try_for_each(|entry| self.check_complete(entry))?;
         entries.iter().try_for_each(|entry| self.check_detail(entry, &tree))?;
-        let mut scenario = self.typed(&tree)?;
-        self.choose_system(&mut scenario, &written)?;
-        self.check(&scenario).map_err(|wrong| self.explain(&wrong, &scenario))?;
-        Ok(scenario)
+        drop(entries);
+        self.fit(tree, &written, named.as_ref())
+    }
+
+    /// Reads the types of `tree` and checks all rules. Values that the user did not write adapt; `named`
+    /// is the named scenario without overrides, if it comes from one.
+    fn fit(
+        &self,
+        mut tree: Value,
+        written: &Written,
+        named: Option<&Scenario>,
+    ) -> Result<Scenario, Problem> {
+        let mut adapted = Adaptations::default();
+        if let Some(named) = named {
+            let scenario = self.typed(&tree)?;
+            slow_churn(&mut tree, named, written, &scenario, &mut adapted);
+        }
+        let (mut rounds, mut have_moved) = (0, false);
+        loop {
+            let mut scenario = self.typed(&tree)?;
+            self.choose_system(&mut scenario, written, &mut adapted)?;
+            let Err(wrong) = self.check(&scenario) else {
+                return Ok(Scenario { adapted, ..scenario });
+            };
+            rounds += 1;
+            let mut fits = adapt(&mut tree, &wrong, written, &scenario, &mut adapted);
+            if let Some(named) = named
+                && !have_moved
+                && is_time_of_fault(&wrong.path)
+            {
+                have_moved = move_faults(&mut tree, named, written, &scenario, &mut adapted);
+                fits |= have_moved;
+            }
+            if !fits || rounds > ROUNDS_MAX {
+                return Err(self.explain(&wrong, &scenario));
+            }
+        }
     }
 
     fn check_override(&self, key: &str, value: &str) -> Verdict {
@@ -221,7 +263,12 @@ impl Schema {
 
     /// Checks that there is such a system, gives it items if it cannot do without, and leaves out
     /// those of a named scenario if it has no use for them.
-    fn choose_system(&self, scenario: &mut Scenario, written: &Written) -> Verdict {
+    fn choose_system(
+        &self,
+        scenario: &mut Scenario,
+        written: &Written,
+        adapted: &mut Adaptations,
+    ) -> Verdict {
         let name = scenario.system.clone();
         if !self.has_system(&name) {
             let likeness = |other: &&str| strsim::jaro_winkler(&name, other);
@@ -237,6 +284,12 @@ impl Schema {
         if scenario.items.is_some() && !self.knows(&name, true) {
             if !written.has("items") {
                 scenario.items = None;
+                adapted.push(Adaptation {
+                    key: "items".to_owned(),
+                    from: "the scenario's".to_owned(),
+                    to: "none".to_owned(),
+                    reason: format!("system = {name:?} looks up keys"),
+                });
                 return Ok(());
             }
             let message = format!(
@@ -257,54 +310,6 @@ impl Schema {
     }
 }
 
-/// Where the text of a scenario comes from.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Source<'a> {
-    /// A scenario that comes with the program.
-    Named,
-    /// A file of the user's.
-    File(&'a str),
-    /// Text that a caller has.
-    Text,
-}
-
-impl<'a> Source<'a> {
-    fn file(self) -> Option<&'a str> {
-        match self {
-            Source::File(file) => Some(file),
-            Source::Named | Source::Text => None,
-        }
-    }
-}
-
-/// The paths of all values that the user wrote, in a file or on the command line.
-#[derive(Debug)]
-struct Written(HashSet<String>);
-
-impl Written {
-    fn new(tree: &Value, source: Source<'_>, overrides: &[(String, String)]) -> Written {
-        let mut paths = HashSet::new();
-        if !matches!(source, Source::Named) {
-            paths.extend(entries(tree, "").into_iter().map(|entry| entry.path));
-        }
-        for (key, value) in overrides {
-            let value = value_of(value);
-            paths.extend(entries(&value, key).into_iter().map(|entry| entry.path));
-            // With `fault.0.at`, `fault.0` and `fault` are written too.
-            let mut path = key.as_str();
-            while !path.is_empty() {
-                paths.insert(path.to_owned());
-                path = parent(path);
-            }
-        }
-        Written(paths)
-    }
-
-    fn has(&self, path: &str) -> bool {
-        self.0.contains(path)
-    }
-}
-
 /// What is wrong, and where.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -321,6 +326,11 @@ impl Problem {
 }
 
 type Verdict = Result<(), Problem>;
+
+/// Whether the path is that of a time of a fault.
+fn is_time_of_fault(path: &str) -> bool {
+    path.starts_with("fault.") && matches!(last(path), "at" | "over")
+}
 
 fn syntax_error(text: &str, file: Option<&str>, error: &toml::de::Error) -> ScenarioError {
     let line = error.span().map_or(1, |span| line_of(text, span.start));

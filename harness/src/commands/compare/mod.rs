@@ -42,6 +42,7 @@ use crate::scenario::Scenario;
 #[must_use]
 pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
     let Plan { systems, has_items, runs } = plan;
+    env.tell_adapted(runs.iter().map(|run| &run.scenario), options);
     let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::measure::growth::{Figure, Law};
-use crate::scenario::{Amount, Fault, FaultKind, Scenario, ScenarioError, Target};
+use crate::scenario::{Amount, Fault, FaultKind, Scenario, ScenarioError, SystemSchema, Target};
 use crate::systems::{AnySystem, Registry};
 
 /// The systems that are compared by default, as far as they are registered.
@@ -28,6 +28,8 @@ pub struct Plan {
 pub struct Contender {
     /// Its name.
     pub name: &'static str,
+    /// What it is asked for, in one word.
+    pub workload: &'static str,
     /// Whether one of its nodes serves all others.
     pub has_server: bool,
     /// How its figures grow, as the literature says.
@@ -89,7 +91,7 @@ pub enum PlanError {
         /// What can be.
         known: String,
     },
-    /// Two systems cannot be asked the same.
+    /// One system is asked for nothing but items, and another cannot be.
     NothingInCommon {
         /// A system, and what it is asked for.
         one: (&'static str, &'static str),
@@ -172,8 +174,8 @@ fn usual(registry: &Registry) -> Vec<String> {
     known.map(str::to_owned).collect()
 }
 
-/// The systems of these names, each once, all with one workload: items if all can be asked for some.
-/// And whether it is items.
+/// The systems of these names, each once: all asked for items if all can be, else none of them. And
+/// whether they are.
 pub(super) fn contenders(
     registry: &Registry,
     names: &[String],
@@ -208,16 +210,9 @@ pub(super) fn contenders(
             return Err(PlanError::NothingInCommon { one, other });
         }
     };
-    let of_first = systems.first().map(workload);
-    if let Some(one) = of_first
-        && let Some(other) = systems.iter().map(workload).find(|other| other.1 != one.1)
-    {
-        return Err(PlanError::NothingInCommon { one, other });
-    }
     let contender = |system: &&'static dyn AnySystem| {
-        let schema = system.schema();
-        let (name, has_server) = (schema.name, schema.has_server);
-        Contender { name, has_server, growth: system.growth() }
+        let SystemSchema { name, workload, has_server, .. } = system.schema();
+        Contender { name, workload, has_server, growth: system.growth() }
     };
     Ok((systems.iter().map(contender).collect(), has_items))
 }

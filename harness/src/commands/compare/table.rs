@@ -22,7 +22,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
     let rows = comparison.rows.iter().map(cells);
     let mut head = [HEAD, UNDER];
     if !comparison.items {
-        (head[0][8], head[1][8]) = ("keys", "correct");
+        (head[0][8], head[1][8]) = ("correct", "");
     }
     let lines: Vec<[String; 12]> =
         head.map(|line| line.map(str::to_owned)).into_iter().chain(rows).collect();

@@ -45,7 +45,11 @@ fn verdict(row: &Row, growth: &[Growth], system: &Contender, has_items: bool) ->
             frequency(row.fuzzy_success)
         )
     } else {
-        format!("answers correctly {}", frequency(row.success))
+        format!(
+            "questions for {} are answered correctly {}",
+            system.workload,
+            frequency(row.success)
+        )
     };
     format!(
         "{}: {} messages per query{}; {} entries {place}{}; {finds}; after the busiest node crashed, \
@@ -153,6 +157,10 @@ mod tests {
         let systems = example::systems();
         let lines = verdicts(&example::rows(), &[], &systems, false);
         assert!(lines.iter().all(|line| !line.contains("names")), "{lines:?}");
-        assert!(lines[2].contains("answers correctly almost always (100.0 %)"), "{}", lines[2]);
+        assert!(
+            lines[2].contains("for items are answered correctly almost always (100.0 %)"),
+            "{}",
+            lines[2]
+        );
     }
 }

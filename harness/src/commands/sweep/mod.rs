@@ -49,6 +49,7 @@ pub fn sweep(
     threads: Option<NonZeroUsize>,
     options: &RunOptions,
 ) -> Exit {
+    env.tell_adapted(plan.runs.iter().map(|run| &run.scenario), options);
     let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());

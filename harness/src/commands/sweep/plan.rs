@@ -12,7 +12,7 @@ use crate::scenario::{Scenario, ScenarioError};
 /// The most runs in one sweep. Each creates a folder.
 pub const RUNS_MAX: u64 = 100_000;
 /// The most repeats.
-pub const REPEATS_MAX: i64 = RUNS_MAX as i64;
+pub const REPEATS_MAX: u32 = RUNS_MAX as u32;
 
 /// A key and its values, written `KEY=VALUE,VALUE,…`. A comma within brackets, braces or quotes is
 /// part of a value.

@@ -19,6 +19,7 @@ pub(crate) fn outcome() -> Outcome {
     Outcome {
         schema_version: SCHEMA_VERSION,
         scenario: scenario.parse().unwrap(),
+        adapted: Vec::new(),
         seed: 1,
         machine: Machine {
             cpu: "AMD EPYC 7B13".into(),

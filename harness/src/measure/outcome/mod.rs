@@ -27,6 +27,7 @@ pub use self::items::{Asked, Items, TransferLatency, Transfers};
 pub use self::lookups::{Hops, Lag, Latency, Lookups, Messages, Timeouts};
 pub use self::nodes::{Keys, KindRate, Load, Maintenance, Membership, State};
 use crate::measure::provenance::{Build, Machine};
+pub use crate::scenario::Adaptation;
 
 /// The version of the document that this program writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -38,6 +39,9 @@ pub struct Outcome {
     pub schema_version: u32,
     /// The scenario with every value resolved. Running it repeats the run.
     pub scenario: toml::Table,
+    /// Values of the scenario that were changed because they did not fit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapted: Vec<Adaptation>,
     /// The seed of all random choices.
     pub seed: u64,
     /// The machine that ran it.

@@ -9,8 +9,8 @@ mod tests;
 use super::page::Page;
 use super::units::{bytes, count, micros, number, share};
 use crate::measure::outcome::{
-    Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance, Outcome,
-    Regime, TransferLatency,
+    Adaptation, Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance,
+    Outcome, Regime, TransferLatency,
 };
 
 /// Length of the longest bar.
@@ -31,6 +31,7 @@ const EXPECTATIONS: usize = 3;
 pub fn text(outcome: &Outcome) -> String {
     let mut page = Page::new();
     heading(outcome, &mut page);
+    adapted(&outcome.adapted, &mut page);
     page.blank();
     lookups(&outcome.lookups, &mut page);
     if let Some(items) = &outcome.items {
@@ -94,6 +95,17 @@ fn heading(outcome: &Outcome, page: &mut Page) {
         other => format!("{other} {}, hopwise ", build.version),
     };
     page.line(&format!("{program}commit {commit:.12}{changes}, {rustc}, {}", build.profile));
+}
+
+/// The values of the scenario that were changed because they did not fit.
+fn adapted(adapted: &[Adaptation], page: &mut Page) {
+    if adapted.is_empty() {
+        return;
+    }
+    let texts = adapted
+        .iter()
+        .map(|Adaptation { key, from, to, .. }| format!("{key} = {to} instead of {from}"));
+    page.row("adapted", texts.collect::<Vec<_>>().join("; "));
 }
 
 /// The text value of the scenario's `key`.

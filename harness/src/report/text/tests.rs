@@ -158,3 +158,14 @@ fn another_program_is_named() {
     outcome.build.version = "2.5.0".into();
     assert_has(&text(&outcome), "own 2.5.0, hopwise commit d2250302f2b1, rustc 1.95.0, release");
 }
+
+#[test]
+fn adapted_values_are_listed() {
+    let mut outcome = example::outcome();
+    let [key, from, to, reason] =
+        ["ring.successors", "16", "9", "it takes less"].map(str::to_owned);
+    outcome.adapted = vec![Adaptation { key, from, to, reason }];
+    assert_has(&text(&outcome), "adapted       ring.successors = 9 instead of 16");
+    let again = Outcome::from_json(&outcome.to_json()).expect("as written");
+    assert_eq!(again.adapted, outcome.adapted);
+}

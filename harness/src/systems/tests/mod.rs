@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every key of the table of known keys is exercised.
 
+mod fit;
 mod messages;
 
 use std::time::Duration;
