@@ -1,8 +1,7 @@
-//! The rooms of both crates and who may use whom, checked against the paths in the sources.
+//! The layers of both crates, checked against the paths in the sources.
 //!
-//! A room is a folder of `src`. It may use the rooms of the lines below its own and no others, and
-//! modules beside each other, in whatever folder, never use each other in a circle. A child may use
-//! its parent and the other way round: they are one module in several files.
+//! A room is a folder of `src`. It may use only rooms on lines below its own. Modules in the same
+//! folder never use each other in a circle. A module and its children count as one.
 //!
 //! **Invariant:** only `use` declarations and paths that begin with `crate`, `self`, `super` or the
 //! crate's own name count; comments and strings do not.
@@ -15,7 +14,7 @@ use std::path::Path;
 const HARNESS: &str = "
 app/        the program: command line and dispatch
 commands/   run, campaign, sweep, compare, list
-conformance/ what every system owes its drivers
+conformance/  what every system owes its drivers
 report/     what people read: text, files, units
 systems/    the systems that come with Hopwise, one file or folder each
 engine/     the two worlds: real sockets and the simulator
@@ -42,8 +41,17 @@ base/                            identifiers, peers, time, randomness
 
 #[test]
 fn harness_rooms_use_only_rooms_below_them() {
-    let crate_ = Crate::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "hopwise_harness");
-    let layers = layers(HARNESS);
+    check("src", "hopwise_harness", HARNESS);
+}
+
+#[test]
+fn kernel_rooms_use_only_rooms_below_them() {
+    check("../kernel/src", "hopwise_kernel", KERNEL);
+}
+
+fn check(source: &str, name: &str, text: &str) {
+    let crate_ = Crate::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(source), name);
+    let layers = layers(text);
     let listed: BTreeSet<&str> = layers.iter().flatten().copied().collect();
     let rooms: BTreeSet<&str> = crate_.rooms().into_iter().filter(|room| *room != "main").collect();
     assert_eq!(rooms, listed, "the folders of src (left) are not those listed here (right)");
@@ -51,21 +59,7 @@ fn harness_rooms_use_only_rooms_below_them() {
     assert_eq!(crate_.circles(), Vec::<String>::new());
 }
 
-/// Rooms that are not there yet are passed over, and until all are, rooms on one line may use each
-/// other.
-#[test]
-fn kernel_rooms_use_only_rooms_below_them() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kernel/src");
-    let crate_ = Crate::read(&source, "hopwise_kernel");
-    let rooms = crate_.rooms();
-    let mut layers = layers(KERNEL);
-    if layers.iter().flatten().any(|room| !rooms.contains(room)) {
-        layers = layers.into_iter().flatten().map(|room| vec![room]).collect();
-    }
-    assert_eq!(crate_.faults(&layers), Vec::<String>::new());
-}
-
-/// The words that end in a slash, line by line.
+/// The words that end in a slash, by line.
 fn layers(text: &str) -> Vec<Vec<&str>> {
     let rooms = |line| str::split_whitespace(line).filter_map(|word| word.strip_suffix('/'));
     text.lines()
@@ -81,7 +75,7 @@ type Module = Vec<String>;
 #[derive(Default)]
 struct Crate {
     paths: BTreeMap<Module, Vec<Vec<String>>>,
-    /// What a module gives out under its own name: `pub use child::Name`.
+    /// What a module re-exports: `pub use child::Name`.
     reexports: BTreeMap<Module, BTreeMap<String, Vec<String>>>,
 }
 
@@ -109,17 +103,17 @@ impl Crate {
         rooms.into_iter().collect()
     }
 
-    /// Every module that uses another, with the other.
+    /// All uses: a module and the module that it uses.
     fn uses(&self) -> impl Iterator<Item = (&Module, Module)> {
         self.paths.iter().flat_map(move |(user, paths)| {
             paths.iter().map(move |path| (user, self.module_of(path)))
         })
     }
 
-    /// The module in which what `path` names is written.
+    /// The module that defines what `path` names.
     fn module_of(&self, path: &[String]) -> Module {
         let mut path = path.to_vec();
-        // A re-export may lead to another; none leads on for ever.
+        // A re-export may lead to another, but not endlessly.
         for _ in 0..8 {
             let known = (0..=path.len()).rev().find(|&to| self.paths.contains_key(&path[..to]));
             let (module, rest) = path.split_at(known.unwrap_or(0));
@@ -132,7 +126,7 @@ impl Crate {
         path
     }
 
-    /// Uses of a room that is not below the user's.
+    /// Uses of rooms that are not below the user's.
     fn faults(&self, layers: &[Vec<&str>]) -> Vec<String> {
         let layer_of = |module: &Module| {
             let room = module.first()?;
@@ -150,7 +144,7 @@ impl Crate {
         faults.into_iter().collect()
     }
 
-    /// Modules of one folder that use each other in a circle, and an example of each use.
+    /// Uses between modules of one folder that are part of a circle.
     fn circles(&self) -> Vec<String> {
         let mut siblings: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
         for (user, used) in self.uses() {
@@ -181,7 +175,7 @@ impl Crate {
     }
 }
 
-/// Reads the files below `folder`, which holds the module `module`.
+/// Reads the files below `folder`, the folder of `module`.
 fn gather(folder: &Path, module: &mut Module, files: &mut Vec<(Module, String)>) {
     let mut entries: Vec<_> = fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
@@ -204,14 +198,14 @@ fn gather(folder: &Path, module: &mut Module, files: &mut Vec<(Module, String)>)
     }
 }
 
-/// The absolute paths that a file of `module` names, and what it re-exports.
+/// The absolute paths in a file of `module`, and its re-exports.
 fn paths(
     tokens: &[String],
     module: &[String],
     crate_name: &str,
 ) -> (Vec<Vec<String>>, BTreeMap<String, Vec<String>>) {
     let (mut paths, mut reexports) = (Vec::new(), BTreeMap::new());
-    // Modules written out in the file, and the depth of braces in which each began.
+    // Inline modules and the depth of braces at which each began.
     let mut inline: Vec<(String, usize)> = Vec::new();
     let (mut at, mut depth) = (0, 0);
     while at < tokens.len() {
@@ -258,8 +252,8 @@ fn paths(
     (paths, reexports)
 }
 
-/// Reads the tree of a `use` declaration from `at`; returns where it ends. Gives each path and the
-/// name it gets.
+/// Reads the tree of a `use` declaration from `at` and returns where it ends. `leaves` gets each path
+/// and its name.
 fn use_tree(
     tokens: &[String],
     mut at: usize,
@@ -302,8 +296,8 @@ fn use_tree(
     at
 }
 
-/// `path` as seen in `here`, from the root; nothing if it leads to another crate. In a `use`, a path
-/// may begin with the name of a child.
+/// The absolute form of `path` in the module `here`; `None` if it leads to another crate. In a `use`, a
+/// path may begin with the name of a child.
 fn absolute(
     path: &[String],
     here: &[String],
@@ -331,7 +325,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Names, `::` and single characters; comments, strings, characters and white space are left out.
+/// Names, `::` and single characters, without comments, strings, characters and white space.
 fn tokens(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
     let is = |at: usize, what: &str| {
@@ -380,7 +374,7 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 mod scanner {
-    //! The scanner on a small crate of its own.
+    //! Tests of the scanner on small made-up crates.
 
     use super::*;
 

@@ -1,6 +1,6 @@
-//! What a system may check after every event of a simulation.
+//! Checks of a system's invariant after every event of a simulation.
 //!
-//! **Invariant:** a checker only looks; a run that is checked goes as it would unchecked.
+//! **Invariant:** a checker only looks. A run behaves the same with and without it.
 
 use std::fmt::Debug;
 
@@ -8,22 +8,22 @@ use hopwise_kernel::Time;
 
 use crate::measure::outcome::Check;
 
-/// Watches over the invariant of nodes `N`. The simulator shows it every event, in order.
+/// Checks the invariant of nodes `N`. The simulator calls it for every event, in order.
 pub trait Checker<N>: Debug + Send + Sized + 'static {
     /// Whether there is anything to check.
     const EXISTS: bool = true;
 
-    /// The next event happens at `now`; nothing has happened since the last one.
+    /// Called before each event, with the time of the event.
     fn time_is(&mut self, _now: Time) {}
 
-    /// Something has happened in `place`, where `node` is now, if any is.
+    /// Called after each event in `place`. `node` is the node that is now there, if there is one.
     fn look(&mut self, now: Time, place: u32, node: Option<&N>);
 
-    /// What was found up to `now`, the end of the run.
+    /// The findings up to `now`, the end of the run.
     fn findings(self, now: Time) -> Check;
 }
 
-/// The checker of nodes without an invariant. There is none of it, so it costs nothing.
+/// The checker of nodes without an invariant. It has no values, so it costs nothing.
 #[derive(Clone, Copy, Debug)]
 pub enum NoChecker {}
 

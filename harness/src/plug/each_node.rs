@@ -1,6 +1,6 @@
-//! A ready-made checker for invariants that each node keeps by itself.
+//! A ready-made checker for a rule about single nodes.
 //!
-//! **Invariant:** looks at the node of the event alone.
+//! **Invariant:** looks only at the node of the event.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use hopwise_kernel::{Id, Node, Time};
 use super::Checker;
 use crate::measure::outcome::{Check, Finding};
 
-/// Checks after every event that its node keeps a rule.
+/// Checks after every event that the node of the event keeps a rule.
 pub struct EachNode<N> {
     rule: &'static str,
     keeps: fn(&N) -> bool,
@@ -17,7 +17,7 @@ pub struct EachNode<N> {
 }
 
 impl<N> EachNode<N> {
-    /// A checker of `rule`, stated in words, which `keeps` evaluates.
+    /// Creates a checker of `rule`, stated in words. `keeps` says whether a node keeps it.
     pub fn new(rule: &'static str, keeps: fn(&N) -> bool) -> EachNode<N> {
         EachNode { rule, keeps, found: Check::default() }
     }

@@ -1,6 +1,6 @@
 //! The interfaces between systems of nodes and the engines that run them.
 //!
-//! **Invariant:** no system and no engine is known here.
+//! **Invariant:** knows no system and no engine.
 
 mod checker;
 mod each_node;

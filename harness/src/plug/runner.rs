@@ -1,6 +1,6 @@
-//! What an engine must do.
+//! The interface of engines.
 //!
-//! **Invariant:** an engine takes any [`System`] and knows none.
+//! **Invariant:** an engine runs any [`System`] and knows none.
 
 use std::sync::atomic::AtomicU32;
 
@@ -9,13 +9,13 @@ use crate::Scenario;
 use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
 
-/// What runs nodes of any system: an engine.
+/// An engine: runs nodes of any system.
 pub trait Runner {
-    /// Runs a scenario with nodes of `S`, from start to end or until `interrupts` is no longer 0.
+    /// Runs a scenario with nodes of `S`, to its end or until `interrupts` is not 0.
     ///
     /// # Errors
     ///
-    /// Why it could not run; see [`EngineError`].
+    /// If the scenario cannot run; see [`EngineError`].
     fn run_system<S: System>(
         &self,
         scenario: &Scenario,

@@ -1,6 +1,6 @@
-//! What a system of nodes must give its engines.
+//! The interface of systems.
 //!
-//! **Invariant:** engines reach nodes through the kernel's [`Node`] and through [`System`] alone.
+//! **Invariant:** engines reach nodes only through the kernel's [`Node`] and through [`System`].
 
 use std::fmt::Debug;
 
@@ -14,46 +14,47 @@ use crate::network::Network;
 use crate::scenario::{Section, Start};
 use crate::workload::Workload;
 
-/// What the nodes of a system speak.
+/// The protocol of a system's nodes.
 pub type ProtocolOf<S> = <<S as System>::Node as Node>::Protocol;
-/// What nodes of a system are asked.
+/// A question to a node of a system.
 pub type QuestionOf<S> = <<S as System>::Workload as Workload>::Question;
-/// What nodes of a system answer.
+/// An answer of a node of a system.
 pub type AnswerOf<S> = <<S as System>::Workload as Workload>::Answer;
 
-/// Nodes of one kind: how they are built and what they can be told. Every shard has its own clone,
-/// so what is large lies behind an `Arc`.
+/// A kind of node: how nodes are built, started, asked and measured. Every shard has its own clone,
+/// so large parts belong behind an `Arc`.
 pub trait System: Clone + Debug + Send + Sync + 'static {
-    /// What lives in a place.
+    /// The node.
     type Node: Node + Debug + Send + 'static;
 
-    /// How its messages look on the wire.
+    /// The wire format of its messages.
     type Codec: Codec<Protocol = ProtocolOf<Self>>;
 
-    /// What its nodes are asked, and how answers are judged.
+    /// The questions to its nodes, and how answers are judged.
     type Workload: Workload;
 
-    /// What watches over the nodes' invariant in a simulator; [`NoChecker`](super::NoChecker) if they
-    /// have none.
+    /// The checker of its invariant in the simulator; [`NoChecker`](super::NoChecker) if it has
+    /// none.
     type Checker: Checker<Self::Node>;
 
     /// Its section of the scenario; `()` if it has no keys.
     type Section: Section;
 
-    /// Its name: the value of the scenario's `system`. One name can stand for a system that is asked
-    /// for items and one that is not; the scenario's `items` decides between them.
+    /// Its name, as in the scenario's `system`. Two systems may share a name if only one of them
+    /// has items; the scenario's `items` then decides between them.
     const NAME: &'static str;
 
-    /// Whether the node at host 0 serves all others. It asks nothing itself, holds no items, and comes
-    /// and goes only by faults that strike it.
+    /// Whether the node at host 0 is a server for all others. A server starts no lookups and holds
+    /// no items, and only faults remove it or bring it back.
     const HAS_SERVER: bool = false;
 
-    /// How its figures grow with the number of nodes, as the literature says.
+    /// The growth of its figures with the number of nodes, as stated in the literature.
     const GROWTH: &'static [(Figure, Law)] = &[];
 
-    /// How many nodes are members from the start, at least 1; the others join through the protocol.
+    /// The number of nodes that are members at the start, at least 1. The others join through the
+    /// protocol.
     ///
-    /// Unless a system says otherwise, all nodes, or one where the scenario has the others join.
+    /// By default all nodes, or one if the scenario says that the others join.
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
             Start::Linked => scenario.nodes as usize,
@@ -61,31 +62,31 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
         }
     }
 
-    /// About the memory that so many nodes take as built. Called before anything is built.
+    /// The approximate memory of so many nodes. Called before any node is built.
     ///
-    /// Unless a system says otherwise, the size of its node without tables on the heap.
+    /// By default the size of the node, without memory on the heap.
     fn memory_needed_bytes(_scenario: &Scenario, nodes: usize) -> u64 {
         (nodes * size_of::<Self::Node>()) as u64
     }
 
-    /// The system of a run.
+    /// Creates the system of a run.
     ///
     /// # Errors
     ///
-    /// Why there can be none: what in the scenario, and what to write instead.
+    /// If the scenario is impossible for it. The message says what to write instead.
     fn new(setting: &Setting<'_, Self::Workload>) -> Result<Self, String>;
 
-    /// What in the scenario is worth telling, but no error.
+    /// Warnings about the scenario.
     fn warnings(&self) -> &[String] {
         &[]
     }
 
-    /// A node as it is built for `host`: it is nobody's peer yet. Hosts are numbered over all shards
-    /// and outlast their nodes: who comes next to the same place has the same number.
+    /// Creates the node of `host`, which is not a member yet. Hosts are numbered over all shards.
+    /// The next node in the same place has the same host.
     fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> Self::Node;
 
-    /// Makes `node` a member from the start: the one at `rank` of `members`, which are all of them,
-    /// sorted by identifier.
+    /// Makes `node` a member at the start. `members` are all members, sorted by identifier, and
+    /// `rank` is the index of `node`.
     fn start_linked(
         &self,
         node: &mut Self::Node,
@@ -94,16 +95,17 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
         rank: usize,
     );
 
-    /// Has `node` join the members that `bootstrap` belongs to. Ends in [`Told::Joined`] or
+    /// Makes `node` join through the member `bootstrap`. Ends with [`Told::Joined`] or
     /// [`Told::JoinFailed`].
     fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOf<Self>>, bootstrap: Peer);
 
-    /// Has `node` announce its departure; it is taken away afterwards.
+    /// Makes `node` announce its departure. The node is removed afterwards.
     ///
-    /// Unless a system says otherwise, nothing is announced.
+    /// By default nothing is announced.
     fn leave(&self, _node: &mut Self::Node, _cx: &mut Context<'_, ProtocolOf<Self>>) {}
 
-    /// Asks `node`. Returns false if there is no room. `token` comes back with the answer.
+    /// Asks `node`. Returns false if it has no room for the question. `token` comes back with the
+    /// answer.
     fn ask(
         &self,
         node: &mut Self::Node,
@@ -112,44 +114,45 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
         token: u64,
     ) -> bool;
 
-    /// What an event means to the director; `None` if it is not the director's concern. `payload` is
-    /// what belongs to the event.
+    /// Converts an event for the director; `None` if the director does not need it. `payload`
+    /// belongs to the event.
     fn told(event: EventOf<ProtocolOf<Self>>, payload: &[u8]) -> Option<Told<AnswerOf<Self>>>;
 
-    /// Nodes that keep what a store on top of this system keeps under one key: the owner of the key and
-    /// those that follow it.
+    /// The number of nodes on which a store on top of this system keeps a key: the owner and its
+    /// successors.
     fn replicas(_scenario: &Scenario) -> u32 {
         1
     }
 
-    /// What `node` keeps about others: distinct peers, and whatever else grows with the system.
+    /// The number of entries in the tables of `node`: distinct peers, and what else grows with the
+    /// system.
     fn entries(&self, node: &Self::Node) -> usize;
 
-    /// Memory that `node` takes now.
+    /// The memory of `node`.
     ///
-    /// Unless a system says otherwise, its size without tables on the heap.
+    /// By default its size, without memory on the heap.
     fn memory_bytes(&self, _node: &Self::Node) -> usize {
         size_of::<Self::Node>()
     }
 
-    /// The checker of a run with so many `places`, if nodes of this system keep an invariant. Asked
-    /// only if the scenario has it checked.
+    /// Creates the checker of a run with so many `places`. Called only if the scenario says that
+    /// the invariant is checked.
     fn checker(_scenario: &Scenario, _network: &Network, _places: u32) -> Option<Self::Checker> {
         None
     }
 }
 
-/// What a system is made from.
+/// The parameters of a system.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a, W> {
-    /// What is to be run.
+    /// The scenario.
     pub scenario: &'a Scenario,
-    /// Most nodes there are at a time by plan, other churn aside.
+    /// The most nodes at a time by plan. Churn is not counted.
     pub most_nodes: usize,
     /// The members at the start, sorted by identifier.
     pub members: &'a [Peer],
-    /// The member that lives at host 0.
+    /// The member at host 0.
     pub first: Peer,
-    /// What is asked.
+    /// The workload.
     pub workload: &'a W,
 }

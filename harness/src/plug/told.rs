@@ -1,19 +1,19 @@
-//! What nodes report, as the director takes it, whatever the system.
+//! The reports of nodes to the director, the same for every system.
 //!
 //! **Invariant:** plain data.
 
 use std::time::Duration;
 
-/// What a node has reported, with answers of type `A`.
+/// A report of a node, with answers of type `A`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Told<A> {
-    /// The node is a member now.
+    /// The node became a member.
     Joined,
-    /// The join came to nothing; the node waits for another one.
+    /// The join failed. The node waits for the next one.
     JoinFailed,
-    /// A question has its answer.
+    /// A question was answered.
     Answered {
-        /// The director's name for the question.
+        /// The token of the question.
         token: u64,
         /// The answer.
         answer: A,
@@ -22,25 +22,25 @@ pub enum Told<A> {
         /// Contacts that did not answer in time.
         timeouts: u32,
     },
-    /// A question got no answer within its deadline, or could not be asked.
+    /// A question was not answered before its deadline, or could not be asked.
     Failed {
-        /// The director's name for the question.
+        /// The token of the question.
         token: u64,
         /// Contacts that did not answer in time.
         timeouts: u32,
     },
-    /// What an answer named has been obtained.
+    /// What an answer named was obtained.
     Obtained {
-        /// The director's name for the question.
+        /// The token of the question.
         token: u64,
-        /// How long that took, from the answer on.
+        /// The time this took after the answer.
         took: Duration,
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
     },
     /// What an answer named could not be obtained.
     NotObtained {
-        /// The director's name for the question.
+        /// The token of the question.
         token: u64,
     },
 }

@@ -9,10 +9,12 @@ use hopwise_kernel::{Id, Time};
 
 use super::Truth;
 
+type IsAnswer<Q> = dyn Fn(&Q, Id) -> bool + Send;
+
 /// Judges answers that name a node: the node must be a correct answer to the question `Q`, and must
 /// have been a member at some instant between question and answer.
 pub struct Presence<Q> {
-    is_answer: Box<dyn Fn(&Q, Id) -> bool + Send>,
+    is_answer: Box<IsAnswer<Q>>,
     members: BTreeMap<Id, Stay>,
 }
 

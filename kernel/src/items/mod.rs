@@ -45,6 +45,7 @@ pub use names::Names;
 pub use protocol::{Items, TrafficClass};
 pub use publisher::{Publisher, PublishingConfig};
 pub use query::{Match, Query, Signature};
+pub use request::PendingFetch;
 pub use responder::{Responder, ResponderConfig};
 pub use text::{MAX_TEXT, Text, TextError};
-pub use transfers::{PendingFetch, TransferConfig, Transfers};
+pub use transfers::{TransferConfig, Transfers};

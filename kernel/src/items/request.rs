@@ -2,10 +2,13 @@
 //!
 //! **Invariant:** plain data.
 
-use crate::base::Time;
+use crate::base::{Peer, Time};
 use crate::items::query::Query;
-use crate::items::transfers::PendingFetch;
+use crate::items::text::Text;
 use crate::node::{Cookie, RequestKind};
+
+/// Holders that a fetch may try after the first one.
+pub(super) const OTHERS: usize = 2;
 
 /// A request in flight.
 pub type Request = crate::node::Request<Kind>;
@@ -47,4 +50,19 @@ pub struct PendingQuery {
     pub hops: u8,
     /// Contacts that did not answer.
     pub timeouts: u8,
+}
+
+/// A fetch at the requester.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PendingFetch {
+    /// The caller's token for the query.
+    pub token: u64,
+    /// The name of the item.
+    pub name: Text,
+    /// The cookie that was sent.
+    pub cookie: Cookie,
+    /// The time of the first request.
+    pub since: Time,
+    /// Holders to try if this one does not send the item.
+    pub(super) others: [Option<Peer>; OTHERS],
 }

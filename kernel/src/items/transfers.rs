@@ -13,13 +13,13 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::base::{Peer, Rng, Time};
+use crate::base::{Peer, Rng};
 use crate::items::event::Event;
 use crate::items::hits::Hit;
 use crate::items::holdings::Holdings;
 use crate::items::message::{Message, Topic};
 use crate::items::protocol::Items;
-use crate::items::request::{Kind, Request};
+use crate::items::request::{Kind, OTHERS, PendingFetch, Request};
 use crate::items::text::Text;
 use crate::node::{
     Context, Cookie, DropReason, LastCookie, MAX_PAYLOAD, RequestId, RoundTrips, Secret,
@@ -28,8 +28,6 @@ use crate::node::{
 
 /// Requests to a holder before the next one is tried.
 pub const ATTEMPTS: u8 = 2;
-/// Holders that a fetch may try after the first one.
-const OTHERS: usize = 2;
 
 /// The configuration of transfers, common to all peers of a system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,21 +38,6 @@ pub struct TransferConfig {
     pub fetch: bool,
     /// How long to wait for replies.
     pub timeout: TimeoutPolicy,
-}
-
-/// A fetch at the requester.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PendingFetch {
-    /// The caller's token for the query.
-    pub token: u64,
-    /// The name of the item.
-    pub name: Text,
-    /// The cookie that was sent.
-    pub cookie: Cookie,
-    /// The time of the first request.
-    pub since: Time,
-    /// Holders to try if this one does not send the item.
-    others: [Option<Peer>; OTHERS],
 }
 
 /// The part of a peer that fetches and serves items.
