@@ -82,6 +82,8 @@ pub enum Command {
     Compare(Box<Compare>),
     /// List the scenarios that come with it
     List,
+    /// Explain a key of a scenario, or list all keys
+    Explain(Explain),
 }
 
 impl Default for Command {
@@ -242,6 +244,21 @@ impl Compare {
     }
 }
 
+/// `hopwise explain`.
+#[derive(Args, Debug, Default)]
+pub struct Explain {
+    /// A key, such as ring.successors, or a section, such as ring
+    key: Option<String>,
+}
+
+impl Explain {
+    /// What to explain; all keys if nothing.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+}
+
 /// Values of the scenario that are set from the command line.
 #[derive(Args, Debug, Default)]
 struct Values {
@@ -339,6 +356,8 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
         assert!(parse(["hopwise", "list"]).is_ok());
+        assert!(parse(["hopwise", "explain"]).is_ok());
+        assert!(parse(["hopwise", "explain", "ring.successors"]).is_ok());
     }
 
     #[test]

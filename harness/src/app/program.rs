@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use super::cli::{Cli, Command, Compare, Run, Sweep};
 use crate::commands::options::Exit;
-use crate::commands::{Environment, campaign, compare, list, run, sweep};
+use crate::commands::{Environment, campaign, compare, explain, list, run, sweep};
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
 use crate::systems::{AnySystem, Registry};
@@ -83,6 +83,7 @@ impl Program {
             Command::Sweep(sweep) => sweep_command(&env, &sweep),
             Command::Compare(compare) => compare_command(&env, &compare),
             Command::List => list::list(&env),
+            Command::Explain(asked) => explain::explain(&env, asked.key()),
         }
     }
 }

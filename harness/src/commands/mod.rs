@@ -6,6 +6,7 @@ pub mod campaign;
 pub mod compare;
 mod concurrency;
 mod environment;
+pub mod explain;
 pub mod list;
 pub mod options;
 pub mod run;
