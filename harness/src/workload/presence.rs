@@ -18,9 +18,6 @@ pub struct Presence<Q> {
     members: BTreeMap<Id, Stay>,
 }
 
-/// Whether a node is a correct answer to a question while it is a member.
-type IsAnswer<Q> = dyn Fn(&Q, Id) -> bool + Send;
-
 /// A node is a member from `joined` on and before `left`.
 #[derive(Clone, Copy, Debug)]
 struct Stay {
