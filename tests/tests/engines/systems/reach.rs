@@ -111,10 +111,10 @@ fn in_graph(name: &str, text: &str, nodes: u32) -> Result<Measured, EngineError>
 }
 
 #[test]
-fn what_is_put_right_in_a_graph_is_told() {
+fn corrections_to_a_graph_are_reported() {
     let measured = in_graph("odd", "0 1\n1 2\n2 2\n2 1\n# no more\n5 0\n", 4).expect("4 peers");
     let [warning] = &measured.warnings[..] else { panic!("{:?}", measured.warnings) };
-    for part in ["to itself (1)", "already (1)", "no edge uses (2)"] {
+    for part in ["to itself (1)", "repeated edges (1)", "no edge uses (2)"] {
         assert!(warning.contains(part), "{warning}");
     }
     let measured = in_graph("sound", "0 1\n1 2\n", 3).expect("3 peers");
