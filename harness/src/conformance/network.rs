@@ -16,6 +16,8 @@ use crate::workload::Workload;
 const MEMBERS: u32 = 16;
 /// Places for nodes that join.
 const SPARE: u32 = 4;
+/// Share of fuzzy queries, for systems that have items.
+pub(super) const FUZZY: f64 = 0.25;
 
 /// See the [module](self).
 pub(super) struct SmallNetwork<S: System> {
@@ -31,7 +33,7 @@ pub(super) struct SmallNetwork<S: System> {
 impl<S: System> SmallNetwork<S> {
     /// A network whose nodes know each other.
     pub(super) fn linked(seed: u64) -> Result<SmallNetwork<S>, String> {
-        let scenario = scenario::<S>("")?;
+        let scenario = scenario::<S>("", FUZZY)?;
         let mut memory = Memory::<S::Node, S::Codec>::new((MEMBERS + SPARE) as usize, seed);
         let mut members: Vec<Peer> = (0..MEMBERS).map(|place| memory.peer(place)).collect();
         members.sort_unstable_by_key(|peer| peer.id);
@@ -103,11 +105,16 @@ impl<S: System> SmallNetwork<S> {
     }
 }
 
-/// A small scenario of the system, with `more` lines of TOML on top.
-pub(super) fn scenario<S: System>(more: &str) -> Result<Scenario, String> {
+/// A small scenario of the system, with `more` lines of TOML on top. If it has items, this share of
+/// queries is `fuzzy`.
+pub(super) fn scenario<S: System>(more: &str, fuzzy: f64) -> Result<Scenario, String> {
     let registry = Registry::new(&[&[Registered::<S>::ANY]], &[]);
     let has_items = Registered::<S>::ANY.schema().has_items();
-    let items = if has_items { "items = { population = 40, fuzzy = 0.25 }\n" } else { "" };
+    let items = if has_items {
+        &*format!("items = {{ population = 40, fuzzy = {fuzzy:?} }}\n")
+    } else {
+        ""
+    };
     let text = format!("system = \"{}\"\nnodes = {MEMBERS}\n{items}{more}", S::NAME);
     registry.from_toml(&text, "conformance", &[]).map_err(|error| error.to_string())
 }

@@ -195,7 +195,10 @@ fn it_is_compared_with_the_ring_by_keys_as_it_knows_no_items() {
     let growth = comparison["growth"].as_array().expect("fits");
     assert!(growth.iter().any(|fit| fit["system"] == "own" && fit["expected"] == "O(log N)"));
     let verdict = comparison["verdicts"][0].as_str().expect("a line");
-    assert!(verdict.starts_with("own: ") && verdict.contains("answers correctly"), "{verdict}");
+    assert!(
+        verdict.starts_with("own: ") && verdict.contains("are answered correctly"),
+        "{verdict}"
+    );
 
     let (_, exit) = own("nothing", "compare --systems own,central --nodes 16");
     assert_eq!(exit, Exit::BadRequest, "one knows only keys, the other only items");
