@@ -37,8 +37,9 @@ pub const fn max_successors(bytes: usize) -> usize {
     if successors < MAX_LISTED_PEERS { successors } else { MAX_LISTED_PEERS }
 }
 
+// Inlined by force, as in `Framed`.
 impl Body for Ring {
-    #[inline]
+    #[inline(always)]
     fn write(message: &Message<'_>, out: &mut Writer<'_>) -> Option<u8> {
         let kind = match *message {
             Message::Ping { request } => {
@@ -175,7 +176,7 @@ impl Body for Ring {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(kind: u8, payload: &[u8]) -> Result<Message<'_>, WireError> {
         let kind = Kind::from_number(kind).ok_or(WireError::BadKind)?;
         Ok(match kind {
