@@ -13,5 +13,7 @@ pub mod wheel;
 pub use counters::Counters;
 pub use host::Host;
 pub use memory::Memory;
+#[cfg(feature = "reactor")]
+pub(crate) use reports::Reports;
 pub use timers::{Due, Timers};
 pub use wheel::{TICK_NS, TimerWheel};

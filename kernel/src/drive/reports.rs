@@ -10,7 +10,7 @@ use crate::node::{EventOf, Protocol};
 
 /// A queue of events, each with its node and its payload.
 #[derive(Debug)]
-pub(super) struct Reports<P: Protocol> {
+pub(crate) struct Reports<P: Protocol> {
     entries: Vec<(u32, P::Event, Range<usize>)>,
     /// All payloads, one after the other.
     payloads: Vec<u8>,
@@ -18,17 +18,23 @@ pub(super) struct Reports<P: Protocol> {
 
 impl<P: Protocol> Reports<P> {
     /// An empty queue with room for `events` events.
-    pub(super) fn with_capacity(events: usize) -> Reports<P> {
+    pub(crate) fn with_capacity(events: usize) -> Reports<P> {
         Reports { entries: Vec::with_capacity(events), payloads: Vec::new() }
     }
 
     /// Reserves room for `bytes` bytes of payloads.
-    pub(super) fn make_room(&mut self, bytes: usize) {
+    pub(crate) fn make_room(&mut self, bytes: usize) {
         self.payloads.reserve(bytes);
     }
 
+    /// The number of events in the queue.
+    #[cfg(feature = "reactor")]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Adds an event.
-    pub(super) fn push(&mut self, node: u32, event: EventOf<P>, payload: &[u8]) {
+    pub(crate) fn push(&mut self, node: u32, event: EventOf<P>, payload: &[u8]) {
         if self.entries.is_empty() {
             self.payloads.clear();
         }
@@ -38,7 +44,7 @@ impl<P: Protocol> Reports<P> {
     }
 
     /// Removes and returns all events.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = (u32, EventOf<P>, &[u8])> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (u32, EventOf<P>, &[u8])> {
         let payloads = &self.payloads;
         self.entries.drain(..).map(|(node, event, payload)| (node, event, &payloads[payload]))
     }

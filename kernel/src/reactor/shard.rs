@@ -19,7 +19,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::base::{Address, Rng, Time};
 use crate::codec::Codec;
-use crate::drive::{Counters, Due, Timers};
+use crate::drive::{Counters, Due, Reports, Timers};
 use crate::node::{Context, DropReason, EventOf, Node, Protocol, RequestTables, World};
 use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::batch::Batch;
@@ -115,8 +115,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 codec: C::default(),
                 sockets,
                 counters: Counters::default(),
-                reports: Vec::with_capacity(EVENT_CAPACITY),
-                payloads: Vec::new(),
+                reports: Reports::with_capacity(EVENT_CAPACITY),
             },
             clock,
             datagram_bytes,
@@ -359,9 +358,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
 
     fn deliver_events(&mut self, application: &mut impl Application<N, C>) {
         let now = self.clock.now();
-        for (node, event, payload) in self.world.reports.drain(..) {
-            application.on_event(now, node, event, &self.world.payloads[payload]);
+        for (node, event, payload) in self.world.reports.drain() {
+            application.on_event(now, node, event, payload);
         }
-        self.world.payloads.clear();
     }
 }

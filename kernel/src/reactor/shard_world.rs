@@ -3,11 +3,9 @@
 //! **Invariant:** a call of a node appends to queues, which the shard sends and delivers. The
 //! outbox sends earlier only if it is full.
 
-use std::ops::Range;
-
 use crate::base::{Peer, Time};
 use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope};
-use crate::drive::{Counters, Timers};
+use crate::drive::{Counters, Reports, Timers};
 use crate::node::{DropReason, MessageOf, Protocol, RequestHandle, World};
 use crate::reactor::emulation::Emulation;
 use crate::reactor::outbox::Outbox;
@@ -22,9 +20,7 @@ pub(super) struct ShardWorld<P: Protocol, C> {
     pub(super) emulation: Option<Emulation>,
     pub(super) sockets: Sockets,
     pub(super) counters: Counters,
-    pub(super) reports: Vec<(u32, P::Event, Range<usize>)>,
-    /// The payloads of all queued events.
-    pub(super) payloads: Vec<u8>,
+    pub(super) reports: Reports<P>,
 }
 
 impl<P: Protocol, C: Codec<Protocol = P>> ShardWorld<P, C> {
@@ -80,9 +76,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
     }
 
     fn report(&mut self, node: u32, event: P::Event, payload: &[u8]) {
-        let start = self.payloads.len();
-        self.payloads.extend_from_slice(payload);
-        self.reports.push((node, event, start..self.payloads.len()));
+        self.reports.push(node, event, payload);
     }
 
     fn count_drop(&mut self, reason: DropReason) {
