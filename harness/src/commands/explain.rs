@@ -1,7 +1,6 @@
 //! The keys of a scenario: what each means, what may be written there and what holds if nothing is.
 //!
-//! Meanings and types come from the schema, defaults from the default scenario, so that this agrees
-//! with what a run reads.
+//! Meanings, types and defaults all come from the schema, so that this agrees with what a run reads.
 //!
 //! **Invariant:** every key of the schema is explained, and no other.
 
@@ -9,7 +8,7 @@ use std::fmt::{self, Display, Write as _};
 
 use super::Environment;
 use super::options::Exit;
-use crate::scenario::{Items, Key, Kind, Schema};
+use crate::scenario::{Key, Kind, Schema, is_within, quoted, without_indices};
 
 /// Explains `key`, or all keys below it if it is a table; without one, lists all keys.
 #[must_use]
@@ -46,29 +45,28 @@ impl Display for UnknownKey {
 
 /// What is printed.
 fn text(schema: &Schema, key: Option<&str>) -> Result<String, UnknownKey> {
-    let defaults = Defaults::of(schema);
-    let Some(written) = key else { return Ok(overview(schema, &defaults)) };
+    let Some(written) = key else { return Ok(overview(schema)) };
     let path = without_indices(written);
     let Some(key) = schema.find_key(&path) else {
         return Err(UnknownKey { nearest: schema.nearest_key(&path), written: written.to_owned() });
     };
-    let mut text = in_full(schema, key, &defaults);
+    let mut text = in_full(schema, key);
     let below: Vec<&Key> = schema.keys().filter(|other| is_below(other, &path)).collect();
     if !below.is_empty() {
         text.push('\n');
-        push_lines(&mut text, &below, &defaults);
+        push_lines(&mut text, schema, &below);
     }
     Ok(text)
 }
 
 /// All keys by section, a line each.
-fn overview(schema: &Schema, defaults: &Defaults) -> String {
+fn overview(schema: &Schema) -> String {
     let (sections, general): (Vec<&Key>, Vec<&Key>) = schema
         .keys()
         .filter(|key| !key.path.contains('.'))
         .partition(|key| schema.keys().any(|other| is_below(other, key.path)));
     let mut text = String::new();
-    push_lines(&mut text, &general, defaults);
+    push_lines(&mut text, schema, &general);
     for section in sections {
         let bracketed = match section.kind {
             Kind::Tables => format!("[[{}]]", section.path),
@@ -76,16 +74,16 @@ fn overview(schema: &Schema, defaults: &Defaults) -> String {
         };
         push(&mut text, format_args!("\n{bracketed}  {}\n", section.meaning));
         let keys: Vec<&Key> = schema.keys().filter(|key| is_below(key, section.path)).collect();
-        push_lines(&mut text, &keys, defaults);
+        push_lines(&mut text, schema, &keys);
     }
     text
 }
 
 /// `ring.successors = 16  What it means.`, one line for each key.
-fn push_lines(text: &mut String, keys: &[&Key], defaults: &Defaults) {
+fn push_lines(text: &mut String, schema: &Schema, keys: &[&Key]) {
     let heads: Vec<String> = keys
         .iter()
-        .map(|key| match defaults.of_key(key) {
+        .map(|key| match default_of(schema, key) {
             Some(value) => format!("{} = {value}", key.path),
             None => key.path.to_owned(),
         })
@@ -97,20 +95,16 @@ fn push_lines(text: &mut String, keys: &[&Key], defaults: &Defaults) {
 }
 
 /// All that is known of one key.
-fn in_full(schema: &Schema, key: &Key, defaults: &Defaults) -> String {
+fn in_full(schema: &Schema, key: &Key) -> String {
     let mut text = format!("{}\n  {}\n\n", key.path, key.meaning);
     push(&mut text, format_args!("  Type:    {}\n", type_of(key.kind)));
     if !matches!(key.kind, Kind::Table | Kind::Tables) {
+        let default = default_of(schema, key).unwrap_or_else(|| "none".to_owned());
         push(&mut text, format_args!("  Takes:   {}\n", schema.accepted(key)));
-    }
-    if let Some(value) = defaults.of_key(key) {
-        push(&mut text, format_args!("  Default: {value}\n"));
-    } else if !matches!(key.kind, Kind::Table | Kind::Tables) {
-        text.push_str("  Default: none\n");
+        push(&mut text, format_args!("  Default: {default}\n"));
     }
     if let Some(choice) = key.detail_of {
-        let words: Vec<String> = choice.words.iter().map(|word| format!("{word:?}")).collect();
-        push(&mut text, format_args!("  Only if: {} = {}\n", choice.name, words.join(" or ")));
+        push(&mut text, format_args!("  Only if: {} = {}\n", choice.name, quoted(choice.words)));
     }
     text
 }
@@ -131,36 +125,14 @@ fn type_of(kind: Kind) -> &'static str {
     }
 }
 
-/// The values that hold if nothing is written.
-struct Defaults(toml::Table);
-
-impl Defaults {
-    fn of(schema: &Schema) -> Defaults {
-        let mut scenario = schema.default_scenario();
-        // Systems without items have no such section, but the keys have defaults all the same.
-        scenario.items.get_or_insert_with(Items::default);
-        let text = scenario.to_toml();
-        Defaults(text.parse().expect("a scenario that was written can be read"))
-    }
-
-    /// The default of a single value, as TOML.
-    fn of_key(&self, key: &Key) -> Option<String> {
-        let mut words = key.path.split('.');
-        let first = self.0.get(words.next()?)?;
-        let value = words.try_fold(first, |value, word| value.get(word))?;
-        (!value.is_table() && !value.is_array()).then(|| value.to_string())
-    }
+/// The default of a single value, as TOML.
+fn default_of(schema: &Schema, key: &Key) -> Option<String> {
+    let value = schema.default_of(key.path)?;
+    (!value.is_table() && !value.is_array()).then(|| value.to_string())
 }
 
 fn is_below(key: &Key, path: &str) -> bool {
-    key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
-}
-
-/// `fault.0.at` is explained as `fault.at`.
-fn without_indices(path: &str) -> String {
-    let is_index = |word: &&str| word.parse::<usize>().is_ok();
-    let words: Vec<&str> = path.split('.').filter(|word| !is_index(word)).collect();
-    words.join(".")
+    key.path != path && is_within(key.path, path)
 }
 
 fn push(text: &mut String, arguments: fmt::Arguments<'_>) {
@@ -192,9 +164,8 @@ mod tests {
     #[test]
     fn defaults_have_the_types_that_are_explained() {
         let registry = Registry::built_in();
-        let defaults = Defaults::of(registry.schema());
         for key in registry.schema().keys() {
-            let Some(text) = defaults.of_key(key) else { continue };
+            let Some(text) = default_of(registry.schema(), key) else { continue };
             let value: toml::Value = text.parse().expect("a default is TOML");
             let fits = match key.kind {
                 Kind::Table | Kind::Tables => false,
@@ -223,6 +194,8 @@ mod tests {
         {
             assert!(text.contains(part), "{text}");
         }
+        let detail = explained(Some("network.latency.one_way"));
+        assert!(detail.contains("Default: \"50ms\"\n"), "what holds with the model: {detail}");
         assert!(explained(Some("fault.0.at")).starts_with("fault.at\n"));
         assert!(explained(Some("ring")).contains("ring.successors = 16"));
     }

@@ -167,7 +167,7 @@ pub(super) fn last(path: &str) -> &str {
 }
 
 /// `"udp", "sim" or "both"`.
-pub(super) fn quoted(words: &[&str]) -> String {
+pub(crate) fn quoted(words: &[&str]) -> String {
     listed(words.iter().map(|word| format!("{word:?}")))
 }
 

@@ -47,6 +47,7 @@ pub use self::fault::{Amount, Fault, FaultKind, Target};
 use self::impossible::Verdict;
 pub use self::impossible::{Impossible, is_share, require, require_or_adapt, require_that};
 pub use self::items::{Items, Replication};
+pub(crate) use self::key::quoted;
 pub use self::key::{Choice, DURATION, DURATION_ABOVE_ZERO, Key, Kind, SHARE};
 pub use self::latency::{DelayUnit, HostFile, Latency, Reuse};
 pub use self::lengths::{Downtime, Lengths};
@@ -57,7 +58,7 @@ pub use self::schema::{Schema, SystemSchema};
 pub use self::section::{Section, SectionType, Sections};
 use self::section::{WrongType, read};
 pub(crate) use self::source::count_of;
-pub(crate) use self::tree::value_of;
+pub(crate) use self::tree::{is_within, value_of, without_indices};
 pub use self::udp::{Sockets, Udp};
 pub use self::workload::{Keys, Load, Workload};
 

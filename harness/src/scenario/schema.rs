@@ -20,8 +20,8 @@ pub struct SystemSchema {
     pub name: &'static str,
     /// Its section.
     pub section: SectionType,
-    /// What its nodes are asked for, in one word: `items` those of the section of that name. A name can
-    /// stand for one system that is asked for items and for one that is not.
+    /// The name of its workload. `items`: lookups ask for the items of the section `[items]`. Two
+    /// systems may share a name if one has this workload and the other has not.
     pub workload: &'static str,
     /// Whether one of its nodes serves all others and shares no items.
     pub has_server: bool,
@@ -30,7 +30,7 @@ pub struct SystemSchema {
 }
 
 impl SystemSchema {
-    /// Whether its nodes share items and are asked for them.
+    /// Whether its nodes share items and answer queries for them.
     #[must_use]
     pub fn has_items(&self) -> bool {
         self.workload == Items::NAME

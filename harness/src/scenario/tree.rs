@@ -114,12 +114,12 @@ pub(super) fn join(parent: &str, word: &str) -> String {
 }
 
 /// Whether `path` is `ancestor` or below it.
-pub(super) fn is_within(path: &str, ancestor: &str) -> bool {
+pub(crate) fn is_within(path: &str, ancestor: &str) -> bool {
     path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The path as the keys have it.
-pub(super) fn without_indices(path: &str) -> String {
+pub(crate) fn without_indices(path: &str) -> String {
     let is_index = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
     words(path).filter(|word| !is_index(word)).collect::<Vec<_>>().join(".")
 }
