@@ -34,7 +34,7 @@ pub struct Binary {
 }
 
 impl Binary {
-    /// The binary at `path`, which is asked for its commit by a small run. Its results go to
+    /// Opens the binary at `path`. A small run tells the commit it was built from. Results go to
     /// `folder`.
     ///
     /// # Errors

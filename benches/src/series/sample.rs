@@ -95,7 +95,7 @@ impl Sampler {
         self.folder.join(".run")
     }
 
-    /// Takes the floors; the closed loop with `closed_loop`, if it is asked for.
+    /// Measures the floors. Measures the closed loop too if `closed_loop` names a binary to run it.
     ///
     /// # Errors
     ///

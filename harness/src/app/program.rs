@@ -1,4 +1,4 @@
-//! A program built on the harness: Hopwise itself, or somebody's own.
+//! A program built on the harness: Hopwise, or one with systems of its own.
 //!
 //! **Invariant:** what the program is called, which systems it runs and which scenarios come with it
 //! is said here and nowhere else.

@@ -28,7 +28,7 @@ pub struct Plan {
 pub struct Contender {
     /// Its name.
     pub name: &'static str,
-    /// What it is asked for, in one word.
+    /// The name of its workload: what lookups ask its nodes for.
     pub workload: &'static str,
     /// Whether one of its nodes serves all others.
     pub has_server: bool,
@@ -91,11 +91,11 @@ pub enum PlanError {
         /// What can be.
         known: String,
     },
-    /// One system is asked for nothing but items, and another cannot be.
+    /// One system answers only queries for items, and another answers none.
     NothingInCommon {
-        /// A system, and what it is asked for.
+        /// A system and the name of its workload.
         one: (&'static str, &'static str),
-        /// Another system, and what it is asked for.
+        /// Another system and the name of its workload.
         other: (&'static str, &'static str),
     },
     /// One of the scenarios is wrong.
