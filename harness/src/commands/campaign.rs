@@ -175,7 +175,7 @@ impl Document {
     fn new(env: &Environment, scenario: &Scenario, seeds: &Seeds, started_at: String) -> Document {
         Document {
             schema_version: SCHEMA_VERSION,
-            scenario: toml::Table::try_from(scenario).unwrap_or_default(),
+            scenario: scenario.to_table(),
             machine: Machine::here(),
             build: Build::of(env.program),
             started_at,

@@ -165,7 +165,7 @@ fn outcome_of(
     let drops = measured.drops.iter().map(|&(reason, count)| (reason.to_owned(), count));
     Outcome {
         schema_version: SCHEMA_VERSION,
-        scenario: toml::Table::try_from(scenario).unwrap_or_default(),
+        scenario: scenario.to_table(),
         adapted: scenario.adapted.to_vec(),
         seed: scenario.seed,
         machine: Machine::here(),

@@ -2,19 +2,16 @@
 //!
 //! **Invariant:** a node that a fault crashed returns at most once.
 
-use std::cmp::Reverse;
-use std::time::Duration;
-
 use hopwise_kernel::Time;
 
-use super::{Director, NONE, NodeControl, PendingJoin, ScheduledFault};
+use super::{Director, NONE, NodeControl, PendingJoin};
 use crate::scenario::{Amount, FaultKind, Target};
 use crate::workload::Workload;
 
 impl<W: Workload> Director<W> {
     /// Applies the faults that are due by `until`.
-    pub(super) fn turn_faults(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
-        while let Some(fault) = self.faults.pop_if(|fault| fault.at <= until) {
+    pub(super) fn turn_faults(&mut self, nodes: &mut dyn NodeControl<W::Question>, until: Time) {
+        while let Some(fault) = self.faults.next(until) {
             let count = match fault.amount {
                 Amount::Fraction(share) => {
                     let of = match fault.kind {
@@ -25,27 +22,13 @@ impl<W: Workload> Director<W> {
                 }
                 Amount::Count(count) => self.share.part(count as usize),
             };
-            if fault.over.is_zero() {
+            if !self.faults.spread(fault, count, self.share) {
                 (0..count).for_each(|_| self.apply_fault(nodes, fault.at, fault.kind));
-                continue;
             }
-            let singly = |index: usize| ScheduledFault {
-                at: fault.at + fault.over.mul_f64(index as f64 / count as f64),
-                over: Duration::ZERO,
-                kind: fault.kind,
-                amount: Amount::Count((self.share.of) as u32),
-            };
-            self.faults.extend((0..count).map(singly));
-            self.faults.sort_by_key(|fault| Reverse(fault.at));
         }
     }
 
-    fn apply_fault(
-        &mut self,
-        nodes: &mut impl NodeControl<W::Question>,
-        at: Time,
-        kind: FaultKind,
-    ) {
+    fn apply_fault(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, kind: FaultKind) {
         match kind {
             FaultKind::Join => self.to_join.push(PendingJoin::default()),
             FaultKind::Crash(target) => {
@@ -67,7 +50,7 @@ impl<W: Workload> Director<W> {
     }
 
     /// Crashes a member. A later fault may bring it back.
-    fn crash(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
+    fn crash(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, place: u32) {
         let trace_node = self.schedule.as_ref().and_then(|schedule| schedule.node_in(place));
         let id = Some(self.ids[place as usize]);
         self.crashes += 1;

@@ -26,7 +26,7 @@ impl<W: Workload> Director<W> {
     /// Starts the lookups that are due by `until`.
     pub(super) fn turn_load(
         &mut self,
-        nodes: &mut impl NodeControl<W::Question>,
+        nodes: &mut dyn NodeControl<W::Question>,
         now: Time,
         until: Time,
     ) {
@@ -66,7 +66,7 @@ impl<W: Workload> Director<W> {
 
     fn start_lookup(
         &mut self,
-        nodes: &mut impl NodeControl<W::Question>,
+        nodes: &mut dyn NodeControl<W::Question>,
         intended: Time,
         at: Time,
     ) -> bool {

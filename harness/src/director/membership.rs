@@ -16,7 +16,7 @@ use crate::workload::judge::Record;
 
 impl<W: Workload> Director<W> {
     /// Starts the joins and departures of churn that are due by `until`.
-    pub(super) fn turn_churn(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
+    pub(super) fn turn_churn(&mut self, nodes: &mut dyn NodeControl<W::Question>, until: Time) {
         self.turn_trace(nodes, until);
         while next_due(&mut self.churn_joins, until).is_some() {
             self.to_join.push(PendingJoin::default());
@@ -47,7 +47,7 @@ impl<W: Workload> Director<W> {
     }
 
     /// Applies the transitions of the trace that are due by `until`.
-    fn turn_trace(&mut self, nodes: &mut impl NodeControl<W::Question>, until: Time) {
+    fn turn_trace(&mut self, nodes: &mut dyn NodeControl<W::Question>, until: Time) {
         let Some(mut schedule) = self.schedule.take() else { return };
         while let Some((at, node, to)) = schedule.take_due(until) {
             match to {
@@ -74,7 +74,7 @@ impl<W: Workload> Director<W> {
     /// node has joined.
     fn take_down(
         &mut self,
-        nodes: &mut impl NodeControl<W::Question>,
+        nodes: &mut dyn NodeControl<W::Question>,
         schedule: &mut TraceSchedule,
         at: Time,
         node: u32,
@@ -96,7 +96,7 @@ impl<W: Workload> Director<W> {
     }
 
     /// Removes a node that is still joining.
-    fn abort_join(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
+    fn abort_join(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, place: u32) {
         nodes.depart(at, place, false);
         self.joining.remove(&place);
         self.retry.retain(|&other| other != place);
@@ -111,7 +111,7 @@ impl<W: Workload> Director<W> {
     /// Removes a random member, unless it is the last.
     pub(super) fn depart_random(
         &mut self,
-        nodes: &mut impl NodeControl<W::Question>,
+        nodes: &mut dyn NodeControl<W::Question>,
         at: Time,
         graceful: bool,
     ) {
@@ -125,7 +125,7 @@ impl<W: Workload> Director<W> {
     /// Removes a member that departs through churn or a trace.
     pub(super) fn depart(
         &mut self,
-        nodes: &mut impl NodeControl<W::Question>,
+        nodes: &mut dyn NodeControl<W::Question>,
         at: Time,
         place: u32,
         graceful: bool,
@@ -136,7 +136,7 @@ impl<W: Workload> Director<W> {
     /// Removes a member. `crash` is the number of the crash if it is due to a fault.
     pub(super) fn remove_member(
         &mut self,
-        nodes: &mut impl NodeControl<W::Question>,
+        nodes: &mut dyn NodeControl<W::Question>,
         at: Time,
         place: u32,
         graceful: bool,
@@ -182,7 +182,7 @@ impl<W: Workload> Director<W> {
     }
 
     /// Starts pending joins, as many as may be in progress at a time.
-    pub(super) fn turn_joins(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time) {
+    pub(super) fn turn_joins(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time) {
         for place in std::mem::take(&mut self.retry) {
             self.send_join(nodes, at, place);
         }
@@ -221,7 +221,7 @@ impl<W: Workload> Director<W> {
     }
 
     /// Starts the join of the node in `place`, through a random member if there is one.
-    fn send_join(&mut self, nodes: &mut impl NodeControl<W::Question>, at: Time, place: u32) {
+    fn send_join(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, place: u32) {
         let far = self.seeds[self.rng.below(self.seeds.len() as u64) as usize];
         let near = self.random_member().map(|member| Peer {
             id: self.ids[member as usize],

@@ -7,6 +7,7 @@
 //!
 //! **Invariant:** every decision follows from the scenario, the seed and the reports of nodes.
 
+mod fault_schedule;
 mod faults;
 mod load;
 mod lookups;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
+use self::fault_schedule::FaultSchedule;
 use self::lookups::Lookups;
 pub use self::node_control::NodeControl;
 pub use self::setup::{MembershipChanges, Setup};
@@ -32,7 +34,7 @@ use crate::churn::session_lengths::LengthSource;
 use crate::churn::trace_schedule::TraceSchedule;
 use crate::measure::metrics::Metrics;
 use crate::plug::Told;
-use crate::scenario::{Amount, ChurnModel, Downtime, Fault, FaultKind, Load};
+use crate::scenario::{ChurnModel, Downtime, Load};
 use crate::workload::Workload;
 use crate::workload::arrivals::Arrivals;
 use crate::workload::judge::Record;
@@ -94,8 +96,7 @@ pub struct Director<W: Workload> {
     generations: Vec<u32>,
     /// Returns of departed nodes: the identifier, and the number of the crash if a fault caused it.
     returns: BinaryHeap<Reverse<(Time, Id, Option<u64>)>>,
-    /// Latest first.
-    faults: Vec<ScheduledFault>,
+    faults: FaultSchedule,
     records: Vec<Record<W>>,
     metrics: Metrics,
     interval: Metrics,
@@ -118,15 +119,6 @@ struct PendingJoin {
 struct Server {
     place: u32,
     is_live: bool,
-}
-
-/// A fault to come.
-#[derive(Clone, Copy, Debug)]
-struct ScheduledFault {
-    at: Time,
-    over: Duration,
-    kind: FaultKind,
-    amount: Amount,
 }
 
 impl<W: Workload> Director<W> {
@@ -170,7 +162,7 @@ impl<W: Workload> Director<W> {
             ends: BinaryHeap::new(),
             generations: vec![0; places],
             returns: BinaryHeap::new(),
-            faults: Vec::new(),
+            faults: FaultSchedule::default(),
             records: Vec::new(),
             metrics: Metrics::new(),
             interval: Metrics::new(),
@@ -212,7 +204,7 @@ impl<W: Workload> Director<W> {
 
     /// Does everything that is due by `until`. `now`, the start of the turn, is not later. Lookups,
     /// departures and faults happen at their exact times, joins at `until`.
-    pub fn turn(&mut self, nodes: &mut impl NodeControl<W::Question>, now: Time, until: Time) {
+    pub fn turn(&mut self, nodes: &mut dyn NodeControl<W::Question>, now: Time, until: Time) {
         self.end_lookups_of_departed();
         self.turn_faults(nodes, until);
         self.turn_churn(nodes, until);
@@ -230,7 +222,7 @@ impl<W: Workload> Director<W> {
         }
         let end = self.ends.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
         let back = self.returns.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
-        let fault = self.faults.last().map_or(Time::NEVER, |fault| fault.at);
+        let fault = self.faults.next_due();
         let schedule = self.schedule.as_ref().map_or(Time::NEVER, TraceSchedule::next_due);
         next.min(end).min(back).min(fault).min(schedule)
     }
@@ -361,17 +353,7 @@ impl<W: Workload> Director<W> {
 
     /// Schedules what depends on the measured phase.
     fn plan(&mut self, from: Time) {
-        self.faults = self
-            .scenario
-            .faults
-            .iter()
-            .rev()
-            .map(|fault| {
-                let Fault { at, over, kind, amount } = fault.clone();
-                ScheduledFault { at: from + at, over, kind, amount }
-            })
-            .collect();
-        self.faults.sort_by_key(|fault| Reverse(fault.at));
+        self.faults = FaultSchedule::new(&self.scenario.faults, from);
         let start = from - self.scenario.phases.warmup;
         if let Some(schedule) = &mut self.schedule {
             schedule.set_start(start);

@@ -15,6 +15,7 @@ pub struct Progress {
     bar: ProgressBar,
     total: Duration,
     phase: Cell<&'static str>,
+    position_ms: Cell<u64>,
 }
 
 /// The figures on the line.
@@ -48,7 +49,7 @@ impl Progress {
                 let _ = line.write_str(&seconds(state.pos(), state.len().unwrap_or(0)));
             });
         let bar = ProgressBar::with_draw_target(Some(ms(total)), target).with_style(style);
-        Progress { bar, total, phase: Cell::new("") }
+        Progress { bar, total, phase: Cell::new(""), position_ms: Cell::new(0) }
     }
 
     /// Shows new figures. Meant to be called a few times a second.
@@ -65,7 +66,10 @@ impl Progress {
             self.bar.set_prefix(phase);
         }
         // While the last lookups end, a run may take longer than planned. The bar stays full.
-        self.bar.set_position(ms(elapsed.min(self.total)));
+        let position_ms = ms(elapsed.min(self.total));
+        if self.position_ms.replace(position_ms) != position_ms {
+            self.bar.set_position(position_ms); // Reads the clock.
+        }
     }
 
     /// Shows that `done` of `of` runs have ended and `failing` of them failed.

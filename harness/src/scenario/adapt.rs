@@ -87,8 +87,8 @@ pub(super) fn adapt(
     if written.has(&wrong.path) {
         return false;
     }
-    let resolved = Value::try_from(scenario).ok();
-    let Some(from) = resolved.as_ref().and_then(|tree| at(tree, &wrong.path)) else { return false };
+    let resolved = scenario.to_table().into();
+    let Some(from) = at(&resolved, &wrong.path) else { return false };
     let reason = match &wrong.accepted {
         Some(accepted) => format!("it takes {accepted}"),
         None => "it does not fit".to_owned(),

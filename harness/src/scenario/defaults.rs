@@ -13,7 +13,7 @@ impl Schema {
     #[must_use]
     pub fn default_of(&self, path: &str) -> Option<Value> {
         let (tree, path) = self.tree_that_reaches(path)?;
-        let resolved = Value::try_from(self.typed(&tree).ok()?).ok()?;
+        let resolved = self.typed(&tree).ok()?.to_table().into();
         at(&resolved, &path).cloned()
     }
 

@@ -38,7 +38,7 @@ mod udp;
 mod workload;
 
 use serde::{Deserialize, Serialize};
-use toml::Value;
+use toml::{Table, Value};
 
 pub use self::adapt::{Adaptation, Adaptations};
 pub use self::churn::{Churn, ChurnModel, Rejoin};
@@ -185,6 +185,9 @@ const GENERAL_KEYS: &[Key] = &[
     ),
 ];
 
+/// Why a scenario can always be written.
+const HOLDS_TOML: &str = "a scenario is read from TOML and holds only what TOML can say";
+
 impl Scenario {
     /// The scenario of a run that nothing is said of, without the sections of systems.
     fn general(system: &str) -> Scenario {
@@ -214,7 +217,19 @@ impl Scenario {
     /// The scenario with every value spelled out, as TOML that reads back as an equal scenario.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a validated scenario holds only what TOML can say")
+        toml::to_string(self.erased()).expect(HOLDS_TOML)
+    }
+
+    /// The scenario with every value spelled out, as a table of TOML.
+    #[must_use]
+    pub fn to_table(&self) -> Table {
+        Table::try_from(self.erased()).expect(HOLDS_TOML)
+    }
+
+    /// This scenario for any serializer: with each serializer by its type, the code that writes a
+    /// scenario would be compiled half a dozen times.
+    fn erased(&self) -> &dyn erased_serde::Serialize {
+        self
     }
 
     /// Number of threads that run nodes: as set, or the cores this process may use.

@@ -302,8 +302,8 @@ impl Schema {
     }
 
     fn explain(&self, wrong: &Impossible, scenario: &Scenario) -> Problem {
-        let resolved = Value::try_from(scenario).ok();
-        let value = resolved.as_ref().and_then(|tree| at(tree, &wrong.path));
+        let resolved = scenario.to_table().into();
+        let value = at(&resolved, &wrong.path);
         let key = self.find_key(&without_indices(&wrong.path));
         let always = key.map_or_else(Default::default, |key| self.accepted(key));
         Problem::not_accepted(&wrong.path, value, wrong.accepted.as_deref().unwrap_or(&always))

@@ -36,7 +36,6 @@ use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine};
 use crate::report::files;
-use crate::scenario::Scenario;
 
 /// Runs all of `runs` and writes the results as `options` say.
 #[must_use]
@@ -160,8 +159,7 @@ fn rows(ended: &[(&Planned, Outcome)], systems: &[Contender]) -> Vec<Row> {
 
 /// The values that the scenarios of all runs have in common.
 fn in_common(runs: &[Planned]) -> toml::Table {
-    let table = |scenario: &Scenario| toml::Table::try_from(scenario).unwrap_or_default();
-    let mut tables = runs.iter().map(|run| table(&run.scenario));
+    let mut tables = runs.iter().map(|run| run.scenario.to_table());
     let first = tables.next().unwrap_or_default();
     tables.fold(first, |common, other| {
         common.into_iter().filter(|(key, value)| other.get(key) == Some(value)).collect()

@@ -230,7 +230,7 @@ mod tests {
 
     fn finished(scenario: &Scenario) -> Finished {
         let mut outcome = example::outcome();
-        outcome.scenario = toml::Table::try_from(scenario).expect("a scenario is a table");
+        outcome.scenario = scenario.to_table();
         Finished { outcome, series: Vec::new(), warnings: Vec::new() }
     }
 

@@ -33,7 +33,7 @@ pub(super) fn folder(run: &Planned) -> PathBuf {
 pub(super) fn load(folder: &Path, run: &Planned) -> Option<Outcome> {
     let text = fs::read_to_string(folder.join("outcome.json")).ok()?;
     let outcome = Outcome::from_json(&text).ok()?;
-    let planned = toml::Table::try_from(&run.scenario).ok()?;
+    let planned = run.scenario.to_table();
     (outcome.scenario == planned && !outcome.interrupted).then_some(outcome)
 }
 

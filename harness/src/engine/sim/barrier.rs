@@ -119,6 +119,13 @@ impl<S: System> Exchange<S> {
         }
     }
 
+    /// The counters of all shards since the start. Called between windows.
+    pub(super) fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        self.summaries.iter().for_each(|summary| sum.merge(&summary.lock().counters));
+        sum
+    }
+
     fn mailbox(&self, parity: usize, from: usize, to: usize) -> MutexGuard<'_, BatchOf<S>> {
         self.mailboxes[(parity * self.shards + from) * self.shards + to].lock()
     }
@@ -147,6 +154,9 @@ impl<S: System, C: Coordinator<S>> WindowBarrier<S> for ThreadBarrier<'_, S, C> 
         let exchange = self.exchange;
         let mut next_due = shard.next_due();
         for (to, outgoing) in shard.outgoing().iter_mut().enumerate() {
+            if to == self.index {
+                continue; // What stays in a shard is not sent.
+            }
             next_due = next_due.min(outgoing.earliest());
             // Its receiver has emptied the batch that comes back.
             std::mem::swap(outgoing, &mut *exchange.mailbox(self.parity, self.index, to));
@@ -163,7 +173,7 @@ impl<S: System, C: Coordinator<S>> WindowBarrier<S> for ThreadBarrier<'_, S, C> 
             *exchange.window.lock() = coordinator.next_window(exchange);
         }
         exchange.barrier.wait();
-        for from in 0..exchange.shards {
+        for from in (0..exchange.shards).filter(|&from| from != self.index) {
             shard.take(&mut exchange.mailbox(self.parity, from, self.index));
         }
         shard.take(&mut exchange.commands[self.index].lock());

@@ -50,6 +50,7 @@ pub(super) struct Control<'a, S: System> {
     node_ns: f64,
     at_from: Counters,
     at_to: Counters,
+    /// Counters since the start, once the run is over.
     total: Counters,
     series: Vec<SeriesRow>,
     second_at: Time,
@@ -157,12 +158,10 @@ impl<'a, S: System> Control<'a, S> {
     /// Handles the summaries of all shards. Returns when their next event is due.
     fn handle_summaries(&mut self, exchange: &Exchange<S>) -> Time {
         let mut next_due = Time::NEVER;
-        self.total = Counters::default();
         let mut reports = std::mem::take(&mut self.reports);
         for summary in &exchange.summaries {
             let mut summary = summary.lock();
             reports.append(&mut summary.reports);
-            self.total.merge(&summary.counters);
             next_due = next_due.min(summary.next_due);
         }
         if exchange.summaries.len() > 1 {
@@ -179,17 +178,17 @@ impl<'a, S: System> Control<'a, S> {
     }
 
     /// Advances through all phases that are due. Returns false when the run is over.
-    fn turn_phase(&mut self) -> bool {
+    fn turn_phase(&mut self, exchange: &Exchange<S>) -> bool {
         if !self.interrupted && self.interrupts.load(Ordering::Relaxed) > 0 {
             self.interrupted = true;
             match self.phase {
                 Phase::BringUp => return false,
                 // Nothing has been measured.
                 Phase::Warmup { from, .. } => {
-                    self.at_from = self.total;
-                    self.end_measuring(from, from);
+                    self.at_from = exchange.counters();
+                    self.end_measuring(exchange, from, from);
                 }
-                Phase::Measure { from, .. } => self.end_measuring(from, self.now),
+                Phase::Measure { from, .. } => self.end_measuring(exchange, from, self.now),
                 Phase::Drain { .. } => {}
             }
         }
@@ -206,13 +205,13 @@ impl<'a, S: System> Control<'a, S> {
         if let Phase::Warmup { from, to } = self.phase
             && self.now >= from
         {
-            self.at_from = self.total;
+            self.at_from = exchange.counters();
             self.phase = Phase::Measure { from, to };
         }
         if let Phase::Measure { from, to } = self.phase
             && (self.now >= to || self.all_issued_ended())
         {
-            self.end_measuring(from, to.min(self.now));
+            self.end_measuring(exchange, from, to.min(self.now));
         }
         match self.phase {
             Phase::BringUp if self.now.since(Time::ZERO) >= BRING_UP_MAX => {
@@ -232,9 +231,9 @@ impl<'a, S: System> Control<'a, S> {
         }
     }
 
-    fn end_measuring(&mut self, from: Time, to: Time) {
+    fn end_measuring(&mut self, exchange: &Exchange<S>, from: Time, to: Time) {
         self.director.set_phase(from, to);
-        self.at_to = self.total;
+        self.at_to = exchange.counters();
         self.phase = Phase::Drain { from, to };
     }
 
@@ -254,13 +253,14 @@ impl<'a, S: System> Control<'a, S> {
     }
 
     /// Adds a row to the series if a second is over.
-    fn turn_second(&mut self) {
+    fn turn_second(&mut self, exchange: &Exchange<S>) {
         if self.now < self.second_at {
             return;
         }
         let phase = self.phase.name();
-        let fresh = self.total.since(&self.at_second);
-        self.at_second = self.total;
+        let total = exchange.counters();
+        let fresh = total.since(&self.at_second);
+        self.at_second = total;
         self.second_at = self.second_at + SECOND;
         let live_nodes = self.director.live();
         let elapsed = self.now.since(Time::ZERO);
@@ -283,10 +283,11 @@ impl<'a, S: System> Control<'a, S> {
 impl<S: System> Coordinator<S> for Control<'_, S> {
     fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
         let next_due = self.handle_summaries(exchange);
-        if !self.turn_phase() {
+        if !self.turn_phase(exchange) {
+            self.total = exchange.counters();
             return None;
         }
-        self.turn_second();
+        self.turn_second(exchange);
         self.progress.advance(self.phase.name(), self.now.since(Time::ZERO));
         let start = if self.director.is_waiting() {
             self.now

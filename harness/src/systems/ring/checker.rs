@@ -28,7 +28,7 @@ use std::mem;
 use std::time::Duration;
 
 use hopwise_kernel::ring::RingNode;
-use hopwise_kernel::{Id, Node, Time};
+use hopwise_kernel::{Id, Node, Peer, Time};
 
 use super::Ring;
 use super::invariant::{Invariant, Violation, pairs};
@@ -55,8 +55,8 @@ pub struct RingChecker {
     /// The quiet time; `None` without stabilize, because then the ring is never repaired.
     quiet_time: Option<Duration>,
     invariant: Invariant,
-    /// By place: the identifier, if the node is a member.
-    members: Vec<Option<Id>>,
+    /// By place: the node, if it is a member.
+    members: Vec<Option<Seen>>,
     member_count: usize,
     /// The longest time a list is in flight.
     flight_time: Duration,
@@ -73,6 +73,14 @@ pub struct RingChecker {
     /// The end of the present quiet time.
     quiet_at: Time,
     found: Check,
+}
+
+/// A member as an event left it.
+#[derive(Clone, Debug)]
+struct Seen {
+    id: Id,
+    /// Its successor list: hardly any event changes it, and comparing it costs no search.
+    list: Vec<Peer>,
 }
 
 /// The state of the invariant.
@@ -147,27 +155,33 @@ impl Checker<RingNode> for RingChecker {
 
     #[inline]
     fn look(&mut self, now: Time, place: u32, node: Option<&RingNode>) {
-        let known = self.members[place as usize];
-        match (known, node.filter(|node| node.is_member())) {
+        let seen = &mut self.members[place as usize];
+        match (&mut *seen, node.filter(|node| node.is_member())) {
             (None, None) => return,
-            (Some(id), Some(node)) => {
-                let list = node.successors().iter().map(|peer| peer.id);
+            (Some(Seen { id, list }), Some(node)) => {
+                if *list == node.successors() {
+                    return;
+                }
+                let id = *id;
+                node.successors().clone_into(list);
+                let list = ids(node);
                 let old = self.invariant.list(id);
                 if old.iter().copied().eq(list.clone()) {
-                    return;
+                    return; // Only an address is new.
                 }
                 self.replaced.push_back((now, id, old.to_vec()));
                 self.invariant.list_changed(id, list);
             }
             (None, Some(node)) => {
                 let id = node.peer().id;
-                self.members[place as usize] = Some(id);
+                *seen = Some(Seen { id, list: node.successors().to_vec() });
                 self.member_count += 1;
-                self.invariant.join(id, node.successors().iter().map(|peer| peer.id));
+                self.invariant.join(id, ids(node));
                 self.restart_quiet_time(now);
             }
-            (Some(id), None) => {
-                self.members[place as usize] = None;
+            (Some(Seen { id, .. }), None) => {
+                let id = *id;
+                *seen = None;
                 self.member_count -= 1;
                 self.replaced.push_back((now, id, self.invariant.list(id).to_vec()));
                 self.invariant.gone(id);
@@ -269,7 +283,7 @@ impl RingChecker {
             self.replaced.iter().any(|(_, by, list)| pairs(*by, list).any(|held| held == pair))
         };
         let skips = |(from, to): (Id, Id)| {
-            self.members.iter().flatten().any(|member| member.is_between(from, to))
+            self.members.iter().flatten().any(|member| member.id.is_between(from, to))
         };
         pairs(id, self.invariant.list(id)).any(|pair| skips(pair) && held_lately(pair))
     }
@@ -302,4 +316,9 @@ impl RingChecker {
         self.found.episodes += 1;
         self.found.longest_s = self.found.longest_s.max(lasted);
     }
+}
+
+/// The identifiers in the successor list of `node`.
+fn ids(node: &RingNode) -> impl Iterator<Item = Id> + Clone {
+    node.successors().iter().map(|peer| peer.id)
 }

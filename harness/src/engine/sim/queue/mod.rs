@@ -91,6 +91,9 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
 
     /// Takes all events out of `batch`.
     pub(crate) fn take(&mut self, batch: &mut Batch<P, Q>) {
+        if batch.keys.is_empty() {
+            return;
+        }
         batch.keys.iter().for_each(|&key| self.take_one(key, &batch.contents));
         batch.clear();
     }

@@ -1,0 +1,70 @@
+//! The faults of a run that are still to come.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use hopwise_kernel::Time;
+
+use crate::churn::Share;
+use crate::scenario::{Amount, Fault, FaultKind};
+
+/// A fault to come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScheduledFault {
+    pub(super) at: Time,
+    over: Duration,
+    pub(super) kind: FaultKind,
+    pub(super) amount: Amount,
+}
+
+/// Faults in the order in which they are due.
+#[derive(Debug, Default)]
+pub(super) struct FaultSchedule {
+    /// Latest first.
+    faults: Vec<ScheduledFault>,
+}
+
+impl FaultSchedule {
+    /// The faults of a run whose measured phase starts at `start`.
+    pub(super) fn new(faults: &[Fault], start: Time) -> FaultSchedule {
+        let scheduled = |fault: &Fault| {
+            let Fault { at, over, kind, amount } = fault.clone();
+            ScheduledFault { at: start + at, over, kind, amount }
+        };
+        let mut schedule = FaultSchedule { faults: faults.iter().rev().map(scheduled).collect() };
+        schedule.sort();
+        schedule
+    }
+
+    /// Takes the next fault that is due by `until`.
+    pub(super) fn next(&mut self, until: Time) -> Option<ScheduledFault> {
+        self.faults.pop_if(|fault| fault.at <= until)
+    }
+
+    /// When the next fault is due; [`Time::NEVER`] if there is none.
+    pub(super) fn next_due(&self) -> Time {
+        self.faults.last().map_or(Time::NEVER, |fault| fault.at)
+    }
+
+    /// Puts in single faults, evenly spread, for a `fault` that hits `count` nodes of this share over
+    /// some time. Returns false if it hits all at once.
+    pub(super) fn spread(&mut self, fault: ScheduledFault, count: usize, share: Share) -> bool {
+        if fault.over.is_zero() {
+            return false;
+        }
+        let single = |index: usize| ScheduledFault {
+            at: fault.at + fault.over.mul_f64(index as f64 / count as f64),
+            over: Duration::ZERO,
+            kind: fault.kind,
+            // One of each share's nodes: the share is taken again when the fault is due.
+            amount: Amount::Count(share.of as u32),
+        };
+        self.faults.extend((0..count).map(single));
+        self.sort();
+        true
+    }
+
+    fn sort(&mut self) {
+        self.faults.sort_by_key(|fault| Reverse(fault.at));
+    }
+}
