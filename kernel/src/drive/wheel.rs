@@ -79,7 +79,7 @@ impl TimerWheel {
     /// # Panics
     ///
     /// If `timer` is not below the capacity.
-    #[inline]
+    #[inline(always)]
     pub fn arm(&mut self, timer: u32, at: Time) {
         self.disarm(timer);
         if at == Time::NEVER {
@@ -120,6 +120,7 @@ impl TimerWheel {
 
     /// Disarms and returns a timer whose deadline has passed by `now`. Call it until it returns
     /// `None`.
+    #[inline]
     pub fn expire(&mut self, now: Time) -> Option<u32> {
         if self.armed == 0 {
             // No timer to visit on the way: jump.
@@ -178,6 +179,7 @@ impl TimerWheel {
         }
     }
 
+    #[inline]
     fn link(&mut self, timer: u32) {
         let due = self.timers[timer as usize].tick.min(self.tick + MAX_AHEAD);
         let differing = (due ^ self.tick) | 1;
@@ -197,6 +199,7 @@ impl TimerWheel {
         entry.previous = FIRST | (level as u32) << SLOT_BITS | slot as u32;
     }
 
+    #[inline]
     fn unlink(&mut self, timer: u32) {
         let Timer { next, previous, .. } = self.timers[timer as usize];
         if previous & FIRST != 0 {

@@ -30,7 +30,7 @@ type KindOf<P> = <<P as Protocol>::Requests as RequestTables>::Kind;
 impl<P: Protocol> Context<'_, P> {
     /// Adds a request of this node under a new random identifier and arms its timer. Returns `None`
     /// and counts a drop if the table is full.
-    #[inline]
+    #[inline(always)]
     pub fn request(
         &mut self,
         to: Peer,

@@ -127,7 +127,7 @@ impl<K: RequestKind> Requests<K> {
     }
 
     /// Adds a request. Returns `None` if the table is full.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, request: Request<K>) -> Option<RequestHandle> {
         let at = if self.free != NONE {
             let at = self.free;
@@ -170,7 +170,7 @@ impl<K: RequestKind> Requests<K> {
     }
 
     /// Removes and returns the request at `handle`.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&mut self, handle: RequestHandle) -> Option<Request<K>> {
         let request = *self.at(handle)?;
         let mut hole = self.place_of(handle, request.id)?;

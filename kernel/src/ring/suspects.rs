@@ -76,13 +76,20 @@ impl Suspects {
     }
 
     /// The index of `peer` if it is suspected now. Usually no peer is.
-    #[inline]
+    #[inline(always)]
     fn current(&self, secret: Secret, peer: Peer, now: Time) -> Option<usize> {
         let is_current =
             |&index: &usize| u64::from(self.until[index]) << RESOLUTION_BITS > now.as_ns();
-        if !is_current(&0) {
-            return None;
-        }
+        if is_current(&0) { self.find_current(secret, peer, is_current) } else { None }
+    }
+
+    #[cold]
+    fn find_current(
+        &self,
+        secret: Secret,
+        peer: Peer,
+        is_current: impl Fn(&usize) -> bool,
+    ) -> Option<usize> {
         let fingerprint = fingerprint(secret, peer);
         // All entries after the first expired one have expired, too.
         (0..CAPACITY)
