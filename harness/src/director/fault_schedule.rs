@@ -1,4 +1,6 @@
 //! The faults of a run that are still to come.
+//!
+//! **Invariant:** faults are taken in the order of their times.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use crate::scenario::{Amount, Fault, FaultKind};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScheduledFault {
     pub(super) at: Time,
-    over: Duration,
+    pub(super) over: Duration,
     pub(super) kind: FaultKind,
     pub(super) amount: Amount,
 }
@@ -46,22 +48,18 @@ impl FaultSchedule {
         self.faults.last().map_or(Time::NEVER, |fault| fault.at)
     }
 
-    /// Puts in single faults, evenly spread, for a `fault` that hits `count` nodes of this share over
-    /// some time. Returns false if it hits all at once.
-    pub(super) fn spread(&mut self, fault: ScheduledFault, count: usize, share: Share) -> bool {
-        if fault.over.is_zero() {
-            return false;
-        }
+    /// Schedules a `fault` that hits `count` nodes of this share over some time as that many single
+    /// faults, evenly spread.
+    pub(super) fn spread(&mut self, fault: ScheduledFault, count: usize, share: Share) {
         let single = |index: usize| ScheduledFault {
             at: fault.at + fault.over.mul_f64(index as f64 / count as f64),
             over: Duration::ZERO,
             kind: fault.kind,
-            // One of each share's nodes: the share is taken again when the fault is due.
+            // One node of this share, which takes its part of the amount when the fault is due.
             amount: Amount::Count(share.of as u32),
         };
         self.faults.extend((0..count).map(single));
         self.sort();
-        true
     }
 
     fn sort(&mut self) {

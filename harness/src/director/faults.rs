@@ -22,8 +22,10 @@ impl<W: Workload> Director<W> {
                 }
                 Amount::Count(count) => self.share.part(count as usize),
             };
-            if !self.faults.spread(fault, count, self.share) {
+            if fault.over.is_zero() {
                 (0..count).for_each(|_| self.apply_fault(nodes, fault.at, fault.kind));
+            } else {
+                self.faults.spread(fault, count, self.share);
             }
         }
     }

@@ -15,6 +15,7 @@ pub struct Progress {
     bar: ProgressBar,
     total: Duration,
     phase: Cell<&'static str>,
+    /// Where `advance` moved the bar last: asking the bar costs as much as moving it.
     position_ms: Cell<u64>,
 }
 

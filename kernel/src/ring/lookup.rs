@@ -140,7 +140,6 @@ impl RingNode {
     }
 
     /// The next step of a lookup of `key` from this node, through nodes before `limit` only.
-    #[inline(always)]
     pub(crate) fn route(&self, cx: &Context<'_, Ring>, key: Id, limit: Id) -> Step {
         if key == self.me.id {
             return Step::Owner(self.me);

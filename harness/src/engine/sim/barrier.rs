@@ -119,7 +119,7 @@ impl<S: System> Exchange<S> {
         }
     }
 
-    /// The counters of all shards since the start. Called between windows.
+    /// The counters of all shards up to the end of the last window.
     pub(super) fn counters(&self) -> Counters {
         let mut sum = Counters::default();
         self.summaries.iter().for_each(|summary| sum.merge(&summary.lock().counters));

@@ -50,8 +50,6 @@ pub(super) struct Control<'a, S: System> {
     node_ns: f64,
     at_from: Counters,
     at_to: Counters,
-    /// Counters since the start, once the run is over.
-    total: Counters,
     series: Vec<SeriesRow>,
     second_at: Time,
     at_second: Counters,
@@ -106,7 +104,6 @@ impl<'a, S: System> Control<'a, S> {
             node_ns: 0.0,
             at_from: Counters::default(),
             at_to: Counters::default(),
-            total: Counters::default(),
             series: Vec::new(),
             second_at: Time::ZERO + SECOND,
             at_second: Counters::default(),
@@ -128,6 +125,7 @@ impl<'a, S: System> Control<'a, S> {
     /// The sums, the judge and the course of the run, or why it failed.
     pub(super) fn finish(
         self,
+        exchange: &Exchange<S>,
         threads: usize,
     ) -> Result<(Sums, Judge<S::Workload>, Course), String> {
         if let Some(failure) = self.failure {
@@ -140,7 +138,7 @@ impl<'a, S: System> Control<'a, S> {
         let sums = Sums {
             metrics: self.director.metrics().clone(),
             counters: self.at_to.since(&self.at_from),
-            total: self.total,
+            total: exchange.counters(),
             changes: self.director.membership_changes(),
             ..Sums::new()
         };
@@ -284,7 +282,6 @@ impl<S: System> Coordinator<S> for Control<'_, S> {
     fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
         let next_due = self.handle_summaries(exchange);
         if !self.turn_phase(exchange) {
-            self.total = exchange.counters();
             return None;
         }
         self.turn_second(exchange);

@@ -164,7 +164,8 @@ pub(crate) fn simulate<S: System>(
     }
     let check = first.findings(control.now());
     let simulated = control.now().since(Time::ZERO);
-    let (mut sums, judge, course) = control.finish(threads).map_err(EngineError::Broken)?;
+    let (mut sums, judge, course) =
+        control.finish(&exchange, threads).map_err(EngineError::Broken)?;
     sums.tables = tables;
     let events = sums.total.received;
     let mut measured = sums.measured::<S>(&judge, course);
