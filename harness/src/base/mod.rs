@@ -1,7 +1,8 @@
-//! Helpers for every room: random values, the wall clock, worker threads.
+//! Helpers for every room: hash maps, random values, the wall clock, worker threads.
 //!
 //! **Invariant:** uses no other room.
 
+pub(crate) mod hash;
 pub(crate) mod nanoseconds;
 pub(crate) mod sampling;
 pub mod wall_clock;

@@ -16,7 +16,7 @@ mod node_control;
 mod setup;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use self::lookups::Lookups;
 pub use self::node_control::NodeControl;
 pub use self::setup::{MembershipChanges, Setup};
 use crate::Scenario;
+use crate::base::hash::FixedHashMap;
 use crate::churn::Share;
 use crate::churn::session_lengths::LengthSource;
 use crate::churn::trace_schedule::TraceSchedule;
@@ -77,7 +78,7 @@ pub struct Director<W: Workload> {
     /// Nodes that are still to join.
     to_join: Vec<PendingJoin>,
     /// The places of joining nodes, and when the joins started.
-    joining: HashMap<u32, Time>,
+    joining: FixedHashMap<u32, Time>,
     /// The places of nodes whose join failed and is tried again.
     retry: Vec<u32>,
     /// Places whose nodes departed in the last turn.
@@ -148,7 +149,7 @@ impl<W: Workload> Director<W> {
             free: Vec::new(),
             untouched: 0..places as u32,
             to_join: vec![PendingJoin::default(); to_join],
-            joining: HashMap::new(),
+            joining: FixedHashMap::default(),
             retry: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),

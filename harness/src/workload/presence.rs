@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** asks no node.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use hopwise_kernel::{Id, Time};
 
 use super::Truth;
+use crate::base::hash::FixedHashMap;
 
 type IsAnswer<Q> = dyn Fn(&Q, Id) -> bool + Send;
 
@@ -15,7 +15,7 @@ type IsAnswer<Q> = dyn Fn(&Q, Id) -> bool + Send;
 /// have been a member at some instant between question and answer.
 pub struct Presence<Q> {
     is_answer: Box<IsAnswer<Q>>,
-    members: BTreeMap<Id, Stay>,
+    members: FixedHashMap<Id, Stay>,
 }
 
 /// A node is a member from `joined` on and before `left`.

@@ -6,11 +6,11 @@
 //! **Invariant:** names are unique, no word occurs twice in a name, and no name is longer than a
 //! [`Text`] may be.
 
-use std::collections::HashSet;
-
 use hopwise_kernel::Rng;
 use hopwise_kernel::items::text::MAX_TEXT;
 use hopwise_kernel::items::{Names, Text};
+
+use crate::base::hash::FixedHashSet;
 
 const CONSONANTS: &[u8] = b"bdfghjklmnprstvz";
 const VOWELS: &[u8] = b"aeiou";
@@ -26,7 +26,8 @@ const WORDS_MAX: usize = 4;
 pub(super) fn names(count: u32, rng: &mut Rng) -> Names {
     let size = (WORDS_PER_ROOT * f64::from(count).sqrt()) as usize;
     let vocabulary = vocabulary(size.max(VOCABULARY_MIN), rng);
-    let mut known = HashSet::with_capacity(count as usize);
+    let mut known = FixedHashSet::default();
+    known.reserve(count as usize);
     let mut next = || {
         loop {
             let name = name(&vocabulary, rng);
@@ -51,7 +52,7 @@ fn name(vocabulary: &[String], rng: &mut Rng) -> Text {
 }
 
 fn vocabulary(size: usize, rng: &mut Rng) -> Vec<String> {
-    let mut known = HashSet::new();
+    let mut known = FixedHashSet::default();
     let mut words = Vec::with_capacity(size);
     while words.len() < size {
         let word = word(rng);
@@ -91,11 +92,14 @@ mod tests {
     #[test]
     fn names_differ_and_are_words() {
         let texts = texts(20_000, 5);
-        assert!(texts.iter().collect::<HashSet<_>>().len() == texts.len(), "a name came twice");
+        assert!(
+            texts.iter().collect::<FixedHashSet<_>>().len() == texts.len(),
+            "a name came twice"
+        );
         for text in &texts {
             let words: Vec<&str> = text.split(' ').collect();
             assert!((WORDS_MIN..=WORDS_MAX).contains(&words.len()), "{text:?}");
-            assert!(words.iter().collect::<HashSet<_>>().len() == words.len(), "{text:?}");
+            assert!(words.iter().collect::<FixedHashSet<_>>().len() == words.len(), "{text:?}");
             let is_word = |word: &&str| {
                 (4..=WORD_MAX).contains(&word.len())
                     && word.bytes().all(|letter| letter.is_ascii_lowercase())

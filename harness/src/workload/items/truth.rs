@@ -7,8 +7,7 @@
 //!
 //! **Invariant:** asks no node.
 
-use std::collections::btree_map::{BTreeMap, Entry};
-use std::collections::hash_map::HashMap;
+use std::collections::hash_map::Entry;
 use std::collections::vec_deque::VecDeque;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use hopwise_kernel::{Id, Time};
 use smallvec::SmallVec;
 
 use super::{Catalogue, Wanted};
+use crate::base::hash::FixedHashMap;
 use crate::churn::lifetimes::{Lifetime, Spans};
 use crate::workload::Truth;
 
@@ -27,12 +27,12 @@ use crate::workload::Truth;
 #[derive(Debug)]
 pub struct ItemTruth {
     catalogue: Arc<Catalogue>,
-    stays: BTreeMap<Id, Stays>,
+    stays: FixedHashMap<Id, Stays>,
     /// By host: the nodes with a stay there.
-    guests: BTreeMap<u32, SmallVec<[Id; 1]>>,
+    guests: FixedHashMap<u32, SmallVec<[Id; 1]>>,
     departures: VecDeque<(Time, Id)>,
-    /// The matches of queries that were judged before. Its order is never used.
-    matching: HashMap<Wanted, Box<[u32]>>,
+    /// The matches of queries that were judged before.
+    matching: FixedHashMap<Wanted, Box<[u32]>>,
 }
 
 /// The stays of one identifier in order of time. Only the last may be open.
@@ -50,10 +50,10 @@ impl ItemTruth {
     pub fn new(catalogue: Arc<Catalogue>) -> ItemTruth {
         ItemTruth {
             catalogue,
-            stays: BTreeMap::new(),
-            guests: BTreeMap::new(),
+            stays: FixedHashMap::default(),
+            guests: FixedHashMap::default(),
             departures: VecDeque::new(),
-            matching: HashMap::new(),
+            matching: FixedHashMap::default(),
         }
     }
 
