@@ -6,14 +6,23 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use console::Term;
+
 use super::Environment;
 use super::options::Exit;
-use crate::scenario::{Key, Kind, Schema, is_within, quoted, without_indices};
+use crate::scenario::{Key, Kind, Schema, ends_in, is_within, quoted, without_indices};
 
-/// Explains `key`, or all keys below it if it is a table; without one, lists all keys.
+/// Columns of the text where the terminal is wider, or where there is none.
+const COLUMNS: usize = 120;
+/// Columns that are left for a meaning, however narrow the terminal is.
+const MEANING_MIN: usize = 30;
+
+/// Explains `key`, and all keys below it if it is a table; without one, lists all keys.
 #[must_use]
 pub fn explain(env: &Environment, key: Option<&str>) -> Exit {
-    match text(env.registry.schema(), key) {
+    let terminal = Term::stdout().size_checked();
+    let columns = terminal.map_or(COLUMNS, |(_, columns)| usize::from(columns).min(COLUMNS));
+    match text(env.registry.schema(), key, columns) {
         Ok(text) => {
             print!("{text}");
             Exit::Success
@@ -43,44 +52,47 @@ impl Display for UnknownKey {
     }
 }
 
-/// What is printed.
-fn text(schema: &Schema, key: Option<&str>) -> Result<String, UnknownKey> {
-    let Some(written) = key else { return Ok(overview(schema)) };
+/// What is printed, in lines of at most `columns` where its words allow.
+fn text(schema: &Schema, key: Option<&str>, columns: usize) -> Result<String, UnknownKey> {
+    let Some(written) = key else { return Ok(overview(schema, columns)) };
     let path = without_indices(written);
-    let Some(key) = schema.find_key(&path) else {
+    let Some(key) = schema.find_key(&path).or_else(|| find_by_end(schema, &path)) else {
         return Err(UnknownKey { nearest: schema.nearest_key(&path), written: written.to_owned() });
     };
-    let mut text = in_full(schema, key);
-    let below: Vec<&Key> = schema.keys().filter(|other| is_below(other, &path)).collect();
-    if !below.is_empty() {
-        text.push('\n');
-        push_lines(&mut text, schema, &below);
-    }
-    Ok(text)
+    let with_those_below = schema.keys().filter(|other| is_within(other.path, key.path));
+    let texts: Vec<String> = with_those_below.map(|key| in_full(schema, key, columns)).collect();
+    Ok(texts.join("\n"))
 }
 
-/// All keys by section, a line each.
-fn overview(schema: &Schema) -> String {
+/// The only key whose path ends in these words.
+fn find_by_end(schema: &Schema, words: &str) -> Option<&'static Key> {
+    let mut found = schema.keys().filter(|key| ends_in(key.path, words));
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// All keys by section.
+fn overview(schema: &Schema, columns: usize) -> String {
     let (sections, general): (Vec<&Key>, Vec<&Key>) = schema
         .keys()
         .filter(|key| !key.path.contains('.'))
         .partition(|key| schema.keys().any(|other| is_below(other, key.path)));
     let mut text = String::new();
-    push_lines(&mut text, schema, &general);
+    push_lines(&mut text, schema, &general, columns);
     for section in sections {
         let bracketed = match section.kind {
             Kind::Tables => format!("[[{}]]", section.path),
             _ => format!("[{}]", section.path),
         };
-        push(&mut text, format_args!("\n{bracketed}  {}\n", section.meaning));
+        text.push('\n');
+        push_wrapped(&mut text, &format!("{bracketed}  "), section.meaning, columns);
         let keys: Vec<&Key> = schema.keys().filter(|key| is_below(key, section.path)).collect();
-        push_lines(&mut text, schema, &keys);
+        push_lines(&mut text, schema, &keys, columns);
     }
     text
 }
 
-/// `ring.successors = 16  What it means.`, one line for each key.
-fn push_lines(text: &mut String, schema: &Schema, keys: &[&Key]) {
+/// `ring.successors = 16  What it means.` for each key.
+fn push_lines(text: &mut String, schema: &Schema, keys: &[&Key], columns: usize) {
     let heads: Vec<String> = keys
         .iter()
         .map(|key| match default_of(schema, key) {
@@ -90,21 +102,23 @@ fn push_lines(text: &mut String, schema: &Schema, keys: &[&Key]) {
         .collect();
     let width = heads.iter().map(|head| head.chars().count()).max().unwrap_or(0);
     for (key, head) in keys.iter().zip(&heads) {
-        push(text, format_args!("  {head:width$}  {}\n", key.meaning));
+        push_wrapped(text, &format!("  {head:width$}  "), key.meaning, columns);
     }
 }
 
 /// All that is known of one key.
-fn in_full(schema: &Schema, key: &Key) -> String {
-    let mut text = format!("{}\n  {}\n\n", key.path, key.meaning);
-    push(&mut text, format_args!("  Type:    {}\n", type_of(key.kind)));
+fn in_full(schema: &Schema, key: &Key, columns: usize) -> String {
+    let mut text = format!("{}\n", key.path);
+    push_wrapped(&mut text, "  ", key.meaning, columns);
+    text.push('\n');
+    let mut push_line = |name, value: &str| push_wrapped(&mut text, name, value, columns);
+    push_line("  Type:    ", type_of(key.kind));
     if !matches!(key.kind, Kind::Table | Kind::Tables) {
-        let default = default_of(schema, key).unwrap_or_else(|| "none".to_owned());
-        push(&mut text, format_args!("  Takes:   {}\n", schema.accepted(key)));
-        push(&mut text, format_args!("  Default: {default}\n"));
+        push_line("  Takes:   ", &schema.accepted(key));
+        push_line("  Default: ", default_of(schema, key).as_deref().unwrap_or("none"));
     }
     if let Some(choice) = key.detail_of {
-        push(&mut text, format_args!("  Only if: {} = {}\n", choice.name, quoted(choice.words)));
+        push_line("  Only if: ", &format!("{} = {}", choice.name, quoted(choice.words)));
     }
     text
 }
@@ -135,8 +149,17 @@ fn is_below(key: &Key, path: &str) -> bool {
     key.path != path && is_within(key.path, path)
 }
 
-fn push(text: &mut String, arguments: fmt::Arguments<'_>) {
-    text.write_fmt(arguments).expect("a string takes all that is written");
+/// Writes `head` and then `body`, whose further lines begin below its first.
+fn push_wrapped(text: &mut String, head: &str, body: &str, columns: usize) {
+    let indent = head.chars().count();
+    let width = columns.saturating_sub(indent).max(MEANING_MIN);
+    let whole_words = textwrap::Options::new(width)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    for (index, line) in textwrap::wrap(body, whole_words).iter().enumerate() {
+        let head = if index == 0 { head } else { "" };
+        writeln!(text, "{head:indent$}{line}").expect("a string takes all that is written");
+    }
 }
 
 #[cfg(test)]
@@ -145,20 +168,40 @@ mod tests {
     use crate::systems::Registry;
 
     fn explained(key: Option<&str>) -> String {
-        text(Registry::built_in().schema(), key).expect("there is such a key")
+        text(Registry::built_in().schema(), key, COLUMNS).expect("there is such a key")
+    }
+
+    /// The text in one line, with single spaces.
+    fn unwrapped(text: &str) -> String {
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn every_key_is_listed_and_explained() {
         let registry = Registry::built_in();
-        let all = explained(None);
+        let all = unwrapped(&explained(None));
         for key in registry.schema().keys() {
             assert!(!key.meaning.is_empty(), "{}", key.path);
             assert!(all.contains(key.path) && all.contains(key.meaning), "{}", key.path);
             let text = explained(Some(key.path));
-            assert!(text.contains(key.meaning), "{text}");
+            assert!(unwrapped(&text).contains(key.meaning), "{text}");
             assert!(!text.contains("Takes:   \n"), "{text}");
         }
+    }
+
+    #[test]
+    fn lines_fit_the_terminal() {
+        let schema = Registry::built_in().schema().clone();
+        for columns in [80, 100, COLUMNS] {
+            let sections = schema.keys().filter(|key| !key.path.contains('.'));
+            let keys = sections.map(|key| Some(key.path)).chain([None]);
+            for text in keys.map(|key| text(&schema, key, columns).expect("a key")) {
+                let widest = text.lines().max_by_key(|line| line.chars().count()).expect("lines");
+                assert!(widest.chars().count() <= columns, "{columns}: {widest}");
+            }
+        }
+        let narrow = text(&schema, None, 10).expect("no key");
+        assert_eq!(unwrapped(&narrow), unwrapped(&explained(None)), "no terminal is too narrow");
     }
 
     #[test]
@@ -197,13 +240,17 @@ mod tests {
         let detail = explained(Some("network.latency.one_way"));
         assert!(detail.contains("Default: \"50ms\"\n"), "what holds with the model: {detail}");
         assert!(explained(Some("fault.0.at")).starts_with("fault.at\n"));
-        assert!(explained(Some("ring")).contains("ring.successors = 16"));
+        let section = explained(Some("ring"));
+        assert!(section.starts_with("ring\n") && section.contains(&text), "{section}");
+        assert_eq!(explained(Some("ring.successors")), explained(Some("successors")));
+        assert_eq!(explained(Some("latency.model")), explained(Some("network.latency.model")));
     }
 
     #[test]
     fn an_unknown_key_names_the_nearest() {
         let registry = Registry::built_in();
-        let unknown = text(registry.schema(), Some("ring.sucessors")).expect_err("misspelt");
+        let unknown =
+            text(registry.schema(), Some("ring.sucessors"), COLUMNS).expect_err("misspelt");
         assert!(unknown.to_string().contains("did you mean ring.successors?"), "{unknown}");
     }
 }

@@ -58,7 +58,7 @@ pub use self::schema::{Schema, SystemSchema};
 pub use self::section::{Section, SectionType, Sections};
 use self::section::{WrongType, read};
 pub(crate) use self::source::count_of;
-pub(crate) use self::tree::{is_within, value_of, without_indices};
+pub(crate) use self::tree::{ends_in, is_within, value_of, without_indices};
 pub use self::udp::{Sockets, Udp};
 pub use self::workload::{Keys, Load, Workload};
 

@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::adapt::{Adaptation, Adaptations, adapt, move_faults, slow_churn};
 use super::fault;
 use super::impossible::Impossible;
-use super::key::{Choice, last, quoted};
+use super::key::{Choice, Kind, last, quoted};
 use super::source::{Source, Written, normalize};
 use super::tree::{
     Entry, at, at_mut, entries, is_within, join, parent, put, value_of, without_indices, words,
@@ -171,10 +171,15 @@ impl Schema {
     }
 
     fn check_known(&self, Entry { path, value }: &Entry<'_>) -> Verdict {
-        match self.find_key(&without_indices(path)) {
-            Some(_) => Ok(()),
-            None => Err(self.unknown(path, value)),
+        let Some(key) = self.find_key(&without_indices(path)) else {
+            return Err(self.unknown(path, value));
+        };
+        // Where a table belongs, serde would take a list for the values of its keys in their order.
+        let may_be_list = key.kind == Kind::Tables && key.path == path;
+        if value.is_array() && !may_be_list {
+            return Err(Problem::not_accepted(path, Some(value), &self.accepted(key)));
         }
+        Ok(())
     }
 
     fn unknown(&self, path: &str, value: &Value) -> Problem {

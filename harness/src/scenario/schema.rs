@@ -8,6 +8,7 @@ use super::impossible::{Verdict, require_that};
 use super::key::{Key, last, listed, quoted};
 use super::named::Named;
 use super::section::SectionType;
+use super::tree::ends_in;
 use super::{
     Churn, Engine, Expect, GENERAL_KEYS, Items, Network, Phases, Scenario, Section, Udp, Workload,
     fault,
@@ -178,13 +179,14 @@ impl Schema {
         self.keys().find(|key| key.path == path)
     }
 
-    /// The known key most like `path`: in full, or in its last word if only the table is wrong.
+    /// The known key most like `path`: in full, in its last word if only the table is wrong, or in
+    /// its end if the beginning was left out.
     #[must_use]
     pub fn nearest_key(&self, path: &str) -> &'static str {
         let likeness = |key: &Key| {
             let whole = strsim::normalized_damerau_levenshtein(path, key.path);
             let word = strsim::normalized_damerau_levenshtein(last(path), key.name());
-            whole.max(0.9 * word)
+            if ends_in(key.path, path) { 1.0 } else { whole.max(0.9 * word) }
         };
         self.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).map_or("", |key| key.path)
     }

@@ -118,6 +118,11 @@ pub(crate) fn is_within(path: &str, ancestor: &str) -> bool {
     path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// Whether the last words of `path`, but not all of them, are `words`.
+pub(crate) fn ends_in(path: &str, words: &str) -> bool {
+    path.strip_suffix(words).is_some_and(|rest| rest.ends_with('.'))
+}
+
 /// The path as the keys have it.
 pub(crate) fn without_indices(path: &str) -> String {
     let is_index = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());

@@ -188,6 +188,51 @@ fn every_key_can_be_set_and_reads_back() {
 }
 
 #[test]
+fn a_value_of_another_type_is_refused_with_the_types_own_words() {
+    let schema = schema();
+    for (path, _, context) in EXAMPLES {
+        let key = schema.find_key(&without_indices(path)).expect("a known key");
+        let wrong: &[&str] = match key.kind {
+            Kind::Table => &["3", "a-word", "[1, 2]"],
+            Kind::TableOr(_) | Kind::DurationOr(_) => &["3", "another-word", "[1, 2]"],
+            Kind::Tables => &["3", "a-word", "{}", "[[1, 2]]"],
+            Kind::Word(_) => &["3", "another-word", "true", "{}"],
+            Kind::Text | Kind::Path => &["true", "[1, 2]", "{}"],
+            Kind::Boolean => &["3", "a-word"],
+            Kind::Integer => &["2.5", "a-word", "true"],
+            Kind::Number => &["a-word", "true", "{}"],
+            Kind::Duration => &["3", "a-word", "true"],
+        };
+        for value in wrong {
+            let mut pairs = context.to_vec();
+            pairs.push((path, value));
+            let error = with(&pairs).expect_err(&format!("{path} = {value}")).to_string();
+            assert!(error.contains(&*schema.accepted(key)), "{path} = {value}: {error}");
+        }
+    }
+}
+
+#[test]
+fn every_word_and_no_other_is_taken_where_a_word_is() {
+    let schema = schema();
+    for (path, _, context) in EXAMPLES {
+        let key = schema.find_key(&without_indices(path)).expect("a known key");
+        let words = match key.kind {
+            Kind::Word(words) => words,
+            Kind::TableOr(word) | Kind::DurationOr(word) => &[word],
+            _ => continue,
+        };
+        for word in words {
+            let context = context.iter().copied().filter(|(other, _)| other != path);
+            let pairs: Vec<_> = context.chain([(*path, *word)]).collect();
+            let Err(error) = with(&pairs) else { continue };
+            let refused = format!("{path} = {word:?} is not accepted: write {}", key.accepted());
+            assert!(!error.to_string().contains(&refused), "{error}");
+        }
+    }
+}
+
+#[test]
 fn an_override_replaces_the_alternatives_that_a_file_chose() {
     for group in [Workload::ALTERNATIVES, Phases::ALTERNATIVES].concat() {
         let value = |key: &str| {
