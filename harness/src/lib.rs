@@ -1,7 +1,4 @@
-//! What is done to the nodes: scenarios, load, churn, truth, metrics and reports.
-//!
-//! **Invariant:** a [`Scenario`] comes in and an [`Outcome`](measure::outcome::Outcome) goes out; a
-//! report reads an outcome and nothing else.
+#![doc = include_str!("../README.md")]
 
 pub mod app;
 pub mod base;

@@ -23,8 +23,8 @@ const CHURN: &str = "churn = { model = \"poisson\", joins_per_s = 1.0, departure
 /// Returns what was seen, or which two runs differ.
 pub(super) fn check<S: System>() -> Result<String, String> {
     // Only exact names must be found: a hash table need not answer fuzzy queries.
-    let peace = run::<S>("", 0.0)?;
-    let metrics = &peace.metrics;
+    let calm = run::<S>("", 0.0)?;
+    let metrics = &calm.metrics;
     if metrics.completed == 0 || metrics.correct < metrics.completed {
         return Err(format!(
             "without churn, {} of {} questions were answered, {} of them rightly",

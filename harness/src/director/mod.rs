@@ -3,7 +3,7 @@
 //!
 //! A director controls some places for nodes: all places in the simulator, those of one shard over
 //! UDP. Its engine calls [`Director::turn`] repeatedly, each time with the end of the next period,
-//! passes what nodes report to [`Director::on_told`], and implements [`NodeControl`].
+//! passes what nodes report to [`Director::on_event`], and implements [`NodeControl`].
 //!
 //! **Invariant:** every decision follows from the scenario, the seed and the reports of nodes.
 
@@ -34,7 +34,7 @@ use crate::churn::Share;
 use crate::churn::session_lengths::LengthSource;
 use crate::churn::trace_schedule::TraceSchedule;
 use crate::measure::metrics::Metrics;
-use crate::plug::Told;
+use crate::plug::NodeEvent;
 use crate::scenario::{ChurnModel, Downtime, Load};
 use crate::workload::Workload;
 use crate::workload::arrivals::Arrivals;
@@ -239,12 +239,12 @@ impl<W: Workload> Director<W> {
     }
 
     /// Handles what the node in `place` reported at `now`.
-    pub fn on_told(&mut self, now: Time, place: u32, told: Told<W::Answer>) {
-        match told {
+    pub fn on_event(&mut self, now: Time, place: u32, event: NodeEvent<W::Answer>) {
+        match event {
             // A report of the previous node in this place.
-            Told::Joined | Told::JoinFailed
+            NodeEvent::Joined | NodeEvent::JoinFailed
                 if self.joining.get(&place).is_none_or(|&since| now < since) => {}
-            Told::Joined => {
+            NodeEvent::Joined => {
                 self.joining.remove(&place);
                 if self.is_measured(now) {
                     self.changes.joins += 1;
@@ -256,15 +256,15 @@ impl<W: Workload> Director<W> {
                 let length = self.sessions.map(|sessions| sessions.draw(&mut self.rng));
                 self.add_member(place, now, length);
             }
-            Told::JoinFailed => self.retry.push(place),
-            Told::Answered { token, answer, hops, timeouts } => {
+            NodeEvent::JoinFailed => self.retry.push(place),
+            NodeEvent::Answered { token, answer, hops, timeouts } => {
                 self.on_answered(now, token, answer, hops, timeouts);
             }
-            Told::Failed { token, timeouts } => self.end_failed(token, timeouts),
-            Told::Obtained { token, took, bytes } => {
+            NodeEvent::Failed { token, timeouts } => self.end_failed(token, timeouts),
+            NodeEvent::Obtained { token, took, bytes } => {
                 self.end_follow_up(token, Some((took, bytes)));
             }
-            Told::NotObtained { token } => self.end_follow_up(token, None),
+            NodeEvent::NotObtained { token } => self.end_follow_up(token, None),
         }
     }
 

@@ -4,12 +4,12 @@
 
 mod checker;
 mod each_node;
+mod node_event;
 mod runner;
 mod system;
-mod told;
 
 pub use self::checker::{Checker, NoChecker};
 pub use self::each_node::EachNode;
+pub use self::node_event::NodeEvent;
 pub use self::runner::Runner;
 pub use self::system::{AnswerOf, ProtocolOf, QuestionOf, Setting, System};
-pub use self::told::Told;

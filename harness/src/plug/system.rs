@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use hopwise_kernel::node::EventOf;
 use hopwise_kernel::{Codec, Context, Node, Peer, Rng};
 
-use super::{Checker, Told};
+use super::{Checker, NodeEvent};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
@@ -95,8 +95,8 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
         rank: usize,
     );
 
-    /// Makes `node` join through the member `bootstrap`. Ends with [`Told::Joined`] or
-    /// [`Told::JoinFailed`].
+    /// Makes `node` join through the member `bootstrap`. Ends with [`NodeEvent::Joined`] or
+    /// [`NodeEvent::JoinFailed`].
     fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOf<Self>>, bootstrap: Peer);
 
     /// Makes `node` announce its departure. The node is removed afterwards.
@@ -116,7 +116,10 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
 
     /// Converts an event for the director; `None` if the director does not need it. `payload`
     /// belongs to the event.
-    fn told(event: EventOf<ProtocolOf<Self>>, payload: &[u8]) -> Option<Told<AnswerOf<Self>>>;
+    fn node_event(
+        event: EventOf<ProtocolOf<Self>>,
+        payload: &[u8],
+    ) -> Option<NodeEvent<AnswerOf<Self>>>;
 
     /// The number of nodes on which a store on top of this system keeps a key: the owner and its
     /// successors.

@@ -9,10 +9,10 @@ use hopwise_kernel::central::{Central, CentralCodec, CentralConfig, CentralNode}
 use hopwise_kernel::items::{Event, Holdings, IndexLimits, ResponderConfig, Text};
 use hopwise_kernel::{Context, Id, Peer, Rng};
 
-use super::items::{ROUNDS_OF_LIFE, copies, holdings, items, publishing, told, transfers};
+use super::items::{ROUNDS_OF_LIFE, copies, holdings, item_event, items, publishing, transfers};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
-use crate::plug::{NoChecker, Setting, System, Told};
+use crate::plug::{NoChecker, NodeEvent, Setting, System};
 use crate::scenario::{Items, Start};
 use crate::workload::ItemWorkload;
 use crate::workload::items::Catalogue;
@@ -100,8 +100,8 @@ impl System for CentralSystem {
         node.ask(cx, self.catalogue.query(wanted), token)
     }
 
-    fn told(event: Event, _payload: &[u8]) -> Option<Told<Option<(Text, Id)>>> {
-        Some(told(event))
+    fn node_event(event: Event, _payload: &[u8]) -> Option<NodeEvent<Option<(Text, Id)>>> {
+        Some(item_event(event))
     }
 
     fn entries(&self, node: &CentralNode) -> usize {

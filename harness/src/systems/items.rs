@@ -9,7 +9,7 @@ use hopwise_kernel::items::{Event, Holdings, PublishingConfig, Text, TransferCon
 use hopwise_kernel::node::TimeoutPolicy;
 
 use crate::Scenario;
-use crate::plug::Told;
+use crate::plug::NodeEvent;
 use crate::scenario::{Items, Timeout};
 use crate::workload::items::Catalogue;
 
@@ -55,20 +55,22 @@ pub(super) fn copies(items: &Items) -> f64 {
 }
 
 /// Converts an event about items for the director.
-pub(super) fn told(event: Event) -> Told<Option<(Text, Id)>> {
+pub(super) fn item_event(event: Event) -> NodeEvent<Option<(Text, Id)>> {
     match event {
-        Event::Joined => Told::Joined,
-        Event::JoinFailed => Told::JoinFailed,
-        Event::Found(found) => Told::Answered {
+        Event::Joined => NodeEvent::Joined,
+        Event::JoinFailed => NodeEvent::JoinFailed,
+        Event::Found(found) => NodeEvent::Answered {
             token: found.token,
             answer: found.best.map(|hit| (hit.name, hit.holder.id)),
             hops: found.hops.into(),
             timeouts: found.timeouts.into(),
         },
-        Event::NotFound { token, timeouts } => Told::Failed { token, timeouts: timeouts.into() },
-        Event::Fetched { token, bytes, took, .. } => {
-            Told::Obtained { token, took, bytes: bytes.into() }
+        Event::NotFound { token, timeouts } => {
+            NodeEvent::Failed { token, timeouts: timeouts.into() }
         }
-        Event::FetchFailed { token } => Told::NotObtained { token },
+        Event::Fetched { token, bytes, took, .. } => {
+            NodeEvent::Obtained { token, took, bytes: bytes.into() }
+        }
+        Event::FetchFailed { token } => NodeEvent::NotObtained { token },
     }
 }

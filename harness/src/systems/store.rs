@@ -11,12 +11,12 @@ use hopwise_kernel::node::EventOf;
 use hopwise_kernel::store::{self, StoreCodec, StoreConfig, StoreNode, Stored as StoredProtocol};
 use hopwise_kernel::{Context, Id, Peer, Rng, Router, Time};
 
-use super::items::{ROUNDS_OF_LIFE, copies, holdings, items, publishing, told, transfers};
+use super::items::{ROUNDS_OF_LIFE, copies, holdings, item_event, items, publishing, transfers};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::outcome::Check;
 use crate::network::Network;
-use crate::plug::{Checker, ProtocolOf, Setting, System, Told};
+use crate::plug::{Checker, NodeEvent, ProtocolOf, Setting, System};
 use crate::scenario::Items;
 use crate::workload::items::{Catalogue, Wanted};
 use crate::workload::{ItemWorkload, Workload};
@@ -107,13 +107,16 @@ where
         node.ask(cx, self.catalogue.query(wanted), token)
     }
 
-    fn told(event: EventOf<StoreProtocol<S>>, payload: &[u8]) -> Option<Told<Option<(Text, Id)>>> {
+    fn node_event(
+        event: EventOf<StoreProtocol<S>>,
+        payload: &[u8],
+    ) -> Option<NodeEvent<Option<(Text, Id)>>> {
         match event {
-            store::Event::Items(event) => Some(told(event)),
+            store::Event::Items(event) => Some(item_event(event)),
             store::Event::LookupEnded(_) => None,
-            store::Event::Router(event) => match S::told(event, payload)? {
-                Told::Joined => Some(Told::Joined),
-                Told::JoinFailed => Some(Told::JoinFailed),
+            store::Event::Router(event) => match S::node_event(event, payload)? {
+                NodeEvent::Joined => Some(NodeEvent::Joined),
+                NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
                 _ => None,
             },
         }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use hopwise_harness::app::Program;
 use hopwise_harness::commands::options::Exit;
 use hopwise_harness::measure::growth::{Figure, Law};
-use hopwise_harness::plug::{NoChecker, Setting, System, Told};
+use hopwise_harness::plug::{NoChecker, NodeEvent, Setting, System};
 use hopwise_harness::scenario::{
     Impossible, Key, Named, Scenario, Schema, Section, require, require_or_adapt,
 };
@@ -114,8 +114,8 @@ impl System for Own {
         self.0.ask(node, cx, key, token)
     }
 
-    fn told(event: Event, payload: &[u8]) -> Option<Told<Id>> {
-        RingSystem::told(event, payload)
+    fn node_event(event: Event, payload: &[u8]) -> Option<NodeEvent<Id>> {
+        RingSystem::node_event(event, payload)
     }
 
     fn entries(&self, node: &RingNode) -> usize {

@@ -11,7 +11,7 @@ use hopwise_harness::churn::trace::Trace;
 use hopwise_harness::director::{Director, NodeControl, Setup};
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
-use hopwise_harness::plug::Told;
+use hopwise_harness::plug::NodeEvent;
 use hopwise_harness::scenario::Engine;
 use hopwise_harness::systems::Registry;
 use hopwise_harness::workload::{KeyWorkload, Workload};
@@ -98,14 +98,14 @@ fn a_director_does_what_the_trace_says() {
         assert_eq!(diary.0, ["leave 2 at 1000", "insert 2", "join 2"]);
         assert_eq!(diary.1[0].id == ring[2].id, same, "{extra}");
         assert_eq!(director.live(), 2);
-        director.on_told(at(2600), 2, Told::Joined);
+        director.on_event(at(2600), 2, NodeEvent::Joined);
         assert_eq!(director.live(), 3);
         diary.0.clear();
         // c goes before it has joined.
         director.turn(&mut diary, at(2600), at(3700));
         director.turn(&mut diary, at(3700), at(4100));
         assert_eq!(diary.0, ["leave 0 at 3000", "insert 0", "join 0", "crash 0 at 4000"]);
-        director.on_told(at(3990), 0, Told::Joined);
+        director.on_event(at(3990), 0, NodeEvent::Joined);
         assert_eq!(director.live(), 2, "what it said before does not count");
     }
 }
@@ -117,7 +117,7 @@ fn the_last_member_waits_until_another_has_joined() {
     director.turn(&mut diary, at(0), at(2500));
     assert_eq!(diary.0, ["leave 1 at 1000", "insert 1", "join 1"]);
     director.turn(&mut diary, at(2500), at(2600));
-    director.on_told(at(2700), 1, Told::Joined);
+    director.on_event(at(2700), 1, NodeEvent::Joined);
     director.turn(&mut diary, at(2700), at(2800));
     assert_eq!(diary.0.last().map(String::as_str), Some("leave 0 at 2800"));
     assert!(director.members().eq([1]));

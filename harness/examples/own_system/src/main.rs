@@ -42,7 +42,7 @@ type Cx<'a> = Context<'a, ColorProtocol>;
 impl Protocol for ColorProtocol {
     type Message<'a> = Message;
     type Parked = Message;
-    type Event = Told<Id>;
+    type Event = NodeEvent<Id>;
     type Requests = Requests<Question>;
 
     const CLASSES: &'static [Class] = &[Class::lookup("lookup"), Class::maintenance("hello")];
@@ -144,13 +144,18 @@ impl Node for Walker {
                 self.meet(cx, from);
                 if !self.is_member {
                     self.start(cx);
-                    cx.report(Told::Joined);
+                    cx.report(NodeEvent::Joined);
                 }
             }
             FOUND => {
                 let Some(request) = cx.match_reply_from_any(id, |_| true) else { return };
                 let Question { token, timeouts, .. } = request.kind;
-                cx.report(Told::Answered { token, answer: from.id, hops: hops.into(), timeouts });
+                cx.report(NodeEvent::Answered {
+                    token,
+                    answer: from.id,
+                    hops: hops.into(),
+                    timeouts,
+                });
             }
             _ if !self.is_member => cx.world.count_drop(DropReason::NotMember),
             WALK if self.colors.color_of(self.me.id) == color => {
@@ -173,7 +178,7 @@ impl Node for Walker {
             self.start(cx);
             self.forward(cx, self.hello());
         } else {
-            cx.report(Told::JoinFailed);
+            cx.report(NodeEvent::JoinFailed);
         }
     }
 
@@ -181,7 +186,7 @@ impl Node for Walker {
         let Some(request) = cx.take_expired(handle) else { return };
         let question = Question { timeouts: request.kind.timeouts + 1, ..request.kind };
         if cx.now >= question.deadline || !self.ask(cx, question) {
-            cx.report(Told::Failed { token: question.token, timeouts: question.timeouts });
+            cx.report(NodeEvent::Failed { token: question.token, timeouts: question.timeouts });
         }
     }
 }
@@ -241,7 +246,7 @@ impl Workload for ColorSection {
     }
 }
 
-// The system: how nodes are built and what they are told; and their invariant.
+// The system: how nodes are built and asked; and their invariant.
 #[derive(Clone, Debug)]
 struct Colors(ColorSection);
 
@@ -279,7 +284,7 @@ impl System for Colors {
         node.ask(cx, Question { token, color, deadline: cx.now + 4 * PATIENCE, timeouts: 0 })
     }
 
-    fn told(event: Told<Id>, _payload: &[u8]) -> Option<Told<Id>> {
+    fn node_event(event: NodeEvent<Id>, _payload: &[u8]) -> Option<NodeEvent<Id>> {
         Some(event)
     }
 

@@ -131,7 +131,7 @@ fn run_and_save(
     Ok(outcome)
 }
 
-/// A row for each run in peace, with what became of its crashes.
+/// A row for each run without a crash, with the figures of its runs with one.
 fn rows(ended: &[(&Planned, Outcome)], systems: &[Contender]) -> Vec<Row> {
     let success_of = |row: &Row, crash: Crash| {
         let is_it = |planned: &Planned| {

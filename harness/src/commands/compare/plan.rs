@@ -64,7 +64,7 @@ impl Crash {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Crash::None => "peace",
+            Crash::None => "no-crash",
             Crash::Busiest => "busiest-crashed",
             Crash::Third => "third-crashed",
         }

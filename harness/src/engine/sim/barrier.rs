@@ -22,7 +22,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::busiest::Busiest;
 use super::queue::Batch;
-use crate::plug::{AnswerOf, ProtocolOf, QuestionOf, System, Told};
+use crate::plug::{AnswerOf, NodeEvent, ProtocolOf, QuestionOf, System};
 
 /// A batch of events of a system.
 pub(super) type BatchOf<S> = Batch<ProtocolOf<S>, QuestionOf<S>>;
@@ -59,7 +59,7 @@ pub(super) trait Participant<S: System> {
 }
 
 /// What a node reported: when, its place, what.
-pub(super) type Report<S> = (Time, u32, Told<AnswerOf<S>>);
+pub(super) type Report<S> = (Time, u32, NodeEvent<AnswerOf<S>>);
 
 /// A stretch of simulated time that begins where the one before ended.
 #[derive(Clone, Copy, Debug)]

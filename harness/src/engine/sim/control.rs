@@ -166,8 +166,8 @@ impl<'a, S: System> Control<'a, S> {
             // A stable sort keeps the reports of each node in order.
             reports.sort_by_key(|&(time, place, _)| (time, place));
         }
-        for (time, place, told) in reports.drain(..) {
-            self.director.on_told(time, place, told);
+        for (time, place, event) in reports.drain(..) {
+            self.director.on_event(time, place, event);
         }
         self.reports = reports;
         self.director.take_records().for_each(|record| self.judge.take(record));

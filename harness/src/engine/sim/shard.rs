@@ -22,7 +22,7 @@ use crate::Scenario;
 use crate::engine::totals::Tables;
 use crate::measure::outcome::Check;
 use crate::network::Network;
-use crate::plug::{Checker, ProtocolOf, QuestionOf, System, Told};
+use crate::plug::{Checker, NodeEvent, ProtocolOf, QuestionOf, System};
 
 /// Capacity for requests in flight, beyond two for each node.
 const REQUESTS: usize = 64 * 1024;
@@ -355,7 +355,7 @@ impl<S: System> Shard<S> {
                 let started =
                     self.with(place, |system, node, cx| system.ask(node, cx, question, token));
                 if started != Some(true) {
-                    let failed = Told::Failed { token, timeouts: 0 };
+                    let failed = NodeEvent::Failed { token, timeouts: 0 };
                     self.world.reports.push((self.world.now, place, failed));
                 }
             }

@@ -151,8 +151,8 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
     }
 
     fn report(&mut self, node: u32, event: EventOf<ProtocolOf<S>>, payload: &[u8]) {
-        if let Some(told) = S::told(event, payload) {
-            self.reports.push((self.now, node, told));
+        if let Some(event) = S::node_event(event, payload) {
+            self.reports.push((self.now, node, event));
         }
     }
 

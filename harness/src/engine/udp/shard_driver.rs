@@ -166,8 +166,8 @@ impl<S: System> ShardDriver<S> {
 
 impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
     fn on_event(&mut self, now: Time, node: u32, event: EventOf<ProtocolOf<S>>, payload: &[u8]) {
-        if let Some(told) = S::told(event, payload) {
-            self.director.on_told(now, node, told);
+        if let Some(event) = S::node_event(event, payload) {
+            self.director.on_event(now, node, event);
         }
     }
 

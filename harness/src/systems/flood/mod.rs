@@ -15,9 +15,9 @@ use self::graph::{EdgeList, Graph};
 pub use self::section::{Flood, GraphModel, Strategy};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
-use crate::plug::{NoChecker, Setting, System, Told};
+use crate::plug::{NoChecker, NodeEvent, Setting, System};
 use crate::scenario::{Load, Start};
-use crate::systems::items::{holdings, items, told, transfers};
+use crate::systems::items::{holdings, item_event, items, transfers};
 use crate::workload::ItemWorkload;
 use crate::workload::items::Catalogue;
 use crate::workload::items::Wanted;
@@ -119,8 +119,8 @@ impl System for FloodSystem {
     }
 
     #[inline]
-    fn told(event: Event, _payload: &[u8]) -> Option<Told<Option<(Text, Id)>>> {
-        Some(told(event))
+    fn node_event(event: Event, _payload: &[u8]) -> Option<NodeEvent<Option<(Text, Id)>>> {
+        Some(item_event(event))
     }
 
     fn entries(&self, node: &FloodNode) -> usize {

@@ -23,7 +23,7 @@ use super::items;
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
-use crate::plug::{Setting, System, Told};
+use crate::plug::{NodeEvent, Setting, System};
 use crate::scenario::Start;
 use crate::workload::KeyWorkload;
 
@@ -98,18 +98,18 @@ impl System for RingSystem {
     }
 
     #[inline]
-    fn told(event: Event, _payload: &[u8]) -> Option<Told<Id>> {
+    fn node_event(event: Event, _payload: &[u8]) -> Option<NodeEvent<Id>> {
         match event {
-            Event::Joined => Some(Told::Joined),
-            Event::JoinFailed => Some(Told::JoinFailed),
-            Event::LookupDone(done) => Some(Told::Answered {
+            Event::Joined => Some(NodeEvent::Joined),
+            Event::JoinFailed => Some(NodeEvent::JoinFailed),
+            Event::LookupDone(done) => Some(NodeEvent::Answered {
                 token: done.token,
                 answer: done.owner.id,
                 hops: done.hops.into(),
                 timeouts: done.timeouts.into(),
             }),
             Event::LookupFailed { token, timeouts } => {
-                Some(Told::Failed { token, timeouts: timeouts.into() })
+                Some(NodeEvent::Failed { token, timeouts: timeouts.into() })
             }
             Event::Received { .. } | Event::Sent { .. } | Event::SendFailed { .. } => None,
         }

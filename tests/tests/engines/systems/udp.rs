@@ -1,9 +1,9 @@
 //! The same over the real network, small.
 
-use super::peace::assert_answered;
 use super::run::{
     CENTRAL, EXPANDING, FLOOD, ITEMS, RING, WALK, messages_per_query, run_udp, simulate,
 };
+use super::undisturbed::assert_answered;
 
 /// Timeouts outlast a stalled thread: who holds an item is not taken for gone.
 const SMALL: &str = "

@@ -28,7 +28,7 @@ pub(crate) fn assert_answered(measured: &Measured, system: &str, nodes: u32) {
         assert!(metrics.incorrect <= items.found_none, "{system}: what is found is true");
     } else {
         assert!(fuzzy >= 0.99, "{system}: {fuzzy} of fuzzy questions");
-        assert_eq!(metrics.incorrect, 0, "{system}: nobody is wrong in peace");
+        assert_eq!(metrics.incorrect, 0, "{system}: no answer is wrong without churn");
     }
 }
 

@@ -1,12 +1,12 @@
-//! The reports of nodes to the director, the same for every system.
+//! The events of nodes as the director needs them, the same for every system.
 //!
 //! **Invariant:** plain data.
 
 use std::time::Duration;
 
-/// A report of a node, with answers of type `A`.
+/// An event of a node whose answers have type `A`.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Told<A> {
+pub enum NodeEvent<A> {
     /// The node became a member.
     Joined,
     /// The join failed. The node waits for the next one.
