@@ -20,8 +20,8 @@ use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::base::worker_pool;
 use crate::commands::Environment;
-use crate::commands::concurrency;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::parallel_runs;
 use crate::commands::run::{self, Ended};
 use crate::measure::EngineError;
 use crate::measure::outcome::{Check, replay_command, rfc3339};
@@ -84,7 +84,7 @@ pub fn campaign(
     let runs: Vec<Scenario> = seeds.0.clone().map(|seed| with_seed(scenario, seed)).collect();
     worker_pool::each(
         &runs,
-        concurrency::workers(runs.iter(), None),
+        parallel_runs::workers(runs.iter(), None),
         &interrupts,
         |run| run_one(env, run, &folder, &interrupts),
         |run, result| {

@@ -4,11 +4,11 @@
 
 pub mod campaign;
 pub mod compare;
-mod concurrency;
 mod environment;
 pub mod explain;
 pub mod list;
 pub mod options;
+mod parallel_runs;
 pub mod run;
 pub mod sweep;
 

@@ -10,7 +10,7 @@
 //! | bytes | a message reads back as it was written, its length is the one stated, a message at rest is the same message |
 //! | hostile bytes | damaged, cut and repeated datagrams are refused or handled; no node panics |
 //! | allocation | nodes allocate nothing once they are built (where the program counts, see [`CountingAllocator`]) |
-//! | repetition | the same seed gives the same outcome twice, on one thread or several, with typed messages and with bytes |
+//! | determinism | the same seed gives the same outcome twice, on one thread or several, with typed messages and with bytes |
 //! | answers | without churn, every answer is right |
 //! | timers | nothing is armed in the past (where debug assertions are on) |
 //!
@@ -18,9 +18,9 @@
 
 mod allocation;
 mod bytes;
+mod determinism;
 mod hostile;
 mod network;
-mod repetition;
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ pub fn conformance<S: System>() -> Report {
             Finding::new("bytes", bytes::check::<S>()),
             Finding::new("hostile bytes", hostile::check::<S>()),
             Finding::new("allocation", allocation::check::<S>()),
-            Finding::new("repetition, answers, timers", repetition::check::<S>()),
+            Finding::new("determinism, answers, timers", determinism::check::<S>()),
         ],
     };
     assert!(report.findings.iter().all(|finding| finding.result.is_ok()), "{report}");

@@ -4,6 +4,5 @@
 //! it can be written again from a saved one.
 
 pub mod files;
-mod page;
 pub mod text;
 pub(crate) mod units;

@@ -5,17 +5,17 @@
 //!
 //! **Invariant:** shards share nothing; no message takes a lock or allocates.
 
+pub mod affinity;
 mod alarm;
 mod batch;
 pub mod clock;
-pub mod core;
 mod emulation;
 mod outbox;
 pub mod shard;
 mod shard_world;
 pub mod sockets;
 
-pub use self::core::{available_cores, pin_to};
+pub use self::affinity::{available_cores, pin_to};
 pub use clock::Clock;
 pub use shard::{Application, Shard, Turn};
 pub use sockets::{BindError, Layout, Sockets};

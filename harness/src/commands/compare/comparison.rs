@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fit;
-use super::plan::Contender;
+use super::regression;
+use super::runs::Contender;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::outcome::{Lookups, Outcome};
 use crate::measure::provenance::{Build, Machine};
@@ -158,7 +158,7 @@ pub(super) fn growth(rows: &[Row], systems: &[Contender]) -> Vec<Growth> {
     let fitted = |(system, figure, law): (&str, Figure, Law)| {
         let rows = rows.iter().filter(|row| row.system == system);
         let points: Vec<_> = rows.map(|row| (f64::from(row.nodes), value(figure, row))).collect();
-        let (power, logarithm) = (fit::power(&points)?, fit::logarithm(&points)?);
+        let (power, logarithm) = (regression::power(&points)?, regression::logarithm(&points)?);
         Some(Growth {
             system: system.to_owned(),
             figure,
@@ -174,7 +174,7 @@ pub(super) fn growth(rows: &[Row], systems: &[Contender]) -> Vec<Growth> {
 #[cfg(test)]
 pub(super) mod example {
     use super::*;
-    use crate::commands::compare::plan::contenders;
+    use crate::commands::compare::runs::contenders;
     use crate::systems::Registry;
 
     /// Rows that grow as the literature states.

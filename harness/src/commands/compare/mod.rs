@@ -11,9 +11,9 @@
 //! **Invariant:** every figure comes from the saved [`Outcome`] of a run.
 
 mod comparison;
-mod figure;
-mod fit;
-mod plan;
+mod plot;
+mod regression;
+mod runs;
 mod table;
 mod verdict;
 
@@ -24,13 +24,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 pub use comparison::{Comparison, Growth, Row, SCHEMA_VERSION, Spread};
-pub use plan::{Contender, Crash, Plan, PlanError, Planned};
+pub use runs::{Contender, Crash, Plan, PlanError, Planned};
 
 use crate::base::wall_clock::WallClock;
 use crate::base::worker_pool;
 use crate::commands::Environment;
-use crate::commands::concurrency;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::parallel_runs;
 use crate::commands::run::{self, Ended};
 use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::progress::Progress;
@@ -95,7 +95,7 @@ fn run_all<'r>(
     interrupts: &AtomicU32,
     quiet: bool,
 ) -> (Vec<(&'r Planned, Outcome)>, Vec<String>) {
-    let workers = concurrency::workers(runs.iter().map(|run| &run.scenario), None);
+    let workers = parallel_runs::workers(runs.iter().map(|run| &run.scenario), None);
     let progress = Progress::new(quiet, Duration::ZERO);
     let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
     progress.count(done, runs.len(), 0);
@@ -172,7 +172,7 @@ fn report(comparison: &Comparison, folder: &Path, options: &RunOptions) -> io::R
     json.push('\n');
     fs::write(folder.join("compare.txt"), &text)?;
     fs::write(folder.join("compare.json"), &json)?;
-    let svg = figure::svg(&comparison.rows).map_err(io::Error::other)?;
+    let svg = plot::svg(&comparison.rows).map_err(io::Error::other)?;
     fs::write(folder.join("compare.svg"), svg)?;
     match &options.json {
         Some(JsonTarget::Stdout) => return io::stdout().lock().write_all(json.as_bytes()),

@@ -3,7 +3,7 @@
 //! **Invariant:** every statement follows from the rows and the fits.
 
 use super::comparison::{Growth, Row};
-use super::plan::Contender;
+use super::runs::Contender;
 use crate::measure::growth::Figure;
 use crate::report::units::{count, number};
 

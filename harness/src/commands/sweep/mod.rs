@@ -14,7 +14,7 @@
 //! **Invariant:** nothing starts unless every run of the plan is valid; a failing run ends no other.
 
 mod figures;
-mod plan;
+mod runs;
 mod saved_runs;
 mod table;
 
@@ -25,15 +25,15 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use plan::{Parameters, Plan, PlanError, Planned, REPEATS_MAX, RUNS_MAX, Vary};
+pub use runs::{Parameters, Plan, PlanError, Planned, REPEATS_MAX, RUNS_MAX, Vary};
 
 use self::table::{Course, Results, Table};
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::base::worker_pool;
 use crate::commands::Environment;
-use crate::commands::concurrency;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::parallel_runs;
 use crate::commands::run;
 use crate::measure::metrics::SeriesRow;
 use crate::measure::outcome::{Outcome, rfc3339};
@@ -59,7 +59,7 @@ pub fn sweep(
         env.tell(format_args!("cannot create the folder {}: {error}", folder.display()));
         return Exit::Failure;
     }
-    let workers = concurrency::workers(plan.runs.iter().map(|run| &run.scenario), threads);
+    let workers = parallel_runs::workers(plan.runs.iter().map(|run| &run.scenario), threads);
     let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
     let sweep = Sweep { env, plan, folder: &folder, workers, interrupts: &interrupts, lines };
 

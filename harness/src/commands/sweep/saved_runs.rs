@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use siphasher::sip::SipHasher13;
 
-use super::plan::Planned;
+use super::runs::Planned;
 use crate::measure::outcome::Outcome;
 
 /// The longest name of a folder, without its hash.

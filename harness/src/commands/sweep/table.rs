@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::figures::{self, Estimate, FIGURES};
-use super::plan::{Parameters, Plan, Planned, label};
+use super::runs::{Parameters, Plan, Planned, label};
 use crate::commands::options::Exit;
 use crate::commands::run;
 use crate::measure::outcome::Outcome;

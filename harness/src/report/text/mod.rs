@@ -3,10 +3,11 @@
 //!
 //! **Invariant:** plain text without escape sequences, the same for a terminal, a file or a pipe.
 
+mod page;
 #[cfg(test)]
 mod tests;
 
-use super::page::Page;
+use self::page::Page;
 use super::units::{bytes, count, micros, number, share};
 use crate::measure::outcome::{
     Adaptation, Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance,

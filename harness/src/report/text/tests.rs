@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every line of the report is compared as a whole at least once.
 
-use super::super::page::COLUMNS;
+use super::page::COLUMNS;
 use super::*;
 use crate::measure::outcome::{Keys, Load, example};
 

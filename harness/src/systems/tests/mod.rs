@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every key of the table of known keys is exercised.
 
-mod fit;
+mod adapted;
 mod messages;
 
 use std::time::Duration;

@@ -11,8 +11,8 @@ use hopwise_kernel::Rng;
 use hopwise_kernel::items::{Match, Names, Query, Text};
 
 use super::copies::copies;
-use super::draw::Wanted;
 use super::naming::names;
+use super::queries::Wanted;
 use crate::scenario::Items;
 
 /// The random generator of the catalogue. Generators 16 · n + 1 … 6 belong to directors and

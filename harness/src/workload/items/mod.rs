@@ -10,7 +10,7 @@
 //! every system, engine and number of threads.
 
 pub mod catalogue;
-pub mod draw;
+pub mod queries;
 pub mod truth;
 
 mod copies;
@@ -18,6 +18,6 @@ mod naming;
 mod workload;
 
 pub use catalogue::Catalogue;
-pub use draw::{Draw, Wanted};
+pub use queries::{Draw, Wanted};
 pub use truth::ItemTruth;
 pub use workload::ItemWorkload;

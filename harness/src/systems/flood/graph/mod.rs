@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** graphs are undirected, without loops and without repeated edges.
 
-mod draw;
 mod edge_list;
+mod random_graph;
 
 pub use edge_list::EdgeList;
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::commands::concurrency::runs_alone;
+use crate::commands::parallel_runs::runs_alone;
 use crate::scenario::{Scenario, ScenarioError};
 
 /// The most runs in one sweep. Each creates a folder.
