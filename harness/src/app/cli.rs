@@ -1,7 +1,7 @@
 //! The command line: from arguments to a scenario and what to do with its result.
 //!
-//! Flags that set a value of the scenario are shorthands for `--set`, so that a wrong value is
-//! answered the same way wherever it was written.
+//! Flags that set a value of the scenario are shorthands for `--set`, so a wrong value causes the
+//! same error in a flag and in a file.
 //!
 //! **Invariant:** nothing is run here; a request that is wrong ends with
 //! [`Exit::BadRequest`](crate::commands::options::Exit::BadRequest).
@@ -26,7 +26,7 @@ const DEFAULT_SCENARIO: &str = "default";
 const COMPARE_SCENARIO: &str = "compare";
 const COMPARED_NODES: [u32; 4] = [256, 1024, 4096, 16384];
 
-/// Runs thousands of nodes of a distributed hash table and checks every lookup against the truth.
+/// Runs thousands of nodes under load and churn, and checks the answer of every lookup.
 ///
 /// Without a command, it runs the default scenario.
 #[derive(Parser, Debug)]
@@ -36,8 +36,8 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Reads `arguments`, of which the first is the path of the program. Ends the process if they
-    /// cannot be understood or ask for help.
+    /// Parses `arguments`. The first is the path of the program. Exits the process if they are
+    /// invalid or request help.
     pub(super) fn parse_for(
         env: &Environment,
         arguments: impl IntoIterator<Item = OsString>,
@@ -52,7 +52,7 @@ impl Cli {
         let systems = env.registry.schema().system_names().join(", ");
         let name_systems = |command: clap::Command| {
             command.mut_arg("system", |system| {
-                system.help(format!("What kind of nodes (system): {systems}"))
+                system.help(format!("The system to run (system): {systems}"))
             })
         };
         let command = Cli::command()
@@ -64,14 +64,14 @@ impl Cli {
         Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
     }
 
-    /// What was asked for.
+    /// The command; `run` by default.
     #[must_use]
     pub fn into_command(self) -> Command {
         self.command.unwrap_or_default()
     }
 }
 
-/// What the program can be asked for.
+/// The commands of the program.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Run a scenario and report what happened
@@ -80,7 +80,7 @@ pub enum Command {
     Sweep(Box<Sweep>),
     /// Give the same items and queries to several systems, and compare what each needs
     Compare(Box<Compare>),
-    /// List the scenarios that come with it
+    /// List the named scenarios
     List,
     /// Explain a key of a scenario, or list all keys
     Explain(Explain),
@@ -103,8 +103,8 @@ pub struct Run {
     /// Threads that run nodes (threads); 0: one per core
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     threads: Option<String>,
-    /// Run once with each seed from A on and below B, and list those that fail; only with engine =
-    /// sim. JSON is then a document of the failing seeds, and only their results are kept
+    /// Run once with each seed from A to B - 1 and list the seeds that fail; simulator only. --json
+    /// then lists the failing seeds, and only their results are kept
     #[arg(long, value_name = "A..B", conflicts_with = "seed")]
     seeds: Option<Seeds>,
     #[command(flatten)]
@@ -112,11 +112,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// The scenario asked for.
+    /// Loads the scenario.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with it.
+    /// If it is invalid.
     pub fn scenario(&self, registry: &Registry) -> Result<Scenario, ScenarioError> {
         let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
         let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
@@ -141,23 +141,23 @@ impl Run {
 #[derive(Args, Debug, Default)]
 #[command(mut_arg("json", |json| json.help("Write the table as JSON to a file, or with - to \
     standard output instead of a line per run")))]
-#[command(mut_arg("out", |out| out.help("The folder for the results; runs that are complete in it \
-    are not run again [default: results/runs/TIME-sweep-SCENARIO]")))]
+#[command(mut_arg("out", |out| out.help("The folder for the results; complete runs in it are not \
+    repeated [default: results/runs/TIME-sweep-SCENARIO]")))]
 pub struct Sweep {
     /// A named scenario (see list) or a file [default: default]
     #[arg(value_name = "SCENARIO | FILE.toml")]
     scenario: Option<String>,
-    /// Run with each of these values, in every combination with those of other keys; they are
-    /// written as for --set, and a comma within brackets, braces or quotes is part of a value
+    /// A key and its values; the sweep runs every combination. Values are written as for --set. A
+    /// comma within brackets, braces or quotes is part of a value
     #[arg(long = "vary", value_name = "KEY=VALUE,VALUE,...")]
     vary: Vec<Vary>,
-    /// Run each combination so many times, with seeds seed, seed + 1, ...
+    /// Run each combination N times, with seeds seed, seed + 1, ...
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = |text: &str| count(text, 1..=REPEATS_MAX))]
     repeat: u32,
     #[command(flatten)]
     values: Values,
-    /// Runs at a time [default: one per core]; over UDP always one, which has the host to itself
+    /// The number of runs at a time [default: one per core]; always 1 over UDP
     #[arg(long, value_name = "T")]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
@@ -165,11 +165,11 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// The runs asked for.
+    /// Plans the runs.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with any of them.
+    /// If any of them is invalid.
     pub fn plan(&self, registry: &Registry) -> Result<Plan, PlanError> {
         let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
         let values = self.values.overrides();
@@ -201,7 +201,7 @@ pub struct Compare {
     /// [default: compare]
     #[arg(value_name = "SCENARIO | FILE.toml")]
     scenario: Option<String>,
-    /// Compare with so many nodes each; as many items are shared
+    /// The numbers of nodes to compare at; each run has as many items as nodes
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_values_t = COMPARED_NODES)]
     #[arg(value_parser = |text: &str| count(text, 8..=u32::MAX))]
     nodes: Vec<u32>,
@@ -211,7 +211,7 @@ pub struct Compare {
     /// Where the nodes run (engine): udp, sim [default: sim]
     #[arg(long, value_name = "E")]
     engine: Option<String>,
-    /// What everything random is drawn from (seed)
+    /// The seed of all random choices (seed)
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
     seed: Option<String>,
     /// Set any value of the scenario, such as items.replicas=8
@@ -222,17 +222,17 @@ pub struct Compare {
 }
 
 impl Compare {
-    /// The runs to be compared.
+    /// Plans the runs.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with any of them.
+    /// If any of them is invalid.
     pub fn plan(&self, registry: &Registry) -> Result<ComparePlan, compare::PlanError> {
         let source = self.scenario.as_deref().unwrap_or(COMPARE_SCENARIO);
         let shorthands = [("engine", &self.engine), ("seed", &self.seed)];
         let values = overrides(&shorthands, &self.set);
         ComparePlan::new(registry, &self.systems, &self.nodes, |planned| {
-            // What is compared comes last, so that it holds.
+            // The planned values come last, so they override the others.
             registry.load(source, &[&values, planned].concat())
         })
     }
@@ -252,7 +252,7 @@ pub struct Explain {
 }
 
 impl Explain {
-    /// What to explain; all keys if nothing.
+    /// The key to explain; `None` lists all keys.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
@@ -265,10 +265,10 @@ struct Values {
     /// How many nodes there are at the start (nodes)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     nodes: Option<String>,
-    /// What kind of nodes (system)
+    /// The system to run (system)
     #[arg(long, value_name = "S")]
     system: Option<String>,
-    /// The world they run in (engine): udp, sim
+    /// Where the nodes run (engine): udp, sim
     #[arg(long, value_name = "E")]
     engine: Option<String>,
     /// How long to measure (phases.measure), such as 30s
@@ -277,7 +277,7 @@ struct Values {
     /// Lookups per second, system-wide (workload.lookups_per_s)
     #[arg(long, value_name = "R", allow_hyphen_values = true)]
     rate: Option<String>,
-    /// What everything random is drawn from (seed)
+    /// The seed of all random choices (seed)
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
     seed: Option<String>,
     /// Set any value of the scenario, such as ring.successors=8
@@ -286,7 +286,7 @@ struct Values {
 }
 
 impl Values {
-    /// All as overrides; `--set` comes last, so it holds against the shorthands.
+    /// All values as overrides. `--set` comes last, so it overrides the shorthands.
     fn overrides(&self) -> Vec<(String, String)> {
         let shorthands = [
             ("nodes", &self.nodes),
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_of_a_flag_is_answered_as_in_a_scenario() {
+    fn a_wrong_flag_value_gives_the_same_error_as_in_a_scenario() {
         for (flag, value, expected) in [
             ("--nodes", "-3", "nodes = -3 is not accepted: write a whole number from 2"),
             ("--duration", "30 parsecs", "phases.measure = \"30 parsecs\""),
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_is_planned_from_what_is_set_and_varied() {
+    fn a_sweep_plans_every_combination_of_values() {
         let arguments = "hopwise sweep steady --nodes 64 --seed 5 --vary ring.successors=4,8 \
                          --vary workload.keys={distribution='zipf',exponent=1.1} --repeat 2 \
                          --threads 3 --out here";
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comparison_is_planned_of_the_systems_and_sizes_named() {
+    fn a_comparison_plans_the_named_systems_and_sizes() {
         let words = "hopwise compare --systems ring,flood --nodes 1e2,64".split_whitespace();
         let command = parse(words).expect("these arguments are right").into_command();
         let Command::Compare(compare) = command else { panic!("not a comparison") };
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn options_say_where_results_go() {
+    fn output_options_are_parsed() {
         let options = run(&["run", "--json", "-", "--out", "here", "--quiet"]).options;
         let expected =
             RunOptions { json: Some(JsonTarget::Stdout), out: Some("here".into()), quiet: true };

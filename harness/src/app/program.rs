@@ -1,7 +1,6 @@
 //! A program built on the harness: Hopwise, or one with systems of its own.
 //!
-//! **Invariant:** what the program is called, which systems it runs and which scenarios come with it
-//! is said here and nowhere else.
+//! **Invariant:** the name, systems and scenarios of a program are set here and nowhere else.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -49,8 +48,8 @@ impl Program {
         Program { identity, systems: Vec::new(), scenarios: Vec::new() }
     }
 
-    /// Adds systems: a list from [`systems!`](macro@crate::systems). The first system that is added runs
-    /// where a scenario names none.
+    /// Adds systems: a list from [`systems!`](macro@crate::systems). The first one is the
+    /// default of `system`.
     #[must_use]
     pub fn systems(mut self, systems: &[&'static dyn AnySystem]) -> Program {
         self.systems.extend(systems);
@@ -65,14 +64,14 @@ impl Program {
         self
     }
 
-    /// Does what the arguments of the process say.
+    /// Runs the command in the arguments of the process.
     #[must_use]
     pub fn main(self) -> ExitCode {
         self.run(std::env::args_os()).into()
     }
 
-    /// Does what `arguments` say, of which the first is the path of the program. Ends the process if
-    /// they cannot be understood or ask for help.
+    /// Runs the command in `arguments`. The first is the path of the program. Exits the process if
+    /// they are invalid or request help.
     #[must_use]
     pub fn run(self, arguments: impl IntoIterator<Item = OsString>) -> Exit {
         let Program { identity: program, systems, scenarios } = self;

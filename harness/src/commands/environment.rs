@@ -1,6 +1,6 @@
-//! What every command is handed: the program it belongs to, and the systems it can run.
+//! The program that runs a command: its name, version, systems and scenarios.
 //!
-//! **Invariant:** the name of the program is read from here, wherever it is written.
+//! **Invariant:** commands read the name of the program only from here.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -31,7 +31,7 @@ impl Environment {
         eprintln!("{}: {message}", self.program.name);
     }
 
-    /// Tells which values of `scenarios` adapted, each change once, unless `options` say to be quiet.
+    /// Reports the adapted values of `scenarios`, each change once, unless `options.quiet` is set.
     pub(super) fn tell_adapted<'s>(
         &self,
         scenarios: impl IntoIterator<Item = &'s Scenario>,

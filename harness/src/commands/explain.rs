@@ -1,4 +1,4 @@
-//! The keys of a scenario: what each means, what may be written there and what holds if nothing is.
+//! `hopwise explain`: the meaning, the accepted values and the default of each key.
 //!
 //! Meanings, types and defaults all come from the schema, so that this agrees with what a run reads.
 //!
@@ -12,9 +12,9 @@ use super::Environment;
 use super::options::Exit;
 use crate::scenario::{Key, Kind, Schema, ends_in, is_within, quoted, without_indices};
 
-/// Columns of the text where the terminal is wider, or where there is none.
+/// The greatest width of the text in columns; also its width if the output is not a terminal.
 const COLUMNS: usize = 120;
-/// Columns that are left for a meaning, however narrow the terminal is.
+/// The least width of a meaning in columns, even on a narrow terminal.
 const MEANING_MIN: usize = 30;
 
 /// Explains `key`, and all keys below it if it is a table; without one, lists all keys.
@@ -47,12 +47,12 @@ impl Display for UnknownKey {
         let UnknownKey { written, nearest } = self;
         write!(
             f,
-            "there is no key {written}: did you mean {nearest}? Without a key, all are listed"
+            "there is no key {written}: did you mean {nearest}? Omit the key to list all keys"
         )
     }
 }
 
-/// What is printed, in lines of at most `columns` where its words allow.
+/// The text to print, wrapped at `columns`. Longer words are not broken.
 fn text(schema: &Schema, key: Option<&str>, columns: usize) -> Result<String, UnknownKey> {
     let Some(written) = key else { return Ok(overview(schema, columns)) };
     let path = without_indices(written);
@@ -106,7 +106,7 @@ fn push_lines(text: &mut String, schema: &Schema, keys: &[&Key], columns: usize)
     }
 }
 
-/// All that is known of one key.
+/// The full explanation of one key.
 fn in_full(schema: &Schema, key: &Key, columns: usize) -> String {
     let mut text = format!("{}\n", key.path);
     push_wrapped(&mut text, "  ", key.meaning, columns);
@@ -149,7 +149,7 @@ fn is_below(key: &Key, path: &str) -> bool {
     key.path != path && is_within(key.path, path)
 }
 
-/// Writes `head` and then `body`, whose further lines begin below its first.
+/// Appends `head` and `body`. Wrapped lines of `body` are indented below its first line.
 fn push_wrapped(text: &mut String, head: &str, body: &str, columns: usize) {
     let indent = head.chars().count();
     let width = columns.saturating_sub(indent).max(MEANING_MIN);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_names_the_nearest() {
+    fn the_error_for_an_unknown_key_names_the_nearest_key() {
         let registry = Registry::built_in();
         let unknown =
             text(registry.schema(), Some("ring.sucessors"), COLUMNS).expect_err("misspelt");

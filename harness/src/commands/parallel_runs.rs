@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::scenario::{Engine, Scenario};
 
-/// Whether no other run may go on beside this one, because it measures the host.
+/// Whether this run must run alone, because it measures the host.
 pub(super) fn runs_alone(scenario: &Scenario) -> bool {
     match scenario.engine {
         Engine::Udp => true,
@@ -15,8 +15,8 @@ pub(super) fn runs_alone(scenario: &Scenario) -> bool {
     }
 }
 
-/// The number of runs at a time: `requested`, or else as many as there are cores for. It is 1 if
-/// any run must run alone.
+/// The number of runs at a time: `requested`, or else as many as the cores allow. 1 if any run must
+/// run alone.
 pub(super) fn workers<'a>(
     runs: impl Iterator<Item = &'a Scenario> + Clone,
     requested: Option<NonZeroUsize>,

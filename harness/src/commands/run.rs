@@ -22,7 +22,7 @@ use crate::measure::{EngineError, Measured};
 use crate::report::{files, text};
 use crate::scenario::Measure;
 
-/// If lookups are issued later than this, the load is not that of the scenario.
+/// The greatest acceptable lag: the 99th percentile of how late lookups are issued.
 const LAG_MAX: Duration = Duration::from_millis(100);
 
 /// The default parent folder of results.

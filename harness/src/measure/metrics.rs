@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_bounds_counts_as_the_bound() {
+    fn values_out_of_bounds_count_as_the_bound() {
         let mut metrics = Metrics::new();
         metrics.record_completed(Duration::from_secs(3600), 1000, 1000, 7);
         assert_eq!(metrics.hops()[COUNTS - 1], 1);

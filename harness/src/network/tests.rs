@@ -221,7 +221,7 @@ fn a_network_is_perfect_if_it_changes_nothing() {
 }
 
 #[test]
-fn what_can_only_be_simulated_is_refused_on_top_of_a_real_network() {
+fn simulator_only_networks_are_refused_over_udp() {
     let refused = |configured: &scenario::Network, expected: &str| {
         let error = Network::on_top(configured).expect_err(expected);
         assert!(error.contains(expected) && error.contains("engine = \"sim\""), "{error}");

@@ -29,7 +29,7 @@ pub enum NodeEvent<A> {
         /// Contacts that did not answer in time.
         timeouts: u32,
     },
-    /// What an answer named was obtained.
+    /// The item that an answer named was fetched.
     Obtained {
         /// The token of the question.
         token: u64,
@@ -38,7 +38,7 @@ pub enum NodeEvent<A> {
         /// Its size in bytes.
         bytes: u64,
     },
-    /// What an answer named could not be obtained.
+    /// The item that an answer named could not be fetched.
     NotObtained {
         /// The token of the question.
         token: u64,

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn written_files_can_be_read() {
         let dir = std::env::temp_dir().join(format!("hopwise-files-{}", std::process::id()));
         let outcome = example::outcome();
         write_all(&dir, &outcome, "name = 'default'\n", &series()).unwrap();

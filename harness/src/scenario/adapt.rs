@@ -1,10 +1,12 @@
 //! Defaults that do not fit adapt; values that the user wrote never do.
 //!
 //! A rule that depends on other keys names the nearest value that fits
-//! ([`require_or_adapt`](super::require_or_adapt)). If the user did not write the value, that one
-//! takes its place. What a named scenario says of time and of churn was chosen for its own phases and
-//! its own number of nodes: if the user shortens the measured phase, faults move in proportion; if the
-//! user leaves so few nodes that each would stay for seconds, churn slows down in proportion.
+//! ([`require_or_adapt`](super::require_or_adapt)). It replaces a value that the user
+//! did not write.
+//!
+//! The fault times and churn rates of a named scenario suit its own length and number of nodes. If
+//! the user shortens the measured phase and a fault no longer fits, faults move in proportion. If
+//! the user reduces the nodes and sessions become too short, churn slows down in proportion.
 //!
 //! **Invariant:** every change is recorded in [`Scenario::adapted`](super::Scenario::adapted).
 
@@ -20,7 +22,7 @@ use super::source::Written;
 use super::tree::{at, put};
 use super::{ChurnModel, Measure, Scenario, duration};
 
-/// A node of a named scenario stays for so many seconds at least, on average.
+/// The least mean session length in a named scenario, in seconds.
 const STAY_MIN_S: f64 = 30.0;
 
 /// A value that was changed because it did not fit.
@@ -46,12 +48,12 @@ impl fmt::Display for Adaptation {
 
 /// All values of a scenario that were changed because they did not fit.
 ///
-/// Any two are equal: how a value came about is no part of what runs.
+/// Any two compare equal, because the history of a value does not affect the run.
 #[derive(Clone, Debug, Default)]
 pub struct Adaptations(Vec<Adaptation>);
 
 impl Adaptations {
-    /// Records a change. Of several changes of one key, the first knows what it was before.
+    /// Records a change. If the key changed before, its original value is kept.
     pub(super) fn push(&mut self, new: Adaptation) {
         match self.0.iter_mut().find(|old| old.key == new.key) {
             Some(old) => *old = Adaptation { from: std::mem::take(&mut old.from), ..new },
@@ -74,8 +76,8 @@ impl PartialEq for Adaptations {
     }
 }
 
-/// Puts the nearest value that fits in place of the `wrong` one, unless the user wrote that. Returns
-/// whether it did.
+/// Replaces the `wrong` value by the nearest value that fits, unless the user wrote it. Returns
+/// whether the value was replaced.
 pub(super) fn adapt(
     tree: &mut Value,
     wrong: &Impossible,
@@ -130,9 +132,9 @@ pub(super) fn move_faults(
     has_moved
 }
 
-/// Slows down the Poisson churn of a named scenario, unless the user wrote its rates, in proportion to
-/// the number of nodes, if each of them would stay for less than [`STAY_MIN_S`]. Returns whether it
-/// did.
+/// Scales the Poisson churn rates of a named scenario with the number of nodes, if the mean session
+/// would be shorter than [`STAY_MIN_S`]. Does nothing if the user wrote the model or a rate.
+/// Returns whether the rates changed.
 pub(super) fn slow_churn(
     tree: &mut Value,
     named: &Scenario,
@@ -176,8 +178,8 @@ fn replace(
     is_put
 }
 
-/// `time` scaled from a phase of one length to one of another, rounded down to milliseconds where
-/// that is exact enough to tell times apart.
+/// Scales `time` from a phase of length `before` to one of length `now`. A result of 100 ms or
+/// more is rounded down to milliseconds.
 fn scaled(time: Duration, before: Duration, now: Duration) -> Duration {
     const MS: u128 = 1_000_000;
     let ns = time.as_nanos() * now.as_nanos() / before.as_nanos().max(1);

@@ -8,8 +8,8 @@ use super::tree::{at, is_within, join, parent, put};
 use super::{Schema, fault};
 
 impl Schema {
-    /// What holds if nothing is written at this dotted path without indices; `None` if nothing does.
-    /// Of a detail: what holds once the choice is made that it belongs to.
+    /// The default of the key at a dotted path without indices; `None` if it has none. For a
+    /// detail, the default once its choice is made.
     #[must_use]
     pub fn default_of(&self, path: &str) -> Option<Value> {
         let (tree, path) = self.tree_that_reaches(path)?;
@@ -17,8 +17,8 @@ impl Schema {
         at(&resolved, &path).cloned()
     }
 
-    /// A tree with the optional table and the choice that the key belongs to, and the path of the key
-    /// in it. `None` if the key must be written where its table is.
+    /// A minimal tree in which the key may be written, and the path of the key in it. `None` if the
+    /// key is required wherever its table is written.
     fn tree_that_reaches(&self, path: &str) -> Option<(Value, String)> {
         let mut tree = Value::Table(Table::new());
         let mut place = path.to_owned();

@@ -18,7 +18,7 @@ use super::{Measure, POPULATION_MAX, Scenario, duration};
 pub struct Fault {
     /// When it begins, after the start of the measured phase.
     pub at: Duration,
-    /// It strikes its nodes evenly spread over this time; zero: all at one instant.
+    /// Length of the fault: it affects its nodes at even intervals. Zero: all at once.
     pub over: Duration,
     /// What happens.
     pub kind: FaultKind,
@@ -46,15 +46,15 @@ pub enum Target {
     /// Random ones.
     #[default]
     Random,
-    /// The one that has handled the most messages.
+    /// The node that received the most messages.
     Busiest,
 }
 
 /// How many nodes a [`Fault`] strikes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Amount {
-    /// `fraction`: this share of the nodes alive when it begins, 0 … 1; of a return, this share of
-    /// the nodes that faults have crashed and that have not come back.
+    /// `fraction`: share of the nodes that are alive when the fault begins, 0 … 1. For a return:
+    /// share of the nodes that faults crashed and that have not come back.
     Fraction(f64),
     /// `count`: this many.
     Count(u32),
@@ -68,11 +68,11 @@ pub(super) const KEYS: &[Key] = &[
         "[[fault]] tables, each with at, kind, and fraction or count",
         "What goes wrong at a stated time: any number of [[fault]] tables.",
     ),
-    Key::duration("fault.at", DURATION, "When it begins, from the start of the measured phase."),
+    Key::duration("fault.at", DURATION, "Time of the fault, from the start of the measured phase."),
     Key::duration(
         "fault.over",
         DURATION,
-        "It strikes its nodes evenly spread over this time. 0s: all at one instant.",
+        "Length of the fault: it affects its nodes at even intervals. 0s: all at once.",
     ),
     Key::word(
         "fault.kind",
@@ -83,15 +83,15 @@ pub(super) const KEYS: &[Key] = &[
     Key::word(
         "fault.target",
         &["random", "busiest"],
-        "Which nodes crash: random ones, or the one that has handled the most messages.",
+        "Which nodes crash: random ones, or the one that received the most messages.",
     )
     .only_with("kind", &["crash"]),
     Key::share(
         "fault.fraction",
-        "How many nodes: this share of those alive when it begins. Of a return: this share of those \
-         that faults have crashed.",
+        "Share of the nodes that are alive when the fault begins. kind = return: share of the \
+         nodes that faults crashed and that have not come back.",
     ),
-    Key::integer("fault.count", "a whole number, at least 1", "How many nodes: this many."),
+    Key::integer("fault.count", "a whole number, at least 1", "Number of nodes."),
 ];
 
 /// Groups of keys of which at most one may be written.
@@ -111,8 +111,8 @@ fn check_one(all: &Scenario, index: usize) -> Verdict {
     let path = |key: &str| format!("fault.{index}.{key}");
     let can_return = fault.kind != FaultKind::Return || follows_a_crash(all, index);
     require_that(can_return, &path("kind"), || {
-        "\"crash\", \"leave\" or \"join\", or an earlier fault of kind \"crash\": only nodes that \
-         faults have crashed return"
+        "\"crash\", \"leave\" or \"join\", or add an earlier fault of kind \"crash\": only \
+         nodes that a fault crashed can return"
             .to_owned()
     })?;
     let only_one = fault.kind == FaultKind::Crash(Target::Busiest);

@@ -1,13 +1,13 @@
-//! What a check finds: the value that cannot be, and what is accepted instead.
+//! The error of a check: the invalid value and the values accepted instead.
 //!
 //! **Invariant:** says nothing of where the value was written; the reader of the scenario adds that.
 
 use toml::Value;
 
-/// Whether a section can be run.
+/// The result of a check.
 pub(super) type Verdict = Result<(), Impossible>;
 
-/// A value that cannot be.
+/// An invalid value.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Impossible {
     /// Where it is, dotted, with indices: `fault.0.at`.
@@ -23,7 +23,7 @@ pub struct Impossible {
 ///
 /// # Errors
 ///
-/// That it is impossible, unless `holds`.
+/// If `holds` is false.
 pub fn require(holds: bool, path: &str) -> Result<(), Impossible> {
     if holds {
         return Ok(());
@@ -31,11 +31,11 @@ pub fn require(holds: bool, path: &str) -> Result<(), Impossible> {
     Err(Impossible { path: path.to_owned(), accepted: None, nearest: None })
 }
 
-/// Requires what holds only together with other keys: `accepted` says what is accepted beside them.
+/// Like [`require`], for a rule that involves other keys: `accepted` says what they leave possible.
 ///
 /// # Errors
 ///
-/// That it is impossible, unless `holds`.
+/// If `holds` is false.
 pub fn require_that(
     holds: bool,
     path: &str,
@@ -44,12 +44,12 @@ pub fn require_that(
     require(holds, path).map_err(|wrong| Impossible { accepted: Some(accepted()), ..wrong })
 }
 
-/// As [`require_that`], of a default that adapts: if the user did not write the value at `path`, it
-/// becomes `nearest`, and the run says so.
+/// Like [`require_that`], for a value that adapts: if the user did not write the value at `path`,
+/// it becomes `nearest`, and the program reports the change.
 ///
 /// # Errors
 ///
-/// That it is impossible, unless `holds`.
+/// If `holds` is false.
 pub fn require_or_adapt(
     holds: bool,
     path: &str,

@@ -1,4 +1,4 @@
-//! The items that nodes share, and how they are asked for.
+//! The items that nodes share, and the queries for them.
 //!
 //! **Invariant:** a scenario without this section asks for keys, unless its system always has items.
 
@@ -16,13 +16,13 @@ const ITEMS_MAX: u32 = 1_000_000;
 /// Copies of items, at most: the harness keeps the holders of each item in tables.
 const COPIES_MAX: f64 = 268_435_456.0;
 
-/// A population of named items: which nodes hold them, and how they are asked for.
+/// A population of named items: the nodes that hold them, and the queries for them.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Items {
     /// Number of items.
     pub population: u32,
-    /// Skew of the queries, 0 … 20: the item of rank k is asked for with probability proportional
+    /// Skew of the queries, 0 … 20: a query is for the item of rank k with probability proportional
     /// to k^(−exponent).
     pub exponent: f64,
     /// Holders of an item, on average over all items.
@@ -66,11 +66,11 @@ impl Default for Items {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Replication {
-    /// Not at all.
+    /// Every item has the same number of holders.
     Uniform,
-    /// In proportion to how often it is asked for.
+    /// Proportional to the item's popularity.
     Proportional,
-    /// In proportion to the square root of that.
+    /// Proportional to the square root of the item's popularity.
     SquareRoot,
 }
 
@@ -87,8 +87,8 @@ impl Section for Items {
         Key::number(
             "items.exponent",
             "a number from 0 to 20",
-            "Skew of the queries: the item of rank k is asked for with probability proportional to \
-             k^-exponent. 0 is uniform.",
+            "Skew of the queries: a query is for the item of rank k with probability proportional \
+             to k^-exponent. 0 is uniform.",
         ),
         Key::number(
             "items.replicas",
@@ -117,7 +117,7 @@ impl Section for Items {
         Key::duration(
             "items.publish_within",
             DURATION,
-            "A node first publishes its items at a random time within this after it joined.",
+            "Longest time between a node's join and its first publication. The time is random.",
         ),
     ];
 
@@ -127,14 +127,14 @@ impl Section for Items {
         require((0.0..=20.0).contains(exponent), "items.exponent")?;
         let most = COPIES_MAX / f64::from(*population);
         require_or_adapt(*replicas <= most, "items.replicas", most, || {
-            format!("{COPIES_MAX} copies at most: fewer replicas, or a smaller items.population")
+            format!("at most {most}, or a smaller items.population: {COPIES_MAX} copies in all")
         })?;
         require(is_share(*fuzzy), "items.fuzzy")?;
         require((1..=MAX_PAYLOAD as u32).contains(bytes), "items.bytes")?;
         require(!refresh.is_zero(), "items.refresh")?;
         require_that(all.workload.keys == Keys::Uniform, "workload.keys", || {
-            "{ distribution = \"uniform\" }, or nothing: with items these are what is asked for, \
-             and items.exponent says how skewed that is"
+            "{ distribution = \"uniform\" }, or nothing: lookups ask for items, and items.exponent \
+             sets their skew"
                 .to_owned()
         })
     }

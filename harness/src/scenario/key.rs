@@ -15,7 +15,7 @@ pub struct Key {
     pub kind: Kind,
     /// What it sets.
     pub meaning: &'static str,
-    /// The choice this key is a detail of, if any.
+    /// The condition under which this key may be written, if there is one.
     pub detail_of: Option<Choice>,
     /// Which values are accepted, to follow "write", where the kind alone does not say.
     accepted: &'static str,
@@ -48,12 +48,12 @@ pub enum Kind {
     DurationOr(&'static str),
 }
 
-/// The value that a detail depends on: a key beside it, and which of its words have the detail.
+/// The condition of a detail: the key beside it has one of these words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Choice {
     /// The last word of the other key's path: `model`.
     pub name: &'static str,
-    /// The words that have this detail.
+    /// The words with which the detail may be written.
     pub words: &'static [&'static str],
 }
 

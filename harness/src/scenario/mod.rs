@@ -13,7 +13,7 @@
 //! A [`Section`] is a table of keys in one file: its type with its defaults, its keys with their
 //! meanings, its rules. Sections of systems come from outside this folder.
 //!
-//! **Invariant:** a `Scenario` that was loaded holds no impossible value; nothing checks again.
+//! **Invariant:** a loaded `Scenario` is valid; no other module checks it again.
 
 mod adapt;
 mod churn;
@@ -86,7 +86,7 @@ pub struct Scenario {
     pub nodes: u32,
     /// The seed of all random choices; at most `i64::MAX`, the largest TOML integer.
     pub seed: u64,
-    /// How nodes get to know each other.
+    /// How the nodes become members.
     pub start: Start,
     /// Threads that run nodes; 0: one per core. See [`Scenario::thread_count`].
     pub threads: u32,
@@ -133,24 +133,24 @@ pub enum Engine {
     Sim,
 }
 
-/// How nodes get to know each other.
+/// How the nodes become members.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
-    /// All begin with exact tables.
+    /// All start with exact tables.
     Linked,
     /// Each joins through the protocol.
     Joined,
 }
 
-/// The keys that are in no table.
+/// The top-level keys.
 const GENERAL_KEYS: &[Key] = &[
     Key::text(
         "name",
         "letters, digits, '-', '_' and '.', 64 at most and not a '.' first",
         "The name of the run. By default, the name of its file.",
     ),
-    Key::text("system", "the name of a system", "What kind of nodes run."),
+    Key::text("system", "the name of a system", "The system to run."),
     Key::word(
         "engine",
         &["udp", "sim"],
@@ -165,7 +165,7 @@ const GENERAL_KEYS: &[Key] = &[
     Key::word(
         "start",
         &["linked", "joined"],
-        "How nodes get to know each other. linked: all begin with exact tables. joined: each joins \
+        "How the nodes become members. linked: all start with exact tables. joined: each joins \
          through the protocol.",
     ),
     Key::integer(
@@ -189,7 +189,7 @@ const GENERAL_KEYS: &[Key] = &[
 const HOLDS_TOML: &str = "a scenario is read from TOML and holds only what TOML can say";
 
 impl Scenario {
-    /// The scenario of a run that nothing is said of, without the sections of systems.
+    /// The default scenario, without the sections of systems.
     fn general(system: &str) -> Scenario {
         Scenario {
             name: "default".into(),
@@ -226,8 +226,8 @@ impl Scenario {
         Table::try_from(self.erased()).expect(HOLDS_TOML)
     }
 
-    /// This scenario for any serializer: with each serializer by its type, the code that writes a
-    /// scenario would be compiled half a dozen times.
+    /// The scenario as a trait object. Generic code would be compiled again for every type of
+    /// serializer.
     fn erased(&self) -> &dyn erased_serde::Serialize {
         self
     }
@@ -248,7 +248,7 @@ impl Scenario {
         self.check.unwrap_or(is_small)
     }
 
-    /// Sets the value of a key or a whole section that is not a system's.
+    /// Sets a top-level key or a section that belongs to no system.
     fn set(&mut self, name: &str, value: Value) -> Result<(), WrongType> {
         match name {
             "name" => self.name = read(value)?,
@@ -273,7 +273,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// Checks the keys that are in no table, but for those that depend on the system.
+    /// Checks the top-level keys, except those that depend on the system.
     fn check_general(&self) -> Verdict {
         let Scenario { name, nodes, threads, .. } = self;
         let fits_a_folder = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

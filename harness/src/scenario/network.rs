@@ -1,6 +1,6 @@
 //! What the network does to messages.
 //!
-//! **Invariant:** over UDP, everything here comes on top of what loopback really does.
+//! **Invariant:** over UDP, these delays and losses add to those of the loopback interface.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use super::impossible::{Verdict, is_share, require};
 use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
 use super::{Latency, Scenario, Section, duration};
 
-/// What the network does to messages; over UDP, on top of what loopback really takes.
+/// What the network does to messages. Over UDP, this adds to what the loopback interface does.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
@@ -18,10 +18,10 @@ pub struct Network {
     pub latency: Latency,
     /// Share of messages lost, 0 … 1.
     pub loss: f64,
-    /// Share of messages that arrive twice, 0 … 1: the second copy a further delay after the first.
-    /// Not over UDP.
+    /// Share of messages that arrive twice, 0 … 1. The second copy has a second delay. Simulator
+    /// only.
     pub duplication: f64,
-    /// Share of messages that a further delay holds up, 0 … 1, so that later ones overtake them.
+    /// Share of messages that have a second delay, 0 … 1, so that later messages overtake them.
     pub reordering: f64,
     /// How long a node waits for an answer.
     pub timeout: Timeout,

@@ -1,4 +1,4 @@
-//! From TOML text and overrides to a scenario, or to the one message that says what is wrong.
+//! Reads a scenario from TOML text and overrides, or returns the first error.
 //!
 //! The text becomes a tree, overrides are laid on top, keys are looked up in the schema, and only
 //! then are the types read. So every message can name a full path, and from it a line.
@@ -20,12 +20,12 @@ use super::tree::{
 };
 use super::{Scenario, ScenarioError, Schema};
 
-/// Values of one scenario that adapt, at most.
+/// The most rounds of adapting one scenario.
 const ROUNDS_MAX: usize = 64;
 
 impl Schema {
     /// Loads a named scenario, or a file if `source` ends in `.toml`, with `overrides` (dotted key,
-    /// value) on top; of two overrides of one key the later holds. A value is read as TOML, or as a
+    /// value) on top; a later override of the same key wins. A value is read as TOML, or as a
     /// bare string if it is not TOML, so that `500ms` needs no quotes. Setting one of several
     /// alternatives (`workload.in_flight`) replaces the others (`workload.lookups_per_s`).
     ///
@@ -63,7 +63,7 @@ impl Schema {
         self.read(text, Source::Text, name, overrides)
     }
 
-    /// Reads `text` from `source`, called `name` unless it says otherwise, with `overrides` on top.
+    /// Reads `text` from `source` with `overrides` on top. `name` is used if `text` sets no name.
     fn read(
         &self,
         text: &str,
@@ -153,7 +153,7 @@ impl Schema {
         known.map(|_| ()).ok_or_else(|| self.unknown(key, &value_of(value)))
     }
 
-    /// Removes what an override replaces without naming it: the alternatives of its key, and the
+    /// Removes the keys that an override makes invalid: the alternatives of its key, and the
     /// details of the choice that it changes.
     fn make_room(&self, tree: &mut Value, key: &str, value: &str) {
         let known = without_indices(key);
@@ -174,7 +174,7 @@ impl Schema {
         let Some(key) = self.find_key(&without_indices(path)) else {
             return Err(self.unknown(path, value));
         };
-        // Where a table belongs, serde would take a list for the values of its keys in their order.
+        // Serde accepts a list in place of a table, as the values of its keys in order.
         let may_be_list = key.kind == Kind::Tables && key.path == path;
         if value.is_array() && !may_be_list {
             return Err(Problem::not_accepted(path, Some(value), &self.accepted(key)));
@@ -212,7 +212,7 @@ impl Schema {
         let chosen = match at(tree, &chooser).or(default.as_ref()) {
             None => "",
             Some(Value::String(chosen)) => chosen,
-            // The wrong type of the chooser is the better message, and comes when types are read.
+            // Reading the types later reports the wrong type of the chooser, a better message.
             Some(_) => return Ok(()),
         };
         if choice.words.contains(&chosen) {
@@ -227,7 +227,7 @@ impl Schema {
         Err(Problem { path: path.clone(), message })
     }
 
-    /// Faults have no default kind or amount.
+    /// Checks that a fault has all keys without a default.
     fn check_complete(&self, Entry { path, value }: &Entry<'_>) -> Verdict {
         let Value::Table(fault) = value else { return Ok(()) };
         if parent(path) != "fault" {
@@ -266,8 +266,8 @@ impl Schema {
         Ok(scenario)
     }
 
-    /// Checks that there is such a system, gives it items if it cannot do without, and leaves out
-    /// those of a named scenario if it has no use for them.
+    /// Checks that the system exists. Adds items if the system needs them. Drops the items of a
+    /// named scenario if the system does not support them.
     fn choose_system(
         &self,
         scenario: &mut Scenario,
@@ -332,7 +332,7 @@ impl Problem {
 
 type Verdict = Result<(), Problem>;
 
-/// Whether the path is that of a time of a fault.
+/// Whether `path` is a time of a fault.
 fn is_time_of_fault(path: &str) -> bool {
     path.starts_with("fault.") && matches!(last(path), "at" | "over")
 }
@@ -343,7 +343,7 @@ fn syntax_error(text: &str, file: Option<&str>, error: &toml::de::Error) -> Scen
     ScenarioError::new(Some(place), format!("not TOML: {}", error.message()))
 }
 
-/// The file, and the line of the path's deepest word that is in it.
+/// The file and the line of the value at `path`; only the file if `text` does not have it.
 fn place_of(path: &str, text: &str, file: &str) -> String {
     let offset = DeTable::parse(text).ok().and_then(|root| {
         let mut offset = None;

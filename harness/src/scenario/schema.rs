@@ -1,6 +1,6 @@
-//! What a scenario may say: which systems there are, every key, and the scenarios that come along.
+//! The schema of scenarios: all systems, all keys and the named scenarios.
 //!
-//! **Invariant:** a schema is a value that is handed down; there is no global one.
+//! **Invariant:** a schema is passed as an argument; there is no global schema.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use super::{
     fault,
 };
 
-/// What a scenario must know of a system.
+/// The description of a system for scenarios.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemSchema {
     /// Its name: the value of `system`.
@@ -38,7 +38,7 @@ impl SystemSchema {
     }
 }
 
-/// All that a scenario may say.
+/// All systems, sections and named scenarios.
 #[derive(Clone, Debug)]
 pub struct Schema {
     systems: Vec<SystemSchema>,
@@ -61,8 +61,8 @@ const AFTER: &[SectionType] = &[
 ];
 
 impl Schema {
-    /// The schema of these systems and named scenarios; `default_system` runs if a scenario names
-    /// none. Of scenarios with the same name the first is found.
+    /// Creates the schema of these systems and named scenarios. `default_system` runs if a scenario
+    /// names no system. If two scenarios have the same name, the first one counts.
     ///
     /// # Panics
     ///
@@ -96,13 +96,13 @@ impl Schema {
             assert_consistent(section);
             let is_taken = |key: &Key| key.path == section.name;
             let count = schema.keys().filter(|key| is_taken(key)).count();
-            assert!(count == 1, "[{}] is the name of something else too", section.name);
+            assert!(count == 1, "another key has the name [{}]", section.name);
         }
         assert!(schema.has_system(default_system), "there is no system {default_system}");
         schema
     }
 
-    /// The scenario of a run that nothing is said of.
+    /// The scenario in which every key has its default.
     #[must_use]
     pub fn default_scenario(&self) -> Scenario {
         let mut scenario = Scenario::general(self.default_system);
@@ -153,7 +153,7 @@ impl Schema {
         self.systems.iter().any(|system| system.name == name)
     }
 
-    /// The named scenarios, in the order they are listed: of several with one name, the first.
+    /// The named scenarios, in listing order. If several have the same name, only the first.
     pub fn named(&self) -> impl Iterator<Item = &Named> {
         let is_first = |(index, named): &(usize, &Named)| {
             !self.named[..*index].iter().any(|other| other.name == named.name)
@@ -179,8 +179,8 @@ impl Schema {
         self.keys().find(|key| key.path == path)
     }
 
-    /// The known key most like `path`: in full, in its last word if only the table is wrong, or in
-    /// its end if the beginning was left out.
+    /// The known key that is most similar to `path`. Compares whole paths and last words. A key
+    /// that ends in `path` wins.
     #[must_use]
     pub fn nearest_key(&self, path: &str) -> &'static str {
         let likeness = |key: &Key| {
@@ -207,7 +207,7 @@ impl Schema {
         }
     }
 
-    /// Other keys that may not be written beside that at `path`.
+    /// The keys that exclude the key at `path`.
     pub(super) fn alternatives_of(&self, path: &str) -> impl Iterator<Item = &'static str> {
         let groups = self.all_sections().flat_map(|section| section.alternatives);
         let group = groups.chain(fault::ALTERNATIVES).find(|group| group.contains(&path));

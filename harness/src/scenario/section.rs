@@ -17,14 +17,14 @@ use super::key::Key;
 use super::tree::dotted;
 use super::{Impossible, Scenario};
 
-/// A table of the scenario: what is said of one subject, of one system for instance.
+/// A table of the scenario, such as the parameters of one system.
 ///
 /// ```
 /// use hopwise_harness::Scenario;
 /// use hopwise_harness::scenario::{Impossible, Key, Section, require};
 /// use serde::{Deserialize, Serialize};
 ///
-/// /// What each node of a grid is built with.
+/// /// The parameters of grid nodes.
 /// #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 /// #[serde(default, deny_unknown_fields)]
 /// struct Grid {
@@ -66,7 +66,7 @@ pub trait Section:
     ///
     /// # Errors
     ///
-    /// The first value that cannot be.
+    /// The first invalid value.
     fn check(&self, all: &Scenario) -> Result<(), Impossible>;
 }
 
@@ -80,7 +80,7 @@ impl Section for () {
     }
 }
 
-/// A [`Section`] as a value: what reading and explaining a scenario need of it.
+/// A [`Section`] as a value, for reading and explaining scenarios.
 #[derive(Clone, Copy, Debug)]
 pub struct SectionType {
     pub(super) name: &'static str,
@@ -91,7 +91,7 @@ pub struct SectionType {
 }
 
 impl SectionType {
-    /// That of `S`.
+    /// Creates the [`SectionType`] of `S`.
     #[must_use]
     pub const fn of<S: Section>() -> SectionType {
         SectionType {
@@ -107,7 +107,7 @@ impl SectionType {
 /// A value of the wrong type.
 #[derive(Debug)]
 pub(super) struct WrongType {
-    /// Where it is, dotted, below what was read.
+    /// Its dotted path within the value that was read.
     pub(super) path: String,
     pub(super) message: String,
 }
@@ -150,7 +150,7 @@ impl<S: Section> AnySection for S {
 pub struct Sections(Vec<(&'static str, Box<dyn AnySection>)>);
 
 impl Sections {
-    /// Puts in the section of this name, instead of one that is there.
+    /// Inserts the section of this name, or replaces it.
     pub(super) fn put(&mut self, name: &'static str, section: Box<dyn AnySection>) {
         match self.0.iter_mut().find(|(other, _)| *other == name) {
             Some((_, place)) => *place = section,

@@ -1,4 +1,4 @@
-//! Where the values of a scenario come from, and what follows for them.
+//! The origin of scenario values: which ones the user wrote, and the folder of relative paths.
 //!
 //! **Invariant:** a value is the user's if and only if a file or an override of the user's has it.
 
@@ -18,7 +18,7 @@ pub(super) enum Source<'a> {
     Named,
     /// A file of the user's.
     File(&'a str),
-    /// Text that a caller has.
+    /// Text passed by the caller.
     Text,
 }
 
@@ -93,7 +93,7 @@ pub(super) fn normalize(
     });
 }
 
-/// The whole number that `text` says, as a scenario would read it: `1e4` is one.
+/// Parses a whole number as in a scenario, where `1e4` is one.
 pub(crate) fn count_of(text: &str) -> Option<i64> {
     match value_of(text) {
         Value::Integer(count) => Some(count),
@@ -102,7 +102,7 @@ pub(crate) fn count_of(text: &str) -> Option<i64> {
     }
 }
 
-/// The whole number that `number` is, if it is one that floating point holds exactly.
+/// Converts `number` to a whole number, if that is exact.
 fn whole(number: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)

@@ -73,7 +73,7 @@ pub(super) fn put(tree: &mut Value, path: &str, value: Value) -> Result<(), usiz
     Ok(())
 }
 
-/// The list that `value` is, or becomes.
+/// Returns the list in `value`. Replaces any other value with an empty list.
 fn list_of(value: &mut Value) -> &mut Vec<Value> {
     if !value.is_array() {
         *value = Value::Array(Vec::new());
@@ -81,7 +81,7 @@ fn list_of(value: &mut Value) -> &mut Vec<Value> {
     value.as_array_mut().expect("it was just made a list")
 }
 
-/// The table that `value` is, or becomes.
+/// Returns the table in `value`. Replaces any other value with an empty table.
 fn table_of(value: &mut Value) -> &mut Table {
     if !value.is_table() {
         *value = Value::Table(Table::new());
@@ -104,7 +104,7 @@ pub(super) fn parent(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(parent, _)| parent)
 }
 
-/// The path of what is called `word` below `parent`.
+/// The path of `word` below `parent`.
 pub(super) fn join(parent: &str, word: &str) -> String {
     match (parent, word) {
         ("", _) => word.to_owned(),
@@ -123,7 +123,7 @@ pub(crate) fn ends_in(path: &str, words: &str) -> bool {
     path.strip_suffix(words).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// The path as the keys have it.
+/// The path without the indices of lists.
 pub(crate) fn without_indices(path: &str) -> String {
     let is_index = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
     words(path).filter(|word| !is_index(word)).collect::<Vec<_>>().join(".")

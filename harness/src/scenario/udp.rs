@@ -99,13 +99,14 @@ impl Udp {
             ),
         };
         require_that(population <= most, "nodes", || {
-            format!(
-                "so many that, with the nodes that join in faults, they are {most} at most: {instead}"
-            )
+            format!("at most {most}, including the nodes that join in faults: {instead}")
         })?;
         let port = u64::from(self.bind.port());
         require_that(port == 0 || port + sockets <= 65_536, "udp.bind", || {
-            format!("a port from 1 to {}, or 0: {sockets} sockets follow it", 65_536 - sockets)
+            format!(
+                "a port from 1 to {}, or 0: {sockets} sockets take ports in a row",
+                65_536 - sockets
+            )
         })
     }
 }

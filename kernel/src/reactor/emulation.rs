@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_leaves_in_order_and_the_rest_waits() {
+    fn due_messages_leave_in_order_and_the_rest_wait() {
         let fates = [Some(LONG), Some(Duration::ZERO), None, Some(Duration::ZERO)];
         let mut next = fates.into_iter();
         let transit = move || next.next().expect("as many fates as messages");
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_room_is_dropped_and_counted() {
+    fn messages_without_room_are_dropped_and_counted() {
         let mut emulation =
             Emulation::new(|| Some(LONG), Clock::start(), 65_507, BUNDLE_HEADER_BYTES);
         let (rooms, reserved) = (emulation.slab.free.len(), emulation.due.capacity());

@@ -85,7 +85,7 @@ fn the_protocol_as_it_is_keeps_its_promises() {
 /// new node that was held to be dead because another had died at its address; 189, 256 and 427, one that
 /// was taken out of a list because of that.
 #[test]
-fn seeds_that_once_failed_do_so_no_more() {
+fn seeds_that_failed_before_pass() {
     let fast = [("churn.joins_per_s", "1"), ("churn.departures_per_s", "1")];
     for seed in ["14", "59", "75", "105", "189", "256", "427"] {
         let set = [&fast[..], &[("seed", seed)]].concat();

@@ -184,7 +184,7 @@ fn it_is_swept_and_repeated_with_seeds() {
 }
 
 #[test]
-fn it_is_compared_with_the_ring_by_keys_as_it_knows_no_items() {
+fn a_system_without_items_is_compared_by_keys() {
     let compared = own("compare", "compare --systems own,ring --nodes 16,32");
     let comparison = document(compared, "compare.json");
     let rows = comparison["rows"].as_array().expect("rows");

@@ -135,7 +135,7 @@ fn lookups_are_answered_though_messages_overtake_each_other() {
 }
 
 #[test]
-fn what_can_only_be_simulated_is_a_clear_request_error() {
+fn simulator_only_scenarios_are_refused_over_udp() {
     for (network, expected) in [
         ("latency = { model = \"king\" }", "network.latency.model = \"king\""),
         ("duplication = 0.5", "network.duplication = 0.5"),

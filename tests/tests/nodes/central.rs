@@ -27,7 +27,7 @@ use proptest::prelude::*;
 const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
 
 #[test]
-fn what_is_published_is_found_and_fetched() {
+fn published_items_are_found_and_fetched() {
     let mut central = Central::published(1);
     assert_eq!(central.entries(), ALL_ENTRIES);
     central.assert_exact(|_| true);
@@ -94,7 +94,7 @@ fn a_crashed_server_stops_everything_and_one_that_returns_empty_is_filled_again(
 }
 
 #[test]
-fn what_a_crashed_peer_held_lapses() {
+fn entries_of_a_crashed_peer_expire() {
     let mut central = Central::published(5);
     let gone = 4;
     central.memory.remove(gone);
@@ -106,7 +106,7 @@ fn what_a_crashed_peer_held_lapses() {
 
 /// Before it lapses, another holder is tried.
 #[test]
-fn who_does_not_answer_is_passed_over() {
+fn a_silent_holder_is_skipped() {
     let mut central = Central::published(6);
     let item = 8;
     let mut holders: Vec<u32> = holders_of(item).collect();
@@ -124,7 +124,7 @@ fn who_does_not_answer_is_passed_over() {
 }
 
 #[test]
-fn who_leaves_takes_its_entries_along() {
+fn a_departure_removes_its_entries() {
     let mut central = Central::published(7);
     let gone = 3;
     central.memory.with(gone, |it, cx| it.leave(cx));
@@ -164,7 +164,7 @@ fn forged_departures_remove_nothing() {
 }
 
 #[test]
-fn a_join_ends_with_the_servers_answer_or_without() {
+fn a_join_ends_with_or_without_an_answer() {
     let mut central = Central::published(9);
     let node = 5;
     central.put(node);
@@ -227,7 +227,7 @@ fn a_stranger_without_a_cookie_gets_nothing_but_one() {
 
 /// A server, or a holder, that wants ever new cookies does not keep anybody busy for ever.
 #[test]
-fn who_never_has_enough_cookies_is_left_alone() {
+fn a_server_that_keeps_demanding_cookies_is_given_up() {
     let mut central = Central::published(12);
     central.memory.run_for(REFRESH);
     let (asker, server) = (1, central.memory.peer(SERVER));

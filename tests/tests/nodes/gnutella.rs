@@ -104,7 +104,7 @@ fn a_hit_comes_back_the_way_the_search_came() {
 }
 
 #[test]
-fn queries_are_answered_by_whoever_has_what_fits() {
+fn peers_with_matching_items_answer() {
     let mut peers = Flooding::new(3, STILL, 1);
     for (node, items) in [(0, &[0][..]), (1, &[1, 3]), (2, &[0, 2])] {
         peers.put(node, items);
@@ -139,7 +139,7 @@ fn queries_are_answered_by_whoever_has_what_fits() {
 }
 
 #[test]
-fn what_the_origin_has_is_no_answer() {
+fn items_of_the_origin_are_no_answer() {
     let graph = Graph::random(20, 4.0, &mut Rng::new(1, 0));
     let mut peers = linked(&graph, STILL, &[0]);
     assert!(peers.ask(0, Match::Exact, NAMES[0], 1));

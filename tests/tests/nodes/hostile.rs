@@ -54,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_bundle_is_counted_and_changes_nothing(
+    fn malformed_datagrams_are_counted_and_change_nothing(
         datagrams in vec(vec(any::<u8>(), 0..200), 1..50),
     ) {
         let still = RingConfig { stabilize: None, fix_fingers: None, ..config() };
@@ -120,7 +120,7 @@ fn a_lookup_with_a_small_budget_makes_nobody_a_suspect() {
 }
 
 #[test]
-fn who_leaves_names_nobody_into_a_table() {
+fn a_departure_adds_no_node_to_a_table() {
     let mut memory = Memory::linked(64, config(), 6);
     let ring = memory.members();
     let (before, before_node) = at(&ring, 10);
@@ -149,7 +149,7 @@ fn who_leaves_names_nobody_into_a_table() {
 }
 
 #[test]
-fn what_only_neighbours_may_say_is_not_taken_from_others() {
+fn messages_reserved_to_neighbours_are_refused_from_others() {
     let still = RingConfig { stabilize: None, fix_fingers: None, ..config() };
     let mut memory = Memory::linked(64, still, 7);
     let (tables, ring) = (memory.tables(), memory.members());

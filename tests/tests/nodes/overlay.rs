@@ -134,7 +134,7 @@ fn joining_through_nobody_fails() {
 
 /// Its two neighbors crash; one comes back among others.
 #[test]
-fn who_has_lost_everybody_turns_to_those_it_knew() {
+fn an_isolated_peer_contacts_known_peers() {
     let mut peers = Flooding::new(5, config(), 1);
     for (node, neighbors) in [(0, &[1, 2][..]), (1, &[0, 2]), (2, &[0, 1]), (3, &[4]), (4, &[3])] {
         peers.put(node, &[]);
@@ -287,7 +287,7 @@ proptest! {
 
 /// Once found to split an overlay.
 #[test]
-fn forged_departures_leave_nobody_alone() {
+fn forged_departures_isolate_no_peer() {
     let strikes = [
         (7, 4, 8, 0, 0),
         (3, 4, 8, 0, 0),

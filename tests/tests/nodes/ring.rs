@@ -172,7 +172,7 @@ fn many_joins_at_once_lead_to_the_same_ring() {
 }
 
 #[test]
-fn who_joins_at_once_finds_its_place_before_the_next_round() {
+fn simultaneous_joins_settle_before_the_next_round() {
     const NODES: usize = 64;
     const SUCCESSORS: u8 = 8;
     // No round of anybody comes within this test, but for the quick checks after a join.
@@ -192,7 +192,7 @@ fn who_joins_at_once_finds_its_place_before_the_next_round() {
 }
 
 #[test]
-fn nobody_who_lost_everybody_stays_alone() {
+fn an_isolated_node_rejoins() {
     const NODES: usize = 32;
     let config = config(NODES, 4);
     let mut memory = Memory::linked(NODES, config, 18);
@@ -260,7 +260,7 @@ fn lookups_right_after_the_crash_of_a_fifth_end_soon() {
 /// Everybody knows everybody, so all that a lookup meets of the dead are those right before its key;
 /// whoever is asked names them again, but that must cost no second timeout.
 #[test]
-fn an_iterative_lookup_waits_for_nobody_twice() {
+fn an_iterative_lookup_waits_for_each_node_once() {
     let config =
         RingConfig { lookup: LookupMode::Iterative, remember_failures: false, ..still(24, 23) };
     let mut waits = 0;
@@ -318,7 +318,7 @@ fn a_neighbour_that_gave_a_cookie_has_all_its_attempts_left() {
 }
 
 #[test]
-fn who_came_back_but_is_no_member_holds_no_place() {
+fn a_returned_non_member_has_no_place() {
     let config = config(64, 8);
     let mut memory = Memory::linked(64, config, 14);
     memory.run_for(Duration::from_secs(5));

@@ -45,7 +45,7 @@ fn with_replicas(mut config: Config, replicas: u8) -> Config {
 }
 
 #[test]
-fn what_is_published_is_found_and_fetched_from_everywhere() {
+fn published_items_are_found_and_fetched_from_everywhere() {
     for (seed, lookup) in (1..).zip(MODES) {
         let config = with_ring(config(), |ring| ring.lookup = lookup);
         let mut stored = Stored::published(config, seed);
@@ -130,7 +130,7 @@ fn copies_on_their_way(memory: &Memory<StoreNode<RingNode>>) -> Vec<(u16, u16, u
 
 /// The next owner has a copy, and nothing is published meanwhile.
 #[test]
-fn who_comes_after_a_crashed_owner_answers_from_its_copy() {
+fn the_successor_of_a_crashed_owner_answers() {
     for (seed, lookup) in (10..).zip(MODES) {
         for item in [3, 8] {
             let config = with_ring(published_once(), |ring| ring.lookup = lookup);
@@ -157,7 +157,7 @@ fn assert_found_and_fetched(stored: &mut Stored, item: u32) {
 }
 
 #[test]
-fn what_all_its_keepers_have_taken_along_is_back_after_a_refresh() {
+fn references_lost_with_all_their_keepers_return_after_a_refresh() {
     let mut stored = Stored::published(config(), 12);
     let item = (0..ITEMS)
         .find(|&item| {
@@ -244,7 +244,7 @@ fn newcomers_are_given_what_they_own() {
 
 /// The same the other way: whoever leaves hands on what it owned, even if there are no copies.
 #[test]
-fn who_leaves_hands_on_what_it_owned() {
+fn a_leaving_node_hands_over_its_keys() {
     for replicas in [1, REPLICAS] {
         let mut stored = Stored::published(with_replicas(published_once(), replicas), 15);
         for node in (0..NODES).step_by(3) {
@@ -351,7 +351,7 @@ fn a_question_nobody_is_left_to_answer_ends_by_its_deadline() {
 
 /// Nodes are taken away at every stage of questions and publications.
 #[test]
-fn who_is_taken_away_leaves_no_requests() {
+fn a_removed_node_leaves_no_requests() {
     let config = with_ring(config(), |ring| (ring.stabilize, ring.fix_fingers) = (None, None));
     let mut stored = Stored::new(NODES, config, 22);
     for node in 0..NODES {

@@ -30,7 +30,7 @@ pub struct Comparison {
     pub interrupted: bool,
     /// The scenario values that all runs have in common.
     pub scenario: toml::Table,
-    /// Whether systems were asked for items; if not, keys were looked up.
+    /// Whether lookups asked for items; if not, for keys.
     #[serde(default = "yes")]
     pub items: bool,
     /// By system, then by number of nodes.
@@ -75,7 +75,7 @@ pub struct Row {
     pub success_third_crashed: Option<f64>,
 }
 
-/// Over all nodes.
+/// The spread of a value over all nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// Mean.

@@ -37,7 +37,7 @@ use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine};
 use crate::report::files;
 
-/// Runs all of `runs` and writes the results as `options` say.
+/// Runs `plan` and writes the results as `options` say.
 #[must_use]
 pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
     let Plan { systems, has_items, runs } = plan;

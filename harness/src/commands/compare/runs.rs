@@ -9,7 +9,7 @@ use crate::measure::growth::{Figure, Law};
 use crate::scenario::{Amount, Fault, FaultKind, Scenario, ScenarioError, SystemSchema, Target};
 use crate::systems::{AnySystem, Registry};
 
-/// The systems that are compared by default, as far as they are registered.
+/// The systems that are compared by default, if they are registered.
 const DEFAULT_SYSTEMS: [&str; 3] = ["central", "flood", "ring"];
 
 /// The runs of a comparison.
@@ -17,7 +17,7 @@ const DEFAULT_SYSTEMS: [&str; 3] = ["central", "flood", "ring"];
 pub struct Plan {
     /// The systems, in the order of the table.
     pub systems: Vec<Contender>,
-    /// Whether they are asked for items.
+    /// Whether lookups ask for items; if not, for keys.
     pub has_items: bool,
     /// The runs, the longest first.
     pub runs: Vec<Planned>,
@@ -88,7 +88,7 @@ pub enum PlanError {
     Unknown {
         /// What was written.
         name: String,
-        /// What can be.
+        /// The names of all systems.
         known: String,
     },
     /// One system answers only queries for items, and another answers none.
@@ -110,8 +110,8 @@ impl std::fmt::Display for PlanError {
             }
             PlanError::NothingInCommon { one: (one, its), other: (other, others) } => write!(
                 f,
-                "--systems {one},{other}: {one} is asked for {its} and {other} for {others}: write \
-                 systems that are asked for the same"
+                "--systems {one},{other}: {one} looks up {its} and {other} looks up {others}: \
+                 write systems with the same workload"
             ),
             PlanError::Scenario(error) => error.fmt(f),
         }
@@ -174,8 +174,8 @@ fn usual(registry: &Registry) -> Vec<String> {
     known.map(str::to_owned).collect()
 }
 
-/// The systems of these names, each once: all asked for items if all can be, else none of them. And
-/// whether they are.
+/// Finds the systems `names`, each once, and whether lookups ask for items. They do if every system
+/// supports items.
 pub(super) fn contenders(
     registry: &Registry,
     names: &[String],

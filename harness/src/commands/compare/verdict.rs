@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_runs_are_not_measured() {
+    fn missing_runs_are_reported_as_not_measured() {
         let mut rows = example::rows();
         rows.iter_mut().for_each(|row| row.success_busiest_crashed = None);
         let systems = example::systems();
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn lookups_of_keys_have_no_names() {
+    fn verdicts_about_keys_do_not_mention_names() {
         let systems = example::systems();
         let lines = verdicts(&example::rows(), &[], &systems, false);
         assert!(lines.iter().all(|line| !line.contains("names")), "{lines:?}");

@@ -99,7 +99,7 @@ mod tests {
     use crate::measure::outcome::example;
 
     #[test]
-    fn percentiles_are_those_of_the_tables() {
+    fn percentiles_match_published_tables() {
         // NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2.
         for (freedom, expected) in [
             (1.0, 12.706),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn estimates_are_those_of_the_textbook() {
+    fn estimates_match_a_worked_example() {
         // Mean 10, standard deviation √2.5, t(4) = 2.776445: 2.776445 · √(2.5 / 5) = 1.963243.
         let estimate = Estimate::of(&[8.0, 9.0, 10.0, 11.0, 12.0]).expect("there are values");
         assert_eq!((estimate.count, estimate.mean), (5, 10.0));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_answers_has_no_shares_of_them() {
+    fn a_run_without_answers_has_no_figures_of_answers() {
         let mut outcome = example::outcome();
         outcome.items = Some(example::items());
         assert!(values(&outcome).iter().all(Option::is_some));

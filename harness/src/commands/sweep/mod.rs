@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_whose_files_cannot_be_written_has_failed() {
+    fn a_run_fails_if_its_files_cannot_be_written() {
         let folder = folder("no-folder");
         fs::write(&folder, "a file where the folder should be").expect("it can be written");
         let (_, results) = sweep(&plan("100"), &folder, |scenario, _| Ok(finished(scenario)));

@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_varied_is_one_point_and_seeds_can_be_varied() {
+    fn without_vary_there_is_one_point_and_seeds_can_vary() {
         let seeds = |plan: Plan| plan.runs.iter().map(|run| run.scenario.seed).collect::<Vec<_>>();
         assert_eq!(seeds(plan(&[], 3).expect("it can be run")), [1, 2, 3]);
         assert_eq!(seeds(plan(&["seed=1,10"], 2).expect("they can be run")), [1, 2, 10, 11]);

@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_name_the_point_and_its_spread() {
+    fn lines_have_the_point_and_its_confidence_interval() {
         let text = table().to_text();
         let lines: Vec<&str> = text.lines().collect();
         let start =

@@ -27,18 +27,18 @@ pub struct Flood {
     /// file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Transfers that a query may make, 1 … 32.
+    /// Hops that a query may make, 1 … 32.
     pub ttl: u8,
     /// How a peer searches.
     pub strategy: Strategy,
     /// Strategy `expanding-ring`: how long a peer waits before it searches farther.
     #[serde(with = "duration")]
     pub round_wait: Duration,
-    /// Strategy `random-walk`: walkers of one query.
+    /// Strategy `random-walk`: number of walkers per query.
     pub walkers: u32,
-    /// Strategy `random-walk`: transfers that each of them may make, 1 … 4,096.
+    /// Strategy `random-walk`: hops that each walker may make, 1 … 4,096.
     pub walk_ttl: u16,
-    /// Strategy `random-walk`: after this many transfers a walker asks whether it is still wanted.
+    /// Strategy `random-walk`: hops after which a walker asks the origin whether to continue.
     pub check_every: u16,
     /// Mean period in which a peer checks that its neighbours are alive.
     #[serde(with = "duration")]
@@ -75,7 +75,7 @@ impl Default for Flood {
 pub enum GraphModel {
     /// Any two peers with equal probability.
     Random,
-    /// A few peers have many neighbours, as was measured of Gnutella.
+    /// A few peers have many neighbours, as measured in Gnutella.
     PowerLaw,
     /// Those that a file lists.
     File,
@@ -90,8 +90,8 @@ pub enum Strategy {
     /// Floods with growing TTL, as long as nothing is found (Lv et al., *Search and replication in
     /// unstructured peer-to-peer networks*, ICS 2002).
     ExpandingRing,
-    /// Walkers each go from neighbour to neighbour, and ask from time to time whether they are
-    /// still wanted (the same).
+    /// Walkers go from neighbour to neighbour, and regularly ask the origin whether to continue
+    /// (Lv et al.).
     RandomWalk,
 }
 
@@ -132,7 +132,7 @@ impl Section for Flood {
         Key::integer(
             "flood.walkers",
             "a whole number, at least 1 and at most nodes",
-            "Strategy random-walk: walkers of one query.",
+            "Strategy random-walk: number of walkers per query.",
         ),
         Key::integer(
             "flood.walk_ttl",
@@ -142,7 +142,7 @@ impl Section for Flood {
         Key::integer(
             "flood.check_every",
             "a whole number from 1 to 65535",
-            "Strategy random-walk: after this many hops a walker asks whether it is still wanted.",
+            "Strategy random-walk: hops after which a walker asks the origin whether to continue.",
         ),
         Key::duration(
             "flood.ping",
@@ -167,7 +167,7 @@ impl Section for Flood {
         let nodes = all.nodes;
         require(*graph != GraphModel::File || file.is_some(), "flood.file")?;
         require_that(*graph != GraphModel::File || all.start == Start::Linked, "start", || {
-            "\"linked\", or another flood.graph: a graph from a file is that of the start"
+            "\"linked\", or another flood.graph: a graph file lists the links at the start"
                 .to_owned()
         })?;
         let most = f64::from(nodes - 1);

@@ -1,6 +1,6 @@
-//! `[ring]`: what each ring node is built with.
+//! `[ring]`: the parameters of ring nodes.
 //!
-//! **Invariant:** a ring that passes the check has lists shorter than the ring, and fit a datagram.
+//! **Invariant:** a checked successor list is shorter than the ring and fits a datagram.
 
 use core::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::scenario::{
     Impossible, Key, Kind, Scenario, Section, duration, require, require_or_adapt,
 };
 
-/// What each ring node is built with.
+/// The parameters of ring nodes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ring {
@@ -27,9 +27,9 @@ pub struct Ring {
     /// Mean period in which one finger is refreshed; `None` ("off"): never.
     #[serde(with = "duration::or_off")]
     pub fix_fingers: Option<Duration>,
-    /// Whether later lookups, too, avoid a contact that did not answer.
+    /// Whether later lookups also avoid a contact that did not answer.
     pub remember_failures: bool,
-    /// Nodes that keep a reference to an item, or an item: its owner and those that follow it,
+    /// Number of nodes that keep an item or a reference to it: the owner and its successors,
     /// 1 … 16.
     pub replicas: u32,
 }
@@ -64,7 +64,7 @@ impl Section for Ring {
     const NAME: &'static str = "ring";
 
     const KEYS: &'static [Key] = &[
-        Key::table("ring", "The ring (Chord): what each node is built with."),
+        Key::table("ring", "The ring (Chord): the parameters of its nodes."),
         Key::integer(
             "ring.base",
             "a power of two from 2 to 256",
@@ -96,12 +96,12 @@ impl Section for Ring {
         ),
         Key::boolean(
             "ring.remember_failures",
-            "Avoid a contact that did not answer in later lookups too, not only in this one.",
+            "Later lookups, not only the current one, avoid a contact that did not answer.",
         ),
         Key::integer(
             "ring.replicas",
             "a whole number from 1 to 16",
-            "With items: nodes that keep the references to an item, its owner and those that follow.",
+            "With items: nodes that keep references to an item: its owner and its successors.",
         ),
     ];
 

@@ -79,7 +79,7 @@ fn a_default_adapts_and_says_so() {
 }
 
 #[test]
-fn what_the_user_wrote_is_refused() {
+fn a_value_of_the_user_is_refused_not_adapted() {
     let refused = |result: Result<Scenario, ScenarioError>, expected: &str| {
         let error = result.expect_err(expected).to_string();
         assert!(error.contains(expected), "{error}");

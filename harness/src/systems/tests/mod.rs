@@ -275,14 +275,14 @@ fn systems_other_than_the_ring_always_have_items() {
 }
 
 #[test]
-fn what_is_said_of_another_system_has_no_effect() {
+fn the_section_of_another_system_has_no_effect() {
     assert!(with(&[("flood.ttl", "0")]).is_ok(), "a ring does not flood");
     let few = [("system", "flood"), ("nodes", "8"), ("ring.successors", "16")];
-    assert!(with(&few).is_ok(), "who floods has no successors");
+    assert!(with(&few).is_ok(), "a flooding peer has no successors");
 }
 
 #[test]
-fn who_crashed_may_return() {
+fn crashed_nodes_may_return() {
     let faults = "[{ kind = \"return\", at = \"2s\", fraction = 1.0 }, \
                    { kind = \"crash\", target = \"busiest\", count = 1 }, \
                    { kind = \"leave\", at = \"1s\", count = 2 }]";

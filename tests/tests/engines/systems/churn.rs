@@ -18,7 +18,7 @@ const MODELS: [&str; 2] = [
 ];
 
 #[test]
-fn questions_are_answered_whoever_comes_and_goes() {
+fn questions_are_answered_under_churn() {
     for system in [CENTRAL, FLOOD, RING] {
         for model in MODELS {
             for graceful in [0.0, 0.5, 1.0] {

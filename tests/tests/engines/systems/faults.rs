@@ -41,7 +41,7 @@ fn right(row: &SeriesRow) -> u64 {
 const SERVER_CRASHES: &str = "{ at = \"4s\", kind = \"crash\", target = \"busiest\", count = 1 }";
 
 #[test]
-fn without_its_server_a_central_index_is_nothing() {
+fn a_central_index_fails_without_its_server() {
     let fault = format!("fault = [{SERVER_CRASHES}]");
     let measured = simulate(&[CENTRAL, ITEMS, LOAD, IN_TIME, &fault]);
     assert_sums(&measured, "without a server");
@@ -71,7 +71,7 @@ fn a_server_that_returns_is_told_everything_again() {
 /// Whoever crashed by a fault may come back of its own accord or by another fault, but once; and a
 /// server only by a fault.
 #[test]
-fn nobody_comes_back_twice() {
+fn no_node_returns_twice() {
     let churn = "churn = { model = \"sessions\", rejoin = \"same-id\",
                  downtime = { distribution = \"exponential\", mean = \"2s\" } }";
     let third = "{ at = \"1s\", kind = \"crash\", fraction = 0.3333 },
@@ -110,7 +110,7 @@ fn most_questions_outlive_a_third_of_the_nodes() {
 
 /// All that a third of the nodes held is there again.
 #[test]
-fn who_returns_is_who_it_was() {
+fn a_returning_node_keeps_its_identity() {
     for system in [CENTRAL, FLOOD, RING] {
         let crash = "{ at = \"0s\", kind = \"crash\", fraction = 0.3333 }";
         let back = "{ at = \"2s\", kind = \"return\", fraction = 1.0 }";

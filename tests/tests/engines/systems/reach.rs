@@ -122,7 +122,7 @@ fn corrections_to_a_graph_are_reported() {
 }
 
 #[test]
-fn a_graph_that_cannot_be_is_refused() {
+fn an_impossible_graph_is_refused() {
     for (name, text, nodes, part) in [
         ("line", "0 1\n1 x\n", 2, ":2: \"1 x\" is no edge"),
         ("size", "0 1\n1 2\n", 5, "write nodes = 3"),

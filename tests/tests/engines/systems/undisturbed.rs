@@ -50,7 +50,7 @@ fn nodes_that_joined_answer_too() {
 
 /// The server keeps a registration of every copy, and every question and every renewal goes to it.
 #[test]
-fn all_of_it_is_on_the_server() {
+fn all_state_is_on_the_server() {
     for nodes in [100_u64, 400] {
         let size = format!(
             "nodes = {nodes}
