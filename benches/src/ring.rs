@@ -150,6 +150,7 @@ impl StaticRing {
         prefetch(&self.row(visit.rank)[visit.slot]);
     }
 
+    #[inline]
     fn row(&self, rank: usize) -> &[HotFinger] {
         let slots = self.shape.slots();
         &self.hot[rank * slots..][..slots]
