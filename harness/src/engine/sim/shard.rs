@@ -148,6 +148,7 @@ impl<S: System> Shard<S> {
     }
 
     /// Processes all events that are due before the end of `window`.
+    #[inline]
     pub(super) fn run(&mut self, window: Window) {
         let Window { until, is_measured } = window;
         self.count_window(is_measured);

@@ -90,6 +90,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
     }
 
     /// Takes all events out of `batch`.
+    #[inline]
     pub(crate) fn take(&mut self, batch: &mut Batch<P, Q>) {
         if batch.keys.is_empty() {
             return;
@@ -105,6 +106,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
     }
 
     /// When the first event after the open tick is due; [`Time::NEVER`] if there is none.
+    #[inline]
     pub(crate) fn next_due(&self) -> Time {
         let near = self.near.next_after(self.tick).map(|tick| self.near.earliest(tick));
         let block = self.far.next_after(self.tick >> SLOT_BITS);
@@ -113,6 +115,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
     }
 
     /// Moves the first late event into `single` and returns its new key.
+    #[inline]
     pub(crate) fn take_late(&mut self, single: &mut Batch<P, Q>) -> Option<Key> {
         let Reverse(key) = self.late.pop()?;
         single.clear();
@@ -124,6 +127,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
     /// is none. All events of `open` and all late events must be processed. Callers wait until the
     /// tick is due, because any event for an earlier tick is late from then on, and late events are
     /// slow.
+    #[inline]
     pub(crate) fn open_next(&mut self, open: &mut Batch<P, Q>) -> bool {
         open.clear();
         self.late_contents.clear();
