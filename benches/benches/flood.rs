@@ -1,8 +1,8 @@
-//! Flooded searches per second at the peers themselves: full floods of a random overlay, breadth
-//! first, on one thread.
+//! Flooded searches, without network or simulator: full floods of a random overlay, breadth first,
+//! on one thread.
 //!
-//! **Invariant:** building the overlay is not timed, and every flood is exact: twice the edges less a
-//! tree, and no search is dropped but those seen before.
+//! **Invariant:** building the overlay is not timed. Every flood has exactly two messages per edge
+//! less the edges of a tree, and peers drop only repeated searches.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ use hopwise_kernel::{Address, Context, Id, Node, Peer, Protocol, Rng, Time, Worl
 const MEAN_DEGREE: f64 = 6.0;
 const ITEMS: u32 = 10_000;
 const ITEMS_PER_PEER: u64 = 4;
-/// How far ahead a node, and then what it will read, is asked for.
+/// Prefetch distances in messages: for the node, then for the data that it will read.
 const AHEAD: [usize; 2] = [16, 8];
 
 fn main() {
     measure::run(flood);
 }
 
-/// One search sent and handled, in nanoseconds.
+/// Time to send and handle one search.
 fn flood(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("flooded_search");
     group.throughput(Throughput::Elements(1)).sample_size(10);
@@ -90,9 +90,9 @@ impl Overlay {
         overlay
     }
 
-    /// Floods a query that nothing fits; how many messages it was.
+    /// Floods a query without a match and returns the number of messages.
     fn flood(&mut self) -> u64 {
-        // The last one is forgotten by now.
+        // By now, peers have forgotten the previous search.
         self.now = self.now + 2 * FloodConfig::default().remember;
         self.outside.sent = 0;
         let source = self.rng.below(self.nodes.len() as u64) as u32;
@@ -113,7 +113,7 @@ impl Overlay {
             let message = Flood::recall(&message, &arena);
             self.with(to, |node, cx| node.handle_message(cx, from, message));
         }
-        // Nobody answered, so the request is still there.
+        // No peer answered, so the request is still in the table.
         let request = self.requests.abandon_one(source);
         assert!(request.is_some(), "nothing was found");
         let exact = 2 * self.graph.edges() - (self.nodes.len() - 1);
@@ -132,7 +132,7 @@ impl Overlay {
     }
 }
 
-/// What was sent, in order, by the numbers of receiver and sender.
+/// Queues sent searches in order, each with the numbers of its receiver and sender.
 struct Outside {
     queue: VecDeque<(u32, u32, ParkedMessage)>,
     sent: u64,

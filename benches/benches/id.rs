@@ -1,6 +1,6 @@
 //! Arithmetic on identifiers.
 //!
-//! **Invariant:** operands are uniform and ready before the clock starts.
+//! **Invariant:** operands are uniform, and prepared before the clock starts.
 
 use std::hint::black_box;
 
@@ -8,14 +8,14 @@ use criterion::Criterion;
 use hopwise_benches::measure;
 use hopwise_kernel::{Id, Rng};
 
-/// Triples of operands, gone through again and again.
+/// Number of operand triples. They are used in a cycle.
 const TRIPLES: usize = 1024;
 
 fn main() {
     measure::run(id);
 }
 
-/// One operation, in nanoseconds; operations do not depend on each other.
+/// Time of one operation. Operations do not depend on each other.
 fn id(criterion: &mut Criterion) {
     let mut rng = Rng::new(3, 0);
     let triples: Vec<[Id; 3]> =

@@ -1,6 +1,6 @@
 //! Choosing the next hop: `FingerTable::closest_preceding` with the table in cache.
 //!
-//! **Invariant:** the table is exact, and keys are ready before the clock starts.
+//! **Invariant:** the table is exact, and keys are prepared before the clock starts.
 
 use std::hint::black_box;
 
@@ -10,14 +10,14 @@ use hopwise_benches::ring::{Ring, SUCCESSORS};
 use hopwise_kernel::ring::fingers::{FingerTable, Shape};
 use hopwise_kernel::{Id, Rng};
 
-/// Too many for a branch predictor to learn by heart.
+/// Number of keys: too many for a branch predictor to memorize.
 const KEYS: usize = 4096;
 
 fn main() {
     measure::run(next_hop);
 }
 
-/// One call, in nanoseconds; calls do not depend on each other.
+/// Time of one call. Calls do not depend on each other.
 fn next_hop(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("next_hop");
     for nodes in [1_000, 10_000, 1_000_000] {
@@ -46,7 +46,7 @@ fn next_hop(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The table chooses what a scan of its entries would.
+/// Asserts that the table's choices equal those of a scan over its entries.
 fn check(own: Id, table: &FingerTable, keys: &[Id]) {
     let entries: Vec<_> = (0..table.shape().slots()).filter_map(|slot| table.peer(slot)).collect();
     for &key in keys {

@@ -1,7 +1,7 @@
-//! What one ring node does with a message: its tables, its requests in flight, and what it says in
-//! reply; neither bytes nor timers.
+//! A ring node's handling of one message: tables, requests in flight and replies, without encoding
+//! and timers.
 //!
-//! **Invariant:** messages are ready before the clock starts, and none of them is dropped.
+//! **Invariant:** messages are prepared before the clock starts, and none is dropped.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use hopwise_benches::node::SettledNode;
 use hopwise_kernel::ring::Message;
 use hopwise_kernel::{Peer, Rng};
 
-/// Lookups forwarded before the first is acknowledged.
+/// Number of lookups forwarded before the first is acknowledged.
 const LOOKUPS: usize = 4096;
 
 fn main() {
     measure::run(node);
 }
 
-/// One message, in nanoseconds.
+/// Time to handle one message.
 fn node(criterion: &mut Criterion) {
     let mut node = SettledNode::new(Rng::new(6, 0));
     let lookups = node.lookups(LOOKUPS);
@@ -48,7 +48,7 @@ fn node(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Has all lookups forwarded, then acknowledged; how long each took.
+/// Forwards all lookups, then acknowledges them. Returns the times of both.
 fn forward_and_acknowledge(
     node: &mut SettledNode,
     lookups: &[(Peer, Message<'_>)],

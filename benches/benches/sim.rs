@@ -14,7 +14,7 @@ fn main() {
     measure::run(sim);
 }
 
-/// One event, by nodes and threads.
+/// Time of one event, for several numbers of nodes and threads.
 fn sim(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sim_event");
     group.throughput(Throughput::Elements(1)).sample_size(10);
@@ -27,7 +27,7 @@ fn sim(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What `events` events take in a ring that repairs itself every second.
+/// Returns the time for `events` events in a ring with repair every second.
 fn ring_at_work(nodes: u32, threads: u32, simulated_s: u64, events: u64) -> Duration {
     let toml = format!(
         "engine = \"sim\"
@@ -40,12 +40,12 @@ fn ring_at_work(nodes: u32, threads: u32, simulated_s: u64, events: u64) -> Dura
          phases = {{ warmup = \"2s\", measure = \"{simulated_s}s\" }}"
     );
     let registry = Registry::built_in();
-    let scenario = registry.from_toml(&toml, "bench", &[]).expect("the scenario is sound");
+    let scenario = registry.from_toml(&toml, "bench", &[]).expect("the scenario is valid");
     let progress = Progress::new(true, Duration::ZERO);
     let measured =
         registry.run(&scenario, &AtomicU32::new(0), &progress).expect("the scenario runs");
     let metrics = &measured.metrics;
-    assert_eq!(metrics.correct, metrics.issued, "an exact ring makes no mistake");
+    assert_eq!(metrics.correct, metrics.issued, "an exact ring answers correctly");
     let simulation = measured.simulation.expect("it is a simulation");
     simulation.real.mul_f64(events as f64 / simulation.events as f64)
 }

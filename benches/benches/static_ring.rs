@@ -1,8 +1,8 @@
-//! Routing whole lookups over a ring at rest, one at a time and interleaved, beside what the
-//! machine charges for random cache lines in as much memory.
+//! Whole lookups over a static ring, one at a time and interleaved, beside the machine's cost of
+//! random cache lines in the same memory.
 //!
-//! A hop is one node's choice. The last choice of a lookup says to search the successor list; that
-//! search is not part of this.
+//! A hop is one node's choice. A lookup's last choice is to search the successor list. That search
+//! is not included.
 //!
 //! **Invariant:** every lookup has been routed once before the clock starts, and ended where the
 //! successor list holds the key's owner.
@@ -17,16 +17,16 @@ use hopwise_benches::{lines, measure};
 use hopwise_kernel::Rng;
 use hopwise_kernel::ring::fingers::Shape;
 
-/// Lookups, or chains of lines, in flight at once.
+/// Number of lookups, or of chains of cache lines, in flight at once.
 const LANES: usize = 16;
-/// Distinct lookups; then they repeat.
+/// Number of distinct lookups. They are used in a cycle.
 const LOOKUPS: usize = 1 << 16;
 
 fn main() {
     measure::run(static_ring);
 }
 
-/// Nanoseconds a hop, and nanoseconds a line.
+/// Time per hop, and time per cache line.
 fn static_ring(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("static_ring");
     for nodes in [1_000, 100_000, 1_000_000] {
@@ -72,7 +72,7 @@ fn bench_lines<const CHAINS: usize>(
     });
 }
 
-/// The same lookups again and again.
+/// Repeats the same lookups endlessly.
 struct Endless<'a> {
     visits: &'a [Visit],
     taken: usize,
@@ -85,8 +85,7 @@ impl Endless<'_> {
     }
 }
 
-/// Routes lookups to their ends, each after the one before; returns how many hops that took, at
-/// least `asked`.
+/// Routes lookups to their ends, one after the other. Returns the number of hops, at least `asked`.
 fn one_at_a_time(routed: &StaticRing, lookups: &mut Endless<'_>, asked: u64) -> u64 {
     let mut hops = 0;
     while hops < asked {
@@ -100,8 +99,8 @@ fn one_at_a_time(routed: &StaticRing, lookups: &mut Endless<'_>, asked: u64) -> 
     hops
 }
 
-/// Routes [`LANES`] lookups in turns, each of whose next line is on its way meanwhile; a lookup
-/// that ends makes room for another. Returns how many hops were made, at least `asked`.
+/// Routes [`LANES`] lookups in turns and prefetches each one's next line. A new lookup replaces
+/// each that ends. Returns the number of hops, at least `asked`.
 fn interleaved(routed: &StaticRing, lookups: &mut Endless<'_>, asked: u64) -> u64 {
     let mut lanes: [Visit; LANES] = array::from_fn(|_| lookups.next());
     let rounds = asked.div_ceil(LANES as u64);

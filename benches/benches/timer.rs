@@ -1,6 +1,6 @@
-//! The timer wheel, with as many timers as a busy core has requests under way.
+//! The timer wheel, with as many timers as a busy core has requests in flight.
 //!
-//! **Invariant:** deadlines are uniform over ten seconds, and ready before the clock starts.
+//! **Invariant:** deadlines are uniform over ten seconds, and prepared before the clock starts.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn main() {
     measure::run(timer);
 }
 
-/// One call, in nanoseconds.
+/// Time of one call.
 fn timer(criterion: &mut Criterion) {
     let ahead = ahead(&mut Rng::new(5, 0));
     let mut wheel = TimerWheel::new(TIMERS as usize);
@@ -44,7 +44,7 @@ fn timer(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Arms all timers of an idle wheel, then disarms them; how long each took.
+/// Arms all timers of an idle wheel, then disarms them. Returns the times of both.
 fn arm_and_disarm(wheel: &mut TimerWheel, ahead: &[Duration]) -> [Duration; 2] {
     assert_eq!(wheel.armed(), 0, "the wheel is idle");
     let (arming, ()) = measure::time(|| arm_all(wheel, ahead));

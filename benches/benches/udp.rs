@@ -1,8 +1,8 @@
-//! Messages over loopback UDP between two reactors, beside what the machine charges for plain
-//! packets by `sendto` and `recvfrom` on one thread.
+//! Messages over loopback UDP between two reactors, beside the machine's cost of plain packets with
+//! `sendto` and `recvfrom` on one thread.
 //!
-//! **Invariant:** every packet sent is received before the clock stops; a lost one, or a lookup that
-//! fails, fails the bench.
+//! **Invariant:** every packet sent is received before the clock stops. A lost packet or a failed
+//! lookup fails the bench.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use hopwise_benches::measure;
@@ -10,12 +10,12 @@ use hopwise_benches::packets::PacketPair;
 use hopwise_benches::reactors::Exchange;
 use hopwise_kernel::reactor::Layout;
 
-/// Fewest messages between reactors timed at once: the first of them travel in bundles that are
-/// not full yet.
+/// Fewest messages between reactors per measurement. The bundles of the first ones are not yet
+/// full.
 const MIN_MESSAGES: u64 = 1 << 18;
 /// As in the scenario `saturate`.
 const PER_CORE: Exchange = Exchange { layout: Layout::PerCore, nodes: 2048, in_flight: 1024 };
-/// No more sockets than a process may open by default.
+/// Limited by the default number of sockets per process.
 const PER_NODE: Exchange = Exchange { layout: Layout::PerNode, nodes: 256, in_flight: 256 };
 
 fn main() {

@@ -1,6 +1,6 @@
-//! Messages to bytes and back.
+//! Encoding and parsing of messages.
 //!
-//! **Invariant:** what is parsed is what was encoded, checked before the clock starts.
+//! **Invariant:** a check before the clock starts asserts that parsed messages equal encoded ones.
 
 use std::hint::black_box;
 
@@ -15,7 +15,7 @@ fn main() {
     measure::run(wire);
 }
 
-/// Encoding one frame; parsing a datagram and reading all its frames.
+/// Times to encode a frame, and to parse a datagram and read all its frames.
 fn wire(criterion: &mut Criterion) {
     let mut rng = Rng::new(4, 0);
     let successors: Vec<Peer> = (0..SUCCESSORS).map(|_| frames::peer(&mut rng)).collect();
@@ -42,12 +42,12 @@ fn bench_encode(criterion: &mut Criterion, name: &str, frame: &Frame<'_>) {
     });
 }
 
-/// `datagram` holds nothing but repetitions of `expected`.
+/// Benchmarks parsing of `datagram`, which consists of repetitions of `expected`.
 fn bench_parse(criterion: &mut Criterion, name: &str, expected: &Frame<'_>, datagram: &[u8]) {
     let codec = RingCodec::default();
-    let mut messages = codec.parse(datagram).expect("what was encoded parses");
+    let mut messages = codec.parse(datagram).expect("an encoded datagram is valid");
     let frames = messages.count() as u64;
-    assert!(frames > 0 && messages.all(|frame| frame == *expected), "parsed otherwise");
+    assert!(frames > 0 && messages.all(|frame| frame == *expected), "parsed frames differ");
     let mut group = criterion.benchmark_group("wire");
     group.throughput(Throughput::Elements(frames));
     group.bench_function(name, |bencher| {

@@ -1,17 +1,17 @@
-//! Instruction counts that were committed, and how others compare with them.
+//! Committed instruction counts, and comparison with them.
 //!
-//! **Invariant:** counts are compared only with those of the same compiler, profile and processor
-//! family: they decide which instructions there are.
+//! **Invariant:** counts are compared only if compiler, profile and processor family are the same,
+//! since these determine the instructions.
 
 use std::collections::BTreeMap;
 
 use hopwise_harness::measure::provenance::Build;
 use serde::{Deserialize, Serialize};
 
-/// A path may take so much more than its baseline, as a share of it.
+/// A path may exceed its baseline by this fraction.
 pub const TOLERANCE: f64 = 0.02;
 
-/// Instructions per operation of each path, and what they were counted with.
+/// Instructions per operation of each path, and the build they were counted with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
@@ -25,19 +25,19 @@ pub struct Baseline {
     pub instructions: BTreeMap<String, f64>,
 }
 
-/// How a path compares with its baseline.
+/// The result of a path's comparison with its baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
-    /// It takes this much more, as a share of the baseline; negative: less. Within [`TOLERANCE`].
+    /// The relative difference to the baseline, within [`TOLERANCE`]. Negative if it takes less.
     Held(f64),
-    /// The same, but it is more than [`TOLERANCE`].
+    /// The relative difference to the baseline exceeds [`TOLERANCE`].
     Exceeded(f64),
-    /// There is no baseline for it.
+    /// There is no baseline for this path.
     Unknown,
 }
 
 impl Baseline {
-    /// No counts yet, by this very program.
+    /// Creates an empty baseline for this program's own build.
     #[must_use]
     pub fn here() -> Baseline {
         let Build { rustc, profile, .. } = Build::here();
@@ -51,7 +51,7 @@ impl Baseline {
         (&self.rustc, &self.profile, &self.arch) == (&other.rustc, &other.profile, &other.arch)
     }
 
-    /// How `instructions` per operation of the path called `name` compare.
+    /// Compares the `instructions` per operation of the path called `name` with the baseline.
     #[must_use]
     pub fn judge(&self, name: &str, instructions: f64) -> Verdict {
         let Some(baseline) = self.instructions.get(name) else { return Verdict::Unknown };
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_than_the_tolerance_is_too_much_and_less_never_is() {
+    fn only_an_increase_beyond_the_tolerance_is_exceeded() {
         let mut baseline = Baseline::here();
         baseline.instructions.insert("path".into(), 100.0);
         assert_eq!(baseline.judge("path", 100.0), Verdict::Held(0.0));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn a_written_baseline_is_read_back() {
         let mut baseline = Baseline::here();
         baseline.instructions.insert("path".into(), 30.25);
         let text = toml::to_string(&baseline).expect("a baseline is TOML");

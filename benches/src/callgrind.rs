@@ -1,19 +1,19 @@
-//! Counts the instructions of a program's function, by running the program under valgrind's tool
+//! Counts the instructions of a program's function by running the program under valgrind's tool
 //! callgrind.
 //!
-//! **Invariant:** nothing is written; the count is read from what valgrind says at its end.
+//! **Invariant:** nothing is written; the count is read from valgrind's final output.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// Why there is no count.
+/// An error that prevents a count.
 #[derive(Debug)]
 pub enum CountError {
-    /// There is no `valgrind` to be found: install it, or do without.
+    /// `valgrind` was not found. Install it to count instructions.
     NoValgrind,
-    /// Valgrind could not be started, or the program ended in failure under it; what it said.
+    /// Valgrind could not be started, or the program failed under it. Contains the error output.
     Failed(String),
     /// The function was not entered: it was inlined, or its name does not match.
     NotEntered(String),
@@ -33,8 +33,8 @@ impl fmt::Display for CountError {
 
 impl std::error::Error for CountError {}
 
-/// Instructions that `program`, called with `arguments`, executes in the functions that match
-/// `function` and in what they call. In `function`, `*` stands for any characters.
+/// Counts the instructions that `program`, called with `arguments`, executes in the functions that
+/// match `function` and in their callees. In `function`, `*` stands for any characters.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ pub fn count(program: &Path, arguments: &[&str], function: &str) -> Result<u64, 
     }
 }
 
-/// The number in a line like `==4711== Collected : 524292`.
+/// Reads the number in a line like `==4711== Collected : 524292`.
 fn collected(said: &str) -> Option<u64> {
     let mut counts = said.lines().filter_map(|line| line.split_once("Collected :"));
     counts.next_back()?.1.split_whitespace().next()?.parse().ok()
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_callgrind_says() {
+    fn callgrind_output_is_read() {
         let said = "==47== Events    : Ir\n==47== Collected : 524292\n==47== \n";
         assert_eq!(collected(said), Some(524_292));
         assert_eq!(collected("==47== Collected :\n"), None);

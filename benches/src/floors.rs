@@ -1,5 +1,5 @@
-//! The floors of the machine: the least that it charges for what all figures are made of. They tell
-//! how fast the machine was when a figure was taken.
+//! The floors of the machine: its minimum cost of memory accesses and packets. They show how fast
+//! the machine was when a figure was measured.
 //!
 //! **Invariant:** no code of a node runs here, so that floors of different commits can be compared.
 
@@ -13,10 +13,10 @@ use crate::measure::time;
 use crate::packets::PacketPair;
 use crate::statistics::Spread;
 
-/// Size of the table whose lines are read: larger than the last level of cache of any machine with
-/// a few cores.
+/// Size of the table to read from: larger than the last-level cache of any machine with a few
+/// cores.
 pub const TABLE_BYTES: usize = 256 << 20;
-/// Each floor is the median of so many batches.
+/// Number of batches. A floor is their median.
 const BATCHES: usize = 5;
 /// Dependent reads in a batch.
 const READS: u64 = 1 << 19;
@@ -25,7 +25,7 @@ const PACKETS: u64 = 20_000;
 /// Packets sent before the first is received.
 const BURST: u64 = 64;
 
-/// What floors are measured on, prepared once.
+/// The table and sockets for measuring floors, prepared once.
 pub struct Floors {
     table: Vec<HotFinger>,
     packets: PacketPair,
@@ -43,7 +43,8 @@ impl Floors {
         Floors { table, packets }
     }
 
-    /// Nanoseconds of one read of a random cache line, each address depending on the read before.
+    /// Measures the time of one read of a random cache line in nanoseconds. Each address depends on
+    /// the previous read.
     #[must_use]
     pub fn random_line_ns(&self) -> f64 {
         let (mut at, mut step) = ([0], 0);
@@ -54,7 +55,7 @@ impl Floors {
         })
     }
 
-    /// Packets per second that one thread sends and receives over loopback.
+    /// Measures the packets per second that one thread sends and receives over loopback.
     #[must_use]
     pub fn packets_per_s(&self) -> f64 {
         median_of_batches(|| {

@@ -1,6 +1,6 @@
 //! Messages with random content, as frames and as datagrams.
 //!
-//! **Invariant:** every one of them can be encoded.
+//! **Invariant:** every message can be encoded.
 
 use hopwise_kernel::codec::Envelope;
 use hopwise_kernel::node::RequestId;
@@ -8,13 +8,13 @@ use hopwise_kernel::ring::message::{Lookup, Purpose};
 use hopwise_kernel::ring::{Message, RingCodec};
 use hopwise_kernel::{Address, Codec, Id, Peer, Peers, Rng};
 
-/// What an Ethernet frame carries of a UDP datagram over IPv4.
+/// Most bytes of a UDP datagram over IPv4 in an Ethernet frame.
 pub const DATAGRAM_BYTES: usize = 1472;
 
-/// A message, and the nodes it is from and for.
+/// A message with its sender and receiver.
 pub type Frame<'a> = (Envelope, Message<'a>);
 
-/// A lookup on its way.
+/// A lookup in flight.
 #[must_use]
 pub fn lookup(rng: &mut Rng) -> Frame<'static> {
     let request = RequestId(rng.next_u64());
@@ -23,7 +23,7 @@ pub fn lookup(rng: &mut Rng) -> Frame<'static> {
     frame(rng, Message::Lookup { request, lookup })
 }
 
-/// The answer to a stabilize request.
+/// The reply to a stabilize request.
 #[must_use]
 pub fn neighbors_reply<'a>(rng: &mut Rng, successors: &'a [Peer]) -> Frame<'a> {
     let message = Message::NeighborsReply {
@@ -50,17 +50,17 @@ pub fn lookup_of(rng: &mut Rng, key: Id, origin: Peer) -> Lookup {
     }
 }
 
-/// Anybody.
+/// A random peer.
 #[must_use]
 pub fn peer(rng: &mut Rng) -> Peer {
     Peer { id: Id::random(rng), address: Address::from_bits(rng.next_u64()) }
 }
 
-/// A datagram with `frame` in it as often as fits, at most `most` times.
+/// Encodes a datagram of as many copies of `frame` as fit, at most `most`.
 ///
 /// # Panics
 ///
-/// If it does not fit once.
+/// If no copy fits.
 #[must_use]
 pub fn bundle_of((envelope, message): &Frame<'_>, most: usize) -> Vec<u8> {
     let (codec, mut buffer) = (RingCodec::default(), vec![0; DATAGRAM_BYTES]);

@@ -1,5 +1,5 @@
-//! Shared set-up of the benches: how they measure, what they measure it on, and the machine's own
-//! cost of memory to compare with.
+//! Shared set-up of the benches: timing, the objects under test, and the machine's own costs for
+//! comparison.
 //!
 //! **Invariant:** every input comes from a fixed seed; only measured times differ between runs.
 

@@ -1,18 +1,18 @@
-//! What the machine charges for reading random cache lines, one after the other or several at once.
+//! The machine's cost of reading random cache lines, one after the other or several at once.
 //!
-//! The lines are those of the routing tables themselves: two arrays of the same size can differ by
-//! half in cost, depending on which physical pages they were given.
+//! The lines are those of the routing tables themselves: the cost of two arrays of the same size
+//! can differ by half, depending on their physical pages.
 //!
-//! **Invariant:** each address comes out of the line read before it, so nothing can run ahead
-//! within a chain.
+//! **Invariant:** each address depends on the line read before it, so reads within a chain cannot
+//! overlap.
 
 use hopwise_kernel::ring::fingers::HotFinger;
 
-/// Odd, and its bits without a pattern: 2^64 divided by the golden ratio.
+/// An odd multiplier without a bit pattern: 2^64 divided by the golden ratio.
 const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Reads `steps` random lines of `memory` in each of the chains that stand at `at`, taking turns,
-/// and moves `at` to where they end. `step` numbers the steps, so that no chain runs in a circle.
+/// Reads `steps` random lines of `memory` in each chain, in turns. `at` holds the chains' positions
+/// and is updated. `step` numbers the steps, so that no chain runs in a circle.
 pub fn follow<const CHAINS: usize>(
     memory: &[HotFinger],
     at: &mut [usize; CHAINS],

@@ -1,4 +1,4 @@
-//! How benches measure: one configuration for all, and times per unit of work.
+//! Timing for all benches: one configuration, and times per unit of work.
 //!
 //! **Invariant:** preparing inputs is never timed.
 
@@ -7,10 +7,10 @@ use std::time::Duration;
 use criterion::Criterion;
 use criterion::measurement::{Measurement, WallTime};
 
-/// Fewest units timed at once, so that reading the clock costs nothing that shows.
+/// Fewest units per measurement, so that the cost of reading the clock is negligible.
 const MIN_UNITS: u64 = 1 << 14;
 
-/// Runs `bench` as `cargo bench` asks for on the command line, with few and short samples.
+/// Runs `bench` with the command-line options of `cargo bench`, and with few, short samples.
 pub fn run(bench: impl FnOnce(&mut Criterion)) {
     let mut criterion = Criterion::default()
         .sample_size(20)
@@ -21,9 +21,9 @@ pub fn run(bench: impl FnOnce(&mut Criterion)) {
     criterion.final_summary();
 }
 
-/// What `units` units of work take, for [`criterion::Bencher::iter_custom`].
+/// Times `units` units of work, for [`criterion::Bencher::iter_custom`].
 ///
-/// `work` does at least as many units as it is told, and returns how many it did.
+/// `work` takes the number of units, does at least as many, and returns how many it did.
 ///
 /// # Panics
 ///
@@ -32,7 +32,7 @@ pub fn time_units(units: u64, work: impl FnOnce(u64) -> u64) -> Duration {
     scale(units, |asked| time(|| work(asked)))
 }
 
-/// The same by whole rounds of `per_round` units, of which only what each `round` returns counts.
+/// Times `units` units of work in whole rounds of `per_round` units. Each `round` returns its time.
 pub fn time_rounds(units: u64, per_round: u64, mut round: impl FnMut() -> Duration) -> Duration {
     scale(units, |asked| {
         let rounds = asked.div_ceil(per_round);
@@ -40,19 +40,19 @@ pub fn time_rounds(units: u64, per_round: u64, mut round: impl FnMut() -> Durati
     })
 }
 
-/// The same by `work` that keeps its own time: it returns how long it took, and how many units.
+/// Times `units` units of work. `work` returns its own time and the number of units it did.
 ///
 /// # Panics
 ///
-/// If `work` does fewer units than it is told.
+/// If `work` does fewer units than its argument.
 pub fn scale(units: u64, work: impl FnOnce(u64) -> (Duration, u64)) -> Duration {
     let asked = units.max(MIN_UNITS);
     let (took, done) = work(asked);
-    assert!(done >= asked, "asked for {asked} units, done {done}");
+    assert!(done >= asked, "{done} of {asked} units done");
     took.mul_f64(units as f64 / done as f64)
 }
 
-/// How long `work` takes, with its result.
+/// Runs `work` and returns its time and its result.
 pub fn time<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let start = WallTime.start();
     let result = work();

@@ -1,7 +1,7 @@
-//! One ring node with a settled table, alone: what it sends goes nowhere.
+//! A single ring node with exact tables. Its messages are discarded.
 //!
-//! **Invariant:** time stands still, and the world does nothing but count, and keep what it takes to
-//! answer the node.
+//! **Invariant:** time does not advance. The world only counts messages and keeps the data for
+//! replies.
 
 use hopwise_kernel::node::{Cookie, DropReason, RequestHandle, RequestId, Requests};
 use hopwise_kernel::ring::message::Purpose;
@@ -11,12 +11,12 @@ use hopwise_kernel::{Address, Context, Id, Node, Peer, Rng, Time, World};
 
 use crate::frames;
 
-/// Members of the ring the node is in; its tables are those of [`RingConfig::default`].
+/// Number of members of the node's ring. Its configuration is [`RingConfig::default`].
 const NODES: u16 = 4096;
-/// Requests in flight for which there is room, as in a shard of the UDP engine.
+/// Capacity for requests in flight, as in a shard of the UDP engine.
 const REQUESTS: usize = 1 << 14;
 
-/// A member of a ring whose tables are exact.
+/// A ring member with exact tables.
 pub struct SettledNode {
     node: RingNode,
     /// All members, in ascending order of identifiers.
@@ -27,7 +27,7 @@ pub struct SettledNode {
 }
 
 impl SettledNode {
-    /// A node of the ring that `rng` draws.
+    /// Creates a node of a random ring.
     #[must_use]
     pub fn new(mut rng: Rng) -> SettledNode {
         let address = |slot| Address::new([127, 0, 0, 1], 4000, slot);
@@ -42,25 +42,25 @@ impl SettledNode {
         it
     }
 
-    /// A message arrives.
+    /// Makes the node handle a message.
     pub fn handle(&mut self, from: Peer, message: Message<'_>) {
         self.with(|node, cx, _| node.handle_message(cx, from, message));
     }
 
-    /// Messages sent so far.
+    /// Number of messages sent so far.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.nowhere.sent
     }
 
-    /// Requests that wait for a reply.
+    /// Number of requests in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.requests.len()
     }
 
-    /// `count` lookups of uniform keys, handed on by members of the ring; each of them will be
-    /// forwarded.
+    /// Makes `count` lookups of uniform keys from other members. The node will forward each of
+    /// them.
     pub fn lookups(&mut self, count: usize) -> Vec<(Peer, Message<'static>)> {
         let lookup = |_| {
             let (from, origin) = (self.other(), self.other());
@@ -72,16 +72,15 @@ impl SettledNode {
         (0..count).map(lookup).collect()
     }
 
-    /// The acknowledgements of all lookups that were forwarded since this was last called.
+    /// Returns the acknowledgements of all lookups forwarded since the last call.
     pub fn acks(&mut self) -> impl Iterator<Item = (Peer, Message<'static>)> + use<> {
         let ack = |(to, request)| (to, Message::Ack { request, purpose: Purpose::User });
-        // Room for the next ones is made here, not while they are forwarded.
+        // Allocates for the next lookups here, not while they are forwarded.
         let room = Vec::with_capacity(REQUESTS);
         std::mem::replace(&mut self.nowhere.forwarded, room).into_iter().map(ack)
     }
 
-    /// A request for its neighbours, as its predecessor sends to stabilize: with the cookie that
-    /// has it answered in full.
+    /// Makes a stabilize request from the node's predecessor, with a valid cookie.
     pub fn stabilize_request(&mut self) -> (Peer, Message<'static>) {
         let from = self.ring[self.ring.len() - 1];
         let ask = |cookie| Message::Neighbors {
@@ -97,7 +96,7 @@ impl SettledNode {
         self.ring[1 + self.rng.below(self.ring.len() as u64 - 1) as usize]
     }
 
-    /// Any but those of which the node knows the owner.
+    /// Draws a key whose owner is not the node's own successor.
     fn key_to_forward(&mut self) -> Id {
         loop {
             let key = Id::random(&mut self.rng);
@@ -122,7 +121,7 @@ impl SettledNode {
 
 struct Nowhere {
     sent: u64,
-    /// Lookups that wait for an acknowledgement.
+    /// Forwarded lookups without an acknowledgement.
     forwarded: Vec<(Peer, RequestId)>,
     cookie: Option<Cookie>,
 }
@@ -173,7 +172,7 @@ mod tests {
         let (from, request) = node.stabilize_request();
         assert!(node.nowhere.cookie.is_none());
         node.handle(from, request);
-        assert!(node.nowhere.cookie.is_none(), "another cookie was asked for");
+        assert!(node.nowhere.cookie.is_none(), "the node demanded another cookie");
         assert_eq!(node.sent(), 2);
     }
 }

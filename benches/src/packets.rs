@@ -1,14 +1,14 @@
-//! Plain packets over loopback UDP, by `sendto` and `recvfrom` on one thread: what the machine
-//! charges for a packet, without any nodes.
+//! Plain packets over loopback UDP, with `sendto` and `recvfrom` on one thread: the machine's cost
+//! of a packet, without nodes.
 //!
-//! **Invariant:** every packet sent is received before the next burst; a lost one is a panic.
+//! **Invariant:** every packet sent is received before the next burst. A lost packet is a panic.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 /// Payload of each packet, in bytes.
 const PACKET_BYTES: usize = 64;
-/// Longest wait for a packet; on loopback it is there once it has been sent.
+/// Longest wait for a packet. On loopback, a sent packet is available at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Two sockets on loopback.
@@ -33,8 +33,8 @@ impl PacketPair {
         PacketPair { from, to, address }
     }
 
-    /// Sends at least `packets` packets from one socket to the other in bursts of `burst`, each
-    /// received whole before the next. Returns how many.
+    /// Sends at least `packets` packets from one socket to the other in bursts of `burst`. Each
+    /// burst is received before the next. Returns the number of packets.
     ///
     /// # Panics
     ///

@@ -1,7 +1,7 @@
-//! The paths whose instructions are counted: what a message passes through.
+//! The code paths of a message for which instructions are counted.
 //!
-//! **Invariant:** seeds are fixed and time is virtual, so that a path takes the same instructions
-//! every time it is run.
+//! **Invariant:** seeds are fixed and time is virtual, so that every run of a path takes the same
+//! instructions.
 
 use std::hint::black_box;
 
@@ -15,21 +15,21 @@ use crate::node::SettledNode;
 use crate::ring::{Ring, SUCCESSORS};
 use crate::timers::{TIMERS, ahead, arm_all, expire_and_arm_again};
 
-/// How often a path is gone.
+/// Number of operations in a run of a path.
 pub const OPERATIONS: u32 = 4096;
-/// The function, as callgrind matches it, in which paths are gone and nothing is prepared.
+/// A callgrind pattern for the function that runs the operations, without preparation.
 pub const COUNTED_IN: &str = "*hopwise_benches*paths*counted*";
 
-/// A path.
+/// A code path.
 #[derive(Clone, Copy, Debug)]
 pub struct Path {
-    /// What one operation is.
+    /// Name of the operation.
     pub name: &'static str,
     prepare_and_go: fn(),
 }
 
 impl Path {
-    /// All of them.
+    /// All paths.
     pub const ALL: [Path; 6] = [
         Path { name: "next_hop_base_2", prepare_and_go: || next_hop(1) },
         Path { name: "next_hop_base_16", prepare_and_go: || next_hop(4) },
@@ -39,19 +39,19 @@ impl Path {
         Path { name: "timer_expire_and_arm", prepare_and_go: expire_timer },
     ];
 
-    /// The path of that name, if there is one.
+    /// Finds a path by its name.
     #[must_use]
     pub fn named(name: &str) -> Option<Path> {
         Path::ALL.into_iter().find(|path| path.name == name)
     }
 
-    /// Prepares its inputs and goes it [`OPERATIONS`] times.
+    /// Prepares the inputs and runs the operation [`OPERATIONS`] times.
     pub fn run(self) {
         (self.prepare_and_go)();
     }
 }
 
-/// Instructions are counted from its entry to its end.
+/// Runs `operation`. Instructions are counted only in this function.
 #[inline(never)]
 fn counted(operation: &mut dyn FnMut()) {
     operation();

@@ -1,7 +1,7 @@
 //! Two reactors, each on its own core, that route lookups over one ring as fast as they can.
 //!
-//! Members of the ring are spread evenly, so about half of all messages go to the other reactor. The
-//! rest go the same way, through the socket and back.
+//! The members of the ring are divided evenly, so about half of all messages go to the other
+//! reactor. The others also go through a socket.
 //!
 //! **Invariant:** every lookup that ends has its answer.
 
@@ -22,31 +22,31 @@ use hopwise_kernel::{Id, Peer, Rng, Time};
 use crate::frames::DATAGRAM_BYTES;
 use crate::ring::SUCCESSORS;
 
-/// How many there are.
+/// Number of reactors.
 pub const REACTORS: usize = 2;
-/// Requests in flight for which each has room.
+/// Capacity of each reactor for requests in flight.
 const REQUESTS: usize = 1 << 14;
-/// A reactor to which nothing happens looks around this often.
+/// An idle reactor wakes at this interval.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// A ring of two reactors, and how much goes on there.
+/// A ring on two reactors, and its load.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
     /// How nodes share sockets.
     pub layout: Layout,
-    /// Nodes of each reactor.
+    /// Number of nodes on each reactor.
     pub nodes: usize,
-    /// Lookups under way at each reactor, always.
+    /// Constant number of lookups in flight at each reactor.
     pub in_flight: usize,
 }
 
 impl Exchange {
-    /// Brings the ring up and runs it until `messages` messages have been received; how long that
-    /// took from the first lookup on, and how many they were, in all.
+    /// Starts the ring and runs it until `messages` messages have been received. Returns the time
+    /// since the first lookup and the total number of messages.
     ///
     /// # Errors
     ///
-    /// What keeps the sockets from being opened.
+    /// If the sockets cannot be opened.
     ///
     /// # Panics
     ///
@@ -92,7 +92,7 @@ impl Exchange {
         Ok(Span::of_all(&spans))
     }
 
-    /// One reactor's thread.
+    /// Runs one reactor on its thread.
     fn drive(&self, reactor: usize, sockets: Sockets, share: &[Peer], common: &Common) -> Span {
         let cores = available_cores();
         if !pin_to(cores[reactor % cores.len()]) {
@@ -103,7 +103,7 @@ impl Exchange {
         let rng = Rng::new(7, 1 + reactor as u64);
         let mut shard =
             Shard::new(sockets, self.nodes, REQUESTS, DATAGRAM_BYTES, common.clock, rng)
-                .expect("the system gives a poll");
+                .expect("the system provides a poll");
         for (place, &peer) in (0..).zip(share) {
             let node = RingNode::new(peer, config, shard.rng());
             shard.insert(place, node);
@@ -113,22 +113,22 @@ impl Exchange {
             Load { reactor, common, idle: self.in_flight, nodes: self.nodes, span: None };
         common.ready.wait();
         shard.run(&mut load).expect("polling works");
-        load.span.expect("a reactor that has run has had a turn")
+        load.span.expect("a reactor has at least one turn")
     }
 }
 
-/// What the reactors share.
+/// State shared by the reactors.
 struct Common {
     ring: Vec<Peer>,
     clock: Clock,
     ready: Barrier,
-    /// Messages after which all stop.
+    /// Number of messages after which all reactors stop.
     goal: u64,
-    /// Messages received so far by each.
+    /// Messages received so far by each reactor.
     received: [CachePadded<AtomicU64>; REACTORS],
 }
 
-/// When a reactor began, when it last looked, and how many messages had been received then, by all.
+/// When a reactor began, when it last read the counters, and the total of messages received then.
 #[derive(Clone, Copy)]
 struct Span {
     began: Time,
@@ -137,7 +137,7 @@ struct Span {
 }
 
 impl Span {
-    /// From the first that began to the first that saw the goal reached.
+    /// The time from the earliest start to the first reactor that saw the goal reached.
     fn of_all(spans: &[Span]) -> (Duration, u64) {
         let began = spans.iter().map(|span| span.began).min().unwrap_or(Time::ZERO);
         let ended = spans.iter().min_by_key(|span| span.looked);
@@ -145,11 +145,11 @@ impl Span {
     }
 }
 
-/// Begins a lookup for each that ends.
+/// Starts a new lookup for each that ends.
 struct Load<'a> {
     reactor: usize,
     common: &'a Common,
-    /// Lookups to begin.
+    /// Number of lookups to start.
     idle: usize,
     nodes: usize,
     span: Option<Span>,
@@ -159,7 +159,7 @@ impl Application<RingNode, RingCodec> for Load<'_> {
     fn on_event(&mut self, _now: Time, _node: u32, event: Event, _payload: &[u8]) {
         match event {
             Event::LookupDone(_) => self.idle += 1,
-            other => panic!("only lookups end here, and they succeed: {other:?}"),
+            other => panic!("only successful lookups are expected: {other:?}"),
         }
     }
 

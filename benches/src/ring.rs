@@ -1,4 +1,4 @@
-//! Rings whose routing tables are filled exactly, as after any amount of maintenance.
+//! Rings with exact routing tables, as after unlimited maintenance.
 //!
 //! **Invariant:** a row of [`StaticRing`] equals the [`FingerTable`] of the same node.
 
@@ -13,12 +13,12 @@ use hopwise_kernel::{Address, Id, Peer, Rng};
 /// Length of successor lists, in nodes.
 pub const SUCCESSORS: usize = 16;
 
-/// Identifiers in ascending order. A node's *rank* is its place among them; its address is the
-/// rank plus one, since zero marks the successor list.
+/// Identifiers in ascending order. A node's *rank* is its index. Its address is the rank plus one,
+/// since zero marks the successor list.
 pub struct Ring(Vec<Id>);
 
 impl Ring {
-    /// A ring of `nodes` identifiers drawn uniformly.
+    /// Draws a ring of `nodes` uniform identifiers.
     ///
     /// # Panics
     ///
@@ -50,8 +50,8 @@ impl Ring {
         table
     }
 
-    /// The rank of the first node at or after `point`, or one too many if there is none before
-    /// zero is passed: ranks go round.
+    /// The rank of the first node at or after `point`, or the number of nodes if there is none
+    /// before zero. Ranks wrap around.
     fn rank_at_or_after(&self, point: Id) -> usize {
         self.0.partition_point(|&id| id < point)
     }
@@ -62,18 +62,18 @@ impl Ring {
     }
 }
 
-/// A ring of whose nodes nothing is kept but what choosing a hop reads, in one array.
+/// A ring that keeps only the data for choosing a hop, for all nodes in one array.
 pub struct StaticRing {
     shape: Shape,
     hot: Box<[HotFinger]>,
 }
 
-/// A lookup at a node on its way.
+/// A lookup at one of the nodes on its path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Visit {
     /// The node's rank.
     pub rank: usize,
-    /// The prefix of its identifier: known from the finger that led there.
+    /// The prefix of the node's identifier, known from the finger that led to it.
     pub own: u64,
     /// The key's prefix.
     pub key: u64,
@@ -97,7 +97,7 @@ impl StaticRing {
             hot.extend(iter::repeat_n(mark(own), slots));
         }
 
-        // From one node to the next, the node that each slot starts with moves on, never back.
+        // From one node to the next, the first node of each slot only moves forward.
         let mut firsts: Vec<usize> = vec![0; slots];
         for (rank, row) in hot.chunks_exact_mut(slots).enumerate() {
             let own = prefixes[rank];
@@ -127,14 +127,14 @@ impl StaticRing {
         &self.hot
     }
 
-    /// The lookup of the key with prefix `key` at the node with this rank and this prefix.
+    /// The visit of a lookup for the key prefix `key` at the node with this rank and prefix.
     #[inline]
     #[must_use]
     pub fn visit(&self, rank: usize, own: u64, key: u64) -> Visit {
         Visit { rank, own, key, slot: self.shape.slot_of_prefix(key.wrapping_sub(own)) }
     }
 
-    /// Chooses the next node; nothing where the successor list takes over.
+    /// Chooses the next node. `None` if the successor list takes over.
     #[inline]
     #[must_use]
     pub fn next(&self, Visit { rank, own, key, slot }: Visit) -> Option<Visit> {
@@ -143,8 +143,8 @@ impl StaticRing {
         (address != SEARCH_SUCCESSORS).then(|| self.visit(address as usize - 1, prefix, key))
     }
 
-    /// Asks for the line that [`next`](Self::next) will read first at `visit`. One time in four the
-    /// slot below lies in the line before; to ask for that as well costs more than it saves.
+    /// Prefetches the line that [`next`](Self::next) reads first at `visit`. In one case in four,
+    /// the slot below is in the previous line. Prefetching that, too, costs more than it saves.
     #[inline]
     pub fn prefetch(&self, visit: Visit) {
         prefetch(&self.row(visit.rank)[visit.slot]);
@@ -157,12 +157,12 @@ impl StaticRing {
     }
 }
 
-/// `count` lookups of uniform keys from uniform nodes of `ring`.
+/// Draws `count` lookups of uniform keys from uniform nodes of `ring`.
 ///
 /// # Panics
 ///
-/// If one of them does not end where a successor list, or that of the last node in it, holds the key's
-/// owner.
+/// If a lookup ends at a node where neither the successor list nor that of the list's last node
+/// contains the key's owner.
 #[must_use]
 pub fn lookups(ring: &Ring, routed: &StaticRing, count: usize, rng: &mut Rng) -> Vec<Visit> {
     let nodes = ring.0.len();
@@ -172,7 +172,7 @@ pub fn lookups(ring: &Ring, routed: &StaticRing, count: usize, rng: &mut Rng) ->
         let start = routed.visit(rank, ring.0[rank].prefix(), key.prefix());
         let end = last_visit(routed, start);
         let ahead = (ring.rank_at_or_after(key) + nodes - end.rank) % nodes;
-        // Where the lowest slot reaches beyond the list, the list leads on once more.
+        // If the lowest slot reaches beyond the list, one more list is needed.
         assert!(
             (1..=2 * SUCCESSORS).contains(&ahead),
             "the lookup ends {ahead} nodes from the owner"

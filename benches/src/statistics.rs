@@ -1,30 +1,30 @@
-//! The median of a few samples, with their spread and what that says about the median.
+//! The median of a few samples, with their spread and a confidence interval.
 //!
-//! **Invariant:** no mean, and no assumption on how samples scatter: one bad sample does not move
-//! a figure.
+//! **Invariant:** no mean, and no assumption about the distribution, so one outlier does not move a
+//! figure.
 
 use serde::Serialize;
 
-/// Chance that the true median lies below the interval, and the same above it.
+/// Probability that the true median lies below the interval, and that it lies above.
 const TAIL: f64 = 0.025;
 
-/// Of fewer samples, even the least and the greatest do not enclose the true median with 95 %.
+/// Fewest samples whose minimum and maximum enclose the true median with 95 % confidence.
 const MIN_SAMPLES: usize = 6;
 
-/// Samples in a few numbers.
+/// A summary of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// Median: of an even number of samples, halfway between the two in the middle.
+    /// The median. For an even number of samples, the mean of the middle two.
     pub median: f64,
     /// Lower end of the 95 % interval of the median; see [`is_enough`](Self::is_enough).
     pub low: f64,
     /// Upper end of that interval.
     pub high: f64,
-    /// The least.
+    /// The minimum.
     pub min: f64,
-    /// The greatest.
+    /// The maximum.
     pub max: f64,
-    /// How many samples there are.
+    /// Number of samples.
     pub count: usize,
 }
 
@@ -42,17 +42,18 @@ impl Spread {
         Some(Spread { median, low, high, min, max, count })
     }
 
-    /// Whether there are enough samples for the interval from `low` to `high` to mean something.
+    /// Whether there are enough samples for a 95 % interval from `low` to `high`.
     #[must_use]
     pub fn is_enough(&self) -> bool {
         self.count >= MIN_SAMPLES
     }
 }
 
-/// How many of `count` samples may be cut off at each end, so that the rest still encloses the true
-/// median: each sample lies below it with a chance of one half.
+/// The number of samples, of `count`, to cut off at each end so that the rest still encloses the
+/// true median. Each sample lies below it with a probability of one half.
 fn outside(count: usize) -> usize {
-    // The chance that exactly `below` samples lie below the median, and that no more do.
+    // The probability that exactly `below` samples lie below the median, and that at most so many
+    // do.
     let (mut exactly, mut at_most, mut below) = (0.5_f64.powi(count as i32), 0.0, 0);
     loop {
         at_most += exactly;

@@ -1,6 +1,6 @@
-//! A timer wheel with as many timers as a busy core has requests under way.
+//! A timer wheel with as many timers as a busy core has requests in flight.
 //!
-//! **Invariant:** timers are armed for uniform times within ten seconds of when they are armed.
+//! **Invariant:** timers are armed for uniform times within the next ten seconds.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use std::time::Duration;
 use hopwise_kernel::drive::{TICK_NS, TimerWheel};
 use hopwise_kernel::{Rng, Time};
 
-/// How many timers there are.
+/// Number of timers.
 pub const TIMERS: u32 = 1 << 14;
-/// None is armed for longer.
+/// Longest time for which a timer is armed.
 const FURTHEST: Duration = Duration::from_secs(10);
 
-/// For how long each timer is armed.
+/// The time for which each timer is armed.
 #[must_use]
 pub fn ahead(rng: &mut Rng) -> Vec<Duration> {
     (0..TIMERS).map(|_| Duration::from_nanos(rng.below(FURTHEST.as_nanos() as u64))).collect()
@@ -26,7 +26,7 @@ pub fn arm_all(wheel: &mut TimerWheel, ahead: &[Duration]) {
     }
 }
 
-/// Lets time pass, tick by tick, until a timer expires, and arms that one again.
+/// Advances time tick by tick until a timer expires, and arms that timer again.
 pub fn expire_and_arm_again(wheel: &mut TimerWheel, now: &mut Time, ahead: &[Duration]) {
     loop {
         if let Some(timer) = wheel.expire(*now) {

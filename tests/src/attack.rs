@@ -1,11 +1,11 @@
-//! A ring under attack, and the laws it keeps all the same.
+//! A ring under attack, and checks of its laws.
 //!
-//! The attack is played from a [`Script`]: datagrams of every kind that a [`Forge`] makes, time that
-//! passes between them, and lookups that the ring has to answer meanwhile. The attacker sends from
-//! any address, the nodes' own included, and repeats what nodes once said. It sees no request
-//! that is in flight, and never answers one.
+//! A [`Script`] defines the attack: datagrams of every kind that a [`Forge`] makes, pauses between
+//! them, and lookups that the ring has to answer meanwhile. The attacker sends from any address,
+//! the nodes' own included, and replays earlier datagrams. It sees no request in flight, and never
+//! answers one.
 //!
-//! **Invariant:** a script gives the same on every machine.
+//! **Invariant:** a script has the same result on every machine.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::ring::{LinkedRing, Tables, owner_in, sorted};
 
 /// Members of the ring under attack.
 pub const NODES: u32 = 24;
-/// Places in all: those of members that have come and gone before the attack.
+/// All places, including those of the nodes that join and depart before the attack.
 const PLACES: u32 = NODES + 2;
 const SUCCESSORS: u8 = 4;
 const SEED: u64 = 1;
@@ -29,7 +29,7 @@ const SEED: u64 = 1;
 const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
 /// Longer than any lookup between live nodes takes.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// A ring from which live nodes were driven away by forged departures is whole again after this.
+/// Time after which a ring has recovered from forged departures of live nodes.
 const HEALING: Duration = Duration::from_secs(60);
 
 /// A ring under attack.
@@ -38,8 +38,8 @@ pub struct Attack {
     memory: Memory<RingNode>,
     ring: Vec<Peer>,
     before: Vec<Tables>,
-    /// A departure was sent as if from a member. There is no telling it from a real one: until the
-    /// ring has healed that member may be missing from tables.
+    /// A departure was forged in the name of a member. Nodes cannot tell it from a real one: that
+    /// member may be missing from tables until the ring has healed.
     departure_forged: bool,
     lookups: u64,
     answers: u64,
@@ -47,11 +47,11 @@ pub struct Attack {
 }
 
 impl Attack {
-    /// A ring with exact tables, not yet attacked.
+    /// Creates a ring with exact tables.
     #[must_use]
     pub fn new() -> Attack {
         let mut memory = ring();
-        // What the attacker has seen must not tell it what will be drawn.
+        // The recorded datagrams must not reveal future random numbers.
         *memory.rng() = Rng::new(SEED, 1);
         let (ring, before) = (memory.members(), memory.tables());
         Attack {
@@ -69,9 +69,9 @@ impl Attack {
     ///
     /// # Panics
     ///
-    /// If the ring breaks one of its laws: no table takes in a peer that has not answered, itself,
-    /// or a peer twice; every lookup names the owner; and but for forged departures no table
-    /// changes at all.
+    /// If the ring breaks one of its laws: no table contains a peer that has not answered, the
+    /// node itself, or a peer twice; every lookup names the owner; without forged departures, no
+    /// table changes at all.
     pub fn play(&mut self, script: &[u8]) {
         let mut script = Script::new(script);
         while !script.is_over() {
@@ -85,20 +85,20 @@ impl Attack {
         assert!(self.departure_forged || self.answers == self.lookups, "a lookup was lost");
     }
 
-    /// Waits until the ring must be as it was before the attack, and checks that it is.
+    /// Waits until the ring has healed, and checks that its tables are as before the attack.
     ///
     /// # Panics
     ///
-    /// If it is not.
+    /// If they are not.
     pub fn settle(&mut self) {
         if self.departure_forged {
             self.memory.run_for(HEALING);
             self.memory.events().for_each(drop);
         }
-        assert_eq!(self.memory.tables(), self.before, "the ring is whole again");
+        assert_eq!(self.memory.tables(), self.before, "the ring has healed");
     }
 
-    /// Takes all memory that will be needed now.
+    /// Allocates all memory in advance.
     pub fn make_room(&mut self) {
         self.memory.make_room();
     }
@@ -127,7 +127,7 @@ impl Attack {
         let key = Id::random(self.memory.rng());
         let token = self.lookups;
         let begun = self.memory.with(node.into(), |node, cx| node.lookup(cx, key, token));
-        assert_eq!(begun, Some(true), "a member looks up what it is asked to");
+        assert_eq!(begun, Some(true), "a member accepts a lookup");
         self.lookups += 1;
     }
 
@@ -145,7 +145,7 @@ impl Attack {
             }
         }
         for (me, before) in self.ring.iter().zip(&self.before) {
-            let node = self.memory.node(me.address.slot.into()).expect("no node is taken away");
+            let node = self.memory.node(me.address.slot.into()).expect("no node is removed");
             if !self.departure_forged {
                 let fingers = before.fingers.iter().copied();
                 assert_eq!(node.predecessor(), before.predecessor, "predecessor of {me:?}");
@@ -174,7 +174,7 @@ impl Default for Attack {
     }
 }
 
-/// The ring, some of whose members look up recursively and some iteratively.
+/// Creates the ring. Some members look up recursively, others iteratively.
 fn ring() -> Memory<RingNode> {
     let mut memory = Memory::new(PLACES as usize, SEED);
     let ring = sorted((0..NODES).map(|node| memory.peer(node)));
@@ -192,8 +192,8 @@ fn config(node: u32) -> RingConfig {
     RingConfig { shape, successors: SUCCESSORS, lookup, ..RingConfig::default() }
 }
 
-/// Datagrams of every kind that the ring's nodes have sent before the attack, some of them from two
-/// nodes that have joined and are gone again: one left, one crashed.
+/// Datagrams of every kind that nodes sent before the attack. Some are from two nodes that joined
+/// and are gone: one left, one crashed.
 fn history() -> &'static [(Address, Vec<u8>)] {
     static HISTORY: OnceLock<Vec<(Address, Vec<u8>)>> = OnceLock::new();
     HISTORY.get_or_init(|| {
@@ -219,7 +219,7 @@ fn history() -> &'static [(Address, Vec<u8>)] {
     })
 }
 
-/// Lets time pass and keeps all that is sent.
+/// Runs the ring for `duration` and records all datagrams sent.
 fn record(
     memory: &mut Memory<RingNode>,
     duration: Duration,
@@ -228,7 +228,7 @@ fn record(
     let end = memory.now() + duration;
     while memory.now() < end {
         history.extend(memory.in_flight().map(|it| (it.from, it.bytes.to_vec())));
-        // Just long enough for everything on its way to have arrived, and nothing else.
+        // Just long enough for all datagrams in flight to arrive.
         memory.run_for(DELAY);
     }
 }

@@ -1,6 +1,6 @@
-//! Flooding peers in memory, each with its neighbors and what it holds.
+//! Flooding peers in memory, each with its neighbors and items.
 //!
-//! **Invariant:** uses nothing of the peers but their public interface.
+//! **Invariant:** uses only the peers' public interface.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ pub const NAMES: [&str; 4] = ["red apple", "green pear", "blue plum", "red peppe
 /// Size of every item.
 pub const ITEM_BYTES: u16 = 64;
 
-/// Peers that flood, and the world they live in.
+/// Flooding peers in memory.
 #[derive(Debug)]
 pub struct Flooding {
-    /// The world.
+    /// The peers, each in its own place.
     pub memory: Memory<FloodNode>,
     names: Arc<Names>,
     config: Arc<FloodConfig>,
@@ -30,7 +30,7 @@ pub struct Flooding {
 }
 
 impl Flooding {
-    /// Room for `capacity` peers, none of them there yet.
+    /// Creates `capacity` empty places for peers.
     #[must_use]
     pub fn new(capacity: usize, config: FloodConfig, seed: u64) -> Flooding {
         let timeout = TimeoutPolicy::Adaptive;
@@ -42,7 +42,8 @@ impl Flooding {
         }
     }
 
-    /// As many peers as `graph` has rows of neighbors, linked so; `holders` have item 0.
+    /// Creates a peer for each row of neighbors in `graph`, and links them so. `holders` have item
+    /// 0.
     #[must_use]
     pub fn linked<'g>(
         graph: impl ExactSizeIterator<Item = &'g [u32]>,
@@ -66,13 +67,14 @@ impl Flooding {
         self.memory.put(node, |me, rng| FloodNode::new(me, holdings, config, transfers, rng));
     }
 
-    /// Has the peer in place `node` start with these neighbors.
+    /// Starts the peer in place `node` with these neighbors.
     pub fn link(&mut self, node: u32, neighbors: &[u32]) {
         let peers: Vec<Peer> = neighbors.iter().map(|&node| self.memory.peer(node)).collect();
         self.memory.with(node, |it, cx| it.start_linked(cx, &peers));
     }
 
-    /// Has the peer in place `node` ask for names that fit `what`.
+    /// Starts a search for names that match `what` from the peer in place `node`. Returns whether
+    /// the peer accepts it.
     pub fn ask(&mut self, node: u32, how: Match, what: &str, token: u64) -> bool {
         let query = Query { how, text: text(what) };
         self.memory.with(node, |it, cx| it.ask(cx, query, token)).unwrap_or(false)
@@ -85,19 +87,19 @@ impl Flooding {
         it.into_iter().flat_map(FloodNode::neighbors).map(|peer| peer.address.slot.into()).collect()
     }
 
-    /// What peers have told since this was last called, with who told it, in order.
+    /// The events since the last call, in order, each with the place of its peer.
     pub fn events(&mut self) -> Vec<(u32, Event)> {
         self.memory.events().collect()
     }
 }
 
-/// Under attack by anything that a network can bring: no peer takes more neighbors than it may, what is
-/// asked when it is over has an answer or fails, and unless links were given up because of forged
-/// departures, which may cut the overlay in two, what is there is found from everywhere.
+/// Attacks an overlay with arbitrary datagrams. Checks that no peer takes more neighbors than it
+/// may and that every later query ends. Without forged departures, which may split the overlay,
+/// every peer must find the item.
 ///
 /// # Panics
 ///
-/// If not.
+/// If a check fails.
 pub fn attack(script: &[u8], seed: u64) {
     const PEERS: u32 = 10;
     const MAX_NEIGHBORS: u16 = 12;
@@ -125,12 +127,12 @@ pub fn attack(script: &[u8], seed: u64) {
         peers.memory.inject_bytes(from, nodes[0].address, &datagram);
         peers.memory.run_for(DELAY * script.below(20) as u32);
         let neighbors = (0..PEERS).map(|node| peers.neighbors(node).len());
-        assert!(neighbors.max() <= Some(MAX_NEIGHBORS.into()), "as many neighbors as it may have");
+        assert!(neighbors.max() <= Some(MAX_NEIGHBORS.into()), "no more neighbors than allowed");
     }
     peers.memory.run_for(HEALING);
     for node in 0..PEERS {
         peers.events();
-        assert!(peers.ask(node, Match::Exact, NAMES[0], 1), "a member asks what it is told to");
+        assert!(peers.ask(node, Match::Exact, NAMES[0], 1), "a member accepts a query");
         peers.memory.run_for(DEADLINE * 2);
         let events = peers.events();
         let is_right = |(who, event): &(u32, Event)| match event {
@@ -142,12 +144,12 @@ pub fn attack(script: &[u8], seed: u64) {
     }
 }
 
-/// The text `what`.
+/// Converts a string to a text.
 ///
 /// # Panics
 ///
-/// If it is none.
+/// If it is empty or too long.
 #[must_use]
 pub fn text(what: &str) -> Text {
-    Text::new(what.as_bytes()).expect("it is short, and something")
+    Text::new(what.as_bytes()).expect("the text is short and not empty")
 }

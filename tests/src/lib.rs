@@ -1,6 +1,6 @@
 //! Shared set-up of the whole-system tests.
 //!
-//! **Invariant:** uses nothing of the system but its public interfaces.
+//! **Invariant:** uses only the system's public interfaces.
 
 pub mod attack;
 pub mod central;

@@ -1,4 +1,4 @@
-//! Rings in memory: how they start, who is a member, and what members know.
+//! Rings in memory: their start, their members, and the members' tables.
 //!
 //! **Invariant:** uses nothing of the nodes but their public interface.
 
@@ -8,21 +8,21 @@ use hopwise_kernel::{Id, Node, Peer};
 
 /// A network of ring nodes.
 pub trait LinkedRing {
-    /// A linked ring of `count` nodes.
+    /// Creates a linked ring of `count` nodes.
     #[must_use]
     fn linked(count: usize, config: RingConfig, seed: u64) -> Self;
 
-    /// Makes the first `count` places a linked ring.
+    /// Links nodes in the first `count` places to a ring.
     fn link(&mut self, count: usize, config: RingConfig);
 
     /// Puts a new node, not yet a member of any ring, in place `node`.
     fn insert(&mut self, node: u32, config: RingConfig);
 
-    /// All members of the ring, in ascending order of identifiers: the truth.
+    /// All members of the ring, in ascending order of identifiers.
     #[must_use]
     fn members(&self) -> Vec<Peer>;
 
-    /// What all members know, in ascending order of their identifiers.
+    /// The tables of all members, in ascending order of the members' identifiers.
     #[must_use]
     fn tables(&self) -> Vec<Tables>;
 }
@@ -65,7 +65,7 @@ pub fn sorted(peers: impl IntoIterator<Item = Peer>) -> Vec<Peer> {
     peers
 }
 
-/// What a node knows.
+/// A node's routing tables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tables {
     /// Its predecessor.
@@ -77,7 +77,7 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// What `node` knows now.
+    /// Copies the tables of `node`.
     #[must_use]
     pub fn of(node: &RingNode) -> Tables {
         Tables {
@@ -88,7 +88,7 @@ impl Tables {
     }
 }
 
-/// The first of `ring`, which is in ascending order, at or clockwise after `key`: its owner.
+/// The owner of `key`: the first peer at or clockwise after it. `ring` is in ascending order.
 ///
 /// # Panics
 ///

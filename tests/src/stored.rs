@@ -1,4 +1,4 @@
-//! A ring whose nodes keep references, in memory, and who really holds what.
+//! A ring of nodes that keep references, in memory, with the items that each node holds.
 //!
 //! **Invariant:** everything follows from the seed.
 
@@ -21,9 +21,9 @@ use crate::central::{query, text, token_of};
 use crate::forge::{Forge, Script};
 use crate::ring::{owner_in, sorted};
 
-/// How many nodes there are at first.
+/// Number of nodes at the start.
 pub const NODES: u32 = 24;
-/// Places in all: some for nodes that come later.
+/// All places, including those of nodes that join later.
 pub const PLACES: u32 = NODES + 8;
 /// Nodes that keep each reference.
 pub const REPLICAS: u8 = 3;
@@ -31,34 +31,34 @@ pub const REPLICAS: u8 = 3;
 pub const SUCCESSORS: u8 = 6;
 /// Size of each item.
 pub const ITEM_BYTES: u16 = 600;
-/// How many items there are.
+/// Number of items.
 pub const ITEMS: u32 = 40;
-/// How long it takes nodes to publish all they have.
+/// Time over which nodes publish all their items.
 pub const SPREAD: Duration = Duration::from_secs(5);
-/// How long it takes them to do so again.
+/// Time between two publications of an item.
 pub const REFRESH: Duration = Duration::from_secs(20);
-/// What is not renewed lapses so much later.
+/// References that are not renewed expire after this.
 pub const LIFETIME: Duration = Duration::from_secs(70);
-/// Questions without an answer by then fail.
+/// Queries without an answer fail after this.
 pub const DEADLINE: Duration = Duration::from_secs(5);
-/// Longer than any question between live nodes takes.
+/// Longer than any query between live nodes takes.
 pub const A_MOMENT: Duration = Duration::from_millis(50);
-/// A ring that has lost nodes has mended itself after this, forged departures included.
+/// Time after which a ring has recovered from lost nodes and forged departures.
 pub const HEALING: Duration = Duration::from_secs(60);
 
 /// The event type of these nodes.
 pub type Event = store::Event<ring::Event>;
 
-/// How nodes work.
+/// Configuration of the nodes.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The ring beneath.
+    /// The underlying ring.
     pub ring: RingConfig,
     /// The store itself.
     pub store: StoreConfig,
 }
 
-/// How nodes work unless a test says otherwise.
+/// The default configuration of these tests.
 #[must_use]
 pub fn config() -> Config {
     Config { ring: ring_config(), store: store_config() }
@@ -81,7 +81,7 @@ fn store_config() -> StoreConfig {
     }
 }
 
-/// The same, with nothing published again while the test lasts.
+/// The default configuration, but items are published only once.
 #[must_use]
 pub fn published_once() -> Config {
     let hours = Duration::from_secs(100 * 3600);
@@ -91,17 +91,17 @@ pub fn published_once() -> Config {
     config
 }
 
-/// How the ring beneath works unless a test says otherwise.
+/// The default configuration of the underlying ring.
 #[must_use]
 pub fn ring_config() -> RingConfig {
     let shape = Shape::for_ring(1, NODES as usize, SUCCESSORS.into());
     RingConfig { shape, successors: SUCCESSORS, deadline: DEADLINE, ..RingConfig::default() }
 }
 
-/// A ring, and who holds what.
+/// A ring of nodes that hold items and keep references.
 #[derive(Debug)]
 pub struct Stored {
-    /// The world they are in.
+    /// The nodes, each in its own place.
     pub memory: Memory<StoreNode<RingNode>>,
     ring: Arc<RingConfig>,
     config: Arc<StoreConfig>,
@@ -109,7 +109,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The first `count` places are a linked ring; nothing is published yet.
+    /// Links nodes in the first `count` places to a ring. Nothing is published yet.
     #[must_use]
     pub fn new(count: u32, config: Config, seed: u64) -> Stored {
         let names = Arc::new(Names::new((0..ITEMS).map(name_of)));
@@ -126,7 +126,7 @@ impl Stored {
         stored
     }
 
-    /// A ring in which everything is published.
+    /// Links a ring and waits until everything is published.
     #[must_use]
     pub fn published(config: Config, seed: u64) -> Stored {
         let mut stored = Stored::new(NODES, config, seed);
@@ -134,7 +134,7 @@ impl Stored {
         stored
     }
 
-    /// Puts a node into its place, not yet a member.
+    /// Puts a node into its place. It is not yet a member.
     pub fn put(&mut self, node: u32) {
         let holdings = Holdings::new(Arc::clone(&self.names), items_of(node).into());
         let (ring, config) = (Arc::clone(&self.ring), Arc::clone(&self.config));
@@ -143,26 +143,26 @@ impl Stored {
         });
     }
 
-    /// Has a node join the ring that `bootstrap` is a member of.
+    /// Makes a node join the ring of which `bootstrap` is a member.
     pub fn join(&mut self, node: u32, bootstrap: Peer) {
         self.memory.with(node, |it, cx| {
             it.with_router(cx, |ring_node, cx| ring_node.join(cx, bootstrap));
         });
     }
 
-    /// Has a node leave. It is still there afterwards.
+    /// Makes a node leave the ring. It stays in its place.
     pub fn leave(&mut self, node: u32) {
         self.memory.with(node, |it, cx| it.leave(cx, RingNode::leave));
     }
 
-    /// All members, in ascending order of identifiers: the truth.
+    /// All members, in ascending order of identifiers.
     #[must_use]
     pub fn ring(&self) -> Vec<Peer> {
         let members = self.memory.nodes().filter(|it| it.router().is_member());
         sorted(members.map(Node::peer))
     }
 
-    /// Who ought to keep the references to an item: its owner and those that follow it.
+    /// The nodes that should keep references to an item: its owner and the owner's successors.
     #[must_use]
     pub fn keepers(&self, item: u32) -> Vec<Peer> {
         let ring = self.ring();
@@ -193,7 +193,8 @@ impl Stored {
         holders
     }
 
-    /// Checks that just those keep references that ought to, and to just those that hold the items.
+    /// Checks that only the keepers of each item have references to it, and to all its live
+    /// holders.
     ///
     /// # Panics
     ///
@@ -210,8 +211,8 @@ impl Stored {
         }
     }
 
-    /// Asks every member at once for an item, waits, and checks that each is told of just as many
-    /// holders as there are, as far as they are shown, and is given the item.
+    /// Queries an item from every member at once, waits for `patience`, and checks that each finds
+    /// all holders, or three if there are more, and fetches the item.
     ///
     /// # Panics
     ///
@@ -237,18 +238,18 @@ impl Stored {
         }
     }
 
-    /// Asks every member the same, all at once, and says what each was told until so much time has
-    /// passed.
+    /// Sends the same query from every member at once, waits for `patience`, and returns each
+    /// member's events.
     ///
     /// # Panics
     ///
-    /// If one cannot ask, or is told anything else.
+    /// If a member cannot ask, or if there is any other event.
     pub fn ask_all(&mut self, query: Query, patience: Duration) -> Vec<(u32, Vec<Event>)> {
         self.memory.events().for_each(drop);
         let askers: Vec<u32> = self.ring().iter().map(|peer| peer.address.slot.into()).collect();
         for &node in &askers {
             let begun = self.memory.with(node, |it, cx| it.ask(cx, query, node.into()));
-            assert!(begun == Some(true), "a member asks what it is told to");
+            assert!(begun == Some(true), "a member accepts a query");
         }
         self.memory.run_for(patience);
         let events: Vec<_> = self.memory.events().collect();
@@ -261,11 +262,11 @@ impl Stored {
         askers.iter().map(|&node| told(node)).collect()
     }
 
-    /// Plays an attack to its end, as [`Forge`] makes it, while members ask for what there is.
+    /// Plays a script of [`Forge`] datagrams to its end while members send queries.
     ///
     /// # Panics
     ///
-    /// If a question has no end or more than one, or an index holds more than it has room for.
+    /// If queries and their ends differ in number, or if an index exceeds its limits.
     pub fn play(&mut self, script: &[u8], genuine: &[(Address, Vec<u8>)]) {
         let nodes: Vec<Peer> = (0..NODES).map(|node| self.memory.peer(node)).collect();
         let stranger = Address::new([127, 0, 0, 2], 9, 0);
@@ -288,7 +289,7 @@ impl Stored {
         }
         self.memory.run_for(DEADLINE * 2);
         ended += self.ends();
-        assert!(asked == ended, "{asked} questions, {ended} ends");
+        assert!(asked == ended, "{asked} queries, {ended} ends");
         let limits = self.config.responder.limits;
         for node in (0..NODES).filter_map(|node| self.memory.node(node)) {
             let index = node.index();
@@ -298,7 +299,7 @@ impl Stored {
         }
     }
 
-    /// Questions that have ended since this was last asked.
+    /// Number of queries that have ended since the last call.
     fn ends(&mut self) -> u64 {
         let is_end = |(_, event): &(u32, Event)| {
             use items::Event::{Found, NotFound};
@@ -307,7 +308,7 @@ impl Stored {
         self.memory.events().filter(is_end).count() as u64
     }
 
-    /// All that is sent while nodes ask, with who sends it.
+    /// Records all datagrams sent while nodes send queries, each with its sender's address.
     pub fn record(&mut self, duration: Duration) -> Vec<(Address, Vec<u8>)> {
         let end = self.memory.now() + duration;
         let mut sent = Vec::new();
@@ -326,52 +327,52 @@ impl Stored {
     }
 }
 
-/// Under attack by anything that a network can bring, and after it.
+/// Attacks a ring with arbitrary datagrams, then checks that it recovers.
 ///
 /// # Panics
 ///
-/// If [`Stored::play`] does; or if, once the ring has healed and everything was published again, not
-/// everything is found again.
+/// If [`Stored::play`] panics, or if an item is not found after the ring has healed and everything
+/// was published again.
 pub fn attack(script: &[u8], seed: u64) {
     let mut stored = Stored::published(config(), seed);
     let genuine = stored.record(Duration::from_secs(3));
-    // What the attacker has seen must not tell it what will be drawn.
+    // The recorded datagrams must not reveal future random numbers.
     *stored.memory.rng() = Rng::new(seed, 1);
     stored.play(script, &genuine);
     stored.memory.run_for(HEALING + REFRESH);
     (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
 }
 
-/// The name of an item: none is a piece of another.
+/// The name of an item. No name is part of another.
 #[must_use]
 pub fn name(item: u32) -> String {
     format!("the item {}", 100 + item)
 }
 
-/// The same as a text.
+/// The name of an item as a text.
 #[must_use]
 pub fn name_of(item: u32) -> Text {
     text(&name(item))
 }
 
-/// Where on the ring references to an item belong.
+/// The key of an item: its owner keeps the references.
 #[must_use]
 pub fn key_of(item: u32) -> Id {
     Id::of_name(name(item).as_bytes())
 }
 
-/// Who holds an item: one to five nodes.
+/// The holders of an item: one to five nodes.
 pub fn holders_of(item: u32) -> impl Iterator<Item = u32> {
     (0..=item % 5).map(move |copy| (item * 7 + copy * 5) % NODES)
 }
 
-/// What each node holds.
+/// The items that a node holds.
 #[must_use]
 pub fn items_of(node: u32) -> Vec<u32> {
     (0..ITEMS).filter(|&item| holders_of(item).any(|holder| holder == node)).collect()
 }
 
-/// All references that there are.
+/// Number of all references, without copies.
 #[must_use]
 pub fn all_references() -> usize {
     (0..ITEMS).map(|item| holders_of(item).count()).sum()

@@ -1,7 +1,7 @@
-//! Nodes at work, and nodes under attack, do not allocate. A binary of its own, for the allocator
-//! that counts is the whole process's.
+//! Nodes do not allocate, neither in normal operation nor under attack. This is a separate binary
+//! because the counting allocator serves the whole process.
 //!
-//! **Invariant:** each test counts what its own thread allocates, and nothing else.
+//! **Invariant:** each test counts only its own thread's allocations.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -26,7 +26,7 @@ use hopwise_tests::ring::owner_in;
 use hopwise_tests::{Attack, Flooding, LinkedRing, Stored, stored};
 
 const NODES: u32 = 64;
-/// Each takes a second: about one stabilize round per node.
+/// Number of turns. Each takes one second: about one stabilize round per node.
 const TURNS: u64 = 1_700;
 const LOOKUPS_PER_TURN: u64 = 64;
 const WARM_UP_TURNS: u64 = 50;
@@ -69,7 +69,7 @@ fn lookups_and_stabilize_rounds_allocate_nothing() {
     assert_counting_works();
 }
 
-/// A buffer may still meet its fullest moment; events themselves allocate nothing.
+/// Buffers may still grow to their maximum. Events themselves allocate nothing.
 #[test]
 fn simulated_events_allocate_nothing() {
     let allocations_of = |simulated_s: u64| {
@@ -148,7 +148,7 @@ fn hostile_datagrams_allocate_nothing() {
     assert_counting_works();
 }
 
-/// Publishing, asking, fetching, expiry and what hostile datagrams cause, at a server and its peers.
+/// Publications, queries, transfers, expiry and hostile datagrams, at a server and its peers.
 #[test]
 fn a_central_index_allocates_nothing() {
     const TURN: Duration = Duration::from_millis(50);
@@ -165,7 +165,7 @@ fn a_central_index_allocates_nothing() {
     let mut turns = |count: u64| {
         let (mut found, mut fetched) = (0, 0);
         for turn in 0..count {
-            // One peer after the other is silent for longer than its entries live.
+            // One peer after the other is absent for longer than the lifetime of its entries.
             let absent = (turn / 2_000 % u64::from(PEERS)) as u32 + 1;
             if turn % 2_000 == 0 {
                 memory.with(absent, |it, cx| it.leave(cx));
@@ -195,8 +195,8 @@ fn a_central_index_allocates_nothing() {
     assert_counting_works();
 }
 
-/// References on a ring: publishing, asking, fetching, copies, what hostile datagrams cause, and
-/// handing over when nodes leave and come back.
+/// Publications, queries, transfers, copies, hostile datagrams, and handovers when nodes leave and
+/// rejoin.
 #[test]
 fn references_on_a_ring_allocate_nothing() {
     const TURN: Duration = Duration::from_millis(20);
@@ -212,7 +212,7 @@ fn references_on_a_ring_allocate_nothing() {
     let mut turns = |count: u64| {
         let (mut found, mut joined) = (0, 0);
         for turn in 0..count {
-            // One node after the other is away for a while.
+            // One node after the other is absent for a while.
             let absent = (turn / 1_000 % u64::from(stored::NODES)) as u32;
             if turn % 1_000 == 0 {
                 stored.leave(absent);
@@ -244,7 +244,7 @@ fn references_on_a_ring_allocate_nothing() {
     assert_counting_works();
 }
 
-/// A count of zero says something only if the allocator does count.
+/// Asserts that the allocator counts; otherwise, a count of zero would mean nothing.
 fn assert_counting_works() {
     COUNTING.set(true);
     drop(black_box(Box::new(0)));
@@ -260,7 +260,7 @@ thread_local! {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The system's allocator; counts what this thread asks of it while it is to be counted.
+/// The system's allocator. Counts this thread's allocations while `COUNTING` is set.
 struct Counting;
 
 impl Counting {

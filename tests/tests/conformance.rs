@@ -1,5 +1,5 @@
-//! The systems that come with Hopwise keep what every system owes its drivers. A binary of its own,
-//! for the allocator that counts is the whole process's.
+//! Conformance of the built-in systems. This is a separate binary because the counting allocator
+//! serves the whole process.
 
 use hopwise_harness::conformance;
 use hopwise_harness::conformance::CountingAllocator;

@@ -1,9 +1,8 @@
-//! Live reactors, flooded with garbage while they work. A binary of its own, so that no other test
-//! runs beside it: they would starve each other.
+//! Live reactors under a flood of hostile datagrams. This is a separate binary so that no other
+//! test runs at the same time and takes CPU time from it.
 //!
-//! **Invariant:** the flood is as fast as the reactors read, never faster: a burst ends with pings,
-//! and the next one waits for their pongs. So what is lost is lost to the nodes, not to a full
-//! socket.
+//! **Invariant:** the flood is never faster than the reactors read: each burst ends with pings, and
+//! the next burst waits for their pongs. So no datagram is lost to a full socket buffer.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,17 +24,17 @@ const NODES_PER_SHARD: u32 = 128;
 const SUCCESSORS: u8 = 8;
 const DATAGRAM_BYTES: usize = 1472;
 const REQUESTS: usize = 16_384;
-/// Hostile datagrams sent in all.
+/// Total number of hostile datagrams.
 const FLOOD: u64 = 1_000_000;
-/// Of them, how many are on their way at a time: a socket's buffer holds more.
+/// Most of them in flight at a time. A socket's buffer holds more.
 const BURST: u64 = 128;
-/// Random bytes that each is made from.
+/// Random bytes that make up the script of a datagram.
 const SCRIPT_BYTES: usize = 192;
-/// Between two lookups of a shard.
+/// Time between two lookups of a shard.
 const PERIOD: Duration = Duration::from_millis(2);
 /// A pong that takes longer is lost.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// Share of the flood that the system may lose on the way.
+/// Fraction of the flood that the operating system may lose.
 const LOST: f64 = 0.01;
 
 #[test]
@@ -70,7 +69,7 @@ fn a_million_hostile_datagrams_change_no_answer() {
 
     let mut counted = Counters::default();
     for (books, counters) in ends {
-        assert!(books.issued > 100, "{books:?}: lookups all the while");
+        assert!(books.issued > 100, "{books:?}: too few lookups");
         assert_eq!((books.correct, books.incorrect, books.failed), (books.issued, 0, 0));
         counted.merge(&counters);
     }
@@ -92,7 +91,7 @@ fn a_million_hostile_datagrams_change_no_answer() {
     }
 }
 
-/// Stops the shards however the flood ends: they are waited for.
+/// Stops the shards on drop, so that a panic in the flood does not leave them running.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl std::ops::Drop for StopOnDrop<'_> {
@@ -115,7 +114,7 @@ fn run(
     let config = RingConfig { shape, successors: SUCCESSORS, ..RingConfig::default() };
     let capacity = NODES_PER_SHARD as usize;
     let mut shard: RingShard = Shard::new(sockets, capacity, REQUESTS, DATAGRAM_BYTES, clock, rng)
-        .expect("the system gives a poll");
+        .expect("the system provides a poll");
     for node in 0..NODES_PER_SHARD {
         let address = shard.address_of(node);
         let me = ring.iter().find(|peer| peer.address == address).expect("all are in the ring");
@@ -126,7 +125,7 @@ fn run(
     let mut judge = Judge { ring, stop, next: shard.now(), books: Books::default() };
     shard.run(&mut judge).expect("polling works");
     for node in 0..NODES_PER_SHARD {
-        let tables = Tables::of(shard.node(node).expect("no node is taken away"));
+        let tables = Tables::of(shard.node(node).expect("no node is removed"));
         let mut fingers = tables.fingers.iter().map(|&(_, finger)| finger);
         let mut neighbors = tables.successors.iter().chain(&tables.predecessor);
         let is_like_a_member = |finger| ring.iter().any(|peer| peer.is_same_destination(finger));
@@ -134,11 +133,11 @@ fn run(
         assert!(neighbors.all(|peer| ring.contains(peer)), "{tables:?}");
     }
     let received: u64 = (0..NODES_PER_SHARD).map(|node| shard.received(node)).sum();
-    assert_eq!(received, shard.counters().received, "every message is some node's");
+    assert_eq!(received, shard.counters().received, "each message is counted at one node");
     (judge.books, *shard.counters())
 }
 
-/// Lookups of one shard.
+/// Counts of one shard's lookups.
 #[derive(Clone, Copy, Default, Debug)]
 struct Books {
     issued: u64,
@@ -147,7 +146,7 @@ struct Books {
     failed: u64,
 }
 
-/// Issues lookups, and judges the answers.
+/// Issues lookups and checks the answers.
 struct Judge<'a> {
     ring: &'a [Peer],
     stop: &'a AtomicBool,
@@ -186,7 +185,7 @@ impl Application<RingNode, RingCodec> for Judge<'_> {
     }
 }
 
-/// What was sent, by what must become of it.
+/// Counts of hostile datagrams, by the expected result.
 #[derive(Default)]
 struct Sent {
     refused: [u64; WireError::ALL.len()],
@@ -217,7 +216,7 @@ fn flood(ring: &[Peer], rng: &mut Rng) -> Sent {
             match parsed {
                 _ if bytes.len() > DATAGRAM_BYTES => sent.oversized += 1,
                 Err(reason) => sent.refused[reason as usize] += 1,
-                // What nodes might answer must not leave the test.
+                // Nodes must not send to addresses outside this test.
                 Ok(mut messages) => {
                     if !messages.all(|(_, message)| named_addresses(&message).all(is_ours)) {
                         continue;
@@ -235,7 +234,7 @@ fn flood(ring: &[Peer], rng: &mut Rng) -> Sent {
     sent
 }
 
-/// Pings one node of each shard, and waits for their pongs, which come after everything before.
+/// Pings one node of each shard and waits for the pongs. Shards handle all earlier datagrams first.
 fn wait(socket: &UdpSocket, stranger: Address, targets: &[Peer], request: RequestId) {
     let (codec, mut buffer) = (RingCodec::default(), [0; DATAGRAM_BYTES]);
     for &target in targets {
@@ -247,7 +246,7 @@ fn wait(socket: &UdpSocket, stranger: Address, targets: &[Peer], request: Reques
     let mut pongs = 0;
     while pongs < targets.len() {
         let Ok(length) = socket.recv(&mut buffer) else { return };
-        let messages = codec.parse(&buffer[..length]).expect("nodes send what is sound");
+        let messages = codec.parse(&buffer[..length]).expect("nodes send valid datagrams");
         pongs += messages.filter(|&(_, it)| it == Message::Pong { request }).count();
     }
 }

@@ -1,13 +1,13 @@
 //! Counts instructions per operation of the paths a message passes through, and compares them with
 //! `results/instructions.toml`.
 //!
-//! It runs itself under valgrind, once per path. Counts miss what caches and branch predictors do,
-//! which the benches measure; but they repeat exactly, so that a small change shows.
+//! It runs itself under valgrind, once per path. Counts ignore the effects of caches and branch
+//! predictors, which the benches measure. But they repeat exactly, so that small changes show.
 //!
-//! Exit status: 0 nothing takes more instructions than the baseline allows, or there is no valgrind
-//! or no comparable baseline; 1 counting failed; 2 the request was wrong; 3 something takes more.
+//! Exit status: 0 no path exceeds its baseline, or there is no valgrind or no comparable baseline;
+//! 1 counting failed; 2 the request was wrong; 3 a path exceeds its baseline.
 //!
-//! **Invariant:** the baseline is written only when that is asked for.
+//! **Invariant:** the baseline is written only with `--save`.
 
 use std::env;
 use std::error::Error;
@@ -19,11 +19,11 @@ use hopwise_benches::baseline::{Baseline, TOLERANCE, Verdict};
 use hopwise_benches::callgrind::{self, CountError};
 use hopwise_benches::paths::{COUNTED_IN, OPERATIONS, Path};
 
-/// Where the baseline lies.
+/// Path of the baseline.
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/instructions.toml");
-/// Exit status if a comparison does not hold.
+/// Exit status if a path exceeds its baseline.
 const EXCEEDED: u8 = 3;
-/// What the file begins with.
+/// Header of the baseline file.
 const HEADER: &str = "\
 # Instructions per operation, counted by callgrind. Written by
 # cargo run --release -p hopwise-benches --bin instructions -- --save
@@ -36,7 +36,7 @@ struct Request {
     /// Write the counts as the new baseline, instead of comparing.
     #[arg(long)]
     save: bool,
-    /// Only go this path, uncounted: what is run under valgrind.
+    /// Only run this path, without counting; used under valgrind.
     #[arg(long, value_parser = path_named, conflicts_with = "save")]
     path: Option<Path>,
 }
@@ -79,7 +79,8 @@ fn read_baseline() -> Result<Baseline, Box<dyn Error>> {
     Ok(toml::from_str(&fs::read_to_string(FILE)?)?)
 }
 
-/// Prints all counts, beside the baseline if they can be compared; status 3 if one takes too much.
+/// Prints all counts, beside the baseline if they are comparable. Returns status 3 if a path
+/// exceeds its baseline.
 fn compare(counts: &Baseline) -> Result<ExitCode, Box<dyn Error>> {
     let baseline =
         read_baseline().map_err(|error| format!("{FILE}: {error}; or write it anew: --save"))?;

@@ -1,9 +1,11 @@
-//! Measures: one way for every figure of the project. See "How to measure" in `results/README.md`.
+//! Measures every figure of the project in the same way. See "How to measure" in
+//! `results/README.md`.
 //!
 //! Exit status: 0 measured, and every gate holds; 1 a command failed; 2 the request was wrong; 3 a
-//! gate does not hold; 4 there is no verdict: the machine was busy, or the figures scatter too much.
+//! gate does not hold; 4 there is no verdict: the machine was busy, or the figures scatter too
+//! much.
 //!
-//! **Invariant:** what is finished is on disk, whatever happens to what comes after it.
+//! **Invariant:** finished series are on disk, even if a later one fails.
 
 use std::env;
 use std::fs;
@@ -21,9 +23,9 @@ use hopwise_harness::base::wall_clock::WallClock;
 use hopwise_harness::measure::provenance::{Build, Machine};
 use humantime::Duration;
 
-/// Where results are kept.
+/// Folder of the results.
 const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../results");
-/// Rounds with two binaries, if neither rounds nor time are given.
+/// Default number of rounds with two binaries.
 const COMPARED_ROUNDS: u32 = 10;
 
 /// Takes series of measurements, with the floors of the machine before and after each.
@@ -40,7 +42,8 @@ struct Request {
     /// The binary `hopwise` to measure [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
     new: Option<PathBuf>,
-    /// Valid rounds of each series; with --old, an even number [default: see --list; with --old, 10]
+    /// Valid rounds of each series; with --old, an even number [default: see --list; with --old,
+    /// 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
     /// Take rounds of each series for this long, such as 2min, instead of a number of rounds
@@ -95,7 +98,7 @@ struct Campaign {
 }
 
 impl Campaign {
-    /// Checks that everything that is to run is there.
+    /// Checks that all programs to run exist.
     fn prepare(request: Request) -> Result<Campaign, String> {
         let is_default = |series: &&Series| request.old.is_none() || series.is_gate();
         let series: Vec<&Series> = match &request.series[..] {
@@ -131,7 +134,7 @@ impl Campaign {
         Ok(Campaign { request, series, folder, started_at, sampler, old, new })
     }
 
-    /// Takes all series; the record is written after each.
+    /// Takes all series and writes the record after each.
     fn run(&self) -> Result<Record, String> {
         let mut record = Record {
             schema_version: SCHEMA_VERSION,
@@ -157,14 +160,14 @@ impl Campaign {
             self.write("measure.json", &record.to_json())?;
             self.write("measure.md", &markdown::tables(&record))?;
         }
-        // It may not be there: some series leave nothing.
+        // Some series leave nothing, so the folder may not exist.
         let _ = fs::remove_dir_all(self.sampler.scratch());
         print!("{}", markdown::tables(&record));
         eprintln!("written to {}", self.folder.display());
         Ok(record)
     }
 
-    /// Takes the rounds of a series, until there are enough or a command fails.
+    /// Takes the rounds of a series until there are enough or a command fails.
     fn rounds(&self, series: &Series) -> (Vec<Round>, Option<String>) {
         let (limit, clock) = (self.limit(series), WallClock::start());
         let takes_turns = self.old.is_some() && !is_exact(series);
@@ -214,7 +217,7 @@ impl Campaign {
         Limits { busy: self.request.busy, worse: self.request.worse }
     }
 
-    /// The closed loop runs the binary that stays the same from one comparison to the next.
+    /// Measures the floors. The closed loop runs the old binary, if there is one.
     fn floors(&self) -> Result<FloorReadings, String> {
         let reference = self.old.as_ref().unwrap_or(&self.new);
         self.sampler.floors(self.request.closed_loop.then_some(reference))

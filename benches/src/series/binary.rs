@@ -1,6 +1,6 @@
-//! A built `hopwise`, and the other programs that were built with it.
+//! A built `hopwise`, and the other programs of the same build.
 //!
-//! **Invariant:** what it was built from comes from the program itself, not from where it lies.
+//! **Invariant:** the build's description comes from the program itself, not from its path.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use hopwise_harness::measure::provenance::Build;
 use serde_json::Value;
 
-/// A small run, to learn what a binary was built from.
+/// Arguments of a small run, which reports the binary's build.
 const SMALL_RUN: [&str; 10] = [
     "run",
     "steady",
@@ -27,19 +27,19 @@ const SMALL_RUN: [&str; 10] = [
 /// A built `hopwise`.
 #[derive(Clone, Debug)]
 pub struct Binary {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
-    /// What it was built from.
+    /// Its build.
     pub build: Build,
 }
 
 impl Binary {
-    /// Opens the binary at `path`. A small run tells the commit it was built from. Results go to
+    /// Opens the binary at `path`. A small run reports its commit and writes its results to
     /// `folder`.
     ///
     /// # Errors
     ///
-    /// If there is none, or it does not run.
+    /// If there is no binary, or it does not run.
     pub fn open(path: &Path, folder: &Path) -> Result<Binary, String> {
         let path =
             fs::canonicalize(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -54,11 +54,11 @@ impl Binary {
         Ok(Binary { path, build })
     }
 
-    /// A program that was built into the same folder.
+    /// Finds a program in the same folder.
     ///
     /// # Errors
     ///
-    /// If it was not.
+    /// If there is no such program.
     pub fn beside(&self, name: &str) -> Result<PathBuf, String> {
         let path = self.path.with_file_name(name);
         let missing =
@@ -66,11 +66,11 @@ impl Binary {
         path.is_file().then(|| path.clone()).ok_or_else(missing)
     }
 
-    /// The bench of that name that was built last.
+    /// Finds the most recently built bench of that name.
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is no such bench.
     pub fn bench(&self, name: &str) -> Result<PathBuf, String> {
         let folder = self.path.with_file_name("deps");
         let is_built = |path: &Path| {
@@ -89,7 +89,7 @@ impl Binary {
     }
 }
 
-/// Whether Cargo names an executable of the target `name` like this: `name-` and 16 digits.
+/// Whether `file` is Cargo's name for an executable of the target `name`: `name-` and 16 digits.
 fn is_built_as(file: &str, name: &str) -> bool {
     let hash = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
     hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn executables_are_told_from_what_lies_beside_them() {
+    fn executables_are_recognized_by_their_names() {
         assert!(is_built_as("next_hop-0593cb32d1b753c1", "next_hop"));
         for other in [
             "next_hop-0593cb32d1b753c1.d",
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_binary_is_refused_by_its_path() {
+    fn a_missing_binary_is_refused_with_its_path() {
         let error = Binary::open(Path::new("/there/is/none"), Path::new("/there")).unwrap_err();
         assert!(error.starts_with("/there/is/none: "), "{error}");
     }

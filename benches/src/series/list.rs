@@ -1,18 +1,18 @@
-//! Every series that there is, in the order in which they are taken.
+//! All series, in the order in which they are taken.
 //!
-//! Names of readings are those of an outcome's JSON, and `process.*` of the process that was run.
+//! Readings have the names of the outcome's JSON; `process.*` are those of the process.
 //!
 //! **Invariant:** declarations only.
 
 use super::{Better, Figure, Figures, Kind, Quotient, Series, Source};
 
-/// The series of that name.
+/// Finds a series by its name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Series> {
     ALL.iter().find(|series| series.name == name)
 }
 
-/// All of them. An event of the simulator is a message or a timeout that a node handles.
+/// All series. A simulator event is a message or a timeout that a node handles.
 pub const ALL: &[Series] = &[
     Series {
         name: "floors",
@@ -263,7 +263,7 @@ const PEAK_MEMORY: Figure = Figure {
 const WALL: Figure =
     Figure { name: "wall time", of: one("process.wall_s"), kind: Kind { unit: "s", ..NS } };
 
-/// A run of a scenario, `rounds` times with one binary alone.
+/// A series of scenario runs, `rounds` times with a single binary.
 const fn run(
     name: &'static str,
     about: &'static str,
@@ -274,7 +274,7 @@ const fn run(
     Series { name, about, source: Source::Run(arguments), rounds, figures: Figures::Named(figures) }
 }
 
-/// A criterion bench of the same name.
+/// A series of a criterion bench with the same name.
 const fn bench(
     name: &'static str,
     about: &'static str,
@@ -293,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_one_series() {
+    fn series_names_are_unique() {
         for series in ALL {
             let same = ALL.iter().filter(|other| other.name == series.name);
             assert_eq!(same.count(), 1, "{}", series.name);

@@ -1,28 +1,27 @@
-//! How much of the machine went to others while something was measured, from `/proc/stat`.
+//! The CPU time that the host and other processes took during a measurement, from `/proc/stat`.
 //!
-//! **Invariant:** shares are of all CPU time of all cores together, and never negative.
+//! **Invariant:** shares are fractions of the CPU time of all cores, and never negative.
 
 use std::fs;
 use std::io;
 
 use serde::Serialize;
 
-/// Units of `/proc/stat` in a second: `USER_HZ`, which is the same on all
-/// common processors.
+/// Ticks of `/proc/stat` per second: `USER_HZ`, which is the same on all common processors.
 const TICKS_PER_S: f64 = 100.0;
 
-/// CPU time of all cores together since the machine was started, in ticks.
+/// CPU time of all cores together since boot, in ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuTicks {
     /// Spent in processes, the kernel and interrupts.
     pub busy: u64,
     /// Spent by the host on other guests.
     pub steal: u64,
-    /// All, idle time included.
+    /// Total, including idle time.
     pub total: u64,
 }
 
-/// CPU time that went to others, as shares of all there was.
+/// CPU time taken by the host and other processes, as fractions of the total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct MachineLoad {
     /// Taken by the host.
@@ -32,18 +31,18 @@ pub struct MachineLoad {
 }
 
 impl CpuTicks {
-    /// The ticks until now.
+    /// Reads the current ticks.
     ///
     /// # Errors
     ///
-    /// If `/proc/stat` cannot be read, or does not say.
+    /// If `/proc/stat` cannot be read or parsed.
     pub fn now() -> io::Result<CpuTicks> {
         let text = fs::read_to_string("/proc/stat")?;
         CpuTicks::parse(&text).ok_or_else(|| io::Error::other("/proc/stat has no line of all CPUs"))
     }
 
-    /// Reads the line `cpu user nice system idle iowait irq softirq steal guest guest_nice`. The
-    /// time of guests is part of that of users.
+    /// Parses the line `cpu user nice system idle iowait irq softirq steal guest guest_nice`. User
+    /// time includes guest time.
     fn parse(text: &str) -> Option<CpuTicks> {
         let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
         let ticks: Option<Vec<u64>> =
@@ -57,7 +56,8 @@ impl CpuTicks {
 }
 
 impl MachineLoad {
-    /// The load between two instants, of which `own_cpu_s` seconds of CPU time are not others'.
+    /// The load between two instants, without the measurement's own `own_cpu_s` seconds of CPU
+    /// time.
     #[must_use]
     pub fn between(before: CpuTicks, after: CpuTicks, own_cpu_s: f64) -> MachineLoad {
         let since = |after: u64, before: u64| after.saturating_sub(before) as f64;
@@ -69,7 +69,7 @@ impl MachineLoad {
         }
     }
 
-    /// Both shares together.
+    /// The sum of both shares.
     #[must_use]
     pub fn share(self) -> f64 {
         self.steal + self.others
@@ -99,7 +99,7 @@ mod tests {
         let load = MachineLoad::between(before, after, 2.0);
         assert_eq!(load, MachineLoad { steal: 0.05, others: 0.25 });
         assert!((load.share() - 0.3).abs() < 1e-12);
-        // Ticks are sampled: what the process used may exceed them.
+        // Ticks are sampled, so the process's own time may exceed them.
         assert_eq!(MachineLoad::between(before, after, 3.5).others, 0.0);
         assert_eq!(MachineLoad::between(after, after, 0.0), MachineLoad::default());
     }

@@ -11,7 +11,7 @@ use super::sample::FloorReadings;
 use super::summary::{Summary, Verdict};
 use crate::statistics::Spread;
 
-/// The tables: figures, floors, and what is to be said about them.
+/// Formats the tables: figures, floors and notes.
 #[must_use]
 pub fn tables(record: &Record) -> String {
     let mut text = heading(record);
@@ -168,7 +168,7 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// Four digits that count, or a whole number with its thousands apart.
+/// Formats a number with four significant digits, or as an integer with thousands separators.
 fn number(value: f64) -> String {
     if value.abs() < 1000.0 {
         let whole_digits = value.abs().max(1.0).log10().floor() as usize + 1;
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_four_digits_that_count() {
+    fn numbers_have_four_significant_digits() {
         for (value, text) in [
             (0.0, "0.000"),
             (0.0123, "0.012"),

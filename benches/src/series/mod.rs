@@ -1,12 +1,12 @@
-//! Series of measurements: what can be measured, and how samples of it become figures with their
+//! Series of measurements: their definitions, and the way from samples to figures with their
 //! spread.
 //!
 //! ```text
 //! list ──► sample (process, readings) ──► rounds ──► summary ──► record, markdown
 //! ```
 //!
-//! **Invariant:** a figure is printed only if the machine was otherwise idle while it was taken, or
-//! if no load can change it.
+//! **Invariant:** a figure is printed only if the machine was otherwise idle during the
+//! measurement, or if load cannot change it.
 
 pub mod binary;
 pub mod list;
@@ -19,25 +19,25 @@ pub mod rounds;
 pub mod sample;
 pub mod summary;
 
-/// A command that is run several times, and the figures read from what it gives.
+/// A command to run several times, and the figures to compute from its results.
 #[derive(Clone, Copy, Debug)]
 pub struct Series {
     /// The name on the command line.
     pub name: &'static str,
-    /// What is measured, in one line.
+    /// One-line description.
     pub about: &'static str,
-    /// Where readings come from.
+    /// Source of the readings.
     pub source: Source,
-    /// Rounds of one binary alone.
+    /// Default number of rounds of a single binary.
     pub rounds: u32,
-    /// What is made of the readings.
+    /// Figures to compute from the readings.
     pub figures: Figures,
 }
 
-/// Where the readings of a series come from.
+/// The source of a series' readings.
 #[derive(Clone, Copy, Debug)]
 pub enum Source {
-    /// `hopwise run` with these arguments, and a seed for each round. Words are parted by spaces.
+    /// `hopwise run` with these arguments, separated by spaces, and a seed for each round.
     Run(&'static str),
     /// `hopwise compare`.
     Compare,
@@ -45,7 +45,7 @@ pub enum Source {
     Bench {
         /// Name of the bench.
         name: &'static str,
-        /// Which benchmarks of it; an empty text matches all.
+        /// Regular expression for its benchmarks. An empty one matches all.
         filter: &'static str,
     },
     /// The program `instructions`, which needs valgrind.
@@ -57,58 +57,58 @@ pub enum Source {
 /// The figures of a series.
 #[derive(Clone, Copy, Debug)]
 pub enum Figures {
-    /// These.
+    /// The figures in this list.
     Named(&'static [Figure]),
     /// Every reading is a figure of this kind.
     Each(Kind),
 }
 
-/// A number that is made of readings.
+/// A number computed from readings.
 #[derive(Clone, Copy, Debug)]
 pub struct Figure {
     /// Its name in tables.
     pub name: &'static str,
-    /// Which readings it is made of.
+    /// Readings from which it is computed.
     pub of: Quotient,
-    /// What kind of number it is.
+    /// Kind of number.
     pub kind: Kind,
 }
 
-/// A reading, or what it is per another one, times a factor.
+/// A reading, optionally divided by another one, times a factor.
 #[derive(Clone, Copy, Debug)]
 pub struct Quotient {
     /// The reading.
     pub reading: &'static str,
-    /// The reading it is divided by.
+    /// The divisor.
     pub per: Option<&'static str>,
-    /// What the result is multiplied by.
+    /// The factor.
     pub factor: f64,
 }
 
-/// What a number means.
+/// Properties of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     /// Unit.
     pub unit: &'static str,
-    /// Which direction is an improvement.
+    /// Direction of improvement.
     pub better: Better,
-    /// Whether a new binary may be worse by no more than a limit.
+    /// Whether it is a gate: a new binary may be worse only by a limit.
     pub gate: bool,
-    /// Whether load on the machine cannot change it.
+    /// Whether it is independent of load on the machine.
     pub exact: bool,
 }
 
-/// Which direction is an improvement.
+/// Direction of improvement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
-    /// More is better.
+    /// Higher is better.
     Higher,
-    /// Less is better.
+    /// Lower is better.
     Lower,
 }
 
 impl Series {
-    /// Whether one of its figures is a gate.
+    /// Whether any figure of the series is a gate.
     #[must_use]
     pub fn is_gate(&self) -> bool {
         match self.figures {
@@ -117,7 +117,7 @@ impl Series {
         }
     }
 
-    /// The kind of its figure with this name.
+    /// The kind of the figure with this name.
     #[must_use]
     pub fn kind_of(&self, figure: &str) -> Option<Kind> {
         match self.figures {
@@ -130,7 +130,7 @@ impl Series {
 }
 
 impl Source {
-    /// The command as a reader would type it.
+    /// The command as typed in a shell.
     #[must_use]
     pub fn command(&self) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! Runs a process and tells what it used, and what else the machine did meanwhile.
+//! Runs a process and measures its resource use and the machine's other load.
 //!
 //! **Invariant:** nothing else of this program runs until the process has ended.
 
@@ -10,14 +10,14 @@ use hopwise_harness::base::wall_clock::WallClock;
 
 use super::machine_load::{CpuTicks, MachineLoad};
 
-/// What a piece of work used.
+/// Resources used by a piece of work.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
     /// Seconds from start to end.
     pub wall_s: f64,
-    /// User and system time of its threads together, in seconds.
+    /// User and system time of all threads, in seconds.
     pub cpu_s: f64,
-    /// What others used meanwhile.
+    /// The machine's other load in that time.
     pub load: MachineLoad,
 }
 
@@ -25,17 +25,17 @@ pub struct Used {
 ///
 /// # Errors
 ///
-/// If it cannot be started, or the system does not account for it.
+/// If the process cannot be started, or its resource use cannot be read.
 pub fn run(command: &mut Command) -> io::Result<(Output, Used)> {
     let (output, used) = account(|| command.output())?;
     Ok((output?, used))
 }
 
-/// Does `work`, in this process or in others that end with it.
+/// Runs `work`, in this process or in child processes that end with it.
 ///
 /// # Errors
 ///
-/// If the system does not account for it.
+/// If its resource use cannot be read.
 pub fn account<T>(work: impl FnOnce() -> T) -> io::Result<(T, Used)> {
     let (ticks, cpu_s) = (CpuTicks::now()?, own_cpu_s()?);
     let clock = WallClock::start();
@@ -46,7 +46,7 @@ pub fn account<T>(work: impl FnOnce() -> T) -> io::Result<(T, Used)> {
     Ok((result, Used { wall_s, cpu_s, load }))
 }
 
-/// User and system time of this process and of all that it has run to their end.
+/// User and system time of this process and of its terminated child processes.
 fn own_cpu_s() -> io::Result<f64> {
     Ok(cpu_s(libc::RUSAGE_SELF)? + cpu_s(libc::RUSAGE_CHILDREN)?)
 }

@@ -1,6 +1,6 @@
-//! Numbers by name, read from what programs write: outcomes, criterion's report, instruction counts.
+//! Numbers by name, parsed from program output: outcomes, criterion's report, instruction counts.
 //!
-//! **Invariant:** nothing is computed here; a reading is what the program wrote, in one unit.
+//! **Invariant:** readings are the program's own numbers, converted only to a common unit.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use super::Quotient;
 /// Numbers by name.
 pub type Readings = BTreeMap<String, f64>;
 
-/// All numbers of a JSON document, each named by its path, as in `lookups.hops.mean`. What lists
-/// hold is left out.
+/// Reads all numbers of a JSON document, each named by its path, as in `lookups.hops.mean`. Ignores
+/// lists.
 #[must_use]
 pub fn of_json(document: &Value) -> Readings {
     let mut readings = Readings::new();
@@ -35,7 +35,7 @@ fn collect(value: &Value, path: &str, readings: &mut Readings) {
     }
 }
 
-/// Criterion's estimates in nanoseconds, by benchmark. A long name stands on the line before its
+/// Reads criterion's estimates in nanoseconds, by benchmark. A long name is on the line before its
 /// time.
 #[must_use]
 pub fn of_criterion(report: &str) -> Readings {
@@ -69,8 +69,8 @@ fn estimate_ns(times: &str) -> Option<f64> {
     Some(estimate.parse::<f64>().ok()? * ns)
 }
 
-/// What the program `instructions` prints: under a heading, lines that begin with a path and its
-/// count.
+/// Reads the output of the program `instructions`: a heading, then lines that begin with a path and
+/// its count.
 #[must_use]
 pub fn of_instructions(report: &str) -> Readings {
     let count = |line: &str| {
@@ -81,11 +81,11 @@ pub fn of_instructions(report: &str) -> Readings {
 }
 
 impl Quotient {
-    /// Its value.
+    /// Computes the value.
     ///
     /// # Errors
     ///
-    /// The name of the reading that is missing.
+    /// Returns the name of a missing reading.
     pub fn of(&self, readings: &Readings) -> Result<f64, String> {
         let reading = |name: &str| readings.get(name).copied().ok_or_else(|| name.to_owned());
         let divisor = self.per.map_or(Ok(1.0), reading)?;
@@ -145,7 +145,7 @@ new_path                            30.25  not there: save a new one
     }
 
     #[test]
-    fn a_quotient_names_what_is_missing() {
+    fn a_quotient_names_a_missing_reading() {
         let readings = Readings::from([("cpu_s".to_owned(), 2.0), ("done".to_owned(), 4.0)]);
         let cost = Quotient { reading: "cpu_s", per: Some("done"), factor: 1e6 };
         assert_eq!(cost.of(&readings), Ok(5e5));

@@ -1,6 +1,6 @@
-//! What was measured, as one JSON document: every sample, where it comes from, and the summary.
+//! The results as one JSON document: every sample, its origin, and the summary.
 //!
-//! **Invariant:** the summary can be computed again from the samples.
+//! **Invariant:** the summary can be recomputed from the samples.
 
 use hopwise_harness::measure::provenance::{Build, Machine};
 use serde::Serialize;
@@ -13,52 +13,52 @@ use super::{Series, Source};
 /// The version of the document.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Everything that one call of `measure` has found.
+/// All results of one call of `measure`.
 #[derive(Debug, Serialize)]
 pub struct Record {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// The command line.
     pub command: Vec<String>,
-    /// When it started: RFC 3339, UTC.
+    /// Start time: RFC 3339, UTC.
     pub started_at: String,
     /// The machine.
     pub machine: Machine,
-    /// The program that measured.
+    /// Build of the measuring program.
     pub measured_by: Build,
-    /// The binary that is compared with.
+    /// The binary to compare with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<Build>,
-    /// The binary that is measured.
+    /// The measured binary.
     pub new: Build,
-    /// What verdicts depend on.
+    /// Limits for the verdicts.
     pub limits: Limits,
-    /// One after the other.
+    /// The series, in the order in which they were taken.
     pub series: Vec<SeriesRecord>,
 }
 
-/// A series that was taken.
+/// The results of a series.
 #[derive(Debug, Serialize)]
 pub struct SeriesRecord {
     /// Its name.
     pub name: &'static str,
-    /// What ran; `--seed` numbers the rounds.
+    /// The command. `--seed` is the number of the round.
     pub command: String,
-    /// The floors of the machine just before.
+    /// The floors of the machine just before the series.
     pub floors_before: FloorReadings,
-    /// And just after.
+    /// The floors of the machine just after the series.
     pub floors_after: FloorReadings,
-    /// All rounds, invalid ones as well.
+    /// All rounds, including invalid ones.
     pub rounds: Vec<Round>,
-    /// Why there are no more rounds, if a command failed.
+    /// The error that ended the series, if a command failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// A line for each figure.
+    /// A summary of each figure.
     pub figures: Vec<Summary>,
 }
 
 impl SeriesRecord {
-    /// The record of `rounds`, or of those before a failure.
+    /// Creates the record of `rounds`. After a failure, these are the rounds before it.
     #[must_use]
     pub fn new(
         series: &Series,
@@ -82,7 +82,8 @@ impl SeriesRecord {
         }
     }
 
-    /// In how many rounds both binaries simulated the same, of those in which both simulated.
+    /// The number of rounds with equal trace digests, and the number of rounds in which both
+    /// binaries have one.
     #[must_use]
     pub fn same_digests(&self) -> (usize, usize) {
         let digest = |round: &Round, side| round.of(side)?.trace_digest.clone();
@@ -93,10 +94,10 @@ impl SeriesRecord {
         pairs.fold((0, 0), |(same, all), is_same| (same + usize::from(is_same), all + 1))
     }
 
-    /// How many samples did not end with exit status 0.
+    /// The number of samples with an exit status other than 0.
     #[must_use]
     pub fn unclean_exits(&self) -> usize {
-        // `instructions` compares with a baseline of its own.
+        // `instructions` compares with its own baseline.
         if self.command == Source::Instructions.command() {
             return 0;
         }
@@ -112,13 +113,13 @@ impl Record {
         self.series.iter().any(|series| series.failure.is_some())
     }
 
-    /// Whether the verdict on any figure is as `is` says.
+    /// Whether `is` holds for the verdict on any figure.
     #[must_use]
     pub fn has_verdict(&self, is: impl Fn(Verdict) -> bool) -> bool {
         self.series.iter().flat_map(|series| &series.figures).any(|figure| is(figure.verdict))
     }
 
-    /// The document.
+    /// Formats the JSON document.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a record is JSON");
@@ -127,7 +128,7 @@ impl Record {
     }
 }
 
-/// Made-up records for tests of what reads them.
+/// Example records for tests.
 #[cfg(test)]
 pub(crate) mod example {
     use super::*;
@@ -135,7 +136,7 @@ pub(crate) mod example {
     use crate::series::machine_load::MachineLoad;
     use crate::series::sample::Sample;
 
-    /// The series `sim-10000`, old and new alternated, in which others took `busy` of the machine.
+    /// A record of the series `sim-10000` with two binaries, under the load `busy` of others.
     pub(crate) fn record(busy: f64) -> Record {
         let series = list::find("sim-10000").expect("it is there");
         let load = MachineLoad { steal: 0.0, others: busy };
@@ -224,7 +225,7 @@ mod tests {
         assert!(!record.has_verdict(|verdict| matches!(verdict, Verdict::Busy(_))));
         let record = example::record(0.5);
         assert!(record.has_verdict(|verdict| matches!(verdict, Verdict::Busy(_))));
-        assert!(record.has_verdict(|verdict| verdict == Verdict::Held), "exact figures stay");
+        assert!(record.has_verdict(|verdict| verdict == Verdict::Held), "exact figures remain");
         assert!(!record.has_failed());
     }
 }

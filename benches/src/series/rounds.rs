@@ -1,7 +1,7 @@
-//! In which order binaries take turns, and when enough rounds have been taken.
+//! The order of binaries in a round, and the end of a series.
 //!
-//! **Invariant:** over two rounds each binary goes first once, so that a machine that gets slower
-//! all the while slows both alike.
+//! **Invariant:** over two rounds, each binary goes first once, so that a steady drift of the
+//! machine affects both alike.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use serde::Serialize;
 
 use super::sample::{Sample, Side};
 
-/// A sample of each binary, one right after the other.
+/// A sample of each binary, taken one after the other.
 #[derive(Clone, Debug, Serialize)]
 pub struct Round {
     /// In the order in which they were taken.
     pub samples: Vec<Sample>,
 }
 
-/// When a series ends.
+/// The limit at which a series ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// After so many valid rounds, or twice as many of any kind.
+    /// After this many valid rounds, or twice as many rounds in total.
     Rounds(u32),
     /// After this time.
     Time(Duration),
 }
 
-/// The order in the round of this number: old, new, and new, old in the next one.
+/// The order of binaries in this round: old, new and new, old in turns.
 #[must_use]
 pub fn order(round: u32, has_old: bool) -> &'static [Side] {
     match (has_old, round % 2) {
@@ -42,7 +42,7 @@ impl Round {
         self.samples.iter().find(|sample| sample.side == side)
     }
 
-    /// The greatest share of the machine that went to others during one of its samples.
+    /// The greatest load by others during one of the samples.
     #[must_use]
     pub fn busy_share(&self) -> f64 {
         self.samples.iter().map(|sample| sample.load.share()).fold(0.0, f64::max)
@@ -50,8 +50,8 @@ impl Round {
 }
 
 impl Limit {
-    /// Whether the series is over after `taken` rounds, `valid` of them valid. If binaries take
-    /// turns, it ends after an even number only.
+    /// Whether the series ends after `taken` rounds, `valid` of them valid. If binaries take turns,
+    /// it ends only after an even number.
     #[must_use]
     pub fn is_reached(self, taken: u32, valid: u32, elapsed: Duration, takes_turns: bool) -> bool {
         if taken == 0 || takes_turns && taken % 2 == 1 {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_rounds_are_repeated_but_not_for_ever() {
+    fn repetitions_of_invalid_rounds_are_bounded() {
         let over =
             |taken, valid| Limit::Rounds(4).is_reached(taken, valid, Duration::from_secs(9), true);
         assert!(!over(0, 0) && !over(4, 3) && !over(6, 3) && !over(5, 4));

@@ -1,6 +1,6 @@
 //! Takes one sample of a series: runs its command once, and reads its figures.
 //!
-//! **Invariant:** what the program wrote is kept beside the record, so that a figure can be traced.
+//! **Invariant:** the program's output is kept beside the record, so that figures can be traced.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,39 +17,39 @@ use super::readings::{self, Readings};
 use super::{Figures, Series, Source};
 use crate::floors::Floors;
 
-/// What criterion is told: short samples, since rounds are repeated.
+/// Criterion's arguments: short samples, since rounds are repeated.
 const BENCH_OPTIONS: [&str; 5] = ["--bench", "--warm-up-time", "0.2", "--measurement-time", "1"];
-/// The closed loop, as a floor: a short run.
+/// Arguments of the closed loop, a short run that serves as a floor.
 const CLOSED_LOOP: &str = "saturate --nodes 1000 --duration 1s --set phases.warmup=0s";
-/// The files that `hopwise compare` leaves.
+/// The files that `hopwise compare` writes.
 const COMPARE_FILES: [&str; 3] = ["compare.json", "compare.svg", "compare.txt"];
 
 /// One of two binaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
-    /// The binary that is compared with.
+    /// The binary to compare with.
     Old,
-    /// The binary that is measured.
+    /// The measured binary.
     New,
 }
 
 /// One run of a series.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sample {
-    /// Which binary ran.
+    /// The binary that ran.
     pub side: Side,
     /// The seed of the run.
     pub seed: u32,
-    /// Exit status; of `hopwise`, 3 says that an expectation did not hold.
+    /// Exit status. For `hopwise`, 3 means an unmet expectation.
     pub exit: i32,
     /// Seconds from start to end.
     pub wall_s: f64,
     /// User and system time, in seconds.
     pub cpu_s: f64,
-    /// What others took of the machine meanwhile.
+    /// The machine's other load in that time.
     pub load: MachineLoad,
-    /// What a simulation did, in one number.
+    /// A digest of the simulation's trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_digest: Option<String>,
     /// The figures.
@@ -63,10 +63,10 @@ pub struct FloorReadings {
     pub random_line_ns: f64,
     /// Plain packets per second of one thread over loopback.
     pub packets_per_s: f64,
-    /// Lookups per second of a short closed loop, if it was asked for.
+    /// Lookups per second of a short closed loop, if requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_loop_lookups_per_s: Option<f64>,
-    /// What others took of the machine meanwhile.
+    /// The machine's other load in that time.
     pub load: MachineLoad,
 }
 
@@ -77,11 +77,11 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Keeps what programs write in `folder`.
+    /// Creates a sampler that keeps the programs' output in `folder`.
     ///
     /// # Errors
     ///
-    /// If that cannot be made.
+    /// If the folder cannot be created.
     pub fn new(folder: &Path) -> Result<Sampler, String> {
         let fault = |error| format!("{}: {error}", folder.display());
         fs::create_dir_all(folder).map_err(fault)?;
@@ -89,7 +89,7 @@ impl Sampler {
         Ok(Sampler { folder, floors: Floors::prepare() })
     }
 
-    /// A folder for what runs leave and nothing reads.
+    /// A folder for unused output.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.folder.join(".run")
@@ -116,11 +116,11 @@ impl Sampler {
         Ok(FloorReadings { random_line_ns, packets_per_s, closed_loop_lookups_per_s, load })
     }
 
-    /// Takes a sample. `name` begins the names of the files that are kept.
+    /// Takes a sample. The names of kept files begin with `name`.
     ///
     /// # Errors
     ///
-    /// What kept the command from ending, or a reading that is missing.
+    /// If the command fails, or a reading is missing.
     pub fn take(
         &self,
         series: &Series,
@@ -173,7 +173,7 @@ impl Sampler {
             "--quiet",
         ]);
         command.arg("--json").arg(&file).arg("--out").arg(self.scratch());
-        // An outcome of an earlier run must not be taken for this one's.
+        // Removes an earlier run's outcome, so that it is not taken for this one's.
         fs::write(&file, "").map_err(|error| format!("{}: {error}", file.display()))?;
         let (output, used) = run(&mut command).map_err(|error| error.to_string())?;
         let outcome = fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
@@ -184,7 +184,7 @@ impl Sampler {
         Ok(Taken { readings, trace_digest, exit: exit(&output), used })
     }
 
-    /// Runs `hopwise compare`, and keeps what it makes.
+    /// Runs `hopwise compare` and keeps its files.
     fn compare(&self, binary: &Binary) -> Result<Taken, String> {
         let mut command = Command::new(&binary.path);
         command.args(["compare", "--quiet", "--out"]).arg(self.scratch());
@@ -197,7 +197,7 @@ impl Sampler {
         Ok(Taken { readings, trace_digest: None, exit: exit(&output), used })
     }
 
-    /// Runs a program that prints its readings, and keeps what it prints.
+    /// Runs a program that prints its readings, and keeps its output.
     fn report(
         &self,
         command: &mut Command,
@@ -217,7 +217,7 @@ impl Sampler {
     }
 }
 
-/// What a command gave.
+/// The results of a command.
 struct Taken {
     readings: Readings,
     trace_digest: Option<String>,
@@ -225,7 +225,7 @@ struct Taken {
     used: Used,
 }
 
-/// The figures that `series` makes of the readings.
+/// Computes the figures of `series` from the readings.
 fn figures_of(
     series: &Series,
     mut readings: Readings,
@@ -248,7 +248,7 @@ fn exit(output: &Output) -> i32 {
     output.status.code().unwrap_or(-1)
 }
 
-/// What a program said that gave no result.
+/// The error output of a program without a result.
 fn complaint(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     format!("no result ({}): {}", output.status, said.trim())
@@ -260,7 +260,7 @@ mod tests {
     use crate::series::list;
 
     #[test]
-    fn figures_are_made_of_readings() {
+    fn figures_are_computed_from_readings() {
         let series = list::find("saturate").expect("it is there");
         let mut readings = Readings::from(
             [

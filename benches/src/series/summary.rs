@@ -1,6 +1,6 @@
-//! Makes one line of each figure: its median and spread on both sides, and the verdict.
+//! Summarizes each figure: its median and spread for both binaries, and the verdict.
 //!
-//! **Invariant:** samples of a busy machine enter no median, unless load cannot change the figure.
+//! **Invariant:** medians exclude samples of a busy machine, unless load cannot change the figure.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,16 @@ use super::sample::Side;
 use super::{Better, Figures, Kind, Series};
 use crate::statistics::Spread;
 
-/// What the verdict depends on.
+/// Limits for the verdicts.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Limits {
-    /// Share of the machine that others may take during a sample.
+    /// Greatest load by others during a valid sample, as a fraction of all CPU time.
     pub busy: f64,
-    /// A gate may be worse by this share.
+    /// Greatest relative loss of a gate that holds.
     pub worse: f64,
 }
 
-/// A figure in one line.
+/// The summary of a figure.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     /// Name.
@@ -29,34 +29,34 @@ pub struct Summary {
     pub unit: &'static str,
     /// Whether it is a gate.
     pub gate: bool,
-    /// Of the old binary.
+    /// Values of the old binary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<Spread>,
-    /// Of the new binary.
+    /// Values of the new binary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Spread>,
-    /// New / old, round by round.
+    /// Ratios new / old, round by round.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio: Option<Spread>,
-    /// What to make of it.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
-/// What to make of a figure.
+/// The verdict on a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It is no gate, or there is nothing to compare with.
+    /// The figure is not a gate, or there is no old binary.
     Shown,
     /// The gate holds: the interval of the ratio's median lies within the limit.
     Held,
-    /// The new binary is worse by this share, and the whole interval lies beyond the limit.
+    /// The new binary is worse by this fraction, and the whole interval lies beyond the limit.
     Worse(f64),
     /// The limit lies within the interval, or there are too few rounds for one.
     Undecided,
-    /// The machine was busy: others took this share of it in the median of the invalid rounds.
+    /// The machine was busy. Contains the median load by others over the invalid rounds.
     Busy(f64),
-    /// One of the binaries does not give this figure.
+    /// The figure is missing for one of the binaries.
     Missing,
 }
 
@@ -66,7 +66,7 @@ pub fn is_valid(series: &Series, round: &Round, limits: Limits) -> bool {
     is_exact(series) || round.busy_share() <= limits.busy
 }
 
-/// Whether load cannot change any figure of the series.
+/// Whether all figures of the series are independent of load.
 #[must_use]
 pub fn is_exact(series: &Series) -> bool {
     match series.figures {
@@ -75,7 +75,7 @@ pub fn is_exact(series: &Series) -> bool {
     }
 }
 
-/// Every figure of `series`, of these rounds.
+/// Summarizes all figures of `series` over these rounds.
 #[must_use]
 pub fn summarize(series: &Series, rounds: &[Round], limits: Limits) -> Vec<Summary> {
     let names: Vec<String> = match series.figures {
@@ -133,7 +133,7 @@ fn gate_verdict(ratios: Spread, better: Better, limit: f64) -> Verdict {
     }
 }
 
-/// New / old; 1 where both are zero, and `None` where only the old one is.
+/// The ratio new / old: 1 if both are zero, and `None` if only the old value is.
 fn ratio(old: f64, new: f64) -> Option<f64> {
     if old == new { Some(1.0) } else { (old != 0.0).then(|| new / old) }
 }
@@ -147,7 +147,7 @@ mod tests {
 
     const LIMITS: Limits = Limits { busy: 0.03, worse: 0.05 };
 
-    /// A round in which others took `busy` of the machine.
+    /// A round under the load `busy` of others.
     fn round(figure: &str, old: f64, new: f64, busy: f64) -> Round {
         let sample = |side, value| Sample {
             side,
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn ratios_are_taken_within_a_round() {
-        // The machine gets twice as fast; the binaries stay as they are.
+        // The machine gets twice as fast, but the binaries do not change.
         let rounds: Vec<Round> = (0..6)
             .map(|n| round("f", 100.0 + 20.0 * f64::from(n), 98.0 + 19.6 * f64::from(n), 0.0))
             .collect();
@@ -209,7 +209,7 @@ mod tests {
         for better in [Better::Higher, Better::Lower] {
             let verdict = |ratios: &[f64]| summary_of(better, false, &rounds(ratios)).verdict;
             assert_eq!(verdict(&[0.9, 0.9, 0.9, 1.1, 1.1, 1.1]), Verdict::Undecided);
-            // Of ten samples, one at each end is cut off.
+            // One of ten samples is cut off at each end.
             let mut ratios = [1.0; 10];
             (ratios[0], ratios[9]) = (0.8, 1.2);
             assert_eq!(verdict(&ratios), Verdict::Held);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_one_side_gives_is_missing() {
+    fn a_figure_of_only_one_side_is_missing() {
         let mut rounds = [round("f", 1.0, 1.0, 0.0)];
         assert_eq!(summary_of(Better::Lower, true, &rounds).verdict, Verdict::Held);
         rounds[0].samples[1].values.clear();

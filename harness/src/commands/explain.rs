@@ -10,10 +10,9 @@ use console::Term;
 
 use super::Environment;
 use super::options::Exit;
+use crate::report::wrap::{COLUMNS, wrapped};
 use crate::scenario::{Key, Kind, Schema, ends_in, is_within, quoted, without_indices};
 
-/// The greatest width of the text in columns; also its width if the output is not a terminal.
-const COLUMNS: usize = 120;
 /// The least width of a meaning in columns, even on a narrow terminal.
 const MEANING_MIN: usize = 30;
 
@@ -152,14 +151,8 @@ fn is_below(key: &Key, path: &str) -> bool {
 /// Appends `head` and `body`. Wrapped lines of `body` are indented below its first line.
 fn push_wrapped(text: &mut String, head: &str, body: &str, columns: usize) {
     let indent = head.chars().count();
-    let width = columns.saturating_sub(indent).max(MEANING_MIN);
-    let whole_words = textwrap::Options::new(width)
-        .break_words(false)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    for (index, line) in textwrap::wrap(body, whole_words).iter().enumerate() {
-        let head = if index == 0 { head } else { "" };
-        writeln!(text, "{head:indent$}{line}").expect("a string takes all that is written");
-    }
+    let lines = wrapped(head, body, indent, columns.max(indent + MEANING_MIN));
+    writeln!(text, "{lines}").expect("a string takes all that is written");
 }
 
 #[cfg(test)]

@@ -6,3 +6,4 @@
 pub mod files;
 pub mod text;
 pub(crate) mod units;
+pub(crate) mod wrap;

@@ -1,6 +1,6 @@
-//! Carried protocols: what the inner part of a node does arrives outside as the outer protocol's.
+//! Carried protocols: the inner part's actions reach the world as the outer protocol's.
 //!
-//! **Invariant:** the inner part is called through [`Context::carry`] and knows nothing of it.
+//! **Invariant:** the inner part is called only through [`Context::carry`].
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const NODE: u32 = 3;
 const WAIT: Duration = Duration::from_secs(1);
 const KIND: Kind = Kind::Publish(Publication { index: 0, cookie: Cookie(0) });
 
-/// Writes down what it is asked to do.
+/// A world that records all calls.
 struct Record<P: Protocol> {
     sent: Vec<String>,
     armed: Vec<(RequestHandle, Time)>,
@@ -70,7 +70,8 @@ impl<P: Protocol> World<P> for Record<P> {
     }
 }
 
-/// Enters requests, sends, arms, reports and drops as items, and checks what came of it as `P`'s.
+/// Enters requests, sends, arms, reports and drops as the items part, and checks that the world
+/// receives all of it as `P`'s.
 fn carries<P: Carries<Items>>(
     wrapped: MessageOf<'static, P>,
     event: EventOf<P>,
@@ -112,7 +113,7 @@ fn carries<P: Carries<Items>>(
     assert_eq!(world.disarmed, [RequestHandle(first + 2)]);
     for &(handle, _) in &world.armed {
         let node = (handle != world.disarmed[0]).then_some(NODE);
-        assert_eq!(requests.node_of(handle), node, "timers name requests of all layers");
+        assert_eq!(requests.node_of(handle), node, "each handle maps to its node");
     }
 }
 
@@ -138,7 +139,7 @@ fn items_are_carried_by_a_store() {
     carries::<Stored<Ring>>(message, event, 0);
 }
 
-/// A store has the names of its router's reasons and classes after those of items.
+/// A store lists its router's drop reasons and classes after those of items.
 #[test]
 fn a_store_has_the_classes_and_reasons_of_its_router() {
     let expected = [Items::CLASSES, Ring::CLASSES].concat();

@@ -1,6 +1,6 @@
 //! Messages with random content, of every kind of every protocol.
 //!
-//! **Invariant:** every one of them can be encoded.
+//! **Invariant:** every drawn message can be encoded.
 
 use hopwise_kernel::central::{self, Central};
 use hopwise_kernel::codec::{Body, Envelope};
@@ -16,9 +16,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// A protocol whose messages can be drawn.
+/// A protocol with messages that can be drawn.
 pub(crate) trait Drawn: Body {
-    /// Kinds of messages.
+    /// Number of message kinds.
     const KINDS: u8;
 
     /// The message of kind `kind`, `0 .. KINDS`, with the content of `draw`.
@@ -28,10 +28,10 @@ pub(crate) trait Drawn: Body {
     fn is_equal<'a>(one: &MessageOf<'a, Self>, other: &MessageOf<'a, Self>) -> bool;
 }
 
-/// What a message is made from: every field that any kind of message has.
+/// The content of a message of any kind: all fields that messages may have.
 #[derive(Clone, Debug)]
 pub(crate) struct Draw {
-    /// Its kind, modulo how many there are.
+    /// The kind, modulo the number of kinds.
     kind: u8,
     numbers: [u64; 2],
     ids: [Id; 3],
@@ -60,7 +60,7 @@ impl Draw {
         (0..P::KINDS).map(|kind| Draw { kind, ..self.clone() }).collect()
     }
 
-    /// Where the message is from and for.
+    /// The message's sender and receiver.
     pub(crate) fn envelope(&self) -> Envelope {
         let [from_slot, to_slot] = self.slots;
         let to_prefix = Some(self.ids[1].prefix());
@@ -262,7 +262,7 @@ fn query() -> impl Strategy<Value = Query> {
     (select(Match::ALL.to_vec()), text()).prop_map(|(how, text)| Query { how, text })
 }
 
-/// As many of these hits as there is room for.
+/// A list of as many random hits as fit.
 fn found() -> impl Strategy<Value = HitList> {
     vec((peer(), text()), 0..40).prop_map(|hits| {
         let mut found = HitList::default();

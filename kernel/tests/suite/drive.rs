@@ -1,6 +1,6 @@
-//! The drivers for one node and for tests, also over a foreign wire format.
+//! The driver for one node and the driver for tests, also with a custom wire format.
 //!
-//! **Invariant:** the foreign format is text, and its messages name neither sender's nor receiver's slot.
+//! **Invariant:** the custom format is text, and its messages contain no slots.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use hopwise_kernel::{Address, Codec, Context, Id, Node, Peer, Protocol, Rng, Tim
 const ATTEMPTS: u8 = 3;
 const WAIT: Duration = Duration::from_millis(100);
 
-/// Nodes that count to each other.
+/// A protocol of nodes that answer each number with the next.
 #[derive(Clone, Copy, Debug)]
 struct Counting;
 
@@ -105,7 +105,8 @@ impl Node for Counter {
     }
 }
 
-/// `<id> ask|answer <request> <number>;` as text: one message a datagram, and no header.
+/// The text format `<id> ask|answer <request> <number>;`: one message per datagram, without a
+/// header.
 #[derive(Clone, Copy, Default, Debug)]
 struct Text;
 
@@ -174,9 +175,9 @@ impl Codec for Text {
     }
 }
 
-/// Nodes whose messages name no receiver have an address each, by which they are told apart.
+/// Messages in this format name no receiver, so each node has its own address.
 #[test]
-fn a_foreign_format_works_in_memory() {
+fn a_custom_format_works_in_memory() {
     let mut memory = Memory::<Counter, Text>::new(3, 1);
     for node in 0..3 {
         memory.put(node, |me, _| Counter(me));
@@ -194,7 +195,7 @@ fn a_foreign_format_works_in_memory() {
         memory.reports().map(|(node, event, payload)| (node, event, payload.to_vec())).collect();
     let answer = |node, number: u32| (node, Event::Answered(number), number.to_be_bytes().to_vec());
     assert_eq!(reports, [answer(0, 7), answer(1, 10)]);
-    assert_eq!(memory.events().count(), 0, "they were taken out");
+    assert_eq!(memory.events().count(), 0, "all were removed");
 
     memory.remove(1);
     memory.with(0, |node, cx| node.ask(cx, peers[1], 6, 0));
@@ -208,9 +209,9 @@ fn a_foreign_format_works_in_memory() {
     assert_eq!(memory.refused(WireError::Truncated), 1);
 }
 
-/// Nothing arrives, or everything twice; requests that end leave nothing behind.
+/// Messages are lost, arrive once, or arrive twice. No request is left behind.
 #[test]
-fn copies_are_as_many_as_asked_for() {
+fn set_copies_loses_or_repeats_messages() {
     for (copies, ends, unmatched) in [(0, "silent", 0), (1, "answered", 0), (2, "answered", 3)] {
         let mut memory = Memory::<Counter, Text>::new(2, 1);
         (0..2).for_each(|node| memory.put(node, |me, _| Counter(me)));
@@ -252,7 +253,7 @@ impl Pair {
         Pair { hosts, now: Time::ZERO }
     }
 
-    /// Moves datagrams, or lets time pass to the next timer if there are none.
+    /// Delivers all datagrams, or advances time to the next timer if there are none.
     fn step(&mut self) {
         let mut moved = 0;
         for from in 0..2 {
@@ -262,7 +263,7 @@ impl Pair {
             moved += sent.len();
             for (to, bytes) in sent {
                 let receiver = self.hosts.iter_mut().find(|it| it.node().peer().address == to);
-                receiver.expect("they know each other only").receive(self.now, sender, &bytes);
+                receiver.expect("each knows only the other").receive(self.now, sender, &bytes);
             }
         }
         if moved == 0 {
@@ -287,7 +288,7 @@ fn hosts_need_nothing_but_datagrams_and_time() {
     let received = RingEvent::Received { key: owner.id, from };
     assert_eq!(other.events().collect::<Vec<_>>(), [(received, &b"hello"[..])]);
 
-    // They keep each other for as long as both answer.
+    // Each keeps the other as its successor while both answer.
     while pair.now < Time::ZERO + Duration::from_secs(60) {
         pair.step();
     }
@@ -298,7 +299,7 @@ fn hosts_need_nothing_but_datagrams_and_time() {
 }
 
 #[test]
-fn a_host_refuses_what_is_not_for_its_node() {
+fn a_host_refuses_messages_for_other_nodes() {
     let mut pair = Pair::linked();
     let stranger = Address::new([127, 0, 0, 9], 9, 0);
     let host = &mut pair.hosts[0];
@@ -316,9 +317,9 @@ fn a_host_refuses_what_is_not_for_its_node() {
     assert_eq!(host.datagrams().count(), 0);
 }
 
-/// However much a node is asked, no more datagrams wait than there is room for.
+/// A host queues no more than `MAX_DATAGRAMS` datagrams and counts the rest as unsent.
 #[test]
-fn a_host_keeps_no_more_datagrams_than_it_has_room_for() {
+fn a_host_bounds_its_queue_of_datagrams() {
     let mut rng = Rng::new(1, 0);
     let [me, peer] = [1, 2].map(|port| Peer {
         id: Id::random(&mut rng),
@@ -333,5 +334,5 @@ fn a_host_keeps_no_more_datagrams_than_it_has_room_for() {
     }
     assert_eq!(host.counters().unsent, 2 * MAX_DATAGRAMS as u64);
     assert_eq!(host.datagrams().count(), MAX_DATAGRAMS);
-    assert_eq!(host.datagrams().count(), 0, "they were taken out");
+    assert_eq!(host.datagrams().count(), 0, "all were removed");
 }

@@ -1,7 +1,7 @@
-//! The finger table, together with the successor list, against a scan over everything they hold.
+//! The finger table with the successor list, compared with a scan over all their entries.
 //!
-//! **Invariant:** the model compares whole identifiers, but for fingers, of which only the prefix is
-//! known; it keeps no copies.
+//! **Invariant:** the model compares whole identifiers, except for fingers, which store only the
+//! prefix.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use proptest::sample::{Index, select};
 /// Digit bits of the bases 2, 4, 8 and 16.
 const DIGIT_BITS: [u32; 4] = [1, 2, 3, 4];
 
-/// A point seen from the table's owner, or from another point.
+/// A point on the circle, relative to the table's owner or to another point.
 #[derive(Clone, Copy, Debug)]
 enum Spot {
-    /// So many low bits of a random distance: every level is met.
+    /// Ahead of the owner by the low `bits` bits of a random distance, so that all levels occur.
     Ahead { bits: u32, random: [u8; 20] },
     /// Next to a peer, so that the prefixes tie.
     Near { peer: Index, tail: i8 },
@@ -50,7 +50,7 @@ fn moved(id: Id, prefix: i8, tail: i8) -> Id {
     by(by(id, prefix, Distance::multiple_of_power(1, 96)), tail, Distance::multiple_of_power(1, 0))
 }
 
-/// The distance that undoes `unit`.
+/// The distance back over `unit`.
 fn unit_back(unit: Distance) -> Distance {
     Id::ZERO.add(unit).distance_to(Id::ZERO)
 }
@@ -80,7 +80,7 @@ enum Step {
         from: Index,
         to: Index,
     },
-    /// The successor list is now the nearest of every so-many-th peer.
+    /// Sets the successor list to the nearest `count` of every `every`-th peer.
     Reach {
         every: usize,
         count: usize,
@@ -98,7 +98,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Table and list, and what they should hold: one finger a slot, beyond the list.
+/// The table and the list, with a model of the fingers: one per slot beyond the list.
 struct Twins {
     own: Id,
     shape: Shape,
@@ -133,15 +133,15 @@ impl Twins {
         self.list.last().map_or(0, |last| self.slot_of(last.id))
     }
 
-    /// The last slot that starts at or before `id`, as prefixes.
+    /// The last slot that starts at or before `id`. Compares prefixes.
     fn slot_of(&self, id: Id) -> usize {
         let distance = self.ahead(id);
-        // Slot 0 holds all that is nearer than slot 1's start.
+        // Slot 0 holds all nodes nearer than slot 1's start.
         let starts_before = |&slot: &usize| self.shape.start(slot).prefix() <= distance;
         (1..self.shape.slots()).rfind(starts_before).unwrap_or(0)
     }
 
-    /// How far `id` lies ahead of the owner, as prefixes.
+    /// The distance from the owner to `id`, as prefixes.
     fn ahead(&self, id: Id) -> u64 {
         id.prefix().wrapping_sub(self.own.prefix())
     }
@@ -198,8 +198,8 @@ impl Twins {
             before.checked_sub(1).map(|at| self.list.peers()[at])
         });
         assert!(found.is_none_or(|peer| peer.id.is_between(self.own, key)), "{found:?}: {key:?}");
-        // A list that reaches all the way round, to a prefix that is the owner's own, does not show
-        // how far it reaches: that its lookups come closer must do.
+        // A list that reaches round to the owner's own prefix does not show its reach. The check
+        // above must suffice.
         if self.list.last().is_some_and(|last| self.ahead(last.id) == 0) {
             return;
         }
@@ -215,7 +215,7 @@ impl Twins {
     }
 }
 
-/// What a finger table knows of a peer.
+/// The part of a peer that a finger table stores.
 fn without_tail(peer: Peer) -> Peer {
     Peer { id: Id::from_parts(peer.id.prefix(), Id::ZERO.tail()), ..peer }
 }
@@ -229,7 +229,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn closest_preceding_is_a_scan(
+    fn closest_preceding_equals_a_scan(
         own in any::<[u8; 20]>().prop_map(Id::from_bytes),
         shape in shape(),
         peers in vec(spot(), 0..40),
@@ -246,9 +246,9 @@ proptest! {
         }
     }
 
-    /// Slots lie end to end: each distance is in the last one that starts at or before it.
+    /// Slots are contiguous: each distance is in the last slot that starts at or before it.
     #[test]
-    fn slots_cut_the_circle_where_they_start(
+    fn slots_partition_the_circle(
         digit_bits in 1..=8_u32,
         levels in 1..=64_u32,
         spot in spot(),
@@ -262,8 +262,7 @@ proptest! {
     }
 }
 
-/// A key that shares its prefix with a finger may lie before it or after it: the finger before that
-/// one is taken.
+/// A key with the prefix of a finger may lie before or after it, so the previous finger is chosen.
 #[test]
 fn a_finger_that_ties_with_the_key_is_passed_over() {
     let address = Address::from_bits;

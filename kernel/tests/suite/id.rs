@@ -1,6 +1,6 @@
-//! Identifiers and distances against big-endian bytes added and subtracted by hand.
+//! Identifiers and distances, compared with byte-wise big-endian arithmetic.
 //!
-//! **Invariant:** the model never uses the arithmetic that it judges.
+//! **Invariant:** the model never uses the arithmetic under test.
 
 use hopwise_kernel::base::id::{ID_BITS, ID_BYTES};
 use hopwise_kernel::{Distance, Id};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 type Bytes = [u8; ID_BYTES];
 
-/// Uniform bytes, and runs of equal ones at the end, where carries travel far.
+/// Uniform bytes, and bytes that end in equal runs, over which carries propagate.
 fn bytes() -> impl Strategy<Value = Bytes> {
     let run = (any::<Bytes>(), 0..=ID_BYTES, prop_oneof![Just(0), Just(1), Just(0x7f), Just(0xff)])
         .prop_map(|(mut bytes, from, value)| {
@@ -22,7 +22,7 @@ fn id() -> impl Strategy<Value = Id> {
     bytes().prop_map(Id::from_bytes)
 }
 
-/// Three points of which some may be the same.
+/// Three points, some of which may be equal.
 fn points() -> impl Strategy<Value = (Id, Id, Id)> {
     (id(), id(), id(), 0..5).prop_map(|(a, b, c, same)| match same {
         0 => (a, a, c),
@@ -98,14 +98,14 @@ proptest! {
         prop_assert_eq!(Distance::multiple_of_power(multiple, exponent).to_bytes(), expected);
     }
 
-    /// Between by its definition on the line, cut open at zero.
+    /// `is_between` equals its definition on the line that starts at zero.
     #[test]
     fn between_is_its_definition((a, x, b) in points()) {
         let expected = if a < b { a < x && x < b } else { (a < x || x < b) && x != a };
         prop_assert_eq!(x.is_between(a, b), expected, "{:?} between {:?} and {:?}", x, a, b);
     }
 
-    /// Of two different points each other point lies on exactly one side.
+    /// Two different points divide the circle: any other point lies on exactly one arc.
     #[test]
     fn two_arcs_make_the_circle((a, x, b) in points()) {
         let distinct = a != b && x != a && x != b;
@@ -119,7 +119,7 @@ proptest! {
         prop_assert_eq!(turned, x.is_between(a, b));
     }
 
-    /// A key has one owner, and that is the first node at or clockwise after it.
+    /// A key has exactly one owner: the first node at or clockwise after it.
     #[test]
     fn the_owner_is_the_first_node_at_or_after_the_key(
         mut nodes in prop::collection::vec(id(), 1..8),

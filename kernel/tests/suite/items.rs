@@ -1,6 +1,6 @@
-//! Names, queries, hits and the index, each against what is written down most simply.
+//! Names, queries, hits and the index, each compared with the simplest implementation.
 //!
-//! **Invariant:** names come from a small alphabet, so that they meet.
+//! **Invariant:** names come from a small alphabet, so that matches are frequent.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 fn text(from: &str) -> Text {
-    Text::new(from.as_bytes()).expect("tests name things briefly")
+    Text::new(from.as_bytes()).expect("the text is short and not empty")
 }
 
 /// One to three words of one to three letters.
@@ -25,12 +25,12 @@ fn name() -> impl Strategy<Value = Text> {
     "[ab]{1,3}( [abc]{1,3}){0,2}".prop_map(|name| text(&name))
 }
 
-/// One of so few that each gets many holders.
+/// One of a few names, so that each has many holders.
 fn common_name() -> impl Strategy<Value = Text> {
     select(vec!["a", "ab", "ab a", "b a", "aba", "abab bab"]).prop_map(text)
 }
 
-/// Longer, with any letters.
+/// A longer name with any characters.
 fn any_name() -> impl Strategy<Value = Text> {
     ".{1,31}"
         .prop_filter_map("31 bytes, not letters", |name: String| Text::new(name.as_bytes()).ok())
@@ -42,7 +42,7 @@ fn query() -> impl Strategy<Value = Query> {
         .prop_map(|(how, text)| Query { how, text })
 }
 
-/// What the documentation of [`Query::score`] says, letter by letter.
+/// Implements the documentation of [`Query::score`] literally.
 fn naive_score(query: &Query, name: &str) -> Option<u16> {
     let text = query.text.as_str();
     let fits = match query.how {
@@ -58,7 +58,7 @@ fn naive_score(query: &Query, name: &str) -> Option<u16> {
 }
 
 fn peer(number: u8) -> Peer {
-    // Some addresses are shared by two identifiers.
+    // Some pairs of identifiers share an address.
     let id = Id::from_bytes([number; 20]);
     Peer { id, address: Address::new([127, 0, 0, 1], 4000, (number / 2).into()) }
 }
@@ -74,15 +74,15 @@ proptest! {
     }
 
     #[test]
-    fn a_signature_rules_out_nothing_that_fits(query in query(), name in prop_oneof![name(), any_name()]) {
+    fn a_signature_rules_out_no_match(query in query(), name in prop_oneof![name(), any_name()]) {
         if query.score(name.as_bytes()).is_some() {
             prop_assert!(Signature::of(name.as_bytes()).may_match(query.signature()));
         }
     }
 
-    /// Of a name, every piece and every choice of its words is found in it.
+    /// A name matches every substring of itself.
     #[test]
-    fn pieces_of_a_name_fit_it(name in name(), from in 0..MAX_TEXT, to in 0..=MAX_TEXT) {
+    fn substrings_of_a_name_match_it(name in name(), from in 0..MAX_TEXT, to in 0..=MAX_TEXT) {
         let bytes = name.as_bytes();
         let (from, to) = (from % bytes.len(), to % (bytes.len() + 1));
         if let Ok(text) = Text::new(&bytes[from.min(to)..to]) {
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn texts_are_what_fits(bytes in vec(any::<u8>(), 0..40)) {
+    fn text_errors_are_exact(bytes in vec(any::<u8>(), 0..40)) {
         match Text::new(&bytes) {
             Ok(text) => {
                 prop_assert_eq!(text.as_bytes(), &bytes);
@@ -106,11 +106,11 @@ proptest! {
     }
 
     #[test]
-    fn texts_are_in_the_order_of_their_bytes(a in any_name(), b in any_name()) {
+    fn texts_are_ordered_by_their_bytes(a in any_name(), b in any_name()) {
         prop_assert_eq!(a.cmp(&b), a.as_bytes().cmp(b.as_bytes()));
     }
 
-    /// What was accepted is read back, and only for want of room is anything refused.
+    /// Accepted hits are read back, and hits are refused only if they do not fit.
     #[test]
     fn hits_are_read_back_equal(hits in vec((any::<u8>(), any_name()), 0..60)) {
         let hits: Vec<Hit> =
@@ -118,7 +118,7 @@ proptest! {
         let mut list = HitList::default();
         let accepted: Vec<Hit> = hits.iter().copied().filter(|hit| list.push(hit)).collect();
         let bytes = list.hits().as_bytes();
-        let parsed = Hits::parse(bytes).expect("what was written is well-formed");
+        let parsed = Hits::parse(bytes).expect("a written list is valid");
         prop_assert!(parsed == list.hits());
         prop_assert!(parsed.iter().eq(accepted.iter().copied()));
         prop_assert_eq!(parsed.is_empty(), accepted.is_empty());
@@ -127,7 +127,7 @@ proptest! {
         }
     }
 
-    /// Any bytes are refused, or are what is written for what is read.
+    /// Any bytes are either refused or equal to the encoding of the hits they contain.
     #[test]
     fn any_bytes_are_refused_or_hits(
         length in 0..200_usize,
@@ -139,7 +139,7 @@ proptest! {
             bytes.push(size);
             bytes.extend(&name[..usize::from(size).min(name.len())]);
         }
-        // Sometimes cut short.
+        // Sometimes truncated.
         if length < bytes.len() && length % 2 == 0 {
             bytes.truncate(length);
         }
@@ -162,7 +162,7 @@ proptest! {
     }
 }
 
-/// The longest list of hits that is accepted is as long as a payload, and no longer.
+/// The longest list of hits exactly fills a payload.
 #[test]
 fn hits_end_with_the_payload() {
     let hit = Hit { holder: peer(1), name: text("abc") };
@@ -174,7 +174,7 @@ fn hits_end_with_the_payload() {
     assert!(longer.len() > MAX_PAYLOAD && Hits::parse(&longer).is_none());
 }
 
-/// What happens to an index.
+/// An operation on an index.
 #[derive(Clone, Debug)]
 enum Step {
     Enter { holder: u8, name: Text, lifetime_s: u8 },
@@ -193,7 +193,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// An index as one would write it without a care for time or room.
+/// A naive index, without regard to speed or memory.
 struct Model {
     limits: IndexLimits,
     entries: Vec<Known>,
@@ -204,8 +204,9 @@ struct Model {
 struct Known {
     hit: Hit,
     expires: Time,
-    /// When it was entered or renewed, and when its holder was last another one: counted.
+    /// The operation that last entered or renewed the entry, by number.
     touched: u64,
+    /// The operation that inserted the entry or last changed its holder.
     appeared: u64,
 }
 
@@ -266,7 +267,8 @@ impl Model {
         names.len()
     }
 
-    /// All that fits, in order, and of one name no more holders than are shown; however long.
+    /// All matches in order, with at most the shown number of holders per name. Unbounded in
+    /// length.
     fn find(&self, now: Time, query: &Query) -> Vec<Hit> {
         let fits = |known: &&Known| {
             known.expires > now && naive_score(query, known.hit.name.as_str()).is_some()
@@ -318,7 +320,7 @@ proptest! {
                 }
                 Step::Pass { time_s } => now = now + Duration::from_secs(time_s.into()),
                 Step::Find { query } => {
-                    // What has lapsed is not shown, whether or not it is still there.
+                    // Expired entries are not shown, even if still stored.
                     let mut found = HitList::default();
                     index.find(now, &query, &mut found);
                     let (all, found) = (model.find(now, &query), found.hits());
@@ -338,18 +340,18 @@ proptest! {
             for entries in [&mut known, &mut listed] {
                 entries.sort_by_key(|(hit, expires)| (*expires, hit.name, hit.holder.address));
             }
-            prop_assert!(known == listed, "{} are there, {} listed", known.len(), listed.len());
+            prop_assert!(known == listed, "{} known, {} listed", known.len(), listed.len());
             prop_assert_eq!(index.len(), model.entries.len());
             prop_assert_eq!(index.names(), model.names());
             prop_assert_eq!(index.is_empty(), model.entries.is_empty());
             let first = model.entries.iter().map(|known| known.expires).min();
             prop_assert_eq!(index.next_expiry(), first.unwrap_or(Time::NEVER));
         }
-        prop_assert!(index.heap_bytes() == room_bytes, "it takes no more room than at first");
+        prop_assert!(index.heap_bytes() == room_bytes, "it uses no more memory than at first");
     }
 }
 
-/// Names that come and go for long leave no traces: not in memory, and not in what is found.
+/// Long churn of names neither grows the index nor changes its results.
 #[test]
 fn an_index_forgets_without_a_trace() {
     const LIVE: u64 = 64;
@@ -362,9 +364,9 @@ fn an_index_forgets_without_a_trace() {
         assert!(index.insert(now, &hit, Time::from_ns(round + LIVE)), "round {round}");
         let mut found = HitList::default();
         index.find(now, &Query { how: Match::Words, text: text("item") }, &mut found);
-        let shown = found.hits().iter().next().expect("there are some");
+        let shown = found.hits().iter().next().expect("some entries are live");
         assert!(shown.name.as_str() > "item ", "{:?}", shown.name);
     }
     assert_eq!(index.names() as u64, LIVE);
-    assert!(index.heap_bytes() == room_bytes, "it takes no more room than at first");
+    assert!(index.heap_bytes() == room_bytes, "it uses no more memory than at first");
 }

@@ -1,7 +1,7 @@
-//! The kernel's parts, each against a simpler model of it. One subject a file, all in one binary,
-//! because a binary each takes longer to link than to run.
+//! The kernel's parts, each compared with a simpler model. Each file has one subject. All are in
+//! one binary, because separate binaries take longer to link than to run.
 //!
-//! **Invariant:** no test depends on what another one leaves in the process.
+//! **Invariant:** no test depends on another test's state.
 
 mod carry;
 mod draw;

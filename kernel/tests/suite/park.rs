@@ -1,6 +1,6 @@
-//! Messages at rest: what is parked is recalled as it was, and classes are the protocol's.
+//! Parked messages: they are recalled unchanged, and have a class of their protocol.
 //!
-//! **Invariant:** an arena is never asked for what another one keeps.
+//! **Invariant:** a message is recalled only from the arena in which it was parked.
 
 use hopwise_kernel::central::Central;
 use hopwise_kernel::codec::{Codec, Framed};
@@ -21,7 +21,7 @@ macro_rules! laws {
 
             proptest! {
                 #[test]
-                fn every_kind_is_recalled_as_it_was_parked(draw in draw()) {
+                fn every_kind_is_recalled_unchanged(draw in draw()) {
                     recalled::<$protocol>(&draw.of_every_kind::<$protocol>())?;
                 }
 
@@ -42,8 +42,8 @@ laws! {
     of_store_over_ring: Stored<Ring>
 }
 
-/// Messages are recalled equal, whether what they borrowed lay in a table or in a datagram; and again
-/// from the same arena, once that was cleared.
+/// Asserts that messages are recalled unchanged, whether they borrowed from a table or a datagram,
+/// and also after the arena was cleared and used again.
 fn recalled<P: Drawn>(draws: &[Draw]) -> Result<(), TestCaseError> {
     assert!(P::CLASSES.len() <= MAX_CLASSES && P::DROPS.len() <= MAX_DROP_REASONS);
     let datagrams: Vec<Vec<u8>> =
@@ -79,5 +79,5 @@ fn bytes_of<P: Drawn>(draw: &Draw, message: &MessageOf<'_, P>) -> Vec<u8> {
 }
 
 fn read<P: Drawn>(mut frame: &[u8]) -> MessageOf<'_, P> {
-    Framed::<P>::default().read(&mut frame).expect("what is written is read").1
+    Framed::<P>::default().read(&mut frame).expect("a written frame is valid").1
 }

@@ -1,13 +1,13 @@
-//! Places in a ring against a plain binary search.
+//! Ranks in a ring, compared with a binary search.
 //!
-//! **Invariant:** rings are uniform, clustered, or both; points lie anywhere, and at every member.
+//! **Invariant:** rings are uniform, clustered, or both; points include every member's identifier.
 
 use hopwise_kernel::ring::rank::rank_at_or_after;
 use hopwise_kernel::{Address, Distance, Id, Peer};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Anywhere, or in one of few clusters of any width.
+/// A uniform identifier, or one in a few clusters of any width.
 fn id() -> impl Strategy<Value = Id> {
     let anywhere = any::<[u8; 20]>().prop_map(Id::from_bytes);
     let clustered = (0..4_u64, 0..160_u32, 0..256_u32).prop_map(|(cluster, width, place)| {

@@ -1,7 +1,7 @@
-//! The table of requests in flight against a hash map, layers of tables against several of them, and
-//! the measured timeout's bounds.
+//! The table of requests in flight, compared with a hash map; layered tables, compared with
+//! several; and the bounds of adaptive timeouts.
 //!
-//! **Invariant:** names are drawn from few places of the index, so that searches run into each other.
+//! **Invariant:** names are drawn from a few places of the index, so that probes collide.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,14 +26,14 @@ enum Step {
         node: u32,
     },
     Remove(Index),
-    /// A handle and a name that may mean nothing.
+    /// A handle and a name that may be unknown.
     Miss {
         handle: u32,
         id: u64,
     },
 }
 
-/// Names whose low bits collide and wrap around the end of the index.
+/// A name. The low bits of most names collide and wrap around the end of the index.
 fn name() -> impl Strategy<Value = u64> {
     let crowded =
         (any::<u64>(), prop_oneof![60..64_u64, 0..3_u64]).prop_map(|(high, low)| high << 6 | low);
@@ -60,7 +60,7 @@ fn request_of<K>(id: RequestId, node: u32, kind: K) -> Request<K> {
     Request { id, node, to: Peer::default(), sent_at: Time::from_ns(id.0), retries: 0, kind }
 }
 
-/// The table and its twin, by name.
+/// The table and its model, a map by name.
 struct Twins {
     table: Requests<Kind>,
     map: HashMap<u64, (RequestHandle, Request<Kind>)>,
@@ -133,7 +133,7 @@ proptest! {
         prop_assert!(twins.table.is_empty());
     }
 
-    /// Every adaptive timeout keeps its bounds, and grows while nothing answers.
+    /// Every adaptive timeout is within its bounds, and doubles after a timeout.
     #[test]
     fn timeouts_keep_their_bounds(round_trips_us in vec(0..100_000_000_u64, 1..50)) {
         let mut measured = RoundTrips::default();
@@ -154,7 +154,7 @@ proptest! {
         prop_assert_eq!(measured.timeout(TimeoutPolicy::Fixed(fixed)), fixed);
     }
 
-    /// Round trips that do not vary are waited for little longer than they take, but longer.
+    /// The timeout for constant round trips is only slightly longer than a round trip.
     #[test]
     fn a_steady_round_trip_is_learned(us in 1000..1_000_000_u64) {
         let mut measured = RoundTrips::default();
@@ -188,7 +188,7 @@ proptest! {
     }
 }
 
-/// A full table refuses, forgets nothing, and takes another once one has left.
+/// A full table refuses requests, keeps those it has, and accepts another after a removal.
 #[test]
 fn a_full_table_refuses() {
     let mut table = Requests::new(3);
@@ -202,7 +202,7 @@ fn a_full_table_refuses() {
     assert_eq!(Requests::new(0).insert(request(RequestId(0), 0)), None);
 }
 
-/// What requests of the layered tables are about: which layer, and perhaps a payload.
+/// A request kind of the layered tables: its layer, and possibly a payload.
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Layered<const LAYER: usize>(Option<PayloadHandle>);
 
@@ -212,13 +212,13 @@ impl<const LAYER: usize> RequestKind for Layered<LAYER> {
     }
 }
 
-/// Three layers: a protocol that carries one that carries another.
+/// Three layers: each protocol carries the next.
 type Tower = LayeredRequests<Layered<0>, LayeredRequests<Layered<1>, Requests<Layered<2>>>>;
 const LAYERS: usize = 3;
-/// Of each layer. No power of two, and few, so that tables are full now and then.
+/// Capacity of each layer: not a power of two, and so small that tables are sometimes full.
 const EACH: usize = 5;
 
-/// Inserts a request of `node` into a layer and returns its handle among all.
+/// Inserts a request of `node` into a layer and returns its handle in the tower.
 fn insert_layered(tower: &mut Tower, layer: usize, id: u64, node: u32) -> Option<RequestHandle> {
     fn insert<const LAYER: usize>(
         tables: &mut impl RequestTables<Kind = Layered<LAYER>>,
@@ -226,7 +226,7 @@ fn insert_layered(tower: &mut Tower, layer: usize, id: u64, node: u32) -> Option
         node: u32,
     ) -> Option<RequestHandle> {
         let own = tables.own_mut();
-        // One of two has a payload, which must not stay behind.
+        // Every second request has a payload, which must be freed.
         let payload = id.is_multiple_of(2).then(|| own.keep_payload(b"anything")).flatten();
         let inserted = own.insert(request_of(RequestId(id), node, Layered(payload)));
         if let (None, Some(payload)) = (inserted, payload) {
@@ -247,7 +247,7 @@ fn insert_layered(tower: &mut Tower, layer: usize, id: u64, node: u32) -> Option
     Some(RequestHandle(first + second + handle))
 }
 
-/// The layer that a handle leads to, and the handle there.
+/// The layer of a handle, and the handle within that layer.
 fn layer_of(tower: &mut Tower, handle: RequestHandle) -> (usize, RequestHandle) {
     match tower.layer_of(handle) {
         Layer::Own(handle) => (0, handle),
@@ -258,7 +258,7 @@ fn layer_of(tower: &mut Tower, handle: RequestHandle) -> (usize, RequestHandle) 
     }
 }
 
-/// Takes out the request at a handle: the layer it was in and its name, if there was one.
+/// Removes the request at a handle and returns its layer and name, or `None` if there is none.
 fn remove_layered(tower: &mut Tower, handle: RequestHandle) -> Option<(usize, RequestId)> {
     let (layer, handle) = layer_of(tower, handle);
     let id = match layer {
@@ -286,10 +286,10 @@ fn layered_step() -> impl Strategy<Value = LayeredStep> {
 }
 
 proptest! {
-    /// A handle is one request's, of whichever layer, and tells its node; a node that is gone leaves
-    /// nothing behind in any layer.
+    /// Handles are unique across all layers, and each maps to its request's node. Abandoning a
+    /// node's requests removes them from all layers.
     #[test]
-    fn handles_number_all_layers_through(steps in vec(layered_step(), 1..200)) {
+    fn handles_are_unique_across_layers(steps in vec(layered_step(), 1..200)) {
         let mut tower = Tower::with_capacity(EACH);
         prop_assert_eq!(tower.handles(), LAYERS * EACH);
         let mut twin: HashMap<u32, (usize, u64, u32)> = HashMap::new();
@@ -303,7 +303,7 @@ proptest! {
                         Some(RequestHandle(handle)) => {
                             prop_assert!((handle as usize) < tower.handles());
                             let before = twin.insert(handle, (layer, id, node));
-                            prop_assert_eq!(before, None, "a handle is one request's");
+                            prop_assert_eq!(before, None, "a handle refers to one request");
                         }
                         None => {
                             let there = twin.values().filter(|&&(at, ..)| at == layer).count();
@@ -324,7 +324,7 @@ proptest! {
                     prop_assert_eq!(abandoned.is_some(), first.is_some());
                     if let Some(RequestHandle(handle)) = abandoned {
                         let gone = twin.remove(&handle).map(|(layer, _, of)| (layer, of));
-                        prop_assert_eq!(gone, first.map(|layer| (layer, node)), "own ones first");
+                        prop_assert_eq!(gone, first.map(|layer| (layer, node)), "outer first");
                     }
                 }
             }
@@ -344,7 +344,7 @@ proptest! {
         prop_assert_eq!(tower.in_flight(), 0);
     }
 
-    /// With its requests go the payloads of a node that is gone, in every layer.
+    /// Abandoning a node's requests frees their payloads, in every layer.
     #[test]
     fn abandoned_requests_free_their_payloads(layers in vec(select(vec![0, 1, 2]), 1..400)) {
         let mut tower = Tower::with_capacity(EACH);

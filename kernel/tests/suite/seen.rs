@@ -1,4 +1,4 @@
-//! What a flooding peer remembers, against plain lists.
+//! A flooding peer's memory of searches and neighbors, compared with plain lists.
 //!
 //! **Invariant:** the models keep exact times.
 
@@ -13,13 +13,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 const REMEMBER: Duration = Duration::from_secs(10);
-/// A bucket.
+/// Number of entries in a bucket.
 const ENTRIES_PER_BUCKET: u32 = 4;
 
 proptest! {
-    /// Whatever is remembered stays so for its time and at most one resolution longer, and room is
-    /// refused only if there is none: never with less than a bucket's worth of searches remembered,
-    /// always when all entries are taken.
+    /// A search is remembered for its time, and at most one resolution longer. Searches are refused
+    /// only for lack of room: never while fewer than a bucket's worth are remembered, and always
+    /// when all entries are taken.
     #[test]
     fn searches_are_known_again_for_their_time(
         room in 1_u32..40,
@@ -36,7 +36,7 @@ proptest! {
         let mut now = Time::ZERO;
         for (search, ms) in steps {
             now = now + Duration::from_millis(ms);
-            // An entry that may or may not be forgotten already proves nothing.
+            // Ignores entries that may already be forgotten.
             let kept = model.values().filter(|(_, at)| now.since(*at) < REMEMBER).count();
             let surely_over = |at: Time| now.since(at) >= REMEMBER + RESOLUTION;
             match seen.look_up(RequestId(search), now) {
@@ -62,7 +62,7 @@ proptest! {
         }
     }
 
-    /// The twin is a list of who is in, with the handle of each from when it came in.
+    /// The model is a list of neighbors, each with the handle it had when it was inserted.
     #[test]
     fn a_handle_refers_to_its_neighbor_or_to_none(
         capacity in 1_u16..12,
@@ -102,8 +102,8 @@ proptest! {
     }
 }
 
-/// With random names, and half of its room in use, next to nothing is refused: a bucket has 2 on
-/// average, and more than 4 with a chance of 5 % (Poisson).
+/// With random names and half of the room in use, few searches are refused: a bucket has 2 entries
+/// on average, and more than 4 with a probability of 5 % (Poisson).
 #[test]
 fn half_full_there_is_room_for_most() {
     let mut rng = Rng::new(1, 0);
@@ -128,7 +128,7 @@ fn half_full_there_is_room_for_most() {
 fn peer(number: u64) -> Peer {
     Peer {
         id: Id::from_parts(number, Id::ZERO.tail()),
-        // Some share an address: an identifier tells them apart.
+        // Some peers share an address and differ only in their identifiers.
         address: Address::from_bits(number / 2 + 1),
     }
 }

@@ -1,6 +1,6 @@
-//! The successor list against a plain sorted list.
+//! The successor list, compared with a sorted list.
 //!
-//! **Invariant:** the model orders by distance and knows nothing of how the list is kept.
+//! **Invariant:** the model sorts by distance and does not depend on the list's representation.
 
 use hopwise_kernel::ring::successors::SuccessorList;
 use hopwise_kernel::{Address, Distance, Id, Peer, Peers};
@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// A small circle inside the large one, so that points meet; and points anywhere.
+/// An identifier on a small part of the circle, so that duplicates occur, or anywhere.
 fn id() -> impl Strategy<Value = Id> {
     prop_oneof![
         (0..24_u64).prop_map(|point| Id::from_parts(point << 59, Id::ZERO.tail())),
@@ -16,7 +16,7 @@ fn id() -> impl Strategy<Value = Id> {
     ]
 }
 
-/// Who is at an identifier never changes.
+/// The peer with this identifier: always the same.
 fn peer_at(id: Id) -> Peer {
     let last_byte = id.to_bytes()[19];
     Peer { id, address: Address::from_bits(id.prefix() ^ u64::from(last_byte) | 1) }
@@ -43,7 +43,7 @@ fn list_of(own: Id, capacity: u8, ordered: &[Peer]) -> SuccessorList {
 }
 
 proptest! {
-    /// Whatever it is told, the list keeps its invariant, and lists nobody it was not told of.
+    /// After any input, the list keeps its invariant and contains only peers from the input.
     #[test]
     fn adopt_keeps_the_invariant(
         own in id(),
@@ -63,7 +63,7 @@ proptest! {
         }
     }
 
-    /// An ordered list is taken over whole, up to r, without the refused.
+    /// An ordered list is adopted whole, up to the capacity, without refused peers.
     #[test]
     fn adopt_takes_an_ordered_list_whole(
         own in id(),
@@ -83,7 +83,7 @@ proptest! {
         prop_assert_eq!(list.last(), expected.last().copied());
     }
 
-    /// A list that comes round to its reader ends there.
+    /// An adopted list ends where it would pass the adopting node.
     #[test]
     fn adopt_ends_where_it_comes_round(own in id(), told in peers()) {
         let ordered = in_order(own, &told);
@@ -108,7 +108,7 @@ proptest! {
         prop_assert_eq!(list.peers(), expected.as_slice());
     }
 
-    /// A key is covered if some entry owns it, given the one before as its predecessor.
+    /// A key is covered if an entry owns it, with the entry before as its predecessor.
     #[test]
     fn covers_the_gaps_between_its_entries(
         own in id(),
@@ -129,9 +129,9 @@ proptest! {
         prop_assert_eq!(list.covers(own, key), covered);
     }
 
-    /// As many lie before a key as a scan finds between.
+    /// `count_before` equals the number of peers between the owner and the key.
     #[test]
-    fn count_before_is_a_scan(
+    fn count_before_equals_a_scan(
         own in id(),
         capacity in 1..12_u8,
         told in peers(),
@@ -142,7 +142,7 @@ proptest! {
         let key = at_an_entry.map_or(key, |index| index.get(&told).id);
         let between = list.peers().iter().filter(|peer| peer.id.is_between(own, key)).count();
         prop_assert_eq!(list.count_before(own, key), between);
-        // The first that is not before a covered key owns it.
+        // The first entry not before a covered key owns it.
         if list.covers(own, key) {
             let before = between.checked_sub(1).map_or(own, |at| list.peers()[at].id);
             prop_assert!(list.peers()[between].id.owns(key, before));

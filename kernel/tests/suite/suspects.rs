@@ -1,4 +1,4 @@
-//! Suspects against a plain list of who was suspected when.
+//! Suspects, compared with a list of peers and the times at which they were suspected.
 //!
 //! **Invariant:** the model keeps exact times.
 
@@ -11,7 +11,7 @@ use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// More than there is room for, each two at one address.
+/// Number of peers: more than fit. Each address has two of them.
 const PEERS: u64 = 12;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -39,7 +39,7 @@ fn peer_of(number: u64) -> Peer {
 
 struct Entry {
     peer: Peer,
-    /// When it was suspected last.
+    /// When the peer was last suspected.
     since: Time,
     dead: bool,
 }
@@ -47,7 +47,7 @@ struct Entry {
 struct Twins {
     secret: Secret,
     suspects: Suspects,
-    /// The latest first.
+    /// The model: latest suspects first.
     entries: VecDeque<Entry>,
     now: Time,
 }
@@ -85,7 +85,7 @@ impl Twins {
                 Some(&Entry { since, dead, .. }) if self.now < since + SUSPICION + RESOLUTION => {
                     assert_eq!(found_dead, found && dead, "{peer:?}");
                 }
-                _ => assert!(!found && !found_dead, "{peer:?} is suspected for nothing"),
+                _ => assert!(!found && !found_dead, "{peer:?} is suspected without cause"),
             }
         }
     }
@@ -104,9 +104,9 @@ proptest! {
     }
 }
 
-/// Past what 32 bits count, forgetting is what remains.
+/// Times beyond the range of 32 bits are not remembered.
 #[test]
-fn after_decades_nobody_is_suspected() {
+fn after_decades_no_peer_is_suspected() {
     let (mut suspects, secret) = (Suspects::default(), Secret::random(&mut Rng::new(1, 0)));
     let now = Time::ZERO + DAY * 366 * 40;
     suspects.insert(secret, peer_of(1), now, true);

@@ -1,6 +1,6 @@
-//! The timer wheel against an ordered map of deadlines.
+//! The timer wheel, compared with an ordered map of deadlines.
 //!
-//! **Invariant:** the map fires by comparing deadlines with the present, and knows no ticks.
+//! **Invariant:** the map compares deadlines with the current time and has no ticks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ const TIMERS: u32 = 40;
 const SECOND_NS: u64 = 1_000_000_000;
 const HOUR_NS: u64 = 3600 * SECOND_NS;
 
-/// What is done to the wheel.
+/// An operation on the wheel.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Arm {
         timer: u32,
         ahead_ns: u64,
     },
-    /// For a time that has passed.
+    /// Arms a timer for a time that has passed.
     ArmLate {
         timer: u32,
         behind_ns: u64,
@@ -31,16 +31,16 @@ enum Step {
     Pass {
         ns: u64,
     },
-    /// To when the wheel says it wants to be called.
+    /// Advances time to the wheel's next expiry.
     PassToNextExpiry,
-    /// As above, but only some of what is due is taken out before the script goes on.
+    /// Advances time by `ns`, but takes at most `count` of the due timers.
     ExpireSome {
         ns: u64,
         count: usize,
     },
 }
 
-/// Spans of every size the wheel's levels tell apart, and beyond: 2^42 ns are 73 minutes.
+/// Spans for every level of the wheel, and longer ones: 2^42 ns are 73 minutes.
 fn span_ns() -> impl Strategy<Value = u64> {
     let edge = (18..44_u32, -2..3_i64)
         .prop_map(|(bits, ticks)| (1_u64 << bits).saturating_add_signed(ticks * TICK_NS as i64));
@@ -60,7 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The wheel and its twin: each armed timer's deadline.
+/// The wheel and its model: the deadlines of all armed timers.
 struct Twins {
     wheel: TimerWheel,
     deadlines: BTreeMap<u32, Time>,
@@ -109,11 +109,11 @@ impl Twins {
         self.deadlines.insert(timer, at);
     }
 
-    /// All that is due comes out, once.
+    /// Advances time to `now` and takes all due timers.
     fn pass_to(&mut self, now: Time) {
         self.now = now;
         while self.expire_one() {}
-        // A deadline fires with the tick at whose start it has passed, so within one tick.
+        // A timer fires at the first tick that starts after its deadline, so within one tick.
         let overdue: BTreeSet<_> = self
             .deadlines
             .iter()
@@ -129,14 +129,14 @@ impl Twins {
         true
     }
 
-    /// Whoever waits for the next expiry misses no deadline by more than a tick.
+    /// Asserts that a caller that waits for the next expiry is at most one tick late.
     fn check_outlook(&self) {
         assert_eq!(self.wheel.armed(), self.deadlines.len());
         let next = self.wheel.next_expiry();
         match self.deadlines.values().min() {
             None => assert_eq!(next, Time::NEVER),
             Some(&soonest) => {
-                // What was armed for the past is due with the present tick.
+                // Timers armed for the past are due in the current tick.
                 let latest = soonest.max(self.now).as_ns() + TICK_NS;
                 assert!(next.as_ns() < latest, "next expiry {next:?} misses {soonest:?}");
             }
@@ -155,7 +155,7 @@ proptest! {
         }
     }
 
-    /// The driver's own loop comes to an end, and takes few wakes for it.
+    /// A driver that waits for each next expiry fires all timers in few wakes.
     #[test]
     fn waiting_for_the_next_expiry_fires_everything(
         start_ns in span_ns(),
@@ -184,7 +184,7 @@ fn never_is_not_armed() {
     assert_eq!(wheel.expire(Time::from_ns(HOUR_NS)), None);
 }
 
-/// The furthest time short of never waits, however far time jumps towards it.
+/// The latest time before `NEVER` does not expire early, however far time jumps.
 #[test]
 fn a_deadline_after_centuries_waits() {
     let mut wheel = TimerWheel::new(1);

@@ -1,5 +1,5 @@
-//! Messages and their bytes: what is written is read back, and nothing else is. The same laws for
-//! every protocol.
+//! The wire format: only encoded messages are accepted, and they are read back equal. Every
+//! protocol obeys the same laws.
 //!
 //! **Invariant:** no byte string makes the reader panic.
 
@@ -46,7 +46,7 @@ macro_rules! laws {
                 }
 
                 #[test]
-                fn a_message_is_as_long_as_foretold_and_fits_exactly(draw in draw(), short: Index) {
+                fn a_message_has_its_computed_length_and_fits(draw in draw(), short: Index) {
                     fits_exactly::<$protocol>(&draw, short)?;
                 }
 
@@ -55,7 +55,7 @@ macro_rules! laws {
                     prop_assert!(is_refused_or_exact::<$protocol>(&bytes));
                 }
 
-                /// As above, behind headers that get the reader to the payload.
+                /// Like the test above, but with headers that lead the reader to the payload.
                 #[test]
                 fn any_payload_is_refused_or_exact(
                     kind in prop_oneof![0..20_u8, 60..75_u8, any::<u8>()],
@@ -101,7 +101,7 @@ laws! {
 
 fn read_back<P: Drawn>(draws: &[Draw]) -> Result<(), TestCaseError> {
     let datagram = bundle::<P>(draws);
-    let messages = Framed::<P>::default().parse(&datagram).expect("what is written is read");
+    let messages = Framed::<P>::default().parse(&datagram).expect("a written bundle is valid");
     prop_assert_eq!(messages.count(), draws.len());
     for ((envelope, message), draw) in messages.zip(draws) {
         prop_assert_eq!(envelope, draw.envelope());
@@ -111,7 +111,7 @@ fn read_back<P: Drawn>(draws: &[Draw]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// No frame is written past the end, nor one byte short of it.
+/// Asserts that a frame fits in a buffer of its length, and not in a shorter one.
 fn fits_exactly<P: Drawn>(draw: &Draw, short: Index) -> Result<(), TestCaseError> {
     let (codec, envelope, message) = (Framed::<P>::default(), draw.envelope(), draw.message::<P>());
     let length = codec.length(&message);
@@ -123,7 +123,7 @@ fn fits_exactly<P: Drawn>(draw: &Draw, short: Index) -> Result<(), TestCaseError
     Ok(())
 }
 
-/// Cut anywhere but between two frames, a bundle is refused.
+/// Asserts that a truncated bundle is refused unless it ends between two frames.
 fn refused_when_cut<P: Drawn>(draws: &[Draw], cut: Index) -> Result<(), TestCaseError> {
     let datagram = bundle::<P>(draws);
     let ends: Vec<usize> = (1..=draws.len()).map(|n| bundle::<P>(&draws[..n]).len()).collect();
@@ -133,7 +133,7 @@ fn refused_when_cut<P: Drawn>(draws: &[Draw], cut: Index) -> Result<(), TestCase
     Ok(())
 }
 
-/// If these bytes are a bundle, then they are what is written for what is read.
+/// Whether these bytes are refused, or equal the encoding of the messages they contain.
 fn is_refused_or_exact<P: Body>(datagram: &[u8]) -> bool {
     let messages = Framed::<P>::default().parse(datagram);
     messages.map_or(true, |messages| bundle_of::<P>(messages) == datagram)
@@ -157,7 +157,7 @@ fn bundle_of<'a, P: Body>(
 }
 
 proptest! {
-    /// The receiver learns the sender's socket from the datagram, its slot from the frame.
+    /// The receiver takes the sender's socket from the datagram and its slot from the frame.
     #[test]
     fn the_sender_is_its_socket_and_slot(draw in draw()) {
         let envelope = draw.envelope();
@@ -171,17 +171,17 @@ proptest! {
 const ENVELOPE: Envelope =
     Envelope { from_id: Id::ZERO, from_slot: 0, to_slot: 0, to_prefix: Some(0) };
 
-/// The datagram with this one message, if it can be encoded.
+/// Encodes a datagram with this one message. `None` if the message cannot be encoded.
 fn datagram_of<P: Body>(message: MessageOf<'_, P>) -> Option<Vec<u8>> {
     let (codec, mut buffer) = (Framed::<P>::default(), vec![0; ROOM]);
     let start = codec.write_header(&mut buffer).expect("there is room");
     let length = start + codec.write(&ENVELOPE, &message, &mut buffer[start..])?;
     buffer.truncate(length);
-    assert!(codec.parse(&buffer).is_ok(), "what is written is read");
+    assert!(codec.parse(&buffer).is_ok(), "a written datagram is valid");
     Some(buffer)
 }
 
-/// The largest of each thing fits, and one more does not.
+/// Fields at their limits can be encoded; fields beyond them cannot.
 #[test]
 fn limits_are_exact() {
     use ring::Message;
@@ -219,7 +219,7 @@ fn limits_are_exact() {
 }
 
 #[test]
-fn limits_of_what_is_about_items_are_exact() {
+fn limits_of_item_messages_are_exact() {
     use flood::Message;
     let (search, origin) = (RequestId(0), Peer::default());
     let text = Text::new(&[b'n'; MAX_TEXT]).expect("it is just short enough");
@@ -252,9 +252,9 @@ fn limits_of_what_is_about_items_are_exact() {
     assert!(fits(item(MAX_PAYLOAD)) && !fits(item(MAX_PAYLOAD + 1)));
 }
 
-/// Each way to be wrong has its own name.
+/// Each kind of malformed datagram has its own reason.
 #[test]
-fn reasons_are_told_apart() {
+fn each_error_has_its_own_reason() {
     let of = |message| datagram_of::<Ring>(message).expect("it is valid");
     let refused =
         |datagram: &[u8]| Framed::<Ring>::default().parse(datagram).map(|_| ()).unwrap_err();

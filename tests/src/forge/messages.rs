@@ -1,6 +1,6 @@
 //! Forged messages: every kind of every protocol, with any valid content.
 //!
-//! **Invariant:** every one of them can be encoded.
+//! **Invariant:** every forged message can be encoded.
 
 use hopwise_kernel::central::{self, Central};
 use hopwise_kernel::codec::Body;
@@ -18,13 +18,12 @@ use crate::forge::{Forge, Script};
 /// Longest forged list of peers.
 const LISTED: usize = 6;
 
-/// A protocol whose messages can be forged.
+/// A protocol with messages that can be forged.
 pub trait Forged: Body {
-    /// Kinds of messages.
+    /// Number of message kinds.
     const KINDS: usize;
 
-    /// The message of this kind, `0 .. KINDS`, that comes next in `script`. It may borrow from
-    /// `lists`.
+    /// Reads a message of this kind, `0 .. KINDS`, from `script`. It may borrow from `lists`.
     fn message<'a, 's: 'a>(
         forge: &Forge<'_>,
         kind: usize,
@@ -33,7 +32,7 @@ pub trait Forged: Body {
     ) -> MessageOf<'a, Self>;
 }
 
-/// What forged messages may borrow.
+/// Lists that forged messages may borrow.
 #[derive(Clone, Debug)]
 pub struct Lists {
     peers: [Peer; LISTED],
@@ -42,7 +41,7 @@ pub struct Lists {
 }
 
 impl Lists {
-    /// The lists that come next in `script`.
+    /// Reads lists from `script`.
     pub(super) fn forge(forge: &Forge<'_>, script: &mut Script<'_>) -> Lists {
         let (mut peers, count) = ([Peer::default(); LISTED], script.below(LISTED + 1));
         peers[..count].fill_with(|| forge.peer(script));
@@ -234,16 +233,16 @@ fn query(script: &mut Script<'_>) -> Query {
     Query { how, text: text(script) }
 }
 
-/// A short word, so that names and queries meet now and then, or any.
+/// A text of any length. Half of all texts are so short that names and queries sometimes match.
 fn text(script: &mut Script<'_>) -> Text {
     let length = if script.flag() { 1 + script.below(2) } else { 1 + script.below(MAX_TEXT) };
     let mut bytes = [0; MAX_TEXT];
     let alphabet = if length <= 2 { 2 } else { 128 };
     bytes[..length].fill_with(|| b'a'.wrapping_add(script.byte() % alphabet) & 0x7f);
-    Text::new(&bytes[..length]).expect("ASCII, and not too much of it")
+    Text::new(&bytes[..length]).expect("it is ASCII and short enough")
 }
 
-/// The addresses at which a message may make its receiver send something.
+/// The addresses to which a message may make its receiver send.
 pub fn named_addresses<'a>(message: &ring::Message<'a>) -> impl Iterator<Item = Address> + use<'a> {
     use ring::Message;
     let (one, more) = match *message {

@@ -1,7 +1,7 @@
-//! Datagrams as a hostile network sends them, made from a script: any bytes at all, well-formed
-//! messages from nobody in particular, genuine datagrams again, and all of these damaged.
+//! Datagrams of a hostile network, made from a script: random bytes, forged messages, replayed
+//! datagrams, and damaged copies of all of these.
 //!
-//! **Invariant:** everything follows from the script, and every script means something. Nothing is
+//! **Invariant:** everything follows from the script, and every script is valid. Nothing is
 //! allocated once the buffer is long enough.
 
 mod messages;
@@ -14,19 +14,19 @@ use hopwise_kernel::base::id::ID_BYTES;
 use hopwise_kernel::codec::{BUNDLE_HEADER_BYTES, Body, Codec, Envelope, Framed, MAGIC, VERSION};
 use hopwise_kernel::{Address, Distance, Id, Peer};
 
-/// Frames forged into one bundle, at most.
+/// Most forged frames in one bundle.
 const FRAMES: usize = 3;
 /// Longest forged frame, in bytes.
 const FRAME_BYTES: usize = 2048;
 /// Most bytes that are added to a datagram.
 const ADDED_BYTES: usize = 2048;
-/// Where a frame's receiver is written: its slot, the sender's, then the top of its identifier.
+/// Position of a frame's receiver: its slot, the sender's slot, then the receiver's prefix.
 const RECEIVER: std::ops::Range<usize> = BUNDLE_HEADER_BYTES + 3..BUNDLE_HEADER_BYTES + 15;
 
-/// What a hostile network knows.
+/// Makes datagrams from what a hostile network knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Forge<'a> {
-    /// The nodes: whom datagrams are for, and whom they pretend to be from.
+    /// The nodes: receivers of the datagrams, and their pretended senders.
     pub ring: &'a [Peer],
     /// The attacker's own socket.
     pub stranger: Address,
@@ -35,8 +35,8 @@ pub struct Forge<'a> {
 }
 
 impl Forge<'_> {
-    /// Writes the datagram that comes next in `script` into `out`, and returns the address it seems
-    /// to come from. Forged messages are of the protocol `P`.
+    /// Writes the next datagram of `script` into `out` and returns its source address. Forged
+    /// messages are of the protocol `P`.
     pub fn datagram<P: Forged>(&self, script: &mut Script<'_>, out: &mut Vec<u8>) -> Address {
         out.clear();
         let mut from = self.stranger;
@@ -62,7 +62,7 @@ impl Forge<'_> {
         if script.below(4) == 0 { self.stranger } else { from }
     }
 
-    /// Writes a valid bundle, which no node has sent.
+    /// Writes a valid bundle that no node has sent.
     fn forge<P: Forged>(&self, script: &mut Script<'_>, out: &mut Vec<u8>) -> Address {
         out.extend_from_slice(&[MAGIC, VERSION]);
         let mut from = self.stranger;
@@ -82,7 +82,7 @@ impl Forge<'_> {
         from
     }
 
-    /// Changes a datagram as a bad line, or a bad programmer, would.
+    /// Damages a datagram: truncates it, appends bytes, overwrites a field or flips bits.
     fn damage(&self, script: &mut Script<'_>, out: &mut Vec<u8>) {
         match script.below(7) {
             0 => out.truncate(script.below(out.len() + 1)),
@@ -112,7 +112,8 @@ impl Forge<'_> {
         self.ring[script.below(self.ring.len())]
     }
 
-    /// A member, one of its places under another identifier, it at another place, or nobody.
+    /// A member, its address with another identifier, its identifier at another address, or an
+    /// arbitrary peer.
     fn peer(&self, script: &mut Script<'_>) -> Peer {
         let member = self.member(script);
         match script.below(4) {
@@ -139,7 +140,7 @@ impl Forge<'_> {
     }
 }
 
-/// Whether these bytes are refused, or are exactly what is written for what is read.
+/// Whether the codec refuses these bytes, or writes exactly them for the messages it parses.
 #[must_use]
 pub fn is_refused_or_exact<P: Body>(datagram: &[u8]) -> bool {
     let codec = Framed::<P>::default();

@@ -1,39 +1,39 @@
-//! Bytes that name what happens next.
+//! Bytes that determine a test's random choices.
 //!
-//! **Invariant:** every script means something, whatever its bytes.
+//! **Invariant:** any bytes are a valid script.
 
-/// Bytes that name what happens next. Past their end there are zeros.
+/// Bytes that determine a test's random choices. Reads past the end return zeros.
 #[derive(Clone, Copy, Debug)]
 pub struct Script<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Script<'a> {
-    /// A script from its start.
+    /// Creates a script that starts with the first of `bytes`.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Script<'a> {
         Script { rest: bytes }
     }
 
-    /// Whether nothing is left of it.
+    /// Whether all bytes were read.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// Up to `count` bytes, as many as there are.
+    /// Reads `count` bytes, or all that are left.
     pub fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at(count.min(self.rest.len()));
         self.rest = rest;
         taken
     }
 
-    /// One byte.
+    /// Reads one byte.
     pub fn byte(&mut self) -> u8 {
         self.take(1).first().copied().unwrap_or(0)
     }
 
-    /// An integer in `0 .. bound`, which is 1 … 65,536.
+    /// Reads an integer in `0 .. bound`. The bound is 1 … 65,536.
     pub fn below(&mut self, bound: usize) -> usize {
         let wide = bound > 256;
         let number = u16::from_be_bytes([if wide { self.byte() } else { 0 }, self.byte()]);

@@ -1,4 +1,4 @@
-//! Checks after every event: they hold for the protocol as it is, and catch what is wrong with it.
+//! Invariant checks after every event: the correct protocol passes, and each defect is caught.
 
 use std::fs;
 use std::sync::atomic::AtomicU32;
@@ -18,7 +18,7 @@ use hopwise_kernel::ring::Defect;
 /// Seeds within which each defect must be caught.
 const SEEDS: u64 = 500;
 
-/// A small ring of short lists, where little has to go wrong: that shows defects soonest.
+/// A small ring with short successor lists, which shows defects soonest.
 const SMALL: &str = "
     engine = \"sim\"
     nodes = 8
@@ -32,7 +32,7 @@ const SMALL: &str = "
 
 fn scenario(toml: &str, set: &[(&str, &str)]) -> Scenario {
     let set: Vec<_> = set.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-    Registry::built_in().from_toml(toml, "test", &set).expect("the scenario is sound")
+    Registry::built_in().from_toml(toml, "test", &set).expect("the scenario is valid")
 }
 
 fn seeded(toml: &str, seed: u64) -> Scenario {
@@ -56,7 +56,7 @@ fn check(simulation: Simulation) -> Check {
     simulation.check.expect("it was checked")
 }
 
-/// What was found wrong, with the seed that shows it.
+/// The first violation found, with its seed.
 fn first_violation(toml: &str, seeds: impl Iterator<Item = u64>) -> Option<String> {
     seeds.into_iter().find_map(|seed| {
         let first = check(run(&seeded(toml, seed))).first?;
@@ -74,16 +74,16 @@ fn assert_caught(defect: Defect) {
 }
 
 #[test]
-fn the_protocol_as_it_is_keeps_its_promises() {
+fn the_correct_protocol_has_no_violations() {
     assert_eq!(first_violation(SMALL, 1..=60), None);
-    let of_64 = Registry::built_in().load("check", &[]).expect("it comes along").to_toml();
+    let of_64 = Registry::built_in().load("check", &[]).expect("it is built in").to_toml();
     assert_eq!(first_violation(&of_64, 1..=4), None);
 }
 
-/// Where members come and go so fast that hardly enough of them are principals. Seeds 14 and 59 show
-/// a list that was under way while the member it skips came to be known to all others; 75 and 105, a
-/// new node that was held to be dead because another had died at its address; 189, 256 and 427, one that
-/// was taken out of a list because of that.
+/// Churn so fast that there are barely enough principals. In seeds 14 and 59, a list was in flight
+/// while all other nodes learned of the member it skips. In 75 and 105, a new node was taken for
+/// dead because another had died at its address. In 189, 256 and 427, such a node was removed from
+/// a list.
 #[test]
 fn seeds_that_failed_before_pass() {
     let fast = [("churn.joins_per_s", "1"), ("churn.departures_per_s", "1")];
@@ -91,7 +91,7 @@ fn seeds_that_failed_before_pass() {
         let set = [&fast[..], &[("seed", seed)]].concat();
         let set = set.iter().map(|&(key, value)| (key.to_owned(), value.to_owned()));
         let scenario =
-            Registry::built_in().load("check", &set.collect::<Vec<_>>()).expect("it comes along");
+            Registry::built_in().load("check", &set.collect::<Vec<_>>()).expect("it is built in");
         let found = check(run(&scenario));
         assert_eq!((found.violations, found.first), (0, None), "seed {seed}");
         assert!(found.beyond_promise > 0, "seed {seed}");
@@ -124,7 +124,7 @@ fn accepting_a_stale_reply_is_caught() {
 }
 
 #[test]
-fn checking_changes_nothing_and_says_in_which_regime_it_was() {
+fn checking_changes_nothing_and_reports_its_regime() {
     let adaptive = ("network.timeout", "adaptive");
     for (set, regime) in [(&[][..], Regime::ExactDetection), (&[adaptive], Regime::Suspicion)] {
         let checked = run(&scenario(SMALL, set));
@@ -143,7 +143,7 @@ fn failures_beyond_the_promise_are_no_violations() {
     let crashed = [("fault", crash), ("nodes", "64"), ("churn.model", "off")];
     let found = check(run(&scenario(SMALL, &crashed)));
     assert_eq!((found.violations, found.first), (0, None));
-    assert_eq!(found.beyond_promise, 1, "one instant, one judgement");
+    assert_eq!(found.beyond_promise, 1, "one check per instant");
 }
 
 #[test]
@@ -162,9 +162,9 @@ fn a_campaign_names_the_seeds_that_fail() {
     let replayed = folder.join("seed-2").join("scenario.toml");
     let again = Registry::built_in()
         .load(replayed.to_str().expect("it is UTF-8"), &[])
-        .expect("it is sound");
+        .expect("the scenario is valid");
     assert_eq!(again.seed, 2);
-    fs::remove_dir_all(folder).expect("it is ours");
+    fs::remove_dir_all(folder).expect("the folder can be removed");
 
     let over_udp = env.registry.schema().default_scenario();
     assert_eq!(campaign(&env, &over_udp, &seeds, &options), Exit::BadRequest);

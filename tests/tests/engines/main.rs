@@ -1,6 +1,6 @@
-//! Scenarios run by the simulator and over real UDP, by themselves and in campaigns and sweeps.
+//! Scenarios in the simulator and over real UDP, alone and in campaigns and sweeps.
 //!
-//! **Invariant:** no test depends on what another one leaves in the process, its files included.
+//! **Invariant:** no test depends on another test's state or files.
 
 mod check;
 mod program;

@@ -1,7 +1,7 @@
-//! A program of somebody else's, with a system, keys and a scenario of its own: every command works
-//! for it as for the ring.
+//! A third-party program with its own system, keys and scenario. Every command works for it as for
+//! the ring.
 //!
-//! **Invariant:** uses nothing but the public interface of the harness.
+//! **Invariant:** uses only the public interface of the harness.
 
 use std::ffi::OsString;
 use std::fs;
@@ -21,7 +21,7 @@ use hopwise_kernel::ring::{Event, Ring as RingProtocol, RingCodec, RingNode};
 use hopwise_kernel::{Context, Id, Peer, Rng};
 use serde::{Deserialize, Serialize};
 
-/// A ring with keys of its own.
+/// A ring with its own configuration keys.
 #[derive(Clone, Debug)]
 struct Own(RingSystem);
 
@@ -139,7 +139,7 @@ fn schema() -> Schema {
     Registry::with(SYSTEMS, SCENARIOS).schema().clone()
 }
 
-/// Runs `own` with these arguments, its results in a folder.
+/// Runs `own` with these arguments and writes its results to a folder.
 fn own(folder: &str, arguments: &str) -> (PathBuf, Exit) {
     let folder = std::env::temp_dir().join(format!("hopwise-own-{folder}-{}", std::process::id()));
     let words = ["own"].into_iter().chain(arguments.split_whitespace());
@@ -149,12 +149,12 @@ fn own(folder: &str, arguments: &str) -> (PathBuf, Exit) {
     (folder, exit)
 }
 
-/// The JSON document that a command left in its folder, which is removed.
+/// Reads a command's JSON document, and removes its folder.
 fn document((folder, exit): (PathBuf, Exit), name: &str) -> serde_json::Value {
     let fine = [Exit::Success, Exit::LoadTooHigh];
-    assert!(fine.contains(&exit), "a busy host may be late, but no more than that: {exit:?}");
+    assert!(fine.contains(&exit), "only a late start on a busy host is acceptable: {exit:?}");
     let text = fs::read_to_string(folder.join(name)).expect("it was written");
-    fs::remove_dir_all(folder).expect("it is ours");
+    fs::remove_dir_all(folder).expect("the folder can be removed");
     serde_json::from_str(&text).expect("it is JSON")
 }
 
@@ -178,7 +178,7 @@ fn it_is_swept_and_repeated_with_seeds() {
     assert_eq!(table["points"][1]["parameters"]["own.list"], 6);
     assert_eq!(table["build"]["program"], "own");
     let (folder, exit) = own("seeds", "run small --engine sim --seeds 1..4 --set expect.correct=2");
-    assert_eq!(exit, Exit::BadRequest, "2 is no share: {folder:?}");
+    assert_eq!(exit, Exit::BadRequest, "2 is not a fraction: {folder:?}");
     let campaign = own("seeds", "run small --engine sim --seeds 1..4");
     assert_eq!(document(campaign, "campaign.json")["ran"], 3);
 }
@@ -208,7 +208,7 @@ fn a_system_without_items_is_compared_by_keys() {
 fn its_keys_are_read_checked_and_written_like_all_others() {
     let schema = schema();
     let set = |key: &str, value: &str| schema.load("small", &[(key.to_owned(), value.to_owned())]);
-    let scenario = set("own.list", "7").expect("it can be run");
+    let scenario = set("own.list", "7").expect("the scenario is valid");
     assert_eq!(scenario.section::<OwnSection>().list, 7);
     let again = schema.from_toml(&scenario.to_toml(), "another", &[]);
     assert_eq!(again, Ok(scenario));

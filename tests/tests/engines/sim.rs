@@ -1,4 +1,4 @@
-//! The simulator against itself on other numbers of threads, and against the real network.
+//! The simulator, compared with itself on other numbers of threads and with the real network.
 
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use hopwise_harness::systems::Registry;
 fn run(engine: Engine, toml: &str, threads: u32) -> Measured {
     let threads = ("threads".to_owned(), threads.to_string());
     let scenario =
-        Registry::built_in().from_toml(toml, "test", &[threads]).expect("the scenario is sound");
+        Registry::built_in().from_toml(toml, "test", &[threads]).expect("the scenario is valid");
     run_scenario(engine, &scenario)
 }
 
-/// A named scenario with other values, simulated on one thread.
+/// Simulates a named scenario with these values on one thread.
 fn run_named(name: &str, values: &[(&str, &str)]) -> Measured {
     let values = values.iter().chain(&[("threads", "1")]);
     let values: Vec<_> = values.map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
     run_scenario(
         Engine::Sim,
-        &Registry::built_in().load(name, &values).expect("the scenario is sound"),
+        &Registry::built_in().load(name, &values).expect("the scenario is valid"),
     )
 }
 
@@ -32,7 +32,7 @@ fn run_scenario(engine: Engine, scenario: &Scenario) -> Measured {
     Registry::built_in().run(scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
 }
 
-/// All that an outcome is made from, without how fast it was and on how many threads.
+/// Everything in an outcome except the run's real time and number of threads.
 fn result(measured: &Measured) -> String {
     let mut simulation = measured.simulation.clone().expect("a simulation");
     simulation.real = Duration::ZERO;
@@ -71,7 +71,7 @@ fn any_number_of_threads_gives_the_same_result() {
             assert!(one == several, "{threads} threads differ from one: {extra}");
         }
         let other = result(&run(Engine::Sim, &format!("seed = 2\n{toml}"), 1));
-        assert!(one != other, "another seed is another run");
+        assert!(one != other, "another seed gives another result");
     }
 }
 
@@ -98,9 +98,9 @@ fn messages_as_bytes_give_the_same_trace() {
     }
 }
 
-/// The path length that is published for this share is 4.69, the hand-over to the owner included,
-/// which is no hop here; of 1,000 lookups the standard error is 0.06, and as much comes from who
-/// crashes.
+/// The published path length for this share is 4.69. It includes the message to the owner, which is
+/// not a hop here. The standard error of 1,000 lookups is 0.06; the choice of crashed nodes adds as
+/// much.
 #[test]
 fn lookups_in_frozen_tables_survive_the_crash_of_two_fifths() {
     let values = [("fault.0.fraction", "0.4"), ("phases.lookups", "1000")];
@@ -109,7 +109,7 @@ fn lookups_in_frozen_tables_survive_the_crash_of_two_fifths() {
     assert_eq!((metrics.issued, metrics.completed, metrics.failed), (1000, 1000, 0));
     let hops = mean_hops(&measured);
     assert!((hops + 1.0 - 4.69).abs() < 0.35, "{hops} hops");
-    // Each contact that answers, and who knows the owner, costs p / (1 - p) that do not.
+    // Each hop, and the message to the owner after the last, costs p / (1 - p) timeouts.
     let timeouts = mean_of(metrics.timeouts());
     let expected = (hops + 1.0) * 0.4 / 0.6;
     assert!((timeouts / expected - 1.0).abs() < 0.15, "{timeouts} timeouts, not {expected}");
@@ -138,7 +138,7 @@ fn an_exact_ring_answers_every_lookup_correctly() {
     }
 }
 
-/// Delay as on loopback: what a real run's lookups took per message on their way.
+/// The simulated delay is the real run's mean time per message.
 #[test]
 fn the_simulator_agrees_with_the_real_network() {
     let toml = "
@@ -162,14 +162,14 @@ fn the_simulator_agrees_with_the_real_network() {
         assert_eq!((metrics.completed, metrics.correct), (metrics.issued, metrics.issued));
     }
     let off = |real: f64, simulated: f64| (simulated / real - 1.0).abs();
-    // Standard error of the mean of 3,000 lookups whose hops have deviation 1: 0.02.
+    // Hops have a standard deviation of 1, so the standard error of 3,000 lookups is 0.02.
     assert!((hops - mean_hops(&simulated)).abs() < 0.15, "{hops}, {}", mean_hops(&simulated));
     let (of_real, of_simulated) = (maintenance(&real), maintenance(&simulated));
     assert!(off(of_real, of_simulated) < 0.15, "{of_real} and {of_simulated} messages");
 }
 
-/// In a ring of two each asks the other what it does not know: at least half of all messages come to
-/// the busier one. What is on its way when the phase begins or ends may be counted or not.
+/// In a ring of two nodes, each forwards to the other: the busier one receives at least half of all
+/// messages. Messages in flight when the phase begins or ends may be counted or not.
 #[test]
 fn the_busiest_node_gets_its_share_of_the_messages() {
     let toml = "
@@ -188,8 +188,8 @@ fn the_busiest_node_gets_its_share_of_the_messages() {
     }
 }
 
-/// Who is busiest is not forgotten when it is gone, nor when another has taken its place: who comes
-/// late has less to do, and nobody asks anything but for maintenance.
+/// The busiest node counts even after it is gone, and after another node has taken its place.
+/// Nearly all messages are maintenance, so nodes that join late receive fewer.
 #[test]
 fn the_load_of_nodes_that_are_gone_counts() {
     let busiest = |measure: &str, faults: &str| {
@@ -220,13 +220,13 @@ fn mean_hops(measured: &Measured) -> f64 {
     mean_of(measured.metrics.hops())
 }
 
-/// The mean of values that came so often each, from 0 on.
+/// The mean of a distribution: `counts[value]` is how often `value` occurred.
 fn mean_of(counts: &[u64]) -> f64 {
     let total: u64 = counts.iter().zip(0..).map(|(count, value)| count * value).sum();
     total as f64 / counts.iter().sum::<u64>() as f64
 }
 
-/// Messages of maintenance per node per second.
+/// Maintenance messages per node per second.
 fn maintenance(measured: &Measured) -> f64 {
     measured.maintenance.messages() as f64 / measured.node_s
 }

@@ -1,4 +1,4 @@
-//! A small sweep over real UDP: its files, and going on with what is there.
+//! A small sweep over real UDP: its files, and its continuation.
 
 use std::fs;
 use std::path::Path;
@@ -17,14 +17,14 @@ const SMALL: &str = "
 ";
 
 #[test]
-fn a_sweep_leaves_its_runs_and_their_figures_and_is_not_done_twice() {
+fn a_sweep_writes_its_runs_and_figures_and_is_not_repeated() {
     let folder = std::env::temp_dir().join(format!("hopwise-sweep-udp-{}", std::process::id()));
     let vary = ["ring.successors=2,4".parse().expect("two values")];
     let env = Environment::hopwise();
     let plan = Plan::new(|values| env.registry.from_toml(SMALL, "small", values), &vary, 2);
-    let plan = plan.expect("all can be run");
+    let plan = plan.expect("every point is valid");
     let options = RunOptions { out: Some(folder.clone()), quiet: true, ..RunOptions::default() };
-    // A busy host may issue late: that says nothing of the sweep.
+    // A busy host may issue lookups late. That is no failure of the sweep.
     let ran = |exit| assert!([Exit::Success, Exit::LoadTooHigh].contains(&exit), "{exit:?}");
     ran(sweep(&env, &plan, None, &options));
 
@@ -44,6 +44,6 @@ fn a_sweep_leaves_its_runs_and_their_figures_and_is_not_done_twice() {
     ran(sweep(&env, &plan, None, &options));
     assert_eq!(read(Path::new("sweep.csv")), csv);
     let again = names.map(|name| read(&Path::new("runs").join(name).join("outcome.json")));
-    assert!(again == outcomes, "a run that is complete is not run again");
-    fs::remove_dir_all(folder).expect("it is ours");
+    assert!(again == outcomes, "a complete run is not repeated");
+    fs::remove_dir_all(folder).expect("the folder can be removed");
 }

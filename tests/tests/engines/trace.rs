@@ -1,4 +1,4 @@
-//! Churn from a trace: a director against the file, and both engines against it.
+//! Churn from a trace: the director and both engines, compared with the file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ fn at(ms: u64) -> Time {
     Time::ZERO + Duration::from_millis(ms)
 }
 
-/// Writes down what a director does.
+/// Records the actions of a director.
 #[derive(Default)]
 struct Diary(Vec<String>, Vec<Peer>);
 
@@ -65,14 +65,14 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
         trace.members()
     );
     let scenario =
-        Registry::built_in().from_toml(&toml, "test", &[]).expect("the scenario is sound");
+        Registry::built_in().from_toml(&toml, "test", &[]).expect("the scenario is valid");
     let mut rng = Rng::new(1, 0);
     let peer = |place| Peer { id: Id::random(&mut rng), address: Address::from_bits(place + 1) };
     let ring: Vec<Peer> = (0..trace.members() as u64).map(peer).collect();
     let seeds = Arc::new(ring.clone());
     let mut director = {
         let (places, to_join, trace) = (8, 0, Some(&trace));
-        let workload = KeyWorkload::new(&scenario, &[]).expect("keys need nothing more");
+        let workload = KeyWorkload::new(&scenario, &[]).expect("a key workload needs no data");
         let setup = Setup { places, to_join, seeds, trace, workload, has_server: false };
         Director::new(&scenario, Share::WHOLE, setup)
     };
@@ -86,7 +86,7 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
 
 #[test]
 fn a_director_does_what_the_trace_says() {
-    // b and d are first in order of time: places 0 and 1, a 2.
+    // b and d come first, so they take places 0 and 1, and a takes 2.
     let trace = "1 a down\n 2 a up\n 3 b down\n 3.5 c up\n 4 c down\n 0 b up\n 0 d up";
     for (extra, same) in [(", rejoin = \"same-id\"", true), ("", false)] {
         let (mut director, ring) = director(trace, extra);
@@ -101,12 +101,12 @@ fn a_director_does_what_the_trace_says() {
         director.on_event(at(2600), 2, NodeEvent::Joined);
         assert_eq!(director.live(), 3);
         diary.0.clear();
-        // c goes before it has joined.
+        // c departs before it has joined.
         director.turn(&mut diary, at(2600), at(3700));
         director.turn(&mut diary, at(3700), at(4100));
         assert_eq!(diary.0, ["leave 0 at 3000", "insert 0", "join 0", "crash 0 at 4000"]);
         director.on_event(at(3990), 0, NodeEvent::Joined);
-        assert_eq!(director.live(), 2, "what it said before does not count");
+        assert_eq!(director.live(), 2, "an event from before its departure is ignored");
     }
 }
 
@@ -123,7 +123,7 @@ fn the_last_member_waits_until_another_has_joined() {
     assert!(director.members().eq([1]));
 }
 
-/// A file that is removed again.
+/// A temporary file. It is removed on drop.
 struct File(PathBuf);
 
 impl File {
@@ -136,7 +136,7 @@ impl File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        fs::remove_file(&self.0).expect("it is ours");
+        fs::remove_file(&self.0).expect("the file can be removed");
     }
 }
 
@@ -146,14 +146,14 @@ fn run(engine: Engine, file: &File, toml: &str) -> Result<Measured, EngineError>
         file.0.display().to_string()
     );
     let scenario =
-        Registry::built_in().from_toml(&toml, "test", &[]).expect("the scenario is sound");
+        Registry::built_in().from_toml(&toml, "test", &[]).expect("the scenario is valid");
     assert_eq!(scenario.engine, engine);
     let (interrupts, progress) = (AtomicU32::new(0), Progress::new(true, Duration::ZERO));
     Registry::built_in().run(&scenario, &interrupts, &progress)
 }
 
-/// Of 30 nodes one half goes and comes at random, at times that leave no join under way at a whole
-/// second; six more come. Beside it, how many are up at each second, and how many came and went.
+/// A random trace, with the number of live nodes at each second and the numbers of joins and
+/// departures. Half of 30 nodes and six more come and go. No join is in flight at a whole second.
 fn random_trace(seed: u64) -> (String, Vec<usize>, [u64; 2]) {
     let mut rng = Rng::new(seed, 0);
     let mut is_up = [true; 36];
@@ -171,7 +171,7 @@ fn random_trace(seed: u64) -> (String, Vec<usize>, [u64; 2]) {
         }
         counts.push(is_up.iter().filter(|up| **up).count());
     }
-    // Whoever never went has to be named.
+    // Nodes that were never down are not in the trace yet.
     let is_named = |node: &usize| text.contains(&format!(" n{node} "));
     let others: Vec<usize> = (0..15).filter(|node| !is_named(node)).collect();
     text.extend(others.iter().map(|node| format!("0 n{node} up\n")));
@@ -179,7 +179,7 @@ fn random_trace(seed: u64) -> (String, Vec<usize>, [u64; 2]) {
 }
 
 #[test]
-fn a_simulation_has_the_members_that_the_trace_says() {
+fn a_simulation_has_the_members_of_the_trace() {
     for seed in 1..4 {
         let (text, counts, [came, gone]) = random_trace(seed);
         let file = File::new(&format!("sim-{seed}.txt"), &text);
@@ -208,7 +208,7 @@ fn a_simulation_has_the_members_that_the_trace_says() {
             assert_eq!(membership.leaves + membership.crashes, gone, "seed {seed}");
             assert!(membership.leaves > 0 && membership.crashes > 0);
             let metrics = &measured.metrics;
-            // A tenth of the movable nodes move each second: most answers are right all the same.
+            // A tenth of the movable nodes move each second, but most answers are still correct.
             assert!(metrics.correct * 10 > metrics.issued * 8, "{} correct", metrics.correct);
             measured.simulation.expect("a simulation").trace_digest
         };
@@ -217,7 +217,7 @@ fn a_simulation_has_the_members_that_the_trace_says() {
 }
 
 #[test]
-fn real_nodes_come_and_go_as_the_trace_says() {
+fn real_nodes_follow_the_trace() {
     let text = "0 a up\n0 b up\n0 c up\n0 d up\n0 e up\n0 f up\n0.3 a down\n0.4 b down\n\
                 0.5 g up\n0.6 h up\n0.9 a up\n1.2 c down\n";
     let file = File::new("udp.txt", text);

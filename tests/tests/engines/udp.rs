@@ -1,4 +1,4 @@
-//! Small scenarios over real UDP, each judged against the truth.
+//! Small scenarios over real UDP, with all answers checked.
 
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use hopwise_harness::scenario::Engine;
 use hopwise_harness::systems::Registry;
 
 fn run(toml: &str) -> Result<Measured, EngineError> {
-    run_scenario(&Registry::built_in().from_toml(toml, "test", &[]).expect("the scenario is sound"))
+    run_scenario(&Registry::built_in().from_toml(toml, "test", &[]).expect("the scenario is valid"))
 }
 
 fn run_scenario(scenario: &Scenario) -> Result<Measured, EngineError> {
@@ -75,7 +75,7 @@ fn lookups_right_after_a_crash_of_a_fifth_are_all_answered() {
     // Long enough for every node to have measured a round trip.
     let overrides = [("phases.warmup".to_owned(), "2s".to_owned())];
     let scenario =
-        Registry::built_in().load("crash-fifth", &overrides).expect("the scenario is sound");
+        Registry::built_in().load("crash-fifth", &overrides).expect("the scenario is valid");
     let measured = run_scenario(&scenario).expect("the scenario runs");
     let metrics = &measured.metrics;
     let quantile_ms = |q| metrics.latency().value_at_quantile(q) as f64 / 1e6;
@@ -93,7 +93,8 @@ fn lookups_right_after_a_crash_of_a_fifth_are_all_answered() {
 
 #[test]
 fn lookups_cross_a_slow_network_that_loses_messages() {
-    // With repair, a live neighbour that loses three probes in a row is taken for dead for a while.
+    // With repair, a live neighbour is taken for dead for a while if three probes in a row are
+    // lost.
     for (stabilize, least_correct) in [("off", 1.0), ("1s", 0.95)] {
         for sockets in ["per-core", "per-node"] {
             let measured = run(&format!(

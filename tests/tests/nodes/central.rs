@@ -1,6 +1,6 @@
-//! A central index and its peers: what they promise, in memory.
+//! The guarantees of a central index and its peers, in memory.
 //!
-//! **Invariant:** every answer is compared with who really holds what.
+//! **Invariant:** every answer is compared with the items that peers really hold.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use hopwise_tests::central::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Where the attacker is.
+/// The attacker's own socket.
 const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
 
 #[test]
@@ -37,7 +37,7 @@ fn published_items_are_found_and_fetched() {
     assert!(central.memory.node(SERVER).is_some_and(CentralNode::is_server));
 }
 
-/// What is renewed stays, and what it costs does not grow: one question and one answer an item.
+/// Renewed entries stay. The cost does not grow: one request and one reply per entry.
 #[test]
 fn everything_is_renewed_once_per_refresh() {
     const ROUNDS: u32 = 20;
@@ -51,12 +51,12 @@ fn everything_is_renewed_once_per_refresh() {
     central.assert_exact(|_| true);
 }
 
-/// No peer ever says anything to another but to fetch.
+/// Peers send each other nothing but transfers.
 #[test]
 fn a_query_is_one_round_trip_and_a_transfer() {
     let mut central = Central::published(3);
-    let asker = (1..=PEERS).find(|&node| !items_of(node).contains(&0)).expect("some do not");
-    // The first question needs a cookie, and so does the first transfer from a holder.
+    let asker = (1..=PEERS).find(|&node| !items_of(node).contains(&0)).expect("a non-holder");
+    // The first query needs a cookie, and so does the first transfer from a holder.
     central.ask(asker, query(Match::Exact, "amber"), A_MOMENT);
     let count = |central: &Central| ["lookup", "transfer"].map(|it| central.memory.sent(it));
     let before = count(&central);
@@ -73,12 +73,12 @@ fn a_crashed_server_stops_everything_and_one_that_returns_empty_is_filled_again(
     for node in 1..=PEERS {
         let events = central.ask(node, query(Match::Prefix, "amber"), DEADLINE + A_MOMENT);
         let [Event::NotFound { timeouts, .. }] = events[..] else { panic!("{events:?}") };
-        assert!(timeouts > 0, "the server was asked in vain");
+        assert!(timeouts > 0, "requests to the server timed out");
     }
     let before = central.memory.sent("publish");
     central.memory.run_for(REFRESH * 10);
     let in_vain = central.memory.sent("publish") - before;
-    assert!(in_vain >= 9 * ALL_ENTRIES as u64, "they go on trying: {in_vain}");
+    assert!(in_vain >= 9 * ALL_ENTRIES as u64, "peers keep trying: {in_vain}");
     assert!(in_vain <= 14 * ALL_ENTRIES as u64, "but no more often: {in_vain}");
 
     central.put(SERVER);
@@ -104,14 +104,14 @@ fn entries_of_a_crashed_peer_expire() {
     central.assert_exact(|node| node != gone);
 }
 
-/// Before it lapses, another holder is tried.
+/// Until a crashed holder's entry expires, the peer tries another holder.
 #[test]
 fn a_silent_holder_is_skipped() {
     let mut central = Central::published(6);
     let item = 8;
     let mut holders: Vec<u32> = holders_of(item).collect();
     let last = holders.pop().expect("there are three");
-    let asker = (1..=PEERS).find(|&node| !items_of(node).contains(&item)).expect("some do not");
+    let asker = (1..=PEERS).find(|&node| !items_of(node).contains(&item)).expect("a non-holder");
     holders.iter().for_each(|&node| central.memory.remove(node));
     let events = central.ask(asker, query(Match::Exact, NAMES[item as usize]), DEADLINE * 2);
     let [Event::Found(found), Event::Fetched { holder, .. }] = events[..] else {
@@ -130,11 +130,11 @@ fn a_departure_removes_its_entries() {
     central.memory.with(gone, |it, cx| it.leave(cx));
     assert_eq!(central.memory.node(gone).map(CentralNode::is_member), Some(false));
     let begun = central.memory.with(gone, |it, cx| it.ask(cx, query(Match::Exact, "amber"), 1));
-    assert_eq!(begun, Some(false), "who has left asks nothing");
+    assert_eq!(begun, Some(false), "a departed node accepts no query");
     central.memory.run_for(DEADLINE);
     assert_eq!(central.entries(), ALL_ENTRIES - items_of(gone).len());
     central.assert_exact(|node| node != gone);
-    // It comes back as it was.
+    // It rejoins with the same items.
     central.memory.with(gone, |it, cx| it.join(cx));
     central.memory.run_for(SPREAD + A_MOMENT);
     assert_eq!(
@@ -145,7 +145,7 @@ fn a_departure_removes_its_entries() {
     central.assert_exact(|_| true);
 }
 
-/// A departure is believed of who is silent, and of nobody else.
+/// The server accepts a departure only if the peer no longer answers.
 #[test]
 fn forged_departures_remove_nothing() {
     let mut central = Central::published(8);
@@ -187,9 +187,9 @@ fn a_join_ends_with_or_without_an_answer() {
     assert_eq!(events, [(node, Event::JoinFailed)]);
 }
 
-/// The index refuses what there is no room for, and serves what it has.
+/// A full index refuses new entries and still serves those it has.
 #[test]
-fn a_full_index_refuses_and_serves_on() {
+fn a_full_index_refuses_entries_and_still_answers() {
     let mut small = config();
     small.responder.limits.entries = 7;
     let mut central = Central::new(small, 10);
@@ -200,9 +200,9 @@ fn a_full_index_refuses_and_serves_on() {
     assert!(matches!(events[..], [Event::Found(Found { hits: 7, .. }), _]), "{events:?}");
 }
 
-/// Nobody is entered, and nobody is answered at length, who has not shown that it receives.
+/// A peer that has not proved its address gets no entry, and no reply longer than its request.
 #[test]
-fn a_stranger_without_a_cookie_gets_nothing_but_one() {
+fn a_stranger_without_a_cookie_only_gets_a_cookie() {
     let mut central = Central::published(11);
     let (server, victim) = (central.memory.peer(SERVER), central.memory.peer(2));
     let (request, cookie) = (RequestId(9), Cookie(77));
@@ -225,7 +225,7 @@ fn a_stranger_without_a_cookie_gets_nothing_but_one() {
     assert!(matches!(events[..], [Event::Found(Found { best: None, hits: 0, .. })]), "{events:?}");
 }
 
-/// A server, or a holder, that wants ever new cookies does not keep anybody busy for ever.
+/// A server that always demands a new cookie does not keep a peer busy for ever.
 #[test]
 fn a_server_that_keeps_demanding_cookies_is_given_up() {
     let mut central = Central::published(12);
@@ -249,14 +249,14 @@ fn a_server_that_keeps_demanding_cookies_is_given_up() {
     }
     let events: Vec<_> = central.memory.events().map(|(_, event)| event).collect();
     assert!(matches!(events[..], [Event::NotFound { token: 1, .. }]), "{events:?}");
-    assert!(replies > 2, "the server had its say");
+    assert!(replies > 2, "the server sent {replies} cookies");
 }
 
 #[test]
-fn a_holder_that_never_has_enough_cookies_is_passed_over() {
+fn a_holder_that_keeps_demanding_cookies_is_skipped() {
     let mut central = Central::published(16);
     let item = 8;
-    let asker = (1..=PEERS).find(|&node| !items_of(node).contains(&item)).expect("some do not");
+    let asker = (1..=PEERS).find(|&node| !items_of(node).contains(&item)).expect("a non-holder");
     let me = central.memory.peer(asker);
     let holders: Vec<Peer> = holders_of(item).map(|node| central.memory.peer(node)).collect();
     holders_of(item).for_each(|node| central.memory.remove(node));
@@ -279,10 +279,10 @@ fn a_holder_that_never_has_enough_cookies_is_passed_over() {
     }
     let events: Vec<_> = central.memory.events().map(|(_, event)| event).collect();
     assert!(matches!(events[..], [Event::Found(_), Event::FetchFailed { token: 1 }]), "{events:?}");
-    assert_eq!(replies, 2 * HOLDERS_OF_EACH as u64, "each is asked once more for its cookie");
+    assert_eq!(replies, 2 * HOLDERS_OF_EACH as u64, "each holder gets one retry with its cookie");
 }
 
-/// The questions on their way from `from` to `to`.
+/// The requests in flight from `from` to `to`.
 fn asked_of(memory: &Memory<CentralNode>, to: Peer, from: Id) -> impl Iterator<Item = RequestId> {
     memory.in_flight().filter_map(move |datagram| {
         let (envelope, message) = CentralCodec::default().parse(datagram.bytes).ok()?.next()?;
@@ -296,7 +296,7 @@ fn asked_of(memory: &Memory<CentralNode>, to: Peer, from: Id) -> impl Iterator<I
     })
 }
 
-/// What only peers, or only the server, have a use for is counted by the other.
+/// The server drops and counts messages meant for peers, and peers those meant for the server.
 #[test]
 fn messages_for_others_are_dropped_and_counted() {
     let mut central = Central::published(13);
@@ -330,7 +330,7 @@ fn messages_for_others_are_dropped_and_counted() {
     assert_eq!(central.memory.events().count(), 0);
 }
 
-/// Messages that only other systems have are refused and counted, by server and peers.
+/// The server and the peers refuse and count messages of other systems.
 #[test]
 fn messages_of_other_systems_are_refused_and_counted() {
     let mut central = Central::published(17);
@@ -373,7 +373,7 @@ fn messages_of_other_systems_are_refused_and_counted() {
         central.memory.run_for(DELAY);
         assert_eq!(refused(&central) - refused_before, others.len() as u64);
     }
-    // One of them has the number of a departure, and another length.
+    // One of them has the kind of a departure, but another length.
     assert_eq!(central.memory.refused(WireError::BadLength), 2);
     assert_eq!(central.memory.counters().messages, before);
     assert_eq!(central.entries(), ALL_ENTRIES);
@@ -388,7 +388,7 @@ fn bytes_of<P: Body>(envelope: &Envelope, message: MessageOf<'_, P>) -> Vec<u8> 
     bytes
 }
 
-/// Lists of holders that lead nowhere are told by the server itself: the worst that it can do.
+/// The server lists only holders that do not exist. This is the worst that it can do.
 #[test]
 fn a_lying_server_costs_a_bounded_number_of_messages() {
     let mut central = Central::published(14);

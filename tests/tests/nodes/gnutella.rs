@@ -1,7 +1,7 @@
-//! Flooding peers against what is known of floods.
+//! Flooding peers, compared with a model of floods.
 //!
-//! **Invariant:** all messages take equally long, so a flood goes breadth first, and the model
-//! ([`Graph::reach`]) tells how many messages it is, to the last one.
+//! **Invariant:** all messages take equally long, so a flood is breadth first, and the model
+//! ([`Graph::reach`]) gives its exact number of messages.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -18,7 +18,7 @@ use hopwise_tests::flooding::{ITEM_BYTES, NAMES};
 use proptest::prelude::*;
 
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Nothing is repaired, so that nothing but queries is sent.
+/// A configuration without repair, so that peers send only searches.
 const STILL: FloodConfig = FloodConfig {
     strategy: Strategy::Flood,
     ttl: 7,
@@ -30,14 +30,14 @@ const STILL: FloodConfig = FloodConfig {
     ping: None,
     deadline: DEADLINE,
 };
-/// Longer than a search, and longer than it is remembered.
+/// Longer than a search takes and than peers remember it.
 const LATER: Duration = Duration::from_secs(5);
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn floods_get_as_far_as_the_model_says(
+    fn floods_reach_as_far_as_the_model_predicts(
         seed: u64, nodes in 2_usize..120, degree in 1.0..8.0_f64, ttl in 1..=MAX_TTL,
     ) {
         let graph = Graph::random(nodes, degree, &mut Rng::new(seed, 0));
@@ -60,9 +60,9 @@ proptest! {
     }
 }
 
-/// The data does not come with the project; what follows from it is checked where it is.
+/// The project does not include the data set. Without it, this test is skipped.
 #[test]
-fn floods_of_gnutella_get_as_far_as_the_model_says() {
+fn gnutella_floods_reach_as_far_as_the_model_predicts() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/gnutella04-edges.txt");
     if !data.exists() {
         eprintln!("skipped: there is no {}", data.display());
@@ -79,7 +79,7 @@ fn floods_of_gnutella_get_as_far_as_the_model_says() {
 }
 
 #[test]
-fn a_hit_comes_back_the_way_the_search_came() {
+fn a_hit_returns_along_the_path_of_its_search() {
     let graph = Graph::random(200, 6.0, &mut Rng::new(1, 0));
     for holder in [1, 50, 199] {
         let mut peers = linked(&graph, STILL, &[holder]);
@@ -139,7 +139,7 @@ fn peers_with_matching_items_answer() {
 }
 
 #[test]
-fn items_of_the_origin_are_no_answer() {
+fn items_of_the_origin_do_not_answer_its_search() {
     let graph = Graph::random(20, 4.0, &mut Rng::new(1, 0));
     let mut peers = linked(&graph, STILL, &[0]);
     assert!(peers.ask(0, Match::Exact, NAMES[0], 1));
@@ -181,22 +181,23 @@ fn walkers_find_what_is_there_and_stop() {
     let mut peers = linked(&graph, config, &[60, 90, 120, 150]);
     for (token, node) in (0..20).enumerate() {
         assert!(peers.ask(node, Match::Exact, NAMES[0], token as u64));
-        // At most 2,000 steps each before the deadline: 8 walkers miss 4 of 200 peers with a chance
-        // of about (1 - 4/200)^16000.
+        // Each walker makes at most 2,000 steps before the deadline. The probability that 8 walkers
+        // miss 4 of 200 peers is about (1 - 4/200)^16000.
         peers.memory.run_for(DEADLINE);
         let events = peers.events();
         assert!(matches!(events[..], [(_, Event::Found(_)), (_, Event::Fetched { .. })]));
         let sent = peers.memory.sent("lookup");
         peers.memory.run_for(LATER);
-        assert_eq!(peers.memory.sent("lookup"), sent, "walkers go on");
+        assert_eq!(peers.memory.sent("lookup"), sent, "no walker continues");
     }
-    // Each search took a few hundred steps at most on average, not all that were allowed.
+    // The average search took a few hundred steps, far fewer than allowed.
     assert!(peers.memory.sent("lookup") < 20 * 1_000);
 }
 
-/// Nobody has it: every walker makes all its steps, and asks at every fourth of them but the last.
+/// No peer has the item. Each walker makes all its steps, and checks back at every fourth step
+/// except the last.
 #[test]
-fn walkers_make_the_steps_they_may() {
+fn walkers_make_all_allowed_steps() {
     let strategy = Strategy::RandomWalk { walkers: 10, check_every: 4 };
     let config = FloodConfig { strategy, walk_ttl: 64, ..STILL };
     let graph = Graph::random(100, 6.0, &mut Rng::new(4, 0));
@@ -204,7 +205,7 @@ fn walkers_make_the_steps_they_may() {
     assert!(peers.ask(0, Match::Exact, NAMES[0], 1));
     peers.memory.run_for(DEADLINE / 2);
     let sent = peers.memory.sent("lookup");
-    // At the origin itself no message is needed to ask.
+    // A check at the origin itself needs no message.
     let (steps, checks) = (10 * 64, 2 * 10 * 15);
     assert!((steps + checks * 9 / 10..=steps + checks).contains(&sent), "{sent}");
     peers.memory.run_for(LATER);
@@ -212,7 +213,7 @@ fn walkers_make_the_steps_they_may() {
     assert!(matches!(peers.events()[..], [(0, Event::NotFound { token: 1, .. })]));
 }
 
-/// After the deadline nobody wants them any more.
+/// Walkers stop at their first check after the deadline.
 #[test]
 fn walkers_end_with_their_search() {
     let strategy = Strategy::RandomWalk { walkers: 4, check_every: 4 };
@@ -232,7 +233,7 @@ fn linked(graph: &Graph, config: FloodConfig, holders: &[u32]) -> Flooding {
     Flooding::linked(rows, config, holders, 1)
 }
 
-/// Floods a query that nothing fits. Who gets it a first time does not count it as a repeat.
+/// Floods a query without a match. Peers reached are the messages that are not repeats.
 fn flood(peers: &mut Flooding, source: u32) -> Reach {
     let counts = |peers: &Flooding| (peers.memory.sent("lookup"), peers.memory.dropped(REPEAT));
     let before = counts(peers);

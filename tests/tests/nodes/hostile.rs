@@ -1,6 +1,6 @@
-//! Nodes among datagrams that nobody should send.
+//! Ring nodes that receive hostile datagrams.
 //!
-//! **Invariant:** what a script does, it does again: a failing one is all there is to keep.
+//! **Invariant:** a script always has the same result, so a failure can be replayed.
 
 use std::time::Duration;
 
@@ -20,15 +20,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 const A_MOMENT: Duration = Duration::from_millis(100);
-/// Where the attacker is.
+/// The attacker's own socket.
 const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
 
-/// Base 2, for a ring of 64.
+/// The configuration for a ring of 64 nodes, in base 2.
 fn config() -> RingConfig {
     RingConfig { shape: Shape::for_ring(1, 64, 8), successors: 8, ..RingConfig::default() }
 }
 
-/// Who is at this place of `ring`, going round, and the number of its node.
+/// The peer at this place of `ring`, modulo its length, and the number of its node.
 fn at(ring: &[Peer], place: usize) -> (Peer, u32) {
     let peer = ring[place % ring.len()];
     (peer, peer.address.slot.into())
@@ -82,8 +82,7 @@ fn a_long_attack_meets_every_reason_to_refuse() {
     for reason in WireError::ALL {
         assert!(memory.refused(reason) > 0, "{}", reason.name());
     }
-    // The members stay members, are far from having too many requests, and have a use for every
-    // message of their protocol.
+    // The nodes remain members, have few requests, and handle every message of their protocol.
     let others = [DropReason::NotMember, DropReason::Overload, DropReason::NotForThisKind];
     let reasons = DropReason::COMMON.into_iter().filter(|reason| !others.contains(reason));
     for reason in reasons.chain([BUDGET_SPENT, NOT_OWNER]) {
@@ -92,7 +91,7 @@ fn a_long_attack_meets_every_reason_to_refuse() {
 }
 
 #[test]
-fn a_lookup_with_a_small_budget_makes_nobody_a_suspect() {
+fn a_lookup_with_a_small_budget_makes_no_node_a_suspect() {
     let still = RingConfig { fix_fingers: None, ..config() };
     let mut memory = Memory::linked(64, still, 5);
     let ring = memory.members();
@@ -103,7 +102,7 @@ fn a_lookup_with_a_small_budget_makes_nobody_a_suspect() {
         let lookup = Lookup {
             lookup: RequestId(7),
             purpose: Purpose::User,
-            // As far away as can be.
+            // The key furthest from `origin`.
             key: victim.id,
             origin,
             budget,
@@ -116,7 +115,7 @@ fn a_lookup_with_a_small_budget_makes_nobody_a_suspect() {
         memory.run_for(Duration::from_secs(3));
     }
     assert_eq!(memory.dropped(BUDGET_SPENT), 3);
-    assert_eq!(memory.sent("probe"), 0, "nobody is asked whether it lives");
+    assert_eq!(memory.sent("probe"), 0, "no node is probed");
 }
 
 #[test]
@@ -175,13 +174,13 @@ fn an_old_notification_does_not_bring_back_the_dead() {
     let ring = memory.members();
     let (crashed, crashed_node) = at(&ring, 11);
     let (after, _) = at(&ring, 12);
-    // Its own words, as a network may repeat them.
+    // Records a genuine notification of the node, to replay it later.
     let mut notification = None;
     while notification.is_none() {
         let is_it = |datagram: &Datagram<'_>| {
             let messages = RingCodec::default().parse(datagram.bytes);
             datagram.from == crashed.address
-                && messages.expect("nodes send what is sound").any(|(envelope, message)| {
+                && messages.expect("nodes send valid datagrams").any(|(envelope, message)| {
                     message == Message::Notify && envelope.to_prefix == Some(after.id.prefix())
                 })
         };
@@ -204,7 +203,7 @@ fn strangers_cannot_fill_the_table_of_requests() {
     let mut memory = Memory::linked(64, still, 9);
     let ring = memory.members();
     let (victim, node) = at(&ring, 10);
-    // Each would be its predecessor, and is asked whether it lives, all within the time of a probe.
+    // Each claims to be the predecessor, so the victim probes it, all within one probe timeout.
     let id = victim.id.add(Distance::MAX);
     for slot in 0..=u16::MAX {
         let peer = Peer { id, address: Address { slot, ..STRANGER } };
@@ -222,7 +221,7 @@ fn strangers_cannot_fill_the_table_of_requests() {
     assert!(matches!(events[..], [Event::LookupDone(_)]), "{events:?}");
 }
 
-/// Half of the circle.
+/// The distance halfway round the circle.
 fn half_way() -> Distance {
     Distance::multiple_of_power(1, 159)
 }

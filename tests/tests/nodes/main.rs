@@ -1,6 +1,6 @@
-//! Whole networks of nodes in memory, without an engine: every system alone, and under attack.
+//! Networks of nodes in memory, without an engine: every system by itself, also under attack.
 //!
-//! **Invariant:** no test depends on what another one leaves in the process.
+//! **Invariant:** no test depends on another test's state.
 
 mod central;
 mod gnutella;

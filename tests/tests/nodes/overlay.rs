@@ -1,6 +1,6 @@
-//! Flooding peers come, go and crash; those that are left find each other.
+//! Flooding peers under churn: the remaining peers stay connected.
 //!
-//! **Invariant:** the truth is read from the peers' tables, by nobody who takes part.
+//! **Invariant:** the tests read the peers' tables directly; peers do not report them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 const PING: Duration = Duration::from_secs(5);
-/// Three pings in vain, and some walks.
+/// Longer than three failed pings and some walks.
 const HEALING: Duration = Duration::from_secs(40);
 const MAX_NEIGHBORS: u16 = 12;
 const WANTED: u16 = 6;
@@ -39,7 +39,7 @@ fn config() -> FloodConfig {
 fn a_third_crashes_and_the_rest_stays_connected() {
     let graph = Graph::random(300, 6.0, &mut Rng::new(1, 0));
     let mut peers = linked(&graph);
-    // Some lose all their neighbors at once. What they know of others, they know from searches.
+    // Some peers lose all their neighbors at once. They know other peers only from searches.
     for node in 0..300 {
         peers.ask(node, Match::Exact, NAMES[0], 1);
         peers.memory.run_for(Duration::from_millis(100));
@@ -52,7 +52,7 @@ fn a_third_crashes_and_the_rest_stays_connected() {
     }
     peers.memory.run_for(HEALING);
     let alive: BTreeSet<u32> = (0..300).filter(|node| !crashed.contains(node)).collect();
-    // Whoever lost all it ever dealt with, which one in a hundred may, has nobody to turn to.
+    // Up to 1 % of the peers may have lost every peer they ever knew, and stay alone.
     let together = reached(&peers, 0..300);
     let alone = alive.difference(&together).count();
     assert!(together.is_subset(&alive) && alone * 100 <= alive.len(), "{alone} are alone");
@@ -65,7 +65,7 @@ fn a_third_crashes_and_the_rest_stays_connected() {
 }
 
 #[test]
-fn peers_that_join_and_leave_are_taken_in_and_let_go() {
+fn joins_and_leaves_keep_the_overlay_connected() {
     let graph = Graph::random(60, 6.0, &mut Rng::new(2, 0));
     let mut peers = linked_in(&graph, 120);
     for node in 60..120 {
@@ -95,16 +95,16 @@ fn peers_that_join_and_leave_are_taken_in_and_let_go() {
         peers.memory.run_for(Duration::from_millis(500));
         peers.memory.remove(node);
     }
-    // They were let go at once: hardly anybody pings who is not there.
+    // Neighbors dropped them at once, so hardly any peer pings an absent one.
     let in_vain = peers.memory.dropped(DropReason::NoSuchNode) - pinged;
-    assert!(in_vain < 60, "{in_vain} messages in vain");
+    assert!(in_vain < 60, "{in_vain} messages to absent peers");
     peers.memory.run_for(HEALING);
     assert_eq!(reached(&peers, 0..120), (60..120).collect());
     assert_sound(&peers);
 }
 
 #[test]
-fn two_are_enough_for_an_overlay() {
+fn two_peers_form_an_overlay() {
     let mut peers = Flooding::new(3, config(), 1);
     peers.put(0, &[0]);
     peers.link(0, &[]);
@@ -122,17 +122,17 @@ fn two_are_enough_for_an_overlay() {
 }
 
 #[test]
-fn joining_through_nobody_fails() {
+fn joining_through_an_absent_peer_fails() {
     let mut peers = Flooding::new(2, config(), 1);
     let nobody = peers.memory.peer(1);
     peers.put(0, &[]);
     peers.memory.with(0, |it, cx| it.join(cx, nobody));
     peers.memory.run_for(HEALING);
     assert!(matches!(peers.events()[..], [(0, Event::JoinFailed)]));
-    assert!(!peers.ask(0, Match::Exact, NAMES[0], 1), "who takes no part does not ask");
+    assert!(!peers.ask(0, Match::Exact, NAMES[0], 1), "a node that is no member accepts no query");
 }
 
-/// Its two neighbors crash; one comes back among others.
+/// Both neighbors of a peer crash. One of them rejoins elsewhere.
 #[test]
 fn an_isolated_peer_contacts_known_peers() {
     let mut peers = Flooding::new(5, config(), 1);
@@ -152,14 +152,14 @@ fn an_isolated_peer_contacts_known_peers() {
     assert_eq!(reached(&peers, [0, 2, 3, 4]), rest);
 }
 
-/// A peer that comes back anew is no neighbor of those who hold it to be one: it tells them.
+/// A peer that restarts has lost most of its links. It tells the peers at the other ends.
 #[test]
 fn a_link_that_one_end_forgot_is_given_up() {
     let graph = Graph::random(40, 6.0, &mut Rng::new(5, 0));
     let mut peers = linked(&graph);
     peers.put(0, &[]);
     peers.link(0, &graph.neighbors(0)[..1]);
-    // Whose search it has from elsewhere already hears nothing, but nobody is faster than who asks.
+    // The peer does not reply to searches it has already seen, so each neighbor starts its own.
     for node in 0..40 {
         assert!(peers.ask(node, Match::Exact, "nobody has it", 1));
         peers.memory.run_for(Duration::from_millis(100));
@@ -169,7 +169,7 @@ fn a_link_that_one_end_forgot_is_given_up() {
 }
 
 #[test]
-fn only_neighbors_are_heard() {
+fn messages_from_strangers_are_dropped() {
     let mut peers = Flooding::new(4, FloodConfig { ping: None, ..config() }, 1);
     for (node, neighbors) in [(0, &[1][..]), (1, &[0, 2]), (2, &[1]), (3, &[])] {
         peers.put(node, &[0]);
@@ -192,7 +192,7 @@ fn only_neighbors_are_heard() {
         // Injecting counts as sending.
         assert_eq!(peers.memory.sent("lookup"), before + 1);
     }
-    assert_eq!(peers.memory.sent("leave"), 3, "each is told that it is no neighbor");
+    assert_eq!(peers.memory.sent("leave"), 3, "each message is answered with a departure");
     assert_eq!(peers.memory.dropped(DropReason::UnknownPeer), 3 + 3);
     for stage in [WalkStage::Check, WalkStage::Resume] {
         peers.memory.inject(stranger, to, &Message::Walk { search, walk, stage });
@@ -201,15 +201,15 @@ fn only_neighbors_are_heard() {
     assert_eq!(peers.memory.dropped(DropReason::Unmatched), 2);
 }
 
-/// What a neighbor says is found must fit, and nobody is told that it has what it lacks.
+/// A hit must match the query, and its holder must be another peer.
 #[test]
-fn hits_that_are_no_answer_answer_nothing() {
+fn hits_that_do_not_answer_the_query_are_ignored() {
     let mut peers = Flooding::new(2, FloodConfig { ping: None, ..config() }, 1);
     peers.put(0, &[]);
     peers.link(0, &[1]);
     let (me, neighbor) = (peers.memory.peer(0), peers.memory.peer(1));
     assert!(peers.ask(0, Match::Exact, NAMES[0], 1));
-    // Its neighbor, which is not there, would have seen the name of the search.
+    // The search's identifier, which the neighbor, absent here, would receive.
     let search = peers.memory.in_flight().next().map(|datagram| search_in(datagram.bytes));
     let search = search.expect("the search is on its way");
     let name = text(NAMES[0]);
@@ -229,7 +229,7 @@ fn hits_that_are_no_answer_answer_nothing() {
     assert_eq!(peers.memory.dropped(NO_WAY_BACK), 1);
 }
 
-/// With its memory full a peer forwards no search rather than one of them twice.
+/// With its memory full, a peer drops new searches, so that it forwards none twice.
 #[test]
 fn more_searches_than_can_be_remembered_are_dropped() {
     let max_searches = 64;
@@ -262,7 +262,7 @@ fn a_long_attack_does_bounded_harm() {
     attack(&script, 15);
 }
 
-/// What an attacker may send: from whom, to whom, which kind, and numbers to fill it with.
+/// A forged message: sender, receiver, kind, and two numbers that fill its fields.
 type Strike = (u32, u32, u8, u64, u16);
 
 proptest! {
@@ -273,10 +273,10 @@ proptest! {
         attack(&script, seed);
     }
 
-    /// Anything may come from anybody, members included: tables keep their bounds, what is sent
-    /// keeps in proportion, and the overlay heals. Departures in the name of others cut links at
-    /// both ends, and can so split it into parts that have all the neighbors they look for; but
-    /// they leave nobody alone.
+    /// Any peer, members included, may send any message. Tables keep their bounds, each message
+    /// causes a bounded number of others, and the overlay heals. Forged departures cut links at
+    /// both ends. They can split the overlay into parts whose peers have enough neighbors, but they
+    /// isolate no peer.
     #[test]
     fn hostile_messages_do_bounded_harm(
         strikes in vec((0_u32..12, 0_u32..10, 0_u8..13, 0_u64..4, any::<u16>()), 1..200),
@@ -285,7 +285,7 @@ proptest! {
     }
 }
 
-/// Once found to split an overlay.
+/// These departures once split an overlay.
 #[test]
 fn forged_departures_isolate_no_peer() {
     let strikes = [
@@ -295,7 +295,7 @@ fn forged_departures_isolate_no_peer() {
         (3, 0, 8, 0, 13528),
         (0, 5, 8, 1, 491),
     ];
-    withstands(&strikes).expect("all that is promised holds");
+    withstands(&strikes).expect("the guarantees hold");
 }
 
 fn withstands(strikes: &[Strike]) -> Result<(), TestCaseError> {
@@ -313,7 +313,7 @@ fn withstands(strikes: &[Strike]) -> Result<(), TestCaseError> {
             &forged((from.address.slot.into(), 0, kind, number, more), origin),
         );
         peers.memory.run_for(Duration::from_millis(2));
-        // A search goes everywhere, and every peer may answer; a walker goes to its next check.
+        // A search may reach every peer, and each may answer. A walker stops at its next check.
         let most = 4 * graph.edges() as u64 + 10 * 7;
         prop_assert!(sent(&peers) - before <= most, "kind {}", kind);
     }
@@ -322,7 +322,7 @@ fn withstands(strikes: &[Strike]) -> Result<(), TestCaseError> {
     let departures_forged = strikes.iter().any(|strike| strike.2 == DEPARTURE);
     let is_whole = reached(&peers, 0..10) == (0..10).collect();
     prop_assert!(is_whole || departures_forged, "it has healed");
-    prop_assert!((0..10).all(|node| !peers.neighbors(node).is_empty()), "nobody is alone");
+    prop_assert!((0..10).all(|node| !peers.neighbors(node).is_empty()), "no peer is alone");
     assert_sound(&peers);
     Ok(())
 }
@@ -350,7 +350,7 @@ fn forged((from, _, kind, number, more): Strike, origin: Peer) -> Message<'stati
         9 => Message::Ping { request },
         10 => Message::Pong { request },
         11 => Message::Items(items::Message::Item { request, payload: b"anything" }),
-        // Nobody here keeps an index.
+        // No peer keeps an index.
         _ => {
             let cookie = Cookie(number);
             Message::Items(items::Message::Publish { request, cookie, name: hit.name })
@@ -358,12 +358,12 @@ fn forged((from, _, kind, number, more): Strike, origin: Peer) -> Message<'stati
     }
 }
 
-/// Every link is one at both ends, and nobody has more than it may.
+/// Asserts that every link exists at both ends.
 fn assert_sound(peers: &Flooding) {
     for node in 0..300 {
         for neighbor in peers.neighbors(node) {
             let back = peers.neighbors(neighbor).contains(&node);
-            assert!(back, "{node} holds {neighbor} to be a neighbor, which does not");
+            assert!(back, "{node} has the neighbor {neighbor}, but not the reverse");
         }
     }
 }
@@ -386,7 +386,7 @@ fn sent(peers: &Flooding) -> u64 {
 }
 
 fn search_in(datagram: &[u8]) -> RequestId {
-    let mut messages = FloodCodec::default().parse(datagram).expect("nodes send what is sound");
+    let mut messages = FloodCodec::default().parse(datagram).expect("nodes send valid datagrams");
     let search = messages.find_map(|(_, message)| match message {
         Message::Search { search, .. } => Some(search),
         _ => None,

@@ -1,6 +1,6 @@
-//! The ring as a whole, against its naive twin: a sorted list of who is a member.
+//! The whole ring, compared with a naive model: a sorted list of its members.
 //!
-//! **Invariant:** every test names its seed, and gives the same on every machine.
+//! **Invariant:** every test sets its seed, and has the same result on every machine.
 
 use std::time::Duration;
 
@@ -17,19 +17,19 @@ const MODES: [LookupMode; 2] = [LookupMode::Recursive, LookupMode::Iterative];
 /// Long enough for any lookup between live nodes, too short for a stabilize round to matter.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
-/// Base 2, for a ring of `nodes`.
+/// The configuration for a ring of `nodes`, in base 2.
 fn config(nodes: usize, successors: u8) -> RingConfig {
     let shape = Shape::for_ring(1, nodes, successors.into());
     RingConfig { shape, successors, ..RingConfig::default() }
 }
 
-/// The same, with tables that change only by what arrives.
+/// A configuration without maintenance: tables change only when messages arrive.
 fn still(nodes: usize, successors: u8) -> RingConfig {
     RingConfig { stabilize: None, fix_fingers: None, ..config(nodes, successors) }
 }
 
-/// Looks up `count` random keys from random live nodes, all at once, waits for `patience`, and
-/// checks that each has its answer, once, and the right one.
+/// Looks up `count` random keys from random members, all at once, waits for `patience`, and checks
+/// that each lookup has exactly one answer, which is correct.
 fn look_up(memory: &mut Memory<RingNode>, count: u64, patience: Duration) -> Vec<LookupDone> {
     let ring = memory.members();
     memory.events().for_each(drop);
@@ -55,7 +55,7 @@ fn look_up(memory: &mut Memory<RingNode>, count: u64, patience: Duration) -> Vec
     answers.into_iter().map(|answer| answer.expect("every lookup is answered")).collect()
 }
 
-/// Checks that every member's list and predecessor are what the truth says.
+/// Checks that every member's successor list and predecessor are exact.
 fn assert_exact(memory: &Memory<RingNode>, successors: usize) {
     let ring = memory.members();
     let count = ring.len();
@@ -154,7 +154,7 @@ fn many_joins_at_once_lead_to_the_same_ring() {
     for node in first..NODES as u32 {
         memory.insert(node, config);
     }
-    // A join may fail where many come at once; then its driver tries again.
+    // A join may fail when many nodes join at once. The driver then tries again.
     for _ in 0..10 {
         for node in first..NODES as u32 {
             let bootstrap = memory.rng().below(first.into()) as u32;
@@ -175,7 +175,7 @@ fn many_joins_at_once_lead_to_the_same_ring() {
 fn simultaneous_joins_settle_before_the_next_round() {
     const NODES: usize = 64;
     const SUCCESSORS: u8 = 8;
-    // No round of anybody comes within this test, but for the quick checks after a join.
+    // No regular round occurs within this test, only the quick checks after a join.
     let config =
         RingConfig { stabilize: Some(Duration::from_hours(1)), ..config(NODES, SUCCESSORS) };
     let first = 2 * u32::from(SUCCESSORS);
@@ -213,7 +213,7 @@ fn the_crash_of_a_fifth_heals() {
         let config = RingConfig { lookup, ..config(NODES as usize, SUCCESSORS) };
         let mut memory = Memory::linked(NODES as usize, config, 8);
         memory.run_for(Duration::from_secs(5));
-        // Places are in no order of identifiers: these are random nodes.
+        // The order of places is independent of identifiers, so these are random nodes.
         for node in 0..NODES / 5 {
             memory.remove(node);
         }
@@ -234,7 +234,7 @@ fn lookups_right_after_the_crash_of_a_fifth_end_soon() {
             let mut memory = Memory::linked(NODES as usize, config, seed);
             memory.run_for(Duration::from_secs(5));
             (0..NODES / 5).for_each(|node| memory.remove(node));
-            // One after the other, as an application that waits for each would.
+            // One after the other, like an application that waits for each answer.
             for token in 0..25 {
                 let key = Id::random(memory.rng());
                 let from = NODES / 5 + memory.rng().below(u64::from(NODES - NODES / 5)) as u32;
@@ -257,8 +257,8 @@ fn lookups_right_after_the_crash_of_a_fifth_end_soon() {
     }
 }
 
-/// Everybody knows everybody, so all that a lookup meets of the dead are those right before its key;
-/// whoever is asked names them again, but that must cost no second timeout.
+/// All nodes know each other, so a lookup meets only the dead nodes right before its key. Contacts
+/// name them again, but that must not cost a second timeout.
 #[test]
 fn an_iterative_lookup_waits_for_each_node_once() {
     let config =
@@ -287,7 +287,7 @@ fn an_iterative_lookup_waits_for_each_node_once() {
             waits += expected;
         }
     }
-    assert!(waits > 50, "only {waits} lookups met anybody dead");
+    assert!(waits > 50, "only {waits} timeouts");
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn a_neighbour_that_gave_a_cookie_has_all_its_attempts_left() {
             memory.run_for(Duration::from_micros(100));
         }
     };
-    // The first request is lost, the second brings the cookie, the third, with it, is lost again.
+    // The first request is lost, the second obtains the cookie, and the third, with it, is lost.
     memory.set_copies(0);
     run_until_sent(&mut memory, 1);
     memory.set_copies(1);

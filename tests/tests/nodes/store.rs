@@ -1,6 +1,6 @@
-//! References on the ring: what nodes promise about them, in memory.
+//! The guarantees of references on a ring, in memory.
 //!
-//! **Invariant:** every answer is compared with who really holds what.
+//! **Invariant:** every answer is compared with the items that nodes really hold.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,21 +24,21 @@ use hopwise_tests::stored::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Where the attacker is.
+/// The attacker's own socket.
 const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
 const MODES: [LookupMode; 2] = [LookupMode::Recursive, LookupMode::Iterative];
-/// How late a timer may be.
+/// Longest delay of a timer.
 const A_TICK: Duration = Duration::from_nanos(TICK_NS);
-/// A crashed neighbour is known to be dead after this.
+/// Time after which a crash is detected by the node's neighbours.
 const NOTICED: Duration = Duration::from_secs(4);
 
-/// With another ring beneath.
+/// Changes the configuration of the underlying ring.
 fn with_ring(mut config: Config, change: impl FnOnce(&mut RingConfig)) -> Config {
     change(&mut config.ring);
     config
 }
 
-/// With so many nodes that keep each reference.
+/// Sets the number of nodes that keep each reference.
 fn with_replicas(mut config: Config, replicas: u8) -> Config {
     config.store.replicas = replicas;
     config
@@ -60,9 +60,9 @@ fn keeps(node: &StoreNode<RingNode>) -> usize {
     node.index().len()
 }
 
-/// What the ring cannot do; and it does not do it by chance either.
+/// The ring cannot match parts of names, and finds none by chance.
 #[test]
-fn pieces_of_names_are_not_found_and_names_are_however_one_asks() {
+fn only_whole_names_are_found_with_any_kind_of_match() {
     let mut stored = Stored::published(config(), 3);
     for how in Match::ALL {
         for (piece, is_name) in [("the item 1", false), ("item", false), ("the item 107", true)] {
@@ -78,15 +78,15 @@ fn pieces_of_names_are_not_found_and_names_are_however_one_asks() {
 }
 
 #[test]
-fn references_are_renewed_and_stay_where_they_are() {
+fn renewed_references_stay_at_their_keepers() {
     let mut stored = Stored::published(config(), 4);
     stored.memory.run_for(LIFETIME * 3);
     stored.assert_kept_exactly();
     (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
 }
 
-/// Each copy asks for fewer than the one before, goes one node on, and never comes round, also where
-/// there are fewer nodes than copies wanted.
+/// Each copy requests fewer further copies than the one before, goes to the next node, and never
+/// returns to the first, even if there are fewer nodes than replicas.
 #[test]
 fn copies_strictly_decrease_and_end() {
     for (count, replicas) in [(24, 3), (24, 1), (24, 6), (2, 3), (3, 3), (3, 16), (5, 16)] {
@@ -113,12 +113,12 @@ fn copies_strictly_decrease_and_end() {
     }
 }
 
-/// The copies on their way: from which slot to which, and how many more are wanted.
+/// The copies in flight: sender's slot, receiver's slot, and number of further copies.
 fn copies_on_their_way(memory: &Memory<StoreNode<RingNode>>) -> Vec<(u16, u16, u8)> {
     let mut copies = Vec::new();
     for datagram in memory.in_flight() {
         for (envelope, message) in
-            StoreCodec::<Ring>::default().parse(datagram.bytes).expect("nodes send what is sound")
+            StoreCodec::<Ring>::default().parse(datagram.bytes).expect("nodes send valid datagrams")
         {
             if let Message::Copy { copies: left, .. } = message {
                 copies.push((datagram.from.slot, envelope.to_slot, left));
@@ -128,7 +128,7 @@ fn copies_on_their_way(memory: &Memory<StoreNode<RingNode>>) -> Vec<(u16, u16, u
     copies
 }
 
-/// The next owner has a copy, and nothing is published meanwhile.
+/// The next owner already has a copy. Nothing is published meanwhile.
 #[test]
 fn the_successor_of_a_crashed_owner_answers() {
     for (seed, lookup) in (10..).zip(MODES) {
@@ -143,10 +143,10 @@ fn the_successor_of_a_crashed_owner_answers() {
     }
 }
 
-/// Everybody is told of a holder. References to crashed ones have not lapsed: a few may be told of, and
-/// asked in vain.
+/// Asserts that every member finds a holder and fetches the item. References to crashed holders
+/// have not expired, so some members may try those first.
 fn assert_found_and_fetched(stored: &mut Stored, item: u32) {
-    assert!(stored.live_holders(item).len() > 1, "somebody still has it");
+    assert!(stored.live_holders(item).len() > 1, "a live node still has it");
     for (asker, events) in stored.ask_all(query(Match::Exact, &name(item)), DEADLINE) {
         let [Event::Items(ItemsEvent::Found(found)), Event::Items(fetched)] = events[..] else {
             panic!("asked at {asker}: {events:?}")
@@ -169,22 +169,22 @@ fn references_lost_with_all_their_keepers_return_after_a_refresh() {
         stored.memory.remove(keeper.address.slot.into());
     }
     let ring = stored.ring();
-    assert!(ring.iter().all(|&peer| stored.known_holders(peer, item).is_empty()), "all forgotten");
+    assert!(ring.iter().all(|&peer| stored.known_holders(peer, item).is_empty()), "all are lost");
     stored.memory.run_for(NOTICED + REFRESH + A_MOMENT);
     stored.assert_found(item, A_MOMENT);
     assert_eq!(stored.known_holders(stored.keepers(item)[0], item), stored.live_holders(item));
 }
 
-/// However often they change hands meanwhile.
+/// References to a crashed holder expire, however often ownership changes meanwhile.
 #[test]
-fn references_to_a_crashed_holder_lapse() {
+fn references_to_a_crashed_holder_expire() {
     let mut stored = Stored::published(config(), 13);
     let gone = 4;
     let its_items = items_of(gone);
     assert!(!its_items.is_empty());
     let crashed = stored.memory.peer(gone);
     stored.memory.remove(gone);
-    // All come and go, and come again.
+    // The newcomers join and leave in turn, again and again.
     let end = stored.memory.now() + LIFETIME;
     let mut newcomer = NODES;
     while stored.memory.now() + Duration::from_secs(5) < end {
@@ -201,7 +201,7 @@ fn references_to_a_crashed_holder_lapse() {
         };
         its_items.iter().any(knows)
     };
-    assert!(knows_it(&stored), "it has not lapsed yet");
+    assert!(knows_it(&stored), "it has not expired yet");
     stored.memory.run_for(Duration::from_secs(5) + A_MOMENT);
     assert!(!knows_it(&stored));
     stored.memory.run_for(REFRESH);
@@ -219,9 +219,9 @@ fn leave(stored: &mut Stored, node: u32) {
     stored.memory.remove(node);
 }
 
-/// Nothing is published again: newcomers answer with what they were given.
+/// Nothing is published again, so newcomers answer only with references they received.
 #[test]
-fn newcomers_are_given_what_they_own() {
+fn newcomers_receive_the_references_they_own() {
     for replicas in [1, REPLICAS] {
         let mut stored = Stored::published(with_replicas(published_once(), replicas), 14);
         let mut moved = 0;
@@ -242,7 +242,7 @@ fn newcomers_are_given_what_they_own() {
     }
 }
 
-/// The same the other way: whoever leaves hands on what it owned, even if there are no copies.
+/// A leaving node hands over the references it owned, even if there are no copies.
 #[test]
 fn a_leaving_node_hands_over_its_keys() {
     for replicas in [1, REPLICAS] {
@@ -266,7 +266,7 @@ fn assert_known_at_all_keepers(stored: &Stored, item: u32) {
     }
 }
 
-/// From the first moment on, whoever is asked, while newcomers join one after the other.
+/// Every query from any node succeeds while newcomers join one after the other.
 #[test]
 fn nothing_is_missed_while_newcomers_join() {
     let mut stored = Stored::published(published_once(), 16);
@@ -294,10 +294,10 @@ fn nothing_is_missed_while_newcomers_join() {
     assert_eq!((asked, found), (4_000, 4_000));
 }
 
-/// An owner that is dead and, because nothing is repaired, stays the owner: no question outlives its
-/// deadline, and nothing of it stays behind.
+/// The owner is dead and, without repair, remains the owner. No query outlives its deadline, and
+/// none leaves a request behind.
 #[test]
-fn a_question_ends_by_its_deadline_and_leaves_nothing_behind() {
+fn a_query_ends_by_its_deadline_and_leaves_nothing_behind() {
     for (seed, lookup) in (20..).zip(MODES) {
         let config = with_ring(published_once(), |ring| {
             *ring = RingConfig { lookup, stabilize: None, fix_fingers: None, ..*ring };
@@ -311,7 +311,7 @@ fn a_question_ends_by_its_deadline_and_leaves_nothing_behind() {
             let [Event::Items(ItemsEvent::NotFound { timeouts, .. })] = events[..] else {
                 panic!("asked at {asker}: {events:?}")
             };
-            assert!(timeouts > 0, "the owner was asked in vain");
+            assert!(timeouts > 0, "requests to the owner timed out");
         }
         stored.memory.run_for(DEADLINE);
         assert_eq!(stored.memory.events().count(), 0, "nothing comes after the end");
@@ -319,9 +319,9 @@ fn a_question_ends_by_its_deadline_and_leaves_nothing_behind() {
     }
 }
 
-/// The same when all others go one by one, so that lookups lead nowhere either.
+/// All other nodes crash one by one, so that lookups fail as well.
 #[test]
-fn a_question_nobody_is_left_to_answer_ends_by_its_deadline() {
+fn a_query_without_other_live_nodes_ends_by_its_deadline() {
     for (seed, lookup) in (24..).zip(MODES) {
         let config = with_ring(published_once(), |ring| {
             *ring = RingConfig { lookup, stabilize: None, fix_fingers: None, ..*ring };
@@ -349,7 +349,7 @@ fn a_question_nobody_is_left_to_answer_ends_by_its_deadline() {
     }
 }
 
-/// Nodes are taken away at every stage of questions and publications.
+/// Nodes are removed at every stage of queries and publications.
 #[test]
 fn a_removed_node_leaves_no_requests() {
     let config = with_ring(config(), |ring| (ring.stabilize, ring.fix_fingers) = (None, None));
@@ -367,9 +367,10 @@ fn a_removed_node_leaves_no_requests() {
     assert_eq!(stored.memory.requests_in_flight(), 0);
 }
 
-/// A lookup of the application's goes its way, whatever its token; so does a second one like it.
+/// A lookup of the application ends normally, whatever its token, even if there are two such
+/// lookups.
 #[test]
-fn lookups_of_the_application_are_its_own() {
+fn lookups_of_the_application_are_independent_of_queries() {
     let mut stored = Stored::published(config(), 23);
     let ring = stored.ring();
     for token in [0, 1, u64::MAX] {
@@ -391,9 +392,9 @@ fn lookups_of_the_application_are_its_own() {
     }
 }
 
-/// The twin: the same ring without a store sends the same, byte for byte, while nodes come and go.
+/// A ring without stores sends the same datagrams, byte for byte, under the same churn.
 #[test]
-fn the_ring_beneath_works_as_it_does_without_a_store() {
+fn the_underlying_ring_works_as_without_a_store() {
     for (seed, lookup) in (30..).zip(MODES) {
         let config = with_ring(config(), |ring| ring.lookup = lookup);
         let stores = play_out::<StoreNode<RingNode>>(seed, &config);
@@ -403,7 +404,7 @@ fn the_ring_beneath_works_as_it_does_without_a_store() {
     }
 }
 
-/// What both kinds do.
+/// The common interface of ring nodes with and without a store.
 trait OnRing: Node {
     fn make(me: Peer, config: &Config, rng: &mut Rng) -> Self;
     fn on_ring<T>(
@@ -436,7 +437,7 @@ impl OnRing for StoreNode<RingNode> {
 }
 
 impl OnRing for RingNode {
-    /// Draws as much as a store node does.
+    /// Draws as many random numbers as a store node.
     fn make(me: Peer, config: &Config, rng: &mut Rng) -> RingNode {
         let node = RingNode::new(me, config.ring, &mut rng.clone());
         let _ = StoreNode::make(me, config, rng);
@@ -457,7 +458,7 @@ impl OnRing for RingNode {
     }
 }
 
-/// Datagrams sent, all of them hashed, and all that was told.
+/// Number of datagrams sent, hash over all of them, and all events.
 type Course = (u64, u64, Vec<(u32, Event)>);
 
 fn play_out<N>(seed: u64, config: &Config) -> Course
@@ -505,7 +506,7 @@ where
     (count, hash, events)
 }
 
-/// Copies are taken from neighbours and from nobody else, and live no longer than others.
+/// A node accepts copies only from neighbours, and limits how far they spread.
 #[test]
 fn copies_of_strangers_are_dropped_and_counted() {
     let mut stored = Stored::published(published_once(), 40);
@@ -518,7 +519,7 @@ fn copies_of_strangers_are_dropped_and_counted() {
         Peer { id: Id::ZERO, address: STRANGER },
         Peer { address: STRANGER, ..before },
         Peer { id: Id::ZERO, ..before },
-        // Far away, though perhaps in the finger table.
+        // Far away, although it may be in the finger table.
         ring[(10 + ring.len() / 2) % ring.len()],
     ];
     for from in strangers {
@@ -531,7 +532,7 @@ fn copies_of_strangers_are_dropped_and_counted() {
     assert_eq!(stored.memory.dropped(DropReason::FromSelf), 1);
     stored.assert_kept_exactly();
 
-    // Of a neighbour it is believed, but no further than the ring's own copies go.
+    // A copy from a neighbour is accepted, but spreads no further than the ring's own copies.
     let sent = stored.memory.sent("publish");
     for from in [before, after] {
         stored.memory.inject(from, victim, &copy);
@@ -540,7 +541,7 @@ fn copies_of_strangers_are_dropped_and_counted() {
     assert_eq!(stored.memory.sent("publish") - sent, 2 * u64::from(REPLICAS));
 }
 
-/// No answers to what was not asked, and no answers but for those asked.
+/// Unsolicited replies are dropped, and the real answers still arrive.
 #[test]
 fn forged_answers_change_nothing() {
     let mut stored = Stored::published(published_once(), 41);
@@ -580,7 +581,7 @@ fn forged_answers_change_nothing() {
     stored.assert_kept_exactly();
 }
 
-/// Without a good cookie nothing is entered; with one, as much as there is room for.
+/// Without a valid cookie, nothing is entered. With one, entries fill the index to its limits.
 #[test]
 fn a_flood_of_publications_fills_an_index_and_no_more() {
     let mut small = published_once();
@@ -593,7 +594,7 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
         let node = stored.memory.node(victim.address.slot.into()).expect("it is there");
         (node.index().len(), node.index().names())
     };
-    // Its address is behind the same socket, but no node is there.
+    // Its address is on the nodes' socket, but its place is empty.
     let flooder = stored.memory.peer(NODES);
     let publish = |number: u64, cookie: Cookie| {
         let name = text(&format!("flood {number}"));
@@ -610,7 +611,7 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
         .memory
         .in_flight()
         .flat_map(|datagram| {
-            StoreCodec::<Ring>::default().parse(datagram.bytes).expect("nodes send what is sound")
+            StoreCodec::<Ring>::default().parse(datagram.bytes).expect("nodes send valid datagrams")
         })
         .find_map(|(envelope, message)| match message {
             Message::Items(items::Message::CookieReply { cookie, .. })
@@ -620,7 +621,7 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
             }
             _ => None,
         })
-        .expect("each is given a cookie");
+        .expect("each publication is answered with a cookie");
     for number in 0..1_000 {
         stored.memory.inject(flooder, victim, &publish(number, cookie));
         stored.memory.run_for(DELAY);
@@ -628,13 +629,13 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
     assert_eq!(entries(&stored).1, 60);
     assert!(entries(&stored).0 <= 100);
     assert!(stored.memory.dropped(INDEX_FULL) >= 900);
-    // What was there before is still found.
+    // All earlier items are still found.
     (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
 }
 
-/// Who has left, or is still to come, answers nobody.
+/// A node that has left drops all messages of the store and accepts no query.
 #[test]
-fn only_members_keep_anything() {
+fn only_members_keep_references() {
     let mut stored = Stored::published(published_once(), 43);
     let node = 5;
     stored.leave(node);

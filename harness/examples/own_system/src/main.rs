@@ -44,7 +44,6 @@ impl Protocol for ColorProtocol {
     type Parked = Message;
     type Event = NodeEvent<Id>;
     type Requests = Requests<Question>;
-
     const CLASSES: &'static [Class] = &[Class::lookup("lookup"), Class::maintenance("hello")];
 
     fn class(message: &Message) -> usize {
@@ -150,12 +149,8 @@ impl Node for Walker {
             FOUND => {
                 let Some(request) = cx.match_reply_from_any(id, |_| true) else { return };
                 let Question { token, timeouts, .. } = request.kind;
-                cx.report(NodeEvent::Answered {
-                    token,
-                    answer: from.id,
-                    hops: hops.into(),
-                    timeouts,
-                });
+                let (answer, hops) = (from.id, hops.into());
+                cx.report(NodeEvent::Answered { token, answer, hops, timeouts });
             }
             _ if !self.is_member => cx.world.count_drop(DropReason::NotMember),
             WALK if self.colors.color_of(self.me.id) == color => {
@@ -256,7 +251,6 @@ impl System for Colors {
     type Workload = ColorSection;
     type Checker = EachNode<Walker>;
     type Section = ColorSection;
-
     const NAME: &'static str = "colors";
 
     fn new(setting: &Setting<'_, ColorSection>) -> Result<Colors, String> {

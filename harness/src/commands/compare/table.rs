@@ -1,6 +1,6 @@
 //! A comparison as a text table.
 //!
-//! **Invariant:** made from a [`Comparison`] only; only verdicts are longer than 120 characters.
+//! **Invariant:** made from a [`Comparison`] only; no line is longer than 120 characters.
 
 use std::fmt::Write as _;
 
@@ -8,6 +8,7 @@ use super::comparison::{Comparison, Growth, Row};
 use super::verdict::percent;
 use crate::measure::growth::Law;
 use crate::report::units::{bytes, count, micros, number};
+use crate::report::wrap::{COLUMNS, wrapped};
 
 const HEAD: [&str; 12] = [
     "system", "nodes", "state", "most", "memory", "most", "messages", "latency", "exact", "fuzzy",
@@ -47,7 +48,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
     }
     text.push('\n');
     for verdict in &comparison.verdicts {
-        text.push_str(verdict);
+        text.push_str(&wrapped("", verdict, 2, COLUMNS));
         text.push('\n');
     }
     text
@@ -113,8 +114,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         let table = lines.iter().take_while(|line| !line.is_empty()).count();
         assert_eq!(table, 2 + comparison.rows.len());
-        let verdicts = lines.len() - comparison.verdicts.len();
-        assert!(lines[..verdicts].iter().all(|line| line.chars().count() <= 120), "{text}");
+        assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{text}");
         assert!(lines[2].starts_with("central") && lines[2].contains("1,024"), "{}", lines[2]);
         let json = serde_json::to_string(&comparison).expect("it is plain data");
         assert_eq!(serde_json::from_str::<Comparison>(&json).expect("as written"), comparison);

@@ -1,4 +1,4 @@
-//! Nodes that come and go all the time.
+//! Queries under steady churn.
 
 use super::run::{CENTRAL, FLOOD, ITEMS, RING, assert_sums, simulate, success};
 
@@ -10,7 +10,7 @@ const LOAD: &str = "
     phases = { warmup = \"4s\", measure = \"6s\" }
 ";
 
-/// Each node stays for 30 s in the mean; some who hold things are away.
+/// The mean session is 30 s. Some holders of items are away at any time.
 const MODELS: [&str; 2] = [
     "model = \"sessions\", session = { distribution = \"exponential\", mean = \"30s\" },
      downtime = { distribution = \"exponential\", mean = \"2s\" }",

@@ -1,11 +1,11 @@
-//! Who falls silent, and who comes back.
+//! Crashes of nodes, and their return.
 
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::metrics::SeriesRow;
 
 use super::run::{CENTRAL, FLOOD, ITEMS, RING, WALK, assert_sums, run_udp, simulate, success};
 
-/// Items with few holders: who has gone is missed.
+/// Items with few holders, so that crashed holders are missed.
 const LOAD: &str = "
     nodes = 100
     items.replicas = 2.0
@@ -19,10 +19,10 @@ const IN_TIME: &str = "
 ";
 const COPIES: u64 = 240;
 
-/// When the measured phase begins, where nobody has to join first.
+/// Start of the measured phase of runs that start linked.
 const START_S: f64 = 5.0;
 
-/// What was counted from one second of the measured phase to another, by what was issued then.
+/// The ratio of `count` to the queries issued, between two seconds of the measured phase.
 fn share_of(measured: &Measured, from_s: f64, to_s: f64, count: fn(&SeriesRow) -> u64) -> f64 {
     let of = |count: fn(&SeriesRow) -> u64| -> u64 {
         let rows = measured.series.iter().filter(|row| {
@@ -49,10 +49,10 @@ fn a_central_index_fails_without_its_server() {
     assert!(share_of(&measured, 0.0, 4.0, right) > 0.99, "before");
     assert_eq!(share_of(&measured, 5.0, 14.0, |row| row.completed), 0.0, "afterwards");
     assert!(share_of(&measured, 7.0, 14.0, |row| row.failed) > 0.9, "by their deadline");
-    // Peers know the server still, and nobody else.
+    // Each peer still knows the server and no other node.
     assert_eq!(measured.state.entries_max, 1);
     let lasted = measured.simulation.expect("a simulation").simulated.as_secs_f64();
-    assert!(lasted < 5.0 + 14.0 + 2.0 + 2.0, "{lasted} s: nothing hangs");
+    assert!(lasted < 5.0 + 14.0 + 2.0 + 2.0, "{lasted} s: no query hangs");
 }
 
 #[test]
@@ -64,12 +64,12 @@ fn a_server_that_returns_is_told_everything_again() {
     assert_eq!((measured.membership.crashes, measured.membership.joins), (1, 1));
     assert_eq!(measured.state.entries_max, COPIES, "it knows all of it");
     assert_eq!(share_of(&measured, 5.0, 7.0, |row| row.completed), 0.0, "away");
-    // Within a round and a half of publishing, and what was on its way.
+    // Peers republish within a round and a half; some queries were in flight.
     assert!(share_of(&measured, 11.0, 14.0, right) > 0.99, "back");
 }
 
-/// Whoever crashed by a fault may come back of its own accord or by another fault, but once; and a
-/// server only by a fault.
+/// A node that a fault has crashed returns by churn or by another fault, but not by both. A server
+/// returns only by a fault.
 #[test]
 fn no_node_returns_twice() {
     let churn = "churn = { model = \"sessions\", rejoin = \"same-id\",
@@ -91,8 +91,8 @@ fn no_node_returns_twice() {
     }
 }
 
-/// Of two holders of an item, one in nine times both are gone. A walker is lost with the first dead
-/// neighbor that it goes to, so that walks suffer until those are found out.
+/// Both holders of an item have crashed with a probability of one in nine. A walker that reaches a
+/// dead neighbor is lost, so walks fail more often until crashes are detected.
 #[test]
 fn most_questions_outlive_a_third_of_the_nodes() {
     for system in [FLOOD, WALK, RING] {
@@ -108,7 +108,7 @@ fn most_questions_outlive_a_third_of_the_nodes() {
     }
 }
 
-/// All that a third of the nodes held is there again.
+/// The returned nodes, a third of all, hold the same items as before.
 #[test]
 fn a_returning_node_keeps_its_identity() {
     for system in [CENTRAL, FLOOD, RING] {
@@ -141,6 +141,6 @@ fn a_server_goes_and_returns_over_udp() {
     assert_eq!((measured.membership.crashes, measured.membership.joins), (1, 1));
     assert_eq!(measured.state.entries_max, COPIES, "it knows all of it again");
     let metrics = &measured.metrics;
-    assert!(metrics.failed > 0, "some were asked in vain");
+    assert!(metrics.failed > 0, "some queries failed");
     assert!(metrics.correct as f64 > 0.5 * metrics.issued as f64, "{} right", metrics.correct);
 }

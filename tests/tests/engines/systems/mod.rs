@@ -1,5 +1,5 @@
-//! The three systems side by side, in both engines: the same on any number of threads, right while
-//! nothing disturbs them, and hurt by faults as their construction says.
+//! The three systems side by side, in both engines: the same results on any number of threads,
+//! correct answers without faults, and the expected losses with them.
 
 mod churn;
 mod faults;

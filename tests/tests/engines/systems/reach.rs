@@ -1,4 +1,4 @@
-//! Floods, checked against the graph they run on.
+//! Floods, compared with a model of their graph.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::run::{simulate, try_run};
 
 const NODES: usize = 40;
 
-/// A file of this test's own, gone when it is.
+/// A temporary file. It is removed on drop.
 struct GraphFile(PathBuf);
 
 impl GraphFile {
@@ -37,11 +37,12 @@ impl Drop for GraphFile {
     }
 }
 
-/// What was counted of floods with this TTL in the graph of `file`: questions, and searches sent.
+/// Runs floods with this TTL in the graph of `file`. Returns the number of queries and the number
+/// of search messages.
 ///
-/// Each item has one holder, so that there is one hit for each question that finds it, and its
-/// messages are as many as its hops. Holders that ask for what they have find nothing, and wait until
-/// the deadline: long after the last flood is over.
+/// Each item has one holder, so each successful query has one hit, and each hop of a hit is one
+/// message. Holders that query their own items find nothing, and wait until the deadline, long
+/// after the flood has ended.
 fn searches(file: &GraphFile, ttl: u8) -> (u64, u64) {
     let floods = format!(
         "nodes = {NODES}
@@ -57,24 +58,24 @@ fn searches(file: &GraphFile, ttl: u8) -> (u64, u64) {
     let measured = simulate(&["system = \"flood\"", &floods]);
     let metrics = &measured.metrics;
     assert_eq!((metrics.issued, metrics.incorrect), (3000, 0));
-    assert!(metrics.failed > 0, "holders ask for what they have");
+    assert!(metrics.failed > 0, "holders query their own items");
     assert!(measured.drops.iter().all(|&(reason, _)| reason == "repeat"), "{:?}", measured.drops);
     let hits: u64 = metrics.hops().iter().zip(0..).map(|(count, hops)| count * hops).sum();
     (metrics.issued, metrics.messages - hits)
 }
 
 #[test]
-fn a_full_flood_sends_two_messages_an_edge_but_one_a_peer() {
+fn a_full_flood_sends_two_messages_per_edge_less_one_per_peer() {
     let graph = Graph::random(NODES, 5.0, &mut Rng::new(7, 0));
     let reached = |source| graph.reach(source, 32).last().map_or(0, |reach| reach.peers as usize);
-    assert!((0..NODES).all(|source| reached(source) == NODES - 1), "in one piece");
+    assert!((0..NODES).all(|source| reached(source) == NODES - 1), "the graph is connected");
     let file = GraphFile::of("full", &graph);
     let (floods, sent) = searches(&file, 32);
     assert_eq!(sent, floods * (2 * graph.edges() - (NODES - 1)) as u64);
 }
 
 #[test]
-fn a_flood_gets_as_far_as_its_ttl() {
+fn a_flood_reaches_as_far_as_its_ttl() {
     let graph = Graph::power_law(NODES, 4.0, &mut Rng::new(7, 0));
     let file = GraphFile::of("near", &graph);
     for ttl in 1..=4 {
@@ -92,7 +93,7 @@ fn a_flood_gets_as_far_as_its_ttl() {
     }
 }
 
-/// Floods in the graph that `text` tells, with so many nodes.
+/// Runs floods in the graph that `text` describes, with this many nodes.
 fn in_graph(name: &str, text: &str, nodes: u32) -> Result<Measured, EngineError> {
     let file = GraphFile::new(name, text);
     let floods = format!(
@@ -129,7 +130,7 @@ fn an_impossible_graph_is_refused() {
         ("empty", "# nothing\n", 2, "0 edges"),
     ] {
         let Err(EngineError::Request(why)) = in_graph(name, text, nodes) else {
-            panic!("{name}: it is no request that can be met");
+            panic!("{name}: a request error was expected");
         };
         assert!(why.contains(part), "{why}");
     }

@@ -1,4 +1,4 @@
-//! Scenarios of the three systems, and how they are run.
+//! Scenarios of the three systems, and functions that run them.
 
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -17,8 +17,8 @@ pub(crate) const RING: &str = "system = \"ring\"\ncheck = false\nring.successors
 /// Every system, every strategy.
 pub(crate) const ALL: [&str; 5] = [CENTRAL, FLOOD, EXPANDING, WALK, RING];
 
-/// Items that are published often, and room for all searches: a peer's memory is in buckets, some of
-/// which are full long before all are.
+/// Items that are published often, and room for all searches. A peer remembers searches in buckets,
+/// some of which fill up long before others.
 pub(crate) const ITEMS: &str = "
     items.population = 120
     items.refresh = \"2s\"
@@ -28,7 +28,7 @@ pub(crate) const ITEMS: &str = "
     ring.stabilize = \"500ms\"
 ";
 
-/// Runs the scenario that these parts make up.
+/// Runs the scenario that consists of these parts.
 pub(crate) fn run(engine: Engine, parts: &[&str]) -> Measured {
     try_run(engine, parts).expect("the scenario runs")
 }
@@ -43,13 +43,13 @@ pub(crate) fn run_udp(parts: &[&str]) -> Measured {
 
 pub(crate) fn try_run(engine: Engine, parts: &[&str]) -> Result<Measured, EngineError> {
     let scenario = Registry::built_in().from_toml(&parts.join("\n"), "test", &[]);
-    let scenario = scenario.expect("the scenario is sound");
+    let scenario = scenario.expect("the scenario is valid");
     assert_eq!(scenario.engine, engine);
     let (interrupts, progress) = (AtomicU32::new(0), Progress::new(true, Duration::ZERO));
     Registry::built_in().run(&scenario, &interrupts, &progress)
 }
 
-/// All that an outcome is made from, without how fast it was and on how many threads.
+/// Everything in an outcome except the run's real time and number of threads.
 pub(crate) fn result(measured: &Measured) -> String {
     let mut simulation = measured.simulation.clone().expect("a simulation");
     simulation.real = Duration::ZERO;
@@ -61,7 +61,7 @@ pub(crate) fn result(measured: &Measured) -> String {
     )
 }
 
-/// Asserts what holds of every run: all that was issued has ended, once, and the books agree.
+/// Asserts the laws of every run: each query has ended once, and the counters agree.
 pub(crate) fn assert_sums(measured: &Measured, case: &str) {
     let metrics = &measured.metrics;
     let items = &metrics.items;
@@ -72,15 +72,15 @@ pub(crate) fn assert_sums(measured: &Measured, case: &str) {
     assert_eq!(items.exact.correct + items.fuzzy.correct, metrics.correct, "{case}");
     assert_eq!(items.exact.obtained + items.fuzzy.obtained, items.transfers, "{case}");
     let found = metrics.completed - items.found_none;
-    assert_eq!(items.transfers + items.transfers_failed, found, "{case}: what is found is fetched");
+    assert_eq!(items.transfers + items.transfers_failed, found, "{case}: found items are fetched");
 }
 
-/// Share of those issued that ended with the item at hand.
+/// The fraction of issued queries that obtained the item.
 pub(crate) fn success(asked: Asked) -> f64 {
     asked.obtained as f64 / asked.issued as f64
 }
 
-/// Messages that went with each query.
+/// Messages sent per query.
 pub(crate) fn messages_per_query(measured: &Measured) -> f64 {
     measured.metrics.messages as f64 / measured.metrics.issued as f64
 }

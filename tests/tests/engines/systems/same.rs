@@ -1,4 +1,4 @@
-//! A run of the simulator is the same whatever it runs on.
+//! Simulations have the same result on any number of threads and in either message format.
 
 use super::run::{ALL, ITEMS, result, simulate};
 

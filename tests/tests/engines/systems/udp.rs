@@ -1,11 +1,11 @@
-//! The same over the real network, small.
+//! Small runs over the real network, compared with the simulator.
 
 use super::run::{
     CENTRAL, EXPANDING, FLOOD, ITEMS, RING, WALK, messages_per_query, run_udp, simulate,
 };
 use super::undisturbed::assert_answered;
 
-/// Timeouts outlast a stalled thread: who holds an item is not taken for gone.
+/// Timeouts outlast a stalled thread, so that live holders are not taken for dead.
 const SMALL: &str = "
     nodes = 48
     threads = 2
@@ -16,7 +16,8 @@ const SMALL: &str = "
 /// Somewhat longer than a message takes on loopback.
 const LOOPBACK: &str = "network.latency = { model = \"constant\", one_way = \"200us\" }";
 
-/// What a search costs depends on who holds what and asks, which differs; the flood's cost does not.
+/// The cost of a search depends on its holders and its origin, which differ between the runs. The
+/// cost of a flood does not.
 #[test]
 fn the_simulator_agrees_with_the_real_network() {
     for (system, off) in [(CENTRAL, 0.1), (FLOOD, 0.1), (EXPANDING, 0.3), (WALK, 0.3), (RING, 0.2)]

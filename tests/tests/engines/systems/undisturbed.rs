@@ -1,10 +1,10 @@
-//! Nobody comes or goes, and nothing is lost.
+//! Queries without churn or loss.
 
 use hopwise_harness::measure::Measured;
 
 use super::run::{ALL, CENTRAL, ITEMS, RING, assert_sums, simulate, success};
 
-/// Long enough for all to be published; slower questions than these would be asked in vain.
+/// The warm-up is long enough for all items to be published.
 const PEACE: &str = "
     nodes = 200
     threads = 1
@@ -13,21 +13,22 @@ const PEACE: &str = "
     network = { latency = { model = \"uniform\", min = \"10ms\", max = \"60ms\" } }
 ";
 
-/// Asserts that a system has answered as it can: the ring whatever names an item, others everything.
+/// Asserts that a system has answered all queries it can answer: the ring those with exact names,
+/// others all.
 pub(crate) fn assert_answered(measured: &Measured, system: &str, nodes: u32) {
     assert_sums(measured, system);
     let (metrics, items) = (&measured.metrics, &measured.metrics.items);
     let (exact, fuzzy) = (success(items.exact), success(items.fuzzy));
     let least = if system.contains("flood") { 0.99 } else { 0.999 };
-    assert!(exact >= least, "{system}: {exact} of exact questions");
-    assert_eq!(items.transfers_failed, 0, "{system}: holders are all there");
+    assert!(exact >= least, "{system}: {exact} of exact queries");
+    assert_eq!(items.transfers_failed, 0, "{system}: all holders are present");
     if system == RING {
-        // A piece of a name has another hash. Whoever owns that may keep something that fits: each
-        // name is at three nodes, and few fit.
-        assert!(fuzzy < 4.0 * 3.0 / f64::from(nodes), "{system}: {fuzzy} of fuzzy questions");
-        assert!(metrics.incorrect <= items.found_none, "{system}: what is found is true");
+        // Part of a name has another hash. Its owner may happen to keep a match: each name is at
+        // three nodes, and few names match.
+        assert!(fuzzy < 4.0 * 3.0 / f64::from(nodes), "{system}: {fuzzy} of fuzzy queries");
+        assert!(metrics.incorrect <= items.found_none, "{system}: only misses are incorrect");
     } else {
-        assert!(fuzzy >= 0.99, "{system}: {fuzzy} of fuzzy questions");
+        assert!(fuzzy >= 0.99, "{system}: {fuzzy} of fuzzy queries");
         assert_eq!(metrics.incorrect, 0, "{system}: no answer is wrong without churn");
     }
 }
@@ -48,7 +49,7 @@ fn nodes_that_joined_answer_too() {
     }
 }
 
-/// The server keeps a registration of every copy, and every question and every renewal goes to it.
+/// The server keeps an entry for every copy, and receives every query and every renewal.
 #[test]
 fn all_state_is_on_the_server() {
     for nodes in [100_u64, 400] {
@@ -62,7 +63,7 @@ fn all_state_is_on_the_server() {
         );
         let measured = simulate(&[CENTRAL, &size]);
         let copies = 3 * nodes;
-        // Each peer knows the server, and nobody else.
+        // Each peer knows the server and no other node.
         assert_eq!(measured.state.entries_max, copies);
         let mean = (copies + (nodes - 1)) as f64 / nodes as f64;
         assert!((measured.state.entries_mean / mean - 1.0).abs() < 1e-9, "{mean}");
