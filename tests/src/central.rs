@@ -194,9 +194,8 @@ impl Central {
 }
 
 /// Attacks an index with arbitrary datagrams, forged departures and replayed datagrams included, but
-/// without publications in the name of a peer whose cookie was seen.
-/// Then checks that no entry was added or lost, that no peer had an event without a query, and that
-/// queries are answered correctly.
+/// without publications in the name of a peer whose cookie was seen. Then checks that no entry was
+/// added or lost, that no peer had an event without a query, and that queries are answered correctly.
 ///
 /// # Panics
 ///

@@ -93,20 +93,20 @@ fn lookups_right_after_a_crash_of_a_fifth_are_all_answered() {
 
 #[test]
 fn lookups_cross_a_slow_network_that_loses_messages() {
-    // Without repair, contacts that are taken for dead never return, and a node that has lost them
-    // all answers nothing: 5 of 1,000 simulated runs have a failed lookup. With repair, a live
-    // neighbour is taken for dead for a while if three probes in a row are lost.
-    for (stabilize, least_completed, least_correct) in [("off", 0.9, 1.0), ("1s", 1.0, 0.95)] {
+    // Without repair, contacts that are taken for dead never return. With 4 successors 5 of 1,000
+    // simulated runs have a failed lookup, with 8 none of 3,000. With repair, a live neighbour is
+    // taken for dead for a while if three probes in a row are lost.
+    for (stabilize, least_correct) in [("off", 1.0), ("1s", 0.95)] {
         for sockets in ["per-core", "per-node"] {
             let measured = run(&format!(
                 "{SMALL}
                 network = {{ latency = {{ model = \"constant\", one_way = \"5ms\" }}, loss = 0.02 }}
-                ring = {{ stabilize = \"{stabilize}\", successors = 4 }}
+                ring = {{ stabilize = \"{stabilize}\", successors = 8 }}
                 udp = {{ sockets = \"{sockets}\" }}"
             ))
             .expect("the scenario runs");
             let metrics = &measured.metrics;
-            assert!(metrics.completed as f64 >= least_completed * metrics.issued as f64);
+            assert_eq!(metrics.completed, metrics.issued);
             assert!(metrics.correct as f64 >= least_correct * metrics.completed as f64);
 
             let hops: u64 = (0..).zip(metrics.hops()).map(|(hops, count)| hops * count).sum();
