@@ -4,13 +4,13 @@
 //!
 //! **Invariant:** every key of the schema is explained, and no other.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 
 use console::Term;
 
 use super::Environment;
 use super::options::Exit;
-use crate::report::wrap::{COLUMNS, wrapped};
+use crate::report::wrap::{COLUMNS, push_wrapped};
 use crate::scenario::{Key, Kind, Schema, ends_in, is_within, quoted, without_indices};
 
 /// The least width of a meaning in columns, even on a narrow terminal.
@@ -83,7 +83,7 @@ fn overview(schema: &Schema, columns: usize) -> String {
             _ => format!("[{}]", section.path),
         };
         text.push('\n');
-        push_wrapped(&mut text, &format!("{bracketed}  "), section.meaning, columns);
+        push_below(&mut text, &format!("{bracketed}  "), section.meaning, columns);
         let keys: Vec<&Key> = schema.keys().filter(|key| is_below(key, section.path)).collect();
         push_lines(&mut text, schema, &keys, columns);
     }
@@ -101,16 +101,16 @@ fn push_lines(text: &mut String, schema: &Schema, keys: &[&Key], columns: usize)
         .collect();
     let width = heads.iter().map(|head| head.chars().count()).max().unwrap_or(0);
     for (key, head) in keys.iter().zip(&heads) {
-        push_wrapped(text, &format!("  {head:width$}  "), key.meaning, columns);
+        push_below(text, &format!("  {head:width$}  "), key.meaning, columns);
     }
 }
 
 /// The full explanation of one key.
 fn in_full(schema: &Schema, key: &Key, columns: usize) -> String {
     let mut text = format!("{}\n", key.path);
-    push_wrapped(&mut text, "  ", key.meaning, columns);
+    push_below(&mut text, "  ", key.meaning, columns);
     text.push('\n');
-    let mut push_line = |name, value: &str| push_wrapped(&mut text, name, value, columns);
+    let mut push_line = |name, value: &str| push_below(&mut text, name, value, columns);
     push_line("  Type:    ", type_of(key.kind));
     if !matches!(key.kind, Kind::Table | Kind::Tables) {
         push_line("  Takes:   ", &schema.accepted(key));
@@ -149,10 +149,9 @@ fn is_below(key: &Key, path: &str) -> bool {
 }
 
 /// Appends `head` and `body`. Wrapped lines of `body` are indented below its first line.
-fn push_wrapped(text: &mut String, head: &str, body: &str, columns: usize) {
+fn push_below(text: &mut String, head: &str, body: &str, columns: usize) {
     let indent = head.chars().count();
-    let lines = wrapped(head, body, indent, columns.max(indent + MEANING_MIN));
-    writeln!(text, "{lines}").expect("a string takes all that is written");
+    push_wrapped(text, &format!("{head}{body}"), indent, columns.max(indent + MEANING_MIN), &[]);
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::comparison::{Comparison, Growth, Row};
 use super::verdict::percent;
 use crate::measure::growth::Law;
 use crate::report::units::{bytes, count, micros, number};
-use crate::report::wrap::{COLUMNS, wrapped};
+use crate::report::wrap::{COLUMNS, push_wrapped};
 
 const HEAD: [&str; 12] = [
     "system", "nodes", "state", "most", "memory", "most", "messages", "latency", "exact", "fuzzy",
@@ -48,8 +48,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
     }
     text.push('\n');
     for verdict in &comparison.verdicts {
-        text.push_str(&wrapped("", verdict, 2, COLUMNS));
-        text.push('\n');
+        push_wrapped(&mut text, verdict, 2, COLUMNS, &[]);
     }
     text
 }

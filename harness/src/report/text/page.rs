@@ -4,6 +4,8 @@
 
 use std::fmt::Display;
 
+use crate::report::wrap::push_wrapped;
+
 /// No line is longer, unless a single word is.
 pub(super) const COLUMNS: usize = 80;
 /// Width of the labels left of the figures.
@@ -26,42 +28,19 @@ impl Page {
 
     /// Adds figures beside their label; without a label, below those of the line before.
     pub(super) fn row(&mut self, label: &str, figures: impl Display) {
-        self.wrapped(&format!("{label:<width$}{figures}", width = LABEL), LABEL);
+        let line = format!("{label:<width$}{figures}", width = LABEL);
+        push_wrapped(&mut self.0, &line, LABEL, COLUMNS, &JOINTS);
     }
 
     /// Adds a line without a label.
     pub(super) fn line(&mut self, line: &str) {
-        self.wrapped(line, 0);
-    }
-
-    /// Adds a line. If it is too long, it continues in further lines, indented by `indent`.
-    fn wrapped(&mut self, line: &str, indent: usize) {
-        let mut rest = line.trim_end().to_owned();
-        while let Some(end) = break_of(&rest, indent) {
-            self.0.push_str(rest[..end].trim_end());
-            self.0.push('\n');
-            rest = format!("{:indent$}{}", "", rest[end..].trim_start());
-        }
-        self.0.push_str(&rest);
-        self.0.push('\n');
+        push_wrapped(&mut self.0, line, 0, COLUMNS, &JOINTS);
     }
 
     /// Adds an empty line.
     pub(super) fn blank(&mut self) {
         self.0.push('\n');
     }
-}
-
-/// Where to break a line that is too long, in bytes: after the last of [`JOINTS`] that fits, else
-/// after the last space; never within the first `indent` columns.
-fn break_of(line: &str, indent: usize) -> Option<usize> {
-    let column = |n| line.char_indices().nth(n).map(|(at, _)| at);
-    column(COLUMNS)?;
-    // A trailing space is not written, so it may be beyond the edge.
-    let fitting = &line[..column(COLUMNS + 1).unwrap_or(line.len())];
-    let start = column(indent)?;
-    let last = |joint: &str| fitting[start..].rfind(joint).map(|at| start + at + joint.len());
-    JOINTS.into_iter().filter_map(last).max().or_else(|| last(" ")).filter(|&end| end > start)
 }
 
 #[cfg(test)]
