@@ -29,6 +29,8 @@ pub struct Counters {
     pub unsendable: u64,
     /// Sent messages that [`Shard::emulate`](crate::reactor::Shard::emulate) lost.
     pub lost: u64,
+    /// Retransmissions that were not necessary: an earlier attempt was answered.
+    pub spurious: u64,
     /// Messages dropped because the queue of [`Shard::emulate`](crate::reactor::Shard::emulate)
     /// was full.
     pub delay_overflow: u64,
@@ -78,6 +80,7 @@ impl Counters {
         self.unsent = with(self.unsent, other.unsent);
         self.unsendable = with(self.unsendable, other.unsendable);
         self.lost = with(self.lost, other.lost);
+        self.spurious = with(self.spurious, other.spurious);
         self.delay_overflow = with(self.delay_overflow, other.delay_overflow);
     }
 }

@@ -198,4 +198,8 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for HostWorld<P, C> {
     fn count_drop(&mut self, reason: DropReason) {
         self.counters.dropped[reason.index()] += 1;
     }
+
+    fn count_spurious(&mut self) {
+        self.counters.spurious += 1;
+    }
 }

@@ -8,6 +8,8 @@
 //!
 //! **Invariant:** the inner part cannot tell that it is carried. Wrapping copies a message once.
 
+use core::time::Duration;
+
 use crate::base::{Peer, Time};
 use crate::node::context::{Context, World};
 use crate::node::drop_reason::DropReason;
@@ -91,5 +93,13 @@ impl<I: Protocol, P: Carries<I>> World<I> for Carried<'_, P> {
             DropReason::Own(own) => DropReason::Own(P::FIRST_DROP + own),
             common => common,
         });
+    }
+
+    fn count_spurious(&mut self) {
+        self.world.count_spurious();
+    }
+
+    fn lag(&self) -> Duration {
+        self.world.lag()
     }
 }

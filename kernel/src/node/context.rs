@@ -38,12 +38,34 @@ impl<P: Protocol> Context<'_, P> {
         kind: KindOf<P>,
         wait: Duration,
     ) -> Option<RequestId> {
-        let id = RequestId(self.rng.next_u64());
-        let request = Request { id, node: self.node, to, sent_at: self.now, retries, kind };
+        let id = RequestId::first(self.rng.next_u64());
+        self.request_as(id, to, retries, kind, wait)
+    }
+
+    /// As [`request`](Self::request), under the identifier of an earlier request that has ended.
+    #[inline(always)]
+    pub fn request_as(
+        &mut self,
+        id: RequestId,
+        to: Peer,
+        retries: u8,
+        kind: KindOf<P>,
+        wait: Duration,
+    ) -> Option<RequestId> {
+        let (sent_at, last_at) = (self.now, self.now);
+        let request = Request { id, node: self.node, to, sent_at, last_at, retries, kind };
         let Some(handle) = self.requests.own_mut().insert(request) else {
             self.world.count_drop(DropReason::Overload);
             return None;
         };
+        self.world.arm_request(handle, self.now + wait);
+        Some(id)
+    }
+
+    /// Starts another attempt of a request whose timer has fired, and arms the timer again. Returns
+    /// the identifier to send; `None` if the request has had all attempts.
+    pub fn retransmit(&mut self, handle: RequestHandle, wait: Duration) -> Option<RequestId> {
+        let id = self.requests.own_mut().retransmit(handle, self.now)?;
         self.world.arm_request(handle, self.now + wait);
         Some(id)
     }
@@ -153,4 +175,14 @@ pub trait World<P: Protocol> {
 
     /// Counts a message or request that was dropped.
     fn count_drop(&mut self, reason: DropReason);
+
+    /// Counts a retransmission that was not necessary: an earlier attempt has been answered.
+    fn count_spurious(&mut self) {}
+
+    /// How far the driver has been behind its schedule of late. Others may be as late, so a node adds
+    /// this to the time for which a peer must be silent before it is considered dead. Zero in drivers
+    /// that are never late.
+    fn lag(&self) -> Duration {
+        Duration::ZERO
+    }
 }

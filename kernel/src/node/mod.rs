@@ -27,6 +27,7 @@ mod carry;
 mod context;
 mod cookie;
 mod drop_reason;
+mod loss_estimate;
 mod protocol;
 mod requests;
 mod round_trips;
@@ -39,9 +40,10 @@ pub use carry::{Carried, Carries};
 pub use context::{Context, World};
 pub use cookie::{Cookie, LastCookie};
 pub use drop_reason::{DropReason, MAX_DROP_REASONS};
+pub use loss_estimate::{Confidence, LossEstimate};
 pub use protocol::{Class, EventOf, MAX_CLASSES, MessageOf, ParkedOf, Protocol};
 pub use requests::{
-    MAX_PAYLOAD, PayloadHandle, Request, RequestHandle, RequestId, RequestKind, Requests,
+    MAX_ATTEMPTS, MAX_PAYLOAD, PayloadHandle, Request, RequestHandle, RequestId, RequestKind, Requests,
 };
 pub use round_trips::{INITIAL_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT, RoundTrips, TimeoutPolicy};
 pub use router::{LookupDone, LookupEnd, LookupPurpose, Router};

@@ -11,15 +11,58 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Debug;
+use core::time::Duration;
 
 use crate::base::{Peer, Time};
 
 /// Longest payload of a message or request, in bytes.
 pub const MAX_PAYLOAD: usize = 1024;
 
-/// Identifies a request: 64 random bits, so that forged and stale replies do not match.
+/// Identifies an attempt of a request. The low 59 bits are random, so that forged and stale replies do
+/// not match; the high 5 bits are the number of the attempt. A reply repeats the identifier, so it says
+/// which attempt it answers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct RequestId(pub u64);
+
+/// Attempts of one request, at most.
+pub const MAX_ATTEMPTS: u8 = 1 << (u64::BITS - NAME_BITS);
+
+const NAME_BITS: u32 = 59;
+const NAME: u64 = (1 << NAME_BITS) - 1;
+
+impl RequestId {
+    /// The first attempt of a request with this random name, of which 59 bits are used.
+    #[inline]
+    #[must_use]
+    pub const fn first(name: u64) -> RequestId {
+        RequestId(name & NAME)
+    }
+
+    /// The number of the attempt: 0 for the first one.
+    #[inline]
+    #[must_use]
+    pub const fn attempt(self) -> u8 {
+        (self.0 >> NAME_BITS) as u8
+    }
+
+    /// The identifier of another attempt of the same request.
+    ///
+    /// # Panics
+    ///
+    /// In debug builds, if `attempt` is not below [`MAX_ATTEMPTS`].
+    #[must_use]
+    pub const fn with_attempt(self, attempt: u8) -> RequestId {
+        debug_assert!(attempt < MAX_ATTEMPTS);
+        RequestId(self.0 & NAME | (attempt as u64) << NAME_BITS)
+    }
+
+    /// Whether both are attempts of the same request.
+    #[inline]
+    #[must_use]
+    pub const fn is_same_request(self, other: RequestId) -> bool {
+        (self.0 ^ other.0) & NAME == 0
+    }
+}
 
 /// The position of a request in [`Requests`] while it is in flight: `0 .. capacity`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,12 +77,29 @@ pub struct Request<K> {
     pub node: u32,
     /// The peer that must reply.
     pub to: Peer,
-    /// When this attempt was sent.
+    /// When the first attempt under this identifier was sent.
     pub sent_at: Time,
-    /// Attempts that timed out before this one.
+    /// When the last attempt was sent.
+    pub last_at: Time,
+    /// Attempts that timed out before the last one.
     pub retries: u8,
     /// The protocol's own part.
     pub kind: K,
+}
+
+impl<K> Request<K> {
+    /// The time from the attempt that `reply` answers to `now`. `None` if that is neither the first
+    /// nor the last attempt, whose times are not kept (Karn and Partridge, *Improving round-trip time
+    /// estimates in reliable transport protocols*, SIGCOMM 1987: no guesses).
+    #[inline]
+    #[must_use]
+    pub fn round_trip(&self, reply: RequestId, now: Time) -> Option<Duration> {
+        match reply.attempt() {
+            0 => Some(now.since(self.sent_at)),
+            last if last == self.retries => Some(now.since(self.last_at)),
+            _ => None,
+        }
+    }
 }
 
 /// A protocol's own part of a request: what was asked, and what to do with the reply.
@@ -151,12 +211,25 @@ impl<K: RequestKind> Requests<K> {
         Some(RequestHandle(at))
     }
 
-    /// The handle of the request with identifier `id`.
+    /// The handle of the request of which `id` is an attempt.
     #[inline]
     #[must_use]
     pub fn find(&self, id: RequestId) -> Option<RequestHandle> {
-        let place = self.place(|request| request.id == id, id)?;
+        let place = self.place(|request| request.id.is_same_request(id), id)?;
         Some(RequestHandle(self.index[place] - 1))
+    }
+
+    /// Counts another attempt of the request at `handle`, sent at `now`. Returns its identifier.
+    /// `None` if there is no such request or it has had [`MAX_ATTEMPTS`].
+    pub fn retransmit(&mut self, handle: RequestHandle, now: Time) -> Option<RequestId> {
+        match self.entries.get_mut(handle.0 as usize) {
+            Some(Entry::Used(request)) if request.retries + 1 < MAX_ATTEMPTS => {
+                request.retries += 1;
+                request.last_at = now;
+                Some(request.id.with_attempt(request.retries))
+            }
+            _ => None,
+        }
     }
 
     /// The request at `handle`, if there is one.

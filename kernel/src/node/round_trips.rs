@@ -49,11 +49,19 @@ impl RoundTrips {
         self.mean_us = (self.mean_us - self.mean_us / 8 + us / 8).max(1);
     }
 
-    /// Records that a reply did not arrive in time. Late replies are never matched, and so never
-    /// measured: without this backoff, a timeout that is too short would stay too short.
+    /// Records that a reply did not arrive in time. For requests that are given up after one attempt:
+    /// their late replies are never matched, and so never measured. Without this backoff, a timeout that
+    /// is too short would stay too short.
     #[inline]
     pub fn record_timeout(&mut self) {
         self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
+    }
+
+    /// The running mean; zero before the first measurement.
+    #[inline]
+    #[must_use]
+    pub fn mean(&self) -> Duration {
+        Duration::from_micros(self.mean_us.into())
     }
 
     /// How long to wait for the next reply.

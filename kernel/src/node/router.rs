@@ -88,8 +88,10 @@ pub struct LookupDone {
     pub key: Id,
     /// The key's owner.
     pub owner: Peer,
-    /// Hops between live nodes, from the origin to the first node that knew the answer.
+    /// Hops between live nodes, from the origin to the node that answered.
     pub hops: u8,
     /// Contacts that did not answer in time.
     pub timeouts: u8,
+    /// The owner answered for its predecessor, which did not answer and would own the key.
+    pub under_suspicion: bool,
 }

@@ -82,4 +82,8 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
     fn count_drop(&mut self, reason: DropReason) {
         self.counters.dropped[reason.index()] += 1;
     }
+
+    fn count_spurious(&mut self) {
+        self.counters.spurious += 1;
+    }
 }

@@ -14,6 +14,16 @@ pub enum LookupMode {
     Iterative,
 }
 
+/// Which node answers a lookup.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AnswerRule {
+    /// The owner of the key itself. It knows best whether the key is its own, and it is alive.
+    Owner,
+    /// The first node that knows the owner, as in the paper. Costs one transfer less, and may name a
+    /// node that is dead or no longer the owner.
+    Predecessor,
+}
+
 /// The configuration of a [`RingNode`](crate::ring::RingNode).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RingConfig {
@@ -23,6 +33,8 @@ pub struct RingConfig {
     pub successors: u8,
     /// How lookups are routed.
     pub lookup: LookupMode,
+    /// Which node answers a lookup.
+    pub answer: AnswerRule,
     /// Mean time between two rounds of stabilize; `None` turns off all repair.
     pub stabilize: Option<Duration>,
     /// Mean time between two finger refreshes; `None` turns them off.
@@ -47,6 +59,7 @@ impl Default for RingConfig {
             shape: Shape::for_ring(1, 4096, 16),
             successors: 16,
             lookup: LookupMode::Recursive,
+            answer: AnswerRule::Owner,
             stabilize: Some(Duration::from_secs(1)),
             fix_fingers: Some(Duration::from_secs(1)),
             remember_failures: true,

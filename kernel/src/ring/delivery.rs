@@ -51,7 +51,7 @@ impl RingNode {
             cx.report(Event::Sent { token: pending.token, owner });
             return;
         }
-        let wait = self.probe_timeout(0);
+        let wait = self.probe_timeout(cx, 0);
         let Some(request) = cx.request(owner, 0, Kind::Deliver(pending), wait) else {
             return self.fail_lookup(cx, pending);
         };
@@ -93,7 +93,7 @@ impl RingNode {
         pending: PendingLookup,
     ) {
         self.suspect(cx, to);
-        if cx.now >= pending.deadline || !self.start_lookup(cx, pending, 0) {
+        if cx.now >= pending.deadline || !self.start_lookup(cx, pending, 0, None) {
             self.fail_lookup(cx, pending);
         }
     }

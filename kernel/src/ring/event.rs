@@ -14,6 +14,17 @@ pub enum Event {
     JoinFailed,
     /// A lookup has found the owner.
     LookupDone(LookupDone),
+    /// The node considers a peer dead, which was silent for too long, and has removed it from its
+    /// tables.
+    DeclaredDead {
+        /// The peer.
+        peer: Peer,
+    },
+    /// A peer that the node had declared dead has proved to be alive.
+    Refuted {
+        /// The peer.
+        peer: Peer,
+    },
     /// A lookup got no answer within its deadline.
     LookupFailed {
         /// The caller's token for the lookup.

@@ -39,14 +39,24 @@ impl RingNode {
     }
 
     /// Handles the lookup result for `slot`: `owner` is the first node at or after its start.
-    pub(crate) fn on_finger_found(&mut self, cx: &mut Context<'_, Ring>, slot: usize, owner: Peer) {
+    /// `answered` means that it has answered itself.
+    pub(crate) fn on_finger_found(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        slot: usize,
+        owner: Peer,
+        answered: bool,
+    ) {
         let slots = self.fingers.shape().slots();
         let found = if owner == self.me { slots } else { self.fingers.slot_of(owner.id) };
         // No node lies in the slots in between, so they need no lookups.
         self.fingers.clear(slot, found.max(slot));
         self.next_slot = self.next_slot.max(found.min(slots) as u16 + 1);
         let new = found > self.fingers.boundary() && found < slots && !self.fingers.contains(owner);
-        if !(new && self.ping(cx, owner, 0, Probe::Finger)) {
+        if new && answered {
+            self.fingers.insert(owner);
+        }
+        if !(new && !answered && self.ping(cx, owner, Probe::Finger)) {
             self.finish_slot(cx);
         }
     }

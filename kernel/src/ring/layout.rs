@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a layout has no padding and no alignment; every integer is big-endian.
 
-use zerocopy::byteorder::network_endian::U64;
+use zerocopy::byteorder::network_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::id::ID_BYTES;
@@ -29,6 +29,7 @@ pub(super) enum Kind {
     FindNextReply = 13,
     Deliver = 14,
     Delivered = 15,
+    Adopted = 16,
 }
 
 impl Kind {
@@ -50,6 +51,7 @@ impl Kind {
             13 => Kind::FindNextReply,
             14 => Kind::Deliver,
             15 => Kind::Delivered,
+            16 => Kind::Adopted,
             _ => return None,
         })
     }
@@ -83,6 +85,7 @@ pub(super) struct WireLookup {
     pub(super) hops: u8,
     pub(super) timeouts: u8,
     pub(super) known: u8,
+    pub(super) left_ms: U16,
 }
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -91,6 +94,7 @@ pub(super) struct WireAnswer {
     pub(super) lookup: U64,
     pub(super) purpose: u8,
     pub(super) owner: PackedPeer,
+    pub(super) under_suspicion: u8,
     pub(super) hops: u8,
     pub(super) timeouts: u8,
 }
@@ -102,6 +106,7 @@ pub(super) struct WireFindNext {
     pub(super) purpose: u8,
     pub(super) key: [u8; ID_BYTES],
     pub(super) limit: [u8; ID_BYTES],
+    pub(super) known: u8,
 }
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -109,7 +114,8 @@ pub(super) struct WireFindNext {
 pub(super) struct WireFindNextReply {
     pub(super) request: U64,
     pub(super) purpose: u8,
-    /// 0 stuck, 1 next, 2 owner; plus 4 if the responder knows the owner.
+    /// 0 stuck, 1 next, 2 owner; plus 4 if the responder knows the owner; plus 8 if it answers under
+    /// suspicion.
     pub(super) step: u8,
     pub(super) peer: PackedPeer,
 }
@@ -118,6 +124,7 @@ pub(super) const STEP_STUCK: u8 = 0;
 pub(super) const STEP_NEXT: u8 = 1;
 pub(super) const STEP_OWNER: u8 = 2;
 pub(super) const STEP_KNOWS: u8 = 4;
+pub(super) const STEP_UNDER_SUSPICION: u8 = 8;
 
 pub(super) fn put_neighbors(
     out: &mut Writer<'_>,
@@ -140,6 +147,15 @@ pub(super) fn request(number: &U64) -> RequestId {
 #[inline]
 pub(super) fn purpose(number: u8) -> Result<Purpose, WireError> {
     Purpose::from_number(number).ok_or(WireError::BadValue)
+}
+
+#[inline]
+pub(super) fn flag(number: u8) -> Result<bool, WireError> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(WireError::BadValue),
+    }
 }
 
 pub(super) fn read_neighbors(bytes: &[u8]) -> Result<(Option<Peer>, Peers<'_>), WireError> {

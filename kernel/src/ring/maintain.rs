@@ -7,10 +7,14 @@ use crate::base::{Peer, Peers, Time};
 use crate::node::{Context, Cookie, DropReason, RequestId};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
+use crate::ring::event::Event;
 use crate::ring::message::Message;
-use crate::ring::node::{MAX_EARLY_CHECKS, PROBE_ATTEMPTS, RingNode};
+use crate::ring::node::{MAX_EARLY_CHECKS, RingNode};
 use crate::ring::protocol::Ring;
 use crate::ring::request::{Kind, NeighborsReason, Probe, Request};
+
+/// A node that sends a different cookie each time is given up after this many.
+const MAX_COOKIES: u8 = 3;
 
 impl RingNode {
     /// Starts the periodic timers.
@@ -28,6 +32,10 @@ impl RingNode {
     pub(crate) fn begin_stabilize(&mut self, cx: &mut Context<'_, Ring>) {
         if let Some(period) = self.config.stabilize {
             self.stabilize_at = cx.now + cx.rng.jitter(period);
+        }
+        if self.early_checks_left == 0 {
+            // The successor has not answered the early checks: it may be dead.
+            self.confirm_join(cx);
         }
         if !self.stabilizing {
             self.check_first_successor(cx);
@@ -49,17 +57,18 @@ impl RingNode {
         });
     }
 
+    /// Asks `to` for its neighbors, with the last of `cookies` cookies that it has sent.
     pub(crate) fn request_neighbors(
         &mut self,
         cx: &mut Context<'_, Ring>,
         to: Peer,
         reason: NeighborsReason,
         cookie: Cookie,
-        retries: u8,
+        cookies: u8,
     ) -> bool {
-        let wait = self.probe_timeout(retries);
-        let kind = Kind::Neighbors { reason, cookie };
-        let Some(request) = cx.request(to, retries, kind, wait) else {
+        let wait = self.probe_timeout(cx, 0);
+        let kind = Kind::Neighbors { reason, cookie, cookies };
+        let Some(request) = cx.request(to, 0, kind, wait) else {
             self.stabilizing &= reason != NeighborsReason::Stabilize;
             return false;
         };
@@ -76,17 +85,14 @@ impl RingNode {
         cookie: Cookie,
     ) {
         let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
-        let Some(Request { kind: Kind::Neighbors { reason, cookie: tried }, retries, .. }) =
-            matched
+        let Some(Request { kind: Kind::Neighbors { reason, cookie: tried, cookies }, .. }) = matched
         else {
             return;
         };
-        // A first cookie shows that the peer is alive, so earlier attempts do not count.
-        let attempts = if tried == Cookie::default() { 0 } else { retries + 1 };
-        if tried == cookie || attempts >= PROBE_ATTEMPTS {
+        if tried == cookie || cookies == MAX_COOKIES {
             self.on_neighbors_failed(cx, from, reason);
         } else {
-            self.request_neighbors(cx, from, reason, cookie, attempts);
+            self.request_neighbors(cx, from, reason, cookie, cookies + 1);
         }
     }
 
@@ -99,7 +105,7 @@ impl RingNode {
         successors: Peers<'_>,
     ) {
         let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
-        let Some(Request { kind: Kind::Neighbors { reason, cookie }, .. }) = matched else {
+        let Some(Request { kind: Kind::Neighbors { reason, cookie, .. }, .. }) = matched else {
             #[cfg(feature = "defects")]
             if self.has(Defect::StaleReply) {
                 self.adopt_list(cx.now, from, successors);
@@ -116,6 +122,7 @@ impl RingNode {
                 self.adopt_list(cx.now, from, successors);
                 if predecessor == Some(self.me) {
                     self.early_checks_left = 0;
+                    self.confirm_join(cx);
                 }
                 self.schedule_early_check(cx);
                 #[cfg(feature = "defects")]
@@ -129,7 +136,7 @@ impl RingNode {
                     return self.notify_successor(cx);
                 }
                 match predecessor {
-                    Some(candidate) if self.may_be_successor(cx, candidate) => {
+                    Some(candidate) if self.may_be_successor(candidate) => {
                         self.request_neighbors(
                             cx,
                             candidate,
@@ -142,7 +149,7 @@ impl RingNode {
                 }
             }
             NeighborsReason::Candidate => {
-                if self.may_be_successor(cx, from) {
+                if self.may_be_successor(from) {
                     self.last_cookie.learn(from, cookie);
                     self.adopt_list(cx.now, from, successors);
                     self.early_checks_left =
@@ -161,7 +168,7 @@ impl RingNode {
         if self.early_checks_left == 0 || self.config.stabilize.is_none() {
             return;
         }
-        let soon = cx.now + self.probe_timeout(MAX_EARLY_CHECKS - self.early_checks_left);
+        let soon = cx.now + self.probe_timeout(cx, MAX_EARLY_CHECKS - self.early_checks_left);
         self.early_checks_left -= 1;
         self.stabilize_at = self.stabilize_at.min(soon);
         self.arm(cx);
@@ -177,12 +184,9 @@ impl RingNode {
         match reason {
             NeighborsReason::Stabilize => {
                 self.stabilizing = false;
-                self.remove_dead(cx, to);
+                self.declare_dead(cx, to);
             }
-            NeighborsReason::Candidate => {
-                self.suspects.insert(self.secret, to, cx.now, true);
-                self.notify_successor(cx);
-            }
+            NeighborsReason::Candidate => self.notify_successor(cx),
             NeighborsReason::Join => self.fail_join(cx),
         }
     }
@@ -199,18 +203,42 @@ impl RingNode {
             return;
         }
         match self.predecessor {
-            Some(predecessor) if predecessor == candidate => {}
+            Some(predecessor) if predecessor == candidate => self.predecessor_heard = cx.now.into(),
             _ if !answered && !cx.has_room_for_others() => {}
             Some(predecessor) if !candidate.id.is_between(predecessor.id, self.me.id) => {
-                if !self.probing_predecessor {
-                    self.probing_predecessor =
-                        self.ping(cx, predecessor, 0, Probe::Predecessor(candidate));
-                }
+                self.probe_predecessor(cx, Some(candidate));
             }
             _ if answered => self.adopt_predecessor(cx, candidate),
-            _ => {
-                self.ping(cx, candidate, 0, Probe::Rectify);
+            // One at a time, so that notifications cannot fill the table of requests.
+            _ if self.probing_candidate => {}
+            _ => self.probing_candidate = self.ping(cx, candidate, Probe::Rectify),
+        }
+    }
+
+    /// Asks the predecessor whether it is alive, for `candidate` to take its place if it is not.
+    pub(crate) fn probe_predecessor(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        candidate: Option<Peer>,
+    ) {
+        if let Some(predecessor) = self.predecessor
+            && !self.probing_predecessor
+        {
+            self.probing_predecessor =
+                self.ping(cx, predecessor, Probe::Predecessor(candidate));
+        }
+    }
+
+    /// When the predecessor is overdue: it asks for this node's neighbors in each round of stabilize,
+    /// which takes up to one and a half periods. Later rounds are not waited for.
+    pub(crate) fn predecessor_due(&self, now: Time) -> Time {
+        match self.config.stabilize {
+            Some(period)
+                if self.predecessor.is_some() && !self.probing_predecessor && self.is_member() =>
+            {
+                self.predecessor_heard.to_time(now) + period + period / 4
             }
+            _ => Time::NEVER,
         }
     }
 
@@ -224,7 +252,7 @@ impl RingNode {
 
     /// Asks `candidate` for its neighbors if it may become the first successor.
     pub(crate) fn consider_successor(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer) {
-        if self.may_be_successor(cx, candidate) && cx.has_room_for_others() {
+        if self.may_be_successor(candidate) && cx.has_room_for_others() {
             self.request_neighbors(cx, candidate, NeighborsReason::Candidate, Cookie::default(), 0);
         }
     }
@@ -234,36 +262,48 @@ impl RingNode {
         let Some(Request { kind: Kind::Probe(probe), .. }) = matched else { return };
         match probe {
             Probe::Suspect => {}
-            Probe::Rectify => self.rectify(cx, from, true),
-            Probe::Predecessor(_) => self.probing_predecessor = false,
+            Probe::Rectify => {
+                self.probing_candidate = false;
+                self.rectify(cx, from, true);
+            }
+            Probe::Predecessor(candidate) => {
+                self.probing_predecessor = false;
+                if let Some(candidate) = candidate {
+                    // The candidate does not know of the predecessor, or took it for dead.
+                    self.send(cx, candidate, &Message::Introduce { peer: from });
+                }
+                self.arm(cx);
+            }
             Probe::Finger => self.on_finger_alive(cx, from),
         }
     }
 
-    pub(crate) fn on_probe_timeout(
-        &mut self,
-        cx: &mut Context<'_, Ring>,
-        request: Request,
-        probe: Probe,
-    ) {
-        if request.retries + 1 < PROBE_ATTEMPTS {
-            self.ping(cx, request.to, request.retries + 1, probe);
-            return;
-        }
+    /// `to` did not answer any attempt of a probe.
+    pub(crate) fn on_probe_failed(&mut self, cx: &mut Context<'_, Ring>, to: Peer, probe: Probe) {
         match probe {
-            Probe::Suspect => self.remove_dead(cx, request.to),
-            Probe::Rectify => {}
+            Probe::Suspect => self.declare_dead(cx, to),
+            Probe::Rectify => self.probing_candidate = false,
             Probe::Predecessor(candidate) => {
                 self.probing_predecessor = false;
-                self.remove_dead(cx, request.to);
-                self.rectify(cx, candidate, false);
+                self.declare_dead(cx, to);
+                if let Some(candidate) = candidate {
+                    self.rectify(cx, candidate, false);
+                }
             }
             Probe::Finger => self.on_finger_failed(cx),
         }
     }
 
+    /// Removes `peer` from every table, because it was silent for so long that it must be dead.
+    pub(crate) fn declare_dead(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
+        if !self.suspects.is_dead(self.secret, peer, cx.now) && self.knows_destination(peer) {
+            cx.report(Event::DeclaredDead { peer });
+        }
+        self.remove(cx, peer);
+    }
+
     /// Removes `peer`, which is dead or has left, from every table.
-    pub(crate) fn remove_dead(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
+    pub(crate) fn remove(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
         self.suspects.insert(self.secret, peer, cx.now, true);
         self.fingers.remove(peer.address);
         self.predecessor.take_if(|predecessor| predecessor.is_same_destination(peer));
@@ -282,11 +322,11 @@ impl RingNode {
         }
     }
 
-    /// Whether `candidate` lies before the first successor and is not known to be dead.
-    fn may_be_successor(&self, cx: &Context<'_, Ring>, candidate: Peer) -> bool {
+    /// Whether `candidate` lies before the first successor. It may have been declared dead: if another
+    /// node knows it as a neighbor, it is asked once more.
+    fn may_be_successor(&self, candidate: Peer) -> bool {
         self.successors.first().is_none_or(|first| self.is_closer_successor(candidate.id, first.id))
             && candidate.id != self.me.id
-            && !self.suspects.is_dead(self.secret, candidate, cx.now)
     }
 
     pub(crate) fn notify_successor(&self, cx: &mut Context<'_, Ring>) {
@@ -297,8 +337,12 @@ impl RingNode {
 
     fn adopt_predecessor(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer) {
         let old = self.predecessor.replace(candidate);
+        self.predecessor_heard = cx.now.into();
+        self.predecessor_silence = 0;
+        self.send(cx, candidate, &Message::Adopted);
         if let Some(old) = old {
             self.send(cx, old, &Message::Introduce { peer: candidate });
         }
+        self.arm(cx);
     }
 }

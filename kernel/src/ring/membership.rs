@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a node becomes a member only when it has a live successor list.
 
+use core::mem;
 use core::time::Duration;
 
 use crate::base::{Id, Peer, Peers, Time};
@@ -44,6 +45,7 @@ impl RingNode {
                 self.fingers.insert(owner);
             }
         }
+        self.predecessor_heard = cx.now.into();
         self.phase = Phase::Member;
         self.begin_maintenance(cx);
     }
@@ -64,10 +66,10 @@ impl RingNode {
             failed: FailedContacts::default(),
             payload: None,
         };
-        let Some(lookup) = self.register_origin(cx, pending, 0, JOIN_DEADLINE) else {
+        let Some(lookup) = self.register_origin(cx, pending, 0, JOIN_DEADLINE, None) else {
             return self.fail_join(cx);
         };
-        let wait = self.probe_timeout(0);
+        let wait = self.probe_timeout(cx, 0);
         let kind = Kind::Forward { lookup };
         if let Some(request) = cx.request(bootstrap, 0, kind, wait) {
             self.send(cx, bootstrap, &Message::Lookup { request, lookup });
@@ -137,9 +139,13 @@ impl RingNode {
         }
         self.update_finger_boundary();
         self.predecessor = Some(m);
+        self.predecessor_heard = cx.now.into();
         self.phase = Phase::Member;
         self.initial_fill = self.config.fix_fingers.is_some();
-        cx.report(Event::Joined);
+        self.unconfirmed = true;
+        if self.config.stabilize.is_none() {
+            self.confirm_join(cx);
+        }
         self.begin_maintenance(cx);
         self.notify_successor(cx);
         self.early_checks_left = MAX_EARLY_CHECKS;
@@ -147,6 +153,20 @@ impl RingNode {
         if self.initial_fill {
             self.fix_at = cx.now;
             self.arm(cx);
+        }
+    }
+
+    /// The successor has taken this node as its predecessor: lookups of its keys now end here.
+    pub(crate) fn on_adopted(&mut self, cx: &mut Context<'_, Ring>, from: Peer) {
+        if self.successors.first() == Some(from) {
+            self.confirm_join(cx);
+        }
+    }
+
+    /// Reports that the node has joined, if it has not done so yet.
+    pub(crate) fn confirm_join(&mut self, cx: &mut Context<'_, Ring>) {
+        if mem::take(&mut self.unconfirmed) {
+            cx.report(Event::Joined);
         }
     }
 
@@ -164,7 +184,7 @@ impl RingNode {
         let was_predecessor = self.predecessor == Some(from);
         let was_first = self.successors.first() == Some(from);
         self.stabilizing &= !was_first;
-        self.remove_dead(cx, from);
+        self.remove(cx, from);
         // The nodes named are asked before they are adopted: the departure may be forged, or they
         // may be dead.
         if was_first && let Some(next) = successors.at(0) {

@@ -63,6 +63,8 @@ pub enum MessageWith<L, B> {
     },
     /// The sender may be the receiver's predecessor.
     Notify,
+    /// The sender has taken the receiver as its predecessor.
+    Adopted,
     /// A node may be the receiver's new successor.
     Introduce {
         /// The node.
@@ -75,7 +77,7 @@ pub enum MessageWith<L, B> {
         /// The sender's successor list, for its predecessor.
         successors: L,
     },
-    /// A recursive lookup: the last hop sends the owner of the key to the origin.
+    /// A recursive lookup: the owner of the key answers the origin.
     Lookup {
         /// Chosen by the previous hop, which waits for an [`MessageWith::Ack`].
         request: RequestId,
@@ -95,8 +97,11 @@ pub enum MessageWith<L, B> {
         lookup: RequestId,
         /// As in the lookup.
         purpose: Purpose,
-        /// The key's owner.
+        /// The key's owner: the sender itself, unless
+        /// [`AnswerRule::Predecessor`](crate::ring::AnswerRule::Predecessor) applies.
         owner: Peer,
+        /// The sender answers for its predecessor, which is silent and would own the key.
+        under_suspicion: bool,
         /// See [`Lookup::hops`].
         hops: u8,
         /// See [`Lookup::timeouts`].
@@ -111,8 +116,11 @@ pub enum MessageWith<L, B> {
         purpose: Purpose,
         /// The key that is looked up.
         key: Id,
-        /// Only nodes before this point are wanted: the key, or a contact that did not answer.
+        /// Where to look: before this point for a closer node, at or after the key and after this
+        /// point for the owner. The key itself, or a contact that did not answer.
         limit: Id,
+        /// As [`Lookup::known`].
+        known: bool,
     },
     /// Reply to [`MessageWith::FindNext`].
     FindNextReply {
@@ -124,6 +132,8 @@ pub enum MessageWith<L, B> {
         step: Step,
         /// Whether the responder knows the owner: its successor list covers the key.
         knows: bool,
+        /// As in [`MessageWith::Answer`].
+        under_suspicion: bool,
     },
     /// A payload for the owner of a key.
     Deliver {
@@ -176,17 +186,18 @@ impl<L, B> MessageWith<L, B> {
                 M::CookieReply { request, purpose, cookie }
             }
             M::Notify => M::Notify,
+            M::Adopted => M::Adopted,
             M::Introduce { peer } => M::Introduce { peer },
             M::Lookup { request, lookup } => M::Lookup { request, lookup },
             M::Ack { request, purpose } => M::Ack { request, purpose },
-            M::Answer { lookup, purpose, owner, hops, timeouts } => {
-                M::Answer { lookup, purpose, owner, hops, timeouts }
+            M::Answer { lookup, purpose, owner, under_suspicion, hops, timeouts } => {
+                M::Answer { lookup, purpose, owner, under_suspicion, hops, timeouts }
             }
-            M::FindNext { request, purpose, key, limit } => {
-                M::FindNext { request, purpose, key, limit }
+            M::FindNext { request, purpose, key, limit, known } => {
+                M::FindNext { request, purpose, key, limit, known }
             }
-            M::FindNextReply { request, purpose, step, knows } => {
-                M::FindNextReply { request, purpose, step, knows }
+            M::FindNextReply { request, purpose, step, knows, under_suspicion } => {
+                M::FindNextReply { request, purpose, step, knows, under_suspicion }
             }
             M::Delivered { request } => M::Delivered { request },
         }
@@ -237,18 +248,24 @@ pub struct Lookup {
     pub origin: Peer,
     /// Hops still allowed, 1 … [`MAX_HOP_BUDGET`]; strictly decreases.
     pub budget: u8,
-    /// Hops so far, up to the first node that knew the answer.
+    /// Hops so far. With [`AnswerRule::Predecessor`](crate::ring::AnswerRule::Predecessor), up to the
+    /// first node that knew the answer.
     pub hops: u8,
     /// Contacts so far that did not answer in time.
     pub timeouts: u8,
-    /// Whether a node on the way already knew the answer, so that further hops do not count.
+    /// The receiver is the owner as far as the sender knows: all nodes that the sender knows between
+    /// the key and the receiver were silent. With
+    /// [`AnswerRule::Predecessor`](crate::ring::AnswerRule::Predecessor): a node on the way knew the
+    /// answer, so that further hops do not count.
     pub known: bool,
+    /// Milliseconds until the origin gives up. Nodes estimate what a transfer takes.
+    pub left_ms: u16,
 }
 
 /// The next step of a lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// The key's owner.
+    /// The key's owner. Unless that is the responder itself, it must be asked.
     Owner(Peer),
     /// The closest preceding node that the responder knows.
     Next(Peer),

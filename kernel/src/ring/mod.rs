@@ -30,14 +30,16 @@ pub mod wire;
 mod delivery;
 mod failed_contacts;
 mod fix_fingers;
+mod instant;
 mod iterative;
 mod layout;
 mod lookup;
 mod maintain;
 mod membership;
 mod recursive;
+mod silence;
 
-pub use config::{LookupMode, RingConfig};
+pub use config::{AnswerRule, LookupMode, RingConfig};
 #[cfg(feature = "defects")]
 pub use defect::Defect;
 pub use event::Event;

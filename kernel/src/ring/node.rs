@@ -11,23 +11,26 @@ use core::time::Duration;
 
 use crate::base::{Id, Peer, Peers, Rng, Time};
 use crate::node::{
-    Context, DropReason, LastCookie, LookupEnd, LookupPurpose, Node, RequestHandle, RequestId,
-    RoundTrips, Router, Secret,
+    Context, DropReason, LastCookie, LookupEnd, LookupPurpose, LossEstimate, Node, RequestHandle,
+    RequestId, RoundTrips, Router, Secret,
 };
 use crate::ring::config::RingConfig;
 use crate::ring::event::Event;
 use crate::ring::fingers::FingerTable;
+use crate::ring::lookup::{Answer, Wanted};
 use crate::ring::message::{Message, Purpose};
 use crate::ring::protocol::Ring;
 use crate::ring::request::{Kind, Probe, Request};
 use crate::ring::successors::SuccessorList;
-use crate::ring::suspects::Suspects;
+use crate::ring::instant::Instant;
+use crate::ring::suspects::{Suspects, Verdict};
 
-/// A peer that does not answer this many probes is considered dead. The timeout doubles each time.
-pub(crate) const PROBE_ATTEMPTS: u8 = 3;
 /// Shortest timeout of a probe. A lookup can go around a slow contact, but a neighbor considered
-/// dead by mistake causes wrong answers; so this outlasts a stalled thread.
+/// dead by mistake causes wrong answers.
 pub(crate) const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
+/// The timeout doubles after an unanswered attempt, but not beyond this many times its first value:
+/// where much is lost, many attempts are needed.
+const MAX_BACKOFF: u32 = 4;
 
 /// Maximum number of early checks of the first successor until it knows this node. The wait doubles
 /// each time.
@@ -44,6 +47,7 @@ pub struct RingNode {
     pub(crate) fingers: FingerTable,
     pub(crate) suspects: Suspects,
     pub(crate) round_trips: RoundTrips,
+    pub(crate) loss: LossEstimate,
     pub(crate) secret: Secret,
     /// The cookie of the first successor.
     pub(crate) last_cookie: LastCookie,
@@ -53,6 +57,10 @@ pub struct RingNode {
     pub(crate) fix_at: Time,
     /// The time for which the node's timer is armed.
     pub(crate) armed_at: Time,
+    /// When the node last heard from its predecessor.
+    pub(crate) predecessor_heard: Instant,
+    /// When the last reply arrived, from any peer.
+    pub(crate) heard: Instant,
     /// The finger slot to refresh next.
     pub(crate) next_slot: u16,
     /// Early checks of the first successor that are left. A node has joined next to this one (or
@@ -62,6 +70,12 @@ pub struct RingNode {
     pub(crate) stabilizing: bool,
     /// A ping of the predecessor is in flight.
     pub(crate) probing_predecessor: bool,
+    /// A ping of a node that may become the predecessor is in flight.
+    pub(crate) probing_candidate: bool,
+    /// Attempts to reach the predecessor since it was last heard from, all of them unanswered.
+    pub(crate) predecessor_silence: u8,
+    /// The node has joined, but its successor has not confirmed that yet.
+    pub(crate) unconfirmed: bool,
     /// A finger refresh is in flight.
     pub(crate) fixing: bool,
     /// The first round of finger refreshes after a join is running, without pauses.
@@ -70,7 +84,7 @@ pub struct RingNode {
 
 // Simulations have a million nodes.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<RingNode>() <= 272);
+const _: () = assert!(size_of::<RingNode>() <= 288);
 
 /// The membership state of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,15 +108,21 @@ impl RingNode {
             fingers: FingerTable::new(me.id, config.shape),
             suspects: Suspects::default(),
             round_trips: RoundTrips::default(),
+            loss: LossEstimate::default(),
             secret: Secret::random(rng),
             last_cookie: LastCookie::default(),
             stabilize_at: Time::NEVER,
             fix_at: Time::NEVER,
             armed_at: Time::NEVER,
+            predecessor_heard: Instant::default(),
+            heard: Instant::default(),
             next_slot: 0,
             early_checks_left: 0,
             stabilizing: false,
             probing_predecessor: false,
+            probing_candidate: false,
+            predecessor_silence: 0,
+            unconfirmed: false,
             fixing: false,
             initial_fill: false,
             config,
@@ -154,8 +174,8 @@ impl RingNode {
         cx.world.send(self.me, to, message);
     }
 
-    /// Removes and returns the request that a reply from `from` answers, and records the round
-    /// trip.
+    /// Removes and returns the request that a reply from `from` answers. Records the round trip and
+    /// that the peer is alive.
     pub(crate) fn match_reply(
         &mut self,
         cx: &mut Context<'_, Ring>,
@@ -164,33 +184,46 @@ impl RingNode {
         fits: impl Fn(&Kind) -> bool,
     ) -> Option<Request> {
         let request = cx.match_reply(id, from, fits)?;
-        self.round_trips.record(cx.now.since(request.sent_at));
-        self.suspects.remove(self.secret, from, cx.now);
+        if let Some(round_trip) = request.round_trip(id, cx.now) {
+            self.round_trips.record(round_trip);
+        }
+        self.loss.record(id.attempt());
+        if id.attempt() < request.retries {
+            cx.world.count_spurious();
+        }
+        self.heard = cx.now.into();
+        self.note_alive(cx, from);
         Some(request)
     }
 
-    /// How long to wait for the acknowledgement of a hop.
-    pub(crate) fn hop_timeout(&self) -> Duration {
-        self.round_trips.timeout(self.config.timeout)
+    /// `peer` has proved that it is alive.
+    pub(crate) fn note_alive(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
+        if self.suspects.remove(self.secret, peer, cx.now) == Some(Verdict::Dead) {
+            cx.report(Event::Refuted { peer });
+        }
+        if self.predecessor.is_some_and(|predecessor| predecessor.is_same_destination(peer)) {
+            self.predecessor_heard = cx.now.into();
+            self.predecessor_silence = 0;
+        }
     }
 
-    /// How long to wait for the reply to a probe.
-    pub(crate) fn probe_timeout(&self, retries: u8) -> Duration {
-        self.hop_timeout().max(MIN_PROBE_TIMEOUT) * (1 << retries.min(4))
+    /// How long to wait for the acknowledgement of a hop after `retries` unanswered attempts.
+    pub(crate) fn hop_timeout(&self, retries: u8) -> Duration {
+        backed_off(self.round_trips.timeout(self.config.timeout), retries)
     }
 
-    pub(crate) fn ping(
-        &self,
-        cx: &mut Context<'_, Ring>,
-        to: Peer,
-        retries: u8,
-        probe: Probe,
-    ) -> bool {
+    /// How long to wait for the reply to a probe after `retries` unanswered attempts.
+    pub(crate) fn probe_timeout(&self, cx: &Context<'_, Ring>, retries: u8) -> Duration {
+        backed_off(self.hop_timeout(0).max(MIN_PROBE_TIMEOUT) + cx.world.lag(), retries)
+    }
+
+    /// Pings `to`. Returns whether the ping was sent.
+    pub(crate) fn ping(&self, cx: &mut Context<'_, Ring>, to: Peer, probe: Probe) -> bool {
         if to.address == self.me.address {
             return false;
         }
-        let wait = self.probe_timeout(retries);
-        let request = cx.request(to, retries, Kind::Probe(probe), wait);
+        let wait = self.probe_timeout(cx, 0);
+        let request = cx.request(to, 0, Kind::Probe(probe), wait);
         if let Some(request) = request {
             self.send(cx, to, &Message::Ping { request });
         }
@@ -199,7 +232,7 @@ impl RingNode {
 
     /// Arms the node's timer for the earliest of its deadlines.
     pub(crate) fn arm(&mut self, cx: &mut Context<'_, Ring>) {
-        let next = self.stabilize_at.min(self.fix_at);
+        let next = self.stabilize_at.min(self.fix_at).min(self.predecessor_due(cx.now));
         if next != self.armed_at {
             self.armed_at = next;
             cx.world.arm_node(cx.node, next);
@@ -226,6 +259,14 @@ impl RingNode {
             || self.fingers.contains(peer)
     }
 
+    /// Whether a table contains a peer that messages to `peer` reach.
+    pub(crate) fn knows_destination(&self, peer: Peer) -> bool {
+        let is_it = |known: &Peer| known.is_same_destination(peer);
+        self.predecessor.as_ref().is_some_and(is_it)
+            || self.successors.peers().iter().any(is_it)
+            || self.fingers.contains(peer)
+    }
+
     #[cfg(feature = "defects")]
     pub(crate) fn has(&self, defect: crate::ring::Defect) -> bool {
         self.config.defect == Some(defect)
@@ -235,6 +276,11 @@ impl RingNode {
     pub(crate) fn is_closer_successor(&self, id: Id, successor: Id) -> bool {
         id.is_between(self.me.id, successor)
     }
+}
+
+/// The timeout of an attempt after `retries` unanswered ones.
+fn backed_off(first: Duration, retries: u8) -> Duration {
+    first * (1 << retries.min(4)).min(MAX_BACKOFF)
 }
 
 impl Node for RingNode {
@@ -256,6 +302,7 @@ impl Node for RingNode {
             message,
             Message::Neighbors { .. }
                 | Message::Notify
+                | Message::Adopted
                 | Message::Introduce { .. }
                 | Message::Leave { .. }
                 | Message::Lookup { .. }
@@ -274,8 +321,8 @@ impl Node for RingNode {
             Message::Neighbors { request, cookie, purpose } => {
                 let expected = self.secret.cookie_for(from.address);
                 if cookie == expected {
-                    // The peer receives messages at its address: it is alive again.
-                    self.suspects.remove(self.secret, from, cx.now);
+                    // The peer receives messages at its address: it is alive.
+                    self.note_alive(cx, from);
                     let successors = Peers::Table(self.successors.peers());
                     let predecessor = self.predecessor;
                     let reply =
@@ -293,6 +340,7 @@ impl Node for RingNode {
                 self.on_cookie(cx, request, from, cookie);
             }
             Message::Notify => self.rectify(cx, from, false),
+            Message::Adopted => self.on_adopted(cx, from),
             Message::Introduce { peer } => self.on_introduce(cx, from, peer),
             Message::Leave { predecessor, successors } => {
                 self.on_leave(cx, from, predecessor, successors);
@@ -306,14 +354,15 @@ impl Node for RingNode {
             Message::Ack { request, .. } => {
                 self.match_reply(cx, request, from, |kind| matches!(kind, Kind::Forward { .. }));
             }
-            Message::Answer { lookup, owner, hops, timeouts, .. } => {
-                self.on_answer(cx, lookup, from, owner, hops, timeouts);
+            Message::Answer { lookup, owner, under_suspicion, hops, timeouts, .. } => {
+                let answer = Answer { owner, under_suspicion, hops, timeouts };
+                self.on_answer(cx, lookup, from, answer);
             }
-            Message::FindNext { request, purpose, key, limit } => {
-                self.on_find_next(cx, from, request, purpose, key, limit);
+            Message::FindNext { request, purpose, key, limit, known } => {
+                self.on_find_next(cx, from, request, Wanted { purpose, key, limit, known });
             }
-            Message::FindNextReply { request, step, knows, .. } => {
-                self.on_find_next_reply(cx, request, from, step, knows);
+            Message::FindNextReply { request, step, knows, under_suspicion, .. } => {
+                self.on_find_next_reply(cx, request, from, step, knows, under_suspicion);
             }
             Message::Deliver { request, key, payload } => {
                 self.on_deliver(cx, from, request, key, payload);
@@ -333,23 +382,25 @@ impl Node for RingNode {
         if cx.now >= self.fix_at {
             self.begin_fix_fingers(cx);
         }
+        if cx.now >= self.predecessor_due(cx.now) {
+            self.probe_predecessor(cx, None);
+        }
         self.arm(cx);
     }
 
     fn handle_request_timeout(&mut self, cx: &mut Context<'_, Ring>, handle: RequestHandle) {
-        let Some(request) = cx.requests.remove(handle) else { return };
+        let Some(&request) = cx.requests.at(handle) else { return };
+        self.note_silent(cx, &request);
+        if request.retries + 1 < self.attempts(&request) && self.retransmit(cx, handle, &request) {
+            return;
+        }
+        cx.requests.remove(handle);
         match request.kind {
-            Kind::Probe(probe) => self.on_probe_timeout(cx, request, probe),
-            Kind::Neighbors { reason, cookie } => {
-                if request.retries + 1 < PROBE_ATTEMPTS {
-                    self.request_neighbors(cx, request.to, reason, cookie, request.retries + 1);
-                } else {
-                    self.on_neighbors_failed(cx, request.to, reason);
-                }
-            }
-            Kind::Forward { lookup } => self.on_forward_timeout(cx, request.to, lookup),
+            Kind::Probe(probe) => self.on_probe_failed(cx, request.to, probe),
+            Kind::Neighbors { reason, .. } => self.on_neighbors_failed(cx, request.to, reason),
+            Kind::Forward { lookup } => self.on_forward_failed(cx, &request, lookup),
             Kind::Origin(pending) => self.on_origin_timeout(cx, request, pending),
-            Kind::Iterate(iteration) => self.on_find_next_timeout(cx, request.to, iteration),
+            Kind::Iterate(iteration) => self.on_find_next_failed(cx, request.to, iteration),
             Kind::Deliver(pending) => self.on_deliver_timeout(cx, request.to, pending),
         }
     }

@@ -39,6 +39,8 @@ pub const BUDGET_SPENT: DropReason = DropReason::Own(0);
 pub const STUCK: DropReason = DropReason::Own(1);
 /// The receiver of a message to a key does not own the key.
 pub const NOT_OWNER: DropReason = DropReason::Own(2);
+/// The origin of a lookup has given it up by now.
+pub const EXPIRED: DropReason = DropReason::Own(3);
 
 impl Protocol for Ring {
     type Message<'a> = Message<'a>;
@@ -56,13 +58,13 @@ impl Protocol for Ring {
         Class::maintenance("probe"),
         Class::other("publish"),
     ];
-    const DROPS: &'static [&'static str] = &["budget_spent", "stuck", "not_owner"];
+    const DROPS: &'static [&'static str] = &["budget_spent", "stuck", "not_owner", "expired"];
 
     #[inline]
     fn class(message: &Message<'_>) -> usize {
         let class = match message {
             Message::Ping { .. } | Message::Pong { .. } => TrafficClass::Probe,
-            Message::Notify | Message::Introduce { .. } => TrafficClass::Stabilize,
+            Message::Notify | Message::Adopted | Message::Introduce { .. } => TrafficClass::Stabilize,
             Message::Leave { .. } => TrafficClass::Leave,
             Message::Deliver { .. } | Message::Delivered { .. } => TrafficClass::Delivery,
             Message::Lookup { lookup, .. } => lookup.purpose.into(),

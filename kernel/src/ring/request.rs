@@ -21,6 +21,8 @@ pub enum Kind {
         reason: NeighborsReason,
         /// The cookie that was sent.
         cookie: Cookie,
+        /// The number of cookies that the peer has sent so far.
+        cookies: u8,
     },
     /// A forwarded lookup; waits for the acknowledgement.
     Forward {
@@ -53,8 +55,9 @@ pub enum Probe {
     Suspect,
     /// The peer may become this node's predecessor.
     Rectify,
-    /// The peer is the predecessor. If it is dead, the candidate named here may replace it.
-    Predecessor(Peer),
+    /// The peer is the predecessor. If it is dead, the candidate named here may replace it. If it is
+    /// alive, the candidate does not know of it.
+    Predecessor(Option<Peer>),
     /// The peer may become a finger.
     Finger,
 }
@@ -106,9 +109,16 @@ pub struct Iteration {
     pub pending: PendingLookup,
     /// The hop before the current one, or the origin if there is none to return to.
     pub previous: Peer,
+    /// Whether the previous hop was asked as the owner.
+    pub previous_known: bool,
+    /// The limit of the step; see
+    /// [`FindNext`](crate::ring::message::MessageWith::FindNext).
+    pub limit: Id,
     /// Hops so far.
     pub hops: u8,
-    /// Whether a hop so far already knew the answer.
+    /// Whether the current hop is asked as the owner. With
+    /// [`AnswerRule::Predecessor`](crate::ring::AnswerRule::Predecessor): whether a hop so far already
+    /// knew the answer.
     pub known: bool,
     /// Steps still allowed.
     pub budget: u8,

@@ -39,6 +39,15 @@ pub struct Suspects {
 
 const _: () = assert!(size_of::<Suspects>() == 64);
 
+/// What a node thinks of a suspect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It did not answer; lookups go round it.
+    Silent,
+    /// It was declared dead.
+    Dead,
+}
+
 impl Suspects {
     /// Remembers that `peer` did not answer. `dead` means that it did not answer probes either.
     pub fn insert(&mut self, secret: Secret, peer: Peer, now: Time, dead: bool) {
@@ -65,14 +74,16 @@ impl Suspects {
         self.current(secret, peer, now).is_some_and(|index| self.fingerprints[index] & DEAD != 0)
     }
 
-    /// Ends the suspicion of `peer`, which has answered.
+    /// Ends the suspicion of `peer`, which has answered. Returns what was thought of it; `None` if it
+    /// was not suspected.
     #[inline]
-    pub fn remove(&mut self, secret: Secret, peer: Peer, now: Time) {
-        if let Some(index) = self.current(secret, peer, now) {
-            self.fingerprints[index..].rotate_left(1);
-            self.until[index..].rotate_left(1);
-            self.until[CAPACITY - 1] = 0;
-        }
+    pub fn remove(&mut self, secret: Secret, peer: Peer, now: Time) -> Option<Verdict> {
+        let index = self.current(secret, peer, now)?;
+        let dead = self.fingerprints[index] & DEAD != 0;
+        self.fingerprints[index..].rotate_left(1);
+        self.until[index..].rotate_left(1);
+        self.until[CAPACITY - 1] = 0;
+        Some(if dead { Verdict::Dead } else { Verdict::Silent })
     }
 
     /// The index of `peer` if it is suspected now. Usually no peer is.

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** each message has exactly one valid encoding.
 
-use zerocopy::byteorder::network_endian::U64;
+use zerocopy::byteorder::network_endian::{U16, U64};
 
 use crate::base::id::{ID_BYTES, Id};
 use crate::base::{PackedPeer, Peer, Peers};
@@ -12,8 +12,8 @@ use crate::codec::{
 };
 use crate::node::{Cookie, MAX_PAYLOAD};
 use crate::ring::layout::{
-    Kind, STEP_KNOWS, STEP_NEXT, STEP_OWNER, STEP_STUCK, WireAck, WireAnswer, WireFindNext,
-    WireFindNextReply, WireLookup, WireNeighbors, purpose, put_neighbors, read_neighbors, request,
+    Kind, STEP_KNOWS, STEP_NEXT, STEP_OWNER, STEP_STUCK, STEP_UNDER_SUSPICION, WireAck, WireAnswer,
+    WireFindNext, WireFindNextReply, WireLookup, WireNeighbors, flag, purpose, put_neighbors, read_neighbors, request,
 };
 use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Step};
 use crate::ring::protocol::Ring;
@@ -73,6 +73,7 @@ impl Body for Ring {
                 Kind::CookieReply
             }
             Message::Notify => Kind::Notify,
+            Message::Adopted => Kind::Adopted,
             Message::Introduce { peer } => {
                 out.put(&PackedPeer::from(peer))?;
                 Kind::Introduce
@@ -95,6 +96,7 @@ impl Body for Ring {
                     hops: lookup.hops,
                     timeouts: lookup.timeouts,
                     known: u8::from(lookup.known),
+                    left_ms: U16::new(lookup.left_ms),
                 })?;
                 Kind::Lookup
             }
@@ -102,26 +104,28 @@ impl Body for Ring {
                 out.put(&WireAck { request: U64::new(request.0), purpose: purpose as u8 })?;
                 Kind::Ack
             }
-            Message::Answer { lookup, purpose, owner, hops, timeouts } => {
+            Message::Answer { lookup, purpose, owner, under_suspicion, hops, timeouts } => {
                 out.put(&WireAnswer {
                     lookup: U64::new(lookup.0),
                     purpose: purpose as u8,
                     owner: owner.into(),
+                    under_suspicion: u8::from(under_suspicion),
                     hops,
                     timeouts,
                 })?;
                 Kind::Answer
             }
-            Message::FindNext { request, purpose, key, limit } => {
+            Message::FindNext { request, purpose, key, limit, known } => {
                 out.put(&WireFindNext {
                     request: U64::new(request.0),
                     purpose: purpose as u8,
                     key: key.to_bytes(),
                     limit: limit.to_bytes(),
+                    known: u8::from(known),
                 })?;
                 Kind::FindNext
             }
-            Message::FindNextReply { request, purpose, step, knows } => {
+            Message::FindNextReply { request, purpose, step, knows, under_suspicion } => {
                 let (step, peer) = match step {
                     Step::Stuck => (STEP_STUCK, Peer::default()),
                     Step::Next(peer) => (STEP_NEXT, peer),
@@ -130,7 +134,9 @@ impl Body for Ring {
                 out.put(&WireFindNextReply {
                     request: U64::new(request.0),
                     purpose: purpose as u8,
-                    step: step | if knows { STEP_KNOWS } else { 0 },
+                    step: step
+                        | if knows { STEP_KNOWS } else { 0 }
+                        | if under_suspicion { STEP_UNDER_SUSPICION } else { 0 },
                     peer: peer.into(),
                 })?;
                 Kind::FindNextReply
@@ -160,7 +166,7 @@ impl Body for Ring {
             Message::Ping { .. } | Message::Pong { .. } | Message::Delivered { .. } => {
                 size_of::<U64>()
             }
-            Message::Notify => 0,
+            Message::Notify | Message::Adopted => 0,
             Message::Neighbors { .. } | Message::CookieReply { .. } => size_of::<WireNeighbors>(),
             Message::NeighborsReply { predecessor, successors, .. } => {
                 size_of::<WireAck>() + neighbors(predecessor, successors)
@@ -206,7 +212,8 @@ impl Body for Ring {
                 }
             }
             Kind::Notify if payload.is_empty() => Message::Notify,
-            Kind::Notify => return Err(WireError::BadLength),
+            Kind::Adopted if payload.is_empty() => Message::Adopted,
+            Kind::Notify | Kind::Adopted => return Err(WireError::BadLength),
             Kind::Introduce => {
                 Message::Introduce { peer: read_exact::<PackedPeer>(payload)?.to_peer() }
             }
@@ -230,6 +237,7 @@ impl Body for Ring {
                         hops: wire.hops,
                         timeouts: wire.timeouts,
                         known: wire.known == 1,
+                        left_ms: wire.left_ms.get(),
                     },
                 }
             }
@@ -240,6 +248,7 @@ impl Body for Ring {
             Kind::Answer => {
                 let wire = read_exact::<WireAnswer>(payload)?;
                 Message::Answer {
+                    under_suspicion: flag(wire.under_suspicion)?,
                     lookup: request(&wire.lookup),
                     purpose: purpose(wire.purpose)?,
                     owner: wire.owner.to_peer(),
@@ -254,12 +263,13 @@ impl Body for Ring {
                     purpose: purpose(wire.purpose)?,
                     key: Id::from_bytes(wire.key),
                     limit: Id::from_bytes(wire.limit),
+                    known: flag(wire.known)?,
                 }
             }
             Kind::FindNextReply => {
                 let wire = read_exact::<WireFindNextReply>(payload)?;
                 let peer = wire.peer.to_peer();
-                let step = match wire.step & !STEP_KNOWS {
+                let step = match wire.step & !(STEP_KNOWS | STEP_UNDER_SUSPICION) {
                     STEP_STUCK if peer == Peer::default() => Step::Stuck,
                     STEP_NEXT => Step::Next(peer),
                     STEP_OWNER => Step::Owner(peer),
@@ -270,6 +280,7 @@ impl Body for Ring {
                     purpose: purpose(wire.purpose)?,
                     step,
                     knows: wire.step & STEP_KNOWS != 0,
+                    under_suspicion: wire.step & STEP_UNDER_SUSPICION != 0,
                 }
             }
             Kind::Deliver => {

@@ -3,6 +3,8 @@
 //!
 //! **Invariant:** every event that is not intercepted goes to the application.
 
+use core::time::Duration;
+
 use crate::base::{Peer, Time};
 use crate::node::{
     Context, DropReason, EventOf, LookupEnd, MessageOf, RequestHandle, Router, World,
@@ -75,5 +77,13 @@ impl<R: Router> World<R::Protocol> for RouterWorld<'_, R> {
             DropReason::Own(own) => DropReason::Own(FIRST_ROUTER_DROP + own),
             common => common,
         });
+    }
+
+    fn count_spurious(&mut self) {
+        self.world.count_spurious();
+    }
+
+    fn lag(&self) -> Duration {
+        self.world.lag()
     }
 }

@@ -159,4 +159,8 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
     fn count_drop(&mut self, reason: DropReason) {
         self.counters.dropped[reason.index()] += 1;
     }
+
+    fn count_spurious(&mut self) {
+        self.counters.spurious += 1;
+    }
 }

@@ -18,7 +18,7 @@ use hopwise_kernel::{Context, Id, Peer, Rng};
 pub use self::checker::RingChecker;
 #[cfg(feature = "defects")]
 pub use self::defects::run_with_defect;
-pub use self::section::{LookupMode, Ring};
+pub use self::section::{AnswerRule, LookupMode, Ring};
 use super::items;
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
@@ -111,7 +111,11 @@ impl System for RingSystem {
             Event::LookupFailed { token, timeouts } => {
                 Some(NodeEvent::Failed { token, timeouts: timeouts.into() })
             }
-            Event::Received { .. } | Event::Sent { .. } | Event::SendFailed { .. } => None,
+            Event::DeclaredDead { .. }
+            | Event::Refuted { .. }
+            | Event::Received { .. }
+            | Event::Sent { .. }
+            | Event::SendFailed { .. } => None,
         }
     }
 
@@ -141,6 +145,10 @@ pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
         lookup: match ring.lookup {
             LookupMode::Recursive => kernel::LookupMode::Recursive,
             LookupMode::Iterative => kernel::LookupMode::Iterative,
+        },
+        answer: match ring.answer {
+            AnswerRule::Owner => kernel::AnswerRule::Owner,
+            AnswerRule::Predecessor => kernel::AnswerRule::Predecessor,
         },
         stabilize: ring.stabilize,
         fix_fingers: ring.fix_fingers,

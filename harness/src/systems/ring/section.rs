@@ -21,6 +21,8 @@ pub struct Ring {
     pub successors: u32,
     /// Which node contacts the next hop.
     pub lookup: LookupMode,
+    /// Which node answers a lookup.
+    pub answer: AnswerRule,
     /// Mean period of stabilize; `None` ("off"): no repair at all.
     #[serde(with = "duration::or_off")]
     pub stabilize: Option<Duration>,
@@ -40,6 +42,7 @@ impl Default for Ring {
             base: 2,
             successors: 16,
             lookup: LookupMode::Recursive,
+            answer: AnswerRule::Owner,
             stabilize: Some(Duration::from_secs(1)),
             fix_fingers: Some(Duration::from_secs(1)),
             remember_failures: true,
@@ -56,6 +59,16 @@ pub enum LookupMode {
     Recursive,
     /// The origin asks each hop.
     Iterative,
+}
+
+/// Which node answers a lookup.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerRule {
+    /// The owner of the key itself.
+    Owner,
+    /// The first node that knows the owner.
+    Predecessor,
 }
 
 const OFF_OR_DURATION: &str = "\"off\" or a duration above zero such as \"500ms\" or \"1s\"";
@@ -80,6 +93,13 @@ impl Section for Ring {
             &["recursive", "iterative"],
             "Which node contacts the next hop. recursive: each hop forwards. iterative: the origin \
              asks each hop.",
+        ),
+        Key::word(
+            "ring.answer",
+            &["owner", "predecessor"],
+            "Which node answers a lookup. owner: the owner of the key, which proves that it is alive. \
+             predecessor: the first node that knows the owner, which costs one hop less and may name \
+             a dead node.",
         ),
         Key::new(
             "ring.stabilize",

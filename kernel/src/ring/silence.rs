@@ -1,0 +1,89 @@
+//! What follows from missing replies: another attempt, or a conclusion.
+//!
+//! Going round a silent contact is free: the first missing reply makes lookups avoid it. Declaring it
+//! dead takes as many unanswered attempts as the [loss observed](crate::node::LossEstimate) requires.
+//!
+//! **Invariant:** the number of attempts depends on the kind of request and on observed loss alone.
+//! Attempts of one request follow each other with growing pauses.
+
+use crate::base::Peer;
+use crate::node::{Confidence, Context, MAX_ATTEMPTS, RequestHandle};
+use crate::ring::message::Message;
+use crate::ring::node::RingNode;
+use crate::ring::protocol::Ring;
+use crate::ring::request::{Kind, NeighborsReason, Probe, Request};
+
+/// Attempts at a request after which no peer is declared dead.
+const LIGHT_ATTEMPTS: u8 = 3;
+/// A node that has heard from nobody meanwhile doubts itself: it takes this many times as many
+/// attempts to declare a peer dead (Dadgar et al., *Lifeguard*, DSN 2018).
+const SELF_DOUBT: u8 = 3;
+
+impl RingNode {
+    /// Notes that an attempt of `request` was not answered in time.
+    pub(super) fn note_silent(&mut self, cx: &mut Context<'_, Ring>, request: &Request) {
+        let is_to = |peer: Option<Peer>| {
+            request.to != self.me && peer.is_some_and(|peer| peer.is_same_destination(request.to))
+        };
+        if is_to(self.predecessor) {
+            self.predecessor_silence = self.predecessor_silence.saturating_add(1);
+        }
+        let watches = matches!(
+            request.kind,
+            Kind::Probe(Probe::Suspect | Probe::Predecessor(_))
+                | Kind::Neighbors { reason: NeighborsReason::Stabilize, .. }
+        );
+        // Lookups avoid the peer for as long as it is asked whether it is alive.
+        if watches && self.config.remember_failures {
+            self.suspects.insert(self.secret, request.to, cx.now, false);
+        }
+    }
+
+    /// The number of attempts of `request` in all, before a conclusion is drawn.
+    pub(super) fn attempts(&self, request: &Request) -> u8 {
+        match &request.kind {
+            Kind::Probe(Probe::Suspect | Probe::Predecessor(_))
+            | Kind::Neighbors { reason: NeighborsReason::Stabilize, .. } => {
+                let needed = self.loss.attempts(Confidence::Declare);
+                let doubts_itself = !self.heard.is_after(request.sent_at);
+                let factor = if doubts_itself { SELF_DOUBT } else { 1 };
+                needed.saturating_mul(factor).min(MAX_ATTEMPTS)
+            }
+            Kind::Probe(Probe::Rectify | Probe::Finger)
+            | Kind::Neighbors { reason: NeighborsReason::Candidate | NeighborsReason::Join, .. } => {
+                LIGHT_ATTEMPTS
+            }
+            Kind::Forward { lookup } => self.forward_attempts(lookup, request.to),
+            Kind::Iterate(iteration) => self.step_attempts(iteration),
+            Kind::Origin(_) | Kind::Deliver(_) => 1,
+        }
+    }
+
+    /// Sends `request` again. Returns false if it has had all attempts.
+    pub(super) fn retransmit(
+        &self,
+        cx: &mut Context<'_, Ring>,
+        handle: RequestHandle,
+        request: &Request,
+    ) -> bool {
+        let to = request.to;
+        match &request.kind {
+            Kind::Probe(_) => {
+                let wait = self.probe_timeout(cx, request.retries + 1);
+                let Some(request) = cx.retransmit(handle, wait) else { return false };
+                self.send(cx, to, &Message::Ping { request });
+                true
+            }
+            &Kind::Neighbors { reason, cookie, .. } => {
+                let wait = self.probe_timeout(cx, request.retries + 1);
+                let Some(request) = cx.retransmit(handle, wait) else { return false };
+                let purpose = reason.purpose();
+                self.send(cx, to, &Message::Neighbors { request, cookie, purpose });
+                true
+            }
+            Kind::Forward { lookup } => self.forward_again(cx, handle, request, lookup),
+            Kind::Iterate(iteration) => self.request_step_again(cx, handle, request, iteration),
+            Kind::Origin(_) | Kind::Deliver(_) => false,
+        }
+    }
+}
