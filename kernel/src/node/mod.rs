@@ -28,6 +28,7 @@ mod context;
 mod cookie;
 mod drop_reason;
 mod loss_estimate;
+mod peer_round_trips;
 mod protocol;
 mod requests;
 mod round_trips;
@@ -41,9 +42,11 @@ pub use context::{Context, World};
 pub use cookie::{Cookie, LastCookie};
 pub use drop_reason::{DropReason, MAX_DROP_REASONS};
 pub use loss_estimate::{Confidence, LossEstimate};
+pub use peer_round_trips::PeerRoundTrips;
 pub use protocol::{Class, EventOf, MAX_CLASSES, MessageOf, ParkedOf, Protocol};
 pub use requests::{
-    MAX_ATTEMPTS, MAX_PAYLOAD, PayloadHandle, Request, RequestHandle, RequestId, RequestKind, Requests,
+    MAX_ATTEMPTS, MAX_PAYLOAD, PayloadHandle, Request, RequestHandle, RequestId, RequestKind,
+    Requests,
 };
 pub use round_trips::{INITIAL_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT, RoundTrips, TimeoutPolicy};
 pub use router::{LookupDone, LookupEnd, LookupPurpose, Router};

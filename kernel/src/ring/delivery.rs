@@ -51,7 +51,7 @@ impl RingNode {
             cx.report(Event::Sent { token: pending.token, owner });
             return;
         }
-        let wait = self.probe_timeout(cx, 0);
+        let wait = self.probe_timeout(cx, owner, 0);
         let Some(request) = cx.request(owner, 0, Kind::Deliver(pending), wait) else {
             return self.fail_lookup(cx, pending);
         };

@@ -21,7 +21,8 @@ impl From<Time> for Instant {
 impl Instant {
     /// The instant as a time; `now` is later by less than half the range.
     pub(crate) fn to_time(self, now: Time) -> Time {
-        let units = (now.as_ns() >> UNIT_BITS) - u64::from(Instant::from(now).0.wrapping_sub(self.0));
+        let units =
+            (now.as_ns() >> UNIT_BITS) - u64::from(Instant::from(now).0.wrapping_sub(self.0));
         Time::from_ns(units << UNIT_BITS)
     }
 

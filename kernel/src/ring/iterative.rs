@@ -6,26 +6,22 @@
 use crate::base::Peer;
 use crate::node::{Confidence, Context, RequestHandle, RequestId};
 use crate::ring::config::AnswerRule;
-use crate::ring::lookup::{Answer, MIN_RESTART, Wanted};
-use crate::ring::message::{Message, Step};
+use crate::ring::lookup::{Answer, MIN_RESTART, Route, Wanted};
+use crate::ring::message::{Message, Stage, Step};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
 use crate::ring::request::{Iteration, Kind, PendingLookup, Request};
 
 impl RingNode {
-    /// The state of an iterative lookup before its first hop, which is asked as the owner if `known`.
+    /// The state of an iterative lookup before its first hop.
     pub(super) fn first_iteration(
         &self,
         pending: PendingLookup,
-        known: bool,
+        stage: Stage,
         budget: u8,
     ) -> Iteration {
-        let known = match self.rule(pending.purpose) {
-            AnswerRule::Owner => known,
-            AnswerRule::Predecessor => self.successors.covers(self.me.id, pending.key),
-        };
-        let (previous, limit) = (self.me, pending.key);
-        Iteration { pending, previous, previous_known: false, limit, hops: 0, known, budget }
+        let (previous, limit, previous_stage) = (self.me, pending.key, Stage::Route);
+        Iteration { pending, previous, previous_stage, limit, hops: 0, stage, budget }
     }
 
     /// Asks `to` for the next step.
@@ -48,14 +44,15 @@ impl RingNode {
         request: RequestId,
         iteration: &Iteration,
     ) {
-        let &Iteration { pending: PendingLookup { purpose, key, .. }, limit, known, .. } = iteration;
-        self.send(cx, to, &Message::FindNext { request, purpose, key, limit, known });
+        let &Iteration { pending: PendingLookup { purpose, key, .. }, limit, stage, .. } =
+            iteration;
+        self.send(cx, to, &Message::FindNext { request, purpose, key, limit, stage });
     }
 
     /// The number of attempts at one step before the lookup goes another way.
     pub(super) fn step_attempts(&self, iteration: &Iteration) -> u8 {
         let is_owner =
-            iteration.known && self.rule(iteration.pending.purpose) == AnswerRule::Owner;
+            iteration.stage.is_owner() && self.rule(iteration.pending.purpose) == AnswerRule::Owner;
         if is_owner { self.loss.attempts(Confidence::Claim) } else { 1 }
     }
 
@@ -84,23 +81,34 @@ impl RingNode {
         request: RequestId,
         wanted: Wanted,
     ) {
-        let Wanted { purpose, key, limit, known } = wanted;
-        let (step, under_suspicion) = match self.predecessor {
-            _ if !known || self.rule(purpose) == AnswerRule::Predecessor || self.owns(key) => {
-                let step = if known && self.owns(key) && self.rule(purpose) == AnswerRule::Owner {
-                    Step::Owner(self.me)
-                } else {
-                    self.route(cx, purpose, key, limit)
-                };
-                (step, false)
-            }
-            // The origin has tried the predecessor, which would be the owner.
-            Some(predecessor) if predecessor.id != limit => (Step::Owner(predecessor), false),
-            _ => (Step::Owner(self.me), true),
-        };
-        let knows = matches!(step, Step::Owner(_)) || self.successors.covers(self.me.id, key);
-        let reply = Message::FindNextReply { request, purpose, step, knows, under_suspicion };
+        let (step, stage, under_suspicion) = self.next_step(cx, wanted);
+        let purpose = wanted.purpose;
+        let reply = Message::FindNextReply { request, purpose, step, stage, under_suspicion };
         self.send(cx, from, &reply);
+    }
+
+    /// What this node replies to a step: the next step, how to take it, and whether the answer is
+    /// given under suspicion.
+    fn next_step(&self, cx: &Context<'_, Ring>, wanted: Wanted) -> (Step, Stage, bool) {
+        let Wanted { purpose, key, limit, stage } = wanted;
+        let is_asked_as_owner = stage.is_owner() && self.rule(purpose) == AnswerRule::Owner;
+        let predecessor = self.predecessor.filter(|peer| peer.id != limit);
+        let (route, under_suspicion) = match predecessor {
+            _ if !is_asked_as_owner || self.owns(key) => {
+                (self.route(cx, purpose, key, limit, stage), false)
+            }
+            Some(predecessor) => (Route::Next(predecessor, Stage::Owner), false),
+            // The origin has tried the predecessor, or there is none.
+            None if stage == Stage::OwnerExact || self.config.stabilize.is_none() => {
+                (Route::Owner(self.me), true)
+            }
+            None => (self.route(cx, purpose, key, key, Stage::RouteExact), false),
+        };
+        match route {
+            Route::Owner(owner) => (Step::Owner(owner), Stage::Owner, under_suspicion),
+            Route::Next(next, stage) => (Step::Next(next), stage, false),
+            Route::Stuck => (Step::Stuck, Stage::Route, false),
+        }
     }
 
     pub(crate) fn on_find_next_reply(
@@ -109,49 +117,71 @@ impl RingNode {
         id: RequestId,
         from: Peer,
         step: Step,
-        knows: bool,
+        stage: Stage,
         under_suspicion: bool,
     ) {
         let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Iterate(_)));
         let Some(Request { kind: Kind::Iterate(iteration), .. }) = matched else { return };
-        let Iteration { pending, hops, known, budget, .. } = iteration;
+        self.take_step(cx, iteration, from, step, stage, under_suspicion);
+    }
+
+    /// Goes on as `from` has replied.
+    fn take_step(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        iteration: Iteration,
+        from: Peer,
+        step: Step,
+        stage: Stage,
+        under_suspicion: bool,
+    ) {
+        let Iteration { pending, hops, budget, .. } = iteration;
         let rule = self.rule(pending.purpose);
-        let counts = rule == AnswerRule::Owner || !known;
+        let counts = rule == AnswerRule::Owner || !iteration.stage.is_owner();
         let now_hops = hops.saturating_add(u8::from(counts));
-        let (next, next_known) = match step {
+        let next = match step {
             Step::Owner(owner) if owner == from || rule == AnswerRule::Predecessor => {
                 let (hops, timeouts) = (now_hops, pending.timeouts);
                 let answer = Answer { owner, under_suspicion, hops, timeouts };
                 return self.finish_lookup(cx, pending, from, answer);
             }
-            Step::Owner(owner) => (Some(owner), true),
-            // Only a closer node is accepted: otherwise a lying node could cause a loop.
-            Step::Next(next) if next.id.is_between(from.id, pending.key) => {
-                (Some(next), rule == AnswerRule::Predecessor && (known || knows))
+            // On the way, only a closer node is accepted: otherwise a lying node could cause a loop.
+            Step::Next(next)
+                if rule == AnswerRule::Owner && stage != Stage::Route
+                    || next.id.is_between(from.id, pending.key) =>
+            {
+                Some(next)
             }
-            Step::Next(_) | Step::Stuck => (None, false),
+            Step::Owner(_) | Step::Next(_) | Step::Stuck => None,
         };
         let started = match next {
             Some(next) if budget > 1 => {
                 let budget = budget - 1;
                 // One missing reply is no evidence against an owner.
-                let is_avoided = !next_known && self.avoids(cx, next);
+                let is_avoided =
+                    (!stage.is_owner() || rule == AnswerRule::Predecessor) && self.avoids(cx, next);
                 if pending.failed.contains(next.id) || is_avoided {
                     // `from` does not know that `next` failed. Asks it for another node; this is
                     // not a hop.
                     let limit = next.id;
                     let again = Iteration { previous: self.me, limit, budget, ..iteration };
+                    if from.id == self.me.id {
+                        return self.take_own_step(cx, again);
+                    }
                     self.request_step(cx, from, again)
                 } else {
                     let iteration = Iteration {
                         pending,
                         previous: from,
-                        previous_known: known,
+                        previous_stage: iteration.stage,
                         limit: pending.key,
                         hops: now_hops,
-                        known: next_known,
+                        stage,
                         budget,
                     };
+                    if next.id == self.me.id {
+                        return self.take_own_step(cx, iteration);
+                    }
                     self.request_step(cx, next, iteration)
                 }
             }
@@ -162,13 +192,21 @@ impl RingNode {
         }
     }
 
+    /// The next node to ask is this one.
+    fn take_own_step(&mut self, cx: &mut Context<'_, Ring>, iteration: Iteration) {
+        let Iteration { pending: PendingLookup { purpose, key, .. }, limit, stage, .. } = iteration;
+        let wanted = Wanted { purpose, key, limit, stage };
+        let (step, stage, under_suspicion) = self.next_step(cx, wanted);
+        self.take_step(cx, iteration, self.me, step, stage, under_suspicion);
+    }
+
     pub(crate) fn on_find_next_failed(
         &mut self,
         cx: &mut Context<'_, Ring>,
         to: Peer,
         iteration: Iteration,
     ) {
-        let Iteration { pending, previous, previous_known, hops, known, budget, .. } = iteration;
+        let Iteration { pending, previous, previous_stage, hops, stage, budget, .. } = iteration;
         // If the deadline cut the wait short, the timeout proves nothing.
         if cx.now < pending.deadline {
             self.suspect(cx, to);
@@ -179,17 +217,15 @@ impl RingNode {
             false
         } else if previous != self.me {
             // Asks the previous hop for another node. If that fails too, starts again from here.
-            let counted = self.rule(pending.purpose) == AnswerRule::Owner || !known;
+            let is_owner_rule = self.rule(pending.purpose) == AnswerRule::Owner;
+            let counted = is_owner_rule || !stage.is_owner();
             let again = Iteration {
                 pending,
                 previous: self.me,
-                previous_known: false,
+                previous_stage: Stage::Route,
                 limit: to.id,
                 hops: hops.saturating_sub(u8::from(counted)),
-                known: match self.rule(pending.purpose) {
-                    AnswerRule::Owner => previous_known,
-                    AnswerRule::Predecessor => known,
-                },
+                stage: if is_owner_rule { previous_stage } else { stage },
                 budget: budget - 1,
             };
             self.request_step(cx, previous, again)
@@ -209,21 +245,17 @@ impl RingNode {
         failed: Peer,
         budget: u8,
     ) -> bool {
-        let is_owner_rule = self.rule(pending.purpose) == AnswerRule::Owner;
         match self.route_pending(cx, &pending, failed.id) {
-            Step::Owner(owner) if owner == self.me || !is_owner_rule => {
+            Route::Owner(owner) => {
                 let timeouts = pending.timeouts;
                 let answer = Answer { owner, under_suspicion: false, hops: 0, timeouts };
                 self.finish_lookup(cx, pending, self.me, answer);
                 true
             }
-            Step::Owner(owner) => {
-                self.request_step(cx, owner, self.first_iteration(pending, true, budget))
+            Route::Next(next, stage) => {
+                self.request_step(cx, next, self.first_iteration(pending, stage, budget))
             }
-            Step::Next(next) => {
-                self.request_step(cx, next, self.first_iteration(pending, false, budget))
-            }
-            Step::Stuck => self.retry_later(cx, pending),
+            Route::Stuck => self.retry_later(cx, pending),
         }
     }
 

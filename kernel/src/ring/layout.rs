@@ -9,7 +9,7 @@ use crate::base::id::ID_BYTES;
 use crate::base::{PackedPeer, Peer, Peers};
 use crate::codec::{WireError, Writer, read_prefix};
 use crate::node::RequestId;
-use crate::ring::message::Purpose;
+use crate::ring::message::{Purpose, Stage};
 
 #[derive(Clone, Copy)]
 #[repr(u8)]
@@ -84,7 +84,7 @@ pub(super) struct WireLookup {
     pub(super) budget: u8,
     pub(super) hops: u8,
     pub(super) timeouts: u8,
-    pub(super) known: u8,
+    pub(super) stage: u8,
     pub(super) left_ms: U16,
 }
 
@@ -106,7 +106,7 @@ pub(super) struct WireFindNext {
     pub(super) purpose: u8,
     pub(super) key: [u8; ID_BYTES],
     pub(super) limit: [u8; ID_BYTES],
-    pub(super) known: u8,
+    pub(super) stage: u8,
 }
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -114,8 +114,7 @@ pub(super) struct WireFindNext {
 pub(super) struct WireFindNextReply {
     pub(super) request: U64,
     pub(super) purpose: u8,
-    /// 0 stuck, 1 next, 2 owner; plus 4 if the responder knows the owner; plus 8 if it answers under
-    /// suspicion.
+    /// 0 stuck, 1 next, 2 owner; plus the stage times 4; plus 16 under suspicion.
     pub(super) step: u8,
     pub(super) peer: PackedPeer,
 }
@@ -123,8 +122,8 @@ pub(super) struct WireFindNextReply {
 pub(super) const STEP_STUCK: u8 = 0;
 pub(super) const STEP_NEXT: u8 = 1;
 pub(super) const STEP_OWNER: u8 = 2;
-pub(super) const STEP_KNOWS: u8 = 4;
-pub(super) const STEP_UNDER_SUSPICION: u8 = 8;
+pub(super) const STEP_STAGE_SHIFT: u32 = 2;
+pub(super) const STEP_UNDER_SUSPICION: u8 = 16;
 
 pub(super) fn put_neighbors(
     out: &mut Writer<'_>,
@@ -147,6 +146,11 @@ pub(super) fn request(number: &U64) -> RequestId {
 #[inline]
 pub(super) fn purpose(number: u8) -> Result<Purpose, WireError> {
     Purpose::from_number(number).ok_or(WireError::BadValue)
+}
+
+#[inline]
+pub(super) fn stage(number: u8) -> Result<Stage, WireError> {
+    Stage::from_number(number).ok_or(WireError::BadValue)
 }
 
 #[inline]

@@ -9,14 +9,19 @@
 //!
 //! *Routing.* A node whose successor list covers the key sends the lookup to the first entry at or
 //! after the key. Any other node sends it to its closest entry before the key. A contact that does not
-//! answer costs one timeout. The retry goes to the closest entry *before* it, or *after* it if it was
-//! to be the owner. So a retry needs to know only the identifier of the failed contact, as a limit.
-//! Retries end because each limit is closer to the node than the last, or further from the key.
+//! answer costs one timeout. The retry goes to the closest entry *before* it. So a retry needs to know
+//! only the identifier of the failed contact, as a limit. Retries end because each limit is closer to
+//! the node than the last.
 //!
 //! *The owner answers.* A node that is asked as the owner answers if the key lies between its
-//! predecessor and itself. Otherwise its predecessor is asked. If that is silent, too, the node answers
-//! in its place, under suspicion: the previous hop has found all nodes silent that it knows between the
-//! key and this node. With [`AnswerRule::Predecessor`] the first node that knows the owner answers.
+//! predecessor and itself. Otherwise it asks its predecessor.
+//!
+//! *If the owner is silent*, another node may have joined beside it, and lists are up to as many rounds
+//! of stabilize old as they are long. So the lookup goes on to the last node before the key, which has
+//! the latest news ([`Stage::RouteExact`]). That node tries the entries at and after the key one by
+//! one. A node that it asks answers under suspicion if its own predecessor is silent, too.
+//!
+//! With [`AnswerRule::Predecessor`] the first node that knows the owner answers.
 //!
 //! **Invariant:** hop budgets strictly decrease: every lookup ends. With [`AnswerRule::Owner`], an
 //! origin reports only an owner that has answered it.
@@ -24,11 +29,11 @@
 use core::time::Duration;
 
 use crate::base::{Id, Peer, Time};
-use crate::node::{Confidence, Context, LookupDone, PayloadHandle, RequestId};
+use crate::node::{Context, LookupDone, PayloadHandle, RequestId};
 use crate::ring::config::{AnswerRule, LookupMode};
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
-use crate::ring::message::{MAX_HOP_BUDGET, Purpose, Step};
+use crate::ring::message::{MAX_HOP_BUDGET, Purpose, Stage};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
 use crate::ring::request::{PendingLookup, Probe};
@@ -57,7 +62,18 @@ pub(crate) struct Wanted {
     pub(crate) purpose: Purpose,
     pub(crate) key: Id,
     pub(crate) limit: Id,
-    pub(crate) known: bool,
+    pub(crate) stage: Stage,
+}
+
+/// Where a lookup goes next.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Route {
+    /// Nowhere: the answer is this owner.
+    Owner(Peer),
+    /// To this node, which is asked in this way.
+    Next(Peer, Stage),
+    /// Nowhere: no node is left to ask.
+    Stuck,
 }
 
 impl RingNode {
@@ -110,24 +126,19 @@ impl RingNode {
         let PendingLookup { key, purpose, .. } = pending;
         let first = match self.route_pending(cx, &pending, key) {
             // Each attempt goes another way, as long as there is one.
-            Step::Stuck => self.route(cx, purpose, key, key),
-            step => step,
+            Route::Stuck => self.route(cx, purpose, key, key, Stage::Route),
+            route => route,
         };
-        let (next, known) = match first {
-            Step::Owner(owner) if owner == self.me || self.rule(purpose) == AnswerRule::Predecessor => {
-                let answer = Answer { owner, under_suspicion: false, hops: 0, timeouts: 0 };
-                self.finish_lookup(cx, pending, self.me, answer);
-                return true;
-            }
-            Step::Owner(owner) => (Some(owner), true),
-            Step::Next(next) => (Some(next), false),
-            Step::Stuck => (None, false),
-        };
-        if let (Some(next), LookupMode::Iterative) = (next, self.config.lookup) {
-            let first = self.first_iteration(pending, known, MAX_HOP_BUDGET);
+        if let Route::Owner(owner) = first {
+            let answer = Answer { owner, under_suspicion: false, hops: 0, timeouts: 0 };
+            self.finish_lookup(cx, pending, self.me, answer);
+            return true;
+        }
+        if let (Route::Next(next, stage), LookupMode::Iterative) = (first, self.config.lookup) {
+            let first = self.first_iteration(pending, stage, MAX_HOP_BUDGET);
             return self.request_step(cx, next, first);
         }
-        if let (Some(next), false) = (next, known) {
+        if let Route::Next(next, Stage::Route) = first {
             pending.failed.insert(next.id);
         }
         let restart = (self.hop_timeout(0) * RESTART_HOP_TIMEOUTS).max(MIN_RESTART)
@@ -136,8 +147,8 @@ impl RingNode {
         let Some(lookup) = self.register_origin(cx, pending, attempts, wait, name) else {
             return false;
         };
-        if let Some(next) = next {
-            self.forward(cx, lookup, next, known);
+        if let Route::Next(next, stage) = first {
+            self.forward(cx, lookup, next, stage);
         }
         true
     }
@@ -196,71 +207,88 @@ impl RingNode {
         key == self.me.id || self.predecessor.is_some_and(|peer| self.me.id.owns(key, peer.id))
     }
 
-    /// The next step of a lookup of `key` from this node. `limit` is the key, or a contact that did
-    /// not answer: one before the key stands for all entries from there to the key, one at or after
-    /// the key for all entries from the key to there.
+    /// Where a lookup of `key`, for which this node was asked in the way of `stage`, goes from here.
+    /// `limit` is the key, or a contact that did not answer: one before the key stands for all entries
+    /// from there to the key, one at or after the key for all entries from the key to there.
     #[inline]
-    pub(crate) fn route(&self, cx: &Context<'_, Ring>, purpose: Purpose, key: Id, limit: Id) -> Step {
+    pub(crate) fn route(
+        &self,
+        cx: &Context<'_, Ring>,
+        purpose: Purpose,
+        key: Id,
+        limit: Id,
+        stage: Stage,
+    ) -> Route {
         match self.rule(purpose) {
-            AnswerRule::Owner => self.route_to_owner(cx, key, limit),
-            AnswerRule::Predecessor => self.route_to_predecessor(cx, key, limit),
-        }
-    }
-
-    #[inline]
-    fn route_to_owner(&self, cx: &Context<'_, Ring>, key: Id, limit: Id) -> Step {
-        let me = self.me.id;
-        if self.successors.covers(me, key) || key == me {
-            if self.owns(key) {
-                return Step::Owner(self.me);
+            AnswerRule::Predecessor => self.route_to_predecessor(cx, key, limit, stage),
+            AnswerRule::Owner if self.owns(key) => Route::Owner(self.me),
+            AnswerRule::Owner if self.successors.covers(self.me.id, key) => {
+                self.route_covered(cx, key, limit, stage)
             }
-            return self.route_covered(cx, key, limit);
+            AnswerRule::Owner => {
+                let stage = if stage.is_owner() { Stage::RouteExact } else { stage };
+                self.closest(cx, limit).map_or(Route::Stuck, |next| Route::Next(next, stage))
+            }
         }
-        if self.owns(key) {
-            return Step::Owner(self.me);
-        }
-        self.closest(cx, limit)
     }
 
-    /// As [`route_to_owner`](Self::route_to_owner), if the successor list covers the key.
-    fn route_covered(&self, cx: &Context<'_, Ring>, key: Id, limit: Id) -> Step {
+    /// As [`route`](Self::route), if the successor list covers the key.
+    fn route_covered(&self, cx: &Context<'_, Ring>, key: Id, limit: Id, stage: Stage) -> Route {
         let me = self.me.id;
         let list = self.successors.peers();
-        let first = self.successors.count_before(me, key);
-        let is_after = me.distance_to(limit) >= me.distance_to(key);
-        let from = if limit != key && is_after {
+        let before = self.successors.count_before(me, key);
+        let is_past_key = limit != key && me.distance_to(limit) >= me.distance_to(key);
+        let tried = if is_past_key {
             self.successors.count_before(me, limit)
                 + usize::from(list.iter().any(|peer| peer.id == limit))
         } else {
-            first
+            before
         };
-        let candidates = list.get(from..).unwrap_or_default();
-        if let Some(&owner) = candidates.iter().find(|&&peer| !self.avoids(cx, peer)) {
-            return Step::Owner(owner);
+        let untried = list.get(tried..).unwrap_or_default();
+        let owner = untried.iter().copied().find(|&peer| !self.avoids(cx, peer));
+        // Without repair, no list is newer than another one.
+        let is_exact = before == 0 || self.config.stabilize.is_none();
+        // If a node before the key was silent, the owner has been tried already.
+        if (stage == Stage::Route || is_exact) && (limit == key || is_past_key) {
+            // Goes straight to the owner unless that seems to be silent.
+            let first = list.get(before).copied();
+            if let Some(owner) = owner
+                && (is_exact || Some(owner) == first)
+            {
+                let stage = if is_exact { Stage::OwnerExact } else { Stage::Owner };
+                return Route::Next(owner, stage);
+            }
         }
-        // All entries from the key on are silent. A node before the key may know another one.
-        let limit = if is_after { key } else { limit };
-        match (self.closest(cx, limit), candidates.first()) {
-            (Step::Next(next), _) if !self.avoids(cx, next) => Step::Next(next),
-            (_, Some(&owner)) => Step::Owner(owner),
-            (step, None) => step,
+        let limit = if is_past_key { key } else { limit };
+        if let Some(next) = self.closest_where(limit, |peer| !self.avoids(cx, peer)) {
+            return Route::Next(next, Stage::RouteExact);
         }
+        // All nodes before the key are silent, so this one is the last before it.
+        let owner = owner.or(untried.first().copied());
+        owner.map_or(Route::Stuck, |owner| Route::Next(owner, Stage::OwnerExact))
     }
 
-    fn route_to_predecessor(&self, cx: &Context<'_, Ring>, key: Id, limit: Id) -> Step {
+    fn route_to_predecessor(
+        &self,
+        cx: &Context<'_, Ring>,
+        key: Id,
+        limit: Id,
+        stage: Stage,
+    ) -> Route {
         if key == self.me.id {
-            return Step::Owner(self.me);
+            return Route::Owner(self.me);
         }
-        let Some(first) = self.successors.first() else { return Step::Stuck };
+        let Some(first) = self.successors.first() else { return Route::Stuck };
         if self.me.id.distance_to(key) <= self.me.id.distance_to(first.id) {
-            return Step::Owner(first);
+            return Route::Owner(first);
         }
         if let Some(next) = self.closest_where(limit, |peer| !self.avoids(cx, peer)) {
-            return Step::Next(next);
+            let known = stage.is_owner() || self.successors.covers(self.me.id, key);
+            return Route::Next(next, if known { Stage::Owner } else { Stage::Route });
         }
         // No closer node is left to ask, but the successor list may contain the owner.
         let owner = self.successors.peers().get(self.successors.count_before(self.me.id, key));
-        owner.map_or(Step::Stuck, |&owner| Step::Owner(owner))
+        owner.map_or(Route::Stuck, |&owner| Route::Owner(owner))
     }
 
     /// As [`route`](Self::route), but skips contacts that did not answer this lookup.
@@ -269,13 +297,17 @@ impl RingNode {
         cx: &Context<'_, Ring>,
         pending: &PendingLookup,
         mut limit: Id,
-    ) -> Step {
+    ) -> Route {
         loop {
-            match self.route(cx, pending.purpose, pending.key, limit) {
-                Step::Next(next) if pending.failed.contains(next.id) && next.id != limit => {
+            match self.route(cx, pending.purpose, pending.key, limit, Stage::Route) {
+                Route::Next(next, stage)
+                    if !stage.is_owner()
+                        && pending.failed.contains(next.id)
+                        && next.id != limit =>
+                {
                     limit = next.id;
                 }
-                step => return step,
+                route => return route,
             }
         }
     }
@@ -283,10 +315,9 @@ impl RingNode {
     /// The closest entry before `limit`. If all are suspected, the closest one of those: where much is
     /// lost, a suspect is better than nothing.
     #[inline]
-    fn closest(&self, cx: &Context<'_, Ring>, limit: Id) -> Step {
+    fn closest(&self, cx: &Context<'_, Ring>, limit: Id) -> Option<Peer> {
         self.closest_where(limit, |peer| !self.avoids(cx, peer))
             .or_else(|| self.closest_where(limit, |_| true))
-            .map_or(Step::Stuck, Step::Next)
     }
 
     /// The closest entry strictly between this node and `limit` for which `fits` holds.
@@ -318,17 +349,6 @@ impl RingNode {
             if self.config.stabilize.is_some() {
                 self.ping(cx, peer, Probe::Suspect);
             }
-        }
-    }
-
-    /// The number of unanswered attempts after which a lookup goes on without the node that should be
-    /// the owner; if this node was asked as the owner, after which it answers for its predecessor.
-    pub(super) fn attempts_at_owner(&self, asked_as_owner: bool) -> u8 {
-        if asked_as_owner {
-            let needed = self.loss.attempts(Confidence::Claim);
-            needed.saturating_sub(self.predecessor_silence).max(1)
-        } else {
-            self.loss.attempts(Confidence::GoOn)
         }
     }
 }

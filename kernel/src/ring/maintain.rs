@@ -4,7 +4,7 @@
 //! **Invariant:** a peer becomes first successor or predecessor only after it has answered.
 
 use crate::base::{Peer, Peers, Time};
-use crate::node::{Context, Cookie, DropReason, RequestId};
+use crate::node::{Context, Cookie, DropReason, PeerRoundTrips, RequestId};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
 use crate::ring::event::Event;
@@ -66,7 +66,7 @@ impl RingNode {
         cookie: Cookie,
         cookies: u8,
     ) -> bool {
-        let wait = self.probe_timeout(cx, 0);
+        let wait = self.probe_timeout(cx, to, 0);
         let kind = Kind::Neighbors { reason, cookie, cookies };
         let Some(request) = cx.request(to, 0, kind, wait) else {
             self.stabilizing &= reason != NeighborsReason::Stabilize;
@@ -85,7 +85,8 @@ impl RingNode {
         cookie: Cookie,
     ) {
         let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
-        let Some(Request { kind: Kind::Neighbors { reason, cookie: tried, cookies }, .. }) = matched
+        let Some(Request { kind: Kind::Neighbors { reason, cookie: tried, cookies }, .. }) =
+            matched
         else {
             return;
         };
@@ -105,6 +106,7 @@ impl RingNode {
         successors: Peers<'_>,
     ) {
         let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Neighbors { .. }));
+        let round_trip = matched.and_then(|request| request.round_trip(id, cx.now));
         let Some(Request { kind: Kind::Neighbors { reason, cookie, .. }, .. }) = matched else {
             #[cfg(feature = "defects")]
             if self.has(Defect::StaleReply) {
@@ -152,6 +154,9 @@ impl RingNode {
                 if self.may_be_successor(from) {
                     self.last_cookie.learn(from, cookie);
                     self.adopt_list(cx.now, from, successors);
+                    if let Some(round_trip) = round_trip {
+                        self.record_neighbor(from, round_trip);
+                    }
                     self.early_checks_left =
                         if predecessor == Some(self.me) { 0 } else { MAX_EARLY_CHECKS };
                     self.schedule_early_check(cx);
@@ -165,10 +170,12 @@ impl RingNode {
     /// Schedules an early check of the first successor, as long as it does not know this node. Of
     /// several nodes that join the same gap, none has seen the others.
     pub(crate) fn schedule_early_check(&mut self, cx: &mut Context<'_, Ring>) {
+        let Some(first) = self.successors.first() else { return };
         if self.early_checks_left == 0 || self.config.stabilize.is_none() {
             return;
         }
-        let soon = cx.now + self.probe_timeout(cx, MAX_EARLY_CHECKS - self.early_checks_left);
+        let retries = MAX_EARLY_CHECKS - self.early_checks_left;
+        let soon = cx.now + self.probe_timeout(cx, first, retries);
         self.early_checks_left -= 1;
         self.stabilize_at = self.stabilize_at.min(soon);
         self.arm(cx);
@@ -224,8 +231,7 @@ impl RingNode {
         if let Some(predecessor) = self.predecessor
             && !self.probing_predecessor
         {
-            self.probing_predecessor =
-                self.ping(cx, predecessor, Probe::Predecessor(candidate));
+            self.probing_predecessor = self.ping(cx, predecessor, Probe::Predecessor(candidate));
         }
     }
 
@@ -260,11 +266,15 @@ impl RingNode {
     pub(crate) fn on_pong(&mut self, cx: &mut Context<'_, Ring>, id: RequestId, from: Peer) {
         let matched = self.match_reply(cx, id, from, |kind| matches!(kind, Kind::Probe(_)));
         let Some(Request { kind: Kind::Probe(probe), .. }) = matched else { return };
+        let round_trip = matched.and_then(|request| request.round_trip(id, cx.now));
         match probe {
             Probe::Suspect => {}
             Probe::Rectify => {
                 self.probing_candidate = false;
                 self.rectify(cx, from, true);
+                if let Some(round_trip) = round_trip {
+                    self.record_neighbor(from, round_trip);
+                }
             }
             Probe::Predecessor(candidate) => {
                 self.probing_predecessor = false;
@@ -312,6 +322,9 @@ impl RingNode {
         if self.successors.remove(peer) {
             self.update_finger_boundary();
         }
+        if was_first {
+            self.first_round_trips = PeerRoundTrips::default();
+        }
         let is_isolated = self.successors.first().is_none()
             && self.predecessor.is_none()
             && self.fingers.entries().next().is_none();
@@ -337,6 +350,7 @@ impl RingNode {
 
     fn adopt_predecessor(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer) {
         let old = self.predecessor.replace(candidate);
+        self.predecessor_round_trips = PeerRoundTrips::default();
         self.predecessor_heard = cx.now.into();
         self.predecessor_silence = 0;
         self.send(cx, candidate, &Message::Adopted);

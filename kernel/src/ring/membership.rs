@@ -11,7 +11,7 @@ use crate::node::{Context, Cookie, DropReason};
 use crate::ring::Defect;
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
-use crate::ring::message::{Message, Purpose};
+use crate::ring::message::{Message, Purpose, Stage};
 use crate::ring::node::{MAX_EARLY_CHECKS, Phase, RingNode};
 use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
@@ -69,8 +69,8 @@ impl RingNode {
         let Some(lookup) = self.register_origin(cx, pending, 0, JOIN_DEADLINE, None) else {
             return self.fail_join(cx);
         };
-        let wait = self.probe_timeout(cx, 0);
-        let kind = Kind::Forward { lookup };
+        let wait = self.probe_timeout(cx, bootstrap, 0);
+        let kind = Kind::Forward { lookup, stage: Stage::Route };
         if let Some(request) = cx.request(bootstrap, 0, kind, wait) {
             self.send(cx, bootstrap, &Message::Lookup { request, lookup });
         }

@@ -119,8 +119,8 @@ pub enum MessageWith<L, B> {
         /// Where to look: before this point for a closer node, at or after the key and after this
         /// point for the owner. The key itself, or a contact that did not answer.
         limit: Id,
-        /// As [`Lookup::known`].
-        known: bool,
+        /// As [`Lookup::stage`].
+        stage: Stage,
     },
     /// Reply to [`MessageWith::FindNext`].
     FindNextReply {
@@ -130,8 +130,8 @@ pub enum MessageWith<L, B> {
         purpose: Purpose,
         /// The next step.
         step: Step,
-        /// Whether the responder knows the owner: its successor list covers the key.
-        knows: bool,
+        /// How the next node is to be asked.
+        stage: Stage,
         /// As in [`MessageWith::Answer`].
         under_suspicion: bool,
     },
@@ -193,11 +193,11 @@ impl<L, B> MessageWith<L, B> {
             M::Answer { lookup, purpose, owner, under_suspicion, hops, timeouts } => {
                 M::Answer { lookup, purpose, owner, under_suspicion, hops, timeouts }
             }
-            M::FindNext { request, purpose, key, limit, known } => {
-                M::FindNext { request, purpose, key, limit, known }
+            M::FindNext { request, purpose, key, limit, stage } => {
+                M::FindNext { request, purpose, key, limit, stage }
             }
-            M::FindNextReply { request, purpose, step, knows, under_suspicion } => {
-                M::FindNextReply { request, purpose, step, knows, under_suspicion }
+            M::FindNextReply { request, purpose, step, stage, under_suspicion } => {
+                M::FindNextReply { request, purpose, step, stage, under_suspicion }
             }
             M::Delivered { request } => M::Delivered { request },
         }
@@ -253,22 +253,58 @@ pub struct Lookup {
     pub hops: u8,
     /// Contacts so far that did not answer in time.
     pub timeouts: u8,
-    /// The receiver is the owner as far as the sender knows: all nodes that the sender knows between
-    /// the key and the receiver were silent. With
-    /// [`AnswerRule::Predecessor`](crate::ring::AnswerRule::Predecessor): a node on the way knew the
-    /// answer, so that further hops do not count.
-    pub known: bool,
+    /// How the receiver is asked. With
+    /// [`AnswerRule::Predecessor`](crate::ring::AnswerRule::Predecessor), [`Stage::Owner`] means that a
+    /// node on the way knew the answer, so that further hops do not count.
+    pub stage: Stage,
     /// Milliseconds until the origin gives up. Nodes estimate what a transfer takes.
     pub left_ms: u16,
+}
+
+/// How the receiver of a lookup is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Stage {
+    /// As a node on the way. It may send the lookup straight to the owner if its successor list covers
+    /// the key.
+    Route = 0,
+    /// As a node on the way to the last node before the key. The owner seems to be silent, and the last
+    /// node before the key has the latest news of who comes next.
+    RouteExact = 1,
+    /// As the owner, by the sender's successor list.
+    Owner = 2,
+    /// As the owner, by the last node before the key.
+    OwnerExact = 3,
+}
+
+impl Stage {
+    /// The stage with this number, if there is one.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Stage> {
+        match number {
+            0 => Some(Stage::Route),
+            1 => Some(Stage::RouteExact),
+            2 => Some(Stage::Owner),
+            3 => Some(Stage::OwnerExact),
+            _ => None,
+        }
+    }
+
+    /// Whether the receiver is asked as the owner.
+    #[must_use]
+    pub const fn is_owner(self) -> bool {
+        matches!(self, Stage::Owner | Stage::OwnerExact)
+    }
 }
 
 /// The next step of a lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// The key's owner. Unless that is the responder itself, it must be asked.
+    /// The key's owner. With [`AnswerRule::Owner`](crate::ring::AnswerRule::Owner) it is the responder
+    /// itself.
     Owner(Peer),
-    /// The closest preceding node that the responder knows.
+    /// The next node to ask.
     Next(Peer),
-    /// The responder knows no closer node.
+    /// The responder knows no node to ask.
     Stuck,
 }

@@ -11,18 +11,18 @@ use core::time::Duration;
 
 use crate::base::{Id, Peer, Peers, Rng, Time};
 use crate::node::{
-    Context, DropReason, LastCookie, LookupEnd, LookupPurpose, LossEstimate, Node, RequestHandle,
-    RequestId, RoundTrips, Router, Secret,
+    Context, DropReason, LastCookie, LookupEnd, LookupPurpose, LossEstimate, Node, PeerRoundTrips,
+    RequestHandle, RequestId, RoundTrips, Router, Secret, TimeoutPolicy,
 };
 use crate::ring::config::RingConfig;
 use crate::ring::event::Event;
 use crate::ring::fingers::FingerTable;
+use crate::ring::instant::Instant;
 use crate::ring::lookup::{Answer, Wanted};
 use crate::ring::message::{Message, Purpose};
 use crate::ring::protocol::Ring;
 use crate::ring::request::{Kind, Probe, Request};
 use crate::ring::successors::SuccessorList;
-use crate::ring::instant::Instant;
 use crate::ring::suspects::{Suspects, Verdict};
 
 /// Shortest timeout of a probe. A lookup can go around a slow contact, but a neighbor considered
@@ -47,6 +47,10 @@ pub struct RingNode {
     pub(crate) fingers: FingerTable,
     pub(crate) suspects: Suspects,
     pub(crate) round_trips: RoundTrips,
+    /// Those to the predecessor.
+    pub(crate) predecessor_round_trips: PeerRoundTrips,
+    /// Those to the first successor.
+    pub(crate) first_round_trips: PeerRoundTrips,
     pub(crate) loss: LossEstimate,
     pub(crate) secret: Secret,
     /// The cookie of the first successor.
@@ -72,7 +76,7 @@ pub struct RingNode {
     pub(crate) probing_predecessor: bool,
     /// A ping of a node that may become the predecessor is in flight.
     pub(crate) probing_candidate: bool,
-    /// Attempts to reach the predecessor since it was last heard from, all of them unanswered.
+    /// Unanswered attempts of the ping of the predecessor that is in flight.
     pub(crate) predecessor_silence: u8,
     /// The node has joined, but its successor has not confirmed that yet.
     pub(crate) unconfirmed: bool,
@@ -84,7 +88,7 @@ pub struct RingNode {
 
 // Simulations have a million nodes.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<RingNode>() <= 288);
+const _: () = assert!(size_of::<RingNode>() <= 296);
 
 /// The membership state of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,6 +112,8 @@ impl RingNode {
             fingers: FingerTable::new(me.id, config.shape),
             suspects: Suspects::default(),
             round_trips: RoundTrips::default(),
+            predecessor_round_trips: PeerRoundTrips::default(),
+            first_round_trips: PeerRoundTrips::default(),
             loss: LossEstimate::default(),
             secret: Secret::random(rng),
             last_cookie: LastCookie::default(),
@@ -186,6 +192,7 @@ impl RingNode {
         let request = cx.match_reply(id, from, fits)?;
         if let Some(round_trip) = request.round_trip(id, cx.now) {
             self.round_trips.record(round_trip);
+            self.record_neighbor(from, round_trip);
         }
         self.loss.record(id.attempt());
         if id.attempt() < request.retries {
@@ -207,14 +214,47 @@ impl RingNode {
         }
     }
 
+    /// Records a round trip to `peer` if it is the predecessor or the first successor.
+    pub(crate) fn record_neighbor(&mut self, peer: Peer, round_trip: Duration) {
+        let is_peer = |known: Option<Peer>| known.is_some_and(|it| it.is_same_destination(peer));
+        if is_peer(self.predecessor) {
+            self.predecessor_round_trips.record(round_trip);
+        }
+        if is_peer(self.successors.first()) {
+            self.first_round_trips.record(round_trip);
+        }
+    }
+
+    /// How long to wait for a reply of `peer`: by the round trips to this peer if it is a close
+    /// neighbor, otherwise by those to all peers.
+    pub(crate) fn timeout_for(&self, peer: Peer, retries: u8) -> Duration {
+        let is_peer = |known: Option<Peer>| known.is_some_and(|it| it.is_same_destination(peer));
+        let known = match self.config.timeout {
+            TimeoutPolicy::Fixed(_) => None,
+            TimeoutPolicy::Adaptive if is_peer(self.predecessor) => {
+                self.predecessor_round_trips.timeout()
+            }
+            TimeoutPolicy::Adaptive if is_peer(self.successors.first()) => {
+                self.first_round_trips.timeout()
+            }
+            TimeoutPolicy::Adaptive => None,
+        };
+        known.map_or_else(|| self.hop_timeout(retries), |first| backed_off(first, retries))
+    }
+
     /// How long to wait for the acknowledgement of a hop after `retries` unanswered attempts.
     pub(crate) fn hop_timeout(&self, retries: u8) -> Duration {
         backed_off(self.round_trips.timeout(self.config.timeout), retries)
     }
 
-    /// How long to wait for the reply to a probe after `retries` unanswered attempts.
-    pub(crate) fn probe_timeout(&self, cx: &Context<'_, Ring>, retries: u8) -> Duration {
-        backed_off(self.hop_timeout(0).max(MIN_PROBE_TIMEOUT) + cx.world.lag(), retries)
+    /// How long to wait for the reply of `peer` to a probe after `retries` unanswered attempts.
+    pub(crate) fn probe_timeout(
+        &self,
+        cx: &Context<'_, Ring>,
+        peer: Peer,
+        retries: u8,
+    ) -> Duration {
+        backed_off(self.timeout_for(peer, 0).max(MIN_PROBE_TIMEOUT) + cx.world.lag(), retries)
     }
 
     /// Pings `to`. Returns whether the ping was sent.
@@ -222,7 +262,7 @@ impl RingNode {
         if to.address == self.me.address {
             return false;
         }
-        let wait = self.probe_timeout(cx, 0);
+        let wait = self.probe_timeout(cx, to, 0);
         let request = cx.request(to, 0, Kind::Probe(probe), wait);
         if let Some(request) = request {
             self.send(cx, to, &Message::Ping { request });
@@ -248,6 +288,9 @@ impl RingNode {
     pub(crate) fn adopt_list(&mut self, now: Time, first: Peer, its_list: Peers<'_>) {
         let (suspects, secret) = (&self.suspects, self.secret);
         let keep = |peer| peer == first || !suspects.is_dead(secret, peer, now);
+        if self.successors.first() != Some(first) {
+            self.first_round_trips = PeerRoundTrips::default();
+        }
         self.successors.adopt(self.me.id, first, its_list, keep);
         self.update_finger_boundary();
     }
@@ -358,11 +401,11 @@ impl Node for RingNode {
                 let answer = Answer { owner, under_suspicion, hops, timeouts };
                 self.on_answer(cx, lookup, from, answer);
             }
-            Message::FindNext { request, purpose, key, limit, known } => {
-                self.on_find_next(cx, from, request, Wanted { purpose, key, limit, known });
+            Message::FindNext { request, purpose, key, limit, stage } => {
+                self.on_find_next(cx, from, request, Wanted { purpose, key, limit, stage });
             }
-            Message::FindNextReply { request, step, knows, under_suspicion, .. } => {
-                self.on_find_next_reply(cx, request, from, step, knows, under_suspicion);
+            Message::FindNextReply { request, step, stage, under_suspicion, .. } => {
+                self.on_find_next_reply(cx, request, from, step, stage, under_suspicion);
             }
             Message::Deliver { request, key, payload } => {
                 self.on_deliver(cx, from, request, key, payload);
@@ -398,7 +441,7 @@ impl Node for RingNode {
         match request.kind {
             Kind::Probe(probe) => self.on_probe_failed(cx, request.to, probe),
             Kind::Neighbors { reason, .. } => self.on_neighbors_failed(cx, request.to, reason),
-            Kind::Forward { lookup } => self.on_forward_failed(cx, &request, lookup),
+            Kind::Forward { lookup, .. } => self.on_forward_failed(cx, &request, lookup),
             Kind::Origin(pending) => self.on_origin_timeout(cx, request, pending),
             Kind::Iterate(iteration) => self.on_find_next_failed(cx, request.to, iteration),
             Kind::Deliver(pending) => self.on_deliver_timeout(cx, request.to, pending),

@@ -64,7 +64,9 @@ impl Protocol for Ring {
     fn class(message: &Message<'_>) -> usize {
         let class = match message {
             Message::Ping { .. } | Message::Pong { .. } => TrafficClass::Probe,
-            Message::Notify | Message::Adopted | Message::Introduce { .. } => TrafficClass::Stabilize,
+            Message::Notify | Message::Adopted | Message::Introduce { .. } => {
+                TrafficClass::Stabilize
+            }
             Message::Leave { .. } => TrafficClass::Leave,
             Message::Deliver { .. } | Message::Delivered { .. } => TrafficClass::Delivery,
             Message::Lookup { lookup, .. } => lookup.purpose.into(),

@@ -9,8 +9,8 @@ use core::time::Duration;
 use crate::base::{Id, Peer};
 use crate::node::{Confidence, Context, RequestHandle, RequestId};
 use crate::ring::config::AnswerRule;
-use crate::ring::lookup::Answer;
-use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Step};
+use crate::ring::lookup::{Answer, Route};
+use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Stage};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::{BUDGET_SPENT, EXPIRED, Ring, STUCK};
 use crate::ring::request::{Kind, PendingLookup, Request};
@@ -38,7 +38,17 @@ impl RingNode {
         let PendingLookup { purpose, key, timeouts, deadline, .. } = pending;
         let left_ms = u16::try_from(deadline.since(cx.now).as_millis()).unwrap_or(u16::MAX);
         let (origin, budget) = (self.me, MAX_HOP_BUDGET);
-        Some(Lookup { lookup, purpose, key, origin, budget, hops: 0, timeouts, known: false, left_ms })
+        Some(Lookup {
+            lookup,
+            purpose,
+            key,
+            origin,
+            budget,
+            hops: 0,
+            timeouts,
+            stage: Stage::Route,
+            left_ms,
+        })
     }
 
     /// The answer did not arrive in time: asks again under the same name, or fails the lookup after
@@ -50,8 +60,7 @@ impl RingNode {
         pending: PendingLookup,
     ) {
         let attempts = request.retries.saturating_add(1);
-        if cx.now >= pending.deadline
-            || !self.start_lookup(cx, pending, attempts, Some(request.id))
+        if cx.now >= pending.deadline || !self.start_lookup(cx, pending, attempts, Some(request.id))
         {
             self.fail_lookup(cx, pending);
         }
@@ -69,8 +78,9 @@ impl RingNode {
         self.answer_or_forward_past(cx, lookup, lookup.key)
     }
 
+    /// Whether the sender of `lookup` takes the receiver for the owner.
     fn is_asked_as_owner(&self, lookup: &Lookup) -> bool {
-        lookup.known && self.rule(lookup.purpose) == AnswerRule::Owner
+        lookup.stage.is_owner() && self.rule(lookup.purpose) == AnswerRule::Owner
     }
 
     /// Answers or forwards a lookup whose sender takes this node for the owner.
@@ -79,18 +89,25 @@ impl RingNode {
             self.answer(cx, &lookup, self.me, false);
             return true;
         }
-        match self.predecessor {
-            Some(predecessor)
-                if self.predecessor_silence < self.loss.attempts(Confidence::Claim) =>
-            {
+        let is_silent = self.predecessor_silence >= self.loss.attempts(Confidence::Claim);
+        match self.predecessor.filter(|_| !is_silent) {
+            Some(predecessor) => {
                 let budget = lookup.budget.min(BACKWARD_BUDGET);
-                self.forward(cx, Lookup { budget, ..lookup }, predecessor, true)
+                self.forward(cx, Lookup { budget, ..lookup }, predecessor, lookup.stage)
             }
-            _ => {
-                self.answer(cx, &lookup, self.me, true);
-                true
-            }
+            None => self.answer_in_place(cx, lookup),
         }
+    }
+
+    /// The predecessor is silent, so this node may have to answer in its place.
+    fn answer_in_place(&mut self, cx: &mut Context<'_, Ring>, lookup: Lookup) -> bool {
+        if lookup.stage == Stage::OwnerExact || self.config.stabilize.is_none() {
+            self.answer(cx, &lookup, self.me, true);
+            return true;
+        }
+        // The sender's list may be old: another node may lie between the key and the predecessor.
+        let lookup = Lookup { stage: Stage::RouteExact, ..lookup };
+        self.answer_or_forward_past(cx, lookup, lookup.key)
     }
 
     /// Answers or forwards a lookup past `limit`: see [`route`](Self::route).
@@ -100,19 +117,13 @@ impl RingNode {
         lookup: Lookup,
         limit: Id,
     ) -> bool {
-        let rule = self.rule(lookup.purpose);
-        match self.route(cx, lookup.purpose, lookup.key, limit) {
-            Step::Owner(owner) if owner == self.me || rule == AnswerRule::Predecessor => {
+        match self.route(cx, lookup.purpose, lookup.key, limit, lookup.stage) {
+            Route::Owner(owner) => {
                 self.answer(cx, &lookup, owner, false);
                 true
             }
-            Step::Owner(owner) => self.forward(cx, lookup, owner, true),
-            Step::Next(next) => {
-                let known = rule == AnswerRule::Predecessor
-                    && (lookup.known || self.successors.covers(self.me.id, lookup.key));
-                self.forward(cx, lookup, next, known)
-            }
-            Step::Stuck => {
+            Route::Next(next, stage) => self.forward(cx, lookup, next, stage),
+            Route::Stuck => {
                 cx.world.count_drop(STUCK);
                 false
             }
@@ -136,13 +147,13 @@ impl RingNode {
         }
     }
 
-    /// Forwards `lookup` to `next`, as the owner if `known`.
+    /// Forwards `lookup` to `next`, which is asked in the way of `stage`.
     pub(super) fn forward(
         &mut self,
         cx: &mut Context<'_, Ring>,
         lookup: Lookup,
         next: Peer,
-        known: bool,
+        stage: Stage,
     ) -> bool {
         if lookup.budget <= 1 {
             cx.world.count_drop(BUDGET_SPENT);
@@ -153,42 +164,37 @@ impl RingNode {
         if lookup.origin != self.me && !cx.has_room_for_others() {
             return false;
         }
-        let wait = self.hop_timeout(0);
-        let Some(request) = cx.request(next, 0, Kind::Forward { lookup }, wait) else {
-            return false;
-        };
-        let lookup = self.passed_on(&lookup, known);
+        let is_neighbor = stage.is_owner();
+        let wait = if is_neighbor { self.timeout_for(next, 0) } else { self.hop_timeout(0) };
+        let kind = Kind::Forward { lookup, stage };
+        let Some(request) = cx.request(next, 0, kind, wait) else { return false };
+        let lookup = self.passed_on(&lookup, stage);
         self.send(cx, next, &Message::Lookup { request, lookup });
         true
     }
 
     /// `lookup` as it is sent to the next hop.
-    fn passed_on(&self, lookup: &Lookup, known: bool) -> Lookup {
-        let counts = self.rule(lookup.purpose) == AnswerRule::Owner || !known;
+    fn passed_on(&self, lookup: &Lookup, stage: Stage) -> Lookup {
+        let counts = self.rule(lookup.purpose) == AnswerRule::Owner || !stage.is_owner();
         let transfer_ms = (self.round_trips.mean().as_millis() / 2) as u16;
         Lookup {
             budget: lookup.budget - 1,
             hops: lookup.hops.saturating_add(u8::from(counts)),
-            known,
+            stage,
             left_ms: lookup.left_ms.saturating_sub(transfer_ms),
             ..*lookup
         }
     }
 
-    /// Whether a lookup that was forwarded to `to` was sent there as to the owner.
-    pub(super) fn was_sent_as_owner(&self, lookup: &Lookup, to: Peer) -> bool {
-        let (me, key) = (self.me.id, lookup.key);
-        self.is_asked_as_owner(lookup)
-            || self.rule(lookup.purpose) == AnswerRule::Owner
-                && me.distance_to(to.id) >= me.distance_to(key)
-    }
-
-    /// The number of attempts at a forwarded lookup before it goes another way.
-    pub(super) fn forward_attempts(&self, lookup: &Lookup, to: Peer) -> u8 {
-        if self.was_sent_as_owner(lookup, to) {
-            self.attempts_at_owner(self.is_asked_as_owner(lookup))
-        } else {
+    /// The number of attempts at a lookup forwarded in the way of `stage`, before it goes another way.
+    pub(super) fn forward_attempts(&self, lookup: &Lookup, stage: Stage) -> u8 {
+        if !stage.is_owner() || self.rule(lookup.purpose) == AnswerRule::Predecessor {
             1
+        } else if self.is_asked_as_owner(lookup) {
+            let needed = self.loss.attempts(Confidence::Claim);
+            needed.saturating_sub(self.predecessor_silence).max(1)
+        } else {
+            self.loss.attempts(Confidence::GoOn)
         }
     }
 
@@ -199,10 +205,11 @@ impl RingNode {
         handle: RequestHandle,
         request: &Request,
         lookup: &Lookup,
+        stage: Stage,
     ) -> bool {
-        let wait = self.hop_timeout(request.retries + 1);
+        let wait = self.timeout_for(request.to, request.retries + 1);
         let Some(id) = cx.retransmit(handle, wait) else { return false };
-        let lookup = self.passed_on(lookup, true);
+        let lookup = self.passed_on(lookup, stage);
         self.send(cx, request.to, &Message::Lookup { request: id, lookup });
         true
     }
@@ -231,7 +238,7 @@ impl RingNode {
         } else if !self.is_asked_as_owner(&lookup) {
             self.answer_or_forward_past(cx, lookup, to.id);
         } else if self.predecessor == Some(to) {
-            self.answer(cx, &lookup, self.me, true);
+            self.answer_in_place(cx, lookup);
         } else {
             self.answer_as_owner(cx, lookup);
         }

@@ -5,7 +5,7 @@
 use crate::base::{Id, Peer, Time};
 use crate::node::{Cookie, PayloadHandle, RequestKind};
 use crate::ring::failed_contacts::FailedContacts;
-use crate::ring::message::{Lookup, Purpose};
+use crate::ring::message::{Lookup, Purpose, Stage};
 
 /// A request in flight.
 pub type Request = crate::node::Request<Kind>;
@@ -28,6 +28,8 @@ pub enum Kind {
     Forward {
         /// The lookup as it arrived here.
         lookup: Lookup,
+        /// How the next node was asked.
+        stage: Stage,
     },
     /// A recursive lookup at its origin; waits for the answer.
     Origin(PendingLookup),
@@ -109,17 +111,15 @@ pub struct Iteration {
     pub pending: PendingLookup,
     /// The hop before the current one, or the origin if there is none to return to.
     pub previous: Peer,
-    /// Whether the previous hop was asked as the owner.
-    pub previous_known: bool,
+    /// How the previous hop was asked.
+    pub previous_stage: Stage,
     /// The limit of the step; see
     /// [`FindNext`](crate::ring::message::MessageWith::FindNext).
     pub limit: Id,
     /// Hops so far.
     pub hops: u8,
-    /// Whether the current hop is asked as the owner. With
-    /// [`AnswerRule::Predecessor`](crate::ring::AnswerRule::Predecessor): whether a hop so far already
-    /// knew the answer.
-    pub known: bool,
+    /// How the current hop is asked.
+    pub stage: Stage,
     /// Steps still allowed.
     pub budget: u8,
 }

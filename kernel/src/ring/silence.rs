@@ -6,7 +6,6 @@
 //! **Invariant:** the number of attempts depends on the kind of request and on observed loss alone.
 //! Attempts of one request follow each other with growing pauses.
 
-use crate::base::Peer;
 use crate::node::{Confidence, Context, MAX_ATTEMPTS, RequestHandle};
 use crate::ring::message::Message;
 use crate::ring::node::RingNode;
@@ -22,11 +21,8 @@ const SELF_DOUBT: u8 = 3;
 impl RingNode {
     /// Notes that an attempt of `request` was not answered in time.
     pub(super) fn note_silent(&mut self, cx: &mut Context<'_, Ring>, request: &Request) {
-        let is_to = |peer: Option<Peer>| {
-            request.to != self.me && peer.is_some_and(|peer| peer.is_same_destination(request.to))
-        };
-        if is_to(self.predecessor) {
-            self.predecessor_silence = self.predecessor_silence.saturating_add(1);
+        if let Kind::Probe(Probe::Predecessor(_)) = request.kind {
+            self.predecessor_silence = request.retries + 1;
         }
         let watches = matches!(
             request.kind,
@@ -50,10 +46,10 @@ impl RingNode {
                 needed.saturating_mul(factor).min(MAX_ATTEMPTS)
             }
             Kind::Probe(Probe::Rectify | Probe::Finger)
-            | Kind::Neighbors { reason: NeighborsReason::Candidate | NeighborsReason::Join, .. } => {
-                LIGHT_ATTEMPTS
-            }
-            Kind::Forward { lookup } => self.forward_attempts(lookup, request.to),
+            | Kind::Neighbors {
+                reason: NeighborsReason::Candidate | NeighborsReason::Join, ..
+            } => LIGHT_ATTEMPTS,
+            Kind::Forward { lookup, stage } => self.forward_attempts(lookup, *stage),
             Kind::Iterate(iteration) => self.step_attempts(iteration),
             Kind::Origin(_) | Kind::Deliver(_) => 1,
         }
@@ -69,19 +65,21 @@ impl RingNode {
         let to = request.to;
         match &request.kind {
             Kind::Probe(_) => {
-                let wait = self.probe_timeout(cx, request.retries + 1);
+                let wait = self.probe_timeout(cx, to, request.retries + 1);
                 let Some(request) = cx.retransmit(handle, wait) else { return false };
                 self.send(cx, to, &Message::Ping { request });
                 true
             }
             &Kind::Neighbors { reason, cookie, .. } => {
-                let wait = self.probe_timeout(cx, request.retries + 1);
+                let wait = self.probe_timeout(cx, to, request.retries + 1);
                 let Some(request) = cx.retransmit(handle, wait) else { return false };
                 let purpose = reason.purpose();
                 self.send(cx, to, &Message::Neighbors { request, cookie, purpose });
                 true
             }
-            Kind::Forward { lookup } => self.forward_again(cx, handle, request, lookup),
+            Kind::Forward { lookup, stage } => {
+                self.forward_again(cx, handle, request, lookup, *stage)
+            }
             Kind::Iterate(iteration) => self.request_step_again(cx, handle, request, iteration),
             Kind::Origin(_) | Kind::Deliver(_) => false,
         }

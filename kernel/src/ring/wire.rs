@@ -12,8 +12,9 @@ use crate::codec::{
 };
 use crate::node::{Cookie, MAX_PAYLOAD};
 use crate::ring::layout::{
-    Kind, STEP_KNOWS, STEP_NEXT, STEP_OWNER, STEP_STUCK, STEP_UNDER_SUSPICION, WireAck, WireAnswer,
-    WireFindNext, WireFindNextReply, WireLookup, WireNeighbors, flag, purpose, put_neighbors, read_neighbors, request,
+    Kind, STEP_NEXT, STEP_OWNER, STEP_STAGE_SHIFT, STEP_STUCK, STEP_UNDER_SUSPICION, WireAck,
+    WireAnswer, WireFindNext, WireFindNextReply, WireLookup, WireNeighbors, flag, purpose,
+    put_neighbors, read_neighbors, request, stage,
 };
 use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Step};
 use crate::ring::protocol::Ring;
@@ -95,7 +96,7 @@ impl Body for Ring {
                     budget: lookup.budget,
                     hops: lookup.hops,
                     timeouts: lookup.timeouts,
-                    known: u8::from(lookup.known),
+                    stage: lookup.stage as u8,
                     left_ms: U16::new(lookup.left_ms),
                 })?;
                 Kind::Lookup
@@ -115,17 +116,17 @@ impl Body for Ring {
                 })?;
                 Kind::Answer
             }
-            Message::FindNext { request, purpose, key, limit, known } => {
+            Message::FindNext { request, purpose, key, limit, stage } => {
                 out.put(&WireFindNext {
                     request: U64::new(request.0),
                     purpose: purpose as u8,
                     key: key.to_bytes(),
                     limit: limit.to_bytes(),
-                    known: u8::from(known),
+                    stage: stage as u8,
                 })?;
                 Kind::FindNext
             }
-            Message::FindNextReply { request, purpose, step, knows, under_suspicion } => {
+            Message::FindNextReply { request, purpose, step, stage, under_suspicion } => {
                 let (step, peer) = match step {
                     Step::Stuck => (STEP_STUCK, Peer::default()),
                     Step::Next(peer) => (STEP_NEXT, peer),
@@ -135,7 +136,7 @@ impl Body for Ring {
                     request: U64::new(request.0),
                     purpose: purpose as u8,
                     step: step
-                        | if knows { STEP_KNOWS } else { 0 }
+                        | (stage as u8) << STEP_STAGE_SHIFT
                         | if under_suspicion { STEP_UNDER_SUSPICION } else { 0 },
                     peer: peer.into(),
                 })?;
@@ -223,7 +224,7 @@ impl Body for Ring {
             }
             Kind::Lookup => {
                 let wire = read_exact::<WireLookup>(payload)?;
-                if wire.budget == 0 || wire.budget > MAX_HOP_BUDGET || wire.known > 1 {
+                if wire.budget == 0 || wire.budget > MAX_HOP_BUDGET {
                     return Err(WireError::BadValue);
                 }
                 Message::Lookup {
@@ -236,7 +237,7 @@ impl Body for Ring {
                         budget: wire.budget,
                         hops: wire.hops,
                         timeouts: wire.timeouts,
-                        known: wire.known == 1,
+                        stage: stage(wire.stage)?,
                         left_ms: wire.left_ms.get(),
                     },
                 }
@@ -263,13 +264,13 @@ impl Body for Ring {
                     purpose: purpose(wire.purpose)?,
                     key: Id::from_bytes(wire.key),
                     limit: Id::from_bytes(wire.limit),
-                    known: flag(wire.known)?,
+                    stage: stage(wire.stage)?,
                 }
             }
             Kind::FindNextReply => {
                 let wire = read_exact::<WireFindNextReply>(payload)?;
                 let peer = wire.peer.to_peer();
-                let step = match wire.step & !(STEP_KNOWS | STEP_UNDER_SUSPICION) {
+                let step = match wire.step & 3 {
                     STEP_STUCK if peer == Peer::default() => Step::Stuck,
                     STEP_NEXT => Step::Next(peer),
                     STEP_OWNER => Step::Owner(peer),
@@ -279,7 +280,7 @@ impl Body for Ring {
                     request: request(&wire.request),
                     purpose: purpose(wire.purpose)?,
                     step,
-                    knows: wire.step & STEP_KNOWS != 0,
+                    stage: stage((wire.step & !STEP_UNDER_SUSPICION) >> STEP_STAGE_SHIFT)?,
                     under_suspicion: wire.step & STEP_UNDER_SUSPICION != 0,
                 }
             }
