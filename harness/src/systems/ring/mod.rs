@@ -102,7 +102,7 @@ impl System for RingSystem {
         match event {
             Event::Joined => Some(NodeEvent::Joined),
             Event::JoinFailed => Some(NodeEvent::JoinFailed),
-            Event::LookupDone(done) => { if std::env::var("HWDBG").is_ok() && done.under_suspicion { eprintln!("SUSP {:?} {:?}", done.key, done.owner.id); } Some(NodeEvent::Answered {
+            Event::LookupDone(done) => Some(NodeEvent::Answered {
                 token: done.token,
                 answer: done.owner.id,
                 hops: done.hops.into(),
@@ -111,8 +111,8 @@ impl System for RingSystem {
             Event::LookupFailed { token, timeouts } => {
                 Some(NodeEvent::Failed { token, timeouts: timeouts.into() })
             }
-            Event::DeclaredDead { peer } => { if std::env::var("HWDBG").is_ok() { eprintln!("DEAD {:?}", peer.id); } None }
-            Event::Refuted { .. }
+            Event::DeclaredDead { .. }
+            | Event::Refuted { .. }
             | Event::Received { .. }
             | Event::Sent { .. }
             | Event::SendFailed { .. } => None,
