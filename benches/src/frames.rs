@@ -4,7 +4,7 @@
 
 use hopwise_kernel::codec::Envelope;
 use hopwise_kernel::node::RequestId;
-use hopwise_kernel::ring::message::{Lookup, Purpose};
+use hopwise_kernel::ring::message::{Lookup, Purpose, Stage};
 use hopwise_kernel::ring::{Message, RingCodec};
 use hopwise_kernel::{Address, Codec, Id, Peer, Peers, Rng};
 
@@ -46,7 +46,8 @@ pub fn lookup_of(rng: &mut Rng, key: Id, origin: Peer) -> Lookup {
         budget: 64,
         hops: 3,
         timeouts: 0,
-        known: false,
+        stage: Stage::Route,
+        left_ms: 10_000,
     }
 }
 

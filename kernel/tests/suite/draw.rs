@@ -8,7 +8,7 @@ use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::{self, Hit, HitList, Items, Match, Query, Text, Topic};
 use hopwise_kernel::node::{Cookie, MessageOf, RequestId};
-use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Step};
+use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
 use hopwise_kernel::ring::{self, Ring};
 use hopwise_kernel::store::{self, MAX_COPIES, Stored};
 use hopwise_kernel::{Address, Id, Peer, Peers};
@@ -81,13 +81,14 @@ impl Draw {
 }
 
 impl Drawn for Ring {
-    const KINDS: u8 = 15;
+    const KINDS: u8 = 16;
 
     fn message(draw: &Draw, kind: u8) -> ring::Message<'_> {
         use ring::Message;
         let (request, cookie) = (draw.request(), draw.cookie());
         let Draw { peer, predecessor, purpose, ids: [_, key, limit], .. } = *draw;
         let [budget, hops, timeouts] = draw.bytes;
+        let stage = Stage::from_number(hops % 4).expect("there are four stages");
         let successors = Peers::Table(&draw.successors);
         match kind {
             0 => Message::Ping { request },
@@ -107,22 +108,31 @@ impl Drawn for Ring {
                     budget: budget % MAX_HOP_BUDGET + 1,
                     hops,
                     timeouts,
-                    known: draw.flag,
+                    stage,
+                    left_ms: draw.slots[0],
                 };
                 Message::Lookup { request, lookup }
             }
             9 => Message::Ack { request, purpose },
-            10 => Message::Answer { lookup: request, purpose, owner: peer, hops, timeouts },
-            11 => Message::FindNext { request, purpose, key, limit },
+            10 => Message::Answer {
+                lookup: request,
+                purpose,
+                owner: peer,
+                under_suspicion: draw.flag,
+                hops,
+                timeouts,
+            },
+            11 => Message::FindNext { request, purpose, key, limit, stage },
             12 => {
                 let step = match budget % 3 {
                     0 => Step::Stuck,
                     1 => Step::Next(peer),
                     _ => Step::Owner(peer),
                 };
-                Message::FindNextReply { request, purpose, step, knows: draw.flag }
+                Message::FindNextReply { request, purpose, step, stage, under_suspicion: draw.flag }
             }
             13 => Message::Deliver { request, key, payload: &draw.payload },
+            14 => Message::Adopted,
             _ => Message::Delivered { request },
         }
     }

@@ -52,12 +52,13 @@ fn request(id: RequestId, node: u32) -> Request<Kind> {
     request_of(
         id,
         node,
-        Kind::Neighbors { reason: NeighborsReason::Stabilize, cookie: Cookie(id.0) },
+        Kind::Neighbors { reason: NeighborsReason::Stabilize, cookie: Cookie(id.0), cookies: 0 },
     )
 }
 
 fn request_of<K>(id: RequestId, node: u32, kind: K) -> Request<K> {
-    Request { id, node, to: Peer::default(), sent_at: Time::from_ns(id.0), retries: 0, kind }
+    let at = Time::from_ns(id.0);
+    Request { id, node, to: Peer::default(), sent_at: at, last_at: at, retries: 0, kind }
 }
 
 /// The table and its model, a map by name.

@@ -12,7 +12,7 @@ use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::{self, Hit, Items, MAX_TEXT, Match, Query, Text};
 use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId};
-use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose};
+use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage};
 use hopwise_kernel::ring::wire::{MAX_LISTED_PEERS, max_successors};
 use hopwise_kernel::ring::{self, Ring};
 use hopwise_kernel::store::{MAX_COPIES, MessageWith, Stored};
@@ -205,7 +205,8 @@ fn limits_are_exact() {
             budget,
             hops: 0,
             timeouts: 0,
-            known: false,
+            stage: Stage::Route,
+            left_ms: 1,
         };
         Message::Lookup { request, lookup }
     };

@@ -8,7 +8,7 @@ use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::{self, Hit, HitList, Items, MAX_TEXT, Match, Query, Text, Topic};
 use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId};
-use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Step};
+use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
 use hopwise_kernel::ring::{self, Ring};
 use hopwise_kernel::store::{self, MAX_COPIES, Stored};
 use hopwise_kernel::{Address, Peer, Peers};
@@ -58,7 +58,7 @@ impl Lists {
 }
 
 impl Forged for Ring {
-    const KINDS: usize = 15;
+    const KINDS: usize = 16;
 
     fn message<'a, 's: 'a>(
         forge: &Forge<'_>,
@@ -89,18 +89,20 @@ impl Forged for Ring {
                     budget: script.byte() % MAX_HOP_BUDGET + 1,
                     hops: script.byte(),
                     timeouts: script.byte(),
-                    known: script.flag(),
+                    stage: stage(script),
+                    left_ms: script.number() as u16,
                 };
                 Message::Lookup { request, lookup }
             }
             9 => Message::Ack { request, purpose },
             10 => {
                 let (owner, hops, timeouts) = (forge.peer(script), script.byte(), script.byte());
-                Message::Answer { lookup: request, purpose, owner, hops, timeouts }
+                let under_suspicion = script.flag();
+                Message::Answer { lookup: request, purpose, owner, under_suspicion, hops, timeouts }
             }
             11 => {
                 let (key, limit) = (forge.id(script), forge.id(script));
-                Message::FindNext { request, purpose, key, limit }
+                Message::FindNext { request, purpose, key, limit, stage: stage(script) }
             }
             12 => {
                 let step = match script.below(3) {
@@ -108,15 +110,21 @@ impl Forged for Ring {
                     1 => Step::Next(forge.peer(script)),
                     _ => Step::Owner(forge.peer(script)),
                 };
-                Message::FindNextReply { request, purpose, step, knows: script.flag() }
+                let (stage, under_suspicion) = (stage(script), script.flag());
+                Message::FindNextReply { request, purpose, step, stage, under_suspicion }
             }
             13 => {
                 let length = script.below(MAX_PAYLOAD + 1);
                 Message::Deliver { request, key: forge.id(script), payload: script.take(length) }
             }
+            14 => Message::Adopted,
             _ => Message::Delivered { request },
         }
     }
+}
+
+fn stage(script: &mut Script<'_>) -> Stage {
+    Stage::from_number(script.byte() % 4).expect("there are four stages")
 }
 
 impl Forged for Items {

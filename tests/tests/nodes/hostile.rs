@@ -9,7 +9,7 @@ use hopwise_kernel::drive::memory::{DELAY, Datagram};
 use hopwise_kernel::drive::{Counters, Memory};
 use hopwise_kernel::node::{DropReason, RequestId};
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::message::{Lookup, Purpose};
+use hopwise_kernel::ring::message::{Lookup, Purpose, Stage};
 use hopwise_kernel::ring::protocol::{BUDGET_SPENT, NOT_OWNER};
 use hopwise_kernel::ring::{Event, Message, Ring, RingCodec, RingConfig};
 use hopwise_kernel::{Address, Codec, Distance, Id, Peer, Peers, Rng};
@@ -108,7 +108,8 @@ fn a_lookup_with_a_small_budget_makes_no_node_a_suspect() {
             budget,
             hops: 0,
             timeouts: 0,
-            known: false,
+            stage: Stage::Route,
+            left_ms: 10_000,
         };
         let message = Message::Lookup { request: RequestId(budget.into()), lookup };
         memory.inject(attacker, origin, &message);

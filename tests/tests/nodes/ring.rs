@@ -7,7 +7,7 @@ use std::time::Duration;
 use hopwise_kernel::drive::Memory;
 use hopwise_kernel::node::{Cookie, DropReason, LookupDone, RequestId};
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::message::{Purpose, Step};
+use hopwise_kernel::ring::message::{Purpose, Stage, Step};
 use hopwise_kernel::ring::{Event, LookupMode, Message, RingConfig, RingNode};
 use hopwise_kernel::{Distance, Id, Peer, Peers};
 use hopwise_tests::LinkedRing;
@@ -428,8 +428,21 @@ fn replies_to_nothing_are_dropped() {
         },
         Message::CookieReply { request, purpose, cookie: Cookie(1) },
         Message::Ack { request, purpose },
-        Message::Answer { lookup: request, purpose, owner: stranger, hops: 1, timeouts: 0 },
-        Message::FindNextReply { request, purpose, step: Step::Owner(stranger), knows: true },
+        Message::Answer {
+            lookup: request,
+            purpose,
+            owner: stranger,
+            under_suspicion: false,
+            hops: 1,
+            timeouts: 0,
+        },
+        Message::FindNextReply {
+            request,
+            purpose,
+            step: Step::Owner(stranger),
+            stage: Stage::Owner,
+            under_suspicion: false,
+        },
         Message::Delivered { request },
     ];
     for (count, reply) in (1..).zip(&replies) {
