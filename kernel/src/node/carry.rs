@@ -102,4 +102,8 @@ impl<I: Protocol, P: Carries<I>> World<I> for Carried<'_, P> {
     fn lag(&self) -> Duration {
         self.world.lag()
     }
+
+    fn stall(&self) -> Duration {
+        self.world.stall()
+    }
 }

@@ -179,10 +179,15 @@ pub trait World<P: Protocol> {
     /// Counts a retransmission that was not necessary: an earlier attempt has been answered.
     fn count_spurious(&mut self) {}
 
-    /// How far the driver has been behind its schedule of late. Others may be as late, so a node adds
-    /// this to the time for which a peer must be silent before it is considered dead. Zero in drivers
-    /// that are never late.
+    /// How far the driver has been behind its schedule of late. Replies are late by as much, so nodes
+    /// wait longer for them. Zero in drivers that are never late.
     fn lag(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// For how long a peer on another thread or host may be stopped by its machine without being dead.
+    /// Nodes allow for it before they judge a peer. Zero in drivers whose nodes never stop.
+    fn stall(&self) -> Duration {
         Duration::ZERO
     }
 }

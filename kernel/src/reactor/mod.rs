@@ -10,6 +10,7 @@ mod alarm;
 mod batch;
 pub mod clock;
 mod emulation;
+mod lag;
 mod outbox;
 pub mod shard;
 mod shard_world;

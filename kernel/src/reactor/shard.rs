@@ -6,8 +6,9 @@
 //!        └───────────────────────────────────────────┘
 //! ```
 //!
-//! Timers fire up to the time *before* the sockets were read. So a reply that arrived while the
-//! thread was stalled is handled before its request times out.
+//! Timers fire up to the last time before which everything that had arrived was read. So a reply that
+//! arrived while the thread was stalled, or that waits behind others, is handled before its request
+//! times out. But timers are not held back for longer than [`HELD_BACK_MAX`].
 //!
 //! **Invariant:** the work of a turn is bounded by [`BATCHES_PER_SOCKET`] and [`TIMERS_PER_TURN`].
 
@@ -25,6 +26,7 @@ use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::batch::Batch;
 use crate::reactor::clock::Clock;
 use crate::reactor::emulation::Emulation;
+use crate::reactor::lag::Lag;
 use crate::reactor::outbox::Outbox;
 use crate::reactor::shard_world::ShardWorld;
 use crate::reactor::sockets::Sockets;
@@ -33,6 +35,9 @@ use crate::reactor::sockets::Sockets;
 pub const BATCHES_PER_SOCKET: usize = 4;
 /// Maximum number of timers fired per turn.
 pub const TIMERS_PER_TURN: usize = 4096;
+/// Timers are late by at most this much because of unread messages: whoever floods a socket must not
+/// stop them.
+pub const HELD_BACK_MAX: Duration = Duration::from_millis(250);
 /// Maximum number of sockets that one poll reports as readable.
 const READY_PER_POLL: usize = 1024;
 /// Capacity of the queue of events for the application.
@@ -116,6 +121,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 sockets,
                 counters: Counters::default(),
                 reports: Reports::with_capacity(EVENT_CAPACITY),
+                lag: Lag::default(),
             },
             clock,
             datagram_bytes,
@@ -220,6 +226,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         let alarm = Alarm::new(&self.poll)?;
         let mut events = Events::with_capacity(READY_PER_POLL);
         let mut wake = Time::ZERO;
+        let mut all_read_at = self.clock.now();
         loop {
             let now = self.clock.now();
             let wait = if self.unread.is_empty() { wake.since(now) } else { Duration::ZERO };
@@ -239,11 +246,20 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 }
             }
             let before_reading = self.clock.now();
+            if wake != Time::NEVER {
+                self.world.lag.record(before_reading, before_reading.since(wake.max(now)));
+            }
             self.read_sockets(application);
-            self.fire_timers(before_reading, application);
+            if self.unread.is_empty() {
+                all_read_at = before_reading;
+            }
+            let until = all_read_at.max(before_reading - HELD_BACK_MAX);
+            self.fire_timers(until, application);
             let turn = application.turn(self);
             self.deliver_events(application);
             self.world.flush();
+            let end = self.clock.now();
+            self.world.lag.record(end, end.since(before_reading));
             match turn {
                 Turn::Stop => return Ok(()),
                 Turn::Until(time) => wake = time.min(self.world.next_wake()),
@@ -337,9 +353,11 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         }
     }
 
-    fn fire_timers(&mut self, now: Time, application: &mut impl Application<N, C>) {
+    /// Fires the timers that were due by `until`.
+    fn fire_timers(&mut self, until: Time, application: &mut impl Application<N, C>) {
+        let now = self.clock.now();
         for _ in 0..TIMERS_PER_TURN {
-            let Some(due) = self.world.timers.expire(now) else { break };
+            let Some(due) = self.world.timers.expire(until) else { break };
             match due {
                 Due::Node(node) => {
                     self.with_at(now, node, |node, cx| node.handle_timeout(cx));

@@ -3,13 +3,19 @@
 //! **Invariant:** a call of a node appends to queues, which the shard sends and delivers. The
 //! outbox sends earlier only if it is full.
 
+use std::time::Duration;
+
 use crate::base::{Peer, Time};
 use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope};
 use crate::drive::{Counters, Reports, Timers};
 use crate::node::{DropReason, MessageOf, Protocol, RequestHandle, World};
 use crate::reactor::emulation::Emulation;
+use crate::reactor::lag::Lag;
 use crate::reactor::outbox::Outbox;
 use crate::reactor::sockets::{Layout, Sockets};
+
+/// Threads of a busy machine are stopped for this long now and then.
+const STALL: Duration = Duration::from_millis(150);
 
 /// The world of a shard's nodes.
 pub(super) struct ShardWorld<P: Protocol, C> {
@@ -21,6 +27,7 @@ pub(super) struct ShardWorld<P: Protocol, C> {
     pub(super) sockets: Sockets,
     pub(super) counters: Counters,
     pub(super) reports: Reports<P>,
+    pub(super) lag: Lag,
 }
 
 impl<P: Protocol, C: Codec<Protocol = P>> ShardWorld<P, C> {
@@ -85,5 +92,13 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
 
     fn count_spurious(&mut self) {
         self.counters.spurious += 1;
+    }
+
+    fn lag(&self) -> Duration {
+        self.lag.get()
+    }
+
+    fn stall(&self) -> Duration {
+        STALL.max(self.lag.get() * 4)
     }
 }

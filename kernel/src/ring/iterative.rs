@@ -31,7 +31,7 @@ impl RingNode {
         to: Peer,
         iteration: Iteration,
     ) -> bool {
-        let wait = self.hop_timeout(0).min(iteration.pending.deadline.since(cx.now));
+        let wait = self.hop_timeout(cx, 0).min(iteration.pending.deadline.since(cx.now));
         let Some(request) = cx.request(to, 0, Kind::Iterate(iteration), wait) else { return false };
         self.send_step(cx, to, request, &iteration);
         true
@@ -68,7 +68,7 @@ impl RingNode {
         if left.is_zero() {
             return false;
         }
-        let wait = self.hop_timeout(request.retries + 1).min(left);
+        let wait = self.hop_timeout(cx, request.retries + 1).min(left);
         let Some(id) = cx.retransmit(handle, wait) else { return false };
         self.send_step(cx, request.to, id, iteration);
         true

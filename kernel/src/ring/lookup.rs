@@ -141,7 +141,7 @@ impl RingNode {
         if let Route::Next(next, Stage::Route) = first {
             pending.failed.insert(next.id);
         }
-        let restart = (self.hop_timeout(0) * RESTART_HOP_TIMEOUTS).max(MIN_RESTART)
+        let restart = (self.hop_timeout(cx, 0) * RESTART_HOP_TIMEOUTS).max(MIN_RESTART)
             * (1 << attempts.min(MAX_RESTART_DOUBLINGS));
         let wait = restart.min(pending.deadline.since(cx.now));
         let Some(lookup) = self.register_origin(cx, pending, attempts, wait, name) else {

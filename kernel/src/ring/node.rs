@@ -227,7 +227,12 @@ impl RingNode {
 
     /// How long to wait for a reply of `peer`: by the round trips to this peer if it is a close
     /// neighbor, otherwise by those to all peers.
-    pub(crate) fn timeout_for(&self, peer: Peer, retries: u8) -> Duration {
+    pub(crate) fn timeout_for(
+        &self,
+        cx: &Context<'_, Ring>,
+        peer: Peer,
+        retries: u8,
+    ) -> Duration {
         let is_peer = |known: Option<Peer>| known.is_some_and(|it| it.is_same_destination(peer));
         let known = match self.config.timeout {
             TimeoutPolicy::Fixed(_) => None,
@@ -239,12 +244,23 @@ impl RingNode {
             }
             TimeoutPolicy::Adaptive => None,
         };
-        known.map_or_else(|| self.hop_timeout(retries), |first| backed_off(first, retries))
+        let first = known.unwrap_or_else(|| self.round_trips.timeout(self.config.timeout));
+        backed_off(first + self.allowance(cx), retries)
     }
 
     /// How long to wait for the acknowledgement of a hop after `retries` unanswered attempts.
-    pub(crate) fn hop_timeout(&self, retries: u8) -> Duration {
-        backed_off(self.round_trips.timeout(self.config.timeout), retries)
+    #[inline]
+    pub(crate) fn hop_timeout(&self, cx: &Context<'_, Ring>, retries: u8) -> Duration {
+        let first = self.round_trips.timeout(self.config.timeout) + self.allowance(cx);
+        backed_off(first, retries)
+    }
+
+    /// What an adaptive timeout allows for a late driver: a reply waits there and here.
+    fn allowance(&self, cx: &Context<'_, Ring>) -> Duration {
+        match self.config.timeout {
+            TimeoutPolicy::Adaptive => cx.world.lag() * 2,
+            TimeoutPolicy::Fixed(_) => Duration::ZERO,
+        }
     }
 
     /// How long to wait for the reply of `peer` to a probe after `retries` unanswered attempts.
@@ -254,7 +270,8 @@ impl RingNode {
         peer: Peer,
         retries: u8,
     ) -> Duration {
-        backed_off(self.timeout_for(peer, 0).max(MIN_PROBE_TIMEOUT) + cx.world.lag(), retries)
+        let first = self.timeout_for(cx, peer, 0).max(MIN_PROBE_TIMEOUT);
+        backed_off(first + cx.world.stall(), retries)
     }
 
     /// Pings `to`. Returns whether the ping was sent.

@@ -165,7 +165,7 @@ impl RingNode {
             return false;
         }
         let is_neighbor = stage.is_owner();
-        let wait = if is_neighbor { self.timeout_for(next, 0) } else { self.hop_timeout(0) };
+        let wait = if is_neighbor { self.timeout_for(cx, next, 0) } else { self.hop_timeout(cx, 0) };
         let kind = Kind::Forward { lookup, stage };
         let Some(request) = cx.request(next, 0, kind, wait) else { return false };
         let lookup = self.passed_on(&lookup, stage);
@@ -207,7 +207,7 @@ impl RingNode {
         lookup: &Lookup,
         stage: Stage,
     ) -> bool {
-        let wait = self.timeout_for(request.to, request.retries + 1);
+        let wait = self.timeout_for(cx, request.to, request.retries + 1);
         let Some(id) = cx.retransmit(handle, wait) else { return false };
         let lookup = self.passed_on(lookup, stage);
         self.send(cx, request.to, &Message::Lookup { request: id, lookup });

@@ -86,4 +86,8 @@ impl<R: Router> World<R::Protocol> for RouterWorld<'_, R> {
     fn lag(&self) -> Duration {
         self.world.lag()
     }
+
+    fn stall(&self) -> Duration {
+        self.world.stall()
+    }
 }
