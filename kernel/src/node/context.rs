@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::base::{Peer, Rng, Time};
 use crate::node::drop_reason::DropReason;
 use crate::node::protocol::{EventOf, MessageOf, Protocol};
-use crate::node::requests::{Request, RequestHandle, RequestId, Requests};
+use crate::node::requests::{Request, RequestHandle, RequestId, Requests, Source};
 use crate::node::tables::RequestTables;
 
 /// Everything that a node may use during one call.
@@ -39,11 +39,28 @@ impl<P: Protocol> Context<'_, P> {
         wait: Duration,
     ) -> Option<RequestId> {
         let id = RequestId::first(self.rng.next_u64());
-        self.request_as(id, to, retries, kind, wait)
+        self.insert(id, Source::OWN, to, retries, kind, wait)
+    }
+
+    /// As [`request`](Self::request), on behalf of `source`. Returns `None` and counts a drop if `source`
+    /// has its share of the table.
+    #[inline(always)]
+    pub fn request_for(
+        &mut self,
+        source: Source,
+        to: Peer,
+        kind: KindOf<P>,
+        wait: Duration,
+    ) -> Option<RequestId> {
+        if source != Source::OWN && !self.requests.own().has_room_for(source) {
+            self.world.count_drop(DropReason::Overload);
+            return None;
+        }
+        let id = RequestId::first(self.rng.next_u64());
+        self.insert(id, source, to, 0, kind, wait)
     }
 
     /// As [`request`](Self::request), under the identifier of an earlier request that has ended.
-    #[inline(always)]
     pub fn request_as(
         &mut self,
         id: RequestId,
@@ -52,8 +69,21 @@ impl<P: Protocol> Context<'_, P> {
         kind: KindOf<P>,
         wait: Duration,
     ) -> Option<RequestId> {
-        let (sent_at, last_at) = (self.now, self.now);
-        let request = Request { id, node: self.node, to, sent_at, last_at, retries, kind };
+        self.insert(id, Source::OWN, to, retries, kind, wait)
+    }
+
+    #[inline(always)]
+    fn insert(
+        &mut self,
+        id: RequestId,
+        source: Source,
+        to: Peer,
+        retries: u8,
+        kind: KindOf<P>,
+        wait: Duration,
+    ) -> Option<RequestId> {
+        let (node, sent_at, last_at) = (self.node, self.now, self.now);
+        let request = Request { id, node, to, sent_at, last_at, retries, source, kind };
         let Some(handle) = self.requests.own_mut().insert(request) else {
             self.world.count_drop(DropReason::Overload);
             return None;

@@ -46,7 +46,7 @@ pub use peer_round_trips::PeerRoundTrips;
 pub use protocol::{Class, EventOf, MAX_CLASSES, MessageOf, ParkedOf, Protocol};
 pub use requests::{
     MAX_ATTEMPTS, MAX_PAYLOAD, PayloadHandle, Request, RequestHandle, RequestId, RequestKind,
-    Requests,
+    Requests, Source,
 };
 pub use round_trips::{INITIAL_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT, RoundTrips, TimeoutPolicy};
 pub use router::{LookupDone, LookupEnd, LookupPurpose, Router};

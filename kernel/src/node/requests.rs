@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 use core::time::Duration;
 
-use crate::base::{Peer, Time};
+use crate::base::{Address, Peer, Time};
 
 /// Longest payload of a message or request, in bytes.
 pub const MAX_PAYLOAD: usize = 1024;
@@ -83,6 +83,8 @@ pub struct Request<K> {
     pub last_at: Time,
     /// Attempts that timed out before the last one.
     pub retries: u8,
+    /// On whose behalf the request was made.
+    pub source: Source,
     /// The protocol's own part.
     pub kind: K,
 }
@@ -99,6 +101,23 @@ impl<K> Request<K> {
             last if last == self.retries => Some(now.since(self.last_at)),
             _ => None,
         }
+    }
+}
+
+/// On whose behalf a request is made: the node's own, or one of 255 groups of sockets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Source(u8);
+
+impl Source {
+    /// The node's own.
+    pub const OWN: Source = Source(0);
+
+    /// The group of the socket at `address`. A host cannot spread over more groups than it has sockets.
+    #[inline]
+    #[must_use]
+    pub fn of(address: Address) -> Source {
+        let mixed = address.socket().to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Source(((mixed >> 56) as u8).max(1))
     }
 }
 
@@ -124,6 +143,8 @@ pub struct Requests<K> {
     /// Entry numbers plus one, 0 if vacant. Probed linearly from the low bits of the identifier.
     index: Box<[u32]>,
     payloads: Box<[Payload]>,
+    /// Requests in flight by source.
+    by_source: [u32; 256],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -157,6 +178,7 @@ impl<K: RequestKind> Requests<K> {
             index: vec![0; (capacity * 2).next_power_of_two().max(2)].into_boxed_slice(),
             payloads: vec![Payload { length: None, bytes: [0; MAX_PAYLOAD] }; PAYLOADS]
                 .into_boxed_slice(),
+            by_source: [0; 256],
         }
     }
 
@@ -186,6 +208,17 @@ impl<K: RequestKind> Requests<K> {
         self.len >= self.capacity - self.capacity / 4
     }
 
+    /// Whether there is room for a request on behalf of `source`. A source may have as many requests in
+    /// flight as there is room left for others, so one source gets at most half of it, two a third each
+    /// (Choudhury and Hahne, *Dynamic queue length thresholds for shared-memory packet switches*,
+    /// IEEE/ACM ToN 6(2), 1998). What is left lets a newcomer in.
+    #[inline]
+    #[must_use]
+    pub const fn has_room_for(&self, source: Source) -> bool {
+        let room = (self.capacity - self.capacity / 4).saturating_sub(self.len);
+        (self.by_source[source.0 as usize] as usize) < room
+    }
+
     /// Adds a request. Returns `None` if the table is full.
     #[inline(always)]
     pub fn insert(&mut self, request: Request<K>) -> Option<RequestHandle> {
@@ -203,6 +236,7 @@ impl<K: RequestKind> Requests<K> {
             return None;
         };
         self.len += 1;
+        self.by_source[usize::from(request.source.0)] += 1;
         let mut place = self.home(request.id);
         while self.index[place] != 0 {
             place = (place + 1) & (self.index.len() - 1);
@@ -250,6 +284,7 @@ impl<K: RequestKind> Requests<K> {
         self.entries[handle.0 as usize] = Entry::Free { next: self.free };
         self.free = handle.0;
         self.len -= 1;
+        self.by_source[usize::from(request.source.0)] -= 1;
         // Close the gap, so that it does not end the probing for later entries.
         let mask = self.index.len() - 1;
         let mut place = hole;

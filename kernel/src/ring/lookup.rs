@@ -29,7 +29,7 @@
 use core::time::Duration;
 
 use crate::base::{Id, Peer, Time};
-use crate::node::{Context, LookupDone, PayloadHandle, RequestId};
+use crate::node::{Context, DropReason, LookupDone, PayloadHandle, RequestId, Source};
 use crate::ring::config::{AnswerRule, LookupMode};
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
@@ -109,6 +109,12 @@ impl RingNode {
         payload: Option<PayloadHandle>,
         deadline: Time,
     ) -> bool {
+        // Maintenance has room of its own in the table of requests.
+        let is_work = matches!(purpose, Purpose::User | Purpose::UpperLayer);
+        if is_work && cx.requests.is_crowded() {
+            cx.world.count_drop(DropReason::Overload);
+            return false;
+        }
         let failed = FailedContacts::default();
         let pending = PendingLookup { token, key, purpose, deadline, timeouts: 0, failed, payload };
         self.start_lookup(cx, pending, 0, None)
@@ -148,7 +154,7 @@ impl RingNode {
             return false;
         };
         if let Route::Next(next, stage) = first {
-            self.forward(cx, lookup, next, stage);
+            self.forward(cx, lookup, next, stage, Source::OWN);
         }
         true
     }

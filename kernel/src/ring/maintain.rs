@@ -211,7 +211,6 @@ impl RingNode {
         }
         match self.predecessor {
             Some(predecessor) if predecessor == candidate => self.predecessor_heard = cx.now.into(),
-            _ if !answered && !cx.has_room_for_others() => {}
             Some(predecessor) if !candidate.id.is_between(predecessor.id, self.me.id) => {
                 self.probe_predecessor(cx, Some(candidate));
             }

@@ -12,7 +12,7 @@ use core::time::Duration;
 use crate::base::{Id, Peer, Peers, Rng, Time};
 use crate::node::{
     Context, DropReason, LastCookie, LookupEnd, LookupPurpose, LossEstimate, Node, PeerRoundTrips,
-    RequestHandle, RequestId, RoundTrips, Router, Secret, TimeoutPolicy,
+    RequestHandle, RequestId, RoundTrips, Router, Secret, Source, TimeoutPolicy,
 };
 use crate::ring::config::RingConfig;
 use crate::ring::event::Event;
@@ -227,12 +227,7 @@ impl RingNode {
 
     /// How long to wait for a reply of `peer`: by the round trips to this peer if it is a close
     /// neighbor, otherwise by those to all peers.
-    pub(crate) fn timeout_for(
-        &self,
-        cx: &Context<'_, Ring>,
-        peer: Peer,
-        retries: u8,
-    ) -> Duration {
+    pub(crate) fn timeout_for(&self, cx: &Context<'_, Ring>, peer: Peer, retries: u8) -> Duration {
         let is_peer = |known: Option<Peer>| known.is_some_and(|it| it.is_same_destination(peer));
         let known = match self.config.timeout {
             TimeoutPolicy::Fixed(_) => None,
@@ -280,7 +275,9 @@ impl RingNode {
             return false;
         }
         let wait = self.probe_timeout(cx, to, 0);
-        let request = cx.request(to, 0, Kind::Probe(probe), wait);
+        // A stranger's notification must not take more than the stranger's share.
+        let source = if probe == Probe::Rectify { Source::of(to.address) } else { Source::OWN };
+        let request = cx.request_for(source, to, Kind::Probe(probe), wait);
         if let Some(request) = request {
             self.send(cx, to, &Message::Ping { request });
         }
@@ -407,7 +404,7 @@ impl Node for RingNode {
             }
             Message::Lookup { request, lookup } => {
                 let purpose = lookup.purpose;
-                if self.answer_or_forward(cx, lookup) {
+                if self.answer_or_forward(cx, lookup, Source::of(from.address)) {
                     self.send(cx, from, &Message::Ack { request, purpose });
                 }
             }

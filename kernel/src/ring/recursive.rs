@@ -7,7 +7,7 @@
 use core::time::Duration;
 
 use crate::base::{Id, Peer};
-use crate::node::{Confidence, Context, RequestHandle, RequestId};
+use crate::node::{Confidence, Context, RequestHandle, RequestId, Source};
 use crate::ring::config::AnswerRule;
 use crate::ring::lookup::{Answer, Route};
 use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Stage};
@@ -67,15 +67,21 @@ impl RingNode {
     }
 
     /// Answers a lookup or forwards it. Returns whether this node has taken it over.
-    pub(crate) fn answer_or_forward(&mut self, cx: &mut Context<'_, Ring>, lookup: Lookup) -> bool {
+    /// `source` is the previous hop.
+    pub(crate) fn answer_or_forward(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        lookup: Lookup,
+        source: Source,
+    ) -> bool {
         if lookup.left_ms == 0 {
             cx.world.count_drop(EXPIRED);
             return true;
         }
         if self.is_asked_as_owner(&lookup) {
-            return self.answer_as_owner(cx, lookup);
+            return self.answer_as_owner(cx, lookup, source);
         }
-        self.answer_or_forward_past(cx, lookup, lookup.key)
+        self.answer_or_forward_past(cx, lookup, lookup.key, source)
     }
 
     /// Whether the sender of `lookup` takes the receiver for the owner.
@@ -84,7 +90,12 @@ impl RingNode {
     }
 
     /// Answers or forwards a lookup whose sender takes this node for the owner.
-    fn answer_as_owner(&mut self, cx: &mut Context<'_, Ring>, lookup: Lookup) -> bool {
+    fn answer_as_owner(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        lookup: Lookup,
+        source: Source,
+    ) -> bool {
         if self.owns(lookup.key) {
             self.answer(cx, &lookup, self.me, false);
             return true;
@@ -93,21 +104,27 @@ impl RingNode {
         match self.predecessor.filter(|_| !is_silent) {
             Some(predecessor) => {
                 let budget = lookup.budget.min(BACKWARD_BUDGET);
-                self.forward(cx, Lookup { budget, ..lookup }, predecessor, lookup.stage)
+                let lookup = Lookup { budget, ..lookup };
+                self.forward(cx, lookup, predecessor, lookup.stage, source)
             }
-            None => self.answer_in_place(cx, lookup),
+            None => self.answer_in_place(cx, lookup, source),
         }
     }
 
     /// The predecessor is silent, so this node may have to answer in its place.
-    fn answer_in_place(&mut self, cx: &mut Context<'_, Ring>, lookup: Lookup) -> bool {
+    fn answer_in_place(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        lookup: Lookup,
+        source: Source,
+    ) -> bool {
         if lookup.stage == Stage::OwnerExact || self.config.stabilize.is_none() {
             self.answer(cx, &lookup, self.me, true);
             return true;
         }
         // The sender's list may be old: another node may lie between the key and the predecessor.
         let lookup = Lookup { stage: Stage::RouteExact, ..lookup };
-        self.answer_or_forward_past(cx, lookup, lookup.key)
+        self.answer_or_forward_past(cx, lookup, lookup.key, source)
     }
 
     /// Answers or forwards a lookup past `limit`: see [`route`](Self::route).
@@ -116,13 +133,14 @@ impl RingNode {
         cx: &mut Context<'_, Ring>,
         lookup: Lookup,
         limit: Id,
+        source: Source,
     ) -> bool {
         match self.route(cx, lookup.purpose, lookup.key, limit, lookup.stage) {
             Route::Owner(owner) => {
                 self.answer(cx, &lookup, owner, false);
                 true
             }
-            Route::Next(next, stage) => self.forward(cx, lookup, next, stage),
+            Route::Next(next, stage) => self.forward(cx, lookup, next, stage, source),
             Route::Stuck => {
                 cx.world.count_drop(STUCK);
                 false
@@ -154,6 +172,7 @@ impl RingNode {
         lookup: Lookup,
         next: Peer,
         stage: Stage,
+        source: Source,
     ) -> bool {
         if lookup.budget <= 1 {
             cx.world.count_drop(BUDGET_SPENT);
@@ -161,13 +180,11 @@ impl RingNode {
             // and then every other node that it tries instead.
             return true;
         }
-        if lookup.origin != self.me && !cx.has_room_for_others() {
-            return false;
-        }
         let is_neighbor = stage.is_owner();
-        let wait = if is_neighbor { self.timeout_for(cx, next, 0) } else { self.hop_timeout(cx, 0) };
+        let wait =
+            if is_neighbor { self.timeout_for(cx, next, 0) } else { self.hop_timeout(cx, 0) };
         let kind = Kind::Forward { lookup, stage };
-        let Some(request) = cx.request(next, 0, kind, wait) else { return false };
+        let Some(request) = cx.request_for(source, next, kind, wait) else { return false };
         let lookup = self.passed_on(&lookup, stage);
         self.send(cx, next, &Message::Lookup { request, lookup });
         true
@@ -236,11 +253,11 @@ impl RingNode {
         } else if lookup.left_ms == 0 {
             cx.world.count_drop(EXPIRED);
         } else if !self.is_asked_as_owner(&lookup) {
-            self.answer_or_forward_past(cx, lookup, to.id);
+            self.answer_or_forward_past(cx, lookup, to.id, request.source);
         } else if self.predecessor == Some(to) {
-            self.answer_in_place(cx, lookup);
+            self.answer_in_place(cx, lookup, request.source);
         } else {
-            self.answer_as_owner(cx, lookup);
+            self.answer_as_owner(cx, lookup, request.source);
         }
     }
 

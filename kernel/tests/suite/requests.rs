@@ -9,7 +9,7 @@ use std::time::Duration;
 use hopwise_kernel::node::{
     Cookie, INITIAL_TIMEOUT, Layer, LayeredRequests, MAX_PAYLOAD, MAX_TIMEOUT, MIN_TIMEOUT,
     PayloadHandle, Request, RequestHandle, RequestId, RequestKind, RequestTables, Requests,
-    RoundTrips, TimeoutPolicy,
+    RoundTrips, Source, TimeoutPolicy,
 };
 use hopwise_kernel::ring::request::{Kind, NeighborsReason};
 use hopwise_kernel::{Peer, Time};
@@ -58,7 +58,16 @@ fn request(id: RequestId, node: u32) -> Request<Kind> {
 
 fn request_of<K>(id: RequestId, node: u32, kind: K) -> Request<K> {
     let at = Time::from_ns(id.0);
-    Request { id, node, to: Peer::default(), sent_at: at, last_at: at, retries: 0, kind }
+    Request {
+        id,
+        node,
+        to: Peer::default(),
+        sent_at: at,
+        last_at: at,
+        retries: 0,
+        source: Source::OWN,
+        kind,
+    }
 }
 
 /// The table and its model, a map by name.
