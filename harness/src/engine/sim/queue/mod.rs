@@ -172,7 +172,9 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
     /// Adds an event of a batch or of an outer slot.
     fn take_one(&mut self, key: Key, from: &Contents<P, Q>) {
         match key.kind {
-            EventKind::NodeTimer | EventKind::RequestTimer(_) => self.enter_timer(key),
+            EventKind::NodeTimer | EventKind::RequestTimer(_) | EventKind::ServiceEnd => {
+                self.enter_timer(key);
+            }
             kind => self.enter(key, |contents| contents.add_copy(kind, from)),
         }
     }

@@ -4,6 +4,10 @@
 //! timers in the order of their keys, and its own random generator. So it is the same however nodes
 //! are divided among shards.
 
+mod inbox;
+mod node_queues;
+mod service;
+
 use std::mem;
 
 use hopwise_kernel::base::prefetch::{prefetch, prefetch_first};
@@ -12,6 +16,7 @@ use hopwise_kernel::drive::Counters;
 use hopwise_kernel::node::{DropReason, MessageOf, ParkedOf, RequestHandle, RequestTables as _};
 use hopwise_kernel::{Context, Node, Peer, Protocol, Rng, Time, World};
 
+use self::node_queues::NodeQueues;
 use super::barrier::{BatchOf, Participant, Report, Window};
 use super::busiest::Busiest;
 use super::partition::{Partition, address_of, place_of};
@@ -43,6 +48,8 @@ pub(super) struct Shard<S: System> {
     single: BatchOf<S>,
     /// Passes messages as bytes, if the scenario says so.
     wire: Option<Wire<S::Codec>>,
+    /// The queues of nodes, if they have a rate.
+    node_queues: Option<NodeQueues<S>>,
     checker: Option<Box<S::Checker>>,
     counting: Counting,
     /// Messages of the busiest replaced node.
@@ -107,6 +114,7 @@ impl<S: System> Shard<S> {
         Shard {
             system,
             requests: RequestsOf::<S>::with_capacity(2 * places.len() + REQUESTS),
+            node_queues: NodeQueues::new(&scenario.network, places.len()),
             places,
             world: SimWorld::new(index, partition, network, seed),
             open: BatchOf::<S>::default(),
@@ -272,21 +280,14 @@ impl<S: System> Shard<S> {
             }
             EventKind::Message(index) => {
                 let in_flight = batch.in_flight(index);
-                let is_there = |node: &S::Node| node.peer().id.prefix() == in_flight.to_prefix;
-                let counts = self.counting != Counting::Over;
-                let it = self.place(place);
-                if it.node.as_ref().is_some_and(is_there) {
-                    it.history.messages = it.history.messages.saturating_add(counts.into());
-                    let received = Busiest { messages: it.history.messages, place };
-                    if self.busiest.is_none_or(|busiest| received.rank() > busiest.rank()) {
-                        self.busiest = Some(received);
-                    }
-                    self.deliver(place, in_flight, batch.message(in_flight));
+                if self.node_queues.is_some() {
+                    self.queue_message(key, in_flight, batch.message(in_flight));
                 } else {
-                    self.world.count_drop(DropReason::NoSuchNode);
+                    self.receive(place, in_flight, batch);
                 }
                 true
             }
+            EventKind::ServiceEnd => self.end_service(key),
         };
         if processed {
             self.world.counters.received += 1;
@@ -297,6 +298,35 @@ impl<S: System> Shard<S> {
             let event = key.time.as_ns() ^ (u64::from(key.source) << 32) ^ mix(key.sequence);
             it.history.digest = mix(it.history.digest ^ event).wrapping_add(1);
         }
+    }
+
+    /// Lets the node in `place` process a message of `batch`, if the message is for it.
+    #[inline]
+    fn receive(
+        &mut self,
+        place: u32,
+        in_flight: &InFlight<ParkedOf<ProtocolOf<S>>>,
+        batch: &BatchOf<S>,
+    ) {
+        if !self.is_for_present(place, in_flight) {
+            self.world.count_drop(DropReason::NoSuchNode);
+            return;
+        }
+        let counts = self.counting != Counting::Over;
+        let it = self.place(place);
+        it.history.messages = it.history.messages.saturating_add(counts.into());
+        let received = Busiest { messages: it.history.messages, place };
+        if self.busiest.is_none_or(|busiest| received.rank() > busiest.rank()) {
+            self.busiest = Some(received);
+        }
+        self.deliver(place, in_flight, batch.message(in_flight));
+    }
+
+    /// Whether a message is for the node that is in `place` now.
+    #[inline]
+    fn is_for_present(&self, place: u32, in_flight: &InFlight<ParkedOf<ProtocolOf<S>>>) -> bool {
+        let node = &self.places[self.world.partition.index_of(place)].node;
+        node.as_ref().is_some_and(|node| node.peer().id.prefix() == in_flight.to_prefix)
     }
 
     /// Gives a message to the node in `place`.
@@ -345,6 +375,7 @@ impl<S: System> Shard<S> {
                 while let Some(handle) = self.requests.abandon_one(place) {
                     self.world.disarm_request(handle);
                 }
+                self.discard_queue(place);
                 let it = self.place(place);
                 it.node = None;
                 it.history.timer_due = Time::NEVER;
