@@ -78,6 +78,26 @@ fn any_number_of_threads_gives_the_same_result() {
     }
 }
 
+/// In a closed loop, timers of requests share entries of the queue, differently in each shard.
+#[test]
+fn a_closed_loop_gives_the_same_result_on_any_number_of_threads() {
+    let toml = "
+        engine = \"sim\"
+        check = false
+        nodes = 150
+        ring = { successors = 8 }
+        network = { loss = 0.02 }
+        workload = { in_flight = 20 }
+        phases = { warmup = \"100ms\", measure = \"200ms\" }
+    ";
+    let one = run(Engine::Sim, toml, 1);
+    assert!(one.metrics.timeouts()[1..].iter().sum::<u64>() > 100, "timers fire");
+    let one = result(&one);
+    for threads in [2, 3] {
+        assert!(one == result(&run(Engine::Sim, toml, threads)), "{threads} threads differ");
+    }
+}
+
 #[test]
 fn messages_as_bytes_give_the_same_trace() {
     for lookup in ["recursive", "iterative"] {

@@ -26,6 +26,7 @@ mod busiest;
 mod control;
 mod partition;
 mod queue;
+mod request_timers;
 mod shard;
 mod wire;
 mod world;

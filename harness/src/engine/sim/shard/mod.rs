@@ -158,7 +158,10 @@ impl<S: System> Shard<S> {
     /// Processes all events that are due before the end of `window`.
     #[inline]
     pub(super) fn run(&mut self, window: Window) {
-        let Window { until, is_measured } = window;
+        let Window { until, is_measured, is_gapless } = window;
+        if is_gapless {
+            self.world.request_timers.share();
+        }
         self.count_window(is_measured);
         loop {
             let open = mem::take(&mut self.open);
@@ -301,7 +304,7 @@ impl<S: System> Shard<S> {
     }
 
     /// Lets the node in `place` process a message of `batch`, if the message is for it.
-    #[inline]
+    #[inline(always)]
     fn receive(
         &mut self,
         place: u32,
@@ -330,6 +333,7 @@ impl<S: System> Shard<S> {
     }
 
     /// Gives a message to the node in `place`.
+    #[inline(always)]
     fn deliver(
         &mut self,
         place: u32,
@@ -351,12 +355,14 @@ impl<S: System> Shard<S> {
 
     /// Lets a request time out. Returns false if it was answered before.
     fn expire_request(&mut self, key: Key, handle: RequestHandle) -> bool {
-        let due = &mut self.world.request_due[handle.0 as usize];
+        if let Some(next) = self.world.request_timers.leave(handle, key) {
+            self.world.queue.enter_timer(next);
+        }
         let is_its = self.requests.node_of(handle) == Some(key.place);
-        if *due != key.time || !is_its {
+        if !self.world.request_timers.is_armed(handle, key) || !is_its {
             return false; // Another request may use the handle by now.
         }
-        *due = Time::NEVER;
+        self.world.request_timers.disarm(handle);
         self.with(key.place, |_, node, cx| node.handle_request_timeout(cx, handle));
         true
     }
@@ -417,7 +423,7 @@ impl<S: System> Shard<S> {
     }
 
     /// Calls the node in `place`; `None` if there is none.
-    #[inline]
+    #[inline(always)]
     fn with<T>(
         &mut self,
         place: u32,
