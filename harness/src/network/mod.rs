@@ -54,6 +54,8 @@ pub struct Network {
     loss: f64,
     duplication: f64,
     reordering: f64,
+    /// Whether messages can wait at their receivers.
+    has_queues: bool,
 }
 
 /// The fate of one message.
@@ -157,10 +159,13 @@ impl Network {
         Duration::from_nanos(self.least_ns)
     }
 
-    /// The greatest delay after which a message first arrives; `None` if there is no bound or the
-    /// model states none.
+    /// The greatest delay after which a message is first handled; `None` if there is no bound or
+    /// the model states none.
     #[must_use]
     pub fn greatest_delay(&self) -> Option<Duration> {
+        if self.has_queues {
+            return None;
+        }
         let greatest_ns = self.delays.greatest_ns()?.max(self.least_ns);
         // A reordered message is delayed twice.
         let further = u64::from(self.reordering > 0.0);
@@ -188,8 +193,9 @@ impl Network {
     }
 
     fn with(network: &scenario::Network, delays: Delays, least_ns: u64) -> Network {
-        let scenario::Network { loss, duplication, reordering, .. } = *network;
-        Network { delays, least_ns, loss, duplication, reordering }
+        let scenario::Network { loss, duplication, reordering, node_rate, .. } = *network;
+        let has_queues = node_rate.is_some();
+        Network { delays, least_ns, loss, duplication, reordering, has_queues }
     }
 
     #[inline]

@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::impossible::{Verdict, is_share, require};
+use super::impossible::{Verdict, is_share, require, require_that};
 use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
-use super::{Latency, Scenario, Section, duration};
+use super::{Engine, Latency, Scenario, Section, duration};
 
 /// What the network does to messages. Over UDP, this adds to what the loopback interface does.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -25,6 +25,11 @@ pub struct Network {
     pub reordering: f64,
     /// How long a node waits for an answer.
     pub timeout: Timeout,
+    /// Messages per second that one node can process, above 0; `None`: any number. Simulator only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_rate: Option<f64>,
+    /// Messages that can wait at a busy node. Without `node_rate`, no node is busy.
+    pub node_queue: u32,
 }
 
 impl Default for Network {
@@ -35,6 +40,8 @@ impl Default for Network {
             duplication: 0.0,
             reordering: 0.0,
             timeout: Timeout::Adaptive,
+            node_rate: None,
+            node_queue: 256,
         }
     }
 }
@@ -134,14 +141,36 @@ impl Section for Network {
             "How long a node waits for an answer. adaptive: mean plus four deviations of the round \
              trips it measured, within bounds.",
         ),
+        Key::number(
+            "network.node_rate",
+            "a number above 0, at most 1e9, with engine = \"sim\", or leave it out: nodes are then \
+             infinitely fast",
+            "Messages per second that one node can process, one after the other. Simulator only. A \
+             message that arrives at a busy node waits. Replies and maintenance are served before \
+             messages that start work for a lookup. Of the latter, those that have waited over 100 \
+             ms are dropped once such waits have lasted for 500 ms.",
+        ),
+        Key::integer(
+            "network.node_queue",
+            "a whole number from 4 to 1000000",
+            "Messages that can wait at a busy node. Those that start work for a lookup may take \
+             three quarters of the places. Without network.node_rate, no node is busy.",
+        ),
     ];
 
-    fn check(&self, _all: &Scenario) -> Verdict {
+    fn check(&self, all: &Scenario) -> Verdict {
         self.latency.check()?;
         require(is_share(self.loss), "network.loss")?;
         require(is_share(self.duplication), "network.duplication")?;
         require(is_share(self.reordering), "network.reordering")?;
-        require(self.timeout != Timeout::Fixed(Duration::ZERO), "network.timeout")
+        require(self.timeout != Timeout::Fixed(Duration::ZERO), "network.timeout")?;
+        if let Some(rate) = self.node_rate {
+            require(rate > 0.0 && rate <= 1e9, "network.node_rate")?;
+            require_that(all.engine == Engine::Sim, "network.node_rate", || {
+                "engine = \"sim\" as well, or leave network.node_rate out".to_owned()
+            })?;
+        }
+        require((4..=1_000_000).contains(&self.node_queue), "network.node_queue")
     }
 }
 

@@ -41,6 +41,10 @@ impl Protocol for Central {
         }
     }
 
+    fn starts_work(message: &Message<'_>) -> bool {
+        matches!(message, Message::Items(message) if Items::starts_work(message))
+    }
+
     fn park(message: &Message<'_>, arena: &mut Arena) -> ParkedMessage {
         message.map(|message| Items::park(&message, arena))
     }

@@ -34,6 +34,11 @@ pub struct Counters {
     /// Messages dropped because the queue of [`Shard::emulate`](crate::reactor::Shard::emulate)
     /// was full.
     pub delay_overflow: u64,
+    /// Messages dropped because the queue of a node that was busy was full.
+    pub queue_full: u64,
+    /// Messages that start work for a lookup, dropped because they had waited too long in the queue
+    /// of a busy node.
+    pub waited_too_long: u64,
 }
 
 impl Counters {
@@ -60,6 +65,8 @@ impl Counters {
             ("unsendable", self.unsendable),
             ("lost", self.lost),
             ("delay_overflow", self.delay_overflow),
+            ("queue_full", self.queue_full),
+            ("waited_too_long", self.waited_too_long),
         ];
         dropped.chain(refused).chain(others)
     }
@@ -82,5 +89,7 @@ impl Counters {
         self.lost = with(self.lost, other.lost);
         self.spurious = with(self.spurious, other.spurious);
         self.delay_overflow = with(self.delay_overflow, other.delay_overflow);
+        self.queue_full = with(self.queue_full, other.queue_full);
+        self.waited_too_long = with(self.waited_too_long, other.waited_too_long);
     }
 }

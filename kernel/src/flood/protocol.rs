@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the class of a message depends on the message alone.
 
-use crate::flood::message::{Message, ParkedMessage};
+use crate::flood::message::{Message, ParkedMessage, WalkStage};
 use crate::flood::request::Kind;
 use crate::items::{self, Items};
 use crate::node::{
@@ -53,6 +53,17 @@ impl Protocol for Flood {
             Message::Leave => LEAVE,
             Message::Connect { .. } | Message::Connected { .. } | Message::Seek { .. } => JOIN,
             Message::Items(message) => Items::class(message),
+        }
+    }
+
+    #[inline]
+    fn starts_work(message: &Message<'_>) -> bool {
+        match message {
+            Message::Search { .. } => true,
+            // The other stages let a walker that is already under way go on or end.
+            Message::Walk { stage, .. } => *stage == WalkStage::Step,
+            Message::Items(message) => Items::starts_work(message),
+            _ => false,
         }
     }
 

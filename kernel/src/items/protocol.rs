@@ -54,6 +54,11 @@ impl Protocol for Items {
     }
 
     #[inline]
+    fn starts_work(message: &Message<'_>) -> bool {
+        matches!(message, Message::Find { .. })
+    }
+
+    #[inline]
     fn park(message: &Message<'_>, arena: &mut Arena) -> ParkedMessage {
         message.map(
             arena,

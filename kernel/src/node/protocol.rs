@@ -34,6 +34,14 @@ pub trait Protocol: Copy + Debug + Send + Sync + 'static {
     /// The class of `message`: an index into [`CLASSES`](Protocol::CLASSES).
     fn class(message: &Self::Message<'_>) -> usize;
 
+    /// Whether the message asks its receiver for new work on behalf of a lookup of the application.
+    /// Drivers drop these first when they have too much to do.
+    #[inline]
+    #[must_use]
+    fn starts_work(_message: &Self::Message<'_>) -> bool {
+        false
+    }
+
     /// Parks a message: copies its borrowed data into `arena`.
     fn park(message: &Self::Message<'_>, arena: &mut Arena) -> Self::Parked;
 

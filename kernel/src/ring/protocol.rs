@@ -82,6 +82,15 @@ impl Protocol for Ring {
     }
 
     #[inline]
+    fn starts_work(message: &Message<'_>) -> bool {
+        match message {
+            Message::Lookup { lookup, .. } => lookup.purpose == Purpose::User,
+            Message::FindNext { purpose, .. } => *purpose == Purpose::User,
+            _ => false,
+        }
+    }
+
+    #[inline]
     fn park(message: &Message<'_>, arena: &mut Arena) -> ParkedMessage {
         message.map(arena, Arena::keep_peers, Arena::keep_bytes)
     }

@@ -73,6 +73,15 @@ impl<P: Protocol> Protocol for Stored<P> {
     }
 
     #[inline]
+    fn starts_work(message: &Message<'_, P>) -> bool {
+        match message {
+            MessageWith::Router(message) => P::starts_work(message),
+            MessageWith::Items(message) => Items::starts_work(message),
+            MessageWith::Copy { .. } => false,
+        }
+    }
+
+    #[inline]
     fn park(message: &Message<'_, P>, arena: &mut Arena) -> ParkedMessage<P> {
         match message {
             MessageWith::Router(message) => MessageWith::Router(P::park(message, arena)),

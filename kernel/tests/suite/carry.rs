@@ -7,14 +7,15 @@ use std::time::Duration;
 use hopwise_kernel::central::{self, Central};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::request::{Kind, Publication};
-use hopwise_kernel::items::{self, Items};
+use hopwise_kernel::items::{self, Items, Match, Query, Text};
 use hopwise_kernel::node::{
     Carries, Context, Cookie, DropReason, EventOf, MessageOf, Protocol, RequestHandle, RequestId,
     RequestTables, World,
 };
-use hopwise_kernel::ring::Ring;
+use hopwise_kernel::ring::message::Purpose;
+use hopwise_kernel::ring::{self, Ring};
 use hopwise_kernel::store::{self, Stored};
-use hopwise_kernel::{Peer, Rng, Time};
+use hopwise_kernel::{Id, Peer, Rng, Time};
 
 const CAPACITY: usize = 7;
 const NODE: u32 = 3;
@@ -145,4 +146,26 @@ fn a_store_has_the_classes_and_reasons_of_its_router() {
     let expected = [Items::CLASSES, Ring::CLASSES].concat();
     assert_eq!(Stored::<Ring>::CLASSES, expected);
     assert_eq!(Stored::<Ring>::DROPS, [Items::DROPS, Ring::DROPS].concat());
+}
+
+/// A query starts work and a hit does not, in whichever system they travel.
+#[test]
+fn a_carried_message_starts_work_as_it_does_alone() {
+    let text = Text::new(b"name").expect("a short text");
+    let query = Query { how: Match::Exact, text };
+    let find = items::Message::Find { request: RequestId(9), cookie: Cookie(0), query };
+    let publish = items::Message::Published { request: RequestId(9) };
+    for (message, expected) in [(find, true), (publish, false)] {
+        assert_eq!(Items::starts_work(&message), expected);
+        assert_eq!(Central::starts_work(&central::Message::Items(message)), expected);
+        assert_eq!(Flood::starts_work(&flood::Message::Items(message)), expected);
+        let stored: store::Message<'_, Ring> = store::MessageWith::Items(message);
+        assert_eq!(Stored::<Ring>::starts_work(&stored), expected);
+    }
+    for (purpose, expected) in [(Purpose::User, true), (Purpose::FixFingers, false)] {
+        let (request, key) = (RequestId(9), Id::ZERO);
+        let step = ring::Message::FindNext { request, purpose, key, limit: key };
+        assert_eq!(Ring::starts_work(&step), expected);
+        assert_eq!(Stored::<Ring>::starts_work(&store::MessageWith::Router(step)), expected);
+    }
 }

@@ -63,6 +63,9 @@ fn any_number_of_threads_gives_the_same_result() {
          fault = [{ at = \"1s\", kind = \"crash\", fraction = 0.2 }]",
         "start = \"joined\"
          network = { latency = { model = \"constant\", one_way = \"30ms\" } }",
+        "network = { latency = { model = \"uniform\", min = \"1ms\", max = \"20ms\" },
+                     node_rate = 40.0, node_queue = 16 }
+         churn = { model = \"poisson\", joins_per_s = 9.0, departures_per_s = 9.0 }",
     ] {
         let toml = format!("{churn}\n{extra}");
         let one = result(&run(Engine::Sim, &toml, 1));
@@ -72,6 +75,26 @@ fn any_number_of_threads_gives_the_same_result() {
         }
         let other = result(&run(Engine::Sim, &format!("seed = 2\n{toml}"), 1));
         assert!(one != other, "another seed gives another result");
+    }
+}
+
+/// In a closed loop, timers of requests share entries of the queue, differently in each shard.
+#[test]
+fn a_closed_loop_gives_the_same_result_on_any_number_of_threads() {
+    let toml = "
+        engine = \"sim\"
+        check = false
+        nodes = 150
+        ring = { successors = 8 }
+        network = { loss = 0.02 }
+        workload = { in_flight = 20 }
+        phases = { warmup = \"100ms\", measure = \"200ms\" }
+    ";
+    let one = run(Engine::Sim, toml, 1);
+    assert!(one.metrics.timeouts()[1..].iter().sum::<u64>() > 100, "timers fire");
+    let one = result(&one);
+    for threads in [2, 3] {
+        assert!(one == result(&run(Engine::Sim, toml, threads)), "{threads} threads differ");
     }
 }
 
@@ -214,6 +237,49 @@ fn the_load_of_nodes_that_are_gone_counts() {
     let (replaced, after) = busiest("608s", &format!("{leave}, {join}"));
     assert_eq!((after.leaves, after.joins), (58, 58));
     assert!(replaced / whole > 0.99, "{replaced} messages instead of {whole} at least");
+}
+
+/// A server that processes 200 messages per second is asked 1,000 times per second.
+#[test]
+fn a_node_with_a_rate_processes_no_more_and_never_idles_under_load() {
+    let toml = "
+        engine = \"sim\"
+        system = \"central\"
+        nodes = 50
+        items = { population = 100, fetch = false }
+        network = { latency = { model = \"constant\", one_way = \"10ms\" }, node_rate = 200.0 }
+        workload = { lookups_per_s = 1000.0, deadline = \"2s\" }
+        phases = { warmup = \"5s\", measure = \"10s\" }
+    ";
+    let measured = run(Engine::Sim, toml, 1);
+    assert_eq!(measured.load.messages_max, 2000, "200 per second for 10 s");
+    let dropped = |name| measured.drops.iter().any(|&(reason, count)| reason == name && count > 0);
+    assert!(dropped("queue_full") && dropped("waited_too_long"), "{:?}", measured.drops);
+    let metrics = &measured.metrics;
+    assert_eq!(metrics.incorrect, 0);
+    assert!((1000..2100).contains(&metrics.completed), "{} completed", metrics.completed);
+    let fast = run(Engine::Sim, &toml.replace("200.0", "1e6"), 1);
+    assert_eq!(fast.metrics.completed, fast.metrics.issued);
+}
+
+/// One query at a time: its message to the server and the answer each take a service more.
+#[test]
+fn processing_a_message_takes_one_service() {
+    let latency = |rate: &str| {
+        let toml = format!(
+            "engine = \"sim\"
+             system = \"central\"
+             nodes = 10
+             items = {{ population = 10, fetch = false, publish_within = \"1s\" }}
+             network = {{ latency = {{ model = \"constant\", one_way = \"10ms\" }} {rate} }}
+             workload = {{ in_flight = 1 }}
+             phases = {{ warmup = \"5s\", lookups = 200 }}"
+        );
+        let measured = run(Engine::Sim, &toml, 1);
+        measured.metrics.latency().value_at_quantile(0.5) as f64 / 1e6
+    };
+    let (fast, slow) = (latency(""), latency(", node_rate = 100.0"));
+    assert!((slow - fast - 20.0).abs() < 0.1, "{slow} ms, without a rate {fast} ms");
 }
 
 fn mean_hops(measured: &Measured) -> f64 {

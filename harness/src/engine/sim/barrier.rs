@@ -67,6 +67,9 @@ pub(super) struct Window {
     pub(super) until: Time,
     /// Whether it lies in the measured phase.
     pub(super) is_measured: bool,
+    /// Whether it and all later ones begin where the one before ended, whenever the next event is
+    /// due.
+    pub(super) is_gapless: bool,
 }
 
 /// Decides on the next window, on the thread of the first shard, while all others wait.

@@ -19,7 +19,7 @@ use crate::engine::totals::{Course, Sums, maintenance_bytes};
 use crate::measure::metrics::{Interval, SeriesRow};
 use crate::measure::progress::{Progress, Snapshot};
 use crate::plug::{ProtocolOf, QuestionOf, System};
-use crate::scenario::Measure;
+use crate::scenario::{Load, Measure};
 use crate::workload::Workload;
 use crate::workload::judge::Judge;
 
@@ -304,7 +304,11 @@ impl<S: System> Coordinator<S> for Control<'_, S> {
             self.node_ns += self.director.live() as f64 * until.since(self.now).as_nanos() as f64;
         }
         self.now = until;
-        Some(Window { until, is_measured })
+        // A closed loop always waits for answers.
+        let is_closed = matches!(self.scenario.workload.load, Load::InFlight(_));
+        let is_gapless = is_closed && self.phase != Phase::BringUp;
+        debug_assert!(!is_gapless || self.director.is_waiting(), "a gapless window after a gap");
+        Some(Window { until, is_measured, is_gapless })
     }
 }
 

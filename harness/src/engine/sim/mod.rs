@@ -9,6 +9,9 @@
 //! side through windows no longer than the least delay of the network: see `barrier`. Between
 //! windows, `control` runs the director, the judge and the phases.
 //!
+//! *Rates.* With `network.node_rate`, a message that arrives waits until its node has processed those
+//! before it; see `shard::inbox`. The node handles it when its own processing ends, which is an event.
+//!
 //! *Randomness.* Each node draws from its own generator, and what the network does to a message
 //! follows from its sender and its number. So neither other nodes nor the number of threads change
 //! what a node does: a seed always gives the same outcome and the same digest of all events.
@@ -23,6 +26,7 @@ mod busiest;
 mod control;
 mod partition;
 mod queue;
+mod request_timers;
 mod shard;
 mod wire;
 mod world;

@@ -13,6 +13,7 @@ use hopwise_kernel::{Codec, Peer, Protocol, Rng, Time, World};
 use super::barrier::{BatchOf, Report};
 use super::partition::{Partition, place_of};
 use super::queue::{EventKind, Key, Queue, source};
+use super::request_timers::RequestTimers;
 use crate::network::{Network, Transit};
 use crate::plug::{ProtocolOf, QuestionOf, System};
 
@@ -30,8 +31,7 @@ pub(super) struct SimWorld<S: System> {
     pub(super) timer_due: Time,
     pub(super) queue: Queue<ProtocolOf<S>, QuestionOf<S>>,
     pub(super) outgoing: Vec<BatchOf<S>>,
-    /// When each request in flight times out, by handle.
-    pub(super) request_due: Vec<Time>,
+    pub(super) request_timers: RequestTimers,
     pub(super) counters: Counters,
     pub(super) reports: Vec<Report<S>>,
 }
@@ -44,6 +44,7 @@ impl<S: System> SimWorld<S> {
         network: Network,
         seed: u64,
     ) -> SimWorld<S> {
+        let queue = Queue::new(network.least_delay());
         SimWorld {
             index,
             partition,
@@ -53,9 +54,9 @@ impl<S: System> SimWorld<S> {
             place: 0,
             sequence: 0,
             timer_due: Time::NEVER,
-            queue: Queue::new(),
+            queue,
             outgoing: (0..partition.shards).map(|_| BatchOf::<S>::default()).collect(),
-            request_due: Vec::new(),
+            request_timers: RequestTimers::default(),
             counters: Counters::default(),
             reports: Vec::new(),
         }
@@ -132,22 +133,17 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
 
     fn arm_request(&mut self, request: RequestHandle, at: Time) {
         debug_assert!(at >= self.now, "a request is armed in the past");
-        let index = request.0 as usize;
-        if index >= self.request_due.len() {
-            self.request_due.resize(index + 1, Time::NEVER);
-        }
-        self.request_due[index] = at;
         let sequence = self.next_sequence();
         let (place, source) = (self.place, source::TIMER);
         let key =
             Key { time: at, place, source, sequence, kind: EventKind::RequestTimer(request.0) };
-        self.queue.enter_timer(key);
+        if self.request_timers.arm(request, &key) {
+            self.queue.enter_timer(key);
+        }
     }
 
     fn disarm_request(&mut self, request: RequestHandle) {
-        if let Some(due) = self.request_due.get_mut(request.0 as usize) {
-            *due = Time::NEVER;
-        }
+        self.request_timers.disarm(request);
     }
 
     fn report(&mut self, node: u32, event: EventOf<ProtocolOf<S>>, payload: &[u8]) {

@@ -127,6 +127,12 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
             ],
             &["network.latency.reuse = \"random\"", "\"never\" or \"modulo\""],
         ),
+        (&[("network.node_rate", "10")], &["network.node_rate = 10", "engine = \"sim\""]),
+        (
+            &[("network.node_rate", "0"), ("engine", "sim")],
+            &["network.node_rate = 0", "above 0", "leave it out"],
+        ),
+        (&[("network.node_queue", "3")], &["network.node_queue = 3", "from 4 to 1000000"]),
         (&[("network.timeout", "0s")], &["network.timeout = \"0s\"", "\"adaptive\" or"]),
         (&[("network.latency", "50ms")], &["network.latency = \"50ms\"", "a table such as"]),
         (&[("network.latency.model", "warp")], &["network.latency.model = \"warp\"", "constant"]),

@@ -128,6 +128,8 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("network.duplication", "0.01", &[]),
     ("network.reordering", "0.1", &[]),
     ("network.timeout", "500ms", &[]),
+    ("network.node_rate", "1000", &[("engine", "sim")]),
+    ("network.node_queue", "64", &[]),
     ("churn", "{ model = \"poisson\" }", &[]),
     ("churn.model", "sessions", &[]),
     ("churn.file", "some folder/trace.txt", &[("churn.model", "off")]),

@@ -69,7 +69,7 @@ impl<P: Protocol, Q: Copy> Contents<P, Q> {
     #[inline]
     pub(super) fn add_copy(&mut self, kind: EventKind, from: &Contents<P, Q>) -> EventKind {
         match kind {
-            EventKind::NodeTimer | EventKind::RequestTimer(_) => kind,
+            EventKind::NodeTimer | EventKind::RequestTimer(_) | EventKind::ServiceEnd => kind,
             EventKind::Command(index) => self.add_command(from.commands[index as usize]),
             EventKind::Message(index) => {
                 let it = &from.messages[index as usize];
@@ -177,7 +177,7 @@ impl<P: Protocol, Q: Copy> Batch<P, Q> {
     }
 
     /// Empties the batch without freeing memory.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.keys.clear();
         self.earliest = Time::NEVER;
         self.contents.clear();

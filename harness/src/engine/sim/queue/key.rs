@@ -25,6 +25,8 @@ pub(crate) enum EventKind {
     Command(u32),
     NodeTimer,
     RequestTimer(u32),
+    /// The node has processed a message.
+    ServiceEnd,
     Message(u32),
 }
 

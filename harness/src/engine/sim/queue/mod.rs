@@ -4,14 +4,15 @@
 //! rest:
 //!
 //! ```text
-//! near     1,024 ticks of 2^17 ns, from the next one on (0.13 s)
+//! near     1,024 ticks of 2^17 ns or less, from the next one on (0.13 s)
 //! far      1,024 blocks of 1,024 ticks (137 s), moved to near one by one
 //! beyond   everything later
 //! ```
 //!
 //! An event is appended to the slot of its tick. The tick is sorted when it is opened. So events
 //! are written and read sequentially in memory. An event for the open tick or an earlier one is
-//! late and goes into a heap.
+//! late and goes into a heap, which is slow. So a tick is no longer than the least delay of the network:
+//! then no message is late.
 //!
 //! **Invariant:** events leave in the order of their [`Key`]s.
 
@@ -24,6 +25,7 @@ mod wheel;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::mem;
+use std::time::Duration;
 
 use hopwise_kernel::node::MessageOf;
 use hopwise_kernel::{Peer, Protocol, Time};
@@ -32,8 +34,12 @@ use self::batch::Contents;
 pub(crate) use self::batch::{Batch, Command, InFlight};
 pub(crate) use self::key::{EventKind, Key, source};
 use self::wheel::{SLOT_BITS, SLOTS, Slot, Spare, Wheel};
+use crate::base::nanoseconds::as_ns;
 
-const TICK_BITS: u32 = 17;
+/// The length of a tick is at most this power of two, in nanoseconds.
+const TICK_BITS_MAX: u32 = 17;
+/// The length of a tick is at least this power of two: 1 µs.
+const TICK_BITS_MIN: u32 = 10;
 
 /// A slot and the spare memory for it.
 type SlotAndSpare<'a, P, Q> = (&'a mut Slot<P, Q>, &'a mut Spare<P, Q>);
@@ -41,6 +47,8 @@ type SlotAndSpare<'a, P, Q> = (&'a mut Slot<P, Q>, &'a mut Spare<P, Q>);
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Queue<P: Protocol, Q> {
+    /// The length of a tick is this power of two, in nanoseconds.
+    tick_bits: u32,
     /// The tick that was opened last.
     tick: u64,
     near: Wheel<P, Q>,
@@ -54,8 +62,11 @@ pub(crate) struct Queue<P: Protocol, Q> {
 }
 
 impl<P: Protocol, Q: Copy> Queue<P, Q> {
-    pub(crate) fn new() -> Queue<P, Q> {
+    /// An empty queue for a network in which every message takes `least_delay` or more.
+    pub(crate) fn new(least_delay: Duration) -> Queue<P, Q> {
+        let bits = as_ns(least_delay).max(1).ilog2();
         Queue {
+            tick_bits: bits.clamp(TICK_BITS_MIN, TICK_BITS_MAX),
             tick: 0,
             near: Wheel::new(),
             far: Wheel::new(),
@@ -134,7 +145,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
         loop {
             let near = self.near.next_after(self.tick);
             let far = self.far.next_after(self.tick >> SLOT_BITS).map(|block| block << SLOT_BITS);
-            let beyond = tick_of(self.beyond.earliest) >> SLOT_BITS << SLOT_BITS;
+            let beyond = self.tick_of(self.beyond.earliest) >> SLOT_BITS << SLOT_BITS;
             let beyond = (self.beyond.earliest != Time::NEVER).then_some(beyond);
             let waiting = far.into_iter().chain(beyond).min();
             if let Some(start) = waiting
@@ -172,7 +183,9 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
     /// Adds an event of a batch or of an outer slot.
     fn take_one(&mut self, key: Key, from: &Contents<P, Q>) {
         match key.kind {
-            EventKind::NodeTimer | EventKind::RequestTimer(_) => self.enter_timer(key),
+            EventKind::NodeTimer | EventKind::RequestTimer(_) | EventKind::ServiceEnd => {
+                self.enter_timer(key);
+            }
             kind => self.enter(key, |contents| contents.add_copy(kind, from)),
         }
     }
@@ -192,7 +205,7 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
     /// The slot for events at `time`; `None` if its tick is open or over.
     #[inline]
     fn slot(&mut self, time: Time) -> Option<SlotAndSpare<'_, P, Q>> {
-        let tick = tick_of(time);
+        let tick = self.tick_of(time);
         if tick <= self.tick {
             return None;
         }
@@ -205,8 +218,9 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
             (&mut self.beyond, &mut self.far_spare)
         })
     }
-}
 
-const fn tick_of(time: Time) -> u64 {
-    time.as_ns() >> TICK_BITS
+    #[inline]
+    const fn tick_of(&self, time: Time) -> u64 {
+        time.as_ns() >> self.tick_bits
+    }
 }

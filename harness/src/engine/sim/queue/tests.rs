@@ -77,8 +77,12 @@ fn content(batch: &RingBatch, key: Key) -> u64 {
 proptest! {
     /// The model is a list that is sorted before each event is taken.
     #[test]
-    fn events_leave_in_order_with_their_contents(steps in prop::collection::vec(step(), 1..200)) {
-        let mut cursor = Cursor { queue: RingQueue::new(), open: RingBatch::default(), at: 0 };
+    fn events_leave_in_order_with_their_contents(
+        steps in prop::collection::vec(step(), 1..200),
+        least_delay_bits in 0_u32..30,
+    ) {
+        let least_delay = Duration::from_nanos(1 << least_delay_bits);
+        let mut cursor = Cursor { queue: RingQueue::new(least_delay), open: RingBatch::default(), at: 0 };
         let mut model: Vec<(Key, u64)> = Vec::new();
         let (mut now, mut entered) = (Time::ZERO, 0);
         for step in steps.into_iter().chain([Step::Take(usize::MAX)]) {

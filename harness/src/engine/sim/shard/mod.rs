@@ -4,6 +4,10 @@
 //! timers in the order of their keys, and its own random generator. So it is the same however nodes
 //! are divided among shards.
 
+mod inbox;
+mod node_queues;
+mod service;
+
 use std::mem;
 
 use hopwise_kernel::base::prefetch::{prefetch, prefetch_first};
@@ -12,6 +16,7 @@ use hopwise_kernel::drive::Counters;
 use hopwise_kernel::node::{DropReason, MessageOf, ParkedOf, RequestHandle, RequestTables as _};
 use hopwise_kernel::{Context, Node, Peer, Protocol, Rng, Time, World};
 
+use self::node_queues::NodeQueues;
 use super::barrier::{BatchOf, Participant, Report, Window};
 use super::busiest::Busiest;
 use super::partition::{Partition, address_of, place_of};
@@ -43,6 +48,8 @@ pub(super) struct Shard<S: System> {
     single: BatchOf<S>,
     /// Passes messages as bytes, if the scenario says so.
     wire: Option<Wire<S::Codec>>,
+    /// The queues of nodes, if they have a rate.
+    node_queues: Option<NodeQueues<S>>,
     checker: Option<Box<S::Checker>>,
     counting: Counting,
     /// Messages of the busiest replaced node.
@@ -107,6 +114,7 @@ impl<S: System> Shard<S> {
         Shard {
             system,
             requests: RequestsOf::<S>::with_capacity(2 * places.len() + REQUESTS),
+            node_queues: NodeQueues::new(&scenario.network, places.len()),
             places,
             world: SimWorld::new(index, partition, network, seed),
             open: BatchOf::<S>::default(),
@@ -150,7 +158,10 @@ impl<S: System> Shard<S> {
     /// Processes all events that are due before the end of `window`.
     #[inline]
     pub(super) fn run(&mut self, window: Window) {
-        let Window { until, is_measured } = window;
+        let Window { until, is_measured, is_gapless } = window;
+        if is_gapless {
+            self.world.request_timers.share();
+        }
         self.count_window(is_measured);
         loop {
             let open = mem::take(&mut self.open);
@@ -272,21 +283,14 @@ impl<S: System> Shard<S> {
             }
             EventKind::Message(index) => {
                 let in_flight = batch.in_flight(index);
-                let is_there = |node: &S::Node| node.peer().id.prefix() == in_flight.to_prefix;
-                let counts = self.counting != Counting::Over;
-                let it = self.place(place);
-                if it.node.as_ref().is_some_and(is_there) {
-                    it.history.messages = it.history.messages.saturating_add(counts.into());
-                    let received = Busiest { messages: it.history.messages, place };
-                    if self.busiest.is_none_or(|busiest| received.rank() > busiest.rank()) {
-                        self.busiest = Some(received);
-                    }
-                    self.deliver(place, in_flight, batch.message(in_flight));
+                if self.node_queues.is_some() {
+                    self.queue_message(key, in_flight, batch.message(in_flight));
                 } else {
-                    self.world.count_drop(DropReason::NoSuchNode);
+                    self.receive(place, in_flight, batch);
                 }
                 true
             }
+            EventKind::ServiceEnd => self.end_service(key),
         };
         if processed {
             self.world.counters.received += 1;
@@ -299,7 +303,37 @@ impl<S: System> Shard<S> {
         }
     }
 
+    /// Lets the node in `place` process a message of `batch`, if the message is for it.
+    #[inline(always)]
+    fn receive(
+        &mut self,
+        place: u32,
+        in_flight: &InFlight<ParkedOf<ProtocolOf<S>>>,
+        batch: &BatchOf<S>,
+    ) {
+        if !self.is_for_present(place, in_flight) {
+            self.world.count_drop(DropReason::NoSuchNode);
+            return;
+        }
+        let counts = self.counting != Counting::Over;
+        let it = self.place(place);
+        it.history.messages = it.history.messages.saturating_add(counts.into());
+        let received = Busiest { messages: it.history.messages, place };
+        if self.busiest.is_none_or(|busiest| received.rank() > busiest.rank()) {
+            self.busiest = Some(received);
+        }
+        self.deliver(place, in_flight, batch.message(in_flight));
+    }
+
+    /// Whether a message is for the node that is in `place` now.
+    #[inline]
+    fn is_for_present(&self, place: u32, in_flight: &InFlight<ParkedOf<ProtocolOf<S>>>) -> bool {
+        let node = &self.places[self.world.partition.index_of(place)].node;
+        node.as_ref().is_some_and(|node| node.peer().id.prefix() == in_flight.to_prefix)
+    }
+
     /// Gives a message to the node in `place`.
+    #[inline(always)]
     fn deliver(
         &mut self,
         place: u32,
@@ -321,12 +355,14 @@ impl<S: System> Shard<S> {
 
     /// Lets a request time out. Returns false if it was answered before.
     fn expire_request(&mut self, key: Key, handle: RequestHandle) -> bool {
-        let due = &mut self.world.request_due[handle.0 as usize];
+        if let Some(next) = self.world.request_timers.leave(handle, key) {
+            self.world.queue.enter_timer(next);
+        }
         let is_its = self.requests.node_of(handle) == Some(key.place);
-        if *due != key.time || !is_its {
+        if !self.world.request_timers.is_armed(handle, key) || !is_its {
             return false; // Another request may use the handle by now.
         }
-        *due = Time::NEVER;
+        self.world.request_timers.disarm(handle);
         self.with(key.place, |_, node, cx| node.handle_request_timeout(cx, handle));
         true
     }
@@ -345,6 +381,7 @@ impl<S: System> Shard<S> {
                 while let Some(handle) = self.requests.abandon_one(place) {
                     self.world.disarm_request(handle);
                 }
+                self.discard_queue(place);
                 let it = self.place(place);
                 it.node = None;
                 it.history.timer_due = Time::NEVER;
@@ -386,7 +423,7 @@ impl<S: System> Shard<S> {
     }
 
     /// Calls the node in `place`; `None` if there is none.
-    #[inline]
+    #[inline(always)]
     fn with<T>(
         &mut self,
         place: u32,
