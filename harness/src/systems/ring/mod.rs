@@ -6,6 +6,7 @@ mod checker;
 #[cfg(feature = "defects")]
 mod defects;
 pub mod invariant;
+mod neighborhood;
 mod section;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use super::items;
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
-use crate::plug::{NodeEvent, Setting, System};
+use crate::plug::{Neighborhood, NodeEvent, Setting, System};
 use crate::scenario::Start;
 use crate::workload::KeyWorkload;
 
@@ -41,6 +42,7 @@ impl System for RingSystem {
     type Section = Ring;
 
     const NAME: &'static str = "ring";
+    const IS_RING: bool = true;
     // Wehrle, Götz and Rieche, Distributed Hash Tables, 2005.
     const GROWTH: &'static [(Figure, Law)] =
         &[(Figure::StateMean, Law::Logarithmic), (Figure::MessagesPerQuery, Law::Logarithmic)];
@@ -121,6 +123,10 @@ impl System for RingSystem {
 
     fn entries(&self, node: &RingNode) -> usize {
         node.entries()
+    }
+
+    fn neighborhood<'a>(&self, node: &'a RingNode) -> Option<Neighborhood<'a>> {
+        Some(neighborhood::neighborhood(node, self.config.successors.into()))
     }
 
     fn memory_bytes(&self, node: &RingNode) -> usize {
