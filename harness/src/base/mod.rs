@@ -1,7 +1,8 @@
-//! Helpers for every room: hash maps, random values, the wall clock, worker threads.
+//! Helpers for every room: hash maps, random values, the wall clock, worker threads, CPU time.
 //!
 //! **Invariant:** uses no other room.
 
+pub(crate) mod cpu_time;
 pub(crate) mod hash;
 pub(crate) mod nanoseconds;
 pub(crate) mod sampling;

@@ -184,6 +184,7 @@ fn outcome_of(
         state: measured.state.clone(),
         load: Some(measured.load.clone()),
         membership: measured.membership.clone(),
+        health: Some(measured.health.clone()),
         engine: outcome::Engine {
             events,
             events_per_s: per_s(events, over),

@@ -151,11 +151,12 @@ impl<W: Workload> Director<W> {
                 self.plan_return(id, at, crash);
             }
         }
-        if self.is_measured(at) {
+        let counted = self.is_measured(at);
+        if counted {
             *(if graceful { &mut self.changes.leaves } else { &mut self.changes.crashes }) += 1;
         }
         nodes.depart(at, place, graceful);
-        self.records.push(Record::Gone { id, at });
+        self.records.push(Record::Gone { id, at, announced: graceful, counted });
         if let Some(schedule) = &mut self.schedule {
             schedule.exit(place);
         }

@@ -265,6 +265,8 @@ impl<W: Workload> Director<W> {
                 self.end_follow_up(token, Some((took, bytes)));
             }
             NodeEvent::NotObtained { token } => self.end_follow_up(token, None),
+            NodeEvent::DeclaredDead { peer } => self.record_death(now, place, peer, true),
+            NodeEvent::Refuted { peer } => self.record_death(now, place, peer, false),
         }
     }
 
@@ -283,6 +285,12 @@ impl<W: Workload> Director<W> {
     pub fn members(&self) -> impl Iterator<Item = u32> {
         let server = self.server.filter(|server| server.is_live).map(|server| server.place);
         self.members.iter().copied().chain(server)
+    }
+
+    /// The identifier of the present or the last node in `place`.
+    #[must_use]
+    pub fn id_of(&self, place: u32) -> Id {
+        self.ids[place as usize]
     }
 
     /// The number of lookups issued in the measured phase.
@@ -341,6 +349,20 @@ impl<W: Workload> Director<W> {
     fn record_joined(&mut self, place: u32, at: Time) {
         let (id, host) = (self.ids[place as usize], self.share.host(place));
         self.records.push(Record::Joined { id, host, at });
+    }
+
+    /// Records that the member in `place` declared `peer` dead, or took that back. What a node
+    /// reported before it departed, or before it is a member, does not count.
+    fn record_death(&mut self, at: Time, place: u32, peer: Id, is_declared: bool) {
+        if self.position[place as usize] == NONE {
+            return;
+        }
+        let by = self.ids[place as usize];
+        let counted = self.is_measured(at);
+        self.records.push(match is_declared {
+            true => Record::DeclaredDead { by, peer, at, counted },
+            false => Record::Refuted { by, peer, at },
+        });
     }
 
     fn free_place(&mut self) -> Option<u32> {

@@ -10,8 +10,9 @@ use hopwise_kernel::node::Class;
 
 use crate::director::MembershipChanges;
 use crate::measure::Measured;
+use crate::measure::health::TableCourse;
 use crate::measure::metrics::{Metrics, SeriesRow, Traffic};
-use crate::measure::outcome::{Load, Membership, State};
+use crate::measure::outcome::{Deaths, Goodput, Health, Load, Membership, State};
 use crate::plug::{ProtocolOf, System};
 use crate::workload::judge::Judge;
 
@@ -104,7 +105,8 @@ impl Sums {
         self.metrics.items.fuzzy.correct = judge.correct_fuzzy;
         self.metrics.messages =
             messages_of::<ProtocolOf<S>>(&self.counters, |class| class.is_lookup);
-        let Course { mut series, bring_up, measured, node_s, interrupted, threads } = course;
+        let health = self.health(&course, judge.deaths(course.node_s));
+        let Course { mut series, bring_up, measured, node_s, interrupted, threads, .. } = course;
         SeriesRow::enter_incorrect(&mut series, judge.incorrect_at());
         Measured {
             traffic: traffic_of::<ProtocolOf<S>>(&self.counters, |_| true),
@@ -119,6 +121,7 @@ impl Sums {
                 crashes: self.changes.crashes,
                 live_mean: node_s / measured.as_secs_f64().max(f64::MIN_POSITIVE),
             },
+            health,
             events: self.counters.received,
             datagrams: self.counters.datagrams,
             drops: self.total.drops::<ProtocolOf<S>>().filter(|&(_, count)| count > 0).collect(),
@@ -129,6 +132,20 @@ impl Sums {
             warnings: Vec::new(),
             simulation: None,
             metrics: self.metrics,
+        }
+    }
+
+    fn health(&self, course: &Course, deaths: Option<Deaths>) -> Health {
+        let Metrics { issued, completed, correct, .. } = self.metrics;
+        let cpu_us = course.cpu.map(|cpu| cpu.as_nanos() as f64 / 1e3);
+        Health {
+            goodput: Goodput::new(issued, correct, course.measured),
+            tables: course.tables.tables(),
+            deaths,
+            spurious_retransmissions: self.counters.spurious,
+            cpu_us_per_lookup: cpu_us
+                .filter(|_| completed > 0)
+                .map(|cpu_us| cpu_us / completed as f64),
         }
     }
 }
@@ -142,6 +159,10 @@ pub(super) struct Course {
     pub(super) node_s: f64,
     pub(super) interrupted: bool,
     pub(super) threads: usize,
+    /// The tables of a ring's members.
+    pub(super) tables: TableCourse,
+    /// CPU time of the process in the measured phase; `None` in simulated time.
+    pub(super) cpu: Option<Duration>,
 }
 
 /// Bytes of maintenance.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::metrics::{Metrics, SeriesRow, Traffic};
-use super::outcome::{Check, Load, Membership, Regime, State};
+use super::outcome::{Check, Health, Load, Membership, Regime, State};
 
 /// Why an engine could not run a scenario.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub struct Measured {
     pub load: Load,
     /// Joins and departures in the measured phase.
     pub membership: Membership,
+    /// How well the system is.
+    pub health: Health,
     /// Messages and timers handled.
     pub events: u64,
     /// Datagrams sent.

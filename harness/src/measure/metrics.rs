@@ -9,6 +9,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hopwise_kernel::Time;
 
+use super::health::Sample;
 use super::histogram::histogram;
 use super::tally::Tally;
 use crate::base::nanoseconds::as_ns;
@@ -247,6 +248,8 @@ pub struct SeriesRow {
     pub messages_per_s: f64,
     /// Bytes of maintenance per second.
     pub maintenance_bytes_per_s: f64,
+    /// The tables of a ring's members at its end, if they were looked at.
+    pub tables: Option<Sample>,
 }
 
 /// The interval of a [`SeriesRow`].
@@ -299,6 +302,7 @@ impl SeriesRow {
             latency_p99_us: latency_us(0.99),
             messages_per_s: messages as f64 / length_s,
             maintenance_bytes_per_s: maintenance_bytes as f64 / length_s,
+            tables: None,
         }
     }
 }

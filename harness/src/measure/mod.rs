@@ -4,6 +4,7 @@
 //! **Invariant:** nothing here runs or times anything; engines and directors record into it.
 
 pub mod growth;
+pub mod health;
 pub mod histogram;
 mod measured;
 pub mod metrics;

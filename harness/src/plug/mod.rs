@@ -8,6 +8,8 @@ mod node_event;
 mod runner;
 mod system;
 
+pub use crate::measure::health::{Finger, Fingers, Neighborhood};
+
 pub use self::checker::{Checker, NoChecker};
 pub use self::each_node::EachNode;
 pub use self::node_event::NodeEvent;

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use hopwise_kernel::Id;
+
 /// An event of a node whose answers have type `A`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum NodeEvent<A> {
@@ -42,5 +44,15 @@ pub enum NodeEvent<A> {
     NotObtained {
         /// The token of the question.
         token: u64,
+    },
+    /// The node declared another node dead: it took it out of its tables for good.
+    DeclaredDead {
+        /// The identifier of the other node.
+        peer: Id,
+    },
+    /// The node took back that it had declared another node dead.
+    Refuted {
+        /// The identifier of the other node.
+        peer: Id,
     },
 }

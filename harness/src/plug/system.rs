@@ -10,6 +10,7 @@ use hopwise_kernel::{Codec, Context, Node, Peer, Rng};
 use super::{Checker, NodeEvent};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
+use crate::measure::health::Neighborhood;
 use crate::network::Network;
 use crate::scenario::{Section, Start};
 use crate::workload::Workload;
@@ -47,6 +48,10 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// Whether the node at host 0 is a server for all others. A server starts no lookups and holds
     /// no items, and only faults remove it or bring it back.
     const HAS_SERVER: bool = false;
+
+    /// Whether its nodes form a ring. If so, [`neighborhood`](System::neighborhood) tells of each
+    /// member, nodes report whom they declare dead, and the outcome has figures of both.
+    const IS_RING: bool = false;
 
     /// The growth of its figures with the number of nodes, as stated in the literature.
     const GROWTH: &'static [(Figure, Law)] = &[];
@@ -130,6 +135,12 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// The number of entries in the tables of `node`: distinct peers, and what else grows with the
     /// system.
     fn entries(&self, node: &Self::Node) -> usize;
+
+    /// What `node`, a member of a ring, believes about its neighborhood; `None` if nodes form no
+    /// ring.
+    fn neighborhood<'a>(&self, _node: &'a Self::Node) -> Option<Neighborhood<'a>> {
+        None
+    }
 
     /// The memory of `node`.
     ///

@@ -16,6 +16,7 @@ use std::path::Path;
 
 use hdrhistogram::Histogram;
 
+use crate::measure::health::{Claims, Counts, Sample};
 use crate::measure::metrics::SeriesRow;
 use crate::measure::outcome::{Latency, Outcome};
 
@@ -60,12 +61,13 @@ pub fn latency_hgrm(latency: &Latency) -> io::Result<String> {
 #[must_use]
 pub fn series_csv(series: &[SeriesRow]) -> String {
     let mut csv = "t_s,phase,live_nodes,issued,completed,incorrect,failed,latency_p50_us,\
-                   latency_p99_us,messages_per_s,maintenance_bytes_per_s\n"
+                   latency_p99_us,messages_per_s,maintenance_bytes_per_s,"
         .to_owned();
+    csv += TABLE_COLUMNS;
     for row in series {
-        writeln!(
+        write!(
             csv,
-            "{:.3},{},{},{},{},{},{},{:.1},{:.1},{:.1},{:.1}",
+            "\n{:.3},{},{},{},{},{},{},{:.1},{:.1},{:.1},{:.1},",
             row.t_s,
             row.phase,
             row.live_nodes,
@@ -79,8 +81,35 @@ pub fn series_csv(series: &[SeriesRow]) -> String {
             row.maintenance_bytes_per_s,
         )
         .expect("writing to memory does not fail");
+        csv += &table_cells(row.tables.as_ref());
     }
-    csv
+    csv + "\n"
+}
+
+/// Shares of wrong and of dead entries, the number of rings, and shares of the key space by the
+/// number of members that claim them.
+const TABLE_COLUMNS: &str = "first_successors_wrong,first_successors_dead,successors_wrong,\
+                             successors_dead,fingers_wrong,fingers_dead,rings,owned_by_none,\
+                             owned_by_one,owned_by_two,owned_by_more";
+
+/// The cells of [`TABLE_COLUMNS`]. A figure that the second does not have is an empty cell.
+fn table_cells(sample: Option<&Sample>) -> String {
+    let share = |share: f64| format!("{share:.6}");
+    let counts = |of: fn(&Sample) -> Counts| {
+        let counts = sample.map(of);
+        [counts.map(|it| share(it.wrong_share())), counts.map(|it| share(it.dead_share()))]
+    };
+    let [first_wrong, first_dead] = counts(|it| it.first_successors);
+    let [wrong, dead] = counts(|it| it.successors);
+    let [fingers_wrong, fingers_dead] = counts(|it| it.fingers);
+    let rings = sample.and_then(|it| it.rings).map(|rings| rings.to_string());
+    let claims = sample.and_then(|it| it.claims);
+    let [none, one, two, more] =
+        [|it: Claims| it.none, |it: Claims| it.one, |it: Claims| it.two, |it: Claims| it.more]
+            .map(|of: fn(Claims) -> f64| claims.map(|claims| share(of(claims))));
+    [first_wrong, first_dead, wrong, dead, fingers_wrong, fingers_dead, rings, none, one, two, more]
+        .map(Option::unwrap_or_default)
+        .join(",")
 }
 
 /// Steps from each percentile to the one halfway between it and 100 %.
@@ -154,7 +183,21 @@ mod tests {
         let csv = series_csv(&series());
         let (names, row) = csv.trim_end().split_once('\n').unwrap();
         assert_eq!(names.split(',').count(), row.split(',').count());
-        assert_eq!(row, "1.500,warmup,64,1,1,0,0,1500.2,1500.2,1000.0,4000.0");
+        assert_eq!(row, "1.500,warmup,64,1,1,0,0,1500.2,1500.2,1000.0,4000.0,,,,,,,,,,,");
+        let counts = |wrong, dead| Counts { places: 8, wrong, dead };
+        let sample = Sample {
+            nodes: 8,
+            first_successors: counts(1, 0),
+            successors: counts(2, 1),
+            fingers: counts(4, 2),
+            rings: Some(2),
+            claims: Some(Claims { none: 0.125, one: 0.75, two: 0.0625, more: 0.0625 }),
+        };
+        let mut rows = series();
+        rows[0].tables = Some(sample);
+        let cells = "0.125000,0.000000,0.250000,0.125000,0.500000,0.250000,2,0.125000,0.750000,\
+                     0.062500,0.062500";
+        assert!(series_csv(&rows).trim_end().ends_with(&format!(",4000.0,{cells}")));
     }
 
     #[test]

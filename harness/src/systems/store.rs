@@ -16,7 +16,7 @@ use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::outcome::Check;
 use crate::network::Network;
-use crate::plug::{Checker, NodeEvent, ProtocolOf, Setting, System};
+use crate::plug::{Checker, Neighborhood, NodeEvent, ProtocolOf, Setting, System};
 use crate::scenario::Items;
 use crate::workload::items::{Catalogue, Wanted};
 use crate::workload::{ItemWorkload, Workload};
@@ -47,6 +47,7 @@ where
     type Section = S::Section;
 
     const NAME: &'static str = S::NAME;
+    const IS_RING: bool = S::IS_RING;
     const GROWTH: &'static [(Figure, Law)] = S::GROWTH;
 
     fn members_at_start(scenario: &Scenario) -> usize {
@@ -117,6 +118,8 @@ where
             store::Event::Router(event) => match S::node_event(event, payload)? {
                 NodeEvent::Joined => Some(NodeEvent::Joined),
                 NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
+                NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),
+                NodeEvent::Refuted { peer } => Some(NodeEvent::Refuted { peer }),
                 _ => None,
             },
         }
@@ -124,6 +127,10 @@ where
 
     fn entries(&self, node: &Self::Node) -> usize {
         self.router.entries(node.router()) + node.index().len()
+    }
+
+    fn neighborhood<'a>(&self, node: &'a Self::Node) -> Option<Neighborhood<'a>> {
+        self.router.neighborhood(node.router())
     }
 
     fn memory_bytes(&self, node: &Self::Node) -> usize {

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use hopwise_kernel::{Id, Time};
 
+use super::deaths::{Death, Deaths};
+use super::truth::OwnerTruth;
 use super::{Truth, Workload};
+use crate::measure::outcome::Deaths as DeathFigures;
 
 /// The interval between two calls of [`Truth::forget_before`].
 const FORGET_EVERY: Duration = Duration::from_secs(1);
@@ -31,6 +34,30 @@ pub enum Record<W: Workload> {
     Gone {
         /// Its identifier.
         id: Id,
+        /// When.
+        at: Time,
+        /// Whether it announced its departure.
+        announced: bool,
+        /// Whether it departed in the measured phase.
+        counted: bool,
+    },
+    /// A member declared another node dead.
+    DeclaredDead {
+        /// The member.
+        by: Id,
+        /// The other node.
+        peer: Id,
+        /// When.
+        at: Time,
+        /// Whether it did so in the measured phase.
+        counted: bool,
+    },
+    /// A member took back that it had declared another node dead.
+    Refuted {
+        /// The member.
+        by: Id,
+        /// The other node.
+        peer: Id,
         /// When.
         at: Time,
     },
@@ -56,6 +83,9 @@ pub struct Answered<W: Workload> {
 pub struct Judge<W: Workload> {
     truth: W::Truth,
     waiting: VecDeque<Answered<W>>,
+    deaths: Option<Deaths>,
+    /// The history of membership, if `deaths` needs it and the truth does not keep it.
+    members: OwnerTruth,
     /// No lookup takes longer than this.
     deadline: Duration,
     forgotten: Time,
@@ -76,6 +106,8 @@ impl<W: Workload> Judge<W> {
         Judge {
             truth,
             waiting: VecDeque::new(),
+            deaths: None,
+            members: OwnerTruth::new(),
             deadline,
             forgotten: Time::ZERO,
             correct: 0,
@@ -85,13 +117,51 @@ impl<W: Workload> Judge<W> {
         }
     }
 
+    /// Judges what nodes declare dead, too. `members` are the members that the truth started with,
+    /// since `at`.
+    pub fn judge_deaths(&mut self, members: impl Iterator<Item = Id>, at: Time) {
+        self.deaths = Some(Deaths::default());
+        if self.truth.members().is_none() {
+            self.members = OwnerTruth::of_members(members, at);
+        }
+    }
+
     /// Adds a record.
     pub fn take(&mut self, record: Record<W>) {
         match record {
-            Record::Joined { id, host, at } => self.truth.join(id, host, at),
-            Record::Gone { id, at } => self.truth.leave(id, at),
+            Record::Joined { id, host, at } => {
+                self.truth.join(id, host, at);
+                self.take_death(at, Death::Joined { id });
+            }
+            Record::Gone { id, at, announced, counted } => {
+                self.truth.leave(id, at);
+                self.take_death(at, Death::Gone { id, announced, counted });
+            }
+            Record::DeclaredDead { by, peer, at, counted } => {
+                self.take_death(at, Death::Declared { by, peer, counted });
+            }
+            Record::Refuted { by, peer, at } => self.take_death(at, Death::Refuted { by, peer }),
             Record::Answered(answered) => self.waiting.push_back(answered),
         }
+    }
+
+    fn take_death(&mut self, at: Time, death: Death) {
+        let Some(deaths) = &mut self.deaths else { return };
+        deaths.take(at, death);
+        if self.truth.members().is_none() {
+            match death {
+                Death::Joined { id } => self.members.join(id, at),
+                Death::Gone { id, .. } => self.members.leave(id, at),
+                Death::Declared { .. } | Death::Refuted { .. } => {}
+            }
+        }
+    }
+
+    /// What nodes declared dead in a phase of `node_s` node-seconds, if that is judged.
+    #[must_use]
+    pub fn deaths(&self, node_s: f64) -> Option<DeathFigures> {
+        let members = self.truth.members().unwrap_or(&self.members);
+        self.deaths.as_ref().map(|deaths| deaths.figures(node_s, members))
     }
 
     /// When each incorrect answer arrived.
@@ -112,9 +182,13 @@ impl<W: Workload> Judge<W> {
                 self.incorrect_at.push(answered);
             }
         }
+        if let Some(deaths) = &mut self.deaths {
+            deaths.settle(t, self.truth.members().unwrap_or(&self.members));
+        }
         if t.since(self.forgotten) > self.deadline + FORGET_EVERY && t != Time::NEVER {
             self.forgotten = t - self.deadline;
             self.truth.forget_before(self.forgotten);
+            self.members.forget_before(self.forgotten);
         }
     }
 }
@@ -169,7 +243,8 @@ mod tests {
         assert_eq!((judge.correct, judge.correct_fuzzy, judge.incorrect), (2, 1, 2));
         assert_eq!(judge.incorrect_at(), [at(13), at(14)]);
         // Once its only holder has left, `None` is correct and the holder is not.
-        judge.take(Record::Gone { id: id(holder), at: at(20) });
+        let (announced, counted) = (true, true);
+        judge.take(Record::Gone { id: id(holder), at: at(20), announced, counted });
         judge.take(found(Match::Exact, None, 19));
         judge.take(found(Match::Exact, Some(holder), 21));
         judge.settle(at(30));

@@ -6,6 +6,7 @@
 //! **Invariant:** the truth follows from joins and departures, never from what nodes believe.
 
 pub mod arrivals;
+pub mod deaths;
 pub mod items;
 pub mod judge;
 pub mod keys;
@@ -103,4 +104,10 @@ pub trait Truth<Q, A>: Debug {
 
     /// Forgets what only questions issued before `t` need. None of those is judged any more.
     fn forget_before(&mut self, t: Time);
+
+    /// The history of membership, if this truth keeps it in the order of identifiers. If not, the
+    /// judge of a ring keeps its own.
+    fn members(&self) -> Option<&OwnerTruth> {
+        None
+    }
 }

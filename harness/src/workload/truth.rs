@@ -74,6 +74,43 @@ impl OwnerTruth {
         clockwise(&self.live, key).next().map(|(id, _)| id)
     }
 
+    /// Whether `id` was a member at `at`, which must not lie before the time of the last
+    /// [`forget_before`](OwnerTruth::forget_before). At [`Time::NEVER`]: whether it is one now.
+    #[must_use]
+    pub fn was_member(&self, id: Id, at: Time) -> bool {
+        if at == Time::NEVER {
+            return self.live.contains_key(&id);
+        }
+        self.lifetimes_of(id).any(|life| life.meets(&(at..=at)))
+    }
+
+    /// The whole identifier of a node of which only the first 64 bits are known, as in a finger table.
+    /// `id` itself if no such node is known.
+    #[must_use]
+    pub fn complete(&self, id: Id) -> Id {
+        let has_prefix = |other: &Id| other.prefix() == id.prefix();
+        let first = Id::from_parts(id.prefix(), Id::ZERO.tail());
+        let live = self.live.range(first..).next().map(|(&id, _)| id).filter(has_prefix);
+        let past = || self.past.range(first..).next().map(|(&id, _)| id).filter(has_prefix);
+        if self.live.contains_key(&id) { id } else { live.or_else(past).unwrap_or(id) }
+    }
+
+    /// The members before and after `id` at `at`, which must not lie before the time of the last
+    /// [`forget_before`](OwnerTruth::forget_before). `None` if there was no other member.
+    #[must_use]
+    pub fn neighbors(&self, id: Id, at: Time) -> Option<(Id, Id)> {
+        let is_other = |other: Id, life: Lifetime| other != id && life.meets(&(at..=at));
+        let successor = self.lifetimes_from(id).find(|&(other, life)| is_other(other, life))?.0;
+        let live = counterclockwise(&self.live, id)
+            .find(|&(other, &joined)| is_other(other, Lifetime::since(joined)));
+        let past = counterclockwise(&self.past, id)
+            .find(|&(other, lives)| lives.iter().any(|&life| is_other(other, life)));
+        let candidates = [live.map(|(other, _)| other), past.map(|(other, _)| other)];
+        let nearest = |other: &Id| other.distance_to(id);
+        let predecessor = candidates.into_iter().flatten().min_by_key(nearest)?;
+        Some((predecessor, successor))
+    }
+
     /// Whether `named` owned `key` at some instant from `issued` to `answered`, inclusive. `issued`
     /// must not lie before the time of the last [`forget_before`](OwnerTruth::forget_before).
     #[must_use]
@@ -139,6 +176,11 @@ fn clockwise<T>(map: &BTreeMap<Id, T>, key: Id) -> impl Iterator<Item = (Id, &T)
     map.range(key..).chain(map.range(..key)).map(|(&id, it)| (id, it))
 }
 
+/// The entries of `map` in counterclockwise order, starting before `key`.
+fn counterclockwise<T>(map: &BTreeMap<Id, T>, key: Id) -> impl Iterator<Item = (Id, &T)> {
+    map.range(..key).rev().chain(map.range(key..).rev()).map(|(&id, it)| (id, it))
+}
+
 impl super::Truth<Id, Id> for OwnerTruth {
     fn join(&mut self, id: Id, _host: u32, at: Time) {
         OwnerTruth::join(self, id, at);
@@ -154,6 +196,10 @@ impl super::Truth<Id, Id> for OwnerTruth {
 
     fn forget_before(&mut self, t: Time) {
         OwnerTruth::forget_before(self, t);
+    }
+
+    fn members(&self) -> Option<&OwnerTruth> {
+        Some(self)
     }
 }
 

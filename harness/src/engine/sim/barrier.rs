@@ -13,6 +13,7 @@
 //! **Invariant:** every event a shard receives lies at or after the end of the window it was sent in.
 
 use std::hint;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -22,6 +23,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::busiest::Busiest;
 use super::queue::Batch;
+use crate::measure::health::{Findings, Members};
 use crate::plug::{AnswerOf, NodeEvent, ProtocolOf, QuestionOf, System};
 
 /// A batch of events of a system.
@@ -56,13 +58,16 @@ pub(super) trait Participant<S: System> {
 
     /// Its busiest node since the measured phase began; before that, since the start.
     fn busiest(&self) -> Option<Busiest>;
+
+    /// What it found when it last looked at its nodes, once.
+    fn take_findings(&mut self) -> Option<Findings>;
 }
 
 /// What a node reported: when, its place, what.
 pub(super) type Report<S> = (Time, u32, NodeEvent<AnswerOf<S>>);
 
 /// A stretch of simulated time that begins where the one before ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Window {
     pub(super) until: Time,
     /// Whether it lies in the measured phase.
@@ -70,6 +75,8 @@ pub(super) struct Window {
     /// Whether it and all later ones begin where the one before ended, whenever the next event is
     /// due.
     pub(super) is_gapless: bool,
+    /// The live members at its start, if their tables are to be looked at before its first event.
+    pub(super) looks_at: Option<Arc<Members>>,
 }
 
 /// Decides on the next window, on the thread of the first shard, while all others wait.
@@ -101,6 +108,7 @@ pub(super) struct Summary<S: System> {
     /// Its next event, or the earliest one it sends.
     pub(super) next_due: Time,
     pub(super) busiest: Option<Busiest>,
+    pub(super) findings: Option<Findings>,
 }
 
 impl<S: System> Exchange<S> {
@@ -111,6 +119,7 @@ impl<S: System> Exchange<S> {
             counters: Counters::default(),
             next_due: Time::NEVER,
             busiest: None,
+            findings: None,
         };
         Exchange {
             shards,
@@ -170,6 +179,7 @@ impl<S: System, C: Coordinator<S>> WindowBarrier<S> for ThreadBarrier<'_, S, C> 
             summary.counters = *shard.counters();
             summary.next_due = next_due;
             summary.busiest = shard.busiest();
+            summary.findings = shard.take_findings();
         }
         exchange.barrier.wait();
         if let Some(coordinator) = &mut self.coordinator {
@@ -181,7 +191,7 @@ impl<S: System, C: Coordinator<S>> WindowBarrier<S> for ThreadBarrier<'_, S, C> 
         }
         shard.take(&mut exchange.commands[self.index].lock());
         self.parity ^= 1;
-        *exchange.window.lock()
+        exchange.window.lock().clone()
     }
 }
 

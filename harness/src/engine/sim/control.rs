@@ -11,11 +11,13 @@ use hopwise_kernel::{Address, Peer, Time};
 
 use super::barrier::{Coordinator, Exchange, Report, Window};
 use super::busiest::Busiest;
+use super::looks::Looks;
 use super::partition::{Partition, address_of};
 use super::queue::{Command, EventKind, Key, source};
 use crate::Scenario;
 use crate::director::{Director, NodeControl};
 use crate::engine::totals::{Course, Sums, maintenance_bytes};
+use crate::measure::health::TableCourse;
 use crate::measure::metrics::{Interval, SeriesRow};
 use crate::measure::progress::{Progress, Snapshot};
 use crate::plug::{ProtocolOf, QuestionOf, System};
@@ -53,6 +55,8 @@ pub(super) struct Control<'a, S: System> {
     series: Vec<SeriesRow>,
     second_at: Time,
     at_second: Counters,
+    looks: Looks,
+    tables: TableCourse,
     reports: Vec<Report<S>>,
     failure: Option<String>,
 }
@@ -107,6 +111,8 @@ impl<'a, S: System> Control<'a, S> {
             series: Vec::new(),
             second_at: Time::ZERO + SECOND,
             at_second: Counters::default(),
+            looks: Looks::default(),
+            tables: TableCourse::default(),
             reports: Vec::new(),
             failure: None,
         }
@@ -149,6 +155,8 @@ impl<'a, S: System> Control<'a, S> {
             node_s: self.node_ns / 1e9,
             interrupted: self.interrupted,
             threads,
+            tables: self.tables,
+            cpu: None,
         };
         Ok((sums, self.judge, course))
     }
@@ -275,12 +283,30 @@ impl<'a, S: System> Control<'a, S> {
             elapsed,
         });
         lookups.clear();
+        if S::IS_RING && self.looks.are_due(live_nodes, total.received) {
+            let peer = |place| Peer { id: self.director.id_of(place), address: address_of(place) };
+            let members = self.director.members().map(peer).collect();
+            let is_measured = matches!(self.phase, Phase::Measure { .. });
+            self.looks.begin(members, is_measured, total.received);
+        }
+    }
+
+    /// Ends the look that shards had at their nodes in the last window, and enters what it found.
+    fn end_look(&mut self, exchange: &Exchange<S>) {
+        let Some((sample, is_measured)) = self.looks.end(exchange) else { return };
+        if is_measured {
+            self.tables.add(&sample);
+        }
+        if let Some(row) = self.series.last_mut() {
+            row.tables = Some(sample);
+        }
     }
 }
 
 impl<S: System> Coordinator<S> for Control<'_, S> {
     fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
         let next_due = self.handle_summaries(exchange);
+        self.end_look(exchange);
         if !self.turn_phase(exchange) {
             return None;
         }
@@ -308,7 +334,7 @@ impl<S: System> Coordinator<S> for Control<'_, S> {
         let is_closed = matches!(self.scenario.workload.load, Load::InFlight(_));
         let is_gapless = is_closed && self.phase != Phase::BringUp;
         debug_assert!(!is_gapless || self.director.is_waiting(), "a gapless window after a gap");
-        Some(Window { until, is_measured, is_gapless })
+        Some(Window { until, is_measured, is_gapless, looks_at: self.looks.members() })
     }
 }
 

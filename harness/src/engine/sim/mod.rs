@@ -24,6 +24,7 @@
 mod barrier;
 mod busiest;
 mod control;
+mod looks;
 mod partition;
 mod queue;
 mod request_timers;
@@ -128,7 +129,10 @@ pub(crate) fn simulate<S: System>(
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, &members);
     let hosts = members.iter().map(|peer| peer.id).zip(0..);
-    let judge = Judge::new(workload.truth(hosts, Time::ZERO), scenario.workload.deadline);
+    let mut judge = Judge::new(workload.truth(hosts, Time::ZERO), scenario.workload.deadline);
+    if S::IS_RING {
+        judge.judge_deaths(members.iter().map(|peer| peer.id), Time::ZERO);
+    }
     let mut control =
         Control::new(scenario, interrupts, progress, partition, director, judge, least_delay);
     let run = |index: usize, coordinator: Option<&mut Control<'_, S>>, members: Arc<Vec<Peer>>| {

@@ -13,7 +13,9 @@ use hopwise_kernel::reactor::Clock;
 
 use super::shard_end::{Conduct, ShardHandle};
 use super::shared::Shared;
+use super::tables::Tables;
 use crate::Scenario;
+use crate::base::cpu_time::cpu_time;
 use crate::engine::totals::{Course, Sums, maintenance_bytes};
 use crate::measure::metrics::{Interval, Metrics, SeriesRow};
 use crate::measure::progress::{Progress, Snapshot};
@@ -50,7 +52,11 @@ impl<S: System> Control<'_, S> {
     /// A judge that knows no members yet.
     fn judge(&self) -> Judge<S::Workload> {
         let truth = self.workload.truth(iter::empty(), Time::ZERO);
-        Judge::new(truth, self.scenario.workload.deadline)
+        let mut judge = Judge::new(truth, self.scenario.workload.deadline);
+        if S::IS_RING {
+            judge.judge_deaths(iter::empty(), Time::ZERO);
+        }
+        judge
     }
 
     /// Follows the run through its phases to its end.
@@ -86,11 +92,13 @@ impl<S: System> Control<'_, S> {
         let mut node_ns = 0.0;
         let mut last = from;
         let mut interrupted = false;
+        let mut cpu_from = None;
         let end = loop {
             let now = self.clock.now();
             let phase = if now < from { "warmup" } else { "measure" };
             let now = self.turn(&mut judge, &mut series, phase, handles)?;
             if now > last {
+                cpu_from.get_or_insert_with(cpu_time);
                 let until = now.min(planned_end);
                 node_ns += self.shared.live() as f64 * until.since(last).as_nanos() as f64;
                 last = until.max(last);
@@ -100,6 +108,7 @@ impl<S: System> Control<'_, S> {
                 break now.min(planned_end);
             }
         };
+        let cpu = cpu_from.map(|from| cpu_time().saturating_sub(from));
         self.shared.measure_to.store(end.as_ns(), Ordering::Release);
         let deadline = end + self.scenario.workload.deadline + TURN * 5;
         while self.outstanding() > 0 && self.clock.now() < deadline {
@@ -109,9 +118,16 @@ impl<S: System> Control<'_, S> {
         // All shards see the end of the phase before they are stopped.
         self.turn(&mut judge, &mut series, "drain", handles)?;
         self.turn(&mut judge, &mut series, "drain", handles)?;
-        let series = series.rows;
-        let (measured, node_s, threads) = (end.since(from), node_ns / 1e9, handles.len());
-        let course = Course { series, bring_up, measured, node_s, interrupted, threads };
+        let course = Course {
+            series: series.rows,
+            bring_up,
+            measured: end.since(from),
+            node_s: node_ns / 1e9,
+            interrupted,
+            threads: handles.len(),
+            tables: series.tables.into_course(),
+            cpu,
+        };
         Ok(Watched { judge, course })
     }
 
@@ -156,6 +172,7 @@ struct Series {
     seen: Counters,
     current: Vec<Counters>,
     intervals: usize,
+    tables: Tables,
 }
 
 impl Series {
@@ -166,6 +183,7 @@ impl Series {
         phase: &'static str,
         progress: &Progress,
     ) {
+        self.tables.collect(shared);
         self.current.resize(shared.shards.len(), Counters::default());
         for (current, shard) in self.current.iter_mut().zip(&shared.shards) {
             if let Some(fresh) = shard.interval.lock().take() {
@@ -189,7 +207,9 @@ impl Series {
         let live_nodes = shared.live();
         let maintenance = maintenance_bytes::<ProtocolOf<S>>(&fresh);
         let interval = Interval { end: now.since(Time::ZERO), length, phase, live_nodes };
-        self.rows.push(SeriesRow::new(interval, &metrics, messages, maintenance));
+        let tables = self.tables.take_latest();
+        let row = SeriesRow::new(interval, &metrics, messages, maintenance);
+        self.rows.push(SeriesRow { tables, ..row });
         progress.update(&Snapshot {
             phase,
             live_nodes,

@@ -11,9 +11,11 @@
 //! **Invariant:** nothing is shared between shards on the way of a message.
 
 mod control;
+mod scan;
 mod shard_driver;
 mod shard_end;
 mod shared;
+mod tables;
 
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -115,7 +117,8 @@ impl Runner for UdpEngine {
                     has_server: S::HAS_SERVER,
                 };
                 let director = Director::new(&scenario, part, setup);
-                let mut driver = ShardDriver::new(shared, index, system, director);
+                let nodes = scenario.nodes as usize;
+                let mut driver = ShardDriver::new(shared, index, system, director, nodes);
                 driver.start_linked(&mut shard, &members, &share);
                 shard.run(&mut driver)?;
                 Ok((driver.sums(&shard), Conduct { pinned, unjudged: driver.unjudged() }))

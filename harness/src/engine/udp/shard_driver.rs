@@ -12,6 +12,7 @@ use hopwise_kernel::node::EventOf;
 use hopwise_kernel::reactor::{Application, Shard, Turn};
 use hopwise_kernel::{Address, Peer, Time};
 
+use super::scan::Scan;
 use super::shared::{ShardStatus, Shared};
 use crate::churn::Share;
 use crate::director::{Director, NodeControl};
@@ -40,14 +41,17 @@ pub(super) struct ShardDriver<S: System> {
     /// Messages of the busiest node of the measured phase, among replaced nodes and, after the
     /// phase, all nodes.
     messages_max: u64,
+    scan: Scan,
 }
 
 impl<S: System> ShardDriver<S> {
+    /// The driver of one of the shards of a run with so many `nodes` in all.
     pub(super) fn new(
         shared: Arc<Shared<S::Workload>>,
         shard: usize,
         system: S,
         director: Director<S::Workload>,
+        nodes: usize,
     ) -> ShardDriver<S> {
         ShardDriver {
             shared,
@@ -61,6 +65,7 @@ impl<S: System> ShardDriver<S> {
             at_from: None,
             at_to: None,
             messages_max: 0,
+            scan: Scan::new::<S>(nodes),
         }
     }
 
@@ -187,11 +192,15 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
         self.collect_records();
         self.publish();
         self.turn_counters(shard, now);
+        if let Some(scanned) = self.scan.turn(shard, &self.system, &self.director, now) {
+            *self.status().scanned.lock() = Some(scanned);
+        }
         if self.shared.stop.load(Ordering::Relaxed) {
             flush(&self.shared, &mut self.records, &mut self.unjudged);
             return Turn::Stop;
         }
-        Turn::Until(self.director.next_due().min(self.flush_at).min(self.second_at))
+        let own = self.flush_at.min(self.second_at).min(self.scan.next_due());
+        Turn::Until(self.director.next_due().min(own))
     }
 }
 

@@ -1,5 +1,5 @@
-//! State shared by the shards and the control thread: a few atomics, a bounded queue, and one
-//! rarely used slot per shard.
+//! State shared by the shards and the control thread: a few atomics, a bounded queue, and a
+//! few rarely used slots per shard.
 //!
 //! **Invariant:** not used on the way of a message.
 
@@ -11,6 +11,7 @@ use hopwise_kernel::Time;
 use hopwise_kernel::drive::Counters;
 use parking_lot::Mutex;
 
+use super::scan::Scanned;
 use crate::measure::metrics::Metrics;
 use crate::workload::Workload;
 use crate::workload::judge::Record;
@@ -39,6 +40,8 @@ pub(super) struct ShardStatus {
     pub(super) issued: CachePadded<AtomicU64>,
     /// Once a second: the metrics of the last interval and the counters.
     pub(super) interval: Mutex<Option<Box<(Metrics, Counters)>>>,
+    /// Once a second: its members and their tables.
+    pub(super) scanned: Mutex<Option<Box<Scanned>>>,
 }
 
 impl<W: Workload> Shared<W> {

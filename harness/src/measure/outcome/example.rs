@@ -52,6 +52,7 @@ pub(crate) fn outcome() -> Outcome {
         },
         load: Some(Load { messages_max: 68_213, keys: None }),
         membership: Membership { joins: 41, leaves: 19, crashes: 22, live_mean: 4_095.7 },
+        health: Some(health()),
         engine: Engine {
             events: 5_123_456,
             events_per_s: 315_289.6,
@@ -71,6 +72,41 @@ pub(crate) fn outcome() -> Outcome {
 
 pub(crate) fn expectation(name: &str, wanted: &str, got: &str, held: bool) -> Expectation {
     Expectation { name: name.into(), wanted: wanted.into(), got: got.into(), held }
+}
+
+/// A ring under light churn, looked at ten times.
+pub(crate) fn health() -> Health {
+    let flaws = |mean, max| MeanMax { mean, max };
+    let claimed = |mean, worst| MeanWorst { mean, worst };
+    Health {
+        goodput: Goodput { offered_per_s: 1_000.1, correct_per_s: 999.9 },
+        tables: Some(Tables {
+            samples: 10,
+            nodes: 4_100,
+            first_successors: Flaws { wrong: flaws(0.0009, 0.002), dead: flaws(0.0004, 0.001) },
+            successors: Flaws { wrong: flaws(0.008, 0.011), dead: flaws(0.0005, 0.001) },
+            fingers: Flaws { wrong: flaws(0.03, 0.04), dead: flaws(0.005, 0.006) },
+            rings: Some(Rings { max: 1, last: 1 }),
+            ownership: Some(Ownership {
+                none: claimed(0.0006, 0.0013),
+                one: claimed(0.999, 0.998),
+                two: claimed(0.0004, 0.0007),
+                more: claimed(0.0, 0.0),
+            }),
+        }),
+        deaths: Some(Deaths {
+            false_deaths: 2,
+            false_deaths_per_million_node_s: 48.8,
+            refuted: 1,
+            unrefuted: 0,
+            refutation_us: Times { p50: 3e5, p99: 3e5, max: 3e5 },
+            detected: 41,
+            undetected: 3,
+            detection_us: Times { p50: 6.1e5, p99: 1.4e6, max: 1.5e6 },
+        }),
+        spurious_retransmissions: 7,
+        cpu_us_per_lookup: Some(182.5),
+    }
 }
 
 /// The section of a run with items: queries of both kinds, and transfers.

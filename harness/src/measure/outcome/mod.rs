@@ -8,6 +8,7 @@
 mod check;
 #[cfg(test)]
 pub(crate) mod example;
+mod health;
 mod items;
 mod lookups;
 mod nodes;
@@ -23,6 +24,9 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 pub use self::check::{Check, Finding};
+pub use self::health::{
+    Deaths, Flaws, Goodput, Health, MeanMax, MeanWorst, Ownership, Rings, Tables, Times,
+};
 pub use self::items::{Asked, Items, TransferLatency, Transfers};
 pub use self::lookups::{Hops, Lag, Latency, Lookups, Messages, Timeouts};
 pub use self::nodes::{Keys, KindRate, Load, Maintenance, Membership, State};
@@ -79,6 +83,9 @@ pub struct Outcome {
     pub load: Option<Load>,
     /// Joins and departures in the measured phase.
     pub membership: Membership,
+    /// How well the system is; `None` in results that lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     /// Work done by the engine.
     pub engine: Engine,
     /// The scenario's expectations and how they turned out.

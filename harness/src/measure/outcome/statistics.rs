@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** no figure is NaN or infinite.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::Histogram;
@@ -28,6 +30,17 @@ pub(super) fn nearest_rank(counts: &[u64], percent: u64) -> u64 {
         Some(*sum)
     });
     (0..).zip(sums).find(|&(_, sum)| sum >= rank.max(1)).map_or(0, |(value, _)| value)
+}
+
+/// The percentile by nearest rank of `sorted` values; `None` if there are none.
+pub(super) fn nearest_rank_of<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.max(1) - 1).copied()
+}
+
+/// A duration in microseconds.
+pub(super) fn in_us(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1e3
 }
 
 /// A quantile of a histogram of nanoseconds, in microseconds.

@@ -46,6 +46,16 @@ fn has_the_paths_of_the_contract() {
         /maintenance/by_kind/notify/bytes_per_node_s /state/entries_mean /state/entries_max
         /state/bytes_per_node /state/bytes_max /load/messages_max /membership/joins /membership/leaves /membership/crashes
         /membership/live_mean /engine/events /engine/events_per_s /engine/messages_per_s
+        /health/goodput/offered_per_s /health/goodput/correct_per_s /health/tables/samples
+        /health/tables/nodes /health/tables/first_successors/wrong/mean
+        /health/tables/successors/dead/max /health/tables/fingers/wrong/max
+        /health/tables/rings/max /health/tables/rings/last /health/tables/ownership/none/mean
+        /health/tables/ownership/one/worst /health/tables/ownership/two/mean
+        /health/tables/ownership/more/worst /health/deaths/false_deaths
+        /health/deaths/false_deaths_per_million_node_s /health/deaths/refuted
+        /health/deaths/unrefuted /health/deaths/refutation_us/p50 /health/deaths/detected
+        /health/deaths/undetected /health/deaths/detection_us/p99
+        /health/spurious_retransmissions /health/cpu_us_per_lookup
         /engine/datagrams /engine/drops/shed /engine/peak_rss_bytes /engine/threads
     "
     .split_whitespace()
@@ -100,6 +110,22 @@ fn latencies_keep_their_unit() {
     assert_eq!(histogram.len(), outcome.lookups.completed);
     assert!((histogram.value_at_quantile(0.5) as f64 - latency.p50).abs() <= 1.0);
     assert!((histogram.max() as f64 - latency.max).abs() <= 1.0);
+}
+
+#[test]
+fn an_outcome_without_health_can_be_read() {
+    let mut outcome = example::outcome();
+    outcome.health = None;
+    assert!(!outcome.to_json().contains("health"));
+    assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
+}
+
+#[test]
+fn times_are_nearest_ranks() {
+    let us = |us: &[u64]| Times::new(us.iter().map(|&us| Duration::from_micros(us)).collect());
+    assert_eq!(us(&[]), Times::default());
+    assert_eq!(us(&[7]), Times { p50: 7.0, p99: 7.0, max: 7.0 });
+    assert_eq!(us(&[4, 1, 3, 2]), Times { p50: 2.0, p99: 4.0, max: 4.0 });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** plain text without escape sequences, the same for a terminal, a file or a pipe.
 
+mod health;
 mod page;
 #[cfg(test)]
 mod tests;
@@ -18,8 +19,12 @@ use crate::measure::outcome::{
 const BAR: usize = 48;
 /// Bars of the histogram. If there are more hop counts, several share a bar.
 const BARS: usize = 13;
+/// The same if the report tells of a ring's flaws.
+const BARS_BESIDE_FLAWS: usize = 10;
 /// The same if the report has a section on items.
 const BARS_BESIDE_ITEMS: usize = 9;
+/// The same if it has both.
+const BARS_BESIDE_BOTH: usize = 3;
 /// Message kinds that are listed; the rest are added up.
 const KINDS: usize = 5;
 /// Drop reasons that are listed; the rest are added up.
@@ -35,12 +40,21 @@ pub fn text(outcome: &Outcome) -> String {
     adapted(&outcome.adapted, &mut page);
     page.blank();
     lookups(&outcome.lookups, &mut page);
+    if let Some(health) = &outcome.health {
+        health::goodput(health, &mut page);
+    }
     if let Some(items) = &outcome.items {
         self::items(items, &mut page);
     }
     page.blank();
     if outcome.lookups.issued > 0 {
-        let bars = if outcome.items.is_some() { BARS_BESIDE_ITEMS } else { BARS };
+        let is_flawed = outcome.health.as_ref().is_some_and(health::is_flawed);
+        let bars = match (outcome.items.is_some(), is_flawed) {
+            (false, false) => BARS,
+            (false, true) => BARS_BESIDE_FLAWS,
+            (true, false) => BARS_BESIDE_ITEMS,
+            (true, true) => BARS_BESIDE_BOTH,
+        };
         hops(&outcome.lookups.hops, bars, &mut page);
         page.blank();
         delays(outcome, &mut page);
@@ -49,6 +63,9 @@ pub fn text(outcome: &Outcome) -> String {
     maintenance(&outcome.maintenance, &mut page);
     page.blank();
     nodes(outcome, &mut page);
+    if let Some(health) = &outcome.health {
+        health::ring(health, &mut page);
+    }
     engine(outcome, &mut page);
     if let Some(check) = &outcome.check {
         self::check(check, &mut page);
@@ -301,7 +318,8 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
     };
     // Peers of a central index have no tables of peers.
     if !outcome.has_server {
-        page.row("", regime);
+        let counted = outcome.health.as_ref().and_then(health::false_deaths);
+        page.row("", counted.unwrap_or_else(|| regime.to_owned()));
     }
 }
 
@@ -331,7 +349,9 @@ fn engine(outcome: &Outcome, page: &mut Page) {
     }
     let digest =
         engine.trace_digest.as_ref().map_or(String::new(), |d| format!(", trace digest {d}"));
-    page.row("", format!("{} peak memory{digest}", bytes(engine.peak_rss_bytes as f64)));
+    let cpu_us = outcome.health.as_ref().and_then(|health| health.cpu_us_per_lookup);
+    let cpu = cpu_us.map_or(String::new(), |us| format!(", {} of CPU per lookup", micros(us)));
+    page.row("", format!("{} peak memory{cpu}{digest}", bytes(engine.peak_rss_bytes as f64)));
     page.row("dropped", drops(engine));
 }
 

@@ -4,7 +4,9 @@
 
 use super::page::COLUMNS;
 use super::*;
-use crate::measure::outcome::{Keys, Load, example};
+use crate::measure::outcome::{
+    Deaths, Flaws, Health, Keys, Load, MeanWorst, Ownership, Rings, Tables, example,
+};
 
 fn assert_has(text: &str, line: &str) {
     assert!(text.lines().any(|l| l == line), "no line {line:?} in\n{text}");
@@ -22,6 +24,10 @@ fn assert_is_narrow(text: &str) {
     }
 }
 
+fn health_of(outcome: &mut Outcome) -> &mut Health {
+    outcome.health.as_mut().expect("an example")
+}
+
 #[test]
 fn says_what_matters() {
     let text = text(&example::outcome());
@@ -32,12 +38,12 @@ fn says_what_matters() {
         "                     10,001       10,000        9,999            1            1",
         "                                 99.99 %      99.99 %       0.01 %       0.01 %",
         "hops          mean 6.00  p1 2  p50 6  p99 10  max 12",
-        "           0  ▏ 0.02 %",
-        "           6  ████████████████████████████████████████████████ 22.57 %",
+        "         0–1  ▍ 0.31 %",
+        "         6–7  ████████████████████████████████████████████████ 41.91 %",
         "node          27.3 peers known, at most 29; 1.46 KiB of memory",
         "membership    41 joined, 19 left, 22 crashed; 4,096 live on average",
-        "              live nodes may have been declared dead",
-        "              23.0 MiB peak memory",
+        "              2 false deaths, 48.8 per million node-seconds, 1 refuted",
+        "              23.0 MiB peak memory, 183 µs of CPU per lookup",
         "dropped       12 malformed, 3 shed",
         "expectations  2 of 2 held",
         "        held  lookups.correct ≥ 99.9 %: 99.99 %",
@@ -54,7 +60,7 @@ fn tells_of_items_where_there_are_any() {
     let items = Some(example::items());
     let mut outcome = Outcome { items, load, ..example::outcome() };
     let text = super::text(&outcome);
-    let regime = "              live nodes may have been declared dead";
+    let regime = "              2 false deaths, 48.8 per million node-seconds, 1 refuted";
     assert_has(&text, regime);
     outcome.has_server = true;
     assert!(!super::text(&outcome).contains(regime), "its peers have no tables of peers");
@@ -83,6 +89,48 @@ fn says_what_went_wrong_first() {
     assert_has(&text, "expectations  2 of 3 held");
     let (broken, held) = (text.find("NOT HELD  hops.max ≤ 9: 12"), text.find("  held  "));
     assert!(broken.is_some() && broken < held);
+}
+
+#[test]
+fn tells_how_well_a_ring_is() {
+    let mut outcome = example::outcome();
+    let flawed = text(&outcome);
+    for line in [
+        "              2 false deaths, 48.8 per million node-seconds, 1 refuted",
+        "ring          one ring; keys claimed by none 0.06 %, by several 0.04 %",
+        "wrong entries first successors 0.09 %, lists 0.80 %, fingers 3.00 %",
+        "dead entries  first successors 0.04 %, lists 0.05 %, fingers 0.50 %",
+        "detection     crashes after p50 610 ms  p99 1.40 s  max 1.50 s, 3 undetected;",
+        "              7 spurious retransmissions",
+    ] {
+        assert_has(&flawed, line);
+    }
+    assert!(!flawed.contains("goodput"), "nearly all of the load: {flawed}");
+    let health = health_of(&mut outcome);
+    (health.deaths, health.spurious_retransmissions) = (Some(Deaths::default()), 0);
+    health.goodput.correct_per_s = 321.0;
+    let tables = health.tables.as_mut().expect("an example");
+    (tables.rings, tables.ownership) = (Some(Rings { max: 7, last: 2 }), None);
+    let torn = text(&outcome);
+    assert_has(&torn, "goodput       321 correct per s of 1,000 offered");
+    assert_has(&torn, "ring          2 rings at the end, at most 7");
+    health_of(&mut outcome).goodput.correct_per_s = 999.9;
+    assert_has(&torn, "              live nodes may have been declared dead");
+    assert!(!torn.contains("detection"), "{torn}");
+    let health = health_of(&mut outcome);
+    let tables = health.tables.as_mut().expect("an example");
+    let one = MeanWorst { mean: 1.0, worst: 1.0 };
+    let ownership = Some(Ownership { one, ..Ownership::default() });
+    let (rings, none) = (Some(Rings { max: 1, last: 1 }), Flaws::default());
+    let exact = Tables { rings, ownership, ..tables.clone() };
+    *tables = Tables { first_successors: none, successors: none, fingers: none, ..exact };
+    assert_has(&torn, "         6–7  ████████████████████████████████████████████████ 41.91 %");
+    let line = "ring          one ring; each key claimed by one member; all tables exact\n";
+    let exact = text(&outcome);
+    assert!(exact.contains(line), "{exact}");
+    assert_has(&exact, "           0  ▏ 0.02 %");
+    assert_has(&exact, "           6  ████████████████████████████████████████████████ 22.57 %");
+    assert_fits(&exact);
 }
 
 #[test]
@@ -115,7 +163,7 @@ fn cuts_nothing_whatever_came() {
         text.contains("\ninvariant     9,000 violations, 9,000 breaks repaired, longest "),
         "{text}"
     );
-    assert!(text.contains("\n        0–28  █"), "{text}");
+    assert!(text.contains("\n        0–85  █"), "{text}");
     assert!(!text.contains('…'), "{text}");
 }
 
@@ -124,6 +172,7 @@ fn a_simulation_tells_of_its_own_time() {
     let mut outcome = example::outcome();
     (outcome.simulated_s, outcome.wall_s) = (Some(60.0), 7.5);
     outcome.engine.trace_digest = Some("9f0f7276039b2c55".into());
+    health_of(&mut outcome).cpu_us_per_lookup = None;
     let text = text(&outcome);
     for line in [
         "engine        60.0 s simulated in 7.50 s: 8.00 times as fast as real time",

@@ -6,6 +6,7 @@ mod checker;
 #[cfg(feature = "defects")]
 mod defects;
 pub mod invariant;
+mod neighborhood;
 mod section;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use super::items;
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
-use crate::plug::{NodeEvent, Setting, System};
+use crate::plug::{Neighborhood, NodeEvent, Setting, System};
 use crate::scenario::Start;
 use crate::workload::KeyWorkload;
 
@@ -41,6 +42,7 @@ impl System for RingSystem {
     type Section = Ring;
 
     const NAME: &'static str = "ring";
+    const IS_RING: bool = true;
     // Wehrle, Götz and Rieche, Distributed Hash Tables, 2005.
     const GROWTH: &'static [(Figure, Law)] =
         &[(Figure::StateMean, Law::Logarithmic), (Figure::MessagesPerQuery, Law::Logarithmic)];
@@ -111,11 +113,9 @@ impl System for RingSystem {
             Event::LookupFailed { token, timeouts } => {
                 Some(NodeEvent::Failed { token, timeouts: timeouts.into() })
             }
-            Event::DeclaredDead { .. }
-            | Event::Refuted { .. }
-            | Event::Received { .. }
-            | Event::Sent { .. }
-            | Event::SendFailed { .. } => None,
+            Event::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer: peer.id }),
+            Event::Refuted { peer } => Some(NodeEvent::Refuted { peer: peer.id }),
+            Event::Received { .. } | Event::Sent { .. } | Event::SendFailed { .. } => None,
         }
     }
 
@@ -125,6 +125,10 @@ impl System for RingSystem {
 
     fn entries(&self, node: &RingNode) -> usize {
         node.entries()
+    }
+
+    fn neighborhood<'a>(&self, node: &'a RingNode) -> Option<Neighborhood<'a>> {
+        Some(neighborhood::neighborhood(node, self.config.successors.into()))
     }
 
     fn memory_bytes(&self, node: &RingNode) -> usize {

@@ -9,6 +9,7 @@ mod node_queues;
 mod service;
 
 use std::mem;
+use std::sync::Arc;
 
 use hopwise_kernel::base::prefetch::{prefetch, prefetch_first};
 use hopwise_kernel::base::rng::mix;
@@ -25,6 +26,7 @@ use super::wire::Wire;
 use super::world::SimWorld;
 use crate::Scenario;
 use crate::engine::totals::Tables;
+use crate::measure::health::{Findings, Look, Members};
 use crate::measure::outcome::Check;
 use crate::network::Network;
 use crate::plug::{Checker, NodeEvent, ProtocolOf, QuestionOf, System};
@@ -55,6 +57,8 @@ pub(super) struct Shard<S: System> {
     /// Messages of the busiest replaced node.
     replaced_max: u32,
     busiest: Option<Busiest>,
+    /// What the last look at the nodes found.
+    findings: Option<Findings>,
 }
 
 /// Whether messages per node are counted: all until the measured phase starts, then those of that
@@ -125,6 +129,7 @@ impl<S: System> Shard<S> {
             counting: Counting::All,
             replaced_max: 0,
             busiest: None,
+            findings: None,
         }
     }
 
@@ -158,11 +163,14 @@ impl<S: System> Shard<S> {
     /// Processes all events that are due before the end of `window`.
     #[inline]
     pub(super) fn run(&mut self, window: Window) {
-        let Window { until, is_measured, is_gapless } = window;
+        let Window { until, is_measured, is_gapless, looks_at } = window;
         if is_gapless {
             self.world.request_timers.share();
         }
         self.count_window(is_measured);
+        if let Some(members) = looks_at {
+            self.findings = Some(self.look(members));
+        }
         loop {
             let open = mem::take(&mut self.open);
             let is_over = self.run_tick(&open, until);
@@ -173,6 +181,23 @@ impl<S: System> Shard<S> {
             self.at = 0;
             self.world.queue.open_next(&mut self.open);
         }
+    }
+
+    /// Compares the tables of this shard's nodes with the ring of these members.
+    fn look(&self, members: Arc<Members>) -> Findings {
+        let mut look = Look::new(members.clone());
+        let Partition { places, .. } = self.world.partition;
+        for (rank, &member) in members.peers().iter().enumerate() {
+            let place = place_of(member.address).filter(|&place| place < places);
+            let mine =
+                place.filter(|&place| self.world.partition.shard_of(place) == self.world.index);
+            let Some(place) = mine else { continue };
+            let node = self.places[self.world.partition.index_of(place)].node.as_ref();
+            if let Some(tables) = node.and_then(|node| self.system.neighborhood(node)) {
+                look.at(rank, &tables);
+            }
+        }
+        look.findings()
     }
 
     /// Restarts the counts of messages when the measured phase starts, and stops them at its end.
@@ -475,5 +500,9 @@ impl<S: System> Participant<S> for Shard<S> {
 
     fn busiest(&self) -> Option<Busiest> {
         self.busiest
+    }
+
+    fn take_findings(&mut self) -> Option<Findings> {
+        self.findings.take()
     }
 }

@@ -1,0 +1,66 @@
+//! Puts together what the shards copied of their members' tables in the same second.
+//!
+//! **Invariant:** touches no node; runs on the control thread.
+
+use std::sync::Arc;
+
+use super::scan::Scanned;
+use super::shared::Shared;
+use crate::measure::health::{Findings, Members, Sample, TableCourse};
+use crate::workload::Workload;
+
+/// The tables of all members.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// By shard: the last copy.
+    scanned: Vec<Option<Box<Scanned>>>,
+    /// The last sample.
+    latest: Option<Sample>,
+    /// The samples of the measured phase.
+    course: TableCourse,
+}
+
+impl Tables {
+    /// Takes the copies that are ready.
+    pub(super) fn collect<W: Workload>(&mut self, shared: &Shared<W>) {
+        self.scanned.resize_with(shared.shards.len(), || None);
+        for (scanned, shard) in self.scanned.iter_mut().zip(&shared.shards) {
+            if let Some(fresh) = shard.scanned.lock().take() {
+                *scanned = Some(fresh);
+            }
+        }
+        let last = self.scanned.iter().flatten().map(|scanned| scanned.at).max();
+        // A shard that was late has skipped a second: the others' copies of it are useless.
+        for scanned in &mut self.scanned {
+            scanned.take_if(|scanned| Some(scanned.at) < last);
+        }
+        if let Some(at) = last
+            && self.scanned.iter().all(Option::is_some)
+        {
+            let sample = self.compare();
+            self.latest = Some(sample);
+            if at >= shared.from() && at < shared.to() {
+                self.course.add(&sample);
+            }
+        }
+    }
+
+    /// The last sample, once.
+    pub(super) fn take_latest(&mut self) -> Option<Sample> {
+        self.latest.take()
+    }
+
+    /// The samples of the measured phase.
+    pub(super) fn into_course(self) -> TableCourse {
+        self.course
+    }
+
+    fn compare(&mut self) -> Sample {
+        let scanned: Vec<Box<Scanned>> = self.scanned.iter_mut().filter_map(Option::take).collect();
+        let members = scanned.iter().flat_map(|scanned| &scanned.members).copied();
+        let members = Arc::new(Members::new(members.collect()));
+        let mut findings = Findings::default();
+        scanned.iter().for_each(|scanned| findings.merge(scanned.tables.look(&members)));
+        Sample::new(&members, &findings)
+    }
+}
