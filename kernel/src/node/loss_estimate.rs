@@ -75,7 +75,12 @@ impl LossEstimate {
         let weight = PRIOR_SAMPLES * (u64::from(WINDOW) - samples);
         let total = samples * u64::from(WINDOW) + weight;
         let share = (u64::from(self.share) * samples * u64::from(WINDOW) + prior * weight) / total;
-        (share + share * 3 / 20 + ONE * 3 / 200).min(ONE * 9 / 10)
+        // Three standard deviations of the estimate, at most, if a mistake is expensive.
+        let margin = match confidence {
+            Confidence::Declare => (share * 4 / 5).min(ONE * 13 / 100),
+            Confidence::GoOn | Confidence::Claim => share * 3 / 20,
+        };
+        (share + margin + ONE * 3 / 200).min(ONE * 9 / 10)
     }
 
     #[inline]

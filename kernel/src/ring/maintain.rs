@@ -267,7 +267,7 @@ impl RingNode {
         let Some(Request { kind: Kind::Probe(probe), .. }) = matched else { return };
         let round_trip = matched.and_then(|request| request.round_trip(id, cx.now));
         match probe {
-            Probe::Suspect => {}
+            Probe::Suspect | Probe::Departed => {}
             Probe::Rectify => {
                 self.probing_candidate = false;
                 self.rectify(cx, from, true);
@@ -291,6 +291,7 @@ impl RingNode {
     pub(crate) fn on_probe_failed(&mut self, cx: &mut Context<'_, Ring>, to: Peer, probe: Probe) {
         match probe {
             Probe::Suspect => self.declare_dead(cx, to),
+            Probe::Departed => {}
             Probe::Rectify => self.probing_candidate = false,
             Probe::Predecessor(candidate) => {
                 self.probing_predecessor = false;
@@ -307,6 +308,7 @@ impl RingNode {
     pub(crate) fn declare_dead(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
         if !self.suspects.is_dead(self.secret, peer, cx.now) && self.knows_destination(peer) {
             cx.report(Event::DeclaredDead { peer });
+            self.ping(cx, peer, Probe::Departed);
         }
         self.remove(cx, peer);
     }

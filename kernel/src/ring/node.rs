@@ -194,7 +194,7 @@ impl RingNode {
             self.round_trips.record(round_trip);
             self.record_neighbor(from, round_trip);
         }
-        self.loss.record(id.attempt());
+        self.loss.record(lost_before(&request.kind, id.attempt()));
         if id.attempt() < request.retries {
             cx.world.count_spurious();
         }
@@ -333,6 +333,12 @@ impl RingNode {
     pub(crate) fn is_closer_successor(&self, id: Id, successor: Id) -> bool {
         id.is_between(self.me.id, successor)
     }
+}
+
+/// The number of lost attempts that a reply to attempt number `attempt` of a request shows. Before a
+/// suspect was pinged, it did not answer another request.
+const fn lost_before(kind: &Kind, attempt: u8) -> u8 {
+    attempt + matches!(kind, Kind::Probe(Probe::Suspect)) as u8
 }
 
 /// The timeout of an attempt after `retries` unanswered ones.

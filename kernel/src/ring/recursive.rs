@@ -275,6 +275,7 @@ impl RingNode {
         };
         let answered = cx.match_reply_from_any(lookup, fits);
         if let Some(Request { kind: Kind::Origin(pending), .. }) = answered {
+            self.note_alive(cx, from);
             self.finish_lookup(cx, pending, from, answer);
         }
     }

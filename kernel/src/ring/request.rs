@@ -62,6 +62,8 @@ pub enum Probe {
     Predecessor(Option<Peer>),
     /// The peer may become a finger.
     Finger,
+    /// The peer was declared dead, and has a last chance to refute it.
+    Departed,
 }
 
 /// The reason for a request for neighbors.

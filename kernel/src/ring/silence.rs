@@ -45,7 +45,7 @@ impl RingNode {
                 let factor = if doubts_itself { SELF_DOUBT } else { 1 };
                 needed.saturating_mul(factor).min(MAX_ATTEMPTS)
             }
-            Kind::Probe(Probe::Rectify | Probe::Finger)
+            Kind::Probe(Probe::Rectify | Probe::Finger | Probe::Departed)
             | Kind::Neighbors {
                 reason: NeighborsReason::Candidate | NeighborsReason::Join, ..
             } => LIGHT_ATTEMPTS,
