@@ -104,11 +104,13 @@ impl Sums {
         self.metrics.items.fuzzy.correct = judge.correct_fuzzy;
         self.metrics.messages =
             messages_of::<ProtocolOf<S>>(&self.counters, |class| class.is_lookup);
-        let Course { mut series, bring_up, measured, node_s, interrupted, threads } = course;
+        let Course { mut series, bring_up, capacity_per_s, measured, node_s, interrupted, threads } =
+            course;
         SeriesRow::enter_incorrect(&mut series, judge.incorrect_at());
         Measured {
             traffic: traffic_of::<ProtocolOf<S>>(&self.counters, |_| true),
             maintenance: traffic_of::<ProtocolOf<S>>(&self.counters, |class| class.is_maintenance),
+            capacity_per_s,
             measured,
             node_s,
             state: self.tables.state(),
@@ -138,6 +140,7 @@ impl Sums {
 pub(super) struct Course {
     pub(super) series: Vec<SeriesRow>,
     pub(super) bring_up: Duration,
+    pub(super) capacity_per_s: Option<f64>,
     pub(super) measured: Duration,
     pub(super) node_s: f64,
     pub(super) interrupted: bool,

@@ -22,7 +22,12 @@ pub enum NodeEvent<A> {
         /// Contacts that did not answer in time.
         timeouts: u32,
     },
-    /// A question was not answered before its deadline, or could not be asked.
+    /// A question was refused: the node had no room for it.
+    Refused {
+        /// The token of the question.
+        token: u64,
+    },
+    /// A question was not answered before its deadline.
     Failed {
         /// The token of the question.
         token: u64,

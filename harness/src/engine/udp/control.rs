@@ -24,7 +24,7 @@ use crate::workload::Workload;
 use crate::workload::judge::Judge;
 
 /// The interval of the control thread.
-const TURN: Duration = Duration::from_millis(20);
+pub(super) const TURN: Duration = Duration::from_millis(20);
 /// Age at which records are judged: several times longer than a shard holds them back.
 const SETTLED: Duration = Duration::from_millis(300);
 /// The longest bring-up through the protocol.
@@ -75,6 +75,7 @@ impl<S: System> Control<'_, S> {
             }
         }
         let bring_up = self.clock.now().since(Time::ZERO);
+        let capacity_per_s = self.calibrate(&mut judge, &mut series, handles)?;
         let from = self.clock.now() + self.scenario.phases.warmup;
         let planned_end = match self.scenario.phases.measure {
             Measure::Lasting(length) => from + length,
@@ -111,12 +112,13 @@ impl<S: System> Control<'_, S> {
         self.turn(&mut judge, &mut series, "drain", handles)?;
         let series = series.rows;
         let (measured, node_s, threads) = (end.since(from), node_ns / 1e9, handles.len());
-        let course = Course { series, bring_up, measured, node_s, interrupted, threads };
+        let course =
+            Course { series, bring_up, capacity_per_s, measured, node_s, interrupted, threads };
         Ok(Watched { judge, course })
     }
 
     /// Waits for one [`TURN`], judges records and shows progress.
-    fn turn(
+    pub(super) fn turn(
         &self,
         judge: &mut Judge<S::Workload>,
         series: &mut Series,
@@ -149,7 +151,7 @@ impl<S: System> Control<'_, S> {
 
 /// The rows of the time series, merged from the intervals of the shards.
 #[derive(Default)]
-struct Series {
+pub(super) struct Series {
     rows: Vec<SeriesRow>,
     last: Option<Time>,
     merged: Option<Metrics>,

@@ -1,7 +1,7 @@
 //! The UDP engine: nodes on real sockets, one thread per core.
 //!
 //! ```text
-//!   control thread: bring-up, phases, judging, progress
+//!   control thread: bring-up, calibration, phases, judging, progress
 //!        │ atomics            ▲ bounded queue of records
 //!   ┌────┴─────┐ ┌────────────┴┐
 //!   │ shard 0  │ │ shard 1 …   │   each: a reactor, a director and counters
@@ -10,6 +10,7 @@
 //!
 //! **Invariant:** nothing is shared between shards on the way of a message.
 
+mod calibrate;
 mod control;
 mod shard_driver;
 mod shard_end;
