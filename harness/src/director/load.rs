@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hopwise_kernel::Time;
 
+use super::admission::WAIT_MAX;
 use super::lookups::Lookup;
 use super::{Director, LOOKUPS_PER_TURN, NodeControl, take_due};
 use crate::churn::Share;
@@ -49,7 +50,9 @@ impl<W: Workload> Director<W> {
         };
         match self.scenario.workload.load {
             Load::InFlight(all) => self.turn_closed_loop(nodes, now, all, lookups),
-            Load::PerSecond(_) | Load::PerNode(_) => self.turn_open_loop(nodes, now, until, lookups),
+            Load::PerSecond(_) | Load::PerNode(_) => {
+                self.turn_open_loop(nodes, now, until, lookups)
+            }
         }
     }
 
@@ -90,17 +93,27 @@ impl<W: Workload> Director<W> {
     ) {
         let quota = quota(self.share, lookups);
         let room = self.admission.room(now, self.lookups.len());
+        let most = room.map_or(LOOKUPS_PER_TURN, |room| room.min(LOOKUPS_PER_TURN));
+        if room.is_some() && self.due_mean(until) > most as f64 {
+            self.shed_due(now - WAIT_MAX, quota);
+        }
         let mut started = 0;
-        while started < room.min(LOOKUPS_PER_TURN)
+        while started < most
             && self.metrics.issued < quota
             && let Some(intended) = take_due(&mut self.arrivals, until)
         {
             self.start_lookup(nodes, intended, now.max(intended));
             started += 1;
         }
-        if started == room {
+        if room == Some(started) {
             self.shed_due(until, quota);
         }
+    }
+
+    /// The number of lookups to be expected by `until`, given only the next one. Decisions that
+    /// follow from it, not from the number itself, leave arrivals as random as they are.
+    fn due_mean(&mut self, until: Time) -> f64 {
+        self.arrivals.as_mut().map_or(0.0, |arrivals| arrivals.due_mean(until))
     }
 
     /// Counts all arrivals by `until` as shed, at most `quota` lookups in the measured phase.

@@ -80,7 +80,9 @@ impl Workload {
         match self.load {
             Load::PerSecond(_) => {
                 let rates = self.rates().into_iter().map(|(_, rate)| rate.fixed_per_s());
-                rates.collect::<Option<Vec<f64>>>().map(|rates| rates.into_iter().fold(0.0, f64::max))
+                rates
+                    .collect::<Option<Vec<f64>>>()
+                    .map(|rates| rates.into_iter().fold(0.0, f64::max))
             }
             Load::PerNode(interval) => Some(f64::from(nodes) / interval.as_secs_f64()),
             Load::InFlight(_) => None,

@@ -60,6 +60,12 @@ impl Arrivals {
         self.next.take()
     }
 
+    /// The mean number of arrivals that are due by `until`, given when the next one is due.
+    pub fn due_mean(&mut self, until: Time) -> f64 {
+        let due = self.next_due();
+        if due > until { 0.0 } else { 1.0 + self.curve.mass(due, until, &mut { self.piece }) }
+    }
+
     /// Takes all arrivals that are due by `until` and returns how many they are. Takes as long for
     /// many as for few.
     pub fn count_until(&mut self, until: Time) -> u64 {

@@ -141,13 +141,14 @@ fn lookups(lookups: &Lookups, page: &mut Page) {
     let [completed, correct, incorrect, failed] = shares.each_ref().map(String::as_str);
     page.row("", row(["", completed, correct, incorrect, failed]));
     if let Some(capacity) = lookups.capacity_per_s {
-        let row = format!("{} lookups per s, of a closed loop before the warm-up", number(capacity));
+        let row =
+            format!("{} lookups per s, of a closed loop before the warm-up", number(capacity));
         page.row("capacity", row);
     }
     // No other share is of these.
     for (name, part, what) in [
-        ("shed", shed, "refused at their origin for want of room"),
-        ("orphaned", orphaned, "whose origin left or crashed before the answer"),
+        ("shed", shed, "refused at their origin"),
+        ("orphaned", orphaned, "whose origin left or crashed first"),
     ] {
         if part > 0 {
             page.row(name, format!("{} {what}: {} of issued", count(part), share(part, issued)));
