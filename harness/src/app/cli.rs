@@ -331,7 +331,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 mod tests {
     use super::*;
     use crate::commands::options::{Exit, JsonTarget};
-    use crate::scenario::{Load, Measure};
+    use crate::scenario::{Load, Measure, Rate};
     use crate::systems::ring::Ring;
 
     fn parse(
@@ -395,7 +395,8 @@ mod tests {
         let scenario = scenario(&run).expect("all of this is possible");
         assert_eq!((scenario.nodes, scenario.seed, scenario.threads), (64, 9, 128));
         assert_eq!(scenario.phases.measure, Measure::Lasting(core::time::Duration::from_secs(3)));
-        assert_eq!(scenario.workload.load, Load::PerSecond(250.0), "replaces the closed loop");
+        let rate = Load::PerSecond(Rate::PerSecond(250.0));
+        assert_eq!(scenario.workload.load, rate, "replaces the closed loop");
         let ring = scenario.section::<Ring>();
         assert_eq!((ring.successors, ring.base), (8, 16));
     }

@@ -133,6 +133,7 @@ fn type_of(kind: Kind) -> &'static str {
         Kind::Boolean => "true or false",
         Kind::Integer => "whole number",
         Kind::Number => "number",
+        Kind::Rate => "number or multiple",
         Kind::Duration => "duration",
         Kind::DurationOr(_) => "duration or word",
     }
@@ -209,7 +210,7 @@ mod tests {
                 Kind::Text | Kind::Path => value.is_str(),
                 Kind::Boolean => value.is_bool(),
                 Kind::Integer => value.is_integer(),
-                Kind::Number => value.is_integer() || value.is_float(),
+                Kind::Number | Kind::Rate => value.is_integer() || value.is_float(),
                 Kind::Duration => is_duration(&value),
                 Kind::DurationOr(word) => value.as_str() == Some(word) || is_duration(&value),
             };

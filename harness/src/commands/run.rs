@@ -13,6 +13,7 @@ use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::commands::Environment;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::director::calibration;
 use crate::measure::outcome::{
     self, Expectation, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION,
 };
@@ -64,8 +65,8 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
     let exit = verdict(&outcome);
     if exit == Exit::LoadTooHigh {
         env.tell(format_args!(
-            "the load generator could not keep its schedule: over 1 % of lookups were \
-             issued more than {} ms late. Lower workload.lookups_per_s or use fewer nodes",
+            "the load generator could not keep its schedule: of the lookups that it issued, over \
+             1 % were more than {} ms late. Lower workload.lookups_per_s or use fewer nodes",
             LAG_MAX.as_millis()
         ));
     }
@@ -146,7 +147,9 @@ fn expected_length(scenario: &Scenario) -> Duration {
         Measure::Lasting(length) => length,
         Measure::Lookups(_) => Duration::ZERO,
     };
-    scenario.phases.warmup + measure
+    let calibration =
+        if scenario.workload.needs_capacity() { calibration::LENGTH } else { Duration::ZERO };
+    calibration + scenario.phases.warmup + measure
 }
 
 fn outcome_of(
@@ -155,7 +158,10 @@ fn outcome_of(
     measured: &Measured,
     clock: &WallClock,
 ) -> Outcome {
-    let lookups = Lookups::new(&measured.metrics, measured.measured);
+    let lookups = Lookups {
+        capacity_per_s: measured.capacity_per_s,
+        ..Lookups::new(&measured.metrics, measured.measured)
+    };
     let simulation = measured.simulation.as_ref();
     // The speed of a simulation refers to wall time.
     let (events, over) = match simulation {
@@ -216,9 +222,9 @@ fn expectations(scenario: &Scenario, lookups: &Lookups) -> Vec<Expectation> {
             held: got >= wanted,
         })
     };
-    let completed = share(lookups.completed, lookups.issued);
+    let completed = share(lookups.completed, lookups.counted());
     let correct = share(lookups.correct, lookups.completed);
-    let failed = share(lookups.failed, lookups.issued);
+    let failed = share(lookups.failed, lookups.counted());
     let at_most = expect.failed.map(|wanted| Expectation {
         name: "failed".to_owned(),
         wanted: format!("at most {wanted}"),

@@ -56,10 +56,17 @@ fn run<S: System>(more: &str, fuzzy: f64) -> Result<Measured, String> {
 }
 
 /// What must be the same: the digest of all events, and what became of questions.
-fn summary(measured: &Measured) -> (Option<u64>, [u64; 5], Vec<u64>) {
+fn summary(measured: &Measured) -> (Option<u64>, [u64; 7], Vec<u64>) {
     let metrics = &measured.metrics;
-    let counts =
-        [metrics.issued, metrics.completed, metrics.correct, metrics.failed, metrics.messages];
+    let counts = [
+        metrics.issued,
+        metrics.completed,
+        metrics.correct,
+        metrics.failed,
+        metrics.shed,
+        metrics.orphaned,
+        metrics.messages,
+    ];
     let digest = measured.simulation.as_ref().map(|simulation| simulation.trace_digest);
     (digest, counts, metrics.hops().to_vec())
 }

@@ -1,13 +1,17 @@
 //! The load: starts lookups and records their results.
 //!
+//! A closed loop keeps a number of lookups in progress. An open loop starts those that arrive, while
+//! [`Admission`](super::admission::Admission) has room; it only counts the others, which are shed.
+//!
 //! **Invariant:** latency counts from the intended start of a lookup, not from its actual issue.
 
 use std::time::Duration;
 
 use hopwise_kernel::Time;
 
+use super::admission::WAIT_MAX;
 use super::lookups::Lookup;
-use super::{Director, LOOKUPS_PER_TURN, NodeControl, next_due};
+use super::{Director, LOOKUPS_PER_TURN, NodeControl, take_due};
 use crate::churn::Share;
 use crate::scenario::{Load, Measure};
 use crate::workload::Workload;
@@ -18,7 +22,7 @@ impl<W: Workload> Director<W> {
     pub(super) fn end_lookups_of_departed(&mut self) {
         while let Some(place) = self.departed.pop() {
             while let Some(token) = self.lookups.first_of(place) {
-                self.end_failed(token, 0);
+                self.end_orphaned(token);
             }
         }
     }
@@ -30,37 +34,103 @@ impl<W: Workload> Director<W> {
         now: Time,
         until: Time,
     ) {
+        let all_nodes = self.scenario.nodes;
+        if let Some(calibration) = &mut self.calibration
+            && let Some(all) = calibration.in_flight(now, all_nodes)
+        {
+            return self.turn_closed_loop(nodes, now, all, None);
+        }
         let Some((_, to)) = self.phase else { return };
-        // With fewer lookups in flight than directors, only the first directors issue any.
-        let of = match self.scenario.workload.load {
-            Load::InFlight(all) => self.share.of.min(all as usize),
-            Load::PerSecond(_) | Load::PerNode(_) => self.share.of,
-        };
-        if self.share.index >= of || now >= to {
+        if now >= to {
             return;
         }
-        let quota = match self.scenario.phases.measure {
-            Measure::Lookups(count) => Share { of, ..self.share }.part(count as usize),
-            Measure::Lasting(_) => usize::MAX,
+        let lookups = match self.scenario.phases.measure {
+            Measure::Lookups(count) => Some(count),
+            Measure::Lasting(_) => None,
         };
-        let mut started = 0;
-        if let Load::InFlight(all) = self.scenario.workload.load {
-            let mine = self.share.part(all as usize);
-            while started < LOOKUPS_PER_TURN
-                && self.lookups.len() < mine
-                && (self.metrics.issued as usize) < quota
-                && self.start_lookup(nodes, now, now)
-            {
-                started += 1;
+        match self.scenario.workload.load {
+            Load::InFlight(all) => self.turn_closed_loop(nodes, now, all, lookups),
+            Load::PerSecond(_) | Load::PerNode(_) => {
+                self.turn_open_loop(nodes, now, until, lookups)
             }
+        }
+    }
+
+    /// Starts lookups until this director's part of `all` is in progress, at most its part of
+    /// `lookups` in the measured phase.
+    fn turn_closed_loop(
+        &mut self,
+        nodes: &mut dyn NodeControl<W::Question>,
+        now: Time,
+        all: u32,
+        lookups: Option<u64>,
+    ) {
+        // With fewer lookups in flight than directors, only the first directors issue any.
+        let of = self.share.of.min(all as usize);
+        if self.share.index >= of {
             return;
         }
+        let quota = quota(Share { of, ..self.share }, lookups);
+        let mine = self.share.part(all as usize);
+        let mut started = 0;
         while started < LOOKUPS_PER_TURN
-            && (self.metrics.issued as usize) < quota
-            && let Some(intended) = next_due(&mut self.arrivals, until)
+            && self.lookups.len() < mine
+            && self.metrics.issued < quota
+            && self.start_lookup(nodes, now, now)
+        {
+            started += 1;
+        }
+    }
+
+    /// Starts the lookups that have arrived by `until`, at most its part of `lookups` in the
+    /// measured phase. Those for which there is no room are shed.
+    fn turn_open_loop(
+        &mut self,
+        nodes: &mut dyn NodeControl<W::Question>,
+        now: Time,
+        until: Time,
+        lookups: Option<u64>,
+    ) {
+        let quota = quota(self.share, lookups);
+        let room = self.admission.room(now, self.lookups.len());
+        let most = room.map_or(LOOKUPS_PER_TURN, |room| room.min(LOOKUPS_PER_TURN));
+        if room.is_some() && self.due_mean(until) > most as f64 {
+            self.shed_due(now - WAIT_MAX, quota);
+        }
+        let mut started = 0;
+        while started < most
+            && self.metrics.issued < quota
+            && let Some(intended) = take_due(&mut self.arrivals, until)
         {
             self.start_lookup(nodes, intended, now.max(intended));
             started += 1;
+        }
+        if room == Some(started) {
+            self.shed_due(until, quota);
+        }
+    }
+
+    /// The number of lookups to be expected by `until`, given only the next one. Decisions that
+    /// follow from it, not from the number itself, leave arrivals as random as they are.
+    fn due_mean(&mut self, until: Time) -> f64 {
+        self.arrivals.as_mut().map_or(0.0, |arrivals| arrivals.due_mean(until))
+    }
+
+    /// Counts all arrivals by `until` as shed, at most `quota` lookups in the measured phase.
+    fn shed_due(&mut self, until: Time, quota: u64) {
+        let (Some(arrivals), Some((from, to))) = (&mut self.arrivals, self.phase) else { return };
+        // Each stretch lies before, in, or after the measured phase.
+        let before = |time: Time| Time::from_ns(time.as_ns().saturating_sub(1));
+        for end in [before(from), before(to), until] {
+            let end = end.min(until);
+            let count = arrivals.count_until(end);
+            if end < from || end >= to {
+                self.interval.record_refused(count);
+                continue;
+            }
+            let count = count.min(quota.saturating_sub(self.metrics.issued));
+            self.interval.record_refused(count);
+            self.metrics.record_refused(count);
         }
     }
 
@@ -73,21 +143,44 @@ impl<W: Workload> Director<W> {
         let Some(origin) = self.random_member() else { return false };
         let question = self.workload.draw(&mut self.rng);
         let counted = self.is_measured(intended);
-        self.interval.record_issued(at.since(intended));
-        if counted {
-            self.metrics.record_issued(at.since(intended));
-            self.workload.record_issued(&question, &mut self.metrics.items);
-        }
         let lookup = Lookup { question, intended, origin, counted, followed_up: false };
         let token = self.lookups.begin(lookup);
-        let started = nodes.ask(at, origin, question, token);
-        if !started {
-            if counted {
-                self.metrics.record_shed();
+        let is_started = nodes.ask(at, origin, question, token);
+        let metrics = counted.then_some(&mut self.metrics);
+        for metrics in [&mut self.interval].into_iter().chain(metrics) {
+            if is_started {
+                metrics.record_issued(at.since(intended));
+            } else {
+                metrics.record_refused(1);
             }
-            self.end_failed(token, 0);
         }
-        started
+        if !is_started {
+            self.lookups.end(token);
+        }
+        is_started
+    }
+
+    /// Records that the origin of a lookup refused it later than at once.
+    pub(super) fn end_refused(&mut self, token: u64) {
+        let Some(lookup) = self.lookups.end(token) else { return };
+        self.interval.record_shed();
+        if lookup.counted {
+            self.metrics.record_shed();
+        }
+    }
+
+    /// Records that the origin of a lookup has departed. If the lookup had its answer, it stays
+    /// completed, and the transfer that followed has failed.
+    fn end_orphaned(&mut self, token: u64) {
+        let Some(lookup) = self.lookups.end(token) else { return };
+        if lookup.followed_up {
+            self.record_follow_up(&lookup, None);
+            return;
+        }
+        self.interval.record_orphaned();
+        if lookup.counted {
+            self.metrics.record_orphaned();
+        }
     }
 
     pub(super) fn end_failed(&mut self, token: u64, timeouts: u32) {
@@ -95,10 +188,19 @@ impl<W: Workload> Director<W> {
         if lookup.followed_up {
             self.record_follow_up(&lookup, None);
         } else {
+            self.admission.record_failed();
             self.interval.record_failed(timeouts, 0);
             if lookup.counted {
                 self.metrics.record_failed(timeouts, 0);
+                self.workload.record_issued(&lookup.question, &mut self.metrics.items);
             }
+        }
+    }
+
+    /// Records that an answer, which is recorded next, is given under suspicion.
+    pub(super) fn record_under_suspicion(&mut self, token: u64) {
+        if self.lookups.is_counted(token) {
+            self.metrics.under_suspicion += 1;
         }
     }
 
@@ -118,9 +220,14 @@ impl<W: Workload> Director<W> {
         };
         let Some(Lookup { question, intended, counted, .. }) = lookup else { return };
         let latency = now.since(intended);
+        self.admission.record_answered(latency, timeouts);
         self.interval.record_completed(latency, hops, timeouts, 0);
+        if let Some(calibration) = &mut self.calibration {
+            calibration.record_completed(now);
+        }
         if counted {
             self.metrics.record_completed(latency, hops, timeouts, 0);
+            self.workload.record_issued(&question, &mut self.metrics.items);
             self.workload.record_answered(&question, &answer, &mut self.metrics.items);
             let answered = Answered { question, answer, issued: intended, answered: now };
             self.records.push(Record::Answered(answered));
@@ -143,5 +250,13 @@ impl<W: Workload> Director<W> {
             let tally = &mut self.metrics.items;
             self.workload.record_followed_up(&lookup.question, obtained, tally);
         }
+    }
+}
+
+/// The most lookups that the director of `share` starts in the measured phase.
+const fn quota(share: Share, lookups: Option<u64>) -> u64 {
+    match lookups {
+        Some(count) => share.part(count as usize) as u64,
+        None => u64::MAX,
     }
 }

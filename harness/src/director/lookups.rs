@@ -71,6 +71,15 @@ impl<Q: Copy> Lookups<Q> {
         (!before.followed_up).then_some(before)
     }
 
+    /// Whether this lookup is in progress, belongs to the measured phase and has no answer yet.
+    pub(super) fn is_counted(&self, token: u64) -> bool {
+        self.entries.get(token as u32 as usize).is_some_and(|(uses, slot)| {
+            let lookup = slot.as_ref().map(|entry| &entry.lookup);
+            u64::from(*uses) == token >> 32
+                && lookup.is_some_and(|lookup| lookup.counted && !lookup.followed_up)
+        })
+    }
+
     /// The number of lookups of the measured phase.
     pub(super) fn counted(&self) -> usize {
         self.counted

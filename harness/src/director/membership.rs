@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hopwise_kernel::{Id, Peer, Time};
 
-use super::{Director, JOINS_PER_MEMBER, MIN_JOINS, NONE, NodeControl, PendingJoin, next_due};
+use super::{Director, JOINS_PER_MEMBER, MIN_JOINS, NONE, NodeControl, PendingJoin, take_due};
 use crate::churn::trace::State;
 use crate::churn::trace_schedule::TraceSchedule;
 use crate::scenario::{ChurnModel, Rejoin};
@@ -18,10 +18,10 @@ impl<W: Workload> Director<W> {
     /// Starts the joins and departures of churn that are due by `until`.
     pub(super) fn turn_churn(&mut self, nodes: &mut dyn NodeControl<W::Question>, until: Time) {
         self.turn_trace(nodes, until);
-        while next_due(&mut self.churn_joins, until).is_some() {
+        while take_due(&mut self.churn_joins, until).is_some() {
             self.to_join.push(PendingJoin::default());
         }
-        while let Some(at) = next_due(&mut self.churn_departures, until) {
+        while let Some(at) = take_due(&mut self.churn_departures, until) {
             let graceful = self.draws_graceful();
             self.depart_random(nodes, at, graceful);
         }

@@ -7,6 +7,8 @@
 //!
 //! **Invariant:** every decision follows from the scenario, the seed and the reports of nodes.
 
+mod admission;
+pub mod calibration;
 mod fault_schedule;
 mod faults;
 mod load;
@@ -14,16 +16,19 @@ mod lookups;
 mod membership;
 mod node_control;
 mod setup;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
+use self::admission::Admission;
+use self::calibration::Calibration;
 use self::fault_schedule::FaultSchedule;
 use self::lookups::Lookups;
 pub use self::node_control::NodeControl;
@@ -39,6 +44,7 @@ use crate::scenario::{ChurnModel, Downtime, Load};
 use crate::workload::Workload;
 use crate::workload::arrivals::Arrivals;
 use crate::workload::judge::Record;
+use crate::workload::rate_curve::RateCurve;
 
 /// The most lookups started in one turn.
 const LOOKUPS_PER_TURN: usize = 512;
@@ -84,9 +90,13 @@ pub struct Director<W: Workload> {
     /// Places whose nodes departed in the last turn.
     departed: Vec<u32>,
     lookups: Lookups<W::Question>,
-    arrivals: Option<Peekable<Arrivals>>,
-    churn_joins: Option<Peekable<Arrivals>>,
-    churn_departures: Option<Peekable<Arrivals>>,
+    admission: Admission,
+    calibration: Option<Calibration>,
+    /// The result of all directors' calibrations; 0 without one.
+    capacity_per_s: f64,
+    arrivals: Option<Arrivals>,
+    churn_joins: Option<Arrivals>,
+    churn_departures: Option<Arrivals>,
     sessions: Option<LengthSource>,
     downtimes: Option<LengthSource>,
     schedule: Option<TraceSchedule>,
@@ -126,7 +136,7 @@ impl<W: Workload> Director<W> {
     /// A director of empty places.
     #[must_use]
     pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_, W>) -> Director<W> {
-        let Setup { places, to_join, seeds, trace, workload, has_server } = setup;
+        let Setup { places, to_join, seeds, trace, workload, has_server, admitted_max } = setup;
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
         let downtimes = match scenario.churn.downtime {
@@ -153,6 +163,9 @@ impl<W: Workload> Director<W> {
             retry: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),
+            admission: Admission::new(admitted_max),
+            calibration: None,
+            capacity_per_s: 0.0,
             arrivals: None,
             churn_joins: None,
             churn_departures: None,
@@ -218,8 +231,7 @@ impl<W: Workload> Director<W> {
     pub fn next_due(&mut self) -> Time {
         let mut next = Time::NEVER;
         for stream in [&mut self.arrivals, &mut self.churn_joins, &mut self.churn_departures] {
-            let due = stream.as_mut().and_then(|stream| stream.peek().copied());
-            next = next.min(due.unwrap_or(Time::NEVER));
+            next = next.min(stream.as_mut().map_or(Time::NEVER, Arrivals::next_due));
         }
         let end = self.ends.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
         let back = self.returns.peek().map_or(Time::NEVER, |&Reverse((at, ..))| at);
@@ -231,11 +243,13 @@ impl<W: Workload> Director<W> {
     /// Whether a turn is due now, because of what nodes reported.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        let closed_loop = matches!(self.scenario.workload.load, Load::InFlight(_));
+        let closed_loop = self.phase.is_some()
+            && matches!(self.scenario.workload.load, Load::InFlight(_))
+            || self.calibration.as_ref().is_some_and(Calibration::is_open);
         !self.retry.is_empty()
             || !self.departed.is_empty()
             || (!self.to_join.is_empty() && self.joining.len() < self.max_joining())
-            || (closed_loop && self.phase.is_some())
+            || closed_loop
     }
 
     /// Handles what the node in `place` reported at `now`.
@@ -257,9 +271,13 @@ impl<W: Workload> Director<W> {
                 self.add_member(place, now, length);
             }
             NodeEvent::JoinFailed => self.retry.push(place),
-            NodeEvent::Answered { token, answer, hops, timeouts } => {
+            NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion } => {
+                if under_suspicion {
+                    self.record_under_suspicion(token);
+                }
                 self.on_answered(now, token, answer, hops, timeouts);
             }
+            NodeEvent::Refused { token } => self.end_refused(token),
             NodeEvent::Failed { token, timeouts } => self.end_failed(token, timeouts),
             NodeEvent::Obtained { token, took, bytes } => {
                 self.end_follow_up(token, Some((took, bytes)));
@@ -293,10 +311,16 @@ impl<W: Workload> Director<W> {
         self.ids[place as usize]
     }
 
-    /// The number of lookups issued in the measured phase.
+    /// The number of lookups that were due in the measured phase.
     #[must_use]
     pub fn issued(&self) -> u64 {
         self.metrics.issued
+    }
+
+    /// The number of all lookups that have not ended, measured or not.
+    #[must_use]
+    pub fn in_progress(&self) -> usize {
+        self.lookups.len()
     }
 
     /// The number of lookups of the measured phase that have not ended.
@@ -382,22 +406,33 @@ impl<W: Workload> Director<W> {
             schedule.set_start(start);
         }
         let (share, seed) = (self.share, self.scenario.seed);
-        let arrivals = |rate: f64, which| {
-            let rng = Rng::new(seed, stream(share, which));
-            Some(Arrivals::new(rate / share.of as f64, start, rng).peekable())
+        let of = share.of as f64;
+        let arrivals = |curve: RateCurve, which| {
+            Some(Arrivals::new(curve, start, Rng::new(seed, stream(share, which))))
         };
-        self.arrivals = match self.scenario.workload.load {
-            Load::PerSecond(rate) => arrivals(rate, Stream::Lookups),
+        let workload = &self.scenario.workload;
+        let capacity_per_s = self.capacity_per_s;
+        self.arrivals = match workload.load {
+            Load::PerSecond(rate) => {
+                let changes = workload.profile.as_deref().unwrap_or_default();
+                let curve = RateCurve::level(rate.per_s(capacity_per_s) / of).with_changes(
+                    changes,
+                    from,
+                    |change| change.lookups_per_s.per_s(capacity_per_s) / of,
+                );
+                arrivals(curve, Stream::Lookups)
+            }
             Load::PerNode(interval) => {
                 let rate = f64::from(self.scenario.nodes) / interval.as_secs_f64();
-                arrivals(rate, Stream::Lookups)
+                arrivals(RateCurve::level(rate / of), Stream::Lookups)
             }
             Load::InFlight(_) => None,
         };
         if self.scenario.churn.model == ChurnModel::Poisson {
-            self.churn_joins = arrivals(self.scenario.churn.joins_per_s, Stream::Joins);
+            let churn = &self.scenario.churn;
+            self.churn_joins = arrivals(RateCurve::level(churn.joins_per_s / of), Stream::Joins);
             self.churn_departures =
-                arrivals(self.scenario.churn.departures_per_s, Stream::Departures);
+                arrivals(RateCurve::level(churn.departures_per_s / of), Stream::Departures);
         }
     }
 }
@@ -415,6 +450,7 @@ const fn stream(share: Share, which: Stream) -> u64 {
     16 * share.index as u64 + which as u64
 }
 
-fn next_due(arrivals: &mut Option<Peekable<Arrivals>>, until: Time) -> Option<Time> {
-    arrivals.as_mut()?.next_if(|&at| at <= until)
+/// Takes the next arrival, if it is due by `until`.
+fn take_due(arrivals: &mut Option<Arrivals>, until: Time) -> Option<Time> {
+    arrivals.as_mut()?.take_due(until)
 }

@@ -106,11 +106,21 @@ impl Sums {
         self.metrics.messages =
             messages_of::<ProtocolOf<S>>(&self.counters, |class| class.is_lookup);
         let health = self.health(&course, judge.deaths(course.node_s));
-        let Course { mut series, bring_up, measured, node_s, interrupted, threads, .. } = course;
+        let Course {
+            mut series,
+            bring_up,
+            capacity_per_s,
+            measured,
+            node_s,
+            interrupted,
+            threads,
+            ..
+        } = course;
         SeriesRow::enter_incorrect(&mut series, judge.incorrect_at());
         Measured {
             traffic: traffic_of::<ProtocolOf<S>>(&self.counters, |_| true),
             maintenance: traffic_of::<ProtocolOf<S>>(&self.counters, |class| class.is_maintenance),
+            capacity_per_s,
             measured,
             node_s,
             state: self.tables.state(),
@@ -155,6 +165,7 @@ impl Sums {
 pub(super) struct Course {
     pub(super) series: Vec<SeriesRow>,
     pub(super) bring_up: Duration,
+    pub(super) capacity_per_s: Option<f64>,
     pub(super) measured: Duration,
     pub(super) node_s: f64,
     pub(super) interrupted: bool,

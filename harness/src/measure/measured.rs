@@ -37,6 +37,9 @@ pub struct Measured {
     pub traffic: Traffic,
     /// Maintenance messages of the measured phase.
     pub maintenance: Traffic,
+    /// Lookups per second of a closed loop just before the warm-up, if the load is a multiple of
+    /// them.
+    pub capacity_per_s: Option<f64>,
     /// Length of the measured phase.
     pub measured: Duration,
     /// Node-seconds of the measured phase: the sum of all nodes' live time.

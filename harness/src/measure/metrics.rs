@@ -20,7 +20,7 @@ pub const COUNTS: usize = 256;
 /// Counters of the lookups of one shard in one period.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// Lookups given to a node.
+    /// Lookups that were due. Each ends as completed, failed, shed or orphaned.
     pub issued: u64,
     /// Lookups answered before their deadline.
     pub completed: u64,
@@ -30,8 +30,12 @@ pub struct Metrics {
     pub incorrect: u64,
     /// Lookups without an answer before their deadline.
     pub failed: u64,
-    /// Lookups that were due but refused by their origin, which had no room for them.
+    /// Lookups that were refused at their origin for want of room.
     pub shed: u64,
+    /// Lookups whose origin left or crashed before the answer.
+    pub orphaned: u64,
+    /// Completed lookups whose answer was given for a node that did not answer.
+    pub under_suspicion: u64,
     /// Messages caused by lookups that have ended.
     pub messages: u64,
     /// Counters of item queries.
@@ -59,6 +63,8 @@ impl Metrics {
             incorrect: 0,
             failed: 0,
             shed: 0,
+            orphaned: 0,
+            under_suspicion: 0,
             messages: 0,
             items: Tally::default(),
             hops: [0; COUNTS],
@@ -68,7 +74,7 @@ impl Metrics {
         }
     }
 
-    /// Records that a lookup was given to its origin, `lag` after it was due.
+    /// Records that a lookup was given to a node, `lag` after it was due.
     pub fn record_issued(&mut self, lag: Duration) {
         self.issued += 1;
         self.lag.saturating_record(as_ns(lag));
@@ -101,9 +107,21 @@ impl Metrics {
         }
     }
 
-    /// Records that a lookup was due but refused by its origin.
+    /// Records that `count` lookups were due and refused at once. A refusal is not late, so they
+    /// have no lag.
+    pub fn record_refused(&mut self, count: u64) {
+        self.issued += count;
+        self.shed += count;
+    }
+
+    /// Records that the origin of an issued lookup refused it.
     pub fn record_shed(&mut self) {
         self.shed += 1;
+    }
+
+    /// Records that the origin of a lookup left or crashed before the answer.
+    pub fn record_orphaned(&mut self) {
+        self.orphaned += 1;
     }
 
     /// `hops()[i]` is the number of completed lookups with `i` hops.
@@ -125,7 +143,7 @@ impl Metrics {
         &self.latency
     }
 
-    /// Nanoseconds from when lookups were due to their issue, with two digits.
+    /// Nanoseconds from when lookups were due until they were given to a node, with two digits.
     #[must_use]
     pub fn lag(&self) -> &Histogram<u64> {
         &self.lag
@@ -139,6 +157,8 @@ impl Metrics {
         self.incorrect += other.incorrect;
         self.failed += other.failed;
         self.shed += other.shed;
+        self.orphaned += other.orphaned;
+        self.under_suspicion += other.under_suspicion;
         self.messages += other.messages;
         self.items.merge(&other.items);
         add_each(&mut self.hops, &other.hops);
@@ -149,8 +169,12 @@ impl Metrics {
 
     /// Sets all counters to 0 without freeing memory.
     pub fn clear(&mut self) {
-        let Metrics { issued, completed, correct, incorrect, failed, shed, messages, .. } = self;
-        for count in [issued, completed, correct, incorrect, failed, shed, messages] {
+        let Metrics { issued, completed, correct, incorrect, failed, .. } = self;
+        for count in [issued, completed, correct, incorrect, failed] {
+            *count = 0;
+        }
+        let Metrics { shed, orphaned, under_suspicion, messages, .. } = self;
+        for count in [shed, orphaned, under_suspicion, messages] {
             *count = 0;
         }
         self.items.clear();
@@ -240,6 +264,10 @@ pub struct SeriesRow {
     pub incorrect: u64,
     /// Lookups that failed in it.
     pub failed: u64,
+    /// Lookups that were refused at their origin in it.
+    pub shed: u64,
+    /// Lookups that ended in it because their origin had left or crashed.
+    pub orphaned: u64,
     /// Median latency of lookups answered in it, in microseconds; 0 if there were none.
     pub latency_p50_us: f64,
     /// 99th percentile of the same.
@@ -298,6 +326,8 @@ impl SeriesRow {
             completed: lookups.completed,
             incorrect: lookups.incorrect,
             failed: lookups.failed,
+            shed: lookups.shed,
+            orphaned: lookups.orphaned,
             latency_p50_us: latency_us(0.5),
             latency_p99_us: latency_us(0.99),
             messages_per_s: messages as f64 / length_s,
@@ -327,7 +357,9 @@ mod tests {
         Issued(u64),
         Completed(u64, u32, u32, u32, bool),
         Failed(u32, u32),
+        Refused(u64),
         Shed,
+        Orphaned,
         Asked(Match, bool, bool),
         FoundNone,
         Transfer(u64, u16),
@@ -340,7 +372,9 @@ mod tests {
             any::<u64>().prop_map(Event::Issued),
             completed.prop_map(|(ns, h, t, m, ok)| Event::Completed(ns, h, t, m, ok)),
             (0..300u32, 0..99u32).prop_map(|(t, m)| Event::Failed(t, m)),
+            (0..1_000_u64).prop_map(Event::Refused),
             Just(Event::Shed),
+            Just(Event::Orphaned),
             (0..4_u8, any::<bool>(), any::<bool>()).prop_map(|(how, correct, obtained)| {
                 Event::Asked(Match::from_number(how).expect("there are four"), correct, obtained)
             }),
@@ -358,7 +392,9 @@ mod tests {
                 metrics.record_judged(correct);
             }
             Event::Failed(timeouts, messages) => metrics.record_failed(timeouts, messages),
+            Event::Refused(count) => metrics.record_refused(count),
             Event::Shed => metrics.record_shed(),
+            Event::Orphaned => metrics.record_orphaned(),
             Event::Asked(how, correct, obtained) => {
                 metrics.items.record_issued(how);
                 if correct {
@@ -378,7 +414,8 @@ mod tests {
 
     fn assert_same(a: &Metrics, b: &Metrics) {
         let counts = |m: &Metrics| {
-            [m.issued, m.completed, m.correct, m.incorrect, m.failed, m.shed, m.messages]
+            let ended = [m.completed, m.correct, m.incorrect, m.failed, m.shed, m.orphaned];
+            (m.issued, ended, m.messages)
         };
         assert_eq!(counts(a), counts(b));
         assert_eq!((a.hops, a.timeouts), (b.hops, b.timeouts));

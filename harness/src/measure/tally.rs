@@ -31,7 +31,7 @@ pub struct Tally {
 /// Counters of one kind of query.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Asked {
-    /// Queries given to a node.
+    /// Queries that were answered or failed: without the shed and the orphaned.
     pub issued: u64,
     /// Queries answered correctly.
     pub correct: u64,
@@ -55,7 +55,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Records that a query was given to a node.
+    /// Records that a query was answered or failed.
     pub fn record_issued(&mut self, how: Match) {
         self.asked(how).issued += 1;
     }

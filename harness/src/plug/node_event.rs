@@ -23,8 +23,15 @@ pub enum NodeEvent<A> {
         hops: u32,
         /// Contacts that did not answer in time.
         timeouts: u32,
+        /// The node answered for another one, which did not answer and would know better.
+        under_suspicion: bool,
     },
-    /// A question was not answered before its deadline, or could not be asked.
+    /// A question was refused: the node had no room for it.
+    Refused {
+        /// The token of the question.
+        token: u64,
+    },
+    /// A question was not answered before its deadline.
     Failed {
         /// The token of the question.
         token: u64,

@@ -60,14 +60,14 @@ pub fn latency_hgrm(latency: &Latency) -> io::Result<String> {
 /// Formats the rows as CSV with a header line.
 #[must_use]
 pub fn series_csv(series: &[SeriesRow]) -> String {
-    let mut csv = "t_s,phase,live_nodes,issued,completed,incorrect,failed,latency_p50_us,\
-                   latency_p99_us,messages_per_s,maintenance_bytes_per_s,"
+    let mut csv = "t_s,phase,live_nodes,issued,completed,incorrect,failed,shed,orphaned,\
+                   latency_p50_us,latency_p99_us,messages_per_s,maintenance_bytes_per_s,"
         .to_owned();
     csv += TABLE_COLUMNS;
     for row in series {
         write!(
             csv,
-            "\n{:.3},{},{},{},{},{},{},{:.1},{:.1},{:.1},{:.1},",
+            "\n{:.3},{},{},{},{},{},{},{},{},{:.1},{:.1},{:.1},{:.1},",
             row.t_s,
             row.phase,
             row.live_nodes,
@@ -75,6 +75,8 @@ pub fn series_csv(series: &[SeriesRow]) -> String {
             row.completed,
             row.incorrect,
             row.failed,
+            row.shed,
+            row.orphaned,
             row.latency_p50_us,
             row.latency_p99_us,
             row.messages_per_s,
@@ -156,6 +158,8 @@ mod tests {
         let mut metrics = Metrics::new();
         metrics.record_issued(Duration::ZERO);
         metrics.record_completed(Duration::from_micros(1500), 3, 0, 8);
+        metrics.record_refused(7);
+        metrics.record_orphaned();
         let (end, length) = (Duration::from_millis(1500), Duration::from_secs(1));
         let interval = Interval { end, length, phase: "warmup", live_nodes: 64 };
         vec![SeriesRow::new(interval, &metrics, 1000, 4000)]
@@ -183,7 +187,7 @@ mod tests {
         let csv = series_csv(&series());
         let (names, row) = csv.trim_end().split_once('\n').unwrap();
         assert_eq!(names.split(',').count(), row.split(',').count());
-        assert_eq!(row, "1.500,warmup,64,1,1,0,0,1500.2,1500.2,1000.0,4000.0,,,,,,,,,,,");
+        assert_eq!(row, "1.500,warmup,64,8,1,0,0,7,1,1500.2,1500.2,1000.0,4000.0,,,,,,,,,,,");
         let counts = |wrong, dead| Counts { places: 8, wrong, dead };
         let sample = Sample {
             nodes: 8,

@@ -4,9 +4,9 @@
 //! ([`require_or_adapt`](super::require_or_adapt)). It replaces a value that the user
 //! did not write.
 //!
-//! The fault times and churn rates of a named scenario suit its own length and number of nodes. If
-//! the user shortens the measured phase and a fault no longer fits, faults move in proportion. If
-//! the user reduces the nodes and sessions become too short, churn slows down in proportion.
+//! The fault times, the profile and the churn rates of a named scenario suit its own length and
+//! number of nodes. If the user shortens the measured phase and a fault or a change of the load no
+//! longer fits, all of them move in proportion. If the user reduces the nodes and sessions become too short, churn slows down in proportion.
 //!
 //! **Invariant:** every change is recorded in [`Scenario::adapted`](super::Scenario::adapted).
 
@@ -99,9 +99,10 @@ pub(super) fn adapt(
     from != to && replace(tree, key, from, to, &reason, adapted)
 }
 
-/// Moves the faults of `scenario` that the user did not write, in proportion to the measured phase,
-/// which was longer in the named scenario that it comes from. Returns whether it moved any.
-pub(super) fn move_faults(
+/// Moves the faults and the changes of the load of `scenario` that the user did not write, in
+/// proportion to the measured phase, which was longer in the named scenario that it comes from.
+/// Returns whether it moved any.
+pub(super) fn move_times(
     tree: &mut Value,
     named: &Scenario,
     written: &Written,
@@ -117,17 +118,25 @@ pub(super) fn move_faults(
         return false;
     }
     let texts = [before, now].map(duration::text);
-    let reason = format!("faults move with phases.measure, from {:?} to {:?}", texts[0], texts[1]);
     let mut has_moved = false;
-    for (index, fault) in scenario.faults.iter().enumerate() {
-        for (name, time) in [("at", fault.at), ("over", fault.over)] {
-            let key = format!("fault.{index}.{name}");
+    let mut move_one = |list: &str, index: usize, what: &str, times: [Duration; 2]| {
+        let [before_is, now_is] = &texts;
+        let reason = format!("{what} with phases.measure, from {before_is:?} to {now_is:?}");
+        for (name, time) in ["at", "over"].into_iter().zip(times) {
+            let key = format!("{list}.{index}.{name}");
             if time.is_zero() || written.has(&key) {
                 continue;
             }
             let (from, to) = (duration::text(time), duration::text(scaled(time, before, now)));
             has_moved |= replace(tree, key, from.into(), to.into(), &reason, adapted);
         }
+    };
+    for (index, fault) in scenario.faults.iter().enumerate() {
+        move_one("fault", index, "faults move", [fault.at, fault.over]);
+    }
+    for (index, change) in scenario.workload.profile.iter().flatten().enumerate() {
+        let times = [change.at, change.over];
+        move_one("workload.profile", index, "the profile moves", times);
     }
     has_moved
 }

@@ -5,7 +5,7 @@
 use toml::{Table, Value};
 
 use super::tree::{at, is_within, join, parent, put};
-use super::{Schema, fault};
+use super::{Schema, fault, profile};
 
 impl Schema {
     /// The default of the key at a dotted path without indices; `None` if it has none. For a
@@ -32,6 +32,14 @@ impl Schema {
             put(&mut tree, "fault.0.kind", "crash".into()).ok()?;
             put(&mut tree, "fault.0.count", 1.into()).ok()?;
             place = join("fault.0", name);
+        }
+        if let Some(name) = path.strip_prefix("workload.profile.") {
+            if profile::REQUIRED.iter().any(|(names, _)| names.contains(&name)) {
+                return None;
+            }
+            put(&mut tree, "workload.profile.0.at", "0s".into()).ok()?;
+            put(&mut tree, "workload.profile.0.lookups_per_s", 1.into()).ok()?;
+            place = join("workload.profile.0", name);
         }
         if let Some(choice) = self.find_key(path).and_then(|key| key.detail_of) {
             put(&mut tree, &join(parent(&place), choice.name), choice.words[0].into()).ok()?;

@@ -42,6 +42,8 @@ pub enum Kind {
     Integer,
     /// Any number.
     Number,
+    /// A number, or a multiple such as `"3x"`.
+    Rate,
     /// A duration with its unit.
     Duration,
     /// A duration with its unit, or this word instead.

@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// Those that come with Hopwise, in the order they are listed.
-pub const BUILT_IN: [Named; 17] = named![
+pub const BUILT_IN: [Named; 19] = named![
     "default",
     "steady",
     "churn-light",
@@ -35,6 +35,8 @@ pub const BUILT_IN: [Named; 17] = named![
     "crash-half",
     "flash-crowd",
     "saturate",
+    "overload",
+    "overload-per-node",
     "paths",
     "failures",
     "stabilization",

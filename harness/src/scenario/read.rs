@@ -10,7 +10,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::adapt::{Adaptation, Adaptations, adapt, move_faults, slow_churn};
+use super::adapt::{Adaptation, Adaptations, adapt, move_times, slow_churn};
 use super::fault;
 use super::impossible::Impossible;
 use super::key::{Choice, Kind, last, quoted};
@@ -18,7 +18,7 @@ use super::source::{Source, Written, normalize};
 use super::tree::{
     Entry, at, at_mut, entries, is_within, join, parent, put, value_of, without_indices, words,
 };
-use super::{Scenario, ScenarioError, Schema};
+use super::{Scenario, ScenarioError, Schema, profile};
 
 /// The most rounds of adapting one scenario.
 const ROUNDS_MAX: usize = 64;
@@ -137,9 +137,9 @@ impl Schema {
             let mut fits = adapt(&mut tree, &wrong, written, &scenario, &mut adapted);
             if let Some(named) = named
                 && !have_moved
-                && is_time_of_fault(&wrong.path)
+                && is_time_in_phase(&wrong.path)
             {
-                have_moved = move_faults(&mut tree, named, written, &scenario, &mut adapted);
+                have_moved = move_times(&mut tree, named, written, &scenario, &mut adapted);
                 fits |= have_moved;
             }
             if !fits || rounds > ROUNDS_MAX {
@@ -227,15 +227,17 @@ impl Schema {
         Err(Problem { path: path.clone(), message })
     }
 
-    /// Checks that a fault has all keys without a default.
+    /// Checks that an entry of a list has all keys without a default.
     fn check_complete(&self, Entry { path, value }: &Entry<'_>) -> Verdict {
-        let Value::Table(fault) = value else { return Ok(()) };
-        if parent(path) != "fault" {
-            return Ok(());
-        }
-        for (names, keys) in fault::REQUIRED {
-            if !names.iter().any(|name| fault.contains_key(*name)) {
-                let key = self.find_key(&join("fault", names[0]));
+        let Value::Table(entry) = value else { return Ok(()) };
+        let required = match parent(path) {
+            "fault" => fault::REQUIRED,
+            "workload.profile" => profile::REQUIRED,
+            _ => return Ok(()),
+        };
+        for (names, keys) in required {
+            if !names.iter().any(|name| entry.contains_key(*name)) {
+                let key = self.find_key(&join(parent(path), names[0]));
                 let accepted = key.map_or_else(Default::default, |key| self.accepted(key));
                 let message = format!("{path} lacks {keys}: write {} = {accepted}", names[0]);
                 return Err(Problem { path: path.clone(), message });
@@ -332,9 +334,10 @@ impl Problem {
 
 type Verdict = Result<(), Problem>;
 
-/// Whether `path` is a time of a fault.
-fn is_time_of_fault(path: &str) -> bool {
-    path.starts_with("fault.") && matches!(last(path), "at" | "over")
+/// Whether `path` is a time after the start of the measured phase.
+fn is_time_in_phase(path: &str) -> bool {
+    let lists = ["fault", "workload.profile"];
+    lists.iter().any(|list| is_within(path, list)) && matches!(last(path), "at" | "over")
 }
 
 fn syntax_error(text: &str, file: Option<&str>, error: &toml::de::Error) -> ScenarioError {

@@ -210,8 +210,8 @@ impl Schema {
     /// The keys that exclude the key at `path`.
     pub(super) fn alternatives_of(&self, path: &str) -> impl Iterator<Item = &'static str> {
         let groups = self.all_sections().flat_map(|section| section.alternatives);
-        let group = groups.chain(fault::ALTERNATIVES).find(|group| group.contains(&path));
-        let others: Vec<&str> = group.into_iter().flat_map(|group| group.iter().copied()).collect();
+        let groups = groups.chain(fault::ALTERNATIVES).filter(|group| group.contains(&path));
+        let others: Vec<&str> = groups.flat_map(|group| group.iter().copied()).collect();
         others.into_iter().filter(move |other| *other != path)
     }
 

@@ -9,9 +9,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::impossible::{Verdict, require};
-use super::key::{DURATION_ABOVE_ZERO, Key, Kind};
-use super::{POPULATION_MAX, Scenario, Section, duration};
+use super::impossible::{Verdict, require, require_that};
+use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
+use super::rate::{RATE, RATE_OR_ZERO};
+use super::{Engine, POPULATION_MAX, Rate, RateChange, Scenario, Section, duration, profile};
 
 /// Latest deadline of a lookup: latencies are counted in histograms of fixed bounds.
 const DEADLINE_MAX: Duration = Duration::from_secs(60);
@@ -26,6 +27,8 @@ const ZIPF_POPULATION: u64 = 1_000_000;
 pub struct Workload {
     /// How lookups are offered.
     pub load: Load,
+    /// How the rate changes during the measured phase; goes with [`Load::PerSecond`].
+    pub profile: Option<Vec<RateChange>>,
     /// A lookup that is not answered by then has failed; at most 60 s.
     pub deadline: Duration,
     /// Which keys are looked up.
@@ -35,7 +38,8 @@ pub struct Workload {
 impl Default for Workload {
     fn default() -> Workload {
         Workload {
-            load: Load::PerSecond(1000.0),
+            load: Load::PerSecond(Rate::PerSecond(1000.0)),
+            profile: None,
             deadline: Duration::from_secs(10),
             keys: Keys::Uniform,
         }
@@ -46,11 +50,44 @@ impl Default for Workload {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Load {
     /// `lookups_per_s`: Poisson arrivals at this rate, system-wide, with uniform origin.
-    PerSecond(f64),
+    PerSecond(Rate),
     /// `lookup_interval`: Poisson arrivals at each node, one per interval on average.
     PerNode(Duration),
     /// `in_flight`: a closed loop with this many lookups outstanding, system-wide.
     InFlight(u32),
+}
+
+impl Workload {
+    /// All rates of the load, each with its path: that of the start, then those of the profile.
+    fn rates(&self) -> Vec<(String, Rate)> {
+        let Load::PerSecond(rate) = self.load else { return Vec::new() };
+        let start = ("workload.lookups_per_s".to_owned(), rate);
+        let changes = self.profile.iter().flatten().enumerate().map(|(index, change)| {
+            (format!("workload.profile.{index}.lookups_per_s"), change.lookups_per_s)
+        });
+        core::iter::once(start).chain(changes).collect()
+    }
+
+    /// Whether a rate is a multiple of the capacity, which the run must then find out first.
+    #[must_use]
+    pub fn needs_capacity(&self) -> bool {
+        self.rates().iter().any(|(_, rate)| rate.needs_capacity())
+    }
+
+    /// The highest rate of lookups per second; `None` if that depends on the system.
+    #[must_use]
+    pub fn peak_per_s(&self, nodes: u32) -> Option<f64> {
+        match self.load {
+            Load::PerSecond(_) => {
+                let rates = self.rates().into_iter().map(|(_, rate)| rate.fixed_per_s());
+                rates
+                    .collect::<Option<Vec<f64>>>()
+                    .map(|rates| rates.into_iter().fold(0.0, f64::max))
+            }
+            Load::PerNode(interval) => Some(f64::from(nodes) / interval.as_secs_f64()),
+            Load::InFlight(_) => None,
+        }
+    }
 }
 
 /// Which keys are looked up. In TOML a table: `{ distribution = "uniform" }`.
@@ -74,11 +111,13 @@ impl Section for Workload {
 
     const KEYS: &'static [Key] = &[
         Key::table("workload", "The load: how many lookups, and of what."),
-        Key::number(
+        Key::new(
             "workload.lookups_per_s",
-            "a number above 0, at most 1e9",
+            Kind::Rate,
+            RATE,
             "Open loop: lookups per second, system-wide, at random instants and from random nodes \
-             (Poisson arrivals).",
+             (Poisson arrivals). \"3x\": three times the capacity, which is what a closed loop \
+             completes per second just before the warm-up.",
         ),
         Key::duration(
             "workload.lookup_interval",
@@ -89,6 +128,30 @@ impl Section for Workload {
             "workload.in_flight",
             "a whole number from 1 to 16777216",
             "Closed loop: lookups that are outstanding at any time, system-wide.",
+        ),
+        Key::new(
+            "workload.profile",
+            Kind::Tables,
+            "a list of tables, each with at and lookups_per_s, such as [{ at = \"10s\", \
+             lookups_per_s = 5000 }]",
+            "How lookups_per_s changes during the measured phase. Until the first change, \
+             workload.lookups_per_s holds.",
+        ),
+        Key::duration(
+            "workload.profile.at",
+            DURATION,
+            "When the change begins, from the start of the measured phase.",
+        ),
+        Key::new(
+            "workload.profile.lookups_per_s",
+            Kind::Rate,
+            RATE_OR_ZERO,
+            "The new rate, as workload.lookups_per_s. 0: no lookups start.",
+        ),
+        Key::duration(
+            "workload.profile.over",
+            DURATION,
+            "How long the rate takes to get there, in a straight line. 0s: it changes at once.",
         ),
         Key::duration(
             "workload.deadline",
@@ -120,12 +183,17 @@ impl Section for Workload {
         .only_with("distribution", &["zipf"]),
     ];
 
-    const ALTERNATIVES: &'static [&'static [&'static str]] =
-        &[&["workload.lookups_per_s", "workload.lookup_interval", "workload.in_flight"]];
+    const ALTERNATIVES: &'static [&'static [&'static str]] = &[
+        &["workload.lookups_per_s", "workload.lookup_interval", "workload.in_flight"],
+        &["workload.profile", "workload.lookup_interval"],
+        &["workload.profile", "workload.in_flight"],
+    ];
 
-    fn check(&self, _all: &Scenario) -> Verdict {
+    fn check(&self, all: &Scenario) -> Verdict {
         match self.load {
-            Load::PerSecond(rate) => require(rate > 0.0 && rate <= 1e9, "workload.lookups_per_s"),
+            Load::PerSecond(rate) => {
+                require(rate.is_possible() && !rate.is_zero(), "workload.lookups_per_s")
+            }
             Load::PerNode(interval) => {
                 require(interval > Duration::ZERO, "workload.lookup_interval")
             }
@@ -133,6 +201,16 @@ impl Section for Workload {
                 require((1..=POPULATION_MAX).contains(&count), "workload.in_flight")
             }
         }?;
+        if let Some(changes) = &self.profile {
+            profile::check(changes, all)?;
+        }
+        for (path, rate) in self.rates() {
+            require_that(!rate.needs_capacity() || can_calibrate(all), &path, || {
+                "a number of lookups per second, or set network.node_rate: nothing else limits a \
+                 closed loop in the simulator"
+                    .to_owned()
+            })?;
+        }
         let deadline = self.deadline;
         require(deadline > Duration::ZERO && deadline <= DEADLINE_MAX, "workload.deadline")?;
         match self.keys {
@@ -144,6 +222,11 @@ impl Section for Workload {
             }
         }
     }
+}
+
+/// Whether a closed loop finds a capacity: the host's over UDP, that of the nodes in the simulator.
+fn can_calibrate(all: &Scenario) -> bool {
+    all.engine == Engine::Udp || all.network.node_rate.is_some()
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -195,11 +278,13 @@ impl From<Keys> for KeysForm {
 #[serde(default, deny_unknown_fields)]
 struct WorkloadForm {
     #[serde(skip_serializing_if = "Option::is_none")]
-    lookups_per_s: Option<f64>,
+    lookups_per_s: Option<Rate>,
     #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
     lookup_interval: Option<Duration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     in_flight: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Vec<RateChange>>,
     #[serde(with = "duration")]
     deadline: Duration,
     keys: Keys,
@@ -207,8 +292,9 @@ struct WorkloadForm {
 
 impl Default for WorkloadForm {
     fn default() -> WorkloadForm {
-        let Workload { load: _, deadline, keys } = Workload::default();
-        WorkloadForm { lookups_per_s: None, lookup_interval: None, in_flight: None, deadline, keys }
+        let Workload { load: _, profile, deadline, keys } = Workload::default();
+        let (lookups_per_s, lookup_interval, in_flight) = (None, None, None);
+        WorkloadForm { lookups_per_s, lookup_interval, in_flight, profile, deadline, keys }
     }
 }
 
@@ -218,13 +304,14 @@ impl From<WorkloadForm> for Workload {
             .or(form.lookup_interval.map(Load::PerNode))
             .or(form.in_flight.map(Load::InFlight))
             .unwrap_or(Workload::default().load);
-        Workload { load, deadline: form.deadline, keys: form.keys }
+        let WorkloadForm { profile, deadline, keys, .. } = form;
+        Workload { load, profile, deadline, keys }
     }
 }
 
 impl From<Workload> for WorkloadForm {
-    fn from(Workload { load, deadline, keys }: Workload) -> WorkloadForm {
-        let form = WorkloadForm { deadline, keys, ..WorkloadForm::default() };
+    fn from(Workload { load, profile, deadline, keys }: Workload) -> WorkloadForm {
+        let form = WorkloadForm { profile, deadline, keys, ..WorkloadForm::default() };
         match load {
             Load::PerSecond(rate) => WorkloadForm { lookups_per_s: Some(rate), ..form },
             Load::PerNode(interval) => WorkloadForm { lookup_interval: Some(interval), ..form },

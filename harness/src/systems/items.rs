@@ -64,6 +64,7 @@ pub(super) fn item_event(event: Event) -> NodeEvent<Option<(Text, Id)>> {
             answer: found.best.map(|hit| (hit.name, hit.holder.id)),
             hops: found.hops.into(),
             timeouts: found.timeouts.into(),
+            under_suspicion: false,
         },
         Event::NotFound { token, timeouts } => {
             NodeEvent::Failed { token, timeouts: timeouts.into() }

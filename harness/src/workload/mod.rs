@@ -11,6 +11,7 @@ pub mod items;
 pub mod judge;
 pub mod keys;
 pub mod presence;
+pub mod rate_curve;
 pub mod truth;
 
 use std::fmt::Debug;
@@ -66,7 +67,8 @@ pub trait Workload: Clone + Debug + Send + Sync + 'static {
         false
     }
 
-    /// Records that a question was given to a node.
+    /// Records a question that was answered or failed. Those refused at their origin, and those
+    /// whose origin departed, are not recorded.
     fn record_issued(&self, _question: &Self::Question, _tally: &mut Tally) {}
 
     /// Records an answer.

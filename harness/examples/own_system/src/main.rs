@@ -150,7 +150,9 @@ impl Node for Walker {
                 let Some(request) = cx.match_reply_from_any(id, |_| true) else { return };
                 let Question { token, timeouts, .. } = request.kind;
                 let (answer, hops) = (from.id, hops.into());
-                cx.report(NodeEvent::Answered { token, answer, hops, timeouts });
+                let under_suspicion = false;
+                let done = NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion };
+                cx.report(done);
             }
             _ if !self.is_member => cx.world.count_drop(DropReason::NotMember),
             WALK if self.colors.color_of(self.me.id) == color => {

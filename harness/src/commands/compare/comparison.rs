@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::regression;
 use super::runs::Contender;
 use crate::measure::growth::{Figure, Law};
-use crate::measure::outcome::{Lookups, Outcome};
+use crate::measure::outcome::Outcome;
 use crate::measure::provenance::{Build, Machine};
 
 /// The version of the document that this program writes.
@@ -141,10 +141,10 @@ impl Row {
 /// The fraction of queries for an exact name after which the requester obtained the item, or of
 /// lookups of keys that were answered correctly.
 pub(super) fn success(outcome: &Outcome) -> Option<f64> {
-    let Lookups { correct, issued, .. } = outcome.lookups;
+    let lookups = &outcome.lookups;
     match &outcome.items {
         Some(items) => items.exact.success(),
-        None => (issued > 0).then(|| correct as f64 / issued as f64),
+        None => (lookups.counted() > 0).then(|| lookups.correct as f64 / lookups.counted() as f64),
     }
 }
 

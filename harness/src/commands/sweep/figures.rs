@@ -17,7 +17,7 @@ pub(super) struct Figure {
 
 /// All figures, in the order of their columns.
 pub(super) const FIGURES: [Figure; 13] = [
-    figure("completed_share", |o| share(o.lookups.completed, o.lookups.issued)),
+    figure("completed_share", |o| share(o.lookups.completed, o.lookups.counted())),
     figure("correct_share", |o| share(o.lookups.correct, o.lookups.completed)),
     figure("hops_mean", |o| of_completed(o, o.lookups.hops.mean)),
     figure("latency_p50_us", |o| of_completed(o, o.lookups.latency_us.p50)),

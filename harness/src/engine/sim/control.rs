@@ -15,7 +15,7 @@ use super::looks::Looks;
 use super::partition::{Partition, address_of};
 use super::queue::{Command, EventKind, Key, source};
 use crate::Scenario;
-use crate::director::{Director, NodeControl};
+use crate::director::{Director, NodeControl, calibration};
 use crate::engine::totals::{Course, Sums, maintenance_bytes};
 use crate::measure::health::TableCourse;
 use crate::measure::metrics::{Interval, SeriesRow};
@@ -48,6 +48,7 @@ pub(super) struct Control<'a, S: System> {
     window: Duration,
     phase: Phase,
     bring_up: Duration,
+    capacity_per_s: Option<f64>,
     interrupted: bool,
     node_ns: f64,
     at_from: Counters,
@@ -65,6 +66,7 @@ pub(super) struct Control<'a, S: System> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     BringUp,
+    Calibrate { to: Time },
     Warmup { from: Time, to: Time },
     Measure { from: Time, to: Time },
     Drain { from: Time, to: Time },
@@ -74,6 +76,7 @@ impl Phase {
     const fn name(self) -> &'static str {
         match self {
             Phase::BringUp => "bring-up",
+            Phase::Calibrate { .. } => "calibrate",
             Phase::Warmup { .. } => "warmup",
             Phase::Measure { .. } => "measure",
             Phase::Drain { .. } => "drain",
@@ -104,6 +107,7 @@ impl<'a, S: System> Control<'a, S> {
             window: least_delay.min(WINDOW_MAX),
             phase: Phase::BringUp,
             bring_up: Duration::ZERO,
+            capacity_per_s: None,
             interrupted: false,
             node_ns: 0.0,
             at_from: Counters::default(),
@@ -151,6 +155,7 @@ impl<'a, S: System> Control<'a, S> {
         let course = Course {
             series: self.series,
             bring_up: self.bring_up,
+            capacity_per_s: self.capacity_per_s,
             measured: to.since(from),
             node_s: self.node_ns / 1e9,
             interrupted: self.interrupted,
@@ -188,7 +193,7 @@ impl<'a, S: System> Control<'a, S> {
         if !self.interrupted && self.interrupts.load(Ordering::Relaxed) > 0 {
             self.interrupted = true;
             match self.phase {
-                Phase::BringUp => return false,
+                Phase::BringUp | Phase::Calibrate { .. } => return false,
                 // Nothing has been measured.
                 Phase::Warmup { from, .. } => {
                     self.at_from = exchange.counters();
@@ -200,13 +205,27 @@ impl<'a, S: System> Control<'a, S> {
         }
         if self.phase == Phase::BringUp && self.director.live() >= self.scenario.nodes as usize {
             self.bring_up = self.now.since(Time::ZERO);
-            let from = self.now + self.scenario.phases.warmup;
-            let to = match self.scenario.phases.measure {
-                Measure::Lasting(length) => from + length,
-                Measure::Lookups(_) => Time::from_ns(Time::NEVER.as_ns() - 1),
-            };
-            self.director.set_phase(from, to);
-            self.phase = Phase::Warmup { from, to };
+            if self.scenario.workload.needs_capacity() {
+                self.director.calibrate(self.now);
+                self.phase = Phase::Calibrate { to: self.now + calibration::LENGTH };
+            } else {
+                self.begin_warmup();
+            }
+        }
+        if let Phase::Calibrate { to } = self.phase
+            && self.has_calibrated(to)
+        {
+            match calibration::capacity_per_s(self.director.calibrated()) {
+                Ok(capacity) => {
+                    self.capacity_per_s = Some(capacity);
+                    self.director.set_capacity(capacity);
+                    self.begin_warmup();
+                }
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    return false;
+                }
+            }
         }
         if let Phase::Warmup { from, to } = self.phase
             && self.now >= from
@@ -237,6 +256,23 @@ impl<'a, S: System> Control<'a, S> {
         }
     }
 
+    /// Plans the measured phase, one warm-up from now.
+    fn begin_warmup(&mut self) {
+        let from = self.now + self.scenario.phases.warmup;
+        let to = match self.scenario.phases.measure {
+            Measure::Lasting(length) => from + length,
+            Measure::Lookups(_) => Time::from_ns(Time::NEVER.as_ns() - 1),
+        };
+        self.director.set_phase(from, to);
+        self.phase = Phase::Warmup { from, to };
+    }
+
+    /// Whether the calibration, whose last lookups started before `to`, is over.
+    fn has_calibrated(&self, to: Time) -> bool {
+        let drained = to + self.scenario.workload.deadline + SECOND;
+        self.now > drained || (self.now >= to && self.director.in_progress() == 0)
+    }
+
     fn end_measuring(&mut self, exchange: &Exchange<S>, from: Time, to: Time) {
         self.director.set_phase(from, to);
         self.at_to = exchange.counters();
@@ -252,6 +288,8 @@ impl<'a, S: System> Control<'a, S> {
     fn next_mark(&self) -> Time {
         let phase = match self.phase {
             Phase::BringUp | Phase::Drain { .. } => Time::NEVER,
+            Phase::Calibrate { to } if self.now < to => to,
+            Phase::Calibrate { .. } => Time::NEVER,
             Phase::Warmup { from, .. } => from,
             Phase::Measure { to, .. } => to,
         };

@@ -61,6 +61,8 @@ use crate::workload::judge::Judge;
 
 /// Members of the start that joining nodes may contact.
 const SEEDS: usize = 1024;
+/// Lookups of an open loop in progress at a time, at most, if nodes have a rate.
+const ADMITTED_MAX: usize = 16_384;
 /// Spare places under churn.
 const SPARE_PLACES: usize = 64;
 /// One more spare place for this many nodes.
@@ -125,6 +127,7 @@ pub(crate) fn simulate<S: System>(
         trace: trace.as_ref(),
         workload: workload.clone(),
         has_server: S::HAS_SERVER,
+        admitted_max: scenario.network.node_rate.map(|_| ADMITTED_MAX),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, &members);

@@ -26,7 +26,7 @@ use crate::workload::Workload;
 use crate::workload::judge::Judge;
 
 /// The interval of the control thread.
-const TURN: Duration = Duration::from_millis(20);
+pub(super) const TURN: Duration = Duration::from_millis(20);
 /// Age at which records are judged: several times longer than a shard holds them back.
 const SETTLED: Duration = Duration::from_millis(300);
 /// The longest bring-up through the protocol.
@@ -81,6 +81,7 @@ impl<S: System> Control<'_, S> {
             }
         }
         let bring_up = self.clock.now().since(Time::ZERO);
+        let capacity_per_s = self.calibrate(&mut judge, &mut series, handles)?;
         let from = self.clock.now() + self.scenario.phases.warmup;
         let planned_end = match self.scenario.phases.measure {
             Measure::Lasting(length) => from + length,
@@ -121,6 +122,7 @@ impl<S: System> Control<'_, S> {
         let course = Course {
             series: series.rows,
             bring_up,
+            capacity_per_s,
             measured: end.since(from),
             node_s: node_ns / 1e9,
             interrupted,
@@ -132,7 +134,7 @@ impl<S: System> Control<'_, S> {
     }
 
     /// Waits for one [`TURN`], judges records and shows progress.
-    fn turn(
+    pub(super) fn turn(
         &self,
         judge: &mut Judge<S::Workload>,
         series: &mut Series,
@@ -165,7 +167,7 @@ impl<S: System> Control<'_, S> {
 
 /// The rows of the time series, merged from the intervals of the shards.
 #[derive(Default)]
-struct Series {
+pub(super) struct Series {
     rows: Vec<SeriesRow>,
     last: Option<Time>,
     merged: Option<Metrics>,

@@ -1,7 +1,7 @@
 //! The UDP engine: nodes on real sockets, one thread per core.
 //!
 //! ```text
-//!   control thread: bring-up, phases, judging, progress
+//!   control thread: bring-up, calibration, phases, judging, progress
 //!        │ atomics            ▲ bounded queue of records
 //!   ┌────┴─────┐ ┌────────────┴┐
 //!   │ shard 0  │ │ shard 1 …   │   each: a reactor, a director and counters
@@ -10,6 +10,7 @@
 //!
 //! **Invariant:** nothing is shared between shards on the way of a message.
 
+mod calibrate;
 mod control;
 mod scan;
 mod shard_driver;
@@ -44,6 +45,9 @@ use crate::workload::Workload;
 
 /// Capacity for requests in flight per shard.
 const REQUESTS: usize = 16_384;
+/// Requests in flight reserved for each admitted lookup: at its origin, at hops on its way, and spare
+/// ones for maintenance.
+const REQUESTS_PER_LOOKUP: usize = 8;
 /// Spare places in each shard under churn, which is uneven.
 const SPARE_PLACES: usize = 64;
 
@@ -115,6 +119,7 @@ impl Runner for UdpEngine {
                     trace: trace.as_deref(),
                     workload,
                     has_server: S::HAS_SERVER,
+                    admitted_max: Some(REQUESTS / REQUESTS_PER_LOOKUP),
                 };
                 let director = Director::new(&scenario, part, setup);
                 let nodes = scenario.nodes as usize;

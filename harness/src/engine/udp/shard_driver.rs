@@ -126,6 +126,8 @@ impl<S: System> ShardDriver<S> {
         let status = self.status();
         status.live.store(self.director.live(), Ordering::Relaxed);
         status.issued.store(self.director.issued(), Ordering::Relaxed);
+        status.calibrated.store(self.director.calibrated(), Ordering::Relaxed);
+        status.in_progress.store(self.director.in_progress(), Ordering::Relaxed);
         status.outstanding.store(self.director.outstanding(), Ordering::Relaxed);
     }
 
@@ -179,7 +181,10 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
     fn turn(&mut self, shard: &mut Shard<S::Node, S::Codec>) -> Turn {
         let now = shard.now();
         if self.shared.from() != Time::NEVER {
+            self.director.set_capacity(self.shared.capacity_per_s());
             self.director.set_phase(self.shared.from(), self.shared.to());
+        } else if self.shared.calibrate_from() != Time::NEVER {
+            self.director.calibrate(self.shared.calibrate_from());
         }
         let share = self.share();
         let mut replaced_max = 0;

@@ -25,6 +25,11 @@ pub(super) struct Shared<W: Workload> {
     /// Start and end of the measured phase; [`Time::NEVER`] until they are known.
     pub(super) measure_from: CachePadded<AtomicU64>,
     pub(super) measure_to: CachePadded<AtomicU64>,
+    /// Start of the calibration; [`Time::NEVER`] until it is known.
+    pub(super) calibrate_from: CachePadded<AtomicU64>,
+    /// The capacity that it found: the bits of a number of lookups per second. Set before
+    /// `measure_from`.
+    pub(super) capacity_per_s: CachePadded<AtomicU64>,
     pub(super) stop: AtomicBool,
     pub(super) records: ArrayQueue<Vec<Record<W>>>,
     pub(super) shards: Vec<ShardStatus>,
@@ -38,6 +43,10 @@ pub(super) struct ShardStatus {
     pub(super) outstanding: CachePadded<AtomicUsize>,
     /// Lookups issued in the measured phase.
     pub(super) issued: CachePadded<AtomicU64>,
+    /// All lookups that have not ended.
+    pub(super) in_progress: CachePadded<AtomicUsize>,
+    /// Lookups completed while the calibration counted them.
+    pub(super) calibrated: CachePadded<AtomicU64>,
     /// Once a second: the metrics of the last interval and the counters.
     pub(super) interval: Mutex<Option<Box<(Metrics, Counters)>>>,
     /// Once a second: its members and their tables.
@@ -49,6 +58,8 @@ impl<W: Workload> Shared<W> {
         Shared {
             measure_from: CachePadded::new(AtomicU64::new(u64::MAX)),
             measure_to: CachePadded::new(AtomicU64::new(u64::MAX)),
+            calibrate_from: CachePadded::new(AtomicU64::new(u64::MAX)),
+            capacity_per_s: CachePadded::new(AtomicU64::new(0)),
             stop: AtomicBool::new(false),
             records: ArrayQueue::new(BATCHES),
             shards: (0..shards).map(|_| ShardStatus::default()).collect(),
@@ -61,6 +72,14 @@ impl<W: Workload> Shared<W> {
 
     pub(super) fn to(&self) -> Time {
         Time::from_ns(self.measure_to.load(Ordering::Acquire))
+    }
+
+    pub(super) fn calibrate_from(&self) -> Time {
+        Time::from_ns(self.calibrate_from.load(Ordering::Acquire))
+    }
+
+    pub(super) fn capacity_per_s(&self) -> f64 {
+        f64::from_bits(self.capacity_per_s.load(Ordering::Acquire))
     }
 
     pub(super) fn live(&self) -> usize {

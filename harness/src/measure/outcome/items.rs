@@ -31,7 +31,7 @@ pub struct Items {
 /// Results of queries of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// Queries given to a node.
+    /// Queries that were answered or failed. Shed and orphaned ones do not count.
     pub issued: u64,
     /// Queries answered correctly before their deadline: with a matching item and a node that held
     /// it at some instant between issue and answer, or with no item if at some such instant no node

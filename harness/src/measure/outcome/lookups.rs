@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::statistics::{self, mean, nearest_rank, per, quantile_us};
 use crate::measure::metrics::Metrics;
 
-/// Results of lookups.
+/// Results of lookups. Each issued one ends as completed, failed, shed or orphaned. Shares are of
+/// those that [count](Lookups::counted), unless stated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lookups {
-    /// Lookups given to a node.
+    /// Lookups that were due.
     pub issued: u64,
     /// Lookups answered before their deadline.
     pub completed: u64,
@@ -24,10 +25,22 @@ pub struct Lookups {
     pub incorrect: u64,
     /// Lookups without an answer before their deadline.
     pub failed: u64,
-    /// Lookups that were due but refused by their origin, which had no room for them.
+    /// Lookups refused at their origin for want of room.
     pub shed: u64,
+    /// Lookups whose origin left or crashed before the answer. Results of older versions count
+    /// them as failed.
+    #[serde(default)]
+    pub orphaned: u64,
+    /// Completed lookups that a node answered for its predecessor, which was silent and would own the
+    /// key.
+    #[serde(default)]
+    pub under_suspicion: u64,
     /// Completed lookups per second.
     pub per_s: f64,
+    /// Completed lookups per second of the closed loop that ran before the warm-up, if the load is
+    /// a multiple of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_per_s: Option<f64>,
     /// Hops per completed lookup.
     pub hops: Hops,
     /// Contacts that did not answer in time, per completed or failed lookup.
@@ -35,9 +48,9 @@ pub struct Lookups {
     /// Time from the intended start to the answer, of completed lookups.
     pub latency_us: Latency,
     /// Time from the intended start to the issue: how far the load generator lagged behind its
-    /// schedule.
+    /// schedule. Lookups that were refused at once have no lag.
     pub lag_us: Lag,
-    /// Messages that completed and failed lookups caused.
+    /// Messages that lookups caused, per lookup that was not shed.
     pub messages: Messages,
 }
 
@@ -121,15 +134,27 @@ impl Lookups {
             incorrect: metrics.incorrect,
             failed: metrics.failed,
             shed: metrics.shed,
+            orphaned: metrics.orphaned,
+            under_suspicion: metrics.under_suspicion,
             per_s: per(metrics.completed as f64, measured.as_secs_f64()),
+            capacity_per_s: None,
             hops: Hops::new(metrics.hops()),
             timeouts: Timeouts::new(metrics.timeouts()),
             latency_us: Latency::new(metrics.latency()),
             lag_us: Lag::new(metrics.lag()),
             messages: Messages {
-                mean: per(metrics.messages as f64, (metrics.completed + metrics.failed) as f64),
+                mean: per(
+                    metrics.messages as f64,
+                    (metrics.completed + metrics.failed + metrics.orphaned) as f64,
+                ),
             },
         }
+    }
+
+    /// The lookups that the system had to answer: those issued, without the shed and the orphaned.
+    #[must_use]
+    pub const fn counted(&self) -> u64 {
+        self.issued.saturating_sub(self.shed + self.orphaned)
     }
 }
 

@@ -36,7 +36,7 @@ fn has_the_paths_of_the_contract() {
         /scenario/name /machine/cpu /machine/cores /machine/memory_bytes /machine/kernel
         /build/commit /build/rustc /build/profile /started_at /wall_s /seed /regime
         /interrupted /lookups/issued /lookups/completed /lookups/correct /lookups/incorrect
-        /lookups/failed /lookups/hops/mean /lookups/hops/p1 /lookups/hops/p50
+        /lookups/failed /lookups/shed /lookups/orphaned /lookups/hops/mean /lookups/hops/p1 /lookups/hops/p50
         /lookups/hops/p99 /lookups/hops/max /lookups/hops/histogram/12
         /lookups/timeouts/mean /lookups/timeouts/p1 /lookups/timeouts/p50
         /lookups/timeouts/p99 /lookups/latency_us/mean /lookups/latency_us/p50
@@ -62,7 +62,14 @@ fn has_the_paths_of_the_contract() {
     {
         assert!(root.pointer(path).is_some_and(|value| !value.is_null()), "{path}");
     }
-    for path in ["/items", "/load/keys_mean", "/load/max", "/simulated_s", "/engine/trace_digest"] {
+    for path in [
+        "/lookups/capacity_per_s",
+        "/items",
+        "/load/keys_mean",
+        "/load/max",
+        "/simulated_s",
+        "/engine/trace_digest",
+    ] {
         assert!(root.pointer(path).is_none(), "{path}");
     }
 }
@@ -100,6 +107,19 @@ fn refuses_what_it_cannot_read() {
     assert_eq!(message, "schema_version = 9: this program reads outcomes of version 1");
     let message = Outcome::from_json("{}").unwrap_err().to_string();
     assert!(message.contains("missing field `schema_version`"), "{message}");
+}
+
+#[test]
+fn results_without_orphans_can_still_be_read() {
+    let mut outcome = example::outcome();
+    let older = outcome.to_json().replace("    \"orphaned\": 0,\n", "");
+    assert!(!older.contains("orphaned"));
+    assert_eq!(Outcome::from_json(&older).unwrap(), outcome);
+    outcome.lookups.capacity_per_s = Some(1e5);
+    outcome.lookups.orphaned = 7;
+    let root: Value = serde_json::from_str(&outcome.to_json()).unwrap();
+    assert_eq!(root.pointer("/lookups/capacity_per_s"), Some(&Value::from(1e5)));
+    assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
 }
 
 #[test]

@@ -132,15 +132,14 @@ fn word<'a>(outcome: &'a Outcome, key: &str) -> &'a str {
 }
 
 fn lookups(lookups: &Lookups, page: &mut Page) {
-    let Lookups { issued, completed, correct, incorrect, failed, shed, .. } = *lookups;
+    let Lookups { issued, completed, correct, incorrect, failed, shed, orphaned, .. } = *lookups;
     if issued == 0 {
         return page.row("lookups", "none was issued in the measured phase");
     }
-    let shed = if shed > 0 { format!(", {} shed", count(shed)) } else { String::new() };
     page.row(
         "lookups",
         format!(
-            "{} completed per s, {} messages each{shed}",
+            "{} completed per s, {} messages each",
             number(lookups.per_s),
             number(lookups.messages.mean),
         ),
@@ -149,15 +148,38 @@ fn lookups(lookups: &Lookups, page: &mut Page) {
     page.row("", row(["issued", "completed", "correct", "incorrect", "failed"]));
     let counts = [issued, completed, correct, incorrect, failed].map(count);
     page.row("", row(counts.each_ref().map(String::as_str)));
-    // Correct and incorrect are fractions of the answers, the others of all lookups.
+    // Correct and incorrect are fractions of the answers, the others of what was to be answered.
     let shares = [
-        share(completed, issued),
+        share(completed, lookups.counted()),
         share(correct, completed),
         share(incorrect, completed),
-        share(failed, issued),
+        share(failed, lookups.counted()),
     ];
     let [completed, correct, incorrect, failed] = shares.each_ref().map(String::as_str);
     page.row("", row(["", completed, correct, incorrect, failed]));
+    if let Some(capacity) = lookups.capacity_per_s {
+        let row =
+            format!("{} lookups per s, of a closed loop before the warm-up", number(capacity));
+        page.row("capacity", row);
+    }
+    // No other share is of these.
+    for (name, part, what) in [
+        ("shed", shed, "refused at their origin"),
+        ("orphaned", orphaned, "whose origin left or crashed first"),
+    ] {
+        if part > 0 {
+            page.row(name, format!("{} {what}: {} of issued", count(part), share(part, issued)));
+        }
+    }
+    let part = lookups.under_suspicion;
+    if part > 0 {
+        let row = format!(
+            "{} answered for a silent predecessor: {} of completed",
+            count(part),
+            share(part, lookups.completed),
+        );
+        page.row("suspicion", row);
+    }
 }
 
 fn items(items: &Items, page: &mut Page) {

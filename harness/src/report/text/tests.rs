@@ -186,6 +186,29 @@ fn a_simulation_tells_of_its_own_time() {
 }
 
 #[test]
+fn lookups_that_count_in_no_share_have_rows_of_their_own() {
+    let mut outcome = example::outcome();
+    let text = super::text(&outcome);
+    for name in ["shed  ", "orphaned", "capacity"] {
+        assert!(!text.contains(&format!("\n{name}")), "{text}");
+    }
+    outcome.lookups.issued += 90_000;
+    (outcome.lookups.shed, outcome.lookups.orphaned) = (88_000, 2_000);
+    outcome.lookups.capacity_per_s = Some(98_765.4);
+    let text = super::text(&outcome);
+    for line in [
+        "                    100,001       10,000        9,999            1            1",
+        "                                 99.99 %      99.99 %       0.01 %       0.01 %",
+        "capacity      98,765 lookups per s, of a closed loop before the warm-up",
+        "shed          88,000 refused at their origin: 88.00 % of issued",
+        "orphaned      2,000 whose origin left or crashed first: 2.00 % of issued",
+    ] {
+        assert_has(&text, line);
+    }
+    assert_is_narrow(&text);
+}
+
+#[test]
 fn an_empty_run_has_a_report_too() {
     let mut outcome = example::outcome();
     outcome.lookups =

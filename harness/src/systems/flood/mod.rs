@@ -16,7 +16,7 @@ pub use self::section::{Flood, GraphModel, Strategy};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::plug::{NoChecker, NodeEvent, Setting, System};
-use crate::scenario::{Load, Start};
+use crate::scenario::Start;
 use crate::systems::items::{holdings, item_event, items, transfers};
 use crate::workload::ItemWorkload;
 use crate::workload::items::Catalogue;
@@ -191,11 +191,7 @@ fn graph(scenario: &Scenario, members: usize) -> Result<(Graph, Option<String>),
 /// four places: in a memory that is a quarter full, one in fifty finds them all taken.
 fn crowding(scenario: &Scenario) -> Option<String> {
     const FULL: f64 = 0.25;
-    let rate_per_s = match scenario.workload.load {
-        Load::PerSecond(rate) => rate,
-        Load::PerNode(interval) => f64::from(scenario.nodes) / interval.as_secs_f64(),
-        Load::InFlight(_) => return None,
-    };
+    let rate_per_s = scenario.workload.peak_per_s(scenario.nodes)?;
     let flood = scenario.section::<Flood>();
     let searches = rate_per_s * flood.remember.as_secs_f64();
     let reaches_most = flood.strategy != Strategy::RandomWalk;

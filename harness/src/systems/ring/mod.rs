@@ -109,6 +109,7 @@ impl System for RingSystem {
                 answer: done.owner.id,
                 hops: done.hops.into(),
                 timeouts: done.timeouts.into(),
+                under_suspicion: done.under_suspicion,
             }),
             Event::LookupFailed { token, timeouts } => {
                 Some(NodeEvent::Failed { token, timeouts: timeouts.into() })

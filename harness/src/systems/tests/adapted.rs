@@ -122,6 +122,29 @@ fn faults_of_a_named_scenario_move_with_its_phase() {
 }
 
 #[test]
+fn the_profile_of_a_named_scenario_moves_with_its_phase() {
+    let times = |set: &[(&str, &str)]| {
+        let scenario = named("overload", set).expect("its profile moves");
+        let changes = scenario.workload.profile.clone().expect("it has one");
+        let times = changes.iter().map(|change| change.at.as_millis()).collect::<Vec<_>>();
+        (times, adapted(&scenario).len())
+    };
+    assert_eq!(times(&[("phases.measure", "6s")]), (vec![0, 4000], 1));
+    assert_eq!(times(&[("phases.measure", "25s")]), (vec![0, 20_000], 0), "it fits");
+    assert_eq!(times(&[("phases.measure", "6s"), ("workload.profile.1.at", "5s")]).0, [0, 5000]);
+}
+
+#[test]
+fn another_load_replaces_the_profile() {
+    let load = |set: (&str, &str)| named("overload", &[set]).expect("it is sound").workload;
+    let closed = load(("workload.in_flight", "8"));
+    assert_eq!((closed.load, closed.profile), (Load::InFlight(8), None));
+    let rate = load(("workload.lookups_per_s", "0.5x"));
+    assert_eq!(rate.load, Load::PerSecond(Rate::OfCapacity(0.5)));
+    assert_eq!(rate.profile.map(|changes| changes.len()), Some(2), "it goes on from there");
+}
+
+#[test]
 fn churn_of_a_named_scenario_slows_down_with_its_nodes() {
     let rates = |set: &[(&str, &str)]| {
         let churn = named("default", set).expect("its churn adapts").churn;

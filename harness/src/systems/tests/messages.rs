@@ -203,6 +203,74 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
                 "phases.measure",
             ],
         ),
+        (&[("workload.lookups_per_s", "0x")], &["lookups_per_s = \"0x\"", "a number above 0"]),
+        (&[("workload.lookups_per_s", "-2x")], &["\"-2x\"", "or a multiple of the capacity"]),
+        (&[("workload.lookups_per_s", "1e4x")], &["\"10000x\"", "at most \"1000x\""]),
+        (
+            &[("workload.lookups_per_s", "3x"), ("engine", "sim")],
+            &["workload.lookups_per_s = \"3x\"", "a number of", "or set network.node_rate"],
+        ),
+        (
+            &[("workload.profile", "[{ at = \"1s\", lookups_per_s = \"3x\" }]"), ("engine", "sim")],
+            &["workload.profile.0.lookups_per_s = \"3x\"", "or set network.node_rate"],
+        ),
+        (&[("workload.profile", "[]")], &["workload.profile = []", "at least one table"]),
+        (
+            &[("workload.profile", "[{ at = \"1s\" }]")],
+            &["workload.profile.0 lacks lookups_per_s", "a number from 0"],
+        ),
+        (
+            &[("workload.profile", "[{ lookups_per_s = 1 }]")],
+            &["workload.profile.0 lacks at", "a duration"],
+        ),
+        (
+            &[("workload.profile", "[{ at = \"1s\", lookups_per_s = -1 }]")],
+            &["workload.profile.0.lookups_per_s = -1.0", "a number from 0 to 1e9"],
+        ),
+        (
+            &[("workload.profile", "[{ at = \"10s\", lookups_per_s = 1 }]")],
+            &["workload.profile.0.at = \"10s\"", "below phases.measure = \"10s\""],
+        ),
+        (
+            &[("workload.profile", "[{ at = \"9s\", lookups_per_s = 1, over = \"2s\" }]")],
+            &["workload.profile.0.over = \"2s\"", "ends within phases.measure = \"10s\""],
+        ),
+        (
+            &[(
+                "workload.profile",
+                "[{ at = \"2s\", lookups_per_s = 1 }, { at = \"2s\", lookups_per_s = 2 }]",
+            )],
+            &["workload.profile.1.at = \"2s\"", "above workload.profile.0.at = \"2s\"", "in order"],
+        ),
+        (
+            &[(
+                "workload.profile",
+                "[{ at = \"2s\", lookups_per_s = 1, over = \"2s\" }, \
+                  { at = \"3s\", lookups_per_s = 2 }]",
+            )],
+            &["workload.profile.0.over = \"2s\"", "ends by workload.profile.1.at = \"3s\""],
+        ),
+        (
+            &[
+                ("workload.profile", "[{ at = \"1s\", lookups_per_s = 1 }]"),
+                ("phases.lookups", "10"),
+            ],
+            &["phases.lookups = 10", "phases.measure instead"],
+        ),
+        (
+            &[
+                ("workload.profile", "[{ at = \"1s\", lookups_per_s = 1 }]"),
+                ("workload.in_flight", "8"),
+            ],
+            &["workload.in_flight = 8 contradicts workload.profile = ", "write one of them"],
+        ),
+        (
+            &[
+                ("workload.profile", "[{ at = \"1s\", lookups_per_s = 1 }]"),
+                ("workload.lookup_interval", "1s"),
+            ],
+            &["workload.lookup_interval = \"1s\" contradicts workload.profile = "],
+        ),
         (
             &[("phases.lookups", "10"), ("workload.lookups_per_s", "0")],
             &["workload.lookups_per_s = 0.0", "a number above 0"],

@@ -62,6 +62,9 @@ fn json_reads_back_too() {
 const MATRIX: Pairs =
     &[("network.latency.model", "matrix"), ("network.latency.file", "delays.txt")];
 
+const CHANGE: Pairs =
+    &[("workload.profile.0.at", "5s"), ("workload.profile.0.lookups_per_s", "2x")];
+
 const FLOODS: (&str, &str) = ("system", "flood");
 const FLOOD: Pairs = &[FLOODS];
 
@@ -149,6 +152,10 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("workload.lookups_per_s", "12.5", &[]),
     ("workload.lookup_interval", "10min", &[]),
     ("workload.in_flight", "64", &[]),
+    ("workload.profile", "[{ at = \"1s\", lookups_per_s = 9, over = \"2s\" }]", &[]),
+    ("workload.profile.0.at", "2s", &[("workload.profile.0.lookups_per_s", "5")]),
+    ("workload.profile.0.lookups_per_s", "0", &[("workload.profile.0.at", "5s")]),
+    ("workload.profile.0.over", "1s", CHANGE),
     ("workload.deadline", "1m", &[]),
     ("workload.keys", "{ distribution = \"zipf\", exponent = 0.8 }", &[]),
     ("workload.keys.distribution", "zipf", &[]),
@@ -203,6 +210,7 @@ fn a_value_of_another_type_is_refused_with_the_types_own_words() {
             Kind::Boolean => &["3", "a-word"],
             Kind::Integer => &["2.5", "a-word", "true"],
             Kind::Number => &["a-word", "true", "{}"],
+            Kind::Rate => &["a-word", "x", "3 x", "-3x", "infx", "true", "{}"],
             Kind::Duration => &["3", "a-word", "true"],
         };
         for value in wrong {

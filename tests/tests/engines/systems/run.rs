@@ -66,16 +66,18 @@ pub(crate) fn assert_sums(measured: &Measured, case: &str) {
     let metrics = &measured.metrics;
     let items = &metrics.items;
     assert!(metrics.issued > 0, "{case}: nothing was asked");
-    assert_eq!(metrics.completed + metrics.failed, metrics.issued, "{case}: all have ended");
+    let counted = metrics.completed + metrics.failed;
+    let ended = counted + metrics.shed + metrics.orphaned;
+    assert_eq!(ended, metrics.issued, "{case}: all have ended");
     assert_eq!(metrics.correct + metrics.incorrect, metrics.completed, "{case}: all are judged");
-    assert_eq!(items.exact.issued + items.fuzzy.issued, metrics.issued, "{case}");
+    assert_eq!(items.exact.issued + items.fuzzy.issued, counted, "{case}");
     assert_eq!(items.exact.correct + items.fuzzy.correct, metrics.correct, "{case}");
     assert_eq!(items.exact.obtained + items.fuzzy.obtained, items.transfers, "{case}");
     let found = metrics.completed - items.found_none;
     assert_eq!(items.transfers + items.transfers_failed, found, "{case}: found items are fetched");
 }
 
-/// The fraction of issued queries that obtained the item.
+/// The fraction of queries that obtained the item.
 pub(crate) fn success(asked: Asked) -> f64 {
     asked.obtained as f64 / asked.issued as f64
 }

@@ -418,8 +418,8 @@ impl<S: System> Shard<S> {
                 let started =
                     self.with(place, |system, node, cx| system.ask(node, cx, question, token));
                 if started != Some(true) {
-                    let failed = NodeEvent::Failed { token, timeouts: 0 };
-                    self.world.reports.push((self.world.now, place, failed));
+                    let refused = NodeEvent::Refused { token };
+                    self.world.reports.push((self.world.now, place, refused));
                 }
             }
         }
