@@ -4,7 +4,7 @@
 //! Beyond its capacity a system does not get faster, its queues get longer. So the limit follows from the
 //! delay observed: as long as lookups take little longer than they take without a queue, the limit
 //! grows; if they take longer than that, it shrinks (Brakmo and Peterson, *TCP Vegas*, SIGCOMM 1994, for
-//! the idea). Of the delays of a period, the lower quartile counts, among lookups that met no silent
+//! the idea). Of the delays of a period, the 90th percentile counts, among lookups that met no silent
 //! contact: loss and crashes delay single lookups, a queue delays all.
 //!
 //! **Invariant:** what is refused costs no draw and no node; only its number is counted. Until a delay
@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use hopwise_kernel::Time;
 
+use super::setup::Admitted;
 use crate::base::nanoseconds::as_ns;
 
 /// Queueing that is accepted, beside half of the delay without a queue: enough work to keep all threads
 /// busy and to fill datagrams.
-const QUEUEING: Duration = Duration::from_millis(20);
+const QUEUEING: Duration = Duration::from_millis(40);
 /// The shortest period between two adjustments.
 const PERIOD: Duration = Duration::from_millis(50);
 /// A period without enough answers ends after this time.
@@ -28,7 +29,7 @@ const ANSWERS: u32 = 32;
 /// The least limit.
 const LIMIT_MIN: usize = 16;
 /// One adjustment shrinks the limit to this share at most.
-const SHRINK_MAX: f64 = 0.7;
+const SHRINK_MAX: f64 = 0.8;
 /// One adjustment grows the limit by one in this many.
 const GROWTH: usize = 16;
 /// The delay without a queue is forgotten at this rate per second: the system may have changed.
@@ -46,8 +47,6 @@ pub(super) struct Admission {
     pub(super) limit: Option<usize>,
     /// The greatest limit, if the limit follows from the delay.
     limit_max: Option<usize>,
-    /// Whether the limit was reached in this period.
-    was_reached: bool,
     period_start: Time,
     period: Duration,
     delays: Delays,
@@ -57,13 +56,11 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// Allows at most `limit_max` lookups in progress, and fewer if they take too long. `None`: any
-    /// number.
-    pub(super) fn new(limit_max: Option<usize>) -> Admission {
+    /// Admits so many lookups, fewer if they take too long. `None`: any number.
+    pub(super) fn new(admitted: Option<Admitted>) -> Admission {
         Admission {
-            limit: limit_max,
-            limit_max,
-            was_reached: false,
+            limit: admitted.map(|Admitted { first, max }| first.min(max)),
+            limit_max: admitted.map(|Admitted { max, .. }| max),
             period_start: Time::ZERO,
             period: PERIOD,
             delays: Delays::default(),
@@ -79,9 +76,7 @@ impl Admission {
             self.limit = self.limit.map(|limit| self.adjusted(limit, age));
             self.period_start = now;
         }
-        let room = self.limit?.saturating_sub(in_progress);
-        self.was_reached |= room == 0;
-        Some(room)
+        Some(self.limit?.saturating_sub(in_progress))
     }
 
     /// Records that a lookup was answered after `delay` and met so many silent contacts.
@@ -101,20 +96,19 @@ impl Admission {
         let Some(limit_max) = self.limit_max else { return limit };
         self.without_queue_ns *= 1.0 + FORGETTING * age.as_secs_f64();
         if self.delays.count >= ANSWERS {
-            let delay_ns = self.delays.lower_quartile_ns();
+            let delay_ns = self.delays.slow_ns();
             self.without_queue_ns = self.without_queue_ns.min(delay_ns);
             let accepted_ns = self.without_queue_ns * 1.5 + as_ns(QUEUEING) as f64;
             if delay_ns > accepted_ns {
                 let share = (accepted_ns / delay_ns).max(SHRINK_MAX);
                 limit = (limit as f64 * share) as usize;
-            } else if self.was_reached {
+            } else {
                 limit += (limit / GROWTH).max(1);
             }
             self.period = PERIOD.max(Duration::from_nanos(delay_ns as u64));
         } else if self.failed > self.delays.count {
             limit /= 2;
         }
-        self.was_reached = false;
         self.failed = 0;
         self.delays = Delays::default();
         limit.clamp(LIMIT_MIN.min(limit_max), limit_max)
@@ -146,9 +140,9 @@ impl Delays {
         self.count += 1;
     }
 
-    /// The lower bound of the bucket of the lower quartile.
-    fn lower_quartile_ns(&self) -> f64 {
-        let wanted = self.count.div_ceil(4);
+    /// The lower bound of the bucket of the 90th percentile.
+    fn slow_ns(&self) -> f64 {
+        let wanted = self.count - self.count / 10;
         let mut seen = 0;
         let reaches = |&count: &u32| {
             seen += count;
@@ -167,7 +161,7 @@ mod tests {
     /// A server that finishes `rate_per_s` lookups a second in order, 1 ms after their turn, offered
     /// `offered_per_s`. Returns the limit and the lookups finished per second in the last second.
     fn run(rate_per_s: f64, offered_per_s: f64, seconds: u32) -> (usize, u32) {
-        let mut admission = Admission::new(Some(100_000));
+        let mut admission = Admission::new(Some(Admitted { first: 100_000, max: 100_000 }));
         let (mut ends, mut finished) = (std::collections::VecDeque::new(), 0);
         let mut last_end = 0.0_f64;
         let mut due = 0.0;
@@ -210,7 +204,7 @@ mod tests {
 
     #[test]
     fn silent_contacts_do_not_look_like_a_queue() {
-        let mut admission = Admission::new(Some(1000));
+        let mut admission = Admission::new(Some(Admitted { first: 1000, max: 1000 }));
         for tick in 1..2000_u64 {
             let delay = if tick % 2 == 0 { 1 } else { 900 };
             admission.record_answered(Duration::from_millis(delay), u32::from(tick % 4 == 1));
@@ -220,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_system_that_answers_nothing_gets_little() {
-        let mut admission = Admission::new(Some(1000));
+        let mut admission = Admission::new(Some(Admitted { first: 1000, max: 1000 }));
         for second in 1..20_u64 {
             admission.record_failed();
             admission.room(Time::from_ns(second * 1_000_000_000), 10);
@@ -229,10 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn the_lower_quartile_is_exact_to_an_eighth() {
+    fn the_percentile_is_exact_to_an_eighth() {
         let mut delays = Delays::default();
         (1..=1000).for_each(|ms| delays.record(ms * 1_000_000));
-        let quartile = delays.lower_quartile_ns() / 1e6;
-        assert!((222.0..=250.0).contains(&quartile), "{quartile}");
+        let slow = delays.slow_ns() / 1e6;
+        assert!((800.0..=900.0).contains(&slow), "{slow}");
     }
 }

@@ -38,7 +38,8 @@ impl<W: Workload> Director<W> {
         if let Some(calibration) = &mut self.calibration
             && let Some(all) = calibration.in_flight(now, all_nodes)
         {
-            return self.turn_closed_loop(nodes, now, all, None);
+            let admitted = self.admission.room(now, 0).unwrap_or(usize::MAX);
+            return self.turn_closed_loop(nodes, now, all, admitted, None);
         }
         let Some((_, to)) = self.phase else { return };
         if now >= to {
@@ -49,20 +50,23 @@ impl<W: Workload> Director<W> {
             Measure::Lasting(_) => None,
         };
         match self.scenario.workload.load {
-            Load::InFlight(all) => self.turn_closed_loop(nodes, now, all, lookups),
+            Load::InFlight(all) => {
+                self.turn_closed_loop(nodes, now, all, usize::MAX, lookups);
+            }
             Load::PerSecond(_) | Load::PerNode(_) => {
                 self.turn_open_loop(nodes, now, until, lookups)
             }
         }
     }
 
-    /// Starts lookups until this director's part of `all` is in progress, at most its part of
-    /// `lookups` in the measured phase.
+    /// Starts lookups until this director's part of `all` is in progress, or `most` if that is less. At
+    /// most its part of `lookups` in the measured phase.
     fn turn_closed_loop(
         &mut self,
         nodes: &mut dyn NodeControl<W::Question>,
         now: Time,
         all: u32,
+        most: usize,
         lookups: Option<u64>,
     ) {
         // With fewer lookups in flight than directors, only the first directors issue any.
@@ -71,7 +75,7 @@ impl<W: Workload> Director<W> {
             return;
         }
         let quota = quota(Share { of, ..self.share }, lookups);
-        let mine = self.share.part(all as usize);
+        let mine = self.share.part(all as usize).min(most);
         let mut started = 0;
         while started < LOOKUPS_PER_TURN
             && self.lookups.len() < mine

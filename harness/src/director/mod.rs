@@ -32,7 +32,7 @@ use self::calibration::Calibration;
 use self::fault_schedule::FaultSchedule;
 use self::lookups::Lookups;
 pub use self::node_control::NodeControl;
-pub use self::setup::{MembershipChanges, Setup};
+pub use self::setup::{Admitted, MembershipChanges, Setup};
 use crate::Scenario;
 use crate::base::hash::FixedHashMap;
 use crate::churn::Share;
@@ -136,7 +136,7 @@ impl<W: Workload> Director<W> {
     /// A director of empty places.
     #[must_use]
     pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_, W>) -> Director<W> {
-        let Setup { places, to_join, seeds, trace, workload, has_server, admitted_max } = setup;
+        let Setup { places, to_join, seeds, trace, workload, has_server, admitted } = setup;
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
         let downtimes = match scenario.churn.downtime {
@@ -163,7 +163,7 @@ impl<W: Workload> Director<W> {
             retry: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),
-            admission: Admission::new(admitted_max),
+            admission: Admission::new(admitted),
             calibration: None,
             capacity_per_s: 0.0,
             arrivals: None,

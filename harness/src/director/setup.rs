@@ -24,9 +24,18 @@ pub struct Setup<'a, W> {
     /// Whether the node of the first host is a server for all others. It starts no lookups, and
     /// only faults remove it.
     pub has_server: bool,
-    /// The most lookups of an open loop in progress at a time, as far as there is memory for them. The
-    /// director admits fewer if they take too long. `None`: any number, because nodes are never busy.
-    pub admitted_max: Option<usize>,
+    /// How many lookups are admitted. The director admits fewer if they take too long. `None`: any
+    /// number, because nodes are never busy.
+    pub admitted: Option<Admitted>,
+}
+
+/// Lookups of an open loop in progress at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted {
+    /// The most at first.
+    pub first: usize,
+    /// The most later on, as far as there is memory for them.
+    pub max: usize,
 }
 
 /// Joins and departures in the measured phase.

@@ -39,7 +39,7 @@ fn director_of(scenario: &Scenario, share: Share) -> Director<KeyWorkload> {
         trace: None,
         workload,
         has_server: false,
-        admitted_max: None,
+        admitted: None,
     };
     let mut director = Director::new(scenario, share, setup);
     let mut rng = Rng::new(1, 99);

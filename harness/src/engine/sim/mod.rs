@@ -47,7 +47,7 @@ use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
-use crate::director::{Director, Setup};
+use crate::director::{Admitted, Director, Setup};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Tables;
 use crate::measure::progress::Progress;
@@ -127,7 +127,7 @@ pub(crate) fn simulate<S: System>(
         trace: trace.as_ref(),
         workload: workload.clone(),
         has_server: S::HAS_SERVER,
-        admitted_max: scenario.network.node_rate.map(|_| ADMITTED_MAX),
+        admitted: scenario.network.node_rate.map(|_| Admitted { first: places, max: ADMITTED_MAX }),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, &members);

@@ -33,7 +33,7 @@ use self::shared::Shared;
 use crate::Scenario;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
-use crate::director::{Director, Setup};
+use crate::director::{Admitted, Director, Setup};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Sums;
 use crate::measure::progress::Progress;
@@ -47,7 +47,9 @@ use crate::workload::Workload;
 const REQUESTS: usize = 16_384;
 /// Requests in flight reserved for each admitted lookup: at its origin, at hops on its way, and spare
 /// ones for maintenance.
-const REQUESTS_PER_LOOKUP: usize = 8;
+const REQUESTS_PER_LOOKUP: usize = 4;
+/// Lookups of an open loop in progress per shard that are admitted at first, or as many as nodes.
+const ADMITTED_FIRST: usize = 1024;
 /// Spare places in each shard under churn, which is uneven.
 const SPARE_PLACES: usize = 64;
 
@@ -119,7 +121,10 @@ impl Runner for UdpEngine {
                     trace: trace.as_deref(),
                     workload,
                     has_server: S::HAS_SERVER,
-                    admitted_max: Some(REQUESTS / REQUESTS_PER_LOOKUP),
+                    admitted: Some(Admitted {
+                        first: capacity.max(ADMITTED_FIRST),
+                        max: REQUESTS / REQUESTS_PER_LOOKUP,
+                    }),
                 };
                 let director = Director::new(&scenario, part, setup);
                 let nodes = scenario.nodes as usize;
