@@ -118,6 +118,8 @@ where
             store::Event::Router(event) => match S::node_event(event, payload)? {
                 NodeEvent::Joined => Some(NodeEvent::Joined),
                 NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
+                NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),
+                NodeEvent::Refuted { peer } => Some(NodeEvent::Refuted { peer }),
                 _ => None,
             },
         }
