@@ -281,6 +281,19 @@ mod tests {
         }
 
         #[test]
+        fn knows_the_neighbors_at_every_instant(histories in histories()) {
+            let (truth, naive) = build(&histories);
+            for (place, t) in (0..IDS).flat_map(|place| (0..INSTANTS).map(move |t| (place, t))) {
+                let was_member = |place: u32| naive.owner_at(id(place % IDS), t) == Some(id(place % IDS));
+                prop_assert_eq!(truth.was_member(id(place), at(t)), was_member(place));
+                let others = (1..IDS).filter(|step| was_member(place + step));
+                let others: Vec<Id> = others.map(|step| id((place + step) % IDS)).collect();
+                let neighbors = others.last().copied().zip(others.first().copied());
+                prop_assert_eq!(truth.neighbors(id(place), at(t)), neighbors, "{} at {}", place, t);
+            }
+        }
+
+        #[test]
         fn knows_the_live_members(histories in histories()) {
             let (truth, naive) = build(&histories);
             let live = naive.0.iter().filter(|life| life.2 == u64::MAX).count();

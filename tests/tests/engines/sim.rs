@@ -37,10 +37,10 @@ fn result(measured: &Measured) -> String {
     let mut simulation = measured.simulation.clone().expect("a simulation");
     simulation.real = Duration::ZERO;
     let Measured { metrics, traffic, maintenance, measured: lasted, node_s, .. } = measured;
-    let Measured { state, load, membership, drops, bring_up, series, .. } = measured;
+    let Measured { state, load, membership, health, drops, bring_up, series, .. } = measured;
     format!(
         "{metrics:?} {traffic:?} {maintenance:?} {lasted:?} {node_s:?} {state:?} {load:?} \
-         {membership:?} {drops:?} {bring_up:?} {series:?} {simulation:?}"
+         {membership:?} {health:?} {drops:?} {bring_up:?} {series:?} {simulation:?}"
     )
 }
 

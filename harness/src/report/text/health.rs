@@ -100,16 +100,14 @@ fn ownership(ownership: &Ownership) -> String {
 /// `crashes after p50 610 ms  p99 1.40 s  max 1.50 s, 3 undetected`.
 fn detection(deaths: &Deaths) -> String {
     let Times { p50, p99, max } = deaths.detection_us;
-    let undetected = match deaths.undetected {
-        0 => String::new(),
-        count => format!(", {} undetected", self::count(count)),
-    };
-    format!(
-        "crashes after p50 {}  p99 {}  max {}{undetected}",
-        micros(p50),
-        micros(p99),
-        micros(max)
-    )
+    let [p50, p99, max] = [p50, p99, max].map(micros);
+    let detected = format!("crashes after p50 {p50}  p99 {p99}  max {max}");
+    let undetected = format!("{} undetected", count(deaths.undetected));
+    match (deaths.detected, deaths.undetected) {
+        (_, 0) => detected,
+        (0, _) => undetected,
+        _ => format!("{detected}, {undetected}"),
+    }
 }
 
 /// `0.28 %`. Only 0 is 0 %, and only 1 is 100 %.
