@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use hopwise_kernel::Time;
 
-use crate::churn::Share;
-use crate::scenario::{Amount, Fault, FaultKind};
+use crate::scenario::{Amount, Fault, FaultKind, Target};
 
 /// A fault to come.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScheduledFault {
+    /// Its number among the faults of the scenario.
+    pub(super) number: u32,
     pub(super) at: Time,
     pub(super) over: Duration,
     pub(super) kind: FaultKind,
     pub(super) amount: Amount,
+    /// Whether it is one of several of the same number and hits one node of this share.
+    pub(super) is_part: bool,
 }
 
 /// Faults in the order in which they are due.
@@ -29,11 +32,13 @@ pub(super) struct FaultSchedule {
 impl FaultSchedule {
     /// The faults of a run whose measured phase starts at `start`.
     pub(super) fn new(faults: &[Fault], start: Time) -> FaultSchedule {
-        let scheduled = |fault: &Fault| {
+        let scheduled = |(number, fault): (u32, &Fault)| {
             let Fault { at, over, kind, amount } = fault.clone();
-            ScheduledFault { at: start + at, over, kind, amount }
+            ScheduledFault { number, at: start + at, over, kind, amount, is_part: false }
         };
-        let mut schedule = FaultSchedule { faults: faults.iter().rev().map(scheduled).collect() };
+        let mut faults: Vec<ScheduledFault> = (0..).zip(faults).map(scheduled).collect();
+        faults.reverse();
+        let mut schedule = FaultSchedule { faults };
         schedule.sort();
         schedule
     }
@@ -48,15 +53,19 @@ impl FaultSchedule {
         self.faults.last().map_or(Time::NEVER, |fault| fault.at)
     }
 
+    /// Whether a fault to come hits the busiest node.
+    pub(super) fn may_ask_for_busiest(&self) -> bool {
+        self.faults.iter().any(|fault| fault.kind == FaultKind::Crash(Target::Busiest))
+    }
+
     /// Schedules a `fault` that hits `count` nodes of this share over some time as that many single
     /// faults, evenly spread.
-    pub(super) fn spread(&mut self, fault: ScheduledFault, count: usize, share: Share) {
+    pub(super) fn spread(&mut self, fault: ScheduledFault, count: usize) {
         let single = |index: usize| ScheduledFault {
             at: fault.at + fault.over.mul_f64(index as f64 / count as f64),
             over: Duration::ZERO,
-            kind: fault.kind,
-            // One node of this share, which takes its part of the amount when the fault is due.
-            amount: Amount::Count(share.of as u32),
+            is_part: true,
+            ..fault
         };
         self.faults.extend((0..count).map(single));
         self.sort();

@@ -4,6 +4,7 @@
 
 use hopwise_kernel::Time;
 
+use super::fault_schedule::ScheduledFault;
 use super::{Director, NONE, NodeControl, PendingJoin};
 use crate::scenario::{Amount, FaultKind, Target};
 use crate::workload::Workload;
@@ -12,42 +13,55 @@ impl<W: Workload> Director<W> {
     /// Applies the faults that are due by `until`.
     pub(super) fn turn_faults(&mut self, nodes: &mut dyn NodeControl<W::Question>, until: Time) {
         while let Some(fault) = self.faults.next(until) {
-            let count = match fault.amount {
-                Amount::Fraction(share) => {
-                    let of = match fault.kind {
-                        FaultKind::Return => self.crashed.len(),
-                        _ => self.members.len(),
-                    };
-                    (of as f64 * share).round() as usize
-                }
-                Amount::Count(count) => self.share.part(count as usize),
-            };
+            let count = if fault.is_part { 1 } else { self.count_of(&fault) };
             if fault.over.is_zero() {
-                (0..count).for_each(|_| self.apply_fault(nodes, fault.at, fault.kind));
+                (0..count).for_each(|_| self.apply_fault(nodes, &fault));
             } else {
-                self.faults.spread(fault, count, self.share);
+                self.faults.spread(fault, count);
             }
         }
     }
 
-    fn apply_fault(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, kind: FaultKind) {
-        match kind {
+    /// How many nodes of this share `fault` hits, at most.
+    fn count_of(&self, fault: &ScheduledFault) -> usize {
+        match (fault.amount, fault.kind) {
+            (Amount::Fraction(share), FaultKind::Return) => of(share, self.crashed.len()),
+            (Amount::Fraction(share), _) => of(share, self.members.len()),
+            // Which director controls the nodes is seen when the fault is applied.
+            (Amount::Count(count), FaultKind::Return | FaultKind::Crash(Target::Busiest)) => {
+                count as usize
+            }
+            (Amount::Count(count), _) => self.share.part(count as usize),
+        }
+    }
+
+    fn apply_fault(&mut self, nodes: &mut dyn NodeControl<W::Question>, fault: &ScheduledFault) {
+        match fault.kind {
             FaultKind::Join => self.to_join.push(PendingJoin::default()),
             FaultKind::Crash(target) => {
                 let target_place = match target {
                     Target::Random => self.random_member(),
-                    Target::Busiest => nodes.busiest(),
+                    Target::Busiest => nodes.busiest(fault.number),
                 };
                 if let Some(place) = target_place.filter(|&place| self.can_depart(place)) {
-                    self.crash(nodes, at, place);
+                    self.crash(nodes, fault.at, place);
                 }
             }
-            FaultKind::Leave => self.depart_random(nodes, at, true),
-            FaultKind::Return => {
-                if let Some((_, pending)) = self.crashed.pop_last() {
-                    self.to_join.push(pending);
-                }
+            FaultKind::Leave => self.depart_random(nodes, fault.at, true),
+            FaultKind::Return => self.bring_back(nodes, fault),
+        }
+    }
+
+    /// Lets the node return that a fault crashed last.
+    fn bring_back(&mut self, nodes: &mut dyn NodeControl<W::Question>, fault: &ScheduledFault) {
+        let may_return = match fault.amount {
+            Amount::Fraction(_) => true,
+            Amount::Count(count) => {
+                !self.crashed.is_empty() && nodes.take_turn(fault.number, count)
             }
+        };
+        if may_return && let Some((_, pending)) = self.crashed.pop_last() {
+            self.to_join.push(pending);
         }
     }
 
@@ -67,4 +81,9 @@ impl<W: Workload> Director<W> {
             _ => self.position[place as usize] != NONE && self.members.len() > 1,
         }
     }
+}
+
+/// A share of so many nodes.
+fn of(share: f64, nodes: usize) -> usize {
+    (nodes as f64 * share).round() as usize
 }

@@ -252,6 +252,12 @@ impl<W: Workload> Director<W> {
             || closed_loop
     }
 
+    /// Whether a fault that is still to come hits the busiest node.
+    #[must_use]
+    pub fn may_ask_for_busiest(&self) -> bool {
+        self.faults.may_ask_for_busiest()
+    }
+
     /// Handles what the node in `place` reported at `now`.
     pub fn on_event(&mut self, now: Time, place: u32, event: NodeEvent<W::Answer>) {
         match event {

@@ -21,8 +21,14 @@ pub trait NodeControl<Q> {
     fn depart(&mut self, at: Time, place: u32, graceful: bool);
 
     /// The place of the node that received the most messages in the measured phase; before that,
-    /// since the start. Ties go to the lowest place. `None` if no node received any.
-    fn busiest(&self) -> Option<u32>;
+    /// since the start. Ties go to the lowest place. `None` if no node received any, or if another
+    /// director controls that node: of all directors of a run that ask on behalf of the same
+    /// `fault`, one at most gets a place.
+    fn busiest(&mut self, fault: u32) -> Option<u32>;
+
+    /// Takes one of `turns` turns that all directors of a run have together for `fault`. Returns
+    /// false if none is left.
+    fn take_turn(&mut self, fault: u32, turns: u32) -> bool;
 
     /// Asks the node in `place`. Returns false if the node has no room for the question. `token`
     /// comes back with the answer.

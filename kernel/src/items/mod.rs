@@ -28,6 +28,7 @@ pub mod protocol;
 pub mod publisher;
 pub mod query;
 mod ranking;
+pub(crate) mod repeat;
 pub mod request;
 pub mod requester;
 pub mod responder;

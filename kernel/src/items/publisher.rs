@@ -13,6 +13,7 @@ use core::time::Duration;
 use crate::base::{Peer, Time};
 use crate::items::message::Message;
 use crate::items::protocol::Items;
+use crate::items::repeat::repeat;
 use crate::items::request::{Kind, Publication, Request};
 use crate::items::transfers::Transfers;
 use crate::node::{Context, Cookie, RequestId};
@@ -116,7 +117,7 @@ impl Publisher {
         cookie: Cookie,
     ) {
         let Kind::Publish(publication) = request.kind else { return };
-        transfers.record(cx.now.since(request.sent_at));
+        transfers.record_reply(cx.now, request);
         transfers.index_cookie.learn(request.to, cookie);
         if request.retries + 1 < ATTEMPTS {
             let again = Publication { cookie, ..publication };
@@ -135,7 +136,7 @@ impl Publisher {
     ) -> Option<u32> {
         let request = cx.match_reply(id, from, |kind| matches!(kind, Kind::Publish(_)))?;
         let Kind::Publish(publication) = request.kind else { return None };
-        transfers.record(cx.now.since(request.sent_at));
+        transfers.record_reply(cx.now, &request);
         self.unanswered = false;
         Some(publication.index)
     }
@@ -149,12 +150,17 @@ impl Publisher {
         request: &Request,
     ) -> bool {
         let Kind::Publish(publication) = request.kind else { return false };
+        let wait = transfers.timeout(request.retries + 1);
         transfers.record_timeout();
         let again = request.retries + 1 < ATTEMPTS && !self.unanswered;
-        if again {
-            self.send(cx, transfers, request.to, publication, request.retries + 1);
-        } else {
+        if !again {
             self.unanswered = true;
+        } else if let Some(name) = transfers.holdings().name(publication.index as usize)
+            && repeat(cx, request, request.kind, wait)
+        {
+            let publish =
+                Message::Publish { request: request.id, cookie: publication.cookie, name };
+            cx.world.send(transfers.me(), request.to, &publish);
         }
         again
     }

@@ -13,6 +13,7 @@ use crate::items::event::{Event, Found};
 use crate::items::hits::Hits;
 use crate::items::message::Message;
 use crate::items::protocol::Items;
+use crate::items::repeat::repeat;
 use crate::items::request::{Kind, PendingQuery, Request};
 use crate::items::transfers::Transfers;
 use crate::node::{Context, Cookie, RequestId};
@@ -37,10 +38,14 @@ pub fn on_cookie(
     cookie: Cookie,
 ) {
     let Kind::Find(pending) = request.kind else { return };
-    transfers.record(cx.now.since(request.sent_at));
+    transfers.record_reply(cx.now, request);
     transfers.index_cookie.learn(request.to, cookie);
     // Counts as an attempt: an index that keeps sending cookies is asked ever more slowly.
-    ask_again(cx, transfers, request, PendingQuery { cookie, ..pending });
+    let retries = request.retries.saturating_add(1);
+    let pending = PendingQuery { cookie, ..pending };
+    if cx.now >= pending.deadline || !send(cx, transfers, request.to, pending, retries) {
+        fail(cx, &pending);
+    }
 }
 
 /// Handles the answer of the index.
@@ -54,16 +59,24 @@ pub fn on_found(
     let is_find = |kind: &Kind| matches!(kind, Kind::Find(_));
     let Some(request) = cx.match_reply(id, from, is_find) else { return };
     let Kind::Find(pending) = request.kind else { return };
-    transfers.record(cx.now.since(request.sent_at));
+    transfers.record_reply(cx.now, &request);
     finish_query(cx, transfers, &pending, hits);
 }
 
-/// The index did not answer. `request` was the query and is no longer in flight.
+/// The index did not answer. `request` was the query and is no longer in flight. Repeats it, or
+/// fails it after its deadline.
 pub fn on_timeout(cx: &mut Context<'_, Items>, transfers: &mut Transfers, request: &Request) {
     let Kind::Find(pending) = request.kind else { return };
-    transfers.record_timeout();
     let timeouts = pending.timeouts.saturating_add(1);
-    ask_again(cx, transfers, request, PendingQuery { timeouts, ..pending });
+    let pending = PendingQuery { timeouts, ..pending };
+    let wait = transfers.timeout(request.retries.saturating_add(1));
+    transfers.record_timeout();
+    let wait = wait.min(pending.deadline.since(cx.now));
+    if cx.now < pending.deadline && repeat(cx, request, Kind::Find(pending), wait) {
+        send_find(cx, transfers, request.to, request.id, &pending);
+    } else {
+        fail(cx, &pending);
+    }
 }
 
 /// Ends a query: reports the answer to the application and starts the fetch.
@@ -84,18 +97,9 @@ pub fn finish_query(
     transfers.fetch(cx, pending.token, hits.iter());
 }
 
-/// Repeats the query to the same node, or fails it after its deadline.
-fn ask_again(
-    cx: &mut Context<'_, Items>,
-    transfers: &Transfers,
-    request: &Request,
-    pending: PendingQuery,
-) {
-    let retries = request.retries.saturating_add(1);
-    if cx.now >= pending.deadline || !send(cx, transfers, request.to, pending, retries) {
-        let PendingQuery { token, timeouts, .. } = pending;
-        cx.report(Event::NotFound { token, timeouts });
-    }
+fn fail(cx: &mut Context<'_, Items>, pending: &PendingQuery) {
+    let &PendingQuery { token, timeouts, .. } = pending;
+    cx.report(Event::NotFound { token, timeouts });
 }
 
 fn send(
@@ -107,7 +111,17 @@ fn send(
 ) -> bool {
     let wait = transfers.timeout(retries).min(pending.deadline.since(cx.now));
     let Some(request) = cx.request(to, retries, Kind::Find(pending), wait) else { return false };
+    send_find(cx, transfers, to, request, &pending);
+    true
+}
+
+fn send_find(
+    cx: &mut Context<'_, Items>,
+    transfers: &Transfers,
+    to: Peer,
+    request: RequestId,
+    pending: &PendingQuery,
+) {
     let find = Message::Find { request, cookie: pending.cookie, query: pending.query };
     cx.world.send(transfers.me(), to, &find);
-    true
 }

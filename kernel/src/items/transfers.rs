@@ -13,12 +13,13 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::base::{Peer, Rng};
+use crate::base::{Peer, Rng, Time};
 use crate::items::event::Event;
 use crate::items::hits::Hit;
 use crate::items::holdings::Holdings;
 use crate::items::message::{Message, Topic};
 use crate::items::protocol::Items;
+use crate::items::repeat::{is_repeated, repeat};
 use crate::items::request::{Kind, OTHERS, PendingFetch, Request};
 use crate::items::text::Text;
 use crate::node::{
@@ -100,6 +101,13 @@ impl Transfers {
     /// Records that a reply arrived after `round_trip`.
     pub fn record(&mut self, round_trip: Duration) {
         self.round_trips.record(round_trip);
+    }
+
+    /// Records the round trip of a reply to `request`, if it is known.
+    pub(super) fn record_reply(&mut self, now: Time, request: &Request) {
+        if !is_repeated(request) {
+            self.record(now.since(request.sent_at));
+        }
     }
 
     /// Records that a reply did not arrive in time.
@@ -184,7 +192,7 @@ impl Transfers {
         cookie: Cookie,
     ) {
         let Kind::Fetch(pending) = request.kind else { return };
-        self.record(cx.now.since(request.sent_at));
+        self.record_reply(cx.now, request);
         if pending.cookie == Cookie::default() {
             self.request_item(cx, request.to, PendingFetch { cookie, ..pending }, request.retries);
         } else {
@@ -202,7 +210,7 @@ impl Transfers {
     ) {
         let is_fetch = |kind: &Kind| matches!(kind, Kind::Fetch(_));
         let Some(request) = cx.match_reply(id, from, is_fetch) else { return };
-        self.record(cx.now.since(request.sent_at));
+        self.record_reply(cx.now, &request);
         let Kind::Fetch(pending) = request.kind else { return };
         let said = payload.iter().zip(pending.name.as_bytes());
         if payload.is_empty() || !said.into_iter().all(|(said, name)| said == name) {
@@ -217,9 +225,10 @@ impl Transfers {
     /// A holder did not answer. `request` was the fetch and is no longer in flight.
     pub fn on_fetch_timeout(&mut self, cx: &mut Context<'_, Items>, request: &Request) {
         let Kind::Fetch(pending) = request.kind else { return };
+        let wait = self.timeout(request.retries + 1);
         self.record_timeout();
-        if request.retries + 1 < ATTEMPTS {
-            self.request_item(cx, request.to, pending, request.retries + 1);
+        if request.retries + 1 < ATTEMPTS && repeat(cx, request, request.kind, wait) {
+            self.send_fetch(cx, request.to, request.id, &pending);
         } else {
             self.try_next_holder(cx, pending);
         }
@@ -245,11 +254,19 @@ impl Transfers {
     ) {
         let wait = self.timeout(retries);
         match cx.request(holder, retries, Kind::Fetch(pending), wait) {
-            Some(request) => {
-                let fetch = Message::Fetch { request, cookie: pending.cookie, name: pending.name };
-                cx.world.send(self.me, holder, &fetch);
-            }
+            Some(request) => self.send_fetch(cx, holder, request, &pending),
             None => cx.report(Event::FetchFailed { token: pending.token }),
         }
+    }
+
+    fn send_fetch(
+        &self,
+        cx: &mut Context<'_, Items>,
+        holder: Peer,
+        request: RequestId,
+        pending: &PendingFetch,
+    ) {
+        let fetch = Message::Fetch { request, cookie: pending.cookie, name: pending.name };
+        cx.world.send(self.me, holder, &fetch);
     }
 }

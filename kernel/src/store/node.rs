@@ -255,7 +255,7 @@ impl<R: Router> Node for StoreNode<R> {
         match request.kind {
             // The query waited for a lookup that did not end in time.
             Kind::Find(pending) if request.to == self.me() => Self::fail_query(cx, &pending),
-            Kind::Find(pending) => self.on_find_timeout(cx, request.to, pending),
+            Kind::Find(pending) => self.on_find_timeout(cx, &request, pending),
             Kind::Publish(_) if request.to == self.me() => {}
             Kind::Publish(_) | Kind::Fetch(_) => {
                 let is_member = self.router.is_member();

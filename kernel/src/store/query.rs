@@ -7,10 +7,11 @@
 
 use core::time::Duration;
 
-use crate::base::{Id, Peer, Time};
+use crate::base::{Id, Time};
 use crate::items;
+use crate::items::repeat::is_repeated;
 use crate::items::request::{Kind, PendingQuery, Request};
-use crate::items::requester::finish_query;
+use crate::items::requester::{self, finish_query};
 use crate::items::{HitList, Query};
 use crate::node::{Context, Cookie, LookupDone, LookupEnd, LookupPurpose, RequestId, Router};
 use crate::store::event::Event;
@@ -136,20 +137,25 @@ impl<R: Router> StoreNode<R> {
         }
     }
 
-    /// The owner did not answer. Another node may own the key by now, so it is looked up again.
+    /// The owner did not answer `request`, which is no longer in flight. It may be far away, so it
+    /// is asked once more, and a late answer counts. After that another node may own the key, so it
+    /// is looked up again.
     pub(super) fn on_find_timeout(
         &mut self,
         cx: &mut Context<'_, Stored<R::Protocol>>,
-        to: Peer,
+        request: &Request,
         pending: PendingQuery,
     ) {
+        if !is_repeated(request) {
+            return cx.carry(|cx| requester::on_timeout(cx, &mut self.client.transfers, request));
+        }
         self.client.transfers.record_timeout();
         let pending = PendingQuery { timeouts: pending.timeouts.saturating_add(1), ..pending };
         // If the deadline cut the wait short, the timeout proves nothing.
         if cx.now >= pending.deadline {
             return Self::fail_query(cx, &pending);
         }
-        self.with_router(cx, |node, cx| node.suspect(cx, to));
+        self.with_router(cx, |node, cx| node.suspect(cx, request.to));
         if !self.look_up(cx, pending) {
             Self::fail_query(cx, &pending);
         }

@@ -262,6 +262,29 @@ fn a_node_with_a_rate_processes_no_more_and_never_idles_under_load() {
     assert_eq!(fast.metrics.completed, fast.metrics.issued);
 }
 
+/// Some owners of references are farther away than most nodes wait for. Their late answers count, so
+/// the slowest query takes no longer than if nodes waited for as long as it takes.
+#[test]
+fn queries_to_far_nodes_take_no_longer_than_the_way_to_them() {
+    let slowest = |timeout: &str| {
+        let toml = format!(
+            "engine = \"sim\"
+             check = false
+             nodes = 300
+             items = {{ population = 600 }}
+             network = {{ latency = {{ model = \"king\" }}, timeout = \"{timeout}\" }}
+             workload = {{ lookups_per_s = 200.0 }}
+             phases = {{ warmup = \"20s\", lookups = 4000 }}"
+        );
+        let measured = run(Engine::Sim, &toml, 1);
+        let metrics = &measured.metrics;
+        assert_eq!((metrics.issued, metrics.completed), (4000, 4000), "{timeout}");
+        metrics.latency().max() as f64 / 1e9
+    };
+    let (adaptive, patient) = (slowest("adaptive"), slowest("10s"));
+    assert!(adaptive < 1.2 * patient, "{adaptive} s instead of {patient} s");
+}
+
 /// One query at a time: its message to the server and the answer each take a service more.
 #[test]
 fn processing_a_message_takes_one_service() {

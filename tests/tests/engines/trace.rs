@@ -26,8 +26,12 @@ fn at(ms: u64) -> Time {
 struct Diary(Vec<String>, Vec<Peer>);
 
 impl NodeControl<Id> for Diary {
-    fn busiest(&self) -> Option<u32> {
+    fn busiest(&mut self, _fault: u32) -> Option<u32> {
         None
+    }
+
+    fn take_turn(&mut self, _fault: u32, _turns: u32) -> bool {
+        true
     }
 
     fn address_of(&self, place: u32) -> Address {

@@ -424,9 +424,13 @@ impl<S: System> NodeControl<QuestionOf<S>> for CommandSender<'_, S> {
         self.command(at, place, Command::Depart { graceful });
     }
 
-    fn busiest(&self) -> Option<u32> {
+    fn busiest(&mut self, _fault: u32) -> Option<u32> {
         let busiest = self.exchange.summaries.iter().map(|summary| summary.lock().busiest);
         Busiest::of_all(busiest).map(|busiest| busiest.place)
+    }
+
+    fn take_turn(&mut self, _fault: u32, _turns: u32) -> bool {
+        true // There is only one director, which knows the count.
     }
 
     fn ask(&mut self, at: Time, place: u32, question: QuestionOf<S>, token: u64) -> bool {

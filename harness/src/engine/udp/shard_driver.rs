@@ -10,7 +10,7 @@ use std::time::Duration;
 use hopwise_kernel::drive::Counters;
 use hopwise_kernel::node::EventOf;
 use hopwise_kernel::reactor::{Application, Shard, Turn};
-use hopwise_kernel::{Address, Peer, Time};
+use hopwise_kernel::{Address, Codec, Node, Peer, Time};
 
 use super::scan::Scan;
 use super::shared::{ShardStatus, Shared};
@@ -159,6 +159,10 @@ impl<S: System> ShardDriver<S> {
         }
         if now >= self.flush_at {
             self.flush_at = now + PERIOD;
+            if self.director.may_ask_for_busiest() {
+                let count = busiest(shard).map_or(0, |(count, _)| count);
+                self.status().busiest.store(count, Ordering::Relaxed);
+            }
             flush(&self.shared, &mut self.records, &mut self.unjudged);
         }
         if now >= self.second_at {
@@ -188,8 +192,13 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
         }
         let share = self.share();
         let mut replaced_max = 0;
-        let mut nodes =
-            ReactorNodes { shard, system: &self.system, share, replaced_max: &mut replaced_max };
+        let mut nodes = ReactorNodes {
+            shard,
+            system: &self.system,
+            shared: &self.shared,
+            share,
+            replaced_max: &mut replaced_max,
+        };
         self.director.turn(&mut nodes, now, now);
         if self.is_measuring() {
             self.messages_max = self.messages_max.max(replaced_max);
@@ -222,6 +231,7 @@ fn flush<W: Workload>(shared: &Shared<W>, records: &mut Vec<Record<W>>, unjudged
 struct ReactorNodes<'a, S: System> {
     shard: &'a mut Shard<S::Node, S::Codec>,
     system: &'a S,
+    shared: &'a Shared<S::Workload>,
     share: Share,
     /// Messages of the busiest replaced node.
     replaced_max: &'a mut u64,
@@ -249,20 +259,28 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
         self.shard.remove(place);
     }
 
-    /// Over UDP each director knows only its own nodes. A fault for a single node is applied by the
-    /// first director.
-    fn busiest(&self) -> Option<u32> {
-        let places = 0..self.shard.capacity() as u32;
-        let received = places
-            .filter(|&place| self.shard.node(place).is_some())
-            .map(|place| (self.shard.received(place), place));
-        let (messages, Reverse(place)) =
-            received.map(|(messages, place)| (messages, Reverse(place))).max()?;
-        (messages > 0).then_some(place)
+    fn busiest(&mut self, fault: u32) -> Option<u32> {
+        let shared = self.shared;
+        let shard = shared.agreement.shard_of_busiest(fault, &shared.shards)?;
+        (shard == self.share.index).then(|| busiest(self.shard).map(|(_, Reverse(place))| place))?
+    }
+
+    fn take_turn(&mut self, fault: u32, turns: u32) -> bool {
+        self.shared.agreement.take_turn(fault, turns)
     }
 
     fn ask(&mut self, _at: Time, place: u32, question: QuestionOf<S>, token: u64) -> bool {
         let started = self.shard.with(place, |node, cx| self.system.ask(node, cx, question, token));
         started == Some(true)
     }
+}
+
+/// The present node of a shard that received the most messages, if any received one: their number
+/// and its place. Ties go to the lowest place.
+fn busiest<N: Node, C: Codec<Protocol = N::Protocol>>(
+    shard: &Shard<N, C>,
+) -> Option<(u64, Reverse<u32>)> {
+    let places = (0..shard.capacity() as u32).filter(|&place| shard.node(place).is_some());
+    let most = places.map(|place| (shard.received(place), Reverse(place))).max()?;
+    (most.0 > 0).then_some(most)
 }

@@ -1,8 +1,10 @@
-//! State shared by the shards and the control thread: a few atomics, a bounded queue, and a
-//! few rarely used slots per shard.
+//! State shared by the shards and the control thread: a few atomics, a bounded queue, a few rarely
+//! used slots per shard, and what the directors agree on about faults.
 //!
 //! **Invariant:** not used on the way of a message.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_queue::ArrayQueue;
@@ -33,6 +35,7 @@ pub(super) struct Shared<W: Workload> {
     pub(super) stop: AtomicBool,
     pub(super) records: ArrayQueue<Vec<Record<W>>>,
     pub(super) shards: Vec<ShardStatus>,
+    pub(super) agreement: Agreement,
 }
 
 /// What one shard shows to the control thread.
@@ -47,10 +50,43 @@ pub(super) struct ShardStatus {
     pub(super) in_progress: CachePadded<AtomicUsize>,
     /// Lookups completed while the calibration counted them.
     pub(super) calibrated: CachePadded<AtomicU64>,
+    /// Messages of its busiest node, while a fault may ask for it.
+    pub(super) busiest: CachePadded<AtomicU64>,
     /// Once a second: the metrics of the last interval and the counters.
     pub(super) interval: Mutex<Option<Box<(Metrics, Counters)>>>,
     /// Once a second: its members and their tables.
     pub(super) scanned: Mutex<Option<Box<Scanned>>>,
+}
+
+/// What the directors of all shards decide together about faults, by the fault's number. Whichever
+/// asks first decides for all.
+#[derive(Debug, Default)]
+pub(super) struct Agreement {
+    /// The shard of the busiest node; `None` if no node has received any message.
+    busiest: Mutex<BTreeMap<u32, Option<usize>>>,
+    /// Turns taken.
+    turns: Mutex<BTreeMap<u32, u32>>,
+}
+
+impl Agreement {
+    /// The shard that has the busiest node, for `fault`. Ties go to the first shard.
+    pub(super) fn shard_of_busiest(&self, fault: u32, shards: &[ShardStatus]) -> Option<usize> {
+        let most = || {
+            let counts = shards.iter().map(|shard| shard.busiest.load(Ordering::Relaxed));
+            let most = counts.zip((0..shards.len()).map(Reverse)).max()?;
+            (most.0 > 0).then_some(most.1.0)
+        };
+        *self.busiest.lock().entry(fault).or_insert_with(most)
+    }
+
+    /// Takes one of `turns` turns for `fault`. Returns false if none is left.
+    pub(super) fn take_turn(&self, fault: u32, turns: u32) -> bool {
+        let mut all = self.turns.lock();
+        let taken = all.entry(fault).or_default();
+        let is_left = *taken < turns;
+        *taken += u32::from(is_left);
+        is_left
+    }
 }
 
 impl<W: Workload> Shared<W> {
@@ -63,6 +99,7 @@ impl<W: Workload> Shared<W> {
             stop: AtomicBool::new(false),
             records: ArrayQueue::new(BATCHES),
             shards: (0..shards).map(|_| ShardStatus::default()).collect(),
+            agreement: Agreement::default(),
         }
     }
 
@@ -84,5 +121,37 @@ impl<W: Workload> Shared<W> {
 
     pub(super) fn live(&self) -> usize {
         self.shards.iter().map(|shard| shard.live.load(Ordering::Relaxed)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shards(counts: [u64; 3]) -> Vec<ShardStatus> {
+        let shard = |count| {
+            let shard = ShardStatus::default();
+            shard.busiest.store(count, Ordering::Relaxed);
+            shard
+        };
+        counts.map(shard).into()
+    }
+
+    #[test]
+    fn all_shards_agree_on_the_shard_of_the_busiest_node() {
+        let agreement = Agreement::default();
+        assert_eq!(agreement.shard_of_busiest(0, &shards([5, 9, 9])), Some(1));
+        let later = shards([10, 9, 9]);
+        assert_eq!(agreement.shard_of_busiest(0, &later), Some(1), "decided");
+        assert_eq!(agreement.shard_of_busiest(3, &later), Some(0), "another fault");
+        assert_eq!(agreement.shard_of_busiest(4, &shards([0; 3])), None);
+    }
+
+    #[test]
+    fn turns_are_counted_over_all_shards() {
+        let agreement = Agreement::default();
+        let taken = (0..5).filter(|_| agreement.take_turn(1, 3)).count();
+        assert_eq!(taken, 3);
+        assert!(agreement.take_turn(2, 3), "another fault");
     }
 }
