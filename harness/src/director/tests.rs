@@ -72,8 +72,12 @@ impl NodeControl<Id> for Asked {
 
     fn depart(&mut self, _at: Time, _place: u32, _graceful: bool) {}
 
-    fn busiest(&self) -> Option<u32> {
+    fn busiest(&mut self, _fault: u32) -> Option<u32> {
         None
+    }
+
+    fn take_turn(&mut self, _fault: u32, _turns: u32) -> bool {
+        true
     }
 
     fn ask(&mut self, at: Time, place: u32, _question: Id, token: u64) -> bool {

@@ -12,7 +12,7 @@ use hopwise_kernel::node::{
     Carries, Context, Cookie, DropReason, EventOf, MessageOf, Protocol, RequestHandle, RequestId,
     RequestTables, World,
 };
-use hopwise_kernel::ring::message::Purpose;
+use hopwise_kernel::ring::message::{Purpose, Stage};
 use hopwise_kernel::ring::{self, Ring};
 use hopwise_kernel::store::{self, Stored};
 use hopwise_kernel::{Id, Peer, Rng, Time};
@@ -164,7 +164,8 @@ fn a_carried_message_starts_work_as_it_does_alone() {
     }
     for (purpose, expected) in [(Purpose::User, true), (Purpose::FixFingers, false)] {
         let (request, key) = (RequestId(9), Id::ZERO);
-        let step = ring::Message::FindNext { request, purpose, key, limit: key };
+        let step =
+            ring::Message::FindNext { request, purpose, key, limit: key, stage: Stage::Route };
         assert_eq!(Ring::starts_work(&step), expected);
         assert_eq!(Stored::<Ring>::starts_work(&store::MessageWith::Router(step)), expected);
     }

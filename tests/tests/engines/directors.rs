@@ -81,6 +81,7 @@ fn the_director_of_the_busiest_node_crashes_it_and_brings_it_back() {
             trace: None,
             workload: KeyWorkload::new(&scenario, &[]).expect("a key workload needs no data"),
             has_server: false,
+            admitted: None,
         };
         let mut director = Director::new(&scenario, share, setup);
         for &peer in &members {
