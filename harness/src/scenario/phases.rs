@@ -89,7 +89,7 @@ impl Section for Phases {
 /// Checks that `count` lookups are issued within [`PHASE_MAX`].
 fn check_lookups(count: u64, Scenario { workload, nodes, .. }: &Scenario) -> Verdict {
     let (load, rate_per_s) = match workload.load {
-        // Of a multiple of the capacity nobody knows yet how much it is.
+        // The run finds out how much that is.
         Load::PerSecond(Rate::OfCapacity(_)) => return Ok(()),
         Load::PerSecond(Rate::PerSecond(rate)) => {
             (format!("workload.lookups_per_s = {rate:?}"), rate)

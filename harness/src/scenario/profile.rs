@@ -10,41 +10,16 @@
 //! **Invariant:** the changes of a valid profile follow each other, and the measured phase goes on
 //! after the last.
 
-use core::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
 use super::impossible::{Verdict, require, require_that};
-use super::{Measure, Rate, Scenario, duration};
+use super::{Measure, Scenario, duration};
 
 /// Keys of a change without a default: each must be written. With what to call them.
 pub(super) const REQUIRED: [(&[&str], &str); 2] =
     [(&["at"], "at"), (&["lookups_per_s"], "lookups_per_s")];
 
-/// A change of the rate of lookups.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RateChange {
-    /// When it begins, after the start of the measured phase.
-    #[serde(with = "duration")]
-    pub at: Duration,
-    /// The new rate. 0: no lookups start.
-    pub lookups_per_s: Rate,
-    /// How long the rate takes to get there, in a straight line. Zero: it changes at once.
-    #[serde(default, with = "duration")]
-    pub over: Duration,
-}
-
-impl RateChange {
-    /// When the new rate is reached, after the start of the measured phase.
-    #[must_use]
-    pub fn end(&self) -> Duration {
-        self.at.saturating_add(self.over)
-    }
-}
-
-/// Checks a profile, whose path is `workload.profile`.
-pub(super) fn check(profile: &[RateChange], all: &Scenario) -> Verdict {
+/// Checks the profile of a scenario, if it has one.
+pub(super) fn check(all: &Scenario) -> Verdict {
+    let Some(profile) = &all.workload.profile else { return Ok(()) };
     require_that(!profile.is_empty(), "workload.profile", || {
         "at least one table with at and lookups_per_s, or leave it out".to_owned()
     })?;

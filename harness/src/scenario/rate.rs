@@ -1,11 +1,15 @@
-//! Rates of lookups: a number per second, or a multiple of what the system can do.
+//! Rates of lookups: a number per second, or a multiple of what the system can do; and how they
+//! change.
 //!
 //! **Invariant:** what is written here reads back as the same rate.
 
 use core::fmt;
+use core::time::Duration;
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::duration;
 
 /// What a rate above zero accepts.
 pub(super) const RATE: &str = "a number above 0, at most 1e9, or a multiple of the capacity above \
@@ -27,6 +31,28 @@ pub enum Rate {
     /// A multiple of the capacity: of the lookups per second that a closed loop completes just
     /// before the warm-up of the same run.
     OfCapacity(f64),
+}
+
+/// A change of the rate of lookups.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateChange {
+    /// When it begins, after the start of the measured phase.
+    #[serde(with = "duration")]
+    pub at: Duration,
+    /// The new rate. 0: no lookups start.
+    pub lookups_per_s: Rate,
+    /// How long the rate takes to get there, in a straight line. Zero: it changes at once.
+    #[serde(default, with = "duration")]
+    pub over: Duration,
+}
+
+impl RateChange {
+    /// When the new rate is reached, after the start of the measured phase.
+    #[must_use]
+    pub fn end(&self) -> Duration {
+        self.at.saturating_add(self.over)
+    }
 }
 
 impl Rate {

@@ -11,7 +11,7 @@ use super::section::SectionType;
 use super::tree::ends_in;
 use super::{
     Churn, Engine, Expect, GENERAL_KEYS, Items, Network, Phases, Scenario, Section, Udp, Workload,
-    fault,
+    fault, profile,
 };
 
 /// The description of a system for scenarios.
@@ -239,6 +239,7 @@ impl Schema {
         scenario.network.check(scenario)?;
         scenario.churn.check(scenario)?;
         scenario.workload.check(scenario)?;
+        profile::check(scenario)?;
         scenario.phases.check(scenario)?;
         scenario.expect.check(scenario)?;
         fault::check(scenario)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::impossible::{Verdict, require, require_that};
 use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
 use super::rate::{RATE, RATE_OR_ZERO};
-use super::{Engine, POPULATION_MAX, Rate, RateChange, Scenario, Section, duration, profile};
+use super::{Engine, POPULATION_MAX, Rate, RateChange, Scenario, Section, duration};
 
 /// Latest deadline of a lookup: latencies are counted in histograms of fixed bounds.
 const DEADLINE_MAX: Duration = Duration::from_secs(60);
@@ -201,9 +201,6 @@ impl Section for Workload {
                 require((1..=POPULATION_MAX).contains(&count), "workload.in_flight")
             }
         }?;
-        if let Some(changes) = &self.profile {
-            profile::check(changes, all)?;
-        }
         for (path, rate) in self.rates() {
             require_that(!rate.needs_capacity() || can_calibrate(all), &path, || {
                 "a number of lookups per second, or set network.node_rate: nothing else limits a \
