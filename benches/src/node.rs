@@ -96,11 +96,13 @@ impl SettledNode {
         self.ring[1 + self.rng.below(self.ring.len() as u64 - 1) as usize]
     }
 
-    /// Draws a key whose owner is not the node's own successor.
+    /// Draws a key whose owner is neither the node nor its successor.
     fn key_to_forward(&mut self) -> Id {
+        let predecessor = self.ring[self.ring.len() - 1];
         loop {
             let key = Id::random(&mut self.rng);
-            if !self.ring[1].id.owns(key, self.ring[0].id) {
+            let [me, next] = [self.ring[0], self.ring[1]];
+            if !next.id.owns(key, me.id) && !me.id.owns(key, predecessor.id) {
                 return key;
             }
         }

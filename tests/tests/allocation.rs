@@ -92,7 +92,8 @@ fn simulated_events_allocate_nothing() {
     let (short, long) = (allocations_of(10), allocations_of(30));
     let (more, events) = (long.0.saturating_sub(short.0), long.1 - short.1);
     assert!(events > 200_000, "{events} events");
-    assert!(more * 10_000 < events, "{more} allocations in {events} events");
+    // Once a second the engine looks at all tables, for the figures of health.
+    assert!(more <= 20 * 10, "{more} allocations in {events} events");
     assert_counting_works();
 }
 

@@ -11,8 +11,9 @@ use hopwise_kernel::node::Class;
 use crate::director::MembershipChanges;
 use crate::measure::Measured;
 use crate::measure::health::TableCourse;
-use crate::measure::metrics::{Metrics, SeriesRow, Traffic};
+use crate::measure::metrics::{Metrics, Traffic};
 use crate::measure::outcome::{Deaths, Goodput, Health, Load, Membership, State};
+use crate::measure::series::SeriesRow;
 use crate::plug::{ProtocolOf, System};
 use crate::workload::judge::Judge;
 

@@ -5,8 +5,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::metrics::{Metrics, SeriesRow, Traffic};
+use super::metrics::{Metrics, Traffic};
 use super::outcome::{Check, Health, Load, Membership, Regime, State};
+use super::series::SeriesRow;
 
 /// Why an engine could not run a scenario.
 #[derive(Debug)]

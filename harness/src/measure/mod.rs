@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod outcome;
 pub mod progress;
 pub mod provenance;
+pub mod series;
 pub mod tally;
 
 pub use self::measured::{EngineError, Measured, Simulation};

@@ -17,8 +17,8 @@ use std::path::Path;
 use hdrhistogram::Histogram;
 
 use crate::measure::health::{Claims, Counts, Sample};
-use crate::measure::metrics::SeriesRow;
 use crate::measure::outcome::{Latency, Outcome};
+use crate::measure::series::SeriesRow;
 
 /// Writes all files into `dir`. Creates `dir` if it is missing and replaces files of earlier runs.
 ///
@@ -150,8 +150,9 @@ fn naming(path: &Path, cause: &io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::metrics::{Interval, Metrics};
+    use crate::measure::metrics::Metrics;
     use crate::measure::outcome::example;
+    use crate::measure::series::Interval;
     use std::time::Duration;
 
     fn series() -> Vec<SeriesRow> {

@@ -27,7 +27,7 @@ use crate::node::MessageOf;
 /// First byte of every datagram.
 pub const MAGIC: u8 = b'H';
 /// Second byte: the version of this format.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// Bytes before the first frame.
 pub const BUNDLE_HEADER_BYTES: usize = 2;
 /// Bytes of a frame before the payload.

@@ -99,6 +99,10 @@ impl<I: Protocol, P: Carries<I>> World<I> for Carried<'_, P> {
         self.world.count_spurious();
     }
 
+    fn may_retransmit(&mut self) -> bool {
+        self.world.may_retransmit()
+    }
+
     fn lag(&self) -> Duration {
         self.world.lag()
     }

@@ -100,6 +100,16 @@ impl<P: Protocol> Context<'_, P> {
         Some(id)
     }
 
+    /// Arms the timer of a request that has fired again, without another attempt. Returns whether there
+    /// is such a request.
+    pub fn postpone(&mut self, handle: RequestHandle, wait: Duration) -> bool {
+        let is_there = self.requests.own().at(handle).is_some();
+        if is_there {
+            self.world.arm_request(handle, self.now + wait);
+        }
+        is_there
+    }
+
     /// Whether there is room for a request on behalf of another node. Counts a drop if there is
     /// none.
     pub fn has_room_for_others(&mut self) -> bool {
@@ -208,6 +218,13 @@ pub trait World<P: Protocol> {
 
     /// Counts a retransmission that was not necessary: an earlier attempt has been answered.
     fn count_spurious(&mut self) {}
+
+    /// Whether a lookup that has already been sent to a node may be sent again, there or elsewhere. A
+    /// driver that is behind its schedule allows it for a share of the lookups sent for the first time:
+    /// what is late would otherwise be sent again, and make everything later. Each call counts.
+    fn may_retransmit(&mut self) -> bool {
+        true
+    }
 
     /// How far the driver has been behind its schedule of late. Replies are late by as much, so nodes
     /// wait longer for them. Zero in drivers that are never late.

@@ -105,7 +105,7 @@ impl<K> Request<K> {
 }
 
 /// On whose behalf a request is made: the node's own, or one of 255 groups of sockets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Source(u8);
 
 impl Source {

@@ -8,6 +8,7 @@
 pub mod affinity;
 mod alarm;
 mod batch;
+mod budget;
 pub mod clock;
 mod emulation;
 mod lag;

@@ -10,6 +10,10 @@
 //! arrived while the thread was stalled, or that waits behind others, is handled before its request
 //! times out. But timers are not held back for longer than [`HELD_BACK_MAX`].
 //!
+//! If the sockets have not been read to their end for [`STANDING`], the shard has more to do than it can.
+//! Messages that ask for new work are then dropped, so that acknowledgements, answers and maintenance do
+//! not wait behind them (as CoDel does: Nichols and Jacobson, *Controlling queue delay*, CACM 55(7), 2012).
+//!
 //! **Invariant:** the work of a turn is bounded by [`BATCHES_PER_SOCKET`] and [`TIMERS_PER_TURN`].
 
 use std::io;
@@ -24,6 +28,7 @@ use crate::drive::{Counters, Due, Reports, Timers};
 use crate::node::{Context, DropReason, EventOf, Node, Protocol, RequestTables, World};
 use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::batch::Batch;
+use crate::reactor::budget::Budget;
 use crate::reactor::clock::Clock;
 use crate::reactor::emulation::Emulation;
 use crate::reactor::lag::Lag;
@@ -38,6 +43,8 @@ pub const TIMERS_PER_TURN: usize = 4096;
 /// Timers are late by at most this much because of unread messages: whoever floods a socket must not
 /// stop them.
 pub const HELD_BACK_MAX: Duration = Duration::from_millis(250);
+/// A queue that has not been empty for so long is too much, not a burst.
+pub const STANDING: Duration = Duration::from_millis(100);
 /// Maximum number of sockets that one poll reports as readable.
 const READY_PER_POLL: usize = 1024;
 /// Capacity of the queue of events for the application.
@@ -71,6 +78,8 @@ pub struct Shard<N: Node, C> {
     datagram_bytes: usize,
     poll: Poll,
     inbox: Option<Batch>,
+    /// Since when there have been unread datagrams after each turn.
+    standing_since: Option<Time>,
     /// Sockets that may have unread datagrams.
     unread: Vec<usize>,
     is_unread: Vec<bool>,
@@ -122,11 +131,13 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 counters: Counters::default(),
                 reports: Reports::with_capacity(EVENT_CAPACITY),
                 lag: Lag::default(),
+                budget: Budget::default(),
             },
             clock,
             datagram_bytes,
             poll,
             inbox: Some(Batch::new(datagram_bytes)),
+            standing_since: None,
             unread: Vec::with_capacity(socket_count),
             is_unread: vec![false; socket_count],
         })
@@ -252,6 +263,9 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             self.read_sockets(application);
             if self.unread.is_empty() {
                 all_read_at = before_reading;
+                self.standing_since = None;
+            } else {
+                self.standing_since.get_or_insert(before_reading);
             }
             let until = all_read_at.max(before_reading - HELD_BACK_MAX);
             self.fire_timers(until, application);
@@ -329,7 +343,13 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         match codec.parse(bytes) {
             Err(reason) => self.world.counters.refused[reason as usize] += 1,
             Ok(messages) => {
+                let is_standing =
+                    self.standing_since.is_some_and(|since| now.since(since) > STANDING);
                 for (envelope, message) in messages {
+                    if is_standing && N::Protocol::starts_work(&message) {
+                        self.world.count_drop(DropReason::Overload);
+                        continue;
+                    }
                     let node = self.world.sockets.node_at(socket, envelope.to_slot);
                     let sender = envelope.sender(from);
                     let is_meant =

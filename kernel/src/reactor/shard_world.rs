@@ -9,6 +9,7 @@ use crate::base::{Peer, Time};
 use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope};
 use crate::drive::{Counters, Reports, Timers};
 use crate::node::{DropReason, MessageOf, Protocol, RequestHandle, World};
+use crate::reactor::budget::Budget;
 use crate::reactor::emulation::Emulation;
 use crate::reactor::lag::Lag;
 use crate::reactor::outbox::Outbox;
@@ -16,6 +17,9 @@ use crate::reactor::sockets::{Layout, Sockets};
 
 /// Threads of a busy machine are stopped for this long now and then.
 const STALL: Duration = Duration::from_millis(150);
+
+/// A shard with less lag is on schedule: what it does not get an answer to is lost or dead, not late.
+const ON_SCHEDULE: Duration = Duration::from_millis(10);
 
 /// The world of a shard's nodes.
 pub(super) struct ShardWorld<P: Protocol, C> {
@@ -28,6 +32,7 @@ pub(super) struct ShardWorld<P: Protocol, C> {
     pub(super) counters: Counters,
     pub(super) reports: Reports<P>,
     pub(super) lag: Lag,
+    pub(super) budget: Budget,
 }
 
 impl<P: Protocol, C: Codec<Protocol = P>> ShardWorld<P, C> {
@@ -66,6 +71,9 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
         };
         let Some(bytes) = pushed else { return };
         let class = P::class(message);
+        if P::starts_work(message) {
+            self.budget.earn();
+        }
         self.counters.messages[class] += 1;
         self.counters.bytes[class] += (C::HEADER_BYTES + bytes + DATAGRAM_OVERHEAD_BYTES) as u64;
     }
@@ -92,6 +100,10 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
 
     fn count_spurious(&mut self) {
         self.counters.spurious += 1;
+    }
+
+    fn may_retransmit(&mut self) -> bool {
+        self.lag.get() < ON_SCHEDULE || self.budget.spend()
     }
 
     fn lag(&self) -> Duration {

@@ -6,11 +6,12 @@
 use crate::base::Peer;
 use crate::node::{Confidence, Context, RequestHandle, RequestId};
 use crate::ring::config::AnswerRule;
-use crate::ring::lookup::{Answer, MIN_RESTART, Route, Wanted};
+use crate::ring::lookup::MIN_RESTART;
 use crate::ring::message::{Message, Stage, Step};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
 use crate::ring::request::{Iteration, Kind, PendingLookup, Request};
+use crate::ring::steps::{Answer, Route, Wanted};
 
 impl RingNode {
     /// The state of an iterative lookup before its first hop.

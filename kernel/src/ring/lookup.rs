@@ -37,6 +37,7 @@ use crate::ring::message::{MAX_HOP_BUDGET, Purpose, Stage};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
 use crate::ring::request::{PendingLookup, Probe};
+use crate::ring::steps::{Answer, Route};
 
 /// An origin without an answer asks again after this many hop timeouts, then after twice as many, and
 /// so on.
@@ -45,36 +46,6 @@ const RESTART_HOP_TIMEOUTS: u32 = 8;
 const MAX_RESTART_DOUBLINGS: u8 = 3;
 /// Shortest time after which a lookup is restarted.
 pub(super) const MIN_RESTART: Duration = Duration::from_millis(50);
-
-/// The answer to a lookup, as it arrives.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Answer {
-    pub(crate) owner: Peer,
-    pub(crate) under_suspicion: bool,
-    pub(crate) hops: u8,
-    pub(crate) timeouts: u8,
-}
-
-/// What one step of an iterative lookup asks for: see
-/// [`FindNext`](crate::ring::message::MessageWith::FindNext).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) purpose: Purpose,
-    pub(crate) key: Id,
-    pub(crate) limit: Id,
-    pub(crate) stage: Stage,
-}
-
-/// Where a lookup goes next.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Route {
-    /// Nowhere: the answer is this owner.
-    Owner(Peer),
-    /// To this node, which is asked in this way.
-    Next(Peer, Stage),
-    /// Nowhere: no node is left to ask.
-    Stuck,
-}
 
 impl RingNode {
     /// Looks up the owner of `key`. Ends in [`Event::LookupDone`], possibly during this call, or
@@ -147,9 +118,7 @@ impl RingNode {
         if let Route::Next(next, Stage::Route) = first {
             pending.failed.insert(next.id);
         }
-        let restart = (self.hop_timeout(cx, 0) * RESTART_HOP_TIMEOUTS).max(MIN_RESTART)
-            * (1 << attempts.min(MAX_RESTART_DOUBLINGS));
-        let wait = restart.min(pending.deadline.since(cx.now));
+        let wait = self.restart_wait(cx, &pending, attempts);
         let Some(lookup) = self.register_origin(cx, pending, attempts, wait, name) else {
             return false;
         };
@@ -157,6 +126,18 @@ impl RingNode {
             self.forward(cx, lookup, next, stage, Source::OWN);
         }
         true
+    }
+
+    /// How long the origin waits for an answer after `attempts` unanswered ones.
+    pub(super) fn restart_wait(
+        &self,
+        cx: &Context<'_, Ring>,
+        pending: &PendingLookup,
+        attempts: u8,
+    ) -> Duration {
+        let restart = (self.hop_timeout(cx, 0) * RESTART_HOP_TIMEOUTS).max(MIN_RESTART)
+            * (1 << attempts.min(MAX_RESTART_DOUBLINGS));
+        restart.min(pending.deadline.since(cx.now))
     }
 
     /// Ends a lookup of this node with the answer of `responder`.

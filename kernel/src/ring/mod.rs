@@ -9,6 +9,7 @@
 //! membership   start, join, leave                  suspects     contacts that did not answer
 //! maintain     stabilize, notify, rectify          rank         positions in a sorted ring
 //! fix_fingers  refreshing fingers                  defect       deliberate defects, for tests
+//! silence      what follows from missing replies
 //! ```
 //!
 //! **Invariant:** nothing here allocates after construction, blocks, or reads a clock.
@@ -38,6 +39,7 @@ mod maintain;
 mod membership;
 mod recursive;
 mod silence;
+mod steps;
 
 pub use config::{AnswerRule, LookupMode, RingConfig};
 #[cfg(feature = "defects")]

@@ -18,10 +18,10 @@ use crate::ring::config::RingConfig;
 use crate::ring::event::Event;
 use crate::ring::fingers::FingerTable;
 use crate::ring::instant::Instant;
-use crate::ring::lookup::{Answer, Wanted};
 use crate::ring::message::{Message, Purpose};
 use crate::ring::protocol::Ring;
 use crate::ring::request::{Kind, Probe, Request};
+use crate::ring::steps::{Answer, Wanted};
 use crate::ring::successors::SuccessorList;
 use crate::ring::suspects::{Suspects, Verdict};
 

@@ -7,13 +7,13 @@
 use core::time::Duration;
 
 use crate::base::{Id, Peer};
-use crate::node::{Confidence, Context, RequestHandle, RequestId, Source};
+use crate::node::{Confidence, Context, DropReason, RequestHandle, RequestId, Source};
 use crate::ring::config::AnswerRule;
-use crate::ring::lookup::{Answer, Route};
 use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Stage};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::{BUDGET_SPENT, EXPIRED, Ring, STUCK};
 use crate::ring::request::{Kind, PendingLookup, Request};
+use crate::ring::steps::{Answer, Route};
 
 /// Transfers from a node that was asked as the owner back along predecessors, at most. More are needed
 /// only if so many nodes have joined there within a few rounds of stabilize.
@@ -60,8 +60,16 @@ impl RingNode {
         pending: PendingLookup,
     ) {
         let attempts = request.retries.saturating_add(1);
-        if cx.now >= pending.deadline || !self.start_lookup(cx, pending, attempts, Some(request.id))
-        {
+        let name = Some(request.id);
+        let is_pending = if cx.now >= pending.deadline {
+            false
+        } else if cx.world.may_retransmit() {
+            self.start_lookup(cx, pending, attempts, name)
+        } else {
+            let wait = self.restart_wait(cx, &pending, attempts);
+            self.register_origin(cx, pending, attempts, wait, name).is_some()
+        };
+        if !is_pending {
             self.fail_lookup(cx, pending);
         }
     }
@@ -225,6 +233,9 @@ impl RingNode {
         stage: Stage,
     ) -> bool {
         let wait = self.timeout_for(cx, request.to, request.retries + 1);
+        if !cx.world.may_retransmit() {
+            return cx.postpone(handle, wait);
+        }
         let Some(id) = cx.retransmit(handle, wait) else { return false };
         let lookup = self.passed_on(lookup, stage);
         self.send(cx, request.to, &Message::Lookup { request: id, lookup });
@@ -252,6 +263,9 @@ impl RingNode {
             self.fail_join(cx);
         } else if lookup.left_ms == 0 {
             cx.world.count_drop(EXPIRED);
+        } else if !cx.world.may_retransmit() {
+            // The origin asks again.
+            cx.world.count_drop(DropReason::Overload);
         } else if !self.is_asked_as_owner(&lookup) {
             self.answer_or_forward_past(cx, lookup, to.id, request.source);
         } else if self.predecessor == Some(to) {

@@ -83,6 +83,10 @@ impl<R: Router> World<R::Protocol> for RouterWorld<'_, R> {
         self.world.count_spurious();
     }
 
+    fn may_retransmit(&mut self) -> bool {
+        self.world.may_retransmit()
+    }
+
     fn lag(&self) -> Duration {
         self.world.lag()
     }

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use hopwise_kernel::node::{
-    Cookie, INITIAL_TIMEOUT, Layer, LayeredRequests, MAX_PAYLOAD, MAX_TIMEOUT, MIN_TIMEOUT,
-    PayloadHandle, Request, RequestHandle, RequestId, RequestKind, RequestTables, Requests,
-    RoundTrips, Source, TimeoutPolicy,
+    Cookie, INITIAL_TIMEOUT, Layer, LayeredRequests, MAX_ATTEMPTS, MAX_PAYLOAD, MAX_TIMEOUT,
+    MIN_TIMEOUT, PayloadHandle, PeerRoundTrips, Request, RequestHandle, RequestId, RequestKind,
+    RequestTables, Requests, RoundTrips, Source, TimeoutPolicy,
 };
 use hopwise_kernel::ring::request::{Kind, NeighborsReason};
-use hopwise_kernel::{Peer, Time};
+use hopwise_kernel::{Address, Peer, Time};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -141,6 +141,69 @@ proptest! {
             prop_assert_eq!(abandoned, expected);
         }
         prop_assert!(twins.table.is_empty());
+    }
+
+    /// One source gets half of the room for others, two a third each, and a newcomer always some.
+    #[test]
+    fn no_source_takes_more_than_its_share(ports in vec(1..4_u16, 1..400)) {
+        let capacity = 120;
+        let mut table = Requests::new(capacity);
+        let mut held: HashMap<Source, usize> = HashMap::new();
+        for (name, port) in (0..).zip(ports) {
+            let source = Source::of(Address::new([10, 0, 0, 1], port, name as u16));
+            if table.has_room_for(source) {
+                let request = Request { source, ..request(RequestId::first(name), 0) };
+                table.insert(request).expect("there is room");
+                *held.entry(source).or_default() += 1;
+            }
+        }
+        let room = capacity - capacity / 4;
+        let most = held.values().copied().max().unwrap_or(0);
+        prop_assert!(most <= room / 2, "{most} of {room}");
+        prop_assert!(held.values().sum::<usize>() <= room * 3 / 4);
+        let newcomer = Source::of(Address::new([10, 0, 0, 2], 9, 0));
+        prop_assert!(table.has_room_for(newcomer));
+    }
+
+    /// All attempts of a request are found by their identifiers, and only the times of the first and
+    /// the last attempt are known.
+    #[test]
+    fn a_reply_says_which_attempt_it_answers(name in any::<u64>(), attempts in 1..MAX_ATTEMPTS) {
+        let mut table = Requests::new(4);
+        let id = RequestId::first(name);
+        let at = |second: u64| Time::from_ns(second * 1_000_000_000);
+        let first = Request { sent_at: at(0), last_at: at(0), ..request(id, 0) };
+        let handle = table.insert(first).expect("there is room");
+        for attempt in 1..attempts {
+            let again = table.retransmit(handle, at(attempt.into())).expect("it is there");
+            prop_assert_eq!(again, id.with_attempt(attempt));
+            prop_assert_eq!(again.attempt(), attempt);
+        }
+        let now = at(100);
+        for attempt in 0..attempts {
+            let reply = id.with_attempt(attempt);
+            prop_assert_eq!(table.find(reply), Some(handle));
+            let request = table.at(handle).expect("it is there");
+            let known = attempt == 0 || attempt + 1 == attempts;
+            let expected = known.then(|| now.since(at(attempt.into())));
+            prop_assert_eq!(request.round_trip(reply, now), expected);
+        }
+        prop_assert_eq!(table.find(RequestId::first(!name)), None);
+    }
+
+    /// The compact round trips agree with the exact ones within their resolution.
+    #[test]
+    fn round_trips_to_one_peer_are_those_to_all_if_there_is_one(us in vec(2_000..900_000_u64, 1..60)) {
+        let (mut one, mut all) = (PeerRoundTrips::default(), RoundTrips::default());
+        prop_assert_eq!(one.timeout(), None);
+        for us in us {
+            let round_trip = Duration::from_micros(us);
+            one.record(round_trip);
+            all.record(round_trip);
+        }
+        let exact = all.timeout(TimeoutPolicy::Adaptive).as_secs_f64();
+        let compact = one.timeout().expect("it was measured").as_secs_f64();
+        prop_assert!((exact - compact).abs() < 0.05 * exact + 0.005, "{} {}", exact, compact);
     }
 
     /// Every adaptive timeout is within its bounds, and doubles after a timeout.

@@ -12,3 +12,4 @@ mod sweep;
 mod systems;
 mod trace;
 mod udp;
+mod weather;

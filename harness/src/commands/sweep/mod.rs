@@ -35,9 +35,9 @@ use crate::commands::Environment;
 use crate::commands::options::{Exit, JsonTarget, RunOptions};
 use crate::commands::parallel_runs;
 use crate::commands::run;
-use crate::measure::metrics::SeriesRow;
 use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::provenance::{Build, Machine};
+use crate::measure::series::SeriesRow;
 use crate::report::files;
 
 /// Runs `plan` and writes the results as `options` say. Runs go on `threads` at a time, by default

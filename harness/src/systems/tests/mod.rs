@@ -88,6 +88,7 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("ring.base", "256", &[]),
     ("ring.successors", "8", &[]),
     ("ring.lookup", "iterative", &[]),
+    ("ring.answer", "predecessor", &[]),
     ("ring.stabilize", "off", &[]),
     ("ring.fix_fingers", "250ms", &[]),
     ("ring.remember_failures", "false", &[]),

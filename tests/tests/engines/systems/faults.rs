@@ -1,7 +1,7 @@
 //! Crashes of nodes, and their return.
 
 use hopwise_harness::measure::Measured;
-use hopwise_harness::measure::metrics::SeriesRow;
+use hopwise_harness::measure::series::SeriesRow;
 
 use super::run::{CENTRAL, FLOOD, ITEMS, RING, WALK, assert_sums, run_udp, simulate, success};
 
