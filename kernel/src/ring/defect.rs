@@ -7,11 +7,13 @@
 pub enum Defect {
     /// A joining node takes itself as its successor.
     SelfAsSuccessor,
-    /// A node adopts its successor's predecessor as successor without probing it.
+    /// A node adopts its successor's predecessor as successor without probing it. Nobody watches its
+    /// predecessor, which would heal that.
     UnprobedSuccessor,
     /// A joining node copies only the first entry of its predecessor's list.
     FirstEntryOnly,
-    /// A notified node adopts or rejects the sender without probing it or the predecessor.
+    /// A notified node adopts or rejects the sender without probing it or the predecessor, which it
+    /// does not watch either.
     UnprobedPredecessor,
     /// A node handles a reply to a request that is no longer in flight.
     StaleReply,

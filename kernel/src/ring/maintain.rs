@@ -33,9 +33,10 @@ impl RingNode {
         if let Some(period) = self.config.stabilize {
             self.stabilize_at = cx.now + cx.rng.jitter(period);
         }
-        if self.early_checks_left == 0 {
-            // The successor has not answered the early checks: it may be dead.
-            self.confirm_join(cx);
+        match self.unconfirmed {
+            0 => {}
+            1 => self.confirm_join(cx),
+            _ => self.unconfirmed -= 1,
         }
         if !self.stabilizing {
             self.check_first_successor(cx);
@@ -237,6 +238,10 @@ impl RingNode {
     /// When the predecessor is overdue: it asks for this node's neighbors in each round of stabilize,
     /// which takes up to one and a half periods. Later rounds are not waited for.
     pub(crate) fn predecessor_due(&self, now: Time) -> Time {
+        #[cfg(feature = "defects")]
+        if self.has(Defect::UnprobedSuccessor) || self.has(Defect::UnprobedPredecessor) {
+            return Time::NEVER;
+        }
         match self.config.stabilize {
             Some(period)
                 if self.predecessor.is_some() && !self.probing_predecessor && self.is_member() =>

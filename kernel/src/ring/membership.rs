@@ -17,6 +17,9 @@ use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
 use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 
+/// Checks of the first successor after which a new node takes its join for granted: the successor may be
+/// dead.
+const CHECKS_TO_CONFIRM: u8 = 2;
 /// A join that has not found its position after this time has failed.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -142,7 +145,7 @@ impl RingNode {
         self.predecessor_heard = cx.now.into();
         self.phase = Phase::Member;
         self.initial_fill = self.config.fix_fingers.is_some();
-        self.unconfirmed = true;
+        self.unconfirmed = CHECKS_TO_CONFIRM;
         if self.config.stabilize.is_none() {
             self.confirm_join(cx);
         }
@@ -165,7 +168,7 @@ impl RingNode {
 
     /// Reports that the node has joined, if it has not done so yet.
     pub(crate) fn confirm_join(&mut self, cx: &mut Context<'_, Ring>) {
-        if mem::take(&mut self.unconfirmed) {
+        if mem::take(&mut self.unconfirmed) > 0 {
             cx.report(Event::Joined);
         }
     }

@@ -78,8 +78,9 @@ pub struct RingNode {
     pub(crate) probing_candidate: bool,
     /// Unanswered attempts of the ping of the predecessor that is in flight.
     pub(crate) predecessor_silence: u8,
-    /// The node has joined, but its successor has not confirmed that yet.
-    pub(crate) unconfirmed: bool,
+    /// If the successor has not confirmed yet that the node has joined: the checks of it after which the
+    /// node goes without. 0 otherwise.
+    pub(crate) unconfirmed: u8,
     /// A finger refresh is in flight.
     pub(crate) fixing: bool,
     /// The first round of finger refreshes after a join is running, without pauses.
@@ -128,7 +129,7 @@ impl RingNode {
             probing_predecessor: false,
             probing_candidate: false,
             predecessor_silence: 0,
-            unconfirmed: false,
+            unconfirmed: 0,
             fixing: false,
             initial_fill: false,
             config,
@@ -190,11 +191,18 @@ impl RingNode {
         fits: impl Fn(&Kind) -> bool,
     ) -> Option<Request> {
         let request = cx.match_reply(id, from, fits)?;
-        if let Some(round_trip) = request.round_trip(id, cx.now) {
+        let round_trip = request.round_trip(id, cx.now);
+        let mut lost = id.attempt();
+        if let Kind::Probe(Probe::Suspect) = request.kind {
+            // The request before the ping was lost, too, unless the peer is just slow.
+            let is_slow = round_trip.is_some_and(|it| it > self.hop_timeout(cx, 0));
+            lost += u8::from(!is_slow);
+        }
+        self.loss.record(lost);
+        if let Some(round_trip) = round_trip {
             self.round_trips.record(round_trip);
             self.record_neighbor(from, round_trip);
         }
-        self.loss.record(lost_before(&request.kind, id.attempt()));
         if id.attempt() < request.retries {
             cx.world.count_spurious();
         }
@@ -333,12 +341,6 @@ impl RingNode {
     pub(crate) fn is_closer_successor(&self, id: Id, successor: Id) -> bool {
         id.is_between(self.me.id, successor)
     }
-}
-
-/// The number of lost attempts that a reply to attempt number `attempt` of a request shows. Before a
-/// suspect was pinged, it did not answer another request.
-const fn lost_before(kind: &Kind, attempt: u8) -> u8 {
-    attempt + matches!(kind, Kind::Probe(Probe::Suspect)) as u8
 }
 
 /// The timeout of an attempt after `retries` unanswered ones.

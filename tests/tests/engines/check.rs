@@ -156,7 +156,7 @@ fn a_campaign_names_the_seeds_that_fail() {
     assert_eq!(campaign(&env, &scenario(SMALL, &[]), &seeds, &options), Exit::Success);
     assert!(document().contains("\"failing\": []") && document().contains("\"ran\": 3"));
 
-    let more = [("expect.failed", "0"), ("network.loss", "0.6")];
+    let more = [("expect.failed", "0"), ("network.loss", "0.95")];
     assert_eq!(campaign(&env, &scenario(SMALL, &more), &seeds, &options), Exit::Unmet);
     assert!(document().contains("\"seed\": 2") && document().contains("\"status\": 3"));
     let replayed = folder.join("seed-2").join("scenario.toml");
