@@ -149,10 +149,8 @@ impl Node for Walker {
             FOUND => {
                 let Some(request) = cx.match_reply_from_any(id, |_| true) else { return };
                 let Question { token, timeouts, .. } = request.kind;
-                let (answer, hops) = (from.id, hops.into());
-                let under_suspicion = false;
-                let done = NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion };
-                cx.report(done);
+                let (answer, hops, under_suspicion) = (from.id, hops.into(), false);
+                cx.report(NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion });
             }
             _ if !self.is_member => cx.world.count_drop(DropReason::NotMember),
             WALK if self.colors.color_of(self.me.id) == color => {
