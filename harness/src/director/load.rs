@@ -39,9 +39,7 @@ impl<W: Workload> Director<W> {
             && let Some(all) = calibration.in_flight(now, all_nodes)
         {
             let admitted = self.admission.room(now, 0).unwrap_or(usize::MAX);
-            if admitted < self.share.part(all as usize) {
-                self.admission.record_shed();
-            }
+            if admitted < self.share.part(all as usize) {}
             return self.turn_closed_loop(nodes, now, all, admitted, None);
         }
         let Some((_, to)) = self.phase else { return };
@@ -102,7 +100,6 @@ impl<W: Workload> Director<W> {
         let room = self.admission.room(now, self.lookups.len());
         let most = room.map_or(LOOKUPS_PER_TURN, |room| room.min(LOOKUPS_PER_TURN));
         if room.is_some() && self.due_mean(until) > most as f64 {
-            self.admission.record_shed();
             self.shed_due(now - WAIT_MAX, quota);
         }
         let mut started = 0;
@@ -114,7 +111,6 @@ impl<W: Workload> Director<W> {
             started += 1;
         }
         if room == Some(started) {
-            self.admission.record_shed();
             self.shed_due(until, quota);
         }
     }
