@@ -122,6 +122,8 @@ impl RingNode {
             return;
         }
         let me = self.me.id;
+        // A node that returns is still in the lists of others.
+        let list = if list.at(0) == Some(self.me) { list.skip_first() } else { list };
         let first = list.at(0).unwrap_or(m);
         let is_position = |first: Id| me.is_between(m.id, first);
         if first != m && !is_position(first.id) {

@@ -248,7 +248,7 @@ fn a_node_with_a_rate_processes_no_more_and_never_idles_under_load() {
         nodes = 50
         items = { population = 100, fetch = false }
         network = { latency = { model = \"constant\", one_way = \"10ms\" }, node_rate = 200.0 }
-        workload = { lookups_per_s = 1000.0, deadline = \"2s\" }
+        workload = { in_flight = 1000, deadline = \"2s\" }
         phases = { warmup = \"5s\", measure = \"10s\" }
     ";
     let measured = run(Engine::Sim, toml, 1);
