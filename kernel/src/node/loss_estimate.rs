@@ -63,11 +63,11 @@ impl LossEstimate {
     }
 
     /// The estimate with a margin for its error. Before there are samples, declaring a peer dead
-    /// assumes a loss of one half, and lighter conclusions one twentieth.
+    /// assumes a loss of two fifths, and lighter conclusions one twentieth.
     fn cautious_share(self, confidence: Confidence) -> u64 {
-        const PRIOR_SAMPLES: u64 = 4;
+        const PRIOR_SAMPLES: u64 = 3;
         let prior = match confidence {
-            Confidence::Declare => ONE / 2,
+            Confidence::Declare => ONE * 2 / 5,
             Confidence::GoOn | Confidence::Claim => ONE / 20,
         };
         let samples = u64::from(self.samples);

@@ -246,7 +246,7 @@ impl RingNode {
             Some(period)
                 if self.predecessor.is_some() && !self.probing_predecessor && self.is_member() =>
             {
-                self.predecessor_heard.to_time(now) + period + period / 4
+                self.predecessor_heard.to_time(now) + period + period / 5
             }
             _ => Time::NEVER,
         }
