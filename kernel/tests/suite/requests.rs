@@ -143,7 +143,7 @@ proptest! {
         prop_assert!(twins.table.is_empty());
     }
 
-    /// One source gets half of the room for others, two a third each, and a newcomer always some.
+    /// A source gets at most half of what is left, and a newcomer always some.
     #[test]
     fn no_source_takes_more_than_its_share(ports in vec(1..4_u16, 1..400)) {
         let capacity = 120;
@@ -160,7 +160,9 @@ proptest! {
         let room = capacity - capacity / 4;
         let most = held.values().copied().max().unwrap_or(0);
         prop_assert!(most <= room / 2, "{most} of {room}");
-        prop_assert!(held.values().sum::<usize>() <= room * held.len() / (held.len() + 1) + held.len());
+        // At worst they come one after the other, and each takes half of what is left.
+        let left = room - held.values().sum::<usize>();
+        prop_assert!(left >= room >> held.len(), "{left} of {room}");
         let newcomer = Source::of(Address::new([10, 0, 0, 2], 9, 0));
         prop_assert!(table.has_room_for(newcomer));
     }
