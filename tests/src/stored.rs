@@ -252,7 +252,9 @@ impl Stored {
             assert!(begun == Some(true), "a member accepts a query");
         }
         self.memory.run_for(patience);
-        let events: Vec<_> = self.memory.events().collect();
+        let is_death =
+            |event: &Event| matches!(event, Event::Router(ring::Event::DeclaredDead { .. }));
+        let events: Vec<_> = self.memory.events().filter(|(_, it)| !is_death(it)).collect();
         let is_its = |(who, event): &(u32, Event)| matches!(event, Event::Items(event) if token_of(event) == Some(u64::from(*who)));
         assert!(events.iter().all(is_its), "{events:?}");
         let told = |node: u32| {

@@ -52,7 +52,7 @@ const SOCKET: Address = Address::new([127, 0, 0, 1], 4000, 0);
 /// Datagrams in flight and events kept for which room is made.
 const ROOM: usize = 1024;
 /// Requests in flight, of all nodes together: far more than tests begin at once.
-const REQUESTS: usize = 16 * 1024;
+const REQUESTS: usize = 32 * 1024;
 
 /// Nodes and the network between them. A node is named by its place, `0 .. capacity`.
 ///

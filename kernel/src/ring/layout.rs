@@ -81,11 +81,11 @@ pub(super) struct WireLookup {
     pub(super) purpose: u8,
     pub(super) key: [u8; ID_BYTES],
     pub(super) origin: PackedPeer,
+    pub(super) left_ms: U16,
     pub(super) budget: u8,
     pub(super) hops: u8,
     pub(super) timeouts: u8,
     pub(super) stage: u8,
-    pub(super) left_ms: U16,
 }
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]

@@ -12,7 +12,7 @@ use hopwise_kernel::items::event::Event as ItemsEvent;
 use hopwise_kernel::items::protocol::INDEX_FULL;
 use hopwise_kernel::items::{self, Hit, HitList, Holdings, Match, Topic};
 use hopwise_kernel::node::{Context, Cookie, DropReason, LookupEnd, RequestId, Router};
-use hopwise_kernel::ring::{self, LookupMode, Ring, RingConfig, RingNode};
+use hopwise_kernel::ring::{self, AnswerRule, LookupMode, Ring, RingConfig, RingNode};
 use hopwise_kernel::store::{MessageWith as Message, StoreCodec, StoreNode};
 use hopwise_kernel::{Address, Codec, Id, Node, Peer, Protocol, Rng};
 use hopwise_tests::central::{query, text};
@@ -300,7 +300,8 @@ fn nothing_is_missed_while_newcomers_join() {
 fn a_query_ends_by_its_deadline_and_leaves_nothing_behind() {
     for (seed, lookup) in (20..).zip(MODES) {
         let config = with_ring(published_once(), |ring| {
-            *ring = RingConfig { lookup, stabilize: None, fix_fingers: None, ..*ring };
+            let answer = AnswerRule::Predecessor;
+            *ring = RingConfig { lookup, answer, stabilize: None, fix_fingers: None, ..*ring };
         });
         let mut stored = Stored::published(config, seed);
         assert_eq!(stored.memory.requests_in_flight(), 0);
@@ -324,7 +325,8 @@ fn a_query_ends_by_its_deadline_and_leaves_nothing_behind() {
 fn a_query_without_other_live_nodes_ends_by_its_deadline() {
     for (seed, lookup) in (24..).zip(MODES) {
         let config = with_ring(published_once(), |ring| {
-            *ring = RingConfig { lookup, stabilize: None, fix_fingers: None, ..*ring };
+            let answer = AnswerRule::Predecessor;
+            *ring = RingConfig { lookup, answer, stabilize: None, fix_fingers: None, ..*ring };
         });
         let mut stored = Stored::published(config, seed);
         let asker = stored.ring()[0];
