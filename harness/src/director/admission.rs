@@ -27,7 +27,7 @@ const PERIOD_MAX: Duration = Duration::from_secs(1);
 /// Answers needed to adjust the limit.
 const ANSWERS: u32 = 32;
 /// The least limit.
-const LIMIT_MIN: usize = 16;
+const LIMIT_MIN: usize = 64;
 /// One adjustment shrinks the limit to this share at most.
 const SHRINK_MAX: f64 = 0.5;
 /// One adjustment grows the limit by one in this many.
