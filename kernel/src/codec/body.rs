@@ -58,9 +58,13 @@ impl<'a> Writer<'a> {
     }
 
     /// Appends a value.
-    #[inline]
+    // Inlined by force: otherwise a protocol of many messages copies each value by a call.
+    #[inline(always)]
     pub fn put<T: IntoBytes + Immutable>(&mut self, value: &T) -> Option<()> {
-        self.put_bytes(value.as_bytes())
+        let end = self.written + size_of::<T>();
+        value.write_to(self.buffer.get_mut(self.written..end)?).ok()?;
+        self.written = end;
+        Some(())
     }
 
     /// Appends bytes.
@@ -89,7 +93,7 @@ impl<'a> Writer<'a> {
 /// # Errors
 ///
 /// [`WireError::BadLength`] if `bytes` is longer or shorter than the value.
-#[inline]
+#[inline(always)]
 pub fn read_exact<T: FromBytes + KnownLayout + Immutable + Unaligned>(
     bytes: &[u8],
 ) -> Result<&T, WireError> {

@@ -176,7 +176,7 @@ impl RingNode {
             return;
         }
         let retries = MAX_EARLY_CHECKS - self.early_checks_left;
-        let soon = cx.now + self.probe_timeout(cx, first, retries);
+        let soon = cx.now + self.timeout_for(cx, first, retries);
         self.early_checks_left -= 1;
         self.stabilize_at = self.stabilize_at.min(soon);
         self.arm(cx);
@@ -304,6 +304,7 @@ impl RingNode {
                 if let Some(candidate) = candidate {
                     self.rectify(cx, candidate, false);
                 }
+                self.arm(cx);
             }
             Probe::Finger => self.on_finger_failed(cx),
         }
