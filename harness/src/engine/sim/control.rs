@@ -323,7 +323,7 @@ impl<'a, S: System> Control<'a, S> {
         lookups.clear();
         if S::IS_RING && self.looks.are_due(live_nodes, total.received) {
             let peer = |place| Peer { id: self.director.id_of(place), address: address_of(place) };
-            let members = self.director.members().map(peer).collect();
+            let members = self.director.members().map(peer);
             let is_measured = matches!(self.phase, Phase::Measure { .. });
             self.looks.begin(members, is_measured, total.received);
         }

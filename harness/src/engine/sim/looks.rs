@@ -23,8 +23,10 @@ const EVENTS_PER_MEMBER: u64 = 25;
 /// The looks of a run.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
-    /// The members that shards are looking at, and whether in the measured phase.
-    open: Option<(Arc<Members>, bool)>,
+    /// Whether the look in progress is in the measured phase; `None` if there is none.
+    open: Option<bool>,
+    /// The members of the last look. Their memory is used again.
+    members: Arc<Members>,
     /// Events before the last look.
     events: u64,
 }
@@ -37,24 +39,33 @@ impl Looks {
     }
 
     /// Begins a look at these members, after so many `events`.
-    pub(super) fn begin(&mut self, members: Vec<Peer>, is_measured: bool, events: u64) {
+    pub(super) fn begin(
+        &mut self,
+        members: impl Iterator<Item = Peer>,
+        is_measured: bool,
+        events: u64,
+    ) {
         self.events = events;
-        self.open = Some((Arc::new(Members::new(members)), is_measured));
+        self.open = Some(is_measured);
+        match Arc::get_mut(&mut self.members) {
+            Some(last) => last.replace(members),
+            None => self.members = Arc::new(Members::new(members)),
+        }
     }
 
     /// The members to look at in the next window, if any.
     pub(super) fn members(&self) -> Option<Arc<Members>> {
-        self.open.as_ref().map(|(members, _)| members.clone())
+        self.open.map(|_| self.members.clone())
     }
 
     /// Ends the look of the last window, if there was one. Returns what it found, and whether it was
     /// in the measured phase.
     pub(super) fn end<S: System>(&mut self, exchange: &Exchange<S>) -> Option<(Sample, bool)> {
-        let (members, is_measured) = self.open.take()?;
+        let is_measured = self.open.take()?;
         let mut findings = Findings::default();
         for summary in &exchange.summaries {
             findings.merge(summary.lock().findings.take().unwrap_or_default());
         }
-        Some((Sample::new(&members, &findings), is_measured))
+        Some((Sample::new(&self.members, &findings), is_measured))
     }
 }

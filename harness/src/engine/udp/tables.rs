@@ -2,8 +2,6 @@
 //!
 //! **Invariant:** touches no node; runs on the control thread.
 
-use std::sync::Arc;
-
 use super::scan::Scanned;
 use super::shared::Shared;
 use crate::measure::health::{Findings, Members, Sample, TableCourse};
@@ -58,7 +56,7 @@ impl Tables {
     fn compare(&mut self) -> Sample {
         let scanned: Vec<Box<Scanned>> = self.scanned.iter_mut().filter_map(Option::take).collect();
         let members = scanned.iter().flat_map(|scanned| &scanned.members).copied();
-        let members = Arc::new(Members::new(members.collect()));
+        let members = Members::new(members);
         let mut findings = Findings::default();
         scanned.iter().for_each(|scanned| findings.merge(scanned.tables.look(&members)));
         Sample::new(&members, &findings)

@@ -3,19 +3,17 @@
 //! **Invariant:** the findings of several looks at different nodes, merged in any order, are those of
 //! one look at all of them.
 
-use std::sync::Arc;
-
 use hopwise_kernel::{Id, Peer};
 
 use super::{Counts, Finger, Members, Neighborhood};
 
 /// A look at nodes of a ring.
 #[derive(Debug)]
-pub struct Look {
-    members: Arc<Members>,
+pub struct Look<'a> {
+    members: &'a Members,
     /// By finger slot: the rank of the exact finger of the last node. The next one is near if nodes
     /// come in the order of their identifiers.
-    ranks: Vec<usize>,
+    ranks: &'a mut Vec<usize>,
     findings: Findings,
 }
 
@@ -46,11 +44,12 @@ pub struct Deviation {
     pub claims_after: Option<Id>,
 }
 
-impl Look {
-    /// A look at nodes of the ring of these members.
+impl<'a> Look<'a> {
+    /// A look at nodes of the ring of these members. `ranks` may hold what the last look left there:
+    /// it affects only the running time.
     #[must_use]
-    pub fn new(members: Arc<Members>) -> Look {
-        Look { members, ranks: Vec::new(), findings: Findings::default() }
+    pub fn new(members: &'a Members, ranks: &'a mut Vec<usize>) -> Look<'a> {
+        Look { members, ranks, findings: Findings::default() }
     }
 
     /// Compares the tables of the member at `rank`.

@@ -15,10 +15,18 @@ pub struct Members(Vec<Peer>);
 impl Members {
     /// The ring of these members, in any order.
     #[must_use]
-    pub fn new(mut peers: Vec<Peer>) -> Members {
-        peers.sort_unstable_by_key(|peer| (peer.id, peer.address));
-        peers.dedup_by_key(|peer| peer.id);
-        Members(peers)
+    pub fn new(peers: impl IntoIterator<Item = Peer>) -> Members {
+        let mut members = Members::default();
+        members.replace(peers);
+        members
+    }
+
+    /// Replaces all members by these, in any order, without allocating if there is room.
+    pub fn replace(&mut self, peers: impl IntoIterator<Item = Peer>) {
+        self.0.clear();
+        self.0.extend(peers);
+        self.0.sort_unstable_by_key(|peer| (peer.id, peer.address));
+        self.0.dedup_by_key(|peer| peer.id);
     }
 
     /// All members, in the order of their identifiers.

@@ -14,8 +14,8 @@ const UNSEEN: u32 = u32::MAX;
 #[must_use]
 pub fn rings(members: &Members, deviations: &[Deviation]) -> u64 {
     let count = members.len();
-    if count <= 1 {
-        return count as u64;
+    if count <= 1 || deviations.is_empty() {
+        return count.min(1) as u64;
     }
     let mut next: Vec<Option<u32>> = (1..=count).map(|rank| Some((rank % count) as u32)).collect();
     deviations.iter().for_each(|it| next[it.rank as usize] = it.next);

@@ -3,7 +3,6 @@
 //! **Invariant:** a look at the copy finds what a look at the nodes would have found.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use hopwise_kernel::{Distance, Peer};
 
@@ -50,8 +49,9 @@ impl Snapshot {
 
     /// Looks at the nodes that are still among `members`.
     #[must_use]
-    pub fn look(&self, members: &Arc<Members>) -> Findings {
-        let mut look = Look::new(members.clone());
+    pub fn look(&self, members: &Members) -> Findings {
+        let mut ranks = Vec::new();
+        let mut look = Look::new(members, &mut ranks);
         let ranked = self.nodes.iter().filter_map(|it| Some((members.rank_of(it.peer)?, it)));
         let mut nodes: Vec<(usize, &Node)> = ranked.collect();
         nodes.sort_unstable_by_key(|&(rank, _)| rank);

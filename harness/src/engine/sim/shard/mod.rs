@@ -9,7 +9,6 @@ mod node_queues;
 mod service;
 
 use std::mem;
-use std::sync::Arc;
 
 use hopwise_kernel::base::prefetch::{prefetch, prefetch_first};
 use hopwise_kernel::base::rng::mix;
@@ -59,6 +58,8 @@ pub(super) struct Shard<S: System> {
     busiest: Option<Busiest>,
     /// What the last look at the nodes found.
     findings: Option<Findings>,
+    /// Ranks that it left for the next one.
+    ranks: Vec<usize>,
 }
 
 /// Whether messages per node are counted: all until the measured phase starts, then those of that
@@ -130,6 +131,7 @@ impl<S: System> Shard<S> {
             replaced_max: 0,
             busiest: None,
             findings: None,
+            ranks: Vec::new(),
         }
     }
 
@@ -169,7 +171,7 @@ impl<S: System> Shard<S> {
         }
         self.count_window(is_measured);
         if let Some(members) = looks_at {
-            self.findings = Some(self.look(members));
+            self.findings = Some(self.look(&members));
         }
         loop {
             let open = mem::take(&mut self.open);
@@ -184,8 +186,8 @@ impl<S: System> Shard<S> {
     }
 
     /// Compares the tables of this shard's nodes with the ring of these members.
-    fn look(&self, members: Arc<Members>) -> Findings {
-        let mut look = Look::new(members.clone());
+    fn look(&mut self, members: &Members) -> Findings {
+        let mut look = Look::new(members, &mut self.ranks);
         let Partition { places, .. } = self.world.partition;
         for (rank, &member) in members.peers().iter().enumerate() {
             let place = place_of(member.address).filter(|&place| place < places);
