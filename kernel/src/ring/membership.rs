@@ -19,7 +19,7 @@ use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 
 /// Checks of the first successor after which a new node takes its join for granted: the successor may be
 /// dead.
-const CHECKS_TO_CONFIRM: u8 = 4;
+const CHECKS_TO_CONFIRM: u8 = 2;
 /// A join that has not found its position after this time has failed.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);
 

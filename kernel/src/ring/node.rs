@@ -294,7 +294,7 @@ impl RingNode {
 
     /// Arms the node's timer for the earliest of its deadlines.
     pub(crate) fn arm(&mut self, cx: &mut Context<'_, Ring>) {
-        let next = self.stabilize_at.min(self.fix_at).min(self.predecessor_due(cx.now));
+        let next = self.stabilize_at.min(self.fix_at).min(self.predecessor_due(cx.now)).max(cx.now);
         if next != self.armed_at {
             self.armed_at = next;
             cx.world.arm_node(cx.node, next);
