@@ -276,7 +276,7 @@ fn a_steady_ring_over_udp_is_exact() {
         assert!(health.cpu_us_per_lookup.is_some_and(|us| (1.0..1e6).contains(&us)));
         let goodput = health.goodput;
         assert!((400.0..600.0).contains(&goodput.offered_per_s), "{goodput:?}");
-        assert!(measured.series.iter().filter(|row| row.tables.is_some()).count() >= 3);
+        assert!(measured.series.iter().any(|row| row.tables.is_some()));
     }
 }
 
