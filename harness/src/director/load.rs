@@ -39,7 +39,6 @@ impl<W: Workload> Director<W> {
             && let Some(all) = calibration.in_flight(now, all_nodes)
         {
             let admitted = self.admission.room(now, 0).unwrap_or(usize::MAX);
-            if admitted < self.share.part(all as usize) {}
             return self.turn_closed_loop(nodes, now, all, admitted, None);
         }
         let Some((_, to)) = self.phase else { return };

@@ -37,7 +37,7 @@ fn correct_share(measured: &Measured) -> f64 {
 #[test]
 fn loss_does_no_harm() {
     for (loss, wanted) in [(0.05, 0.9999), (0.1, 0.9995), (0.2, 0.995), (0.3, 0.99)] {
-        for seed in [1] {
+        for seed in [1, 2] {
             let toml = format!(
                 "engine = \"sim\"
                  nodes = 64
