@@ -184,7 +184,7 @@ mod tests {
                 Room::new(1_000_000),
                 load,
                 1_000_000,
-                |message| message % 2 == 0,
+                |message| message.is_multiple_of(2),
                 |_, wait| {
                     sum += wait;
                     count += 1;
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn each_class_is_served_in_the_order_of_arrival() {
-        let starts_work = |message: u32| message % 3 != 0;
+        let starts_work = |message: u32| !message.is_multiple_of(3);
         let (mut work, mut others) = (Vec::new(), Vec::new());
         serve(Room::new(16), 1.2, 10_000, starts_work, |message, _| {
             if starts_work(message) { work.push(message) } else { others.push(message) }
@@ -213,7 +213,7 @@ mod tests {
     /// At twice the rate, half of it maintenance: all of that is served, before any work.
     #[test]
     fn maintenance_keeps_its_room_under_any_load_of_work() {
-        let starts_work = |message: u32| message % 4 != 0;
+        let starts_work = |message: u32| !message.is_multiple_of(4);
         let (mut work, mut others, mut longest) = (0, 0, Duration::ZERO);
         let (full, _) = serve(Room::new(64), 2.0, 100_000, starts_work, |message, wait| {
             if starts_work(message) {
