@@ -186,17 +186,65 @@ fn config<S: System>(scenario: &Scenario, items: &Items) -> StoreConfig {
     }
 }
 
-/// Capacity for what one node may have to store. Arcs of a ring are roughly exponential: the
-/// longest of N is about ln N times the mean, and rarely more than a few means longer.
+/// Capacity for what one node may have to store. The names of a node lie on the arcs of `replicas`
+/// neighbours. Arcs are roughly exponential, so their number is negative binomial. The capacity is
+/// exceeded by one of a thousand systems of so many nodes, of which a third may be gone.
 fn limits(items: &Items, replicas: u8, nodes: u32) -> IndexLimits {
-    const MEANS_BEYOND: f64 = 4.0;
-    const AT_LEAST: f64 = 64.0;
-    let most = (f64::from(nodes).ln() + MEANS_BEYOND) * f64::from(replicas) / f64::from(nodes);
-    let names = (f64::from(items.population) * most + AT_LEAST).min(f64::from(items.population));
+    const GONE: f64 = 1.0 / 3.0;
+    const SYSTEMS_BEYOND: f64 = 1e-3;
+    let per_arc = f64::from(items.population) / (f64::from(nodes) * (1.0 - GONE)).max(1.0);
+    let beyond = SYSTEMS_BEYOND / f64::from(nodes);
+    let names = negative_binomial_quantile(replicas, per_arc, beyond).min(items.population);
     let per_name = (copies(items) / f64::from(items.population)).min(f64::from(HOLDERS_KEPT));
     IndexLimits {
-        names: names.ceil() as u32,
-        entries: (names * per_name).ceil() as u32,
+        names,
+        entries: (f64::from(names) * per_name).ceil() as u32,
         entries_per_name: HOLDERS_KEPT,
+    }
+}
+
+/// The least number that the sum of `arcs` geometric variables, each of this mean, exceeds with a
+/// probability of `beyond` at most.
+fn negative_binomial_quantile(arcs: u8, mean: f64, beyond: f64) -> u32 {
+    let (arcs, success) = (f64::from(arcs), 1.0 / (1.0 + mean));
+    // Logarithms, because a population of a million may lie on one node.
+    let mut log_chance = arcs * success.ln();
+    let (mut at_most, mut count) = (log_chance.exp(), 0_u32);
+    let is_past_the_mean = |count: u32| f64::from(count) > arcs * mean;
+    while !is_past_the_mean(count) || 1.0 - at_most > beyond.max(1e-12) {
+        count += 1;
+        let ratio = (f64::from(count) + arcs - 1.0) / f64::from(count) * (1.0 - success);
+        log_chance += ratio.ln();
+        at_most += log_chance.exp();
+        if is_past_the_mean(count) && log_chance < -60.0 {
+            break; // What is left is rounding.
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A single arc: geometric, exceeded with probability (m / (1 + m))^(k + 1).
+    #[test]
+    fn one_arc_is_geometric() {
+        for (mean, beyond) in [(1.0, 1e-6), (3.0, 1e-3), (100.0, 1e-7)] {
+            let expected = (f64::ln(beyond) / f64::ln(mean / (1.0 + mean))).ceil() - 1.0;
+            let found = negative_binomial_quantile(1, mean, beyond);
+            assert!((f64::from(found) - expected).abs() <= 1.0, "{found} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn a_node_has_room_for_the_longest_arcs_it_may_get() {
+        let items = Items { population: 1024, replicas: 4.0, ..Items::default() };
+        let limits = limits(&items, 3, 1024);
+        // Of three arcs with 1.5 names each on average.
+        assert!((30..45).contains(&limits.names), "{limits:?}");
+        assert_eq!(limits.entries, 4 * limits.names);
+        let one = super::limits(&items, 3, 1);
+        assert_eq!(one.names, 1024, "one node has all");
     }
 }

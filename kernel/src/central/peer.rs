@@ -77,7 +77,8 @@ impl CentralPeer {
             return false;
         }
         let (cookie, deadline) = (Cookie::default(), cx.now + self.config.deadline);
-        let pending = PendingQuery { token, query, cookie, deadline, hops: 1, timeouts: 0 };
+        let pending =
+            PendingQuery { token, query, cookie, deadline, hops: 1, timeouts: 0, beside: None };
         cx.carry(|cx| self.client.ask(cx, self.server, pending))
     }
 

@@ -1,10 +1,15 @@
 //! The searches that a peer has seen: to recognize repetitions, and to route hits back.
 //!
 //! Most searches that a peer receives in a flood are repetitions, so this table decides the cost of
-//! flooding. It is set-associative: a search lies in one of the four entries of one bucket, which
-//! is one cache line. A secret key selects the bucket, so an attacker cannot fill one on purpose.
+//! flooding. It is set-associative: a bucket of five entries is one cache line, and a search lies in
+//! one of [`CHOICES`] buckets, the first with room. So the table can be half full with next to no
+//! search refused, and repetitions are nearly always found in the first bucket. A secret key selects
+//! the buckets, so an attacker cannot fill one on purpose.
 //!
-//! **Invariant:** a search is remembered for its full time. If its bucket is full, a new search is
+//! An entry holds 32 bits of the keyed search. Two searches that are remembered at the same time are
+//! taken for one with a probability of about 10^-9.
+//!
+//! **Invariant:** a search is remembered for its full time. If its buckets are full, a new search is
 //! refused; evicting an old one could forward it twice.
 
 use alloc::boxed::Box;
@@ -23,7 +28,9 @@ pub const RESOLUTION: Duration = Duration::from_nanos(1 << RESOLUTION_BITS);
 
 const RESOLUTION_BITS: u32 = 28;
 /// Entries in a bucket.
-const ENTRIES_PER_BUCKET: usize = 4;
+const ENTRIES_PER_BUCKET: usize = 5;
+/// Buckets in which a search may lie.
+pub const CHOICES: usize = 4;
 
 /// The searches that one peer has seen.
 #[derive(Debug)]
@@ -39,7 +46,8 @@ struct Bucket([Entry; ENTRIES_PER_BUCKET]);
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 struct Entry {
-    search: u64,
+    /// Part of the keyed search.
+    tag: u32,
     source: NeighborHandle,
     /// When the search is forgotten, in units of [`RESOLUTION`]; 0 if the entry is free.
     until: u32,
@@ -71,30 +79,36 @@ impl SeenSearches {
         SeenSearches { buckets: vec![Bucket::default(); buckets].into_boxed_slice(), key }
     }
 
-    /// Prefetches the bucket of `search`.
+    /// Prefetches the bucket in which `search` most likely lies.
     #[inline]
     pub fn prefetch(&self, search: RequestId) {
-        prefetch(&self.buckets[self.bucket_of(search)]);
+        prefetch(&self.buckets[self.bucket_of(self.scatter(search))]);
     }
 
     /// Looks up `search`.
     #[inline]
     #[must_use]
     pub fn look_up(&self, search: RequestId, now: Time) -> SearchStatus {
-        let bucket = self.bucket_of(search);
-        let entries = &self.buckets[bucket].0;
-        let current = time_units(now);
-        if let Some(entry) =
-            entries.iter().find(|entry| entry.search == search.0 && entry.until > current)
-        {
-            return SearchStatus::Seen(entry.source);
-        }
-        match entries.iter().position(|entry| entry.until <= current) {
-            Some(entry) => {
-                SearchStatus::New(FreeEntry { bucket: bucket as u32, entry: entry as u32 })
+        let scattered = self.scatter(search);
+        let (tag, current) = (tag_of(scattered), time_units(now));
+        let (mut place, mut free) = (scattered, None);
+        for _ in 0..CHOICES {
+            let bucket = self.bucket_of(place);
+            let entries = &self.buckets[bucket].0;
+            if let Some(entry) =
+                entries.iter().find(|entry| entry.tag == tag && entry.until > current)
+            {
+                return SearchStatus::Seen(entry.source);
             }
-            None => SearchStatus::NoRoom,
+            if free.is_none() {
+                free = entries
+                    .iter()
+                    .position(|entry| entry.until <= current)
+                    .map(|entry| FreeEntry { bucket: bucket as u32, entry: entry as u32 });
+            }
+            place = mix(place);
         }
+        free.map_or(SearchStatus::NoRoom, SearchStatus::New)
     }
 
     /// The neighbor that `search` came from, if it is remembered.
@@ -119,7 +133,7 @@ impl SeenSearches {
     ) {
         let until = time_units(until).saturating_add(1);
         self.buckets[free.bucket as usize].0[free.entry as usize] =
-            Entry { search: search.0, source, until };
+            Entry { tag: tag_of(self.scatter(search)), source, until };
     }
 
     /// The number of searches that can be remembered at a time.
@@ -135,10 +149,21 @@ impl SeenSearches {
     }
 
     #[inline]
-    fn bucket_of(&self, search: RequestId) -> usize {
-        let scattered = mix(search.0 ^ self.key);
+    fn scatter(&self, search: RequestId) -> u64 {
+        mix(search.0 ^ self.key)
+    }
+
+    /// The bucket that the high bits of `scattered` select.
+    #[inline]
+    fn bucket_of(&self, scattered: u64) -> usize {
         ((u128::from(scattered) * self.buckets.len() as u128) >> 64) as usize
     }
+}
+
+/// The low bits, which hardly tell anything about the bucket.
+#[inline]
+const fn tag_of(scattered: u64) -> u32 {
+    scattered as u32
 }
 
 #[inline]

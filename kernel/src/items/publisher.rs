@@ -150,8 +150,8 @@ impl Publisher {
         request: &Request,
     ) -> bool {
         let Kind::Publish(publication) = request.kind else { return false };
-        let wait = transfers.timeout(request.retries + 1);
         transfers.record_timeout();
+        let wait = transfers.timeout(request.retries + 1);
         let again = request.retries + 1 < ATTEMPTS && !self.unanswered;
         if !again {
             self.unanswered = true;

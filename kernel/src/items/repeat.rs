@@ -13,9 +13,9 @@ use crate::items::request::{Kind, Request};
 use crate::node::{Context, DropReason, RequestTables};
 
 /// Enters `request`, which was in flight and got no reply in time, once more under the same
-/// identifier, so that a late reply to any attempt still counts. The caller sends its message
+/// identifier, so that a late reply to any attempt still counts. The caller may send its message
 /// again. Returns false and counts a drop if too many requests are in flight.
-pub(super) fn repeat(
+pub(crate) fn repeat(
     cx: &mut Context<'_, Items>,
     request: &Request,
     kind: Kind,
@@ -34,6 +34,6 @@ pub(super) fn repeat(
 }
 
 /// Whether `request` was sent more than once under its identifier.
-pub(crate) fn is_repeated(request: &Request) -> bool {
+pub(super) fn is_repeated(request: &Request) -> bool {
     request.sent_at == Time::NEVER
 }

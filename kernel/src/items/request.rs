@@ -5,7 +5,7 @@
 use crate::base::{Peer, Time};
 use crate::items::query::Query;
 use crate::items::text::Text;
-use crate::node::{Cookie, RequestKind};
+use crate::node::{Cookie, RequestId, RequestKind};
 
 /// Holders that a fetch may try after the first one.
 pub(super) const OTHERS: usize = 2;
@@ -50,6 +50,9 @@ pub struct PendingQuery {
     pub hops: u8,
     /// Contacts that did not answer.
     pub timeouts: u8,
+    /// An earlier request for the same query that is still in flight, if there is one. If it no
+    /// longer is, the query goes on without this request.
+    pub beside: Option<RequestId>,
 }
 
 /// A fetch at the requester.

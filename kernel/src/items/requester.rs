@@ -8,6 +8,8 @@
 //! **Invariant:** a query that was started ends in one event with its token, by its deadline, and
 //! then has no request in flight.
 
+use core::time::Duration;
+
 use crate::base::Peer;
 use crate::items::event::{Event, Found};
 use crate::items::hits::Hits;
@@ -69,14 +71,30 @@ pub fn on_timeout(cx: &mut Context<'_, Items>, transfers: &mut Transfers, reques
     let Kind::Find(pending) = request.kind else { return };
     let timeouts = pending.timeouts.saturating_add(1);
     let pending = PendingQuery { timeouts, ..pending };
-    let wait = transfers.timeout(request.retries.saturating_add(1));
     transfers.record_timeout();
-    let wait = wait.min(pending.deadline.since(cx.now));
-    if cx.now < pending.deadline && repeat(cx, request, Kind::Find(pending), wait) {
-        send_find(cx, transfers, request.to, request.id, &pending);
-    } else {
+    let wait = transfers.timeout(request.retries.saturating_add(1));
+    if cx.now >= pending.deadline || !ask_again(cx, transfers, request, pending, wait) {
         fail(cx, &pending);
     }
+}
+
+/// Sends the query again that `request`, which is no longer in flight, was for, and waits for so
+/// long. Returns false if too many requests are in flight.
+pub(crate) fn ask_again(
+    cx: &mut Context<'_, Items>,
+    transfers: &Transfers,
+    request: &Request,
+    pending: PendingQuery,
+    wait: Duration,
+) -> bool {
+    let Kind::Find(PendingQuery { cookie, .. }) = request.kind else { return false };
+    let pending = PendingQuery { cookie, ..pending };
+    let wait = wait.min(pending.deadline.since(cx.now));
+    let again = repeat(cx, request, Kind::Find(pending), wait);
+    if again {
+        send_find(cx, transfers, request.to, request.id, &pending);
+    }
+    again
 }
 
 /// Ends a query: reports the answer to the application and starts the fetch.

@@ -225,8 +225,8 @@ impl Transfers {
     /// A holder did not answer. `request` was the fetch and is no longer in flight.
     pub fn on_fetch_timeout(&mut self, cx: &mut Context<'_, Items>, request: &Request) {
         let Kind::Fetch(pending) = request.kind else { return };
-        let wait = self.timeout(request.retries + 1);
         self.record_timeout();
+        let wait = self.timeout(request.retries + 1);
         if request.retries + 1 < ATTEMPTS && repeat(cx, request, request.kind, wait) {
             self.send_fetch(cx, request.to, request.id, &pending);
         } else {

@@ -254,7 +254,9 @@ impl<R: Router> Node for StoreNode<R> {
         let Some(request) = cx.take_expired(handle) else { return };
         match request.kind {
             // The query waited for a lookup that did not end in time.
-            Kind::Find(pending) if request.to == self.me() => Self::fail_query(cx, &pending),
+            Kind::Find(pending) if request.to == self.me() => {
+                Self::on_lookup_timeout(cx, &pending);
+            }
             Kind::Find(pending) => self.on_find_timeout(cx, &request, pending),
             Kind::Publish(_) if request.to == self.me() => {}
             Kind::Publish(_) | Kind::Fetch(_) => {

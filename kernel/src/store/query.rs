@@ -3,17 +3,29 @@
 //! A query or publication that waits for a lookup is a request to the node itself. The identifier
 //! of that request is the token of the lookup.
 //!
+//! An owner that does not answer in time may be dead or far away. So the key is looked up again at
+//! once, *beside* the request, which stays in flight:
+//!
+//! ```text
+//! Find ──▶ owner    (no answer in time)
+//!   ├─ lookup ──▶ another owner: the request is given up, and that one is asked
+//!   │         ──▶ the same one: the request is sent again
+//!   └─ late answer: the query is answered, and the end of the lookup is ignored
+//! ```
+//!
 //! **Invariant:** a query that was started ends in one event with its token, by its deadline.
 
 use core::time::Duration;
 
 use crate::base::{Id, Time};
 use crate::items;
-use crate::items::repeat::is_repeated;
+use crate::items::repeat::repeat;
 use crate::items::request::{Kind, PendingQuery, Request};
 use crate::items::requester::{self, finish_query};
 use crate::items::{HitList, Query};
-use crate::node::{Context, Cookie, LookupDone, LookupEnd, LookupPurpose, RequestId, Router};
+use crate::node::{
+    Context, Cookie, LookupDone, LookupEnd, LookupPurpose, Protocol, RequestId, Router,
+};
 use crate::store::event::Event;
 use crate::store::node::StoreNode;
 use crate::store::protocol::Stored;
@@ -39,7 +51,8 @@ impl<R: Router> StoreNode<R> {
     ) -> bool {
         let (cookie, deadline) = (Cookie::default(), cx.now + self.config.deadline);
         let query = query.exact();
-        let pending = PendingQuery { token, query, cookie, deadline, hops: 0, timeouts: 0 };
+        let pending =
+            PendingQuery { token, query, cookie, deadline, hops: 0, timeouts: 0, beside: None };
         self.router.is_member() && self.look_up(cx, pending)
     }
 
@@ -95,17 +108,15 @@ impl<R: Router> StoreNode<R> {
         end: LookupEnd,
     ) {
         match (self.take_waiting(cx, end.token()), end) {
-            (Some(Kind::Find(pending)), LookupEnd::Done(done)) => {
-                self.ask_owner(cx, pending, &done);
-            }
-            (Some(Kind::Find(pending)), LookupEnd::Failed { timeouts, .. }) => {
-                Self::fail_query(
-                    cx,
-                    &PendingQuery {
-                        timeouts: pending.timeouts.saturating_add(timeouts),
-                        ..pending
-                    },
-                );
+            (Some(Kind::Find(pending)), end) => {
+                let Some(earlier) = take_earlier(cx, &pending) else { return };
+                match end {
+                    LookupEnd::Done(done) => self.ask_owner(cx, pending, &done, earlier.as_ref()),
+                    LookupEnd::Failed { timeouts, .. } => {
+                        let timeouts = pending.timeouts.saturating_add(timeouts);
+                        Self::fail_query(cx, &PendingQuery { timeouts, ..pending });
+                    }
+                }
             }
             (Some(Kind::Publish(publication)), LookupEnd::Done(done)) => {
                 self.publish_at(cx, done.owner, publication.index);
@@ -116,13 +127,16 @@ impl<R: Router> StoreNode<R> {
         }
     }
 
-    /// Sends a query to the owner, or answers it from the own index.
+    /// Sends a query to the owner, or answers it from the own index. `earlier` is a request of the
+    /// query that got no reply in time and is no longer in flight.
     fn ask_owner(
         &mut self,
         cx: &mut Context<'_, Stored<R::Protocol>>,
         pending: PendingQuery,
         done: &LookupDone,
+        earlier: Option<&Request>,
     ) {
+        let pending = PendingQuery { beside: None, ..pending };
         let timeouts = pending.timeouts.saturating_add(done.timeouts);
         if done.owner.id == self.me().id {
             let mut found = HitList::default();
@@ -132,23 +146,27 @@ impl<R: Router> StoreNode<R> {
             return;
         }
         let pending = PendingQuery { timeouts, hops: done.hops.saturating_add(1), ..pending };
-        if !cx.carry(|cx| self.client.ask(cx, done.owner, pending)) {
+        let asked = match earlier.filter(|earlier| earlier.to == done.owner) {
+            Some(earlier) => {
+                let transfers = &self.client.transfers;
+                let wait = transfers.timeout(0);
+                cx.carry(|cx| requester::ask_again(cx, transfers, earlier, pending, wait))
+            }
+            None => cx.carry(|cx| self.client.ask(cx, done.owner, pending)),
+        };
+        if !asked {
             Self::fail_query(cx, &pending);
         }
     }
 
-    /// The owner did not answer `request`, which is no longer in flight. It may be far away, so it
-    /// is asked once more, and a late answer counts. After that another node may own the key, so it
-    /// is looked up again.
+    /// The owner did not answer `request`, which is no longer in flight, in time. Looks the key up
+    /// again, because another node may own it by now. A late answer counts until then.
     pub(super) fn on_find_timeout(
         &mut self,
         cx: &mut Context<'_, Stored<R::Protocol>>,
         request: &Request,
         pending: PendingQuery,
     ) {
-        if !is_repeated(request) {
-            return cx.carry(|cx| requester::on_timeout(cx, &mut self.client.transfers, request));
-        }
         self.client.transfers.record_timeout();
         let pending = PendingQuery { timeouts: pending.timeouts.saturating_add(1), ..pending };
         // If the deadline cut the wait short, the timeout proves nothing.
@@ -156,8 +174,21 @@ impl<R: Router> StoreNode<R> {
             return Self::fail_query(cx, &pending);
         }
         self.with_router(cx, |node, cx| node.suspect(cx, request.to));
-        if !self.look_up(cx, pending) {
+        let wait = pending.deadline.since(cx.now);
+        let stays = cx.carry(|cx| repeat(cx, request, Kind::Find(pending), wait));
+        let pending = PendingQuery { beside: stays.then_some(request.id), ..pending };
+        if !self.look_up(cx, pending) && take_earlier(cx, &pending).is_some() {
             Self::fail_query(cx, &pending);
+        }
+    }
+
+    /// The lookup that a query waited for did not end in time.
+    pub(super) fn on_lookup_timeout(
+        cx: &mut Context<'_, Stored<R::Protocol>>,
+        pending: &PendingQuery,
+    ) {
+        if take_earlier(cx, pending).is_some() {
+            Self::fail_query(cx, pending);
         }
     }
 
@@ -166,4 +197,17 @@ impl<R: Router> StoreNode<R> {
         let PendingQuery { token, timeouts, .. } = *pending;
         cx.report(Event::Items(items::Event::NotFound { token, timeouts }));
     }
+}
+
+/// Removes the request that `pending` was started beside, if there was one, and returns it. The
+/// outer option is `None` if that one is no longer in flight: the query goes on without `pending`,
+/// or has been answered.
+#[expect(clippy::option_option, reason = "two different absences")]
+fn take_earlier<P: Protocol>(
+    cx: &mut Context<'_, Stored<P>>,
+    pending: &PendingQuery,
+) -> Option<Option<Request>> {
+    let Some(id) = pending.beside else { return Some(None) };
+    let handle = cx.own_requests().find(id)?;
+    cx.cancel(handle).map(Some)
 }

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 const REMEMBER: Duration = Duration::from_secs(10);
 /// Number of entries in a bucket.
-const ENTRIES_PER_BUCKET: u32 = 4;
+const ENTRIES_PER_BUCKET: u32 = 5;
 
 proptest! {
     /// A search is remembered for its time, and at most one resolution longer. Searches are refused
@@ -102,10 +102,10 @@ proptest! {
     }
 }
 
-/// With random names and half of the room in use, few searches are refused: a bucket has 2 entries
-/// on average, and more than 4 with a probability of 5 % (Poisson).
+/// With random names and half of the room in use, next to no search is refused: a bucket has 2.5
+/// entries on average, and 5 with a probability of 11 % (Poisson), all four with one of 0.01 %.
 #[test]
-fn half_full_there_is_room_for_most() {
+fn half_full_there_is_room_for_nearly_all() {
     let mut rng = Rng::new(1, 0);
     let (mut refused, mut tried) = (0, 0);
     for _ in 0..100 {
@@ -122,7 +122,7 @@ fn half_full_there_is_room_for_most() {
             }
         }
     }
-    assert!(refused * 20 < tried, "{refused} of {tried}");
+    assert!(refused * 2000 < tried, "{refused} of {tried}");
 }
 
 fn peer(number: u64) -> Peer {

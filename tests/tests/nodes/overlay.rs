@@ -232,7 +232,7 @@ fn hits_that_do_not_answer_the_query_are_ignored() {
 /// With its memory full, a peer drops new searches, so that it forwards none twice.
 #[test]
 fn more_searches_than_can_be_remembered_are_dropped() {
-    let max_searches = 64;
+    let max_searches = 60;
     let mut peers = Flooding::new(3, FloodConfig { ping: None, max_searches, ..config() }, 1);
     peers.put(1, &[]);
     peers.link(1, &[0, 2]);

@@ -188,9 +188,9 @@ fn graph(scenario: &Scenario, members: usize) -> Result<(Graph, Option<String>),
 }
 
 /// Warns if peers may have to remember more searches than they have room for. A search can be in
-/// four places: in a memory that is a quarter full, one in fifty finds them all taken.
+/// twenty places: in a memory that is half full, one in some thousands finds them all taken.
 fn crowding(scenario: &Scenario) -> Option<String> {
-    const FULL: f64 = 0.25;
+    const FULL: f64 = 0.5;
     let rate_per_s = scenario.workload.peak_per_s(scenario.nodes)?;
     let flood = scenario.section::<Flood>();
     let searches = rate_per_s * flood.remember.as_secs_f64();
@@ -198,7 +198,7 @@ fn crowding(scenario: &Scenario) -> Option<String> {
     (reaches_most && searches > FULL * f64::from(flood.remember_room)).then(|| {
         format!(
             "{searches:.0} searches start within flood.remember = {:?}; a peer that all of them reach \
-             drops many, because flood.remember_room = {} should be at least four times as many",
+             drops many, because flood.remember_room = {} should be at least twice as many",
             flood.remember, flood.remember_room,
         )
     })

@@ -184,7 +184,7 @@ mod tests {
                 Room::new(1_000_000),
                 load,
                 1_000_000,
-                |message| message % 2 == 0,
+                |message| message.is_multiple_of(2),
                 |_, wait| {
                     sum += wait;
                     count += 1;
