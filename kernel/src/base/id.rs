@@ -136,7 +136,8 @@ impl Id {
     #[inline]
     #[must_use]
     pub fn owns(self, key: Id, predecessor: Id) -> bool {
-        key == self || key.is_between(predecessor, self)
+        let arc = predecessor.distance_to(self);
+        key.distance_to(self) < arc || arc == Distance::ZERO
     }
 }
 

@@ -120,15 +120,15 @@ impl<P: Protocol> Context<'_, P> {
         has_room
     }
 
-    /// Removes and returns the request of this node that a reply from `from` answers. Returns
-    /// `None` and counts a drop if there is none.
+    /// Finds the request of this node that a reply from `from` answers. Returns `None` and counts a
+    /// drop if there is none.
     #[inline]
-    pub fn match_reply(
+    pub fn find_request(
         &mut self,
         id: RequestId,
         from: Peer,
         fits: impl Fn(&KindOf<P>) -> bool,
-    ) -> Option<Request<KindOf<P>>> {
+    ) -> Option<RequestHandle> {
         let requests = self.requests.own();
         let found = requests.find(id).filter(|&handle| {
             requests.at(handle).is_some_and(|request| {
@@ -137,10 +137,21 @@ impl<P: Protocol> Context<'_, P> {
                     && fits(&request.kind)
             })
         });
-        let Some(handle) = found else {
+        if found.is_none() {
             self.world.count_drop(DropReason::Unmatched);
-            return None;
-        };
+        }
+        found
+    }
+
+    /// As [`find_request`](Self::find_request), and removes the request and returns it.
+    #[inline]
+    pub fn match_reply(
+        &mut self,
+        id: RequestId,
+        from: Peer,
+        fits: impl Fn(&KindOf<P>) -> bool,
+    ) -> Option<Request<KindOf<P>>> {
+        let handle = self.find_request(id, from, fits)?;
         self.cancel(handle)
     }
 

@@ -123,7 +123,7 @@ impl RingNode {
             return false;
         };
         if let Route::Next(next, stage) = first {
-            self.forward(cx, lookup, next, stage, Source::OWN);
+            self.forward(cx, &lookup, next, stage, Source::OWN);
         }
         true
     }

@@ -190,8 +190,34 @@ impl RingNode {
         from: Peer,
         fits: impl Fn(&Kind) -> bool,
     ) -> Option<Request> {
-        let request = cx.match_reply(id, from, fits)?;
+        let handle = cx.find_request(id, from, fits)?;
+        self.record_reply(cx, handle, id, from);
+        cx.cancel(handle)
+    }
+
+    /// Ends the request that an acknowledgement from `from` is for. As [`match_reply`](Self::match_reply),
+    /// but does not copy the request.
+    fn take_ack(&mut self, cx: &mut Context<'_, Ring>, id: RequestId, from: Peer) {
+        let is_forward = |kind: &Kind| matches!(kind, Kind::Forward { .. });
+        if let Some(handle) = cx.find_request(id, from, is_forward) {
+            self.record_reply(cx, handle, id, from);
+            cx.cancel(handle);
+        }
+    }
+
+    /// Records what the reply `id` from `from` to the request at `handle` tells about loss, round trips
+    /// and the peer.
+    #[inline]
+    fn record_reply(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        handle: RequestHandle,
+        id: RequestId,
+        from: Peer,
+    ) {
+        let Some(request) = cx.requests.at(handle) else { return };
         let round_trip = request.round_trip(id, cx.now);
+        let is_spurious = id.attempt() < request.retries;
         let mut lost = id.attempt();
         if let Kind::Probe(Probe::Suspect) = request.kind {
             // The request before the ping was lost, too, unless the peer is just slow.
@@ -203,12 +229,11 @@ impl RingNode {
             self.round_trips.record(round_trip);
             self.record_neighbor(from, round_trip);
         }
-        if id.attempt() < request.retries {
+        if is_spurious {
             cx.world.count_spurious();
         }
         self.heard = cx.now.into();
         self.note_alive(cx, from);
-        Some(request)
     }
 
     /// `peer` has proved that it is alive.
@@ -259,6 +284,7 @@ impl RingNode {
     }
 
     /// What an adaptive timeout allows for a late driver: a reply waits there and here.
+    #[inline]
     fn allowance(&self, cx: &Context<'_, Ring>) -> Duration {
         match self.config.timeout {
             TimeoutPolicy::Adaptive => cx.world.lag() * 2,
@@ -344,7 +370,11 @@ impl RingNode {
 }
 
 /// The timeout of an attempt after `retries` unanswered ones.
+#[inline]
 fn backed_off(first: Duration, retries: u8) -> Duration {
+    if retries == 0 {
+        return first;
+    }
     first * (1 << retries.min(4)).min(MAX_BACKOFF)
 }
 
@@ -412,12 +442,12 @@ impl Node for RingNode {
             }
             Message::Lookup { request, lookup } => {
                 let purpose = lookup.purpose;
-                if self.answer_or_forward(cx, lookup, Source::of(from.address)) {
+                if self.answer_or_forward(cx, &lookup, Source::of(from.address)) {
                     self.send(cx, from, &Message::Ack { request, purpose });
                 }
             }
             Message::Ack { request, .. } => {
-                self.match_reply(cx, request, from, |kind| matches!(kind, Kind::Forward { .. }));
+                self.take_ack(cx, request, from);
             }
             Message::Answer { lookup, owner, under_suspicion, hops, timeouts, .. } => {
                 let answer = Answer { owner, under_suspicion, hops, timeouts };

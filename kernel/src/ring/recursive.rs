@@ -79,14 +79,14 @@ impl RingNode {
     pub(crate) fn answer_or_forward(
         &mut self,
         cx: &mut Context<'_, Ring>,
-        lookup: Lookup,
+        lookup: &Lookup,
         source: Source,
     ) -> bool {
         if lookup.left_ms == 0 {
             cx.world.count_drop(EXPIRED);
             return true;
         }
-        if self.is_asked_as_owner(&lookup) {
+        if self.is_asked_as_owner(lookup) {
             return self.answer_as_owner(cx, lookup, source);
         }
         self.answer_or_forward_past(cx, lookup, lookup.key, source)
@@ -101,18 +101,18 @@ impl RingNode {
     fn answer_as_owner(
         &mut self,
         cx: &mut Context<'_, Ring>,
-        lookup: Lookup,
+        lookup: &Lookup,
         source: Source,
     ) -> bool {
         if self.owns(lookup.key) {
-            self.answer(cx, &lookup, self.me, false);
+            self.answer(cx, lookup, self.me, false);
             return true;
         }
         let is_silent = self.predecessor_silence >= self.loss.attempts(Confidence::Claim);
         match self.predecessor.filter(|_| !is_silent) {
             Some(predecessor) => {
                 let budget = lookup.budget.min(BACKWARD_BUDGET);
-                let lookup = Lookup { budget, ..lookup };
+                let lookup = &Lookup { budget, ..*lookup };
                 self.forward(cx, lookup, predecessor, lookup.stage, source)
             }
             None => self.answer_in_place(cx, lookup, source),
@@ -123,15 +123,15 @@ impl RingNode {
     fn answer_in_place(
         &mut self,
         cx: &mut Context<'_, Ring>,
-        lookup: Lookup,
+        lookup: &Lookup,
         source: Source,
     ) -> bool {
         if lookup.stage == Stage::OwnerExact || self.config.stabilize.is_none() {
-            self.answer(cx, &lookup, self.me, true);
+            self.answer(cx, lookup, self.me, true);
             return true;
         }
         // The sender's list may be old: another node may lie between the key and the predecessor.
-        let lookup = Lookup { stage: Stage::RouteExact, ..lookup };
+        let lookup = &Lookup { stage: Stage::RouteExact, ..*lookup };
         self.answer_or_forward_past(cx, lookup, lookup.key, source)
     }
 
@@ -139,13 +139,13 @@ impl RingNode {
     fn answer_or_forward_past(
         &mut self,
         cx: &mut Context<'_, Ring>,
-        lookup: Lookup,
+        lookup: &Lookup,
         limit: Id,
         source: Source,
     ) -> bool {
         match self.route(cx, lookup.purpose, lookup.key, limit, lookup.stage) {
             Route::Owner(owner) => {
-                self.answer(cx, &lookup, owner, false);
+                self.answer(cx, lookup, owner, false);
                 true
             }
             Route::Next(next, stage) => self.forward(cx, lookup, next, stage, source),
@@ -177,7 +177,7 @@ impl RingNode {
     pub(super) fn forward(
         &mut self,
         cx: &mut Context<'_, Ring>,
-        lookup: Lookup,
+        lookup: &Lookup,
         next: Peer,
         stage: Stage,
         source: Source,
@@ -191,9 +191,9 @@ impl RingNode {
         let is_neighbor = stage.is_owner();
         let wait =
             if is_neighbor { self.timeout_for(cx, next, 0) } else { self.hop_timeout(cx, 0) };
-        let kind = Kind::Forward { lookup, stage };
+        let kind = Kind::Forward { lookup: *lookup, stage };
         let Some(request) = cx.request_for(source, next, kind, wait) else { return false };
-        let lookup = self.passed_on(&lookup, stage);
+        let lookup = self.passed_on(lookup, stage);
         self.send(cx, next, &Message::Lookup { request, lookup });
         true
     }
@@ -267,11 +267,11 @@ impl RingNode {
             // The origin asks again.
             cx.world.count_drop(DropReason::Overload);
         } else if !self.is_asked_as_owner(&lookup) {
-            self.answer_or_forward_past(cx, lookup, to.id, request.source);
+            self.answer_or_forward_past(cx, &lookup, to.id, request.source);
         } else if self.predecessor == Some(to) {
-            self.answer_in_place(cx, lookup, request.source);
+            self.answer_in_place(cx, &lookup, request.source);
         } else {
-            self.answer_as_owner(cx, lookup, request.source);
+            self.answer_as_owner(cx, &lookup, request.source);
         }
     }
 

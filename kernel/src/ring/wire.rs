@@ -43,46 +43,6 @@ impl Body for Ring {
     #[inline(always)]
     fn write(message: &Message<'_>, out: &mut Writer<'_>) -> Option<u8> {
         let kind = match *message {
-            Message::Ping { request } => {
-                out.put(&U64::new(request.0))?;
-                Kind::Ping
-            }
-            Message::Pong { request } => {
-                out.put(&U64::new(request.0))?;
-                Kind::Pong
-            }
-            Message::Neighbors { request, cookie, purpose } => {
-                out.put(&WireNeighbors {
-                    request: U64::new(request.0),
-                    cookie: U64::new(cookie.0),
-                    purpose: purpose as u8,
-                })?;
-                Kind::Neighbors
-            }
-            Message::NeighborsReply { request, purpose, predecessor, successors } => {
-                out.put(&U64::new(request.0))?;
-                out.put(&(purpose as u8))?;
-                put_neighbors(out, predecessor, successors)?;
-                Kind::NeighborsReply
-            }
-            Message::CookieReply { request, purpose, cookie } => {
-                out.put(&WireNeighbors {
-                    request: U64::new(request.0),
-                    cookie: U64::new(cookie.0),
-                    purpose: purpose as u8,
-                })?;
-                Kind::CookieReply
-            }
-            Message::Notify => Kind::Notify,
-            Message::Adopted => Kind::Adopted,
-            Message::Introduce { peer } => {
-                out.put(&PackedPeer::from(peer))?;
-                Kind::Introduce
-            }
-            Message::Leave { predecessor, successors } => {
-                put_neighbors(out, predecessor, successors)?;
-                Kind::Leave
-            }
             Message::Lookup { request, lookup } => {
                 if !(1..=MAX_HOP_BUDGET).contains(&lookup.budget) {
                     return None;
@@ -142,19 +102,7 @@ impl Body for Ring {
                 })?;
                 Kind::FindNextReply
             }
-            Message::Deliver { request, key, payload } => {
-                if payload.len() > MAX_PAYLOAD {
-                    return None;
-                }
-                out.put(&U64::new(request.0))?;
-                out.put(&key.to_bytes())?;
-                out.put_bytes(payload)?;
-                Kind::Deliver
-            }
-            Message::Delivered { request } => {
-                out.put(&U64::new(request.0))?;
-                Kind::Delivered
-            }
+            _ => return write_rare(message, out),
         };
         Some(kind as u8)
     }
@@ -187,41 +135,6 @@ impl Body for Ring {
     fn read(kind: u8, payload: &[u8]) -> Result<Message<'_>, WireError> {
         let kind = Kind::from_number(kind).ok_or(WireError::BadKind)?;
         Ok(match kind {
-            Kind::Ping => Message::Ping { request: request(read_exact::<U64>(payload)?) },
-            Kind::Pong => Message::Pong { request: request(read_exact::<U64>(payload)?) },
-            Kind::Neighbors => {
-                let wire = read_exact::<WireNeighbors>(payload)?;
-                Message::Neighbors {
-                    request: request(&wire.request),
-                    cookie: Cookie(wire.cookie.get()),
-                    purpose: purpose(wire.purpose)?,
-                }
-            }
-            Kind::NeighborsReply => {
-                let (id, rest) = read_prefix::<U64>(payload)?;
-                let (byte, rest) = read_prefix::<u8>(rest)?;
-                let (predecessor, successors) = read_neighbors(rest)?;
-                let (request, purpose) = (request(id), purpose(*byte)?);
-                Message::NeighborsReply { request, purpose, predecessor, successors }
-            }
-            Kind::CookieReply => {
-                let wire = read_exact::<WireNeighbors>(payload)?;
-                Message::CookieReply {
-                    request: request(&wire.request),
-                    purpose: purpose(wire.purpose)?,
-                    cookie: Cookie(wire.cookie.get()),
-                }
-            }
-            Kind::Notify if payload.is_empty() => Message::Notify,
-            Kind::Adopted if payload.is_empty() => Message::Adopted,
-            Kind::Notify | Kind::Adopted => return Err(WireError::BadLength),
-            Kind::Introduce => {
-                Message::Introduce { peer: read_exact::<PackedPeer>(payload)?.to_peer() }
-            }
-            Kind::Leave => {
-                let (predecessor, successors) = read_neighbors(payload)?;
-                Message::Leave { predecessor, successors }
-            }
             Kind::Lookup => {
                 let wire = read_exact::<WireLookup>(payload)?;
                 if wire.budget == 0 || wire.budget > MAX_HOP_BUDGET {
@@ -284,15 +197,127 @@ impl Body for Ring {
                     under_suspicion: wire.step & STEP_UNDER_SUSPICION != 0,
                 }
             }
-            Kind::Deliver => {
-                let (id, rest) = read_prefix::<U64>(payload)?;
-                let (key, payload) = read_prefix::<[u8; ID_BYTES]>(rest)?;
-                if payload.len() > MAX_PAYLOAD {
-                    return Err(WireError::BadLength);
-                }
-                Message::Deliver { request: request(id), key: Id::from_bytes(*key), payload }
-            }
-            Kind::Delivered => Message::Delivered { request: request(read_exact::<U64>(payload)?) },
+            _ => return read_rare(kind, payload),
         })
     }
+}
+
+/// [`Body::write`] for all messages that are not sent for each lookup.
+#[inline(never)]
+fn write_rare(message: &Message<'_>, out: &mut Writer<'_>) -> Option<u8> {
+    let kind = match *message {
+        Message::Ping { request } => {
+            out.put(&U64::new(request.0))?;
+            Kind::Ping
+        }
+        Message::Pong { request } => {
+            out.put(&U64::new(request.0))?;
+            Kind::Pong
+        }
+        Message::Neighbors { request, cookie, purpose } => {
+            out.put(&WireNeighbors {
+                request: U64::new(request.0),
+                cookie: U64::new(cookie.0),
+                purpose: purpose as u8,
+            })?;
+            Kind::Neighbors
+        }
+        Message::NeighborsReply { request, purpose, predecessor, successors } => {
+            out.put(&U64::new(request.0))?;
+            out.put(&(purpose as u8))?;
+            put_neighbors(out, predecessor, successors)?;
+            Kind::NeighborsReply
+        }
+        Message::CookieReply { request, purpose, cookie } => {
+            out.put(&WireNeighbors {
+                request: U64::new(request.0),
+                cookie: U64::new(cookie.0),
+                purpose: purpose as u8,
+            })?;
+            Kind::CookieReply
+        }
+        Message::Notify => Kind::Notify,
+        Message::Adopted => Kind::Adopted,
+        Message::Introduce { peer } => {
+            out.put(&PackedPeer::from(peer))?;
+            Kind::Introduce
+        }
+        Message::Leave { predecessor, successors } => {
+            put_neighbors(out, predecessor, successors)?;
+            Kind::Leave
+        }
+        Message::Deliver { request, key, payload } => {
+            if payload.len() > MAX_PAYLOAD {
+                return None;
+            }
+            out.put(&U64::new(request.0))?;
+            out.put(&key.to_bytes())?;
+            out.put_bytes(payload)?;
+            Kind::Deliver
+        }
+        Message::Delivered { request } => {
+            out.put(&U64::new(request.0))?;
+            Kind::Delivered
+        }
+        Message::Lookup { .. }
+        | Message::Ack { .. }
+        | Message::Answer { .. }
+        | Message::FindNext { .. }
+        | Message::FindNextReply { .. } => return None,
+    };
+    Some(kind as u8)
+}
+
+/// [`Body::read`] for all messages that are not sent for each lookup.
+#[inline(never)]
+fn read_rare(kind: Kind, payload: &[u8]) -> Result<Message<'_>, WireError> {
+    Ok(match kind {
+        Kind::Ping => Message::Ping { request: request(read_exact::<U64>(payload)?) },
+        Kind::Pong => Message::Pong { request: request(read_exact::<U64>(payload)?) },
+        Kind::Neighbors => {
+            let wire = read_exact::<WireNeighbors>(payload)?;
+            Message::Neighbors {
+                request: request(&wire.request),
+                cookie: Cookie(wire.cookie.get()),
+                purpose: purpose(wire.purpose)?,
+            }
+        }
+        Kind::NeighborsReply => {
+            let (id, rest) = read_prefix::<U64>(payload)?;
+            let (byte, rest) = read_prefix::<u8>(rest)?;
+            let (predecessor, successors) = read_neighbors(rest)?;
+            let (request, purpose) = (request(id), purpose(*byte)?);
+            Message::NeighborsReply { request, purpose, predecessor, successors }
+        }
+        Kind::CookieReply => {
+            let wire = read_exact::<WireNeighbors>(payload)?;
+            Message::CookieReply {
+                request: request(&wire.request),
+                purpose: purpose(wire.purpose)?,
+                cookie: Cookie(wire.cookie.get()),
+            }
+        }
+        Kind::Notify if payload.is_empty() => Message::Notify,
+        Kind::Adopted if payload.is_empty() => Message::Adopted,
+        Kind::Notify | Kind::Adopted => return Err(WireError::BadLength),
+        Kind::Introduce => {
+            Message::Introduce { peer: read_exact::<PackedPeer>(payload)?.to_peer() }
+        }
+        Kind::Leave => {
+            let (predecessor, successors) = read_neighbors(payload)?;
+            Message::Leave { predecessor, successors }
+        }
+        Kind::Deliver => {
+            let (id, rest) = read_prefix::<U64>(payload)?;
+            let (key, payload) = read_prefix::<[u8; ID_BYTES]>(rest)?;
+            if payload.len() > MAX_PAYLOAD {
+                return Err(WireError::BadLength);
+            }
+            Message::Deliver { request: request(id), key: Id::from_bytes(*key), payload }
+        }
+        Kind::Delivered => Message::Delivered { request: request(read_exact::<U64>(payload)?) },
+        Kind::Lookup | Kind::Ack | Kind::Answer | Kind::FindNext | Kind::FindNextReply => {
+            return Err(WireError::BadKind);
+        }
+    })
 }
