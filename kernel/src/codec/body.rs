@@ -33,6 +33,17 @@ pub trait Body: Protocol {
     ///
     /// [`WireError::BadKind`], [`WireError::BadLength`] or [`WireError::BadValue`].
     fn read(kind: u8, payload: &[u8]) -> Result<MessageOf<'_, Self>, WireError>;
+
+    /// Checks that [`read`](Body::read) accepts a payload. The default reads it; override it where the
+    /// compiler does not leave out building the message.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Body::read).
+    #[inline]
+    fn check(kind: u8, payload: &[u8]) -> Result<(), WireError> {
+        Self::read(kind, payload).map(drop)
+    }
 }
 
 /// Appends to a buffer. Methods return `None` if the buffer is too short.

@@ -106,10 +106,7 @@ impl<P: Body> Codec for Framed<P> {
 
     #[inline(always)]
     fn read<'b>(&self, rest: &mut &'b [u8]) -> Result<(Envelope, MessageOf<'b, P>), WireError> {
-        let (header, after) =
-            FrameHeader::ref_from_prefix(rest).map_err(|_| WireError::Truncated)?;
-        let (payload, after) =
-            after.split_at_checked(header.length.get().into()).ok_or(WireError::Truncated)?;
+        let (header, payload, after) = split(rest)?;
         let message = P::read(header.kind, payload)?;
         let envelope = Envelope {
             from_id: Id::from_bytes(header.from_id),
@@ -120,6 +117,22 @@ impl<P: Body> Codec for Framed<P> {
         *rest = after;
         Ok((envelope, message))
     }
+
+    #[inline(always)]
+    fn check(&self, rest: &mut &[u8]) -> Result<(), WireError> {
+        let (header, payload, after) = split(rest)?;
+        *rest = after;
+        P::check(header.kind, payload)
+    }
+}
+
+/// Splits the first frame off `frames`: its header, its payload, and what follows.
+#[inline(always)]
+fn split(frames: &[u8]) -> Result<(&FrameHeader, &[u8], &[u8]), WireError> {
+    let (header, after) = FrameHeader::ref_from_prefix(frames).map_err(|_| WireError::Truncated)?;
+    let (payload, after) =
+        after.split_at_checked(header.length.get().into()).ok_or(WireError::Truncated)?;
+    Ok((header, payload, after))
 }
 
 impl<P> Clone for Framed<P> {

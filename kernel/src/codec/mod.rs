@@ -69,6 +69,16 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
         rest: &mut &'b [u8],
     ) -> Result<(Envelope, MessageOf<'b, Self::Protocol>), WireError>;
 
+    /// Checks the message at the start of `rest`, which is not empty, and advances `rest` past it.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Codec::read).
+    #[inline]
+    fn check(&self, rest: &mut &[u8]) -> Result<(), WireError> {
+        self.read(rest).map(drop)
+    }
+
     /// Writes a datagram of one message at the start of `room` and returns its length. Returns
     /// `None` where [`write`](Codec::write) does.
     fn write_datagram(
@@ -95,7 +105,7 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
         }
         let mut rest = messages;
         while !rest.is_empty() {
-            self.read(&mut rest)?;
+            self.check(&mut rest)?;
         }
         Ok(Messages { codec: *self, rest: messages })
     }

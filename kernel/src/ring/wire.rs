@@ -134,71 +134,19 @@ impl Body for Ring {
     #[inline(always)]
     fn read(kind: u8, payload: &[u8]) -> Result<Message<'_>, WireError> {
         let kind = Kind::from_number(kind).ok_or(WireError::BadKind)?;
-        Ok(match kind {
-            Kind::Lookup => {
-                let wire = read_exact::<WireLookup>(payload)?;
-                if wire.budget == 0 || wire.budget > MAX_HOP_BUDGET {
-                    return Err(WireError::BadValue);
-                }
-                Message::Lookup {
-                    request: request(&wire.request),
-                    lookup: Lookup {
-                        lookup: request(&wire.lookup),
-                        purpose: purpose(wire.purpose)?,
-                        key: Id::from_bytes(wire.key),
-                        origin: wire.origin.to_peer(),
-                        budget: wire.budget,
-                        hops: wire.hops,
-                        timeouts: wire.timeouts,
-                        stage: stage(wire.stage)?,
-                        left_ms: wire.left_ms.get(),
-                    },
-                }
-            }
-            Kind::Ack => {
-                let wire = read_exact::<WireAck>(payload)?;
-                Message::Ack { request: request(&wire.request), purpose: purpose(wire.purpose)? }
-            }
-            Kind::Answer => {
-                let wire = read_exact::<WireAnswer>(payload)?;
-                Message::Answer {
-                    under_suspicion: flag(wire.under_suspicion)?,
-                    lookup: request(&wire.lookup),
-                    purpose: purpose(wire.purpose)?,
-                    owner: wire.owner.to_peer(),
-                    hops: wire.hops,
-                    timeouts: wire.timeouts,
-                }
-            }
-            Kind::FindNext => {
-                let wire = read_exact::<WireFindNext>(payload)?;
-                Message::FindNext {
-                    request: request(&wire.request),
-                    purpose: purpose(wire.purpose)?,
-                    key: Id::from_bytes(wire.key),
-                    limit: Id::from_bytes(wire.limit),
-                    stage: stage(wire.stage)?,
-                }
-            }
-            Kind::FindNextReply => {
-                let wire = read_exact::<WireFindNextReply>(payload)?;
-                let peer = wire.peer.to_peer();
-                let step = match wire.step & 3 {
-                    STEP_STUCK if peer == Peer::default() => Step::Stuck,
-                    STEP_NEXT => Step::Next(peer),
-                    STEP_OWNER => Step::Owner(peer),
-                    _ => return Err(WireError::BadValue),
-                };
-                Message::FindNextReply {
-                    request: request(&wire.request),
-                    purpose: purpose(wire.purpose)?,
-                    step,
-                    stage: stage((wire.step & !STEP_UNDER_SUSPICION) >> STEP_STAGE_SHIFT)?,
-                    under_suspicion: wire.step & STEP_UNDER_SUSPICION != 0,
-                }
-            }
-            _ => return read_rare(kind, payload),
-        })
+        match read_frequent(kind, payload)? {
+            Some(message) => Ok(message),
+            None => read_rare(kind, payload),
+        }
+    }
+
+    #[inline(always)]
+    fn check(kind: u8, payload: &[u8]) -> Result<(), WireError> {
+        let kind = Kind::from_number(kind).ok_or(WireError::BadKind)?;
+        match read_frequent(kind, payload)? {
+            Some(_) => Ok(()),
+            None => check_rare(kind, payload),
+        }
     }
 }
 
@@ -268,6 +216,76 @@ fn write_rare(message: &Message<'_>, out: &mut Writer<'_>) -> Option<u8> {
     Some(kind as u8)
 }
 
+/// [`Body::read`] for the messages that are sent for each lookup; `None` for the others.
+#[inline(always)]
+fn read_frequent(kind: Kind, payload: &[u8]) -> Result<Option<Message<'_>>, WireError> {
+    Ok(Some(match kind {
+        Kind::Lookup => {
+            let wire = read_exact::<WireLookup>(payload)?;
+            if wire.budget == 0 || wire.budget > MAX_HOP_BUDGET {
+                return Err(WireError::BadValue);
+            }
+            Message::Lookup {
+                request: request(&wire.request),
+                lookup: Lookup {
+                    lookup: request(&wire.lookup),
+                    purpose: purpose(wire.purpose)?,
+                    key: Id::from_bytes(wire.key),
+                    origin: wire.origin.to_peer(),
+                    budget: wire.budget,
+                    hops: wire.hops,
+                    timeouts: wire.timeouts,
+                    stage: stage(wire.stage)?,
+                    left_ms: wire.left_ms.get(),
+                },
+            }
+        }
+        Kind::Ack => {
+            let wire = read_exact::<WireAck>(payload)?;
+            Message::Ack { request: request(&wire.request), purpose: purpose(wire.purpose)? }
+        }
+        Kind::Answer => {
+            let wire = read_exact::<WireAnswer>(payload)?;
+            Message::Answer {
+                under_suspicion: flag(wire.under_suspicion)?,
+                lookup: request(&wire.lookup),
+                purpose: purpose(wire.purpose)?,
+                owner: wire.owner.to_peer(),
+                hops: wire.hops,
+                timeouts: wire.timeouts,
+            }
+        }
+        Kind::FindNext => {
+            let wire = read_exact::<WireFindNext>(payload)?;
+            Message::FindNext {
+                request: request(&wire.request),
+                purpose: purpose(wire.purpose)?,
+                key: Id::from_bytes(wire.key),
+                limit: Id::from_bytes(wire.limit),
+                stage: stage(wire.stage)?,
+            }
+        }
+        Kind::FindNextReply => {
+            let wire = read_exact::<WireFindNextReply>(payload)?;
+            let peer = wire.peer.to_peer();
+            let step = match wire.step & 3 {
+                STEP_STUCK if peer == Peer::default() => Step::Stuck,
+                STEP_NEXT => Step::Next(peer),
+                STEP_OWNER => Step::Owner(peer),
+                _ => return Err(WireError::BadValue),
+            };
+            Message::FindNextReply {
+                request: request(&wire.request),
+                purpose: purpose(wire.purpose)?,
+                step,
+                stage: stage((wire.step & !STEP_UNDER_SUSPICION) >> STEP_STAGE_SHIFT)?,
+                under_suspicion: wire.step & STEP_UNDER_SUSPICION != 0,
+            }
+        }
+        _ => return Ok(None),
+    }))
+}
+
 /// [`Body::read`] for all messages that are not sent for each lookup.
 #[inline(never)]
 fn read_rare(kind: Kind, payload: &[u8]) -> Result<Message<'_>, WireError> {
@@ -320,4 +338,9 @@ fn read_rare(kind: Kind, payload: &[u8]) -> Result<Message<'_>, WireError> {
             return Err(WireError::BadKind);
         }
     })
+}
+
+#[inline(never)]
+fn check_rare(kind: Kind, payload: &[u8]) -> Result<(), WireError> {
+    read_rare(kind, payload).map(drop)
 }
