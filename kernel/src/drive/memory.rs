@@ -65,6 +65,7 @@ pub struct Memory<N: Node, C = Framed<<N as Node>::Protocol>> {
     requests: <N::Protocol as Protocol>::Requests,
     rng: Rng,
     now: Time,
+    stopped: Option<u32>,
     outside: Outside<N::Protocol, C>,
 }
 
@@ -98,6 +99,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
             requests,
             rng,
             now: Time::ZERO,
+            stopped: None,
             outside: Outside {
                 codec: C::default(),
                 timers,
@@ -208,6 +210,12 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
         self.outside.copies = copies;
     }
 
+    /// Stops a node, as a machine that is suspended: it loses all messages, and its timers wait. `None`
+    /// lets it go on.
+    pub fn stop(&mut self, node: Option<u32>) {
+        self.stopped = node;
+    }
+
     /// Lets time pass.
     ///
     /// # Panics
@@ -296,6 +304,9 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
         for (envelope, message) in messages {
             let sender = envelope.sender(datagram.from.socket());
             let node = place_of::<C>(datagram.to, envelope.to_slot);
+            if self.stopped == Some(node) {
+                continue;
+            }
             if self.node(node).is_some_and(|node| envelope.is_for(node.peer().id)) {
                 self.outside.counters.received += 1;
                 self.with(node, |node, cx| node.handle_message(cx, sender, message));
@@ -306,6 +317,17 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
     }
 
     fn fire(&mut self, due: Due) {
+        let node = match due {
+            Due::Node(node) => Some(node),
+            Due::Request(handle) => self.requests.node_of(handle),
+        };
+        if node.is_some() && node == self.stopped {
+            let soon = self.now + DELAY;
+            return match due {
+                Due::Node(node) => self.outside.timers.arm_node(node, soon),
+                Due::Request(handle) => self.outside.timers.arm_request(handle, soon),
+            };
+        }
         match due {
             Due::Node(node) => {
                 self.with(node, |node, cx| node.handle_timeout(cx));

@@ -78,7 +78,7 @@ impl RoundTrips {
                         u64::from(mean) + spread.max(MIN_TIMEOUT.as_micros() as u64)
                     }
                 };
-                Duration::from_micros(us << self.backoff).min(MAX_TIMEOUT)
+                Duration::from_micros((us << self.backoff).min(MAX_TIMEOUT.as_micros() as u64))
             }
         }
     }

@@ -33,13 +33,19 @@ impl RingNode {
         if let Some(period) = self.config.stabilize {
             self.stabilize_at = cx.now + cx.rng.jitter(period);
         }
-        match self.unconfirmed {
-            0 => {}
-            1 => self.confirm_join(cx),
-            _ => self.unconfirmed -= 1,
-        }
-        if !self.stabilizing {
+        self.count_check(cx);
+        if self.is_member() && !self.stabilizing {
             self.check_first_successor(cx);
+        }
+    }
+
+    /// The node was stopped for so long that others must have taken it for dead, and have taken over its
+    /// keys. It owns nothing until a predecessor makes itself known, as after a join.
+    pub(crate) fn come_back(&mut self, cx: &mut Context<'_, Ring>) {
+        if self.is_member() && self.config.stabilize.is_some() {
+            self.predecessor = None;
+            self.early_checks_left = MAX_EARLY_CHECKS;
+            self.stabilize_at = cx.now;
         }
     }
 

@@ -17,9 +17,9 @@ use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
 use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 
-/// Checks of the first successor after which a new node takes its join for granted: the successor may be
-/// dead.
-const CHECKS_TO_CONFIRM: u8 = 2;
+/// Checks of the first successor after which a node that nobody has taken for its predecessor gives up
+/// its join.
+const CHECKS_TO_JOIN: u8 = 32;
 /// A join that has not found its position after this time has failed.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -93,11 +93,24 @@ impl RingNode {
 
     pub(crate) fn fail_join(&mut self, cx: &mut Context<'_, Ring>) {
         if self.phase == Phase::Joining {
-            self.phase = Phase::Outside;
-            self.stabilize_at = Time::NEVER;
-            self.arm(cx);
-            cx.report(Event::JoinFailed);
+            self.end_join(cx);
         }
+    }
+
+    /// Counts a check of the first successor. A new node that nobody has taken for its predecessor for
+    /// very long has no place here.
+    pub(crate) fn count_check(&mut self, cx: &mut Context<'_, Ring>) {
+        if self.checks_to_join == 1 {
+            self.end_join(cx);
+        }
+        self.checks_to_join = self.checks_to_join.saturating_sub(1);
+    }
+
+    fn end_join(&mut self, cx: &mut Context<'_, Ring>) {
+        self.phase = Phase::Outside;
+        (self.stabilize_at, self.fix_at) = (Time::NEVER, Time::NEVER);
+        self.arm(cx);
+        cx.report(Event::JoinFailed);
     }
 
     /// The lookup of a join has ended: the position of this node is between `responder` and the
@@ -147,7 +160,7 @@ impl RingNode {
         self.predecessor_heard = cx.now.into();
         self.phase = Phase::Member;
         self.initial_fill = self.config.fix_fingers.is_some();
-        self.unconfirmed = CHECKS_TO_CONFIRM;
+        self.checks_to_join = CHECKS_TO_JOIN;
         if self.config.stabilize.is_none() {
             self.confirm_join(cx);
         }
@@ -170,7 +183,7 @@ impl RingNode {
 
     /// Reports that the node has joined, if it has not done so yet.
     pub(crate) fn confirm_join(&mut self, cx: &mut Context<'_, Ring>) {
-        if mem::take(&mut self.unconfirmed) > 0 {
+        if mem::take(&mut self.checks_to_join) > 0 {
             cx.report(Event::Joined);
         }
     }

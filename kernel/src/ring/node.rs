@@ -32,6 +32,10 @@ pub(crate) const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 /// where much is lost, many attempts are needed.
 const MAX_BACKOFF: u32 = 4;
 
+/// A node whose timer fires so much too late was stopped. Others take it for dead by then, unless they
+/// were stopped, too.
+const ABSENCE: Duration = Duration::from_secs(5);
+
 /// Maximum number of early checks of the first successor until it knows this node. The wait doubles
 /// each time.
 pub(crate) const MAX_EARLY_CHECKS: u8 = 5;
@@ -78,9 +82,9 @@ pub struct RingNode {
     pub(crate) probing_candidate: bool,
     /// Unanswered attempts of the ping of the predecessor that is in flight.
     pub(crate) predecessor_silence: u8,
-    /// If the successor has not confirmed yet that the node has joined: the checks of it after which the
-    /// node goes without. 0 otherwise.
-    pub(crate) unconfirmed: u8,
+    /// As long as no successor has taken this node for its predecessor after a join: the checks of the
+    /// first successor after which the join has failed. 0 otherwise.
+    pub(crate) checks_to_join: u8,
     /// A finger refresh is in flight.
     pub(crate) fixing: bool,
     /// The first round of finger refreshes after a join is running, without pauses.
@@ -129,7 +133,7 @@ impl RingNode {
             probing_predecessor: false,
             probing_candidate: false,
             predecessor_silence: 0,
-            unconfirmed: 0,
+            checks_to_join: 0,
             fixing: false,
             initial_fill: false,
             config,
@@ -273,22 +277,21 @@ impl RingNode {
             TimeoutPolicy::Adaptive => None,
         };
         let first = known.unwrap_or_else(|| self.round_trips.timeout(self.config.timeout));
-        backed_off(first + self.allowance(cx), retries)
+        backed_off(self.with_allowance(cx, first), retries)
     }
 
     /// How long to wait for the acknowledgement of a hop after `retries` unanswered attempts.
     #[inline]
     pub(crate) fn hop_timeout(&self, cx: &Context<'_, Ring>, retries: u8) -> Duration {
-        let first = self.round_trips.timeout(self.config.timeout) + self.allowance(cx);
-        backed_off(first, retries)
+        backed_off(self.with_allowance(cx, self.round_trips.timeout(self.config.timeout)), retries)
     }
 
-    /// What an adaptive timeout allows for a late driver: a reply waits there and here.
+    /// An adaptive `timeout`, and what it must allow for a late driver: a reply waits there and here.
     #[inline]
-    fn allowance(&self, cx: &Context<'_, Ring>) -> Duration {
-        match self.config.timeout {
-            TimeoutPolicy::Adaptive => cx.world.lag() * 2,
-            TimeoutPolicy::Fixed(_) => Duration::ZERO,
+    fn with_allowance(&self, cx: &Context<'_, Ring>, timeout: Duration) -> Duration {
+        match (self.config.timeout, cx.world.lag()) {
+            (TimeoutPolicy::Fixed(_), _) | (_, Duration::ZERO) => timeout,
+            (TimeoutPolicy::Adaptive, lag) => timeout + lag * 2,
         }
     }
 
@@ -467,6 +470,9 @@ impl Node for RingNode {
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Ring>) {
+        if cx.now.since(self.armed_at) > ABSENCE {
+            self.come_back(cx);
+        }
         self.armed_at = Time::NEVER;
         if cx.now >= self.stabilize_at {
             match self.phase {

@@ -206,6 +206,68 @@ fn an_isolated_node_rejoins() {
     assert!((0..NODES as u32).all(|node| known(&memory, node) > Some(0)));
 }
 
+/// A node that was stopped for so long that all took it for dead owns nothing when it goes on. It
+/// comes back as a member that has just joined.
+#[test]
+fn a_node_that_was_stopped_for_long_comes_back() {
+    const NODES: usize = 32;
+    let mut memory = Memory::linked(NODES, config(NODES, 4), 21);
+    memory.run_for(Duration::from_secs(5));
+    let ring = memory.members();
+    let stopped = ring[7];
+    let place = stopped.address.slot.into();
+    let its_key = ring[6].id.add(Distance::multiple_of_power(1, 0));
+    let ask = |memory: &mut Memory<RingNode>| {
+        memory.events().for_each(drop);
+        memory.with(place, |node, cx| node.lookup(cx, its_key, 7));
+        memory.events().find_map(|(_, event)| match event {
+            Event::LookupDone(done) => Some(done.owner),
+            _ => None,
+        })
+    };
+    assert_eq!(ask(&mut memory), Some(stopped), "it owns its keys");
+    memory.stop(Some(place));
+    memory.run_for(Duration::from_secs(60));
+    let knows = |node: &RingNode| {
+        node.successors().contains(&stopped) || node.predecessor() == Some(stopped)
+    };
+    assert!(!memory.nodes().any(knows), "all took it for dead");
+    memory.stop(None);
+    memory.set_copies(0);
+    memory.run_for(Duration::from_millis(2));
+    assert_eq!(ask(&mut memory), None, "it owns nothing until it has heard from others");
+    memory.set_copies(1);
+    memory.run_for(Duration::from_secs(30));
+    assert_exact(&memory, 4);
+    assert_eq!(ask(&mut memory), Some(stopped));
+}
+
+/// A node that no successor takes for its predecessor has not joined, and says so in the end.
+#[test]
+fn a_join_that_nobody_confirms_fails() {
+    const NODES: usize = 16;
+    let config = config(NODES, 4);
+    let mut memory = Memory::new(NODES + 1, 22);
+    memory.link(NODES, config);
+    memory.insert(NODES as u32, config);
+    let bootstrap = memory.peer(0);
+    memory.with(NODES as u32, |it, cx| it.join(cx, bootstrap));
+    // The lookup of its position ends, but none of its notifications arrives.
+    let is_placed = |memory: &Memory<RingNode>| {
+        memory.node(NODES as u32).is_some_and(|node| !node.successors().is_empty())
+    };
+    while !is_placed(&memory) {
+        memory.run_for(Duration::from_micros(100));
+    }
+    memory.set_copies(0);
+    memory.run_for(Duration::from_mins(2));
+    let events: Vec<Event> =
+        memory.events().filter(|&(node, _)| node == NODES as u32).map(|(_, it)| it).collect();
+    assert_eq!(events.last(), Some(&Event::JoinFailed), "{events:?}");
+    assert!(!events.contains(&Event::Joined));
+    assert_eq!(memory.node(NODES as u32).map(RingNode::is_member), Some(false));
+}
+
 #[test]
 fn the_crash_of_a_fifth_heals() {
     const NODES: u32 = 200;
