@@ -10,6 +10,7 @@ use crate::ring::lookup::MIN_RESTART;
 use crate::ring::message::{Message, Stage, Step};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
+use crate::ring::recursive::MAX_BACKWARD;
 use crate::ring::request::{Iteration, Kind, PendingLookup, Request};
 use crate::ring::steps::{Answer, Route, Wanted};
 
@@ -22,7 +23,7 @@ impl RingNode {
         budget: u8,
     ) -> Iteration {
         let (previous, limit, previous_stage) = (self.me, pending.key, Stage::Route);
-        Iteration { pending, previous, previous_stage, limit, hops: 0, stage, budget }
+        Iteration { pending, previous, previous_stage, limit, hops: 0, stage, budget, backward: 0 }
     }
 
     /// Asks `to` for the next step.
@@ -136,7 +137,7 @@ impl RingNode {
         stage: Stage,
         under_suspicion: bool,
     ) {
-        let Iteration { pending, hops, budget, .. } = iteration;
+        let Iteration { pending, hops, budget, backward, .. } = iteration;
         let rule = self.rule(pending.purpose);
         let counts = rule == AnswerRule::Owner || !iteration.stage.is_owner();
         let now_hops = hops.saturating_add(u8::from(counts));
@@ -161,15 +162,18 @@ impl RingNode {
                 // One missing reply is no evidence against an owner.
                 let is_avoided =
                     (!stage.is_owner() || rule == AnswerRule::Predecessor) && self.avoids(cx, next);
-                if pending.failed.contains(next.id) || is_avoided {
-                    // `from` does not know that `next` failed. Asks it for another node; this is
-                    // not a hop.
-                    let limit = next.id;
-                    let again = Iteration { previous: self.me, limit, budget, ..iteration };
-                    if from.id == self.me.id {
-                        return self.take_own_step(cx, again);
-                    }
-                    self.request_step(cx, from, again)
+                let is_backward = rule == AnswerRule::Owner
+                    && iteration.stage.is_owner()
+                    && stage == Stage::Owner;
+                let backward = backward.saturating_add(u8::from(is_backward));
+                // To ask `from` for another node is not a hop.
+                let again = Iteration { previous: self.me, budget, backward, ..iteration };
+                if is_backward && backward == MAX_BACKWARD {
+                    // The list that named the owner was too old.
+                    self.ask(cx, from, Iteration { stage: Stage::RouteExact, ..again })
+                } else if pending.failed.contains(next.id) || is_avoided {
+                    // `from` does not know that `next` failed.
+                    self.ask(cx, from, Iteration { limit: next.id, ..again })
                 } else {
                     let iteration = Iteration {
                         pending,
@@ -179,11 +183,9 @@ impl RingNode {
                         hops: now_hops,
                         stage,
                         budget,
+                        backward,
                     };
-                    if next.id == self.me.id {
-                        return self.take_own_step(cx, iteration);
-                    }
-                    self.request_step(cx, next, iteration)
+                    self.ask(cx, next, iteration)
                 }
             }
             _ => self.retry_later(cx, pending),
@@ -193,7 +195,15 @@ impl RingNode {
         }
     }
 
-    /// The next node to ask is this one.
+    /// Asks `to` for the next step; it may be this node.
+    fn ask(&mut self, cx: &mut Context<'_, Ring>, to: Peer, iteration: Iteration) -> bool {
+        if to.is_same_destination(self.me) {
+            self.take_own_step(cx, iteration);
+            return true;
+        }
+        self.request_step(cx, to, iteration)
+    }
+
     fn take_own_step(&mut self, cx: &mut Context<'_, Ring>, iteration: Iteration) {
         let Iteration { pending: PendingLookup { purpose, key, .. }, limit, stage, .. } = iteration;
         let wanted = Wanted { purpose, key, limit, stage };
@@ -207,7 +217,8 @@ impl RingNode {
         to: Peer,
         iteration: Iteration,
     ) {
-        let Iteration { pending, previous, previous_stage, hops, stage, budget, .. } = iteration;
+        let Iteration { pending, previous, previous_stage, hops, stage, budget, backward, .. } =
+            iteration;
         // If the deadline cut the wait short, the timeout proves nothing.
         if cx.now < pending.deadline {
             self.suspect(cx, to);
@@ -228,6 +239,7 @@ impl RingNode {
                 hops: hops.saturating_sub(u8::from(counted)),
                 stage: if is_owner_rule { previous_stage } else { stage },
                 budget: budget - 1,
+                backward,
             };
             self.request_step(cx, previous, again)
         } else {

@@ -15,9 +15,11 @@ use crate::ring::protocol::{BUDGET_SPENT, EXPIRED, Ring, STUCK};
 use crate::ring::request::{Kind, PendingLookup, Request};
 use crate::ring::steps::{Answer, Route};
 
-/// Transfers from a node that was asked as the owner back along predecessors, at most. More are needed
-/// only if so many nodes have joined there within a few rounds of stabilize.
-const BACKWARD_BUDGET: u8 = 32;
+/// Transfers back along predecessors after a node has been asked as the owner by an old successor list.
+/// If more nodes have joined there, the way past the last node before the key is shorter.
+pub(super) const MAX_BACKWARD: u8 = 4;
+/// What is left of a lookup's budget when it turns back, so that nodes can tell how far it has come.
+const BACKWARD_BUDGET: u8 = 64;
 
 impl RingNode {
     /// Registers a lookup at its origin, to wait for the answer, and returns the lookup to send.
@@ -112,6 +114,10 @@ impl RingNode {
         match self.predecessor.filter(|_| !is_silent) {
             Some(predecessor) => {
                 let budget = lookup.budget.min(BACKWARD_BUDGET);
+                if lookup.stage == Stage::Owner && budget <= BACKWARD_BUDGET - MAX_BACKWARD {
+                    let lookup = &Lookup { stage: Stage::RouteExact, ..*lookup };
+                    return self.answer_or_forward_past(cx, lookup, lookup.key, source);
+                }
                 let lookup = &Lookup { budget, ..*lookup };
                 self.forward(cx, lookup, predecessor, lookup.stage, source)
             }

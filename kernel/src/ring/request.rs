@@ -124,4 +124,6 @@ pub struct Iteration {
     pub stage: Stage,
     /// Steps still allowed.
     pub budget: u8,
+    /// Steps so far from a node that was asked as the owner back to its predecessor.
+    pub backward: u8,
 }

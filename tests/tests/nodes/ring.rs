@@ -8,6 +8,7 @@ use hopwise_kernel::drive::Memory;
 use hopwise_kernel::node::{Cookie, DropReason, LookupDone, RequestId};
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::message::{Purpose, Stage, Step};
+use hopwise_kernel::ring::protocol::BUDGET_SPENT;
 use hopwise_kernel::ring::{Event, LookupMode, Message, RingConfig, RingNode};
 use hopwise_kernel::{Distance, Id, Peer, Peers};
 use hopwise_tests::LinkedRing;
@@ -190,6 +191,32 @@ fn simultaneous_joins_settle_before_the_next_round() {
     memory.run_for(Duration::from_secs(4));
     assert_eq!(memory.members().len(), NODES);
     look_up(&mut memory, 1_000, A_MOMENT);
+}
+
+/// Lists of nodes between which dozens have joined since name owners that are far beyond the key. A
+/// lookup does not walk back all the way.
+#[test]
+fn lookups_are_short_while_a_ring_grows() {
+    const NODES: u32 = 2_000;
+    const SUCCESSORS: u8 = 16;
+    for lookup in MODES {
+        let config = RingConfig { lookup, ..config(NODES as usize, SUCCESSORS) };
+        let mut memory = Memory::new(NODES as usize, 23);
+        memory.link(17, config);
+        for node in 17..NODES {
+            memory.insert(node, config);
+            let bootstrap = memory.rng().below(17) as u32;
+            let bootstrap = memory.peer(bootstrap);
+            memory.with(node, |it, cx| it.join(cx, bootstrap));
+            memory.run_for(Duration::from_millis(1));
+        }
+        memory.run_for(Duration::from_millis(20));
+        let answers = look_up(&mut memory, 1_000, Duration::from_secs(1));
+        let hops: u64 = answers.iter().map(|done| u64::from(done.hops)).sum();
+        let most = answers.iter().map(|done| done.hops).max();
+        assert!(hops < 16 * 1_000 && most < Some(48), "{lookup:?}: {hops} hops, at most {most:?}");
+        assert_eq!(memory.dropped(BUDGET_SPENT), 0, "{lookup:?}");
+    }
 }
 
 #[test]
