@@ -4,7 +4,8 @@
 //! Beyond its capacity a system does not get faster, its queues get longer. So the limit follows from the
 //! delay observed: as long as lookups take little longer than they take without a queue, the limit
 //! grows; if they take longer than that, it shrinks (Brakmo and Peterson, *TCP Vegas*, SIGCOMM 1994, for
-//! the idea). Of the delays of a period, the 90th percentile counts, among lookups that met no silent
+//! the idea). A limit that is not used does not grow, or it would mean nothing when the load comes (RFC
+//! 7661). Of the delays of a period, the 90th percentile counts, among lookups that met no silent
 //! contact: loss and crashes delay single lookups, a queue delays all.
 //!
 //! **Invariant:** what is refused costs no draw and no node; only its number is counted. Until a delay
@@ -50,6 +51,10 @@ pub(super) struct Admission {
     period: Duration,
     delays: Delays,
     failed: u32,
+    /// The most lookups in progress in this period.
+    most: usize,
+    /// When the limit last shrank. Lookups that were due before then tell nothing about the new limit.
+    shrank_at: Time,
     /// The delay without a queue: the shortest of late.
     without_queue_ns: f64,
 }
@@ -64,6 +69,8 @@ impl Admission {
             period: PERIOD,
             delays: Delays::default(),
             failed: 0,
+            most: 0,
+            shrank_at: Time::ZERO,
             without_queue_ns: f64::INFINITY,
         }
     }
@@ -72,15 +79,26 @@ impl Admission {
     pub(super) fn room(&mut self, now: Time, in_progress: usize) -> Option<usize> {
         let age = now.since(self.period_start);
         if age >= self.period && (self.delays.count >= ANSWERS || age >= PERIOD_MAX) {
+            let before = self.limit;
             self.limit = self.limit.map(|limit| self.adjusted(limit, age));
+            if self.limit < before {
+                self.shrank_at = now;
+            }
             self.period_start = now;
+            self.most = 0;
         }
         Some(self.limit?.saturating_sub(in_progress))
     }
 
-    /// Records that a lookup was answered after `delay` and met so many silent contacts.
-    pub(super) fn record_answered(&mut self, delay: Duration, timeouts: u32) {
-        if timeouts == 0 {
+    /// Records that so many lookups are in progress, after some have started.
+    pub(super) fn record_in_progress(&mut self, in_progress: usize) {
+        self.most = self.most.max(in_progress);
+    }
+
+    /// Records that a lookup that was due at `due` was answered at `now` and met so many silent contacts.
+    pub(super) fn record_answered(&mut self, due: Time, now: Time, timeouts: u32) {
+        let delay = now.since(due);
+        if timeouts == 0 && due >= self.shrank_at {
             self.delays.record(as_ns(delay));
         }
     }
@@ -101,8 +119,8 @@ impl Admission {
             let accepted_ns = self.without_queue_ns * 1.5 + as_ns(QUEUEING) as f64;
             if delay_ns > accepted_ns {
                 let share = (accepted_ns / delay_ns).max(SHRINK_MAX);
-                limit = (limit as f64 * share) as usize;
-            } else {
+                limit = (limit.min(2 * self.most) as f64 * share) as usize;
+            } else if self.most > limit / 2 {
                 limit += (limit / GROWTH).max(1);
             }
         } else if self.failed > self.delays.count {
@@ -171,7 +189,8 @@ mod tests {
                 && end <= now
             {
                 ends.pop_front();
-                admission.record_answered(Duration::from_secs_f64(end - start), 0);
+                let time = |s: f64| Time::from_ns((s * 1e9) as u64);
+                admission.record_answered(time(start), time(end), 0);
                 finished += u32::from(tick > (seconds - 1) * 1000);
             }
             let at = Time::from_ns((now * 1e9) as u64);
@@ -180,6 +199,7 @@ mod tests {
                 last_end = last_end.max(now) + 1.0 / rate_per_s;
                 ends.push_back((now, last_end + 0.001));
             }
+            admission.record_in_progress(ends.len());
             due = 0.0;
         }
         (admission.limit.unwrap_or_default(), finished)
@@ -198,15 +218,16 @@ mod tests {
     #[test]
     fn below_capacity_nothing_is_refused() {
         let (limit, finished) = run(20_000.0, 15_000.0, 20);
-        assert_eq!((limit, finished), (100_000, 15_000));
+        assert_eq!((limit, finished), (5_000, 15_000));
     }
 
     #[test]
     fn silent_contacts_do_not_look_like_a_queue() {
         let mut admission = Admission::new(Some(Admitted { first: 1000, max: 1000 }));
         for tick in 1..2000_u64 {
-            let delay = if tick % 2 == 0 { 1 } else { 900 };
-            admission.record_answered(Duration::from_millis(delay), u32::from(tick % 4 == 1));
+            let delay = Duration::from_millis(if tick % 2 == 0 { 1 } else { 900 });
+            let due = Time::from_ns(tick * 1_000_000);
+            admission.record_answered(due, due + delay, u32::from(tick % 4 == 1));
             assert!(admission.room(Time::from_ns(tick * 1_000_000), 10) >= Some(990), "{tick}");
         }
     }

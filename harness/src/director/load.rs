@@ -38,7 +38,9 @@ impl<W: Workload> Director<W> {
         if let Some(calibration) = &mut self.calibration
             && let Some(all) = calibration.in_flight(now, all_nodes)
         {
-            let admitted = self.admission.room(now, 0).unwrap_or(usize::MAX);
+            let in_progress = self.lookups.len();
+            let admitted =
+                self.admission.room(now, in_progress).map_or(usize::MAX, |room| in_progress + room);
             return self.turn_closed_loop(nodes, now, all, admitted, None);
         }
         let Some((_, to)) = self.phase else { return };
@@ -84,6 +86,7 @@ impl<W: Workload> Director<W> {
         {
             started += 1;
         }
+        self.admission.record_in_progress(self.lookups.len());
     }
 
     /// Starts the lookups that have arrived by `until`, at most its part of `lookups` in the
@@ -109,6 +112,7 @@ impl<W: Workload> Director<W> {
             self.start_lookup(nodes, intended, now.max(intended));
             started += 1;
         }
+        self.admission.record_in_progress(self.lookups.len());
         if room == Some(started) {
             self.shed_due(until, quota);
         }
@@ -224,7 +228,7 @@ impl<W: Workload> Director<W> {
         };
         let Some(Lookup { question, intended, counted, .. }) = lookup else { return };
         let latency = now.since(intended);
-        self.admission.record_answered(latency, timeouts);
+        self.admission.record_answered(intended, now, timeouts);
         self.interval.record_completed(latency, hops, timeouts, 0);
         if let Some(calibration) = &mut self.calibration {
             calibration.record_completed(now);

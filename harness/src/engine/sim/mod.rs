@@ -63,6 +63,8 @@ use crate::workload::judge::Judge;
 const SEEDS: usize = 1024;
 /// Lookups of an open loop in progress at a time, at most, if nodes have a rate.
 const ADMITTED_MAX: usize = 16_384;
+/// Those that are admitted at first, or as many as nodes.
+const ADMITTED_FIRST: usize = 1024;
 /// Spare places under churn.
 const SPARE_PLACES: usize = 64;
 /// One more spare place for this many nodes.
@@ -127,7 +129,10 @@ pub(crate) fn simulate<S: System>(
         trace: trace.as_ref(),
         workload: workload.clone(),
         has_server: S::HAS_SERVER,
-        admitted: scenario.network.node_rate.map(|_| Admitted { first: places, max: ADMITTED_MAX }),
+        admitted: scenario
+            .network
+            .node_rate
+            .map(|_| Admitted { first: places.max(ADMITTED_FIRST), max: ADMITTED_MAX }),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, &members);
