@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use hopwise_kernel::codec::Body;
+use hopwise_kernel::items::index::MAX_LISTED_HOLDERS;
 use hopwise_kernel::items::{IndexLimits, ResponderConfig, Text};
 use hopwise_kernel::node::EventOf;
 use hopwise_kernel::store::{self, StoreCodec, StoreConfig, StoreNode, Stored as StoredProtocol};
@@ -21,8 +22,9 @@ use crate::scenario::Items;
 use crate::workload::items::{Catalogue, Wanted};
 use crate::workload::{ItemWorkload, Workload};
 
-/// The most holders that an owner stores for one name. It keeps the most recent.
-const HOLDERS_KEPT: u32 = 16;
+/// The most holders that an owner stores for one name: those that an answer lists, which are the most
+/// recent. Others would expire before one of these does.
+const HOLDERS_KEPT: u32 = MAX_LISTED_HOLDERS as u32;
 
 /// The system `S` with a store.
 #[derive(Clone, Debug)]
@@ -188,10 +190,10 @@ fn config<S: System>(scenario: &Scenario, items: &Items) -> StoreConfig {
 
 /// Capacity for what one node may have to store. The names of a node lie on the arcs of `replicas`
 /// neighbours. Arcs are roughly exponential, so their number is negative binomial. The capacity is
-/// exceeded by one of a thousand systems of so many nodes, of which a third may be gone.
+/// exceeded by one of a hundred systems of so many nodes, of which a third may be gone.
 fn limits(items: &Items, replicas: u8, nodes: u32) -> IndexLimits {
     const GONE: f64 = 1.0 / 3.0;
-    const SYSTEMS_BEYOND: f64 = 1e-3;
+    const SYSTEMS_BEYOND: f64 = 1e-2;
     let per_arc = f64::from(items.population) / (f64::from(nodes) * (1.0 - GONE)).max(1.0);
     let beyond = SYSTEMS_BEYOND / f64::from(nodes);
     let names = negative_binomial_quantile(replicas, per_arc, beyond).min(items.population);
@@ -242,8 +244,8 @@ mod tests {
         let items = Items { population: 1024, replicas: 4.0, ..Items::default() };
         let limits = limits(&items, 3, 1024);
         // Of three arcs with 1.5 names each on average.
-        assert!((30..45).contains(&limits.names), "{limits:?}");
-        assert_eq!(limits.entries, 4 * limits.names);
+        assert!((25..40).contains(&limits.names), "{limits:?}");
+        assert_eq!(limits.entries, 3 * limits.names, "no more than an answer lists");
         let one = super::limits(&items, 3, 1);
         assert_eq!(one.names, 1024, "one node has all");
     }

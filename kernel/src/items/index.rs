@@ -4,16 +4,21 @@
 //! most once, under the identifier that it used last.
 //!
 //! ```text
-//! names     name, its holders          found by a keyed hash; all queries but those for an exact
-//!   │                                  name scan the signatures of all names
-//!   └─▶ entries   holder, expiry       in three lists: of the name, latest expiry first; of the
-//!                                      address; of all entries, in order of expiry
+//! names     text               in lists: by keyed hash. All queries but those for an exact name scan
+//!   │                          the signatures of all names
+//!   └─▶ entries   holder,      in lists: by name, latest expiry first; by expiry; by keyed hash of
+//!                 expiry       the address, latest change first
 //! ```
 //!
 //! The scan reads 8 bytes per name: a signature file (Faloutsos and Christodoulakis, *Signature
 //! files*, ACM TOIS 2(4), 1984). It adds and removes names without allocating. Search engines and
 //! n-gram indexes build posting lists on the heap or in files and need `std`, which a node cannot
 //! use.
+//!
+//! A node reserves room for more than it is likely to store, so the tables are small: links are as
+//! short as the capacity permits, and [`Index::exact`] leaves out what only other queries and
+//! removals need. Hashes lead to lists, not to a hash table with open addressing, which would need
+//! twice the capacity so that it never grows to clean up after removals.
 //!
 //! Other nodes choose the names, so the hash has a random key.
 //!
@@ -23,12 +28,12 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::hash::Hasher;
 
-use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
 use crate::base::{Address, Peer, Rng, Time};
 use crate::items::hits::{Hit, HitList};
-use crate::items::linked_lists::{LinkedLists, List};
+use crate::items::linked_lists::LinkedLists;
+use crate::items::numbers::Numbers;
 use crate::items::query::{Query, Signature};
 use crate::items::ranking::{RankedName, TopNames};
 use crate::items::text::Text;
@@ -43,8 +48,8 @@ pub struct IndexLimits {
     pub names: u32,
     /// Maximum number of entries of all names.
     pub entries: u32,
-    /// Maximum number of entries per name, at least 1. A further entry replaces the one that
-    /// expires first.
+    /// Maximum number of entries per name, at least 1. Of more entries, those that expire last are
+    /// kept.
     pub entries_per_name: u32,
 }
 
@@ -53,63 +58,71 @@ pub struct IndexLimits {
 pub struct Index {
     limits: IndexLimits,
     key: (u64, u64),
-    names: Vec<Name>,
-    /// The signature of each name, apart from `names`: most of a scan reads nothing else.
+    /// The number of names.
+    names: u32,
+    /// The number of entries.
+    entries: u32,
+    // One slot per name. The names in free slots have been removed.
+    texts: Vec<Text>,
+    /// Apart from the texts: most of a scan reads nothing else. Empty in an exact index.
     signatures: Vec<Signature>,
-    entries: Vec<Entry>,
-    // Slots that were in use and are free again.
-    free_names: Vec<u32>,
-    free_entries: Vec<u32>,
-    // At twice the needed capacity, a hash table never grows to clean up after removals.
-    by_name: HashTable<u32>,
-    by_address: HashTable<List>,
-    name_lists: LinkedLists,
-    address_lists: LinkedLists,
-    expiry_lists: LinkedLists,
-    by_expiry: List,
+    // One slot per entry. The entries in free slots have expired.
+    holders: Vec<Peer>,
+    expiries: Vec<Time>,
+    names_of: Numbers,
+    /// Names by hash. The last list is that of free slots.
+    by_hash: LinkedLists,
+    /// Entries by name.
+    by_name: LinkedLists,
+    /// Entries in the lists [`LIVE`] and [`FREE`].
+    by_expiry: LinkedLists,
+    /// Entries by the hash of the address. `None` in an exact index.
+    by_address: Option<LinkedLists>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Name {
-    text: Text,
-    holders: List,
-    /// The number of holders; 0 if the slot is free.
-    count: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    holder: Peer,
-    name: u32,
-    expires: Time,
-}
+/// All entries, in order of expiry.
+const LIVE: u32 = 0;
+/// The slots of removed entries.
+const FREE: u32 = 1;
 
 impl Index {
     /// An empty index.
     #[must_use]
     pub fn new(limits: IndexLimits, rng: &mut Rng) -> Index {
+        let entries = limits.entries as usize;
+        Index {
+            signatures: Vec::with_capacity(limits.names as usize),
+            by_address: Some(LinkedLists::new(entries, entries)),
+            ..Index::exact(limits, rng)
+        }
+    }
+
+    /// An empty index that takes less memory: it answers only queries for exact names, and removes
+    /// entries only when they expire.
+    #[must_use]
+    pub fn exact(limits: IndexLimits, rng: &mut Rng) -> Index {
         let (names, entries) = (limits.names as usize, limits.entries as usize);
         Index {
             limits,
             key: (rng.next_u64(), rng.next_u64()),
-            names: Vec::with_capacity(names),
-            signatures: Vec::with_capacity(names),
-            entries: Vec::with_capacity(entries),
-            free_names: Vec::with_capacity(names),
-            free_entries: Vec::with_capacity(entries),
-            by_name: HashTable::with_capacity(2 * names),
-            by_address: HashTable::with_capacity(2 * entries),
-            name_lists: LinkedLists::new(entries),
-            address_lists: LinkedLists::new(entries),
-            expiry_lists: LinkedLists::new(entries),
-            by_expiry: List::EMPTY,
+            names: 0,
+            entries: 0,
+            texts: Vec::with_capacity(names),
+            signatures: Vec::new(),
+            holders: Vec::with_capacity(entries),
+            expiries: Vec::with_capacity(entries),
+            names_of: Numbers::new(entries, names),
+            by_hash: LinkedLists::new(names + 1, names),
+            by_name: LinkedLists::new(names, entries),
+            by_expiry: LinkedLists::new(2, entries),
+            by_address: None,
         }
     }
 
     /// The number of entries.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.entries.len() - self.free_entries.len()
+        self.entries as usize
     }
 
     /// Whether the index is empty.
@@ -121,63 +134,64 @@ impl Index {
     /// The number of names.
     #[must_use]
     pub const fn names(&self) -> usize {
-        self.names.len() - self.free_names.len()
+        self.names as usize
     }
 
     /// The time at which the next entry expires.
     #[must_use]
     pub fn next_expiry(&self) -> Time {
-        self.by_expiry.first().map_or(Time::NEVER, |at| self.entry(at).expires)
+        self.by_expiry.first(LIVE).map_or(Time::NEVER, |at| self.expiry(at))
     }
 
     /// The number of entry slots used so far: entries lie in slots `0 .. slots()`.
     #[must_use]
     pub const fn slots(&self) -> u32 {
-        self.entries.len() as u32
+        self.holders.len() as u32
     }
 
     /// The entry in `slot` and its expiry; `None` if the slot is free or the entry has expired.
     #[must_use]
     pub fn at(&self, now: Time, slot: u32) -> Option<(Hit, Time)> {
-        let &Entry { holder, name, expires } = self.entries.get(slot as usize)?;
-        let hit = Hit { holder, name: self.names[name as usize].text };
-        (expires > now).then_some((hit, expires))
+        let expires = *self.expiries.get(slot as usize).filter(|&&expires| expires > now)?;
+        Some((Hit { holder: self.holder(slot), name: *self.text(self.name_of(slot)) }, expires))
     }
 
     /// Inserts or renews an entry. It expires at `expires`, or at its old expiry if that is later.
-    /// Returns false if there is no room.
+    /// Returns false if there is no room. An entry that expires before all entries that its name may
+    /// have is not stored.
     ///
     /// Takes constant time as long as later entries expire later.
     pub fn insert(&mut self, now: Time, hit: &Hit, expires: Time) -> bool {
         self.expire(now);
-        let known = self.number_of(hit.name);
-        if let Some(number) = known {
-            let name = self.names[number as usize];
-            let same = |&at: &u32| self.entry(at).holder.address == hit.holder.address;
-            let same = self.name_lists.forward(name.holders).find(same);
+        if let Some(name) = self.number_of(hit.name) {
+            let same = |&at: &u32| self.holder(at).address == hit.holder.address;
+            let same = self.by_name.forward(name).find(same);
             if let Some(at) = same {
                 self.renew(at, hit.holder, expires);
                 return true;
             }
-            if name.count >= self.limits.entries_per_name
-                && let Some(last) = name.holders.last()
+            if self.by_name.forward(name).count() >= self.limits.entries_per_name as usize
+                && let Some(last) = self.by_name.last(name)
             {
+                if expires < self.expiry(last) {
+                    return true;
+                }
                 self.remove_entry(last);
             }
         }
-        if self.len() >= self.limits.entries as usize {
+        if self.entries >= self.limits.entries {
             return false;
         }
         // Looked up again: the name is gone if its only entry has just been removed.
         let Some(name) = self.number_of(hit.name).or_else(|| self.add_name(hit.name)) else {
             return false;
         };
-        self.add_entry(Entry { holder: hit.holder, name, expires });
+        self.add_entry(hit.holder, name, expires);
         true
     }
 
     /// Removes all entries of the address of `holder`, if its latest entry has the identifier of
-    /// `holder`. Returns the number of removed entries.
+    /// `holder`. Returns the number of removed entries: 0 if the index is [exact](Self::exact).
     pub fn remove(&mut self, holder: Peer) -> usize {
         let mut removed = 0;
         if self.knows(holder) {
@@ -189,15 +203,16 @@ impl Index {
         removed
     }
 
-    /// Whether the latest entry from the address of `holder` has the identifier of `holder`.
+    /// Whether the latest entry from the address of `holder` has the identifier of `holder`. False
+    /// if the index is [exact](Self::exact).
     #[must_use]
     pub fn knows(&self, holder: Peer) -> bool {
-        self.latest_from(holder.address).is_some_and(|at| self.entry(at).holder == holder)
+        self.latest_from(holder.address).is_some_and(|at| self.holder(at) == holder)
     }
 
     /// Removes all expired entries.
     pub fn expire(&mut self, now: Time) {
-        while let Some(at) = self.by_expiry.first().filter(|&at| self.entry(at).expires <= now) {
+        while let Some(at) = self.by_expiry.first(LIVE).filter(|&at| self.expiry(at) <= now) {
             self.remove_entry(at);
         }
     }
@@ -208,11 +223,11 @@ impl Index {
     pub fn find(&self, now: Time, query: &Query, found: &mut HitList) {
         let mut best = TopNames::default();
         let mut consider = |number: u32| {
-            let name = &self.names[number as usize];
-            if self.fresh(name, now).next().is_some()
-                && let Some(score) = query.score(name.text.as_bytes())
+            let name = *self.text(number);
+            if self.fresh(number, now).next().is_some()
+                && let Some(score) = query.score(name.as_bytes())
             {
-                best.offer(RankedName { score: Reverse(score), name: name.text, number });
+                best.offer(RankedName { score: Reverse(score), name, number });
             }
         };
         if query.how.is_exact() {
@@ -224,10 +239,9 @@ impl Index {
                 (0..).zip(&self.signatures).filter(|(_, signature)| may_match(signature));
             matching.for_each(|(number, _)| consider(number));
         }
-        for ranked in best.iter() {
-            let name = &self.names[ranked.number as usize];
-            for holder in self.fresh(name, now).take(MAX_LISTED_HOLDERS) {
-                if !found.push(&Hit { holder, name: name.text }) {
+        for &RankedName { name, number, .. } in best.iter() {
+            for holder in self.fresh(number, now).take(MAX_LISTED_HOLDERS) {
+                if !found.push(&Hit { holder, name }) {
                     return;
                 }
             }
@@ -237,156 +251,174 @@ impl Index {
     /// The reserved memory in bytes.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.names.capacity() * (size_of::<Name>() + size_of::<Signature>() + size_of::<u32>())
-            + self.entries.capacity() * (size_of::<Entry>() + size_of::<u32>())
-            + self.by_name.allocation_size()
-            + self.by_address.allocation_size()
-            + self.name_lists.heap_bytes()
-            + self.address_lists.heap_bytes()
-            + self.expiry_lists.heap_bytes()
+        self.texts.capacity() * size_of::<Text>()
+            + self.signatures.capacity() * size_of::<Signature>()
+            + self.holders.capacity() * size_of::<Peer>()
+            + self.expiries.capacity() * size_of::<Time>()
+            + self.names_of.heap_bytes()
+            + self.by_hash.heap_bytes()
+            + self.by_name.heap_bytes()
+            + self.by_expiry.heap_bytes()
+            + self.by_address.as_ref().map_or(0, LinkedLists::heap_bytes)
     }
 
-    fn entry(&self, at: u32) -> &Entry {
-        &self.entries[at as usize]
+    fn text(&self, number: u32) -> &Text {
+        &self.texts[number as usize]
     }
 
-    /// The holders of `name` whose entries have not expired, latest expiry first; none if the slot
-    /// is free.
-    fn fresh(&self, name: &Name, now: Time) -> impl Iterator<Item = Peer> {
-        let entries = self.name_lists.forward(name.holders).map(|at| self.entry(at));
-        entries.take_while(move |entry| entry.expires > now).map(|entry| entry.holder)
+    fn holder(&self, at: u32) -> Peer {
+        self.holders[at as usize]
+    }
+
+    fn expiry(&self, at: u32) -> Time {
+        self.expiries[at as usize]
+    }
+
+    /// The number of the name of the entry `at`.
+    fn name_of(&self, at: u32) -> u32 {
+        self.names_of.at(at as usize).unwrap_or(0)
+    }
+
+    /// The holders of a name whose entries have not expired, latest expiry first; none if the slot
+    /// of the name is free.
+    fn fresh(&self, number: u32, now: Time) -> impl Iterator<Item = Peer> {
+        let entries = self.by_name.forward(number).take_while(move |&at| self.expiry(at) > now);
+        entries.map(|at| self.holder(at))
     }
 
     fn number_of(&self, name: Text) -> Option<u32> {
-        let matches = |&number: &u32| self.names[number as usize].text == name;
-        self.by_name.find(hash_name(self.key, name), matches).copied()
+        self.by_hash.forward(self.hash_list(name)).find(|&number| *self.text(number) == name)
     }
 
     /// The latest entry from `address`.
     fn latest_from(&self, address: Address) -> Option<u32> {
-        let matches =
-            |list: &List| list.first().is_some_and(|at| self.entry(at).holder.address == address);
-        self.by_address.find(hash_address(self.key, address), matches)?.first()
+        let by_address = self.by_address.as_ref()?;
+        let mut entries = by_address.forward(address_list(self.key, address, &self.limits));
+        entries.find(|&at| self.holder(at).address == address)
     }
 
     fn add_name(&mut self, text: Text) -> Option<u32> {
-        if self.names() >= self.limits.names as usize {
+        if self.names >= self.limits.names {
             return None;
         }
-        let name = Name { text, holders: List::EMPTY, count: 0 };
-        let signature = Signature::of(text.as_bytes());
-        let number = self.free_names.pop().unwrap_or_else(|| {
-            self.names.push(name);
-            self.signatures.push(signature);
-            (self.names.len() - 1) as u32
-        });
-        self.names[number as usize] = name;
-        self.signatures[number as usize] = signature;
-        let (key, names) = (self.key, &self.names);
-        let hash_of = |&number: &u32| hash_name(key, names[number as usize].text);
-        self.by_name.insert_unique(hash_name(key, text), number, hash_of);
+        self.names += 1;
+        let is_exact = self.by_address.is_none();
+        let signature = (!is_exact).then(|| Signature::of(text.as_bytes()));
+        let number = match self.by_hash.first(self.free_names()) {
+            Some(number) => {
+                self.by_hash.remove(self.free_names(), number);
+                self.texts[number as usize] = text;
+                signature.into_iter().for_each(|it| self.signatures[number as usize] = it);
+                number
+            }
+            None => {
+                self.texts.push(text);
+                self.signatures.extend(signature);
+                (self.texts.len() - 1) as u32
+            }
+        };
+        self.by_hash.insert(self.hash_list(text), number, None);
         Some(number)
     }
 
-    fn add_entry(&mut self, entry: Entry) {
-        let at = self.free_entries.pop().unwrap_or_else(|| {
-            self.entries.push(entry);
-            (self.entries.len() - 1) as u32
-        });
-        self.entries[at as usize] = entry;
-        self.names[entry.name as usize].count += 1;
+    fn remove_name(&mut self, number: u32) {
+        self.names -= 1;
+        self.by_hash.remove(self.hash_list(*self.text(number)), number);
+        self.by_hash.insert(self.free_names(), number, None);
+    }
+
+    fn add_entry(&mut self, holder: Peer, name: u32, expires: Time) {
+        self.entries += 1;
+        let at = match self.by_expiry.first(FREE) {
+            Some(at) => {
+                self.by_expiry.remove(FREE, at);
+                (self.holders[at as usize], self.expiries[at as usize]) = (holder, expires);
+                at
+            }
+            None => {
+                self.holders.push(holder);
+                self.expiries.push(expires);
+                (self.holders.len() - 1) as u32
+            }
+        };
+        self.names_of.set(at as usize, Some(name));
         self.link_by_time(at);
-        self.with_address_list(entry.holder.address, |lists, list| lists.insert(list, at, None));
+        self.link_by_address(at);
     }
 
     fn renew(&mut self, at: u32, holder: Peer, expires: Time) {
         self.unlink_by_time(at);
-        let entry = &mut self.entries[at as usize];
-        entry.expires = entry.expires.max(expires);
-        let is_new = entry.holder != holder;
-        entry.holder = holder;
+        self.expiries[at as usize] = self.expiry(at).max(expires);
         self.link_by_time(at);
-        if is_new {
-            self.with_address_list(holder.address, |lists, list| {
-                lists.remove(list, at);
-                lists.insert(list, at, None);
-            });
+        if self.holder(at) != holder {
+            self.unlink_by_address(at);
+            self.holders[at as usize] = holder;
+            self.link_by_address(at);
         }
     }
 
     fn remove_entry(&mut self, at: u32) {
-        let Entry { holder, name: number, .. } = *self.entry(at);
+        self.entries -= 1;
         self.unlink_by_time(at);
-        // A free slot counts as expired.
-        self.entries[at as usize].expires = Time::ZERO;
-        self.with_address_list(holder.address, |lists, list| lists.remove(list, at));
-        self.free_entries.push(at);
-        let name = &mut self.names[number as usize];
-        name.count -= 1;
-        if name.count == 0 {
-            let (text, names) = (name.text, &self.names);
-            let matches = |&other: &u32| names[other as usize].text == text;
-            if let Ok(found) = self.by_name.find_entry(hash_name(self.key, text), matches) {
-                found.remove();
-            }
-            self.free_names.push(number);
+        self.unlink_by_address(at);
+        self.expiries[at as usize] = Time::ZERO;
+        self.by_expiry.insert(FREE, at, None);
+        let name = self.name_of(at);
+        if self.by_name.first(name).is_none() {
+            self.remove_name(name);
         }
     }
 
     /// Inserts an entry into the lists of its name and of all entries, ordered by expiry.
     fn link_by_time(&mut self, at: u32) {
-        let Entry { name: number, expires, .. } = *self.entry(at);
-        let entries = &self.entries;
-        let sooner = |&other: &u32| entries[other as usize].expires <= expires;
-        let before = self.expiry_lists.backward(self.by_expiry).find(sooner);
-        self.expiry_lists.insert(&mut self.by_expiry, at, before);
-        let name = &mut self.names[number as usize];
-        let later = |&other: &u32| entries[other as usize].expires > expires;
-        let before = self.name_lists.forward(name.holders).take_while(later).last();
-        self.name_lists.insert(&mut name.holders, at, before);
+        let (name, expires) = (self.name_of(at), self.expiry(at));
+        let sooner = |&other: &u32| self.expiry(other) <= expires;
+        let before = self.by_expiry.backward(LIVE).find(sooner);
+        self.by_expiry.insert(LIVE, at, before);
+        let later = |&other: &u32| self.expiry(other) > expires;
+        let before = self.by_name.forward(name).take_while(later).last();
+        self.by_name.insert(name, at, before);
     }
 
     fn unlink_by_time(&mut self, at: u32) {
-        let number = self.entry(at).name;
-        self.expiry_lists.remove(&mut self.by_expiry, at);
-        self.name_lists.remove(&mut self.names[number as usize].holders, at);
+        self.by_expiry.remove(LIVE, at);
+        self.by_name.remove(self.name_of(at), at);
     }
 
-    /// Changes the list of an address. Adds the address if it is new, and removes it if its list
-    /// has become empty.
-    fn with_address_list(
-        &mut self,
-        address: Address,
-        change: impl FnOnce(&mut LinkedLists, &mut List),
-    ) {
-        let (key, entries) = (self.key, &self.entries);
-        let address_of = |list: &List| {
-            list.first().map_or(Address::default(), |at| entries[at as usize].holder.address)
-        };
-        let hash = hash_address(key, address);
-        let matches = |list: &List| address_of(list) == address;
-        let found = self.by_address.find_entry(hash, matches);
-        let Ok(mut found) = found else {
-            let mut list = List::EMPTY;
-            change(&mut self.address_lists, &mut list);
-            self.by_address.insert_unique(hash, list, |list| hash_address(key, address_of(list)));
-            return;
-        };
-        change(&mut self.address_lists, found.get_mut());
-        if *found.get() == List::EMPTY {
-            found.remove();
+    fn link_by_address(&mut self, at: u32) {
+        let address = self.holder(at).address;
+        if let Some(by_address) = &mut self.by_address {
+            by_address.insert(address_list(self.key, address, &self.limits), at, None);
         }
     }
+
+    fn unlink_by_address(&mut self, at: u32) {
+        let address = self.holder(at).address;
+        if let Some(by_address) = &mut self.by_address {
+            by_address.remove(address_list(self.key, address, &self.limits), at);
+        }
+    }
+
+    /// The list of names that has those with the hash of `name`.
+    fn hash_list(&self, name: Text) -> u32 {
+        list_of(self.key, name.as_bytes(), self.limits.names)
+    }
+
+    /// The list of the free slots of names, after those by hash.
+    const fn free_names(&self) -> u32 {
+        self.limits.names
+    }
 }
 
-fn hash_name((low, high): (u64, u64), name: Text) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(low, high);
-    hasher.write(name.as_bytes());
-    hasher.finish()
+/// The list of entries that has those with the hash of `address`.
+fn address_list(key: (u64, u64), address: Address, limits: &IndexLimits) -> u32 {
+    list_of(key, &address.to_bits().to_le_bytes(), limits.entries)
 }
 
-fn hash_address((low, high): (u64, u64), address: Address) -> u64 {
+/// One of `lists` lists, by a keyed hash.
+fn list_of((low, high): (u64, u64), hashed: &[u8], lists: u32) -> u32 {
     let mut hasher = SipHasher13::new_with_keys(low, high);
-    hasher.write_u64(address.to_bits());
-    hasher.finish()
+    hasher.write(hashed);
+    // The top half of the hash, as a fraction of 2^32, of the lists: no division.
+    (((hasher.finish() >> 32) * u64::from(lists)) >> 32) as u32
 }

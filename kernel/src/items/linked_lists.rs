@@ -1,96 +1,91 @@
-//! Doubly linked lists of table indices. The links are stored apart from the table.
+//! Doubly linked lists of the slots of a table. The links are stored apart from the table.
 //!
-//! **Invariant:** memory is allocated only at construction.
+//! Lists are circular: a list is known by its first slot, whose predecessor is the last one.
+//!
+//! **Invariant:** a slot is in at most one list; memory is allocated only at construction.
 
-use alloc::vec::Vec;
+use core::iter::successors;
 
-/// No element.
-const NONE: u32 = u32::MAX;
+use crate::items::numbers::Numbers;
 
-/// The ends of one list.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct List {
-    first: u32,
-    last: u32,
-}
-
-impl List {
-    /// An empty list.
-    pub(super) const EMPTY: List = List { first: NONE, last: NONE };
-
-    /// The first element.
-    pub(super) fn first(self) -> Option<u32> {
-        (self.first != NONE).then_some(self.first)
-    }
-
-    /// The last element.
-    pub(super) fn last(self) -> Option<u32> {
-        (self.last != NONE).then_some(self.last)
-    }
-}
-
-/// The links of all lists. An element is in at most one of them.
+/// The lists over one table. Each is known by its number.
 #[derive(Debug)]
-pub(super) struct LinkedLists(Vec<Link>);
-
-#[derive(Clone, Copy, Debug)]
-struct Link {
-    previous: u32,
-    next: u32,
+pub(super) struct LinkedLists {
+    /// The first slot of each list, then the previous and the next slot of each slot.
+    links: Numbers,
+    lists: u32,
 }
 
 impl LinkedLists {
-    /// Links for elements `0 .. capacity`, none of them in a list.
-    pub(super) fn new(capacity: usize) -> LinkedLists {
-        LinkedLists(Vec::with_capacity(capacity))
+    /// Empty lists `0 .. lists` over the slots `0 .. slots`.
+    pub(super) fn new(lists: usize, slots: usize) -> LinkedLists {
+        LinkedLists { links: Numbers::new(lists + 2 * slots, slots), lists: lists as u32 }
     }
 
-    /// The elements of `list`, from the first.
-    pub(super) fn forward(&self, list: List) -> impl Iterator<Item = u32> {
-        core::iter::successors(list.first(), |&at| {
-            Some(self.0[at as usize].next).filter(|&next| next != NONE)
-        })
+    /// The first slot of `list`.
+    pub(super) fn first(&self, list: u32) -> Option<u32> {
+        self.links.at(list as usize)
     }
 
-    /// The elements of `list`, from the last.
-    pub(super) fn backward(&self, list: List) -> impl Iterator<Item = u32> {
-        core::iter::successors(list.last(), |&at| {
-            Some(self.0[at as usize].previous).filter(|&next| next != NONE)
-        })
+    /// The last slot of `list`.
+    pub(super) fn last(&self, list: u32) -> Option<u32> {
+        self.first(list).map(|first| self.previous(first))
     }
 
-    /// Inserts `at`, which is in no list, after `previous` in `list`, or at the front.
-    pub(super) fn insert(&mut self, list: &mut List, at: u32, previous: Option<u32>) {
-        let previous = previous.unwrap_or(NONE);
-        let next = if previous == NONE { list.first } else { self.0[previous as usize].next };
-        if self.0.len() <= at as usize {
-            self.0.resize(at as usize + 1, Link { previous: NONE, next: NONE });
+    /// The slots in `list`, from the first.
+    pub(super) fn forward(&self, list: u32) -> impl Iterator<Item = u32> {
+        let first = self.first(list);
+        successors(first, move |&at| Some(self.next(at)).filter(|&next| Some(next) != first))
+    }
+
+    /// The slots in `list`, from the last.
+    pub(super) fn backward(&self, list: u32) -> impl Iterator<Item = u32> {
+        let last = self.last(list);
+        successors(last, move |&at| Some(self.previous(at)).filter(|&before| Some(before) != last))
+    }
+
+    /// Inserts the slot `at`, which is in no list, into `list`: after `previous`, or at the front.
+    pub(super) fn insert(&mut self, list: u32, at: u32, previous: Option<u32>) {
+        let before = previous.or_else(|| self.last(list)).unwrap_or(at);
+        let after = if before == at { at } else { self.next(before) };
+        self.connect(before, at);
+        self.connect(at, after);
+        if previous.is_none() {
+            self.links.set(list as usize, Some(at));
         }
-        self.0[at as usize] = Link { previous, next };
-        self.connect(list, previous, at);
-        self.connect(list, at, next);
     }
 
-    /// Removes `at` from `list`, which contains it.
-    pub(super) fn remove(&mut self, list: &mut List, at: u32) {
-        let Link { previous, next } = self.0[at as usize];
-        self.connect(list, previous, next);
+    /// Removes the slot `at` from `list`, which contains it.
+    pub(super) fn remove(&mut self, list: u32, at: u32) {
+        let (before, after) = (self.previous(at), self.next(at));
+        self.connect(before, after);
+        if self.first(list) == Some(at) {
+            self.links.set(list as usize, Some(after).filter(|&after| after != at));
+        }
     }
 
     /// The reserved memory in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Link>()
+        self.links.heap_bytes()
     }
 
-    /// Links `previous` and `next` to each other. Either may be beyond an end of `list`.
-    fn connect(&mut self, list: &mut List, previous: u32, next: u32) {
-        match self.0.get_mut(previous as usize) {
-            Some(link) => link.next = next,
-            None => list.first = next,
-        }
-        match self.0.get_mut(next as usize) {
-            Some(link) => link.previous = previous,
-            None => list.last = previous,
-        }
+    /// The slot before `at`, which is in a list.
+    fn previous(&self, at: u32) -> u32 {
+        self.links.at(self.link_of(at)).unwrap_or(at)
+    }
+
+    /// The slot after `at`, which is in a list.
+    fn next(&self, at: u32) -> u32 {
+        self.links.at(self.link_of(at) + 1).unwrap_or(at)
+    }
+
+    fn connect(&mut self, before: u32, after: u32) {
+        self.links.set(self.link_of(before) + 1, Some(after));
+        self.links.set(self.link_of(after), Some(before));
+    }
+
+    /// The position of the previous slot of `at` in `links`. That of the next one follows.
+    const fn link_of(&self, at: u32) -> usize {
+        self.lists as usize + 2 * at as usize
     }
 }

@@ -24,6 +24,7 @@ pub mod index;
 mod linked_lists;
 pub mod message;
 pub mod names;
+mod numbers;
 pub mod protocol;
 pub mod publisher;
 pub mod query;

@@ -51,6 +51,13 @@ impl Responder {
         Responder { me, lifetime: config.lifetime, secret, index: Index::new(config.limits, rng) }
     }
 
+    /// An empty index at `me` that takes less memory; see [`Index::exact`].
+    #[must_use]
+    pub fn exact(me: Peer, config: &ResponderConfig, rng: &mut Rng) -> Responder {
+        let secret = Secret::random(rng);
+        Responder { me, lifetime: config.lifetime, secret, index: Index::exact(config.limits, rng) }
+    }
+
     /// The lifetime of an entry that is not renewed.
     #[must_use]
     pub const fn lifetime(&self) -> Duration {

@@ -60,7 +60,7 @@ impl<R: Router> StoreNode<R> {
         StoreNode {
             router,
             client: IndexClient::new(me, holdings, transfers, config.publishing, rng),
-            responder: Responder::new(me, &config.responder, rng),
+            responder: Responder::exact(me, &config.responder, rng),
             handover: Handover::new(),
             router_due: Time::NEVER,
             armed_at: Time::NEVER,
@@ -136,7 +136,7 @@ impl<R: Router> StoreNode<R> {
     /// An estimate of the memory in bytes of a node with this configuration, without the router.
     #[must_use]
     pub fn memory_beside_router(config: &StoreConfig) -> usize {
-        let responder = Responder::new(Peer::default(), &config.responder, &mut Rng::light(0));
+        let responder = Responder::exact(Peer::default(), &config.responder, &mut Rng::light(0));
         size_of::<Self>() - size_of::<R>() + responder.index().heap_bytes()
     }
 
