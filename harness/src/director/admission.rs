@@ -18,9 +18,12 @@ use hopwise_kernel::Time;
 use super::setup::Admitted;
 use crate::base::nanoseconds::as_ns;
 
-/// Queueing that is accepted, beside half of the delay without a queue: enough work to keep all threads
+/// Queueing that is accepted, beside [`SLOWER`]: enough work to keep all threads
 /// busy and to fill datagrams.
-const QUEUEING: Duration = Duration::from_millis(40);
+const QUEUEING: Duration = Duration::from_millis(15);
+/// Accepted beside that: so many times the delay without a queue, as its percentile varies by the hops
+/// of the lookups in a period.
+const SLOWER: f64 = 1.75;
 /// The shortest period between two adjustments.
 const PERIOD: Duration = Duration::from_millis(50);
 /// A period without enough answers ends after this time.
@@ -116,7 +119,7 @@ impl Admission {
             let delay_ns = self.delays.slow_ns();
             self.period = PERIOD.max(Duration::from_nanos(delay_ns as u64));
             self.without_queue_ns = self.without_queue_ns.min(delay_ns);
-            let accepted_ns = self.without_queue_ns * 1.5 + as_ns(QUEUEING) as f64;
+            let accepted_ns = self.without_queue_ns * SLOWER + as_ns(QUEUEING) as f64;
             if delay_ns > accepted_ns {
                 let share = (accepted_ns / delay_ns).max(SHRINK_MAX);
                 limit = (limit.min(2 * self.most) as f64 * share) as usize;
