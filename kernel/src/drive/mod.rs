@@ -1,4 +1,4 @@
-//! Building blocks of drivers: timers and counters. And two drivers: [`Host`] for one node in an
+//! Building blocks of drivers: timers, counters and the delay of queues. And two drivers: [`Host`] for one node in an
 //! event loop of one's own, [`Memory`] for tests.
 //!
 //! **Invariant:** no I/O, no clock.
@@ -6,6 +6,7 @@
 pub mod counters;
 pub mod host;
 pub mod memory;
+pub mod queue_delay;
 mod reports;
 pub mod timers;
 pub mod wheel;
@@ -13,6 +14,7 @@ pub mod wheel;
 pub use counters::Counters;
 pub use host::Host;
 pub use memory::Memory;
+pub use queue_delay::QueueDelay;
 #[cfg(feature = "reactor")]
 pub(crate) use reports::Reports;
 pub use timers::{Due, Timers};

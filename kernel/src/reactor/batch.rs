@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use crate::base::Address;
 
@@ -18,7 +19,12 @@ pub(crate) struct Batch {
     names: Box<[libc::sockaddr_in; BATCH]>,
     pieces: Box<[libc::iovec; BATCH]>,
     headers: Box<[libc::mmsghdr; BATCH]>,
+    /// What the operating system says beside the first datagram: when it arrived.
+    control: Box<Control>,
 }
+
+#[repr(C, align(8))]
+struct Control([u8; 64]);
 
 // SAFETY: the raw pointers in `pieces` and `headers` point only into the boxes beside them, and are
 // set before each system call.
@@ -35,6 +41,7 @@ impl Batch {
             names: Box::new(names),
             pieces: Box::new(pieces),
             headers: Box::new(headers),
+            control: Box::new(Control([0; 64])),
         }
     }
 
@@ -50,9 +57,12 @@ impl Batch {
         for index in 0..most {
             self.point(index, self.length);
         }
+        let first = &mut self.headers[0].msg_hdr;
+        first.msg_control = (&raw mut *self.control).cast();
+        first.msg_controllen = size_of::<Control>();
         loop {
-            // SAFETY: the first `most` headers' pointers have just been set by `point` to
-            // `names` and `bytes`, which outlive the call.
+            // SAFETY: the first `most` headers' pointers have just been set to `names`, `bytes` and
+            // `control`, which outlive the call.
             let count = unsafe {
                 libc::recvmmsg(
                     socket,
@@ -68,6 +78,26 @@ impl Batch {
             if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
                 return 0;
             }
+        }
+    }
+
+    /// The time of day at which the first datagram received arrived at its socket. `None` if the
+    /// operating system did not say.
+    pub(crate) fn first_arrived_at(&self) -> Option<Duration> {
+        let header = &self.headers[0].msg_hdr;
+        // SAFETY: `header` is as `recvmmsg` left it, and its control buffer is `control`. The macros
+        // stay within it; the value is read unaligned.
+        unsafe {
+            let message = libc::CMSG_FIRSTHDR(header);
+            let is_stamp = !message.is_null()
+                && (*message).cmsg_level == libc::SOL_SOCKET
+                && (*message).cmsg_type == libc::SCM_TIMESTAMPNS;
+            if !is_stamp {
+                return None;
+            }
+            let stamp: libc::timespec =
+                libc::CMSG_DATA(message).cast::<libc::timespec>().read_unaligned();
+            Some(Duration::new(stamp.tv_sec.try_into().ok()?, stamp.tv_nsec.try_into().ok()?))
         }
     }
 
@@ -139,6 +169,8 @@ impl Batch {
         header.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
         header.msg_iov = &raw mut self.pieces[index];
         header.msg_iovlen = 1;
+        header.msg_control = std::ptr::null_mut();
+        header.msg_controllen = 0;
         header.msg_flags = 0;
     }
 }

@@ -10,9 +10,9 @@
 //! arrived while the thread was stalled, or that waits behind others, is handled before its request
 //! times out. But timers are not held back for longer than [`HELD_BACK_MAX`].
 //!
-//! If the sockets have not been read to their end for [`STANDING`], the shard has more to do than it can.
-//! Messages that ask for new work are then dropped, so that acknowledgements, answers and maintenance do
-//! not wait behind them (as CoDel does: Nichols and Jacobson, *Controlling queue delay*, CACM 55(7), 2012).
+//! If datagrams wait too long for too long ([`QueueDelay`]), the shard has more to do than it can. Old
+//! messages that ask for new work are then dropped, so that acknowledgements, answers and maintenance do
+//! not wait behind them.
 //!
 //! **Invariant:** the work of a turn is bounded by [`BATCHES_PER_SOCKET`] and [`TIMERS_PER_TURN`].
 
@@ -24,7 +24,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::base::{Address, Rng, Time};
 use crate::codec::Codec;
-use crate::drive::{Counters, Due, Reports, Timers};
+use crate::drive::{Counters, Due, QueueDelay, Reports, Timers};
 use crate::node::{Context, DropReason, EventOf, Node, Protocol, RequestTables, World};
 use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::batch::Batch;
@@ -43,8 +43,6 @@ pub const TIMERS_PER_TURN: usize = 4096;
 /// Timers are late by at most this much because of unread messages: whoever floods a socket must not
 /// stop them.
 pub const HELD_BACK_MAX: Duration = Duration::from_millis(250);
-/// A queue that has not been empty for so long is too much, not a burst.
-pub const STANDING: Duration = Duration::from_millis(100);
 /// Maximum number of sockets that one poll reports as readable.
 const READY_PER_POLL: usize = 1024;
 /// Capacity of the queue of events for the application.
@@ -78,8 +76,7 @@ pub struct Shard<N: Node, C> {
     datagram_bytes: usize,
     poll: Poll,
     inbox: Option<Batch>,
-    /// Since when there have been unread datagrams after each turn.
-    standing_since: Option<Time>,
+    delay: QueueDelay,
     /// Sockets that may have unread datagrams.
     unread: Vec<usize>,
     is_unread: Vec<bool>,
@@ -137,7 +134,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             datagram_bytes,
             poll,
             inbox: Some(Batch::new(datagram_bytes)),
-            standing_since: None,
+            delay: QueueDelay::default(),
             unread: Vec::with_capacity(socket_count),
             is_unread: vec![false; socket_count],
         })
@@ -263,9 +260,6 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             self.read_sockets(application);
             if self.unread.is_empty() {
                 all_read_at = before_reading;
-                self.standing_since = None;
-            } else {
-                self.standing_since.get_or_insert(before_reading);
             }
             let until = all_read_at.max(before_reading - HELD_BACK_MAX);
             self.fire_timers(until, application);
@@ -310,6 +304,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
     fn read_sockets(&mut self, application: &mut impl Application<N, C>) {
         let Some(mut inbox) = self.inbox.take() else { return };
         let most = self.world.sockets.batch();
+        let mut longest = Duration::ZERO;
         for at in (0..self.unread.len()).rev() {
             let socket = self.unread[at];
             let descriptor = self.world.sockets.descriptor(socket);
@@ -317,8 +312,13 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             for _ in 0..BATCHES_PER_SOCKET {
                 let count = inbox.receive(descriptor, most);
                 let now = self.clock.now();
+                let arrived_at = if count > 0 { inbox.first_arrived_at() } else { None };
+                let wait =
+                    arrived_at.map_or(Duration::ZERO, |at| Clock::time_of_day().saturating_sub(at));
+                longest = longest.max(wait);
+                let is_too_old = self.delay.is_too_old(now, wait);
                 for index in 0..count {
-                    self.handle_datagram(now, socket, inbox.received(index));
+                    self.handle_datagram(now, socket, inbox.received(index), is_too_old);
                 }
                 self.deliver_events(application);
                 drained = count < most;
@@ -331,10 +331,18 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 self.unread.swap_remove(at);
             }
         }
+        self.delay.record(self.clock.now(), longest);
         self.inbox = Some(inbox);
     }
 
-    fn handle_datagram(&mut self, now: Time, socket: usize, datagram: Option<(Address, &[u8])>) {
+    /// Handles a datagram; drops what asks for new work if it is too old.
+    fn handle_datagram(
+        &mut self,
+        now: Time,
+        socket: usize,
+        datagram: Option<(Address, &[u8])>,
+        is_too_old: bool,
+    ) {
         let Some((from, bytes)) = datagram else {
             self.world.counters.oversized += 1;
             return;
@@ -343,10 +351,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         match codec.parse(bytes) {
             Err(reason) => self.world.counters.refused[reason as usize] += 1,
             Ok(messages) => {
-                let is_standing =
-                    self.standing_since.is_some_and(|since| now.since(since) > STANDING);
                 for (envelope, message) in messages {
-                    if is_standing && N::Protocol::starts_work(&message) {
+                    if is_too_old && N::Protocol::starts_work(&message) {
                         self.world.count_drop(DropReason::Overload);
                         continue;
                     }

@@ -165,15 +165,16 @@ impl Sockets {
 fn open(at: SocketAddrV4, buffer: i32) -> io::Result<(UdpSocket, Address)> {
     let socket = UdpSocket::bind(at)?;
     socket.set_nonblocking(true)?;
-    for option in [libc::SO_RCVBUF, libc::SO_SNDBUF] {
+    let options = [(libc::SO_RCVBUF, buffer), (libc::SO_SNDBUF, buffer), (libc::SO_TIMESTAMPNS, 1)];
+    for (option, value) in options {
         // SAFETY: the descriptor is open, and the value is an int of the given length. The result
-        // is ignored, because a smaller buffer works, too.
+        // is ignored: a smaller buffer works, too, and so do datagrams without a time.
         unsafe {
             libc::setsockopt(
                 socket.as_raw_fd(),
                 libc::SOL_SOCKET,
                 option,
-                (&raw const buffer).cast(),
+                (&raw const value).cast(),
                 size_of::<i32>() as libc::socklen_t,
             );
         }

@@ -44,10 +44,10 @@ use crate::scenario::{ChurnModel, Sockets as SocketsKey};
 use crate::workload::Workload;
 
 /// Capacity for requests in flight per shard.
-const REQUESTS: usize = 16_384;
+const REQUESTS: usize = 65_536;
 /// Requests in flight reserved for each admitted lookup: at its origin, at hops on its way, and spare
 /// ones for maintenance.
-const REQUESTS_PER_LOOKUP: usize = 4;
+const REQUESTS_PER_LOOKUP: usize = 16;
 /// Lookups of an open loop in progress per shard that are admitted at first, or as many as nodes.
 const ADMITTED_FIRST: usize = 1024;
 /// Spare places in each shard under churn, which is uneven.

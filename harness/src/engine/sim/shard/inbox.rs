@@ -10,25 +10,16 @@
 //! *Room.* All waiting messages share the places of the queue, of which work may take three
 //! quarters. So a flood of lookups cannot keep out what finishes lookups or maintains tables.
 //!
-//! *Age.* If waits are long for long, the queue no longer absorbs a burst; it only delays, and those
-//! who asked give up. So once work has waited longer than [`WAIT_MAX`] for [`PATIENCE`], old work is
-//! dropped from the head, until waits are short again (Nichols, Jacobson, *Controlling queue delay*,
-//! CACM 55(7), 2012). The last work in the queue is never dropped: with nothing behind it, dropping
-//! it gains nothing.
+//! *Age.* If waits are long for long, old work is dropped from the head, until waits are short again:
+//! see [`QueueDelay`]. The last work in the queue is never dropped: with nothing behind it, dropping it
+//! gains nothing.
 //!
 //! **Invariant:** messages of one class are served in the order in which they arrived.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use hopwise_kernel::Time;
-
-/// The longest wait of work while a node is overloaded.
-const WAIT_MAX: Duration = Duration::from_millis(100);
-/// The wait below which an overload is over.
-const WAIT_SHORT: Duration = Duration::from_millis(50);
-/// For this long waits may exceed [`WAIT_MAX`].
-const PATIENCE: Duration = Duration::from_millis(500);
+use hopwise_kernel::drive::QueueDelay;
 
 /// How many messages can wait.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +51,7 @@ pub(super) struct Inbox {
     others: VecDeque<u32>,
     /// With the times of arrival.
     work: VecDeque<(u32, Time)>,
-    /// Since when work has waited too long.
-    slow_since: Option<Time>,
+    delay: QueueDelay,
 }
 
 impl Inbox {
@@ -104,7 +94,7 @@ impl Inbox {
 
     /// Removes a message, for a node that departs.
     pub(super) fn discard_one(&mut self) -> Option<u32> {
-        self.slow_since = None;
+        self.delay.record_empty();
         let waiting = self.others.pop_front();
         self.in_service.take().or(waiting).or_else(|| Some(self.work.pop_front()?.0))
     }
@@ -112,15 +102,11 @@ impl Inbox {
     fn next_work(&mut self, now: Time, drop_old: &mut impl FnMut(u32)) -> Option<u32> {
         while let Some((message, since)) = self.work.pop_front() {
             let wait = now.since(since);
-            if wait <= WAIT_SHORT || self.work.is_empty() {
-                self.slow_since = None;
-                return Some(message);
+            self.delay.record(now, wait);
+            if self.work.is_empty() {
+                self.delay.record_empty();
             }
-            if wait <= WAIT_MAX {
-                return Some(message);
-            }
-            let slow_since = *self.slow_since.get_or_insert(now);
-            if now.since(slow_since) < PATIENCE {
+            if !self.delay.is_too_old(now, wait) {
                 return Some(message);
             }
             drop_old(message);
