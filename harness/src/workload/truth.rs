@@ -115,6 +115,14 @@ impl OwnerTruth {
     /// must not lie before the time of the last [`forget_before`](OwnerTruth::forget_before).
     #[must_use]
     pub fn judge(&self, key: Id, named: Id, issued: Time, answered: Time) -> bool {
+        // As long as nobody has left, the first member at or after the key has owned it since it joined.
+        if self.past.is_empty()
+            && let Some((&owner, &joined)) = self.live.range(key..).next()
+            && owner == named
+            && joined <= answered
+        {
+            return true;
+        }
         // The instants at which no node visited so far was live, so the next one may be the owner.
         let mut unowned: Spans = SmallVec::from_buf([issued..=answered]);
         for (id, life) in self.lifetimes_from(key) {

@@ -9,6 +9,7 @@
 use core::fmt;
 
 use sha1::{Digest, Sha1};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::base::rng::Rng;
 
@@ -204,19 +205,22 @@ fn write_hex(upper: u128, lower: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result
     write!(f, "{upper:032x}{lower:08x}")
 }
 
+/// The bytes of both parts, in the order of an identifier's bytes.
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct Parts {
+    upper: [u8; 16],
+    lower: [u8; 4],
+}
+
+// Copies by `copy_from_slice` would be calls in other crates.
 #[inline]
 const fn from_be_bytes(bytes: [u8; ID_BYTES]) -> (u128, u32) {
-    let (mut upper, mut lower) = ([0; 16], [0; 4]);
-    upper.copy_from_slice(bytes.split_at(16).0);
-    lower.copy_from_slice(bytes.split_at(16).1);
+    let Parts { upper, lower } = zerocopy::transmute!(bytes);
     (u128::from_be_bytes(upper), u32::from_be_bytes(lower))
 }
 
 #[inline]
 const fn to_be_bytes(upper: u128, lower: u32) -> [u8; ID_BYTES] {
-    let mut bytes = [0; ID_BYTES];
-    let (top, bottom) = bytes.split_at_mut(16);
-    top.copy_from_slice(&upper.to_be_bytes());
-    bottom.copy_from_slice(&lower.to_be_bytes());
-    bytes
+    zerocopy::transmute!(Parts { upper: upper.to_be_bytes(), lower: lower.to_be_bytes() })
 }
