@@ -181,3 +181,33 @@ impl fmt::Debug for Batch {
         f.debug_struct("Batch").field("length", &self.length).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+
+    use super::*;
+    use crate::reactor::clock::Clock;
+    use crate::reactor::sockets::{Layout, Sockets};
+
+    #[test]
+    fn a_batch_knows_when_its_first_datagram_arrived() {
+        let local = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let sockets = Sockets::bind(Layout::PerCore, local, 1).expect("a port");
+        let to = sockets.address_of(0);
+        let sender = UdpSocket::bind(local).expect("a port");
+        let mut batch = Batch::new(64);
+        assert_eq!(batch.receive(sockets.descriptor(0), BATCH), 0);
+        let before = Clock::time_of_day();
+        for message in [b"one", b"two"] {
+            sender.send_to(message, (Ipv4Addr::LOCALHOST, to.port)).expect("it is sent");
+        }
+        let sent = Clock::time_of_day();
+        assert_eq!(batch.receive(sockets.descriptor(0), BATCH), 2);
+        let arrived = batch.first_arrived_at().expect("Linux says it");
+        // The clocks are the same, but not read to the same nanosecond.
+        let slack = Duration::from_millis(1);
+        assert!(arrived + slack >= before && arrived <= sent + slack, "{arrived:?}");
+        assert_eq!(batch.received(1).map(|(_, bytes)| bytes), Some(b"two".as_slice()));
+    }
+}

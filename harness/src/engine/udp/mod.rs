@@ -45,8 +45,8 @@ use crate::workload::Workload;
 
 /// Capacity for requests in flight per shard.
 const REQUESTS: usize = 65_536;
-/// Requests in flight reserved for each admitted lookup: at its origin, at hops on its way, and spare
-/// ones for maintenance.
+/// Requests in flight reserved for each admitted lookup: at its origin, at the hops that have not been
+/// acknowledged yet, and spare ones for maintenance. With fewer, a busy thread refuses to forward.
 const REQUESTS_PER_LOOKUP: usize = 16;
 /// Lookups of an open loop in progress per shard that are admitted at first, or as many as nodes.
 const ADMITTED_FIRST: usize = 1024;
