@@ -13,7 +13,7 @@ pub enum Defect {
     /// A joining node copies only the first entry of its predecessor's list.
     FirstEntryOnly,
     /// A notified node adopts or rejects the sender without probing it or the predecessor, which it
-    /// does not watch either.
+    /// does not watch either. So a join counts at once.
     UnprobedPredecessor,
     /// A node handles a reply to a request that is no longer in flight.
     StaleReply,

@@ -161,7 +161,12 @@ impl RingNode {
         self.phase = Phase::Member;
         self.initial_fill = self.config.fix_fingers.is_some();
         self.checks_to_join = CHECKS_TO_JOIN;
-        if self.config.stabilize.is_none() {
+        let mut counts_at_once = self.config.stabilize.is_none();
+        #[cfg(feature = "defects")]
+        {
+            counts_at_once |= self.has(Defect::UnprobedPredecessor);
+        }
+        if counts_at_once {
             self.confirm_join(cx);
         }
         self.begin_maintenance(cx);

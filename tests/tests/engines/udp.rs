@@ -95,9 +95,9 @@ fn lookups_right_after_a_crash_of_a_fifth_are_all_answered() {
 #[test]
 fn lookups_cross_a_slow_network_that_loses_messages() {
     // Without repair, contacts that are taken for dead never return. With 4 successors 5 of 1,000
-    // simulated runs have a failed lookup, with 8 none of 3,000. With repair, a live neighbour is
-    // taken for dead for a while if three probes in a row are lost.
-    for (stabilize, least_correct) in [("off", 1.0), ("1s", 0.95)] {
+    // simulated runs have a failed lookup, with 8 none of 3,000. A node answers for its predecessor if
+    // that seems to be silent, which rarely is a mistake, but not never on a busy machine.
+    for (stabilize, least_correct) in [("off", 0.99), ("1s", 0.95)] {
         for sockets in ["per-core", "per-node"] {
             let measured = run(&format!(
                 "{SMALL}
