@@ -8,8 +8,8 @@
 //! 7661). Of the delays of a period, the 90th percentile counts, among lookups that met no silent
 //! contact: loss and crashes delay single lookups, a queue delays all.
 //!
-//! **Invariant:** what is refused costs no draw and no node; only its number is counted. Until a delay
-//! is too long, nothing is refused but what the nodes have no memory for.
+//! **Invariant:** what is refused costs no draw and no node; only its number is counted. Nothing is
+//! refused before a delay is too long, but what is beyond a limit that was not used before.
 
 use std::time::Duration;
 
@@ -18,11 +18,10 @@ use hopwise_kernel::Time;
 use super::setup::Admitted;
 use crate::base::nanoseconds::as_ns;
 
-/// Queueing that is accepted, beside [`SLOWER`]: enough work to keep all threads
-/// busy and to fill datagrams.
+/// The accepted delay is [`SLOWER`] times the delay without a queue, plus this: enough work to keep all
+/// threads busy and to fill datagrams.
 const QUEUEING: Duration = Duration::from_millis(15);
-/// Accepted beside that: so many times the delay without a queue, as its percentile varies by the hops
-/// of the lookups in a period.
+/// Delays vary without a queue as well: the percentile depends on the hops of the lookups in a period.
 const SLOWER: f64 = 1.75;
 /// The shortest period between two adjustments.
 const PERIOD: Duration = Duration::from_millis(50);
@@ -106,9 +105,9 @@ impl Admission {
         }
     }
 
-    /// Records that a lookup was not answered.
-    pub(super) fn record_failed(&mut self) {
-        self.failed = self.failed.saturating_add(1);
+    /// Records that a lookup that was due at `due` was not answered.
+    pub(super) fn record_failed(&mut self, due: Time) {
+        self.failed = self.failed.saturating_add(u32::from(due >= self.shrank_at));
     }
 
     /// The limit for the next period, after one of length `age`.
@@ -239,8 +238,9 @@ mod tests {
     fn a_system_that_answers_nothing_gets_little() {
         let mut admission = Admission::new(Some(Admitted { first: 1000, max: 1000 }));
         for second in 1..20_u64 {
-            admission.record_failed();
-            admission.room(Time::from_ns(second * 1_000_000_000), 10);
+            let now = Time::from_ns(second * 1_000_000_000);
+            admission.record_failed(now);
+            admission.room(now, 10);
         }
         assert_eq!(admission.room(Time::from_ns(20_000_000_000), 0), Some(LIMIT_MIN));
     }

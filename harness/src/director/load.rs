@@ -38,9 +38,7 @@ impl<W: Workload> Director<W> {
         if let Some(calibration) = &mut self.calibration
             && let Some(all) = calibration.in_flight(now, all_nodes)
         {
-            let in_progress = self.lookups.len();
-            let admitted =
-                self.admission.room(now, in_progress).map_or(usize::MAX, |room| in_progress + room);
+            let admitted = self.admission.room(now, 0).unwrap_or(usize::MAX);
             return self.turn_closed_loop(nodes, now, all, admitted, None);
         }
         let Some((_, to)) = self.phase else { return };
@@ -196,7 +194,7 @@ impl<W: Workload> Director<W> {
         if lookup.followed_up {
             self.record_follow_up(&lookup, None);
         } else {
-            self.admission.record_failed();
+            self.admission.record_failed(lookup.intended);
             self.interval.record_failed(timeouts, 0);
             if lookup.counted {
                 self.metrics.record_failed(timeouts, 0);

@@ -196,7 +196,7 @@ fn limits(items: &Items, replicas: u8, nodes: u32) -> IndexLimits {
     const SYSTEMS_BEYOND: f64 = 1e-2;
     let per_arc = f64::from(items.population) / (f64::from(nodes) * (1.0 - GONE)).max(1.0);
     let beyond = SYSTEMS_BEYOND / f64::from(nodes);
-    let names = negative_binomial_quantile(replicas, per_arc, beyond).min(items.population);
+    let names = negative_binomial_quantile(replicas, per_arc, beyond, items.population);
     let per_name = (copies(items) / f64::from(items.population)).min(f64::from(HOLDERS_KEPT));
     IndexLimits {
         names,
@@ -206,14 +206,14 @@ fn limits(items: &Items, replicas: u8, nodes: u32) -> IndexLimits {
 }
 
 /// The least number that the sum of `arcs` geometric variables, each of this mean, exceeds with a
-/// probability of `beyond` at most.
-fn negative_binomial_quantile(arcs: u8, mean: f64, beyond: f64) -> u32 {
+/// probability of `beyond` at most; `most` if that is less.
+fn negative_binomial_quantile(arcs: u8, mean: f64, beyond: f64, most: u32) -> u32 {
     let (arcs, success) = (f64::from(arcs), 1.0 / (1.0 + mean));
     // Logarithms, because a population of a million may lie on one node.
     let mut log_chance = arcs * success.ln();
     let (mut at_most, mut count) = (log_chance.exp(), 0_u32);
     let is_past_the_mean = |count: u32| f64::from(count) > arcs * mean;
-    while !is_past_the_mean(count) || 1.0 - at_most > beyond.max(1e-12) {
+    while count < most && (!is_past_the_mean(count) || 1.0 - at_most > beyond.max(1e-12)) {
         count += 1;
         let ratio = (f64::from(count) + arcs - 1.0) / f64::from(count) * (1.0 - success);
         log_chance += ratio.ln();
@@ -234,7 +234,7 @@ mod tests {
     fn one_arc_is_geometric() {
         for (mean, beyond) in [(1.0, 1e-6), (3.0, 1e-3), (100.0, 1e-7)] {
             let expected = (f64::ln(beyond) / f64::ln(mean / (1.0 + mean))).ceil() - 1.0;
-            let found = negative_binomial_quantile(1, mean, beyond);
+            let found = negative_binomial_quantile(1, mean, beyond, u32::MAX);
             assert!((f64::from(found) - expected).abs() <= 1.0, "{found} instead of {expected}");
         }
     }

@@ -115,7 +115,8 @@ impl OwnerTruth {
     /// must not lie before the time of the last [`forget_before`](OwnerTruth::forget_before).
     #[must_use]
     pub fn judge(&self, key: Id, named: Id, issued: Time, answered: Time) -> bool {
-        // As long as nobody has left, the first member at or after the key has owned it since it joined.
+        // No past lifetime matters: members only joined since the lookup was issued. So the first member
+        // at or after the key has owned it since it joined.
         if self.past.is_empty()
             && let Some((&owner, &joined)) = self.live.range(key..).next()
             && owner == named

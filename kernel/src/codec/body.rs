@@ -34,8 +34,8 @@ pub trait Body: Protocol {
     /// [`WireError::BadKind`], [`WireError::BadLength`] or [`WireError::BadValue`].
     fn read(kind: u8, payload: &[u8]) -> Result<MessageOf<'_, Self>, WireError>;
 
-    /// Checks that [`read`](Body::read) accepts a payload. The default reads it; override it where the
-    /// compiler does not leave out building the message.
+    /// Checks a payload: accepts exactly what [`read`](Body::read) accepts. The default reads it; override
+    /// it where the compiler does not leave out building the message.
     ///
     /// # Errors
     ///

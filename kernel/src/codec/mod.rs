@@ -69,7 +69,8 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
         rest: &mut &'b [u8],
     ) -> Result<(Envelope, MessageOf<'b, Self::Protocol>), WireError>;
 
-    /// Checks the message at the start of `rest`, which is not empty, and advances `rest` past it.
+    /// Checks the message at the start of `rest`, which is not empty, and advances `rest` past it. Accepts
+    /// exactly what [`read`](Codec::read) accepts.
     ///
     /// # Errors
     ///

@@ -210,8 +210,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
         self.outside.copies = copies;
     }
 
-    /// Stops a node, as a machine that is suspended: it loses all messages, and its timers wait. `None`
-    /// lets it go on.
+    /// Stops a node, as a process that is stopped: its timers wait, and it loses all messages. `None` lets
+    /// it go on.
     pub fn stop(&mut self, node: Option<u32>) {
         self.stopped = node;
     }

@@ -1,8 +1,7 @@
 //! How long messages wait before they are handled, and when the wait is too long.
 //!
-//! A queue absorbs bursts. If waits are long for long, it absorbs nothing any more; it only delays, and
-//! those who asked give up. Then old messages that ask for new work are best dropped, until waits are
-//! short again (Nichols and Jacobson, *Controlling queue delay*, CACM 55(7), 2012).
+//! A queue absorbs bursts. A queue that stays long absorbs nothing: it only delays, and the askers give
+//! up. Then old messages that ask for new work are best dropped, until waits are short again (Nichols and Jacobson, *Controlling queue delay*, CACM 55(7), 2012).
 //!
 //! **Invariant:** plain arithmetic; time is an argument.
 
@@ -10,11 +9,11 @@ use core::time::Duration;
 
 use crate::base::Time;
 
-/// The longest wait of work while a driver is overloaded.
-const WAIT_MAX: Duration = Duration::from_millis(100);
+/// Longer waits are too long.
+pub const WAIT_MAX: Duration = Duration::from_millis(100);
 /// The wait below which an overload is over.
 const WAIT_SHORT: Duration = Duration::from_millis(50);
-/// For this long waits may exceed [`WAIT_MAX`].
+/// Waits may be too long for this time before old work is dropped.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The state of one queue.
@@ -25,7 +24,7 @@ pub struct QueueDelay {
 }
 
 impl QueueDelay {
-    /// Records that a message had waited for so long when it was taken out at `now`.
+    /// Records that a message taken out at `now` had waited for `wait`; of several, the longest.
     #[inline]
     pub fn record(&mut self, now: Time, wait: Duration) {
         if wait <= WAIT_SHORT {

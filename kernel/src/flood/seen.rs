@@ -60,7 +60,7 @@ pub enum SearchStatus {
     Seen(NeighborHandle),
     /// The search is new and can be remembered in this entry.
     New(FreeEntry),
-    /// The search is new, but its bucket is full.
+    /// The search is new, but its buckets are full.
     NoRoom,
 }
 

@@ -4,7 +4,7 @@
 //! most once, under the identifier that it used last.
 //!
 //! ```text
-//! names     text               in lists: by keyed hash. All queries but those for an exact name scan
+//! names     text               one list per hash value (keyed). All queries but those for an exact name scan
 //!   │                          the signatures of all names
 //!   └─▶ entries   holder,      in lists: by name, latest expiry first; by expiry; by keyed hash of
 //!                 expiry       the address, latest change first
@@ -15,7 +15,7 @@
 //! n-gram indexes build posting lists on the heap or in files and need `std`, which a node cannot
 //! use.
 //!
-//! A node reserves room for more than it is likely to store, so the tables are small: links are as
+//! A node reserves room for more than it is likely to store, so what each slot takes matters: links are as
 //! short as the capacity permits, and [`Index::exact`] leaves out what only other queries and
 //! removals need. Hashes lead to lists, not to a hash table with open addressing, which would need
 //! twice the capacity so that it never grows to clean up after removals.
@@ -92,7 +92,7 @@ impl Index {
         let entries = limits.entries as usize;
         Index {
             signatures: Vec::with_capacity(limits.names as usize),
-            by_address: Some(LinkedLists::new(entries, entries)),
+            by_address: Some(LinkedLists::new(entries.max(1), entries)),
             ..Index::exact(limits, rng)
         }
     }

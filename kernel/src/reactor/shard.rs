@@ -10,7 +10,7 @@
 //! arrived while the thread was stalled, or that waits behind others, is handled before its request
 //! times out. But timers are not held back for longer than [`HELD_BACK_MAX`].
 //!
-//! If datagrams wait too long for too long ([`QueueDelay`]), the shard has more to do than it can. Old
+//! If datagrams wait too long, and not just for a moment ([`QueueDelay`]), the shard has more to do than it can. Old
 //! messages that ask for new work are then dropped, so that acknowledgements, answers and maintenance do
 //! not wait behind them.
 //!
@@ -335,7 +335,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         self.inbox = Some(inbox);
     }
 
-    /// Handles a datagram; drops what asks for new work if it is too old.
+    /// Handles a datagram; drops what asks for new work if the first datagram of its batch is too old.
     fn handle_datagram(
         &mut self,
         now: Time,

@@ -184,3 +184,34 @@ fn open(at: SocketAddrV4, buffer: i32) -> io::Result<(UdpSocket, Address)> {
     };
     Ok((socket, Address::new(bound.ip().octets(), bound.port(), 0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, UdpSocket};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::reactor::batch::Batch;
+    use crate::reactor::clock::Clock;
+
+    #[test]
+    fn a_batch_knows_when_its_first_datagram_arrived() {
+        let local = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let sockets = Sockets::bind(Layout::PerCore, local, 1).expect("a port");
+        let to = sockets.address_of(0);
+        let sender = UdpSocket::bind(local).expect("a port");
+        let mut batch = Batch::new(64);
+        assert_eq!(batch.receive(sockets.descriptor(0), BATCH), 0);
+        let before = Clock::time_of_day();
+        for message in [b"one", b"two"] {
+            sender.send_to(message, (Ipv4Addr::LOCALHOST, to.port)).expect("it is sent");
+        }
+        assert_eq!(batch.receive(sockets.descriptor(0), BATCH), 2);
+        let after = Clock::time_of_day();
+        let arrived = batch.first_arrived_at().expect("Linux says it");
+        // The clocks are the same, but not read to the same nanosecond.
+        let slack = Duration::from_millis(1);
+        assert!(arrived + slack >= before && arrived <= after + slack, "{arrived:?}");
+        assert_eq!(batch.received(1).map(|(_, bytes)| bytes), Some(b"two".as_slice()));
+    }
+}

@@ -76,7 +76,7 @@ impl RingNode {
             self.next_slot = 0;
             self.initial_fill = false;
         }
-        if self.initial_fill {
+        if self.initial_fill && self.is_member() {
             // From the timer, not recursively: lookups that this node answers itself would nest.
             self.fix_at = cx.now;
             self.arm(cx);

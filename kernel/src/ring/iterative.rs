@@ -165,12 +165,14 @@ impl RingNode {
                 let is_backward = rule == AnswerRule::Owner
                     && iteration.stage.is_owner()
                     && stage == Stage::Owner;
+                let is_far_back = is_backward && backward == MAX_BACKWARD;
                 let backward = backward.saturating_add(u8::from(is_backward));
                 // To ask `from` for another node is not a hop.
                 let again = Iteration { previous: self.me, budget, backward, ..iteration };
-                if is_backward && backward == MAX_BACKWARD {
+                if is_far_back {
                     // The list that named the owner was too old.
-                    self.ask(cx, from, Iteration { stage: Stage::RouteExact, ..again })
+                    let limit = pending.key;
+                    self.ask(cx, from, Iteration { stage: Stage::RouteExact, limit, ..again })
                 } else if pending.failed.contains(next.id) || is_avoided {
                     // `from` does not know that `next` failed.
                     self.ask(cx, from, Iteration { limit: next.id, ..again })

@@ -14,7 +14,8 @@
 //! the node than the last.
 //!
 //! *The owner answers.* A node that is asked as the owner answers if the key lies between its
-//! predecessor and itself. Otherwise it asks its predecessor.
+//! predecessor and itself. Otherwise it asks its predecessor. After a few such steps back the list that
+//! named it was too old, and the lookup goes on to the last node before the key.
 //!
 //! *If the owner is silent*, another node may have joined beside it, and lists are up to as many rounds
 //! of stabilize old as they are long. So the lookup goes on to the last node before the key, which has

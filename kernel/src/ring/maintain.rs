@@ -8,6 +8,7 @@ use crate::node::{Context, Cookie, DropReason, PeerRoundTrips, RequestId};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
 use crate::ring::event::Event;
+use crate::ring::membership::ROUNDS_TO_JOIN;
 use crate::ring::message::Message;
 use crate::ring::node::{MAX_EARLY_CHECKS, RingNode};
 use crate::ring::protocol::Ring;
@@ -33,7 +34,7 @@ impl RingNode {
         if let Some(period) = self.config.stabilize {
             self.stabilize_at = cx.now + cx.rng.jitter(period);
         }
-        self.count_check(cx);
+        self.count_round(cx);
         if self.is_member() && !self.stabilizing {
             self.check_first_successor(cx);
         }
@@ -46,6 +47,7 @@ impl RingNode {
             self.predecessor = None;
             self.early_checks_left = MAX_EARLY_CHECKS;
             self.stabilize_at = cx.now;
+            self.arm(cx);
         }
     }
 
@@ -121,6 +123,11 @@ impl RingNode {
             }
             return;
         };
+        // The join may have failed meanwhile.
+        if reason != NeighborsReason::Join && !self.is_member() {
+            self.stabilizing &= reason != NeighborsReason::Stabilize;
+            return;
+        }
         match reason {
             NeighborsReason::Stabilize => {
                 self.stabilizing = false;
@@ -161,6 +168,9 @@ impl RingNode {
                 if self.may_be_successor(from) {
                     self.last_cookie.learn(from, cookie);
                     self.adopt_list(cx.now, from, successors);
+                    if self.rounds_to_join > 0 {
+                        self.rounds_to_join = ROUNDS_TO_JOIN;
+                    }
                     if let Some(round_trip) = round_trip {
                         self.record_neighbor(from, round_trip);
                     }
@@ -343,7 +353,11 @@ impl RingNode {
             && self.fingers.entries().next().is_none();
         if is_isolated {
             self.successors.keep_fallback(peer);
-        } else if was_first && !self.stabilizing && self.config.stabilize.is_some() {
+        } else if was_first
+            && !self.stabilizing
+            && self.is_member()
+            && self.config.stabilize.is_some()
+        {
             self.check_first_successor(cx);
         }
     }

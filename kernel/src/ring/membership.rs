@@ -17,9 +17,8 @@ use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
 use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 
-/// Checks of the first successor after which a node that nobody has taken for its predecessor gives up
-/// its join.
-const CHECKS_TO_JOIN: u8 = 32;
+/// Rounds of stabilize after which a node that nobody has taken for its predecessor gives up its join.
+pub(super) const ROUNDS_TO_JOIN: u8 = 32;
 /// A join that has not found its position after this time has failed.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -97,17 +96,20 @@ impl RingNode {
         }
     }
 
-    /// Counts a check of the first successor. A new node that nobody has taken for its predecessor for
-    /// very long has no place here.
-    pub(crate) fn count_check(&mut self, cx: &mut Context<'_, Ring>) {
-        if self.checks_to_join == 1 {
+    /// Counts a round of stabilize, an early one too. Fails the join if no successor has adopted this node
+    /// after [`ROUNDS_TO_JOIN`] of them, since it found its present place.
+    pub(crate) fn count_round(&mut self, cx: &mut Context<'_, Ring>) {
+        if self.rounds_to_join == 1 {
             self.end_join(cx);
         }
-        self.checks_to_join = self.checks_to_join.saturating_sub(1);
+        self.rounds_to_join = self.rounds_to_join.saturating_sub(1);
     }
 
     fn end_join(&mut self, cx: &mut Context<'_, Ring>) {
         self.phase = Phase::Outside;
+        self.predecessor = None;
+        self.early_checks_left = 0;
+        self.initial_fill = false;
         (self.stabilize_at, self.fix_at) = (Time::NEVER, Time::NEVER);
         self.arm(cx);
         cx.report(Event::JoinFailed);
@@ -160,12 +162,10 @@ impl RingNode {
         self.predecessor_heard = cx.now.into();
         self.phase = Phase::Member;
         self.initial_fill = self.config.fix_fingers.is_some();
-        self.checks_to_join = CHECKS_TO_JOIN;
-        let mut counts_at_once = self.config.stabilize.is_none();
+        self.rounds_to_join = ROUNDS_TO_JOIN;
+        let counts_at_once = self.config.stabilize.is_none();
         #[cfg(feature = "defects")]
-        {
-            counts_at_once |= self.has(Defect::UnprobedPredecessor);
-        }
+        let counts_at_once = counts_at_once || self.has(Defect::UnprobedPredecessor);
         if counts_at_once {
             self.confirm_join(cx);
         }
@@ -188,7 +188,7 @@ impl RingNode {
 
     /// Reports that the node has joined, if it has not done so yet.
     pub(crate) fn confirm_join(&mut self, cx: &mut Context<'_, Ring>) {
-        if mem::take(&mut self.checks_to_join) > 0 {
+        if mem::take(&mut self.rounds_to_join) > 0 {
             cx.report(Event::Joined);
         }
     }

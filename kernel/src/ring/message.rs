@@ -268,8 +268,8 @@ pub enum Stage {
     /// As a node on the way. It may send the lookup straight to the owner if its successor list covers
     /// the key.
     Route = 0,
-    /// As a node on the way to the last node before the key. The owner seems to be silent, and the last
-    /// node before the key has the latest news of who comes next.
+    /// As a node on the way to the last node before the key. The owner seems to be silent, or the list
+    /// that named it was too old. The last node before the key has the latest news of who comes next.
     RouteExact = 1,
     /// As the owner, by the sender's successor list.
     Owner = 2,

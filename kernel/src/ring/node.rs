@@ -32,7 +32,7 @@ pub(crate) const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 /// where much is lost, many attempts are needed.
 const MAX_BACKOFF: u32 = 4;
 
-/// A node whose timer fires so much too late was stopped. Others take it for dead by then, unless they
+/// A node whose timer fires later than this was stopped. Others take it for dead by then, unless they
 /// were stopped, too.
 const ABSENCE: Duration = Duration::from_secs(5);
 
@@ -82,9 +82,9 @@ pub struct RingNode {
     pub(crate) probing_candidate: bool,
     /// Unanswered attempts of the ping of the predecessor that is in flight.
     pub(crate) predecessor_silence: u8,
-    /// As long as no successor has taken this node for its predecessor after a join: the checks of the
-    /// first successor after which the join has failed. 0 otherwise.
-    pub(crate) checks_to_join: u8,
+    /// Rounds of stabilize left before a join fails that no successor has confirmed. 0 once it is
+    /// confirmed.
+    pub(crate) rounds_to_join: u8,
     /// A finger refresh is in flight.
     pub(crate) fixing: bool,
     /// The first round of finger refreshes after a join is running, without pauses.
@@ -133,7 +133,7 @@ impl RingNode {
             probing_predecessor: false,
             probing_candidate: false,
             predecessor_silence: 0,
-            checks_to_join: 0,
+            rounds_to_join: 0,
             fixing: false,
             initial_fill: false,
             config,
@@ -321,6 +321,14 @@ impl RingNode {
         request.is_some()
     }
 
+    /// Notices that the node was stopped: its timer should have fired long ago.
+    #[inline]
+    fn notice_absence(&mut self, cx: &mut Context<'_, Ring>) {
+        if cx.now.since(self.armed_at) > ABSENCE {
+            self.come_back(cx);
+        }
+    }
+
     /// Arms the node's timer for the earliest of its deadlines.
     pub(crate) fn arm(&mut self, cx: &mut Context<'_, Ring>) {
         let next = self.stabilize_at.min(self.fix_at).min(self.predecessor_due(cx.now)).max(cx.now);
@@ -393,6 +401,7 @@ impl Node for RingNode {
             cx.world.count_drop(DropReason::FromSelf);
             return;
         }
+        self.notice_absence(cx);
         // A joining node answers pings. A node outside the ring does not, so that its former
         // neighbors find that it has left.
         let silent = self.phase == Phase::Outside && matches!(message, Message::Ping { .. });
@@ -470,14 +479,13 @@ impl Node for RingNode {
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Ring>) {
-        if cx.now.since(self.armed_at) > ABSENCE {
-            self.come_back(cx);
-        }
+        self.notice_absence(cx);
         self.armed_at = Time::NEVER;
         if cx.now >= self.stabilize_at {
             match self.phase {
                 Phase::Joining => self.fail_join(cx),
-                Phase::Outside | Phase::Member => self.begin_stabilize(cx),
+                Phase::Outside => self.stabilize_at = Time::NEVER,
+                Phase::Member => self.begin_stabilize(cx),
             }
         }
         if cx.now >= self.fix_at {

@@ -15,10 +15,11 @@ use crate::ring::protocol::{BUDGET_SPENT, EXPIRED, Ring, STUCK};
 use crate::ring::request::{Kind, PendingLookup, Request};
 use crate::ring::steps::{Answer, Route};
 
-/// Transfers back along predecessors after a node has been asked as the owner by an old successor list.
-/// If more nodes have joined there, the way past the last node before the key is shorter.
+/// The most transfers back along predecessors, from a node that an old successor list took for the owner.
+/// Beyond that, the way round to the last node before the key is shorter.
 pub(super) const MAX_BACKWARD: u8 = 4;
-/// What is left of a lookup's budget when it turns back, so that nodes can tell how far it has come.
+/// The budget of a lookup is cut to this when it first turns back. The rest tells how many steps back it
+/// has made.
 const BACKWARD_BUDGET: u8 = 64;
 
 impl RingNode {

@@ -340,6 +340,7 @@ fn read_rare(kind: Kind, payload: &[u8]) -> Result<Message<'_>, WireError> {
     })
 }
 
+/// [`Body::check`] for all messages that are not sent for each lookup.
 #[inline(never)]
 fn check_rare(kind: Kind, payload: &[u8]) -> Result<(), WireError> {
     read_rare(kind, payload).map(drop)

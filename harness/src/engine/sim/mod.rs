@@ -63,7 +63,7 @@ use crate::workload::judge::Judge;
 const SEEDS: usize = 1024;
 /// Lookups of an open loop in progress at a time, at most, if nodes have a rate.
 const ADMITTED_MAX: usize = 16_384;
-/// Those that are admitted at first, or as many as nodes.
+/// Admitted at first; as many as there are places for nodes, if that is more.
 const ADMITTED_FIRST: usize = 1024;
 /// Spare places under churn.
 const SPARE_PLACES: usize = 64;

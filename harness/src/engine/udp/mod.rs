@@ -48,7 +48,8 @@ const REQUESTS: usize = 65_536;
 /// Requests in flight reserved for each admitted lookup: at its origin, at the hops that have not been
 /// acknowledged yet, and spare ones for maintenance. With fewer, a busy thread refuses to forward.
 const REQUESTS_PER_LOOKUP: usize = 16;
-/// Lookups of an open loop in progress per shard that are admitted at first, or as many as nodes.
+/// Lookups of an open loop in progress per shard that are admitted at first; as many as there are places
+/// for nodes, if that is more.
 const ADMITTED_FIRST: usize = 1024;
 /// Spare places in each shard under churn, which is uneven.
 const SPARE_PLACES: usize = 64;

@@ -10,7 +10,7 @@
 //! *Room.* All waiting messages share the places of the queue, of which work may take three
 //! quarters. So a flood of lookups cannot keep out what finishes lookups or maintains tables.
 //!
-//! *Age.* If waits are long for long, old work is dropped from the head, until waits are short again:
+//! *Age.* If waits stay long, old work is dropped from the head, until waits are short again:
 //! see [`QueueDelay`]. The last work in the queue is never dropped: with nothing behind it, dropping it
 //! gains nothing.
 //!
@@ -117,7 +117,10 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use hopwise_kernel::Rng;
+    use hopwise_kernel::drive::queue_delay::WAIT_MAX;
 
     use super::*;
 
