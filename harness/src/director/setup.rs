@@ -38,6 +38,16 @@ pub struct Admitted {
     pub max: usize,
 }
 
+impl Admitted {
+    /// At most `max` later on. At first 1,024, or as many as there are places for nodes, if that is
+    /// more.
+    #[must_use]
+    pub fn up_to(max: usize, places: usize) -> Admitted {
+        const AT_LEAST: usize = 1024;
+        Admitted { first: places.max(AT_LEAST), max }
+    }
+}
+
 /// Joins and departures in the measured phase.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MembershipChanges {

@@ -23,7 +23,7 @@ use crate::workload::items::{Catalogue, Wanted};
 use crate::workload::{ItemWorkload, Workload};
 
 /// The most holders that an owner stores for one name: those that an answer lists, which are the most
-/// recent. Others would expire before one of these does.
+/// recent. Any other entry expires before these.
 const HOLDERS_KEPT: u32 = MAX_LISTED_HOLDERS as u32;
 
 /// The system `S` with a store.
@@ -189,8 +189,8 @@ fn config<S: System>(scenario: &Scenario, items: &Items) -> StoreConfig {
 }
 
 /// Capacity for what one node may have to store. The names of a node lie on the arcs of `replicas`
-/// neighbours. Arcs are roughly exponential, so their number is negative binomial. The capacity is
-/// exceeded by one of a hundred systems of so many nodes, of which a third may be gone.
+/// neighbours. Arcs are roughly exponential, so their number is negative binomial. In one of a hundred
+/// systems that have lost a third of their nodes, some node needs more.
 fn limits(items: &Items, replicas: u8, nodes: u32) -> IndexLimits {
     const GONE: f64 = 1.0 / 3.0;
     const SYSTEMS_BEYOND: f64 = 1e-2;

@@ -321,19 +321,16 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
             Due::Node(node) => Some(node),
             Due::Request(handle) => self.requests.node_of(handle),
         };
-        if node.is_some() && node == self.stopped {
-            let soon = self.now + DELAY;
-            return match due {
-                Due::Node(node) => self.outside.timers.arm_node(node, soon),
-                Due::Request(handle) => self.outside.timers.arm_request(handle, soon),
-            };
-        }
+        let Some(node) = node else { return };
+        let is_stopped = self.stopped == Some(node);
+        let soon = self.now + DELAY;
         match due {
-            Due::Node(node) => {
+            Due::Node(node) if is_stopped => self.outside.timers.arm_node(node, soon),
+            Due::Request(handle) if is_stopped => self.outside.timers.arm_request(handle, soon),
+            Due::Node(_) => {
                 self.with(node, |node, cx| node.handle_timeout(cx));
             }
             Due::Request(handle) => {
-                let Some(node) = self.requests.node_of(handle) else { return };
                 self.with(node, |node, cx| node.handle_request_timeout(cx, handle));
             }
         }

@@ -1,5 +1,5 @@
-//! Building blocks of drivers: timers, counters and the delay of queues. And two drivers: [`Host`] for one node in an
-//! event loop of one's own, [`Memory`] for tests.
+//! Building blocks of drivers: timers, counters and the delay of queues. And two drivers: [`Host`] for
+//! one node in an event loop of one's own, [`Memory`] for tests.
 //!
 //! **Invariant:** no I/O, no clock.
 

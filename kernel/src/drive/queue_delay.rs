@@ -1,7 +1,8 @@
 //! How long messages wait before they are handled, and when the wait is too long.
 //!
 //! A queue absorbs bursts. A queue that stays long absorbs nothing: it only delays, and the askers give
-//! up. Then old messages that ask for new work are best dropped, until waits are short again (Nichols and Jacobson, *Controlling queue delay*, CACM 55(7), 2012).
+//! up. Then old messages that ask for new work are best dropped, until waits are short again (Nichols and
+//! Jacobson, *Controlling queue delay*, CACM 55(7), 2012).
 //!
 //! **Invariant:** plain arithmetic; time is an argument.
 
@@ -24,7 +25,8 @@ pub struct QueueDelay {
 }
 
 impl QueueDelay {
-    /// Records that a message taken out at `now` had waited for `wait`; of several, the longest.
+    /// Records how long a message had waited that the driver took out at `now`. A driver that takes out
+    /// several at a time records the longest wait.
     #[inline]
     pub fn record(&mut self, now: Time, wait: Duration) {
         if wait <= WAIT_SHORT {

@@ -6,8 +6,8 @@
 //! search refused, and repetitions are nearly always found in the first bucket. A secret key selects
 //! the buckets, so an attacker cannot fill one on purpose.
 //!
-//! An entry holds 32 bits of the keyed search. Two searches that are remembered at the same time are
-//! taken for one with a probability of about 10^-9.
+//! An entry holds 32 bits of the keyed search. A peer takes a new search for a remembered one with a
+//! probability below 5 · 10^-9: it compares at most 20 entries.
 //!
 //! **Invariant:** a search is remembered for its full time. If its buckets are full, a new search is
 //! refused; evicting an old one could forward it twice.

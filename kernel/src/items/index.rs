@@ -4,8 +4,8 @@
 //! most once, under the identifier that it used last.
 //!
 //! ```text
-//! names     text               one list per hash value (keyed). All queries but those for an exact name scan
-//!   │                          the signatures of all names
+//! names     text               one list per hash value (keyed). All queries but those for an exact
+//!   │                          name scan the signatures of all names
 //!   └─▶ entries   holder,      in lists: by name, latest expiry first; by expiry; by keyed hash of
 //!                 expiry       the address, latest change first
 //! ```
@@ -15,9 +15,9 @@
 //! n-gram indexes build posting lists on the heap or in files and need `std`, which a node cannot
 //! use.
 //!
-//! A node reserves room for more than it is likely to store, so what each slot takes matters: links are as
-//! short as the capacity permits, and [`Index::exact`] leaves out what only other queries and
-//! removals need. Hashes lead to lists, not to a hash table with open addressing, which would need
+//! A node reserves room for more than it is likely to store, so what each slot takes matters: links are
+//! as short as the capacity permits, and [`Index::exact`] leaves out what only other queries and removals
+//! need. Hashes lead to lists, not to a hash table with open addressing, which would need
 //! twice the capacity so that it never grows to clean up after removals.
 //!
 //! Other nodes choose the names, so the hash has a random key.

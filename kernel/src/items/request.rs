@@ -50,8 +50,8 @@ pub struct PendingQuery {
     pub hops: u8,
     /// Contacts that did not answer.
     pub timeouts: u8,
-    /// An earlier request for the same query that is still in flight, if there is one. If it no
-    /// longer is, the query goes on without this request.
+    /// An earlier request that may still answer this query. Once it has ended, the end of this lookup is
+    /// ignored.
     pub beside: Option<RequestId>,
 }
 

@@ -129,18 +129,7 @@ impl<P: Protocol> Context<'_, P> {
         from: Peer,
         fits: impl Fn(&KindOf<P>) -> bool,
     ) -> Option<RequestHandle> {
-        let requests = self.requests.own();
-        let found = requests.find(id).filter(|&handle| {
-            requests.at(handle).is_some_and(|request| {
-                request.node == self.node
-                    && request.to.is_same_destination(from)
-                    && fits(&request.kind)
-            })
-        });
-        if found.is_none() {
-            self.world.count_drop(DropReason::Unmatched);
-        }
-        found
+        self.find_where(id, |it| it.to.is_same_destination(from) && fits(&it.kind))
     }
 
     /// As [`find_request`](Self::find_request), and removes the request and returns it.
@@ -155,26 +144,31 @@ impl<P: Protocol> Context<'_, P> {
         self.cancel(handle)
     }
 
-    /// Removes and returns the request of this node that a reply answers, from whichever node it
-    /// comes: where the responder is not known beforehand, the 64 random bits of the identifier
-    /// must do. Returns `None` and counts a drop if there is no such request.
+    /// As [`match_reply`](Self::match_reply), for a reply from whichever node: where the responder is
+    /// not known beforehand, the random bits of the identifier must do.
     #[inline]
     pub fn match_reply_from_any(
         &mut self,
         id: RequestId,
         fits: impl Fn(&KindOf<P>) -> bool,
     ) -> Option<Request<KindOf<P>>> {
-        let requests = self.requests.own();
-        let found = requests.find(id).filter(|&handle| {
-            requests
-                .at(handle)
-                .is_some_and(|request| request.node == self.node && fits(&request.kind))
-        });
-        let Some(handle) = found else {
-            self.world.count_drop(DropReason::Unmatched);
-            return None;
-        };
+        let handle = self.find_where(id, |it| fits(&it.kind))?;
         self.cancel(handle)
+    }
+
+    #[inline]
+    fn find_where(
+        &mut self,
+        id: RequestId,
+        fits: impl Fn(&Request<KindOf<P>>) -> bool,
+    ) -> Option<RequestHandle> {
+        let requests = self.requests.own();
+        let is_it = |request: &Request<_>| request.node == self.node && fits(request);
+        let found = requests.find(id).filter(|&handle| requests.at(handle).is_some_and(is_it));
+        if found.is_none() {
+            self.world.count_drop(DropReason::Unmatched);
+        }
+        found
     }
 
     /// Removes a request before its timer fires, and disarms the timer.

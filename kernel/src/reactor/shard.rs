@@ -10,9 +10,9 @@
 //! arrived while the thread was stalled, or that waits behind others, is handled before its request
 //! times out. But timers are not held back for longer than [`HELD_BACK_MAX`].
 //!
-//! If datagrams wait too long, and not just for a moment ([`QueueDelay`]), the shard has more to do than it can. Old
-//! messages that ask for new work are then dropped, so that acknowledgements, answers and maintenance do
-//! not wait behind them.
+//! If datagrams wait too long, and not just for a moment ([`QueueDelay`]), the shard has more to do than
+//! it can. Old messages that ask for new work are then dropped, so that acknowledgements, answers and
+//! maintenance do not wait behind them.
 //!
 //! **Invariant:** the work of a turn is bounded by [`BATCHES_PER_SOCKET`] and [`TIMERS_PER_TURN`].
 
@@ -312,9 +312,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             for _ in 0..BATCHES_PER_SOCKET {
                 let count = inbox.receive(descriptor, most);
                 let now = self.clock.now();
-                let arrived_at = if count > 0 { inbox.first_arrived_at() } else { None };
-                let wait =
-                    arrived_at.map_or(Duration::ZERO, |at| Clock::time_of_day().saturating_sub(at));
+                let since = |at| Clock::time_of_day().saturating_sub(at);
+                let wait = inbox.first_arrived_at().map_or(Duration::ZERO, since);
                 longest = longest.max(wait);
                 let is_too_old = self.delay.is_too_old(now, wait);
                 for index in 0..count {

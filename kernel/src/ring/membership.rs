@@ -17,7 +17,7 @@ use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
 use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 
-/// Rounds of stabilize after which a node that nobody has taken for its predecessor gives up its join.
+/// A node gives up its join after so many rounds of stabilize in which no successor has adopted it.
 pub(super) const ROUNDS_TO_JOIN: u8 = 32;
 /// A join that has not found its position after this time has failed.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);

@@ -37,14 +37,14 @@ fn correct_share(measured: &Measured) -> f64 {
 #[test]
 fn loss_does_no_harm() {
     for (loss, wanted) in [(0.05, 0.9999), (0.1, 0.9995), (0.2, 0.995), (0.3, 0.99)] {
-        for seed in [1, 2] {
+        for seed in 1..=2 {
             let toml = format!(
                 "engine = \"sim\"
                  nodes = 64
                  ring.successors = 8
                  network = {{ latency = {{ model = \"constant\", one_way = \"20ms\" }}, loss = {loss} }}
                  workload.lookups_per_s = 200
-                 phases = {{ warmup = \"5s\", measure = \"15s\" }}"
+                 phases = {{ warmup = \"5s\", measure = \"30s\" }}"
             );
             let measured = run(&toml, seed);
             let correct = correct_share(&measured);
@@ -56,7 +56,7 @@ fn loss_does_no_harm() {
 
 #[test]
 fn neighbors_detect_a_crash_soon_and_declare_no_live_node_dead() {
-    for (loss, within_s) in [(0.0, 2.5), (0.3, 20.0)] {
+    for (loss, within_s) in [(0.0, 2.1), (0.3, 20.0)] {
         let toml = format!(
             "engine = \"sim\"
              nodes = 64
@@ -69,10 +69,10 @@ fn neighbors_detect_a_crash_soon_and_declare_no_live_node_dead() {
         );
         let measured = run(&toml, 1);
         let deaths = deaths(&measured);
-        assert!(deaths.detected > 20, "{deaths:?}");
+        assert!(deaths.detected > 30, "{deaths:?}");
         assert!(deaths.detection_us.p99 <= within_s * 1e6, "loss {loss}: {deaths:?}");
         assert_eq!(deaths.false_deaths, 0, "loss {loss}");
-        assert!(correct_share(&measured) > 0.99, "loss {loss}: {}", correct_share(&measured));
+        assert!(correct_share(&measured) > 0.995, "loss {loss}: {}", correct_share(&measured));
     }
 }
 
@@ -136,16 +136,16 @@ fn overload_bends_and_leaves_no_mark() {
     let toml = "engine = \"sim\"
                 nodes = 100
                 ring.successors = 8
-                network = { latency = { model = \"constant\", one_way = \"20ms\" }, node_rate = 1000 }
+                network = { latency = { model = \"constant\", one_way = \"20ms\" }, node_rate = 500 }
                 workload = { lookups_per_s = \"5x\", profile = [{ at = \"10s\", lookups_per_s = \"0.25x\" }] }
                 phases = { warmup = \"1s\", measure = \"16s\" }";
-    for seed in 1..=2 {
+    for seed in 1..=3 {
         let measured = run(toml, seed);
         let capacity = measured.capacity_per_s.expect("it was calibrated");
         let rows: Vec<_> = measured.series.iter().filter(|row| row.phase == "measure").collect();
         let (overload, after) = rows.split_at(10);
         let goodput = overload.iter().map(|row| row.completed).sum::<u64>() as f64 / 10.0;
-        assert!(goodput >= 0.75 * capacity, "seed {seed}: {goodput} of {capacity}");
+        assert!(goodput >= 0.9 * capacity, "seed {seed}: {goodput} of {capacity}");
         assert!(overload.iter().map(|row| row.shed).sum::<u64>() > 30_000, "seed {seed}");
         assert_eq!(measured.metrics.failed + measured.metrics.incorrect, 0, "seed {seed}");
         let late: u64 = after[2..].iter().map(|row| row.shed + row.failed).sum();

@@ -63,8 +63,6 @@ use crate::workload::judge::Judge;
 const SEEDS: usize = 1024;
 /// Lookups of an open loop in progress at a time, at most, if nodes have a rate.
 const ADMITTED_MAX: usize = 16_384;
-/// Admitted at first; as many as there are places for nodes, if that is more.
-const ADMITTED_FIRST: usize = 1024;
 /// Spare places under churn.
 const SPARE_PLACES: usize = 64;
 /// One more spare place for this many nodes.
@@ -129,10 +127,7 @@ pub(crate) fn simulate<S: System>(
         trace: trace.as_ref(),
         workload: workload.clone(),
         has_server: S::HAS_SERVER,
-        admitted: scenario
-            .network
-            .node_rate
-            .map(|_| Admitted { first: places.max(ADMITTED_FIRST), max: ADMITTED_MAX }),
+        admitted: scenario.network.node_rate.map(|_| Admitted::up_to(ADMITTED_MAX, places)),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, &members);

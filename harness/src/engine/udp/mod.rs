@@ -48,9 +48,6 @@ const REQUESTS: usize = 65_536;
 /// Requests in flight reserved for each admitted lookup: at its origin, at the hops that have not been
 /// acknowledged yet, and spare ones for maintenance. With fewer, a busy thread refuses to forward.
 const REQUESTS_PER_LOOKUP: usize = 16;
-/// Lookups of an open loop in progress per shard that are admitted at first; as many as there are places
-/// for nodes, if that is more.
-const ADMITTED_FIRST: usize = 1024;
 /// Spare places in each shard under churn, which is uneven.
 const SPARE_PLACES: usize = 64;
 
@@ -122,10 +119,7 @@ impl Runner for UdpEngine {
                     trace: trace.as_deref(),
                     workload,
                     has_server: S::HAS_SERVER,
-                    admitted: Some(Admitted {
-                        first: capacity.max(ADMITTED_FIRST),
-                        max: REQUESTS / REQUESTS_PER_LOOKUP,
-                    }),
+                    admitted: Some(Admitted::up_to(REQUESTS / REQUESTS_PER_LOOKUP, capacity)),
                 };
                 let director = Director::new(&scenario, part, setup);
                 let nodes = scenario.nodes as usize;
