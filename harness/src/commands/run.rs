@@ -163,11 +163,6 @@ fn outcome_of(
         ..Lookups::new(&measured.metrics, measured.measured)
     };
     let simulation = measured.simulation.as_ref();
-    // The speed of a simulation refers to wall time.
-    let (events, over) = match simulation {
-        Some(it) => (it.events, it.real),
-        None => (measured.events, measured.measured),
-    };
     let drops = measured.drops.iter().map(|&(reason, count)| (reason.to_owned(), count));
     Outcome {
         schema_version: SCHEMA_VERSION,
@@ -192,9 +187,9 @@ fn outcome_of(
         membership: measured.membership.clone(),
         health: Some(measured.health.clone()),
         engine: outcome::Engine {
-            events,
-            events_per_s: per_s(events, over),
-            messages_per_s: per_s(measured.traffic.messages(), measured.measured),
+            events: measured.events,
+            events_per_s: per_s(measured.events, measured.measured_wall),
+            messages_per_s: per_s(measured.traffic.messages(), measured.measured_wall),
             datagrams: measured.datagrams,
             drops: drops.collect(),
             peak_rss_bytes: peak_rss_bytes(),

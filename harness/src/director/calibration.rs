@@ -90,6 +90,7 @@ impl<W: Workload> Director<W> {
     pub fn calibrate(&mut self, start: Time) {
         if self.calibration.is_none() && self.phase.is_none() {
             self.calibration = Some(Calibration::new(start));
+            self.series.begin_phase(start, "calibrate");
         }
     }
 

@@ -11,7 +11,7 @@ use hopwise_kernel::Time;
 
 use super::admission::WAIT_MAX;
 use super::lookups::Lookup;
-use super::{Director, LOOKUPS_PER_TURN, NodeControl, take_due};
+use super::{Director, NodeControl, is_within, take_due};
 use crate::churn::Share;
 use crate::scenario::{Load, Measure};
 use crate::workload::Workload;
@@ -42,19 +42,18 @@ impl<W: Workload> Director<W> {
             return self.turn_closed_loop(nodes, now, all, admitted, None);
         }
         let Some((_, to)) = self.phase else { return };
-        if now >= to {
-            return;
-        }
         let lookups = match self.scenario.phases.measure {
             Measure::Lookups(count) => Some(count),
             Measure::Lasting(_) => None,
         };
         match self.scenario.workload.load {
-            Load::InFlight(all) => {
+            Load::InFlight(all) if now < to => {
                 self.turn_closed_loop(nodes, now, all, usize::MAX, lookups);
             }
+            Load::InFlight(_) => {}
+            // Lookups that were due in the phase are issued even if it is over by now.
             Load::PerSecond(_) | Load::PerNode(_) => {
-                self.turn_open_loop(nodes, now, until, lookups)
+                self.turn_open_loop(nodes, now, until.min(before(to)), lookups);
             }
         }
     }
@@ -77,7 +76,7 @@ impl<W: Workload> Director<W> {
         let quota = quota(Share { of, ..self.share }, lookups);
         let mine = self.share.part(all as usize).min(most);
         let mut started = 0;
-        while started < LOOKUPS_PER_TURN
+        while started < self.starts_per_turn
             && self.lookups.len() < mine
             && self.metrics.issued < quota
             && self.start_lookup(nodes, now, now)
@@ -98,9 +97,9 @@ impl<W: Workload> Director<W> {
     ) {
         let quota = quota(self.share, lookups);
         let room = self.admission.room(now, self.lookups.len());
-        let most = room.map_or(LOOKUPS_PER_TURN, |room| room.min(LOOKUPS_PER_TURN));
+        let most = room.map_or(self.starts_per_turn, |room| room.min(self.starts_per_turn));
         if room.is_some() && self.due_mean(until) > most as f64 {
-            self.shed_due(now - WAIT_MAX, quota);
+            self.shed_due(until.min(now - WAIT_MAX), quota);
         }
         let mut started = 0;
         while started < most
@@ -114,6 +113,9 @@ impl<W: Workload> Director<W> {
         if room == Some(started) {
             self.shed_due(until, quota);
         }
+        if self.metrics.issued >= quota {
+            self.arrivals = None;
+        }
     }
 
     /// The number of lookups to be expected by `until`, given only the next one. Decisions that
@@ -124,19 +126,20 @@ impl<W: Workload> Director<W> {
 
     /// Counts all arrivals by `until` as shed, at most `quota` lookups in the measured phase.
     fn shed_due(&mut self, until: Time, quota: u64) {
-        let (Some(arrivals), Some((from, to))) = (&mut self.arrivals, self.phase) else { return };
-        // Each stretch lies before, in, or after the measured phase.
-        let before = |time: Time| Time::from_ns(time.as_ns().saturating_sub(1));
-        for end in [before(from), before(to), until] {
-            let end = end.min(until);
-            let count = arrivals.count_until(end);
-            if end < from || end >= to {
-                self.interval.record_refused(count);
-                continue;
+        let Some(arrivals) = &mut self.arrivals else { return };
+        loop {
+            let due = arrivals.next_due();
+            if due > until || due == Time::NEVER {
+                return;
             }
-            let count = count.min(quota.saturating_sub(self.metrics.issued));
-            self.interval.record_refused(count);
-            self.metrics.record_refused(count);
+            // No phase begins or ends within an interval.
+            let mut count = arrivals.count_until(until.min(self.series.last_instant(due)));
+            if is_within(self.phase, due) {
+                count = count.min(quota.saturating_sub(self.metrics.issued));
+                self.metrics.record_refused(count);
+            }
+            self.recent.record_refused(count);
+            self.series.record_refused(self.series.interval_at(due), count);
         }
     }
 
@@ -149,18 +152,30 @@ impl<W: Workload> Director<W> {
         let Some(origin) = self.random_member() else { return false };
         let question = self.workload.draw(&mut self.rng);
         let counted = self.is_measured(intended);
-        let lookup = Lookup { question, intended, origin, counted, followed_up: false };
+        let interval = self.series.interval_at(intended);
+        let lookup = Lookup {
+            question,
+            intended,
+            interval,
+            issued: at,
+            origin,
+            counted,
+            followed_up: false,
+        };
         let token = self.lookups.begin(lookup);
         let is_started = nodes.ask(at, origin, question, token);
         let metrics = counted.then_some(&mut self.metrics);
-        for metrics in [&mut self.interval].into_iter().chain(metrics) {
+        for metrics in [&mut self.recent].into_iter().chain(metrics) {
             if is_started {
                 metrics.record_issued(at.since(intended));
             } else {
                 metrics.record_refused(1);
             }
         }
-        if !is_started {
+        if is_started {
+            self.series.record_issued(interval);
+        } else {
+            self.series.record_refused(interval, 1);
             self.lookups.end(token);
         }
         is_started
@@ -169,7 +184,8 @@ impl<W: Workload> Director<W> {
     /// Records that the origin of a lookup refused it later than at once.
     pub(super) fn end_refused(&mut self, token: u64) {
         let Some(lookup) = self.lookups.end(token) else { return };
-        self.interval.record_shed();
+        self.recent.record_shed();
+        self.series.record_shed(lookup.interval);
         if lookup.counted {
             self.metrics.record_shed();
         }
@@ -183,7 +199,8 @@ impl<W: Workload> Director<W> {
             self.record_follow_up(&lookup, None);
             return;
         }
-        self.interval.record_orphaned();
+        self.recent.record_orphaned();
+        self.series.record_orphaned(lookup.interval);
         if lookup.counted {
             self.metrics.record_orphaned();
         }
@@ -195,7 +212,8 @@ impl<W: Workload> Director<W> {
             self.record_follow_up(&lookup, None);
         } else {
             self.admission.record_failed(lookup.intended);
-            self.interval.record_failed(timeouts, 0);
+            self.recent.record_failed(timeouts, 0);
+            self.series.record_failed(lookup.interval);
             if lookup.counted {
                 self.metrics.record_failed(timeouts, 0);
                 self.workload.record_issued(&lookup.question, &mut self.metrics.items);
@@ -224,10 +242,13 @@ impl<W: Workload> Director<W> {
         } else {
             self.lookups.end(token)
         };
-        let Some(Lookup { question, intended, counted, .. }) = lookup else { return };
+        let Some(Lookup { question, intended, interval, issued, counted, .. }) = lookup else {
+            return;
+        };
         let latency = now.since(intended);
         self.admission.record_answered(intended, now, timeouts);
-        self.interval.record_completed(latency, hops, timeouts, 0);
+        self.recent.record_completed(latency, hops, timeouts, 0);
+        self.series.record_completed(interval, latency);
         if let Some(calibration) = &mut self.calibration {
             calibration.record_completed(now);
         }
@@ -235,7 +256,7 @@ impl<W: Workload> Director<W> {
             self.metrics.record_completed(latency, hops, timeouts, 0);
             self.workload.record_issued(&question, &mut self.metrics.items);
             self.workload.record_answered(&question, &answer, &mut self.metrics.items);
-            let answered = Answered { question, answer, issued: intended, answered: now };
+            let answered = Answered { question, answer, interval, issued, answered: now };
             self.records.push(Record::Answered(answered));
         }
     }
@@ -257,6 +278,11 @@ impl<W: Workload> Director<W> {
             self.workload.record_followed_up(&lookup.question, obtained, tally);
         }
     }
+}
+
+/// The instant before `time`.
+fn before(time: Time) -> Time {
+    Time::from_ns(time.as_ns().saturating_sub(1))
 }
 
 /// The most lookups that the director of `share` starts in the measured phase.

@@ -22,6 +22,10 @@ pub(super) struct Lookup<Q> {
     pub(super) question: Q,
     /// Its intended start.
     pub(super) intended: Time,
+    /// The interval of the series that contains the intended start.
+    pub(super) interval: Time,
+    /// When it was issued: at its intended start or later.
+    pub(super) issued: Time,
     /// The place of its origin.
     pub(super) origin: u32,
     /// Whether it belongs to the measured phase.

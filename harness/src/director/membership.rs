@@ -151,6 +151,8 @@ impl<W: Workload> Director<W> {
                 self.plan_return(id, at, crash);
             }
         }
+        // The node was there until now, even if its departure was due before.
+        let at = at.max(self.now);
         let counted = self.is_measured(at);
         if counted {
             *(if graceful { &mut self.changes.leaves } else { &mut self.changes.crashes }) += 1;

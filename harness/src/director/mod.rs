@@ -39,6 +39,7 @@ use crate::churn::Share;
 use crate::churn::session_lengths::LengthSource;
 use crate::churn::trace_schedule::TraceSchedule;
 use crate::measure::metrics::Metrics;
+use crate::measure::series::Series;
 use crate::plug::NodeEvent;
 use crate::scenario::{ChurnModel, Downtime, Load};
 use crate::workload::Workload;
@@ -46,8 +47,6 @@ use crate::workload::arrivals::Arrivals;
 use crate::workload::judge::Record;
 use crate::workload::rate_curve::RateCurve;
 
-/// The most lookups started in one turn.
-const LOOKUPS_PER_TURN: usize = 512;
 /// Limits concurrent joins to one for this many members.
 const JOINS_PER_MEMBER: usize = 4;
 /// Concurrent joins that are always allowed.
@@ -110,8 +109,13 @@ pub struct Director<W: Workload> {
     faults: FaultSchedule,
     records: Vec<Record<W>>,
     metrics: Metrics,
-    interval: Metrics,
+    /// Lookups of late, measured or not, for the display of progress.
+    recent: Metrics,
+    series: Series,
     changes: MembershipChanges,
+    starts_per_turn: usize,
+    /// The start of this turn. What was due before is carried out now.
+    now: Time,
 }
 
 /// A node that is still to join.
@@ -136,7 +140,8 @@ impl<W: Workload> Director<W> {
     /// A director of empty places.
     #[must_use]
     pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_, W>) -> Director<W> {
-        let Setup { places, to_join, seeds, trace, workload, has_server, admitted } = setup;
+        let Setup { places, to_join, seeds, trace, workload, has_server, .. } = setup;
+        let Setup { admitted, starts_per_turn, .. } = setup;
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
         let downtimes = match scenario.churn.downtime {
@@ -179,8 +184,11 @@ impl<W: Workload> Director<W> {
             faults: FaultSchedule::default(),
             records: Vec::new(),
             metrics: Metrics::new(),
-            interval: Metrics::new(),
+            recent: Metrics::new(),
+            series: Series::new(),
             changes: MembershipChanges::default(),
+            starts_per_turn,
+            now: Time::ZERO,
         }
     }
 
@@ -206,19 +214,27 @@ impl<W: Workload> Director<W> {
     /// warm-up before `from`. A later call may end the phase sooner.
     pub fn set_phase(&mut self, from: Time, to: Time) {
         let begins = self.phase.is_none();
+        if self.phase == Some((from, to)) {
+            return;
+        }
         self.phase = Some((from, to));
         if begins {
             self.plan(from);
+            self.series.begin_phase(from - self.scenario.phases.warmup, "warmup");
+            self.series.begin_phase(from, "measure");
             // Of a million sessions of an hour, few end within a minute. The others are not stored.
             self.horizon = to + self.scenario.workload.deadline + DRAIN_SLACK;
             self.ends.retain(|&Reverse((end, ..))| end <= self.horizon);
             self.ends.shrink_to_fit();
         }
+        self.series.begin_phase(to, "drain");
     }
 
     /// Does everything that is due by `until`. `now`, the start of the turn, is not later. Lookups,
-    /// departures and faults happen at their exact times, joins at `until`.
+    /// departures and faults happen at their exact times, or at `now` if they are late; joins happen at
+    /// `until`.
     pub fn turn(&mut self, nodes: &mut dyn NodeControl<W::Question>, now: Time, until: Time) {
+        self.now = now;
         self.end_lookups_of_departed();
         self.turn_faults(nodes, until);
         self.turn_churn(nodes, until);
@@ -341,9 +357,21 @@ impl<W: Workload> Director<W> {
         &self.metrics
     }
 
-    /// Lookups since the interval was last [cleared](Metrics::clear), measured or not.
-    pub fn interval(&mut self) -> &mut Metrics {
-        &mut self.interval
+    /// Lookups since this was last [cleared](Metrics::clear), measured or not.
+    pub fn recent(&mut self) -> &mut Metrics {
+        &mut self.recent
+    }
+
+    /// Lookups by the interval in which they were due.
+    pub fn series(&mut self) -> &mut Series {
+        &mut self.series
+    }
+
+    /// Whether, at `now`, the measured phase is over and all lookups that were due in it have been
+    /// issued.
+    pub fn has_issued_all(&mut self, now: Time) -> bool {
+        let Some((_, to)) = self.phase else { return false };
+        now >= to && self.arrivals.as_mut().is_none_or(|arrivals| arrivals.next_due() >= to)
     }
 
     /// Joins and departures in the measured phase.
@@ -353,7 +381,7 @@ impl<W: Workload> Director<W> {
     }
 
     fn is_measured(&self, at: Time) -> bool {
-        self.phase.is_some_and(|(from, to)| at >= from && at < to)
+        is_within(self.phase, at)
     }
 
     fn add_member(&mut self, place: u32, now: Time, session: Option<Duration>) {
@@ -441,6 +469,11 @@ impl<W: Workload> Director<W> {
                 arrivals(RateCurve::level(churn.departures_per_s / of), Stream::Departures);
         }
     }
+}
+
+/// Whether `at` lies in `phase`.
+fn is_within(phase: Option<(Time, Time)>, at: Time) -> bool {
+    phase.is_some_and(|(from, to)| at >= from && at < to)
 }
 
 /// The separate random generators of a director.

@@ -27,6 +27,8 @@ pub struct Setup<'a, W> {
     /// How many lookups are admitted. The director admits fewer if they take too long. `None`: any
     /// number, because nodes are never busy.
     pub admitted: Option<Admitted>,
+    /// The most lookups that start in one turn: a turn over UDP must be short.
+    pub starts_per_turn: usize,
 }
 
 /// Lookups of an open loop in progress at a time.

@@ -7,11 +7,13 @@ use hopwise_kernel::{Address, Id};
 
 use super::*;
 use crate::measure::outcome::Lookups as Figures;
+use crate::measure::series::{Sent, SeriesRow};
 use crate::scenario::{Schema, Section, SectionType, SystemSchema};
 use crate::workload::KeyWorkload;
 
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000_000_000;
+const STARTS_PER_TURN: usize = 512;
 
 fn at(ns: u64) -> Time {
     Time::from_ns(ns)
@@ -40,6 +42,7 @@ fn director_of(scenario: &Scenario, share: Share) -> Director<KeyWorkload> {
         workload,
         has_server: false,
         admitted: None,
+        starts_per_turn: STARTS_PER_TURN,
     };
     let mut director = Director::new(scenario, share, setup);
     let mut rng = Rng::new(1, 99);
@@ -147,7 +150,7 @@ fn each_lookup_ends_once_and_departed_origins_make_orphans() {
         .count();
     assert_eq!(orphaned, expected as u64);
     assert!((left / 4..left).contains(&expected), "about 8 of 20: {expected} of {left}");
-    assert_eq!(director.interval().orphaned, orphaned);
+    assert_eq!(director.recent().orphaned, orphaned);
     // What comes later for an orphan changes nothing.
     let (_, place, token) = rest[40..]
         .iter()
@@ -176,18 +179,18 @@ fn a_refused_lookup_is_shed_and_neither_failed_nor_late() {
     assert_eq!((metrics.shed, metrics.failed), (metrics.issued, 0));
     assert_eq!(director.in_progress(), 0);
     assert_sums(director.metrics(), 0);
-    let interval = director.interval();
-    assert_eq!(interval.shed, interval.issued);
+    let recent = director.recent();
+    assert_eq!(recent.shed, recent.issued);
 }
 
 #[test]
 fn without_room_arrivals_are_counted_and_nothing_is_drawn() {
-    // 10^9 arrivals in one turn, of which only a third lies in the measured phase.
+    // 10^9 arrivals in two turns, of which only half lie in the measured phase.
     let text = "nodes = 4\nworkload.lookups_per_s = 1e8\nphases = { warmup = \"5s\", \
-                measure = \"5s\" }";
+                measure = \"6s\" }";
     let mut director = director(text);
     director.admission.limit = Some(3);
-    director.set_phase(at(5 * SECOND), at(8 * SECOND));
+    director.set_phase(at(5 * SECOND), at(11 * SECOND));
     let mut nodes = Asked::default();
     director.turn(&mut nodes, at(0), at(4 * SECOND));
     assert_eq!((nodes.lookups.len(), director.metrics().issued), (3, 0));
@@ -198,10 +201,10 @@ fn without_room_arrivals_are_counted_and_nothing_is_drawn() {
     // Five standard deviations.
     let is_near = |count: u64, mean: f64| (count as f64 - mean).abs() < 5.0 * mean.sqrt();
     let metrics = director.metrics();
-    assert!(is_near(metrics.issued, 3e8), "{}", metrics.issued);
+    assert!(is_near(metrics.issued, 5e8), "{}", metrics.issued);
     assert_eq!(metrics.shed, metrics.issued);
     assert_eq!(metrics.lag().len(), 0, "what is shed when it is due is on schedule");
-    let all = director.interval().clone();
+    let all = director.recent().clone();
     assert!(is_near(all.issued, 1e9), "{}", all.issued);
     assert_eq!(all.shed + 3, all.issued);
     assert!(director.next_due() > at(10 * SECOND), "all have been taken");
@@ -229,7 +232,7 @@ fn the_oldest_are_shed_first_and_what_starts_is_not_late() {
             assert!(longest < admission::WAIT_MAX.mul_f64(1.02), "{limit:?}: {longest:?}");
             assert!(longest > admission::WAIT_MAX / 2, "{limit:?}: {longest:?}");
             assert!(metrics.shed > 900_000, "{} of {}", metrics.shed, metrics.issued);
-            assert_eq!(nodes.lookups.len(), limit.map_or(0, |limit| limit.min(LOOKUPS_PER_TURN)));
+            assert_eq!(nodes.lookups.len(), limit.map_or(0, |limit| limit.min(STARTS_PER_TURN)));
         } else {
             assert!(longest > Duration::from_millis(900), "{limit:?}: {longest:?}");
             assert_eq!((metrics.shed, metrics.issued), (0, nodes.lookups.len() as u64));
@@ -318,4 +321,138 @@ fn a_calibration_counts_what_a_closed_loop_completes() {
     let capacity = calibration::capacity_per_s(completed).expect("all were answered");
     assert!((capacity / (2048.0 / 0.016) - 1.0).abs() < 0.01, "{capacity} lookups/s");
     assert!(calibration::capacity_per_s(0).expect_err("nothing").contains("completed no lookup"));
+}
+
+/// What a shard was too late for: the whole series of one second's stall, at any moment.
+#[test]
+fn all_that_was_due_in_the_phase_is_accounted_for_after_a_stall() {
+    let text = "nodes = 8\nworkload.lookups_per_s = 2000\n\
+                phases = { warmup = \"1s\", measure = \"2s\" }";
+    let (from, to) = (SECOND, 3 * SECOND);
+    // Without a stall, with one in the phase, over its start, and over its end.
+    let issued = [None, Some(1500), Some(500), Some(2400)].map(|stall_ms: Option<u64>| {
+        let mut director = director(text);
+        director.set_phase(at(from), at(to));
+        let mut nodes = Asked::default();
+        let mut now = 0;
+        while !director.has_issued_all(at(now)) {
+            now += if stall_ms.is_some_and(|ms| now == ms * MS) { 900 * MS } else { MS };
+            director.turn(&mut nodes, at(now), at(now));
+            answer_all(&mut director, &mut nodes, at(now));
+            assert!(now < 10 * SECOND, "it ends");
+        }
+        assert_sums(director.metrics(), 0);
+        director.issued()
+    });
+    assert!(issued[0].abs_diff(4000) < 5 * 63, "{issued:?}");
+    assert_eq!(issued, [issued[0]; 4], "arrivals are those of the seed");
+}
+
+#[test]
+fn a_departure_that_is_carried_out_late_is_recorded_late() {
+    let text = "nodes = 40\nworkload.lookups_per_s = 1000\nphases.warmup = \"0s\"\n\
+                churn = { model = \"poisson\", joins_per_s = 0, departures_per_s = 10 }";
+    let mut director = director(text);
+    director.set_phase(at(0), at(10 * SECOND));
+    let mut nodes = Asked::default();
+    director.turn(&mut nodes, at(MS), at(MS));
+    director.take_records();
+    // A second's stall.
+    director.turn(&mut nodes, at(SECOND), at(SECOND));
+    let mut answers = 0;
+    answer_all(&mut director, &mut nodes, at(SECOND + MS));
+    let mut gone = 0;
+    for record in director.take_records() {
+        match record {
+            Record::Gone { at: left, .. } => {
+                assert_eq!(left, at(SECOND), "until then the node was there");
+                gone += 1;
+            }
+            Record::Answered(answered) => {
+                assert!([MS, SECOND].contains(&answered.issued.as_ns()), "when it was issued");
+                answers += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(gone > 0 && answers > 100, "{gone} departures, {answers} answers");
+}
+
+/// Rows of a phase add up to its figures, whatever ends when, and however late the counters are.
+#[test]
+fn the_series_adds_up_to_the_figures() {
+    let text = "nodes = 20\nworkload.lookups_per_s = 3000\n\
+                phases = { warmup = \"1s\", measure = \"3s\" }\n\
+                fault = [{ at = \"1s\", kind = \"crash\", count = 5 }]";
+    for late_ms in [0, 1700] {
+        let mut director = director(text);
+        director.admission.limit = Some(700);
+        let (from, to) = (2300 * MS, 5300 * MS);
+        director.set_phase(at(from), at(to));
+        let mut nodes = [(); 250].map(|()| Asked::default());
+        let (mut now, mut step) = (0, 0);
+        let (mut at_from, mut at_to) = (None, None);
+        let sent = |now: u64| Sent { messages: now / 7, maintenance_bytes: now / 3 };
+        while now < 7 * SECOND {
+            now += if now == 3 * SECOND { late_ms * MS + MS } else { MS };
+            step += 1;
+            // Answers take 250 turns; some lookups fail instead, and some are refused.
+            let nodes = &mut nodes[step % 250];
+            for (index, (_, place, token)) in nodes.lookups.drain(..).enumerate() {
+                let (hops, timeouts, under_suspicion) = (2, 0, false);
+                let answer = Id::ZERO;
+                director.on_event(
+                    at(now),
+                    place,
+                    match index % 5 {
+                        0 => NodeEvent::Failed { token, timeouts },
+                        1 => NodeEvent::Refused { token },
+                        _ => NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion },
+                    },
+                );
+            }
+            director.turn(nodes, at(now), at(now));
+            if now >= from {
+                at_from.get_or_insert(sent(now));
+            }
+            if now >= to {
+                at_to.get_or_insert(sent(now));
+            }
+            if at(now) >= director.series().next_due() {
+                director.series().advance(at(now), sent(now), 15);
+            }
+        }
+        director.series().end(at(now), sent(now), 15);
+        let rows = director.series().rows(at(now), &[], &[]);
+        let sum = |of: fn(&SeriesRow) -> u64| {
+            rows.iter().filter(|row| row.phase == "measure").map(of).sum::<u64>()
+        };
+        let metrics = director.metrics();
+        assert!(metrics.failed.min(metrics.shed).min(metrics.orphaned) > 0, "all kinds");
+        assert_eq!(sum(|row| row.issued), metrics.issued);
+        assert_eq!(sum(|row| row.completed), metrics.completed);
+        assert_eq!(sum(|row| row.failed), metrics.failed);
+        assert_eq!(sum(|row| row.shed), metrics.shed);
+        assert_eq!(sum(|row| row.orphaned), metrics.orphaned);
+        let (at_from, at_to) = (at_from.expect("it began"), at_to.expect("it ended"));
+        assert_eq!(sum(|row| row.messages), at_to.messages - at_from.messages);
+        let maintenance = at_to.maintenance_bytes - at_from.maintenance_bytes;
+        assert_eq!(sum(|row| row.maintenance_bytes), maintenance);
+        let ends: Vec<(f64, &str)> = rows.iter().map(|row| (row.t_s, row.phase)).collect();
+        assert_eq!(
+            ends,
+            [
+                (1.0, "bring-up"),
+                (1.3, "bring-up"),
+                (2.0, "warmup"),
+                (2.3, "warmup"),
+                (3.0, "measure"),
+                (4.0, "measure"),
+                (5.0, "measure"),
+                (5.3, "measure"),
+                (6.0, "drain"),
+                (7.0, "drain"),
+            ]
+        );
+    }
 }

@@ -4,16 +4,16 @@
 
 use std::time::Duration;
 
-use hopwise_kernel::Protocol;
 use hopwise_kernel::drive::Counters;
 use hopwise_kernel::node::Class;
+use hopwise_kernel::{Protocol, Time};
 
 use crate::director::MembershipChanges;
 use crate::measure::Measured;
-use crate::measure::health::TableCourse;
+use crate::measure::health::{Sample, TableCourse};
 use crate::measure::metrics::{Metrics, Traffic};
 use crate::measure::outcome::{Deaths, Goodput, Health, Load, Membership, State};
-use crate::measure::series::SeriesRow;
+use crate::measure::series::{Sent, Series};
 use crate::plug::{ProtocolOf, System};
 use crate::workload::judge::Judge;
 
@@ -71,6 +71,7 @@ pub(super) struct Sums {
     pub(super) total: Counters,
     pub(super) changes: MembershipChanges,
     pub(super) tables: Tables,
+    pub(super) series: Series,
 }
 
 impl Sums {
@@ -81,6 +82,7 @@ impl Sums {
             total: Counters::default(),
             changes: MembershipChanges::default(),
             tables: Tables::default(),
+            series: Series::new(),
         }
     }
 
@@ -92,6 +94,7 @@ impl Sums {
         self.changes.leaves += other.changes.leaves;
         self.changes.crashes += other.changes.crashes;
         self.tables.merge(&other.tables);
+        self.series.merge(&other.series);
     }
 
     /// The figures of a run.
@@ -107,22 +110,15 @@ impl Sums {
         self.metrics.messages =
             messages_of::<ProtocolOf<S>>(&self.counters, |class| class.is_lookup);
         let health = self.health(&course, judge.deaths(course.node_s));
-        let Course {
-            mut series,
-            bring_up,
-            capacity_per_s,
-            measured,
-            node_s,
-            interrupted,
-            threads,
-            ..
-        } = course;
-        SeriesRow::enter_incorrect(&mut series, judge.incorrect_at());
+        let series = self.series.rows(course.end, judge.incorrect_in(), &course.samples);
+        let Course { bring_up, capacity_per_s, measured, measured_wall, .. } = course;
+        let Course { node_s, interrupted, threads, .. } = course;
         Measured {
             traffic: traffic_of::<ProtocolOf<S>>(&self.counters, |_| true),
             maintenance: traffic_of::<ProtocolOf<S>>(&self.counters, |class| class.is_maintenance),
             capacity_per_s,
             measured,
+            measured_wall,
             node_s,
             state: self.tables.state(),
             load: Load { messages_max: self.tables.messages_max, keys: None },
@@ -135,7 +131,7 @@ impl Sums {
             health,
             events: self.counters.received,
             datagrams: self.counters.datagrams,
-            drops: self.total.drops::<ProtocolOf<S>>().filter(|&(_, count)| count > 0).collect(),
+            drops: self.counters.drops::<ProtocolOf<S>>().filter(|&(_, count)| count > 0).collect(),
             threads,
             bring_up,
             interrupted,
@@ -164,10 +160,16 @@ impl Sums {
 /// The course of a run: its times and its series.
 #[derive(Debug)]
 pub(super) struct Course {
-    pub(super) series: Vec<SeriesRow>,
+    /// When the run ended.
+    pub(super) end: Time,
+    /// What looks at the tables of a ring's members found, and when.
+    pub(super) samples: Vec<(Time, Sample)>,
     pub(super) bring_up: Duration,
     pub(super) capacity_per_s: Option<f64>,
+    /// Length of the measured phase.
     pub(super) measured: Duration,
+    /// The wall time that it took.
+    pub(super) measured_wall: Duration,
     pub(super) node_s: f64,
     pub(super) interrupted: bool,
     pub(super) threads: usize,
@@ -177,10 +179,14 @@ pub(super) struct Course {
     pub(super) cpu: Option<Duration>,
 }
 
-/// Bytes of maintenance.
-pub(super) fn maintenance_bytes<P: Protocol>(counters: &Counters) -> u64 {
+/// What was sent, as the series counts it.
+pub(super) fn sent<P: Protocol>(counters: &Counters) -> Sent {
     let classes = P::CLASSES.iter().zip(counters.bytes);
-    classes.filter(|(class, _)| class.is_maintenance).map(|(_, bytes)| bytes).sum()
+    let maintenance = classes.filter(|(class, _)| class.is_maintenance);
+    Sent {
+        messages: counters.messages.iter().sum(),
+        maintenance_bytes: maintenance.map(|(_, bytes)| bytes).sum(),
+    }
 }
 
 /// Messages of these classes.

@@ -43,6 +43,8 @@ pub struct Measured {
     pub capacity_per_s: Option<f64>,
     /// Length of the measured phase.
     pub measured: Duration,
+    /// The wall time that the measured phase took. In a simulation, another than its length.
+    pub measured_wall: Duration,
     /// Node-seconds of the measured phase: the sum of all nodes' live time.
     pub node_s: f64,
     /// Table sizes at the end of the measured phase.
@@ -53,11 +55,11 @@ pub struct Measured {
     pub membership: Membership,
     /// How well the system is.
     pub health: Health,
-    /// Messages and timers handled.
+    /// Messages and timers handled in the measured phase.
     pub events: u64,
-    /// Datagrams sent.
+    /// Datagrams sent in the measured phase.
     pub datagrams: u64,
-    /// Messages dropped since the start, by reason.
+    /// Messages dropped in the measured phase, by reason.
     pub drops: Vec<(&'static str, u64)>,
     /// Threads that ran nodes.
     pub threads: usize,
@@ -67,7 +69,7 @@ pub struct Measured {
     pub interrupted: bool,
     /// Figures that only a simulation has.
     pub simulation: Option<Simulation>,
-    /// One row per second.
+    /// One row per interval.
     pub series: Vec<SeriesRow>,
     /// Warnings, such as a thread that could not be pinned to its core.
     pub warnings: Vec<String>,

@@ -5,7 +5,7 @@
 //! | `outcome.json` | the whole outcome, from which any report can be written |
 //! | `scenario.toml` | repeating the run |
 //! | `latency.hgrm` | latency percentiles in milliseconds, for HdrHistogram's plotter |
-//! | `series.csv` | one row per second, for spreadsheets |
+//! | `series.csv` | one row per second and phase, for spreadsheets |
 //!
 //! **Invariant:** writes only into the folder that it is given.
 
@@ -60,15 +60,16 @@ pub fn latency_hgrm(latency: &Latency) -> io::Result<String> {
 /// Formats the rows as CSV with a header line.
 #[must_use]
 pub fn series_csv(series: &[SeriesRow]) -> String {
-    let mut csv = "t_s,phase,live_nodes,issued,completed,incorrect,failed,shed,orphaned,\
-                   latency_p50_us,latency_p99_us,messages_per_s,maintenance_bytes_per_s,"
+    let mut csv = "t_s,length_s,phase,live_nodes,issued,completed,incorrect,failed,shed,orphaned,\
+                   latency_p50_us,latency_p99_us,messages,maintenance_bytes,"
         .to_owned();
     csv += TABLE_COLUMNS;
     for row in series {
         write!(
             csv,
-            "\n{:.3},{},{},{},{},{},{},{},{},{:.1},{:.1},{:.1},{:.1},",
+            "\n{:.3},{:.3},{},{},{},{},{},{},{},{},{:.1},{:.1},{},{},",
             row.t_s,
+            row.length_s,
             row.phase,
             row.live_nodes,
             row.issued,
@@ -79,8 +80,8 @@ pub fn series_csv(series: &[SeriesRow]) -> String {
             row.orphaned,
             row.latency_p50_us,
             row.latency_p99_us,
-            row.messages_per_s,
-            row.maintenance_bytes_per_s,
+            row.messages,
+            row.maintenance_bytes,
         )
         .expect("writing to memory does not fail");
         csv += &table_cells(row.tables.as_ref());
@@ -150,20 +151,26 @@ fn naming(path: &Path, cause: &io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::metrics::Metrics;
     use crate::measure::outcome::example;
-    use crate::measure::series::Interval;
-    use std::time::Duration;
 
     fn series() -> Vec<SeriesRow> {
-        let mut metrics = Metrics::new();
-        metrics.record_issued(Duration::ZERO);
-        metrics.record_completed(Duration::from_micros(1500), 3, 0, 8);
-        metrics.record_refused(7);
-        metrics.record_orphaned();
-        let (end, length) = (Duration::from_millis(1500), Duration::from_secs(1));
-        let interval = Interval { end, length, phase: "warmup", live_nodes: 64 };
-        vec![SeriesRow::new(interval, &metrics, 1000, 4000)]
+        vec![SeriesRow {
+            t_s: 1.5,
+            length_s: 0.5,
+            phase: "warmup",
+            live_nodes: 64,
+            issued: 9,
+            completed: 1,
+            incorrect: 0,
+            failed: 0,
+            shed: 7,
+            orphaned: 1,
+            latency_p50_us: 1500.2,
+            latency_p99_us: 1500.2,
+            messages: 1000,
+            maintenance_bytes: 4000,
+            tables: None,
+        }]
     }
 
     #[test]
@@ -188,7 +195,7 @@ mod tests {
         let csv = series_csv(&series());
         let (names, row) = csv.trim_end().split_once('\n').unwrap();
         assert_eq!(names.split(',').count(), row.split(',').count());
-        assert_eq!(row, "1.500,warmup,64,8,1,0,0,7,1,1500.2,1500.2,1000.0,4000.0,,,,,,,,,,,");
+        assert_eq!(row, "1.500,0.500,warmup,64,9,1,0,0,7,1,1500.2,1500.2,1000,4000,,,,,,,,,,,");
         let counts = |wrong, dead| Counts { places: 8, wrong, dead };
         let sample = Sample {
             nodes: 8,
@@ -202,7 +209,7 @@ mod tests {
         rows[0].tables = Some(sample);
         let cells = "0.125000,0.000000,0.250000,0.125000,0.500000,0.250000,2,0.125000,0.750000,\
                      0.062500,0.062500";
-        assert!(series_csv(&rows).trim_end().ends_with(&format!(",4000.0,{cells}")));
+        assert!(series_csv(&rows).trim_end().ends_with(&format!(",4000,{cells}")));
     }
 
     #[test]

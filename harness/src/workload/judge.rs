@@ -72,7 +72,9 @@ pub struct Answered<W: Workload> {
     pub question: W::Question,
     /// The answer.
     pub answer: W::Answer,
-    /// The intended start of the question.
+    /// The interval of the series in which the question was due.
+    pub interval: Time,
+    /// When the question was issued.
     pub issued: Time,
     /// When the answer arrived.
     pub answered: Time,
@@ -95,8 +97,8 @@ pub struct Judge<W: Workload> {
     pub correct_fuzzy: u64,
     /// Incorrect answers.
     pub incorrect: u64,
-    /// When the incorrect answers arrived, in the order in which they were reported.
-    incorrect_at: Vec<Time>,
+    /// The intervals in which the questions with incorrect answers were due.
+    incorrect_in: Vec<Time>,
 }
 
 impl<W: Workload> Judge<W> {
@@ -113,7 +115,7 @@ impl<W: Workload> Judge<W> {
             correct: 0,
             correct_fuzzy: 0,
             incorrect: 0,
-            incorrect_at: Vec::new(),
+            incorrect_in: Vec::new(),
         }
     }
 
@@ -164,22 +166,22 @@ impl<W: Workload> Judge<W> {
         self.deaths.as_ref().map(|deaths| deaths.figures(node_s, members))
     }
 
-    /// When each incorrect answer arrived.
+    /// The intervals of the series in which the questions with incorrect answers were due.
     #[must_use]
-    pub fn incorrect_at(&self) -> &[Time] {
-        &self.incorrect_at
+    pub fn incorrect_in(&self) -> &[Time] {
+        &self.incorrect_in
     }
 
     /// Judges all answers up to `t`. Everything up to then must have been reported.
     pub fn settle(&mut self, t: Time) {
         while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.answered <= t) {
-            let Answered { question, answer, issued, answered } = waiting;
+            let Answered { question, answer, interval, issued, answered } = waiting;
             if self.truth.judge(&question, &answer, issued, answered) {
                 self.correct += 1;
                 self.correct_fuzzy += u64::from(W::is_fuzzy(&question));
             } else {
                 self.incorrect += 1;
-                self.incorrect_at.push(answered);
+                self.incorrect_in.push(interval);
             }
         }
         if let Some(deaths) = &mut self.deaths {
@@ -227,6 +229,7 @@ mod tests {
             Record::Answered(Answered {
                 question: Wanted { item: 0, how },
                 answer: holder.map(|host| (catalogue.names().name(0).expect("named"), id(host))),
+                interval: at(t),
                 issued: at(t),
                 answered: at(t + 1),
             })
@@ -241,7 +244,7 @@ mod tests {
         assert_eq!((judge.correct, judge.correct_fuzzy, judge.incorrect), (2, 1, 0));
         judge.settle(at(14));
         assert_eq!((judge.correct, judge.correct_fuzzy, judge.incorrect), (2, 1, 2));
-        assert_eq!(judge.incorrect_at(), [at(13), at(14)]);
+        assert_eq!(judge.incorrect_in(), [at(12), at(13)]);
         // Once its only holder has left, `None` is correct and the holder is not.
         let (announced, counted) = (true, true);
         judge.take(Record::Gone { id: id(holder), at: at(20), announced, counted });

@@ -27,6 +27,9 @@ pub struct Counters {
     pub unsent: u64,
     /// Messages that do not fit into a datagram.
     pub unsendable: u64,
+    /// Times that a contact of a lookup did not answer in time; see
+    /// [`RequestKind::is_contact`](crate::node::RequestKind::is_contact).
+    pub timeouts: u64,
     /// Sent messages that [`Shard::emulate`](crate::reactor::Shard::emulate) lost.
     pub lost: u64,
     /// Retransmissions that were not necessary: an earlier attempt was answered.
@@ -86,6 +89,7 @@ impl Counters {
         self.oversized = with(self.oversized, other.oversized);
         self.unsent = with(self.unsent, other.unsent);
         self.unsendable = with(self.unsendable, other.unsendable);
+        self.timeouts = with(self.timeouts, other.timeouts);
         self.lost = with(self.lost, other.lost);
         self.spurious = with(self.spurious, other.spurious);
         self.delay_overflow = with(self.delay_overflow, other.delay_overflow);

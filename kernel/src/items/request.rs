@@ -24,7 +24,11 @@ pub enum Kind {
     Fetch(PendingFetch),
 }
 
-impl RequestKind for Kind {}
+impl RequestKind for Kind {
+    fn is_contact(&self) -> bool {
+        matches!(self, Kind::Find(_))
+    }
+}
 
 /// An item being published.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -127,6 +127,12 @@ pub trait RequestKind: Copy + Debug + Send + 'static {
     fn payload(&self) -> Option<PayloadHandle> {
         None
     }
+
+    /// Whether it waits for a contact of a lookup of the application. Each time that the contact does
+    /// not answer in time counts as a timeout of the lookup. A lookup's own origin is no contact.
+    fn is_contact(&self) -> bool {
+        false
+    }
 }
 
 /// The position of a payload in [`Requests`].

@@ -32,6 +32,10 @@ pub trait RequestTables: Debug + Send {
     /// The driver's number of the node that made the request at `handle`.
     fn node_of(&self, handle: RequestHandle) -> Option<u32>;
 
+    /// Whether the request at `handle` waits for a contact of a lookup; see
+    /// [`RequestKind::is_contact`].
+    fn is_contact(&self, handle: RequestHandle) -> bool;
+
     /// Removes one request of a node that no longer exists; see [`Requests::abandon_one`].
     fn abandon_one(&mut self, node: u32) -> Option<RequestHandle>;
 }
@@ -64,6 +68,10 @@ impl<K: RequestKind> RequestTables for Requests<K> {
     #[inline]
     fn node_of(&self, handle: RequestHandle) -> Option<u32> {
         Some(self.at(handle)?.node)
+    }
+
+    fn is_contact(&self, handle: RequestHandle) -> bool {
+        self.at(handle).is_some_and(|request| request.kind.is_contact())
     }
 
     fn abandon_one(&mut self, node: u32) -> Option<RequestHandle> {
@@ -134,6 +142,13 @@ impl<K: RequestKind, C: RequestTables> RequestTables for LayeredRequests<K, C> {
         match self.layer_of(handle) {
             Layer::Own(handle) => self.own.node_of(handle),
             Layer::Carried(handle) => self.carried.node_of(handle),
+        }
+    }
+
+    fn is_contact(&self, handle: RequestHandle) -> bool {
+        match self.layer_of(handle) {
+            Layer::Own(handle) => self.own.is_contact(handle),
+            Layer::Carried(handle) => self.carried.is_contact(handle),
         }
     }
 

@@ -48,6 +48,17 @@ impl RequestKind for Kind {
             Kind::Probe(_) | Kind::Neighbors { .. } | Kind::Forward { .. } => None,
         }
     }
+
+    fn is_contact(&self) -> bool {
+        let purpose = match self {
+            Kind::Forward { lookup, .. } => lookup.purpose,
+            Kind::Iterate(iteration) => iteration.pending.purpose,
+            Kind::Probe(_) | Kind::Neighbors { .. } | Kind::Origin(_) | Kind::Deliver(_) => {
+                return false;
+            }
+        };
+        purpose == Purpose::User
+    }
 }
 
 /// The reason for a ping, which decides what its reply means.

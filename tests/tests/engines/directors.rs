@@ -82,6 +82,7 @@ fn the_director_of_the_busiest_node_crashes_it_and_brings_it_back() {
             workload: KeyWorkload::new(&scenario, &[]).expect("a key workload needs no data"),
             has_server: false,
             admitted: None,
+            starts_per_turn: usize::MAX,
         };
         let mut director = Director::new(&scenario, share, setup);
         for &peer in &members {

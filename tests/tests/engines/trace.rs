@@ -77,8 +77,16 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
     let mut director = {
         let (places, to_join, trace) = (8, 0, Some(&trace));
         let workload = KeyWorkload::new(&scenario, &[]).expect("a key workload needs no data");
-        let setup =
-            Setup { places, to_join, seeds, trace, workload, has_server: false, admitted: None };
+        let setup = Setup {
+            places,
+            to_join,
+            seeds,
+            trace,
+            workload,
+            has_server: false,
+            admitted: None,
+            starts_per_turn: usize::MAX,
+        };
         Director::new(&scenario, Share::WHOLE, setup)
     };
     for &peer in &ring {

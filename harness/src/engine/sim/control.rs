@@ -15,11 +15,11 @@ use super::looks::Looks;
 use super::partition::{Partition, address_of};
 use super::queue::{Command, EventKind, Key, source};
 use crate::Scenario;
+use crate::base::wall_clock::WallClock;
 use crate::director::{Director, NodeControl, calibration};
-use crate::engine::totals::{Course, Sums, maintenance_bytes};
-use crate::measure::health::TableCourse;
+use crate::engine::totals::{Course, Sums, sent};
+use crate::measure::health::{Sample, TableCourse};
 use crate::measure::progress::{Progress, Snapshot};
-use crate::measure::series::{Interval, SeriesRow};
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::scenario::{Load, Measure};
 use crate::workload::Workload;
@@ -53,9 +53,11 @@ pub(super) struct Control<'a, S: System> {
     node_ns: f64,
     at_from: Counters,
     at_to: Counters,
-    series: Vec<SeriesRow>,
+    /// Runs since the start of the measured phase.
+    measured_since: Option<WallClock>,
+    measured_wall: Duration,
     second_at: Time,
-    at_second: Counters,
+    samples: Vec<(Time, Sample)>,
     looks: Looks,
     tables: TableCourse,
     reports: Vec<Report<S>>,
@@ -112,9 +114,10 @@ impl<'a, S: System> Control<'a, S> {
             node_ns: 0.0,
             at_from: Counters::default(),
             at_to: Counters::default(),
-            series: Vec::new(),
+            measured_since: None,
+            measured_wall: Duration::ZERO,
             second_at: Time::ZERO + SECOND,
-            at_second: Counters::default(),
+            samples: Vec::new(),
             looks: Looks::default(),
             tables: TableCourse::default(),
             reports: Vec::new(),
@@ -134,7 +137,7 @@ impl<'a, S: System> Control<'a, S> {
 
     /// The sums, the judge and the course of the run, or why it failed.
     pub(super) fn finish(
-        self,
+        mut self,
         exchange: &Exchange<S>,
         threads: usize,
     ) -> Result<(Sums, Judge<S::Workload>, Course), String> {
@@ -145,15 +148,21 @@ impl<'a, S: System> Control<'a, S> {
             Phase::Drain { from, to } => (from, to),
             _ => (self.now, self.now),
         };
+        let total = exchange.counters();
+        let live = self.director.live();
+        self.director.series().end(self.now, sent::<ProtocolOf<S>>(&total), live);
         let sums = Sums {
             metrics: self.director.metrics().clone(),
             counters: self.at_to.since(&self.at_from),
-            total: exchange.counters(),
+            total,
             changes: self.director.membership_changes(),
+            series: self.director.series().clone(),
             ..Sums::new()
         };
         let course = Course {
-            series: self.series,
+            end: self.now,
+            samples: self.samples,
+            measured_wall: self.measured_wall,
             bring_up: self.bring_up,
             capacity_per_s: self.capacity_per_s,
             measured: to.since(from),
@@ -231,6 +240,7 @@ impl<'a, S: System> Control<'a, S> {
             && self.now >= from
         {
             self.at_from = exchange.counters();
+            self.measured_since = Some(WallClock::start());
             self.phase = Phase::Measure { from, to };
         }
         if let Phase::Measure { from, to } = self.phase
@@ -276,6 +286,8 @@ impl<'a, S: System> Control<'a, S> {
     fn end_measuring(&mut self, exchange: &Exchange<S>, from: Time, to: Time) {
         self.director.set_phase(from, to);
         self.at_to = exchange.counters();
+        let wall = self.measured_since.as_ref().map(WallClock::elapsed);
+        self.measured_wall = wall.unwrap_or_default();
         self.phase = Phase::Drain { from, to };
     }
 
@@ -296,48 +308,46 @@ impl<'a, S: System> Control<'a, S> {
         phase.min(self.second_at)
     }
 
-    /// Adds a row to the series if a second is over.
+    /// Ends the intervals of the series that are over.
+    fn turn_series(&mut self, exchange: &Exchange<S>) {
+        if self.now >= self.director.series().next_due() {
+            let (sent, live) = (sent::<ProtocolOf<S>>(&exchange.counters()), self.director.live());
+            self.director.series().advance(self.now, sent, live);
+        }
+    }
+
+    /// Shows the progress if a second is over, and has a look at the nodes.
     fn turn_second(&mut self, exchange: &Exchange<S>) {
         if self.now < self.second_at {
             return;
         }
-        let phase = self.phase.name();
-        let total = exchange.counters();
-        let fresh = total.since(&self.at_second);
-        self.at_second = total;
         self.second_at = self.second_at + SECOND;
         let live_nodes = self.director.live();
-        let elapsed = self.now.since(Time::ZERO);
-        let interval = Interval { end: elapsed, length: SECOND, phase, live_nodes };
-        let messages = fresh.messages.iter().sum();
-        let maintenance = maintenance_bytes::<ProtocolOf<S>>(&fresh);
-        let lookups = self.director.interval();
-        self.series.push(SeriesRow::new(interval, lookups, messages, maintenance));
+        let lookups = self.director.recent();
         self.progress.update(&Snapshot {
-            phase,
+            phase: self.phase.name(),
             live_nodes,
             lookups_per_s: lookups.completed as f64,
             p99: Duration::from_nanos(lookups.latency().value_at_quantile(0.99)),
-            elapsed,
+            elapsed: self.now.since(Time::ZERO),
         });
         lookups.clear();
-        if S::IS_RING && self.looks.are_due(live_nodes, total.received) {
+        let received = exchange.counters().received;
+        if S::IS_RING && self.looks.are_due(live_nodes, received) {
             let peer = |place| Peer { id: self.director.id_of(place), address: address_of(place) };
             let members = self.director.members().map(peer);
             let is_measured = matches!(self.phase, Phase::Measure { .. });
-            self.looks.begin(members, is_measured, total.received);
+            self.looks.begin(self.now, members, is_measured, received);
         }
     }
 
     /// Ends the look that shards had at their nodes in the last window, and enters what it found.
     fn end_look(&mut self, exchange: &Exchange<S>) {
-        let Some((sample, is_measured)) = self.looks.end(exchange) else { return };
+        let Some((at, sample, is_measured)) = self.looks.end(exchange) else { return };
         if is_measured {
             self.tables.add(&sample);
         }
-        if let Some(row) = self.series.last_mut() {
-            row.tables = Some(sample);
-        }
+        self.samples.push((at, sample));
     }
 }
 
@@ -348,6 +358,7 @@ impl<S: System> Coordinator<S> for Control<'_, S> {
         if !self.turn_phase(exchange) {
             return None;
         }
+        self.turn_series(exchange);
         self.turn_second(exchange);
         self.progress.advance(self.phase.name(), self.now.since(Time::ZERO));
         let start = if self.director.is_waiting() {

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use hopwise_kernel::Peer;
+use hopwise_kernel::{Peer, Time};
 
 use super::barrier::Exchange;
 use crate::measure::health::{Findings, Members, Sample};
@@ -23,8 +23,9 @@ const EVENTS_PER_MEMBER: u64 = 25;
 /// The looks of a run.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
-    /// Whether the look in progress is in the measured phase; `None` if there is none.
-    open: Option<bool>,
+    /// When the look in progress began, and whether that is in the measured phase; `None` if there is
+    /// none.
+    open: Option<(Time, bool)>,
     /// The members of the last look. Their memory is used again.
     members: Arc<Members>,
     /// Events before the last look.
@@ -38,15 +39,16 @@ impl Looks {
         members <= MEMBERS_AT_ANY_TIME || since >= EVENTS_PER_MEMBER * members as u64
     }
 
-    /// Begins a look at these members, after so many `events`.
+    /// Begins a look at these members at `now`, after so many `events`.
     pub(super) fn begin(
         &mut self,
+        now: Time,
         members: impl Iterator<Item = Peer>,
         is_measured: bool,
         events: u64,
     ) {
         self.events = events;
-        self.open = Some(is_measured);
+        self.open = Some((now, is_measured));
         match Arc::get_mut(&mut self.members) {
             Some(last) => last.replace(members),
             None => self.members = Arc::new(Members::new(members)),
@@ -58,14 +60,17 @@ impl Looks {
         self.open.map(|_| self.members.clone())
     }
 
-    /// Ends the look of the last window, if there was one. Returns what it found, and whether it was
-    /// in the measured phase.
-    pub(super) fn end<S: System>(&mut self, exchange: &Exchange<S>) -> Option<(Sample, bool)> {
-        let is_measured = self.open.take()?;
+    /// Ends the look of the last window, if there was one. Returns when it began, what it found, and
+    /// whether it was in the measured phase.
+    pub(super) fn end<S: System>(
+        &mut self,
+        exchange: &Exchange<S>,
+    ) -> Option<(Time, Sample, bool)> {
+        let (at, is_measured) = self.open.take()?;
         let mut findings = Findings::default();
         for summary in &exchange.summaries {
             findings.merge(summary.lock().findings.take().unwrap_or_default());
         }
-        Some((Sample::new(&self.members, &findings), is_measured))
+        Some((at, Sample::new(&self.members, &findings), is_measured))
     }
 }

@@ -128,6 +128,7 @@ pub(crate) fn simulate<S: System>(
         workload: workload.clone(),
         has_server: S::HAS_SERVER,
         admitted: scenario.network.node_rate.map(|_| Admitted::up_to(ADMITTED_MAX, places)),
+        starts_per_turn: usize::MAX,
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, &members);

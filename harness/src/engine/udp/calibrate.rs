@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::control::{Control, Series, TURN};
+use super::control::{Control, Display, TURN};
 use super::shard_end::ShardHandle;
 use crate::director::calibration;
 use crate::measure::EngineError;
@@ -18,7 +18,7 @@ impl<S: System> Control<'_, S> {
     pub(super) fn calibrate(
         &self,
         judge: &mut Judge<S::Workload>,
-        series: &mut Series,
+        display: &mut Display,
         handles: &[ShardHandle],
     ) -> Result<Option<f64>, EngineError> {
         if !self.scenario.workload.needs_capacity() {
@@ -29,7 +29,7 @@ impl<S: System> Control<'_, S> {
         let end = start + calibration::LENGTH;
         let drained = end + self.scenario.workload.deadline + TURN * 5;
         loop {
-            let now = self.turn(judge, series, "calibrate", handles)?;
+            let now = self.turn(judge, display, "calibrate", handles)?;
             if self.interrupts.load(Ordering::Relaxed) > 0 {
                 return Ok(None);
             }

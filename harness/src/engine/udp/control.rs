@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use hopwise_kernel::Time;
-use hopwise_kernel::drive::Counters;
 use hopwise_kernel::reactor::Clock;
 
 use super::shard_end::{Conduct, ShardHandle};
@@ -16,12 +15,11 @@ use super::shared::Shared;
 use super::tables::Tables;
 use crate::Scenario;
 use crate::base::cpu_time::cpu_time;
-use crate::engine::totals::{Course, Sums, maintenance_bytes};
+use crate::engine::totals::{Course, Sums};
 use crate::measure::metrics::Metrics;
 use crate::measure::progress::{Progress, Snapshot};
-use crate::measure::series::{Interval, SeriesRow};
 use crate::measure::{EngineError, Measured};
-use crate::plug::{ProtocolOf, System};
+use crate::plug::System;
 use crate::scenario::Measure;
 use crate::workload::Workload;
 use crate::workload::judge::Judge;
@@ -66,10 +64,10 @@ impl<S: System> Control<'_, S> {
         handles: &[ShardHandle],
     ) -> Result<Watched<S::Workload>, EngineError> {
         let mut judge = self.judge();
-        let mut series = Series::default();
+        let mut display = Display::default();
         let wanted = self.scenario.nodes as usize;
         while self.shared.live() < wanted {
-            let now = self.turn(&mut judge, &mut series, "bring-up", handles)?;
+            let now = self.turn(&mut judge, &mut display, "bring-up", handles)?;
             if now.since(Time::ZERO) > BRING_UP_MAX {
                 return Err(EngineError::Broken(format!(
                     "bring-up: after {} s only {} of {wanted} nodes are members",
@@ -82,7 +80,7 @@ impl<S: System> Control<'_, S> {
             }
         }
         let bring_up = self.clock.now().since(Time::ZERO);
-        let capacity_per_s = self.calibrate(&mut judge, &mut series, handles)?;
+        let capacity_per_s = self.calibrate(&mut judge, &mut display, handles)?;
         let from = self.clock.now() + self.scenario.phases.warmup;
         let planned_end = match self.scenario.phases.measure {
             Measure::Lasting(length) => from + length,
@@ -98,7 +96,7 @@ impl<S: System> Control<'_, S> {
         let end = loop {
             let now = self.clock.now();
             let phase = if now < from { "warmup" } else { "measure" };
-            let now = self.turn(&mut judge, &mut series, phase, handles)?;
+            let now = self.turn(&mut judge, &mut display, phase, handles)?;
             if now > last {
                 cpu_from.get_or_insert_with(cpu_time);
                 let until = now.min(planned_end);
@@ -112,23 +110,27 @@ impl<S: System> Control<'_, S> {
         };
         let cpu = cpu_from.map(|from| cpu_time().saturating_sub(from));
         self.shared.measure_to.store(end.as_ns(), Ordering::Release);
-        let deadline = end + self.scenario.workload.deadline + TURN * 5;
+        // A shard that is late issues what was due in the phase after its end.
+        while !self.have_issued_all() {
+            self.turn(&mut judge, &mut display, "drain", handles)?;
+        }
+        let deadline = self.clock.now() + self.scenario.workload.deadline + TURN * 5;
         while self.outstanding() > 0 && self.clock.now() < deadline {
-            self.turn(&mut judge, &mut series, "drain", handles)?;
+            self.turn(&mut judge, &mut display, "drain", handles)?;
             interrupted |= self.interrupts.load(Ordering::Relaxed) > 0;
         }
-        // All shards see the end of the phase before they are stopped.
-        self.turn(&mut judge, &mut series, "drain", handles)?;
-        self.turn(&mut judge, &mut series, "drain", handles)?;
+        let (samples, tables) = display.tables.into_samples();
         let course = Course {
-            series: series.rows,
+            end: self.clock.now(),
+            samples,
+            measured_wall: end.since(from),
             bring_up,
             capacity_per_s,
             measured: end.since(from),
             node_s: node_ns / 1e9,
             interrupted,
             threads: handles.len(),
-            tables: series.tables.into_course(),
+            tables,
             cpu,
         };
         Ok(Watched { judge, course })
@@ -138,7 +140,7 @@ impl<S: System> Control<'_, S> {
     pub(super) fn turn(
         &self,
         judge: &mut Judge<S::Workload>,
-        series: &mut Series,
+        display: &mut Display,
         phase: &'static str,
         handles: &[ShardHandle],
     ) -> Result<Time, EngineError> {
@@ -146,7 +148,7 @@ impl<S: System> Control<'_, S> {
         let now = self.clock.now();
         take_records(self.shared, judge);
         judge.settle(now - SETTLED);
-        series.collect::<S>(self.shared, now, phase, self.progress);
+        display.turn(self.shared, now, phase, self.progress);
         if handles.iter().any(thread::JoinHandle::is_finished) {
             return Err(EngineError::Broken("a shard stopped too early".into()));
         }
@@ -158,6 +160,10 @@ impl<S: System> Control<'_, S> {
         shards.map(|shard| shard.outstanding.load(Ordering::Relaxed)).sum()
     }
 
+    fn have_issued_all(&self) -> bool {
+        self.shared.shards.iter().all(|shard| shard.has_issued_all.load(Ordering::Acquire))
+    }
+
     fn all_issued_ended(&self) -> bool {
         let Measure::Lookups(wanted) = self.scenario.phases.measure else { return false };
         let shards = self.shared.shards.iter();
@@ -166,58 +172,37 @@ impl<S: System> Control<'_, S> {
     }
 }
 
-/// The rows of the time series, merged from the intervals of the shards.
+/// What is shown and looked at while the run goes on.
 #[derive(Default)]
-pub(super) struct Series {
-    rows: Vec<SeriesRow>,
+pub(super) struct Display {
     last: Option<Time>,
-    merged: Option<Metrics>,
-    seen: Counters,
-    current: Vec<Counters>,
-    intervals: usize,
     tables: Tables,
 }
 
-impl Series {
-    fn collect<S: System>(
+impl Display {
+    /// Takes the copies of tables that are ready, and shows the progress once a second.
+    fn turn<W: Workload>(
         &mut self,
-        shared: &Shared<S::Workload>,
+        shared: &Shared<W>,
         now: Time,
         phase: &'static str,
         progress: &Progress,
     ) {
         self.tables.collect(shared);
-        self.current.resize(shared.shards.len(), Counters::default());
-        for (current, shard) in self.current.iter_mut().zip(&shared.shards) {
-            if let Some(fresh) = shard.interval.lock().take() {
-                let (metrics, counters) = *fresh;
-                *current = counters;
-                self.merged.get_or_insert_with(Metrics::new).merge(&metrics);
-                self.intervals += 1;
-            }
-        }
         let length = now.since(self.last.unwrap_or(Time::ZERO));
-        if self.intervals < shared.shards.len() || length < Duration::from_millis(900) {
+        if length < Duration::from_secs(1) {
             return;
         }
-        self.intervals = 0;
-        let Some(metrics) = self.merged.take() else { return };
-        let mut total = Counters::default();
-        self.current.iter().for_each(|counters| total.merge(counters));
-        let fresh = total.since(&self.seen);
-        (self.seen, self.last) = (total, Some(now));
-        let messages = fresh.messages.iter().sum();
-        let live_nodes = shared.live();
-        let maintenance = maintenance_bytes::<ProtocolOf<S>>(&fresh);
-        let interval = Interval { end: now.since(Time::ZERO), length, phase, live_nodes };
-        let tables = self.tables.take_latest();
-        let row = SeriesRow::new(interval, &metrics, messages, maintenance);
-        self.rows.push(SeriesRow { tables, ..row });
+        self.last = Some(now);
+        let mut recent = Metrics::new();
+        shared.shards.iter().filter_map(|shard| shard.recent.lock().take()).for_each(|part| {
+            recent.merge(&part);
+        });
         progress.update(&Snapshot {
             phase,
-            live_nodes,
-            lookups_per_s: metrics.completed as f64 / length.as_secs_f64(),
-            p99: Duration::from_nanos(metrics.latency().value_at_quantile(0.99)),
+            live_nodes: shared.live(),
+            lookups_per_s: recent.completed as f64 / length.as_secs_f64(),
+            p99: Duration::from_nanos(recent.latency().value_at_quantile(0.99)),
             elapsed: now.since(Time::ZERO),
         });
     }

@@ -48,6 +48,8 @@ const REQUESTS: usize = 65_536;
 /// Requests in flight reserved for each admitted lookup: at its origin, at the hops that have not been
 /// acknowledged yet, and spare ones for maintenance. With fewer, a busy thread refuses to forward.
 const REQUESTS_PER_LOOKUP: usize = 16;
+/// The most lookups that a shard starts in one turn.
+const STARTS_PER_TURN: usize = 512;
 /// Spare places in each shard under churn, which is uneven.
 const SPARE_PLACES: usize = 64;
 
@@ -120,13 +122,15 @@ impl Runner for UdpEngine {
                     workload,
                     has_server: S::HAS_SERVER,
                     admitted: Some(Admitted::up_to(REQUESTS / REQUESTS_PER_LOOKUP, capacity)),
+                    starts_per_turn: STARTS_PER_TURN,
                 };
                 let director = Director::new(&scenario, part, setup);
                 let nodes = scenario.nodes as usize;
                 let mut driver = ShardDriver::new(shared, index, system, director, nodes);
                 driver.start_linked(&mut shard, &members, &share);
                 shard.run(&mut driver)?;
-                Ok((driver.sums(&shard), Conduct { pinned, unjudged: driver.unjudged() }))
+                let sums = driver.sums(&shard);
+                Ok((sums, Conduct { pinned, unjudged: driver.unjudged() }))
             };
             let handle = thread::Builder::new()
                 .name(format!("shard-{index}"))

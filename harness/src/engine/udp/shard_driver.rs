@@ -16,7 +16,7 @@ use super::scan::Scan;
 use super::shared::{ShardStatus, Shared};
 use crate::churn::Share;
 use crate::director::{Director, NodeControl};
-use crate::engine::totals::{Sums, Tables};
+use crate::engine::totals::{Sums, Tables, sent};
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::workload::Workload;
 use crate::workload::judge::Record;
@@ -88,7 +88,7 @@ impl<S: System> ShardDriver<S> {
     }
 
     /// The sums at the end of the run.
-    pub(super) fn sums(&self, shard: &Shard<S::Node, S::Codec>) -> Sums {
+    pub(super) fn sums(&mut self, shard: &Shard<S::Node, S::Codec>) -> Sums {
         let mut tables = Tables::default();
         let members = self.director.members();
         members.filter_map(|member| shard.node(member)).for_each(|node| {
@@ -98,6 +98,8 @@ impl<S: System> ShardDriver<S> {
         if self.is_measuring() {
             tables.add_load(shard.received_max());
         }
+        let (sent, live) = (sent::<ProtocolOf<S>>(shard.counters()), self.director.live());
+        self.director.series().end(shard.now(), sent, live);
         let end = self.at_to.unwrap_or(*shard.counters());
         Sums {
             metrics: self.director.metrics().clone(),
@@ -105,6 +107,7 @@ impl<S: System> ShardDriver<S> {
             total: *shard.counters(),
             changes: self.director.membership_changes(),
             tables,
+            series: self.director.series().clone(),
         }
     }
 
@@ -157,6 +160,10 @@ impl<S: System> ShardDriver<S> {
             }
             self.at_to = Some(*shard.counters());
         }
+        if now >= self.director.series().next_due() {
+            let (sent, live) = (sent::<ProtocolOf<S>>(shard.counters()), self.director.live());
+            self.director.series().advance(now, sent, live);
+        }
         if now >= self.flush_at {
             self.flush_at = now + PERIOD;
             if self.director.may_ask_for_busiest() {
@@ -167,10 +174,10 @@ impl<S: System> ShardDriver<S> {
         }
         if now >= self.second_at {
             self.second_at = now + SECOND;
-            let interval = self.director.interval();
-            let fresh = (interval.clone(), *shard.counters());
-            interval.clear();
-            *self.status().interval.lock() = Some(Box::new(fresh));
+            let recent = self.director.recent();
+            let fresh = recent.clone();
+            recent.clear();
+            *self.status().recent.lock() = Some(Box::new(fresh));
         }
     }
 }
@@ -206,6 +213,9 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
         self.collect_records();
         self.publish();
         self.turn_counters(shard, now);
+        if self.at_to.is_some() && self.director.has_issued_all(now) {
+            self.status().has_issued_all.store(true, Ordering::Release);
+        }
         if let Some(scanned) = self.scan.turn(shard, &self.system, &self.director, now) {
             *self.status().scanned.lock() = Some(scanned);
         }

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crossbeam_queue::ArrayQueue;
 use crossbeam_utils::CachePadded;
 use hopwise_kernel::Time;
-use hopwise_kernel::drive::Counters;
 use parking_lot::Mutex;
 
 use super::scan::Scanned;
@@ -52,8 +51,10 @@ pub(super) struct ShardStatus {
     pub(super) calibrated: CachePadded<AtomicU64>,
     /// Messages of its busiest node, while a fault may ask for it.
     pub(super) busiest: CachePadded<AtomicU64>,
-    /// Once a second: the metrics of the last interval and the counters.
-    pub(super) interval: Mutex<Option<Box<(Metrics, Counters)>>>,
+    /// Whether it has issued all lookups of the measured phase, which is over.
+    pub(super) has_issued_all: AtomicBool,
+    /// Once a second: lookups since the last time.
+    pub(super) recent: Mutex<Option<Box<Metrics>>>,
     /// Once a second: its members and their tables.
     pub(super) scanned: Mutex<Option<Box<Scanned>>>,
 }

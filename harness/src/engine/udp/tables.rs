@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** touches no node; runs on the control thread.
 
+use hopwise_kernel::Time;
+
 use super::scan::Scanned;
 use super::shared::Shared;
 use crate::measure::health::{Findings, Members, Sample, TableCourse};
@@ -12,8 +14,8 @@ use crate::workload::Workload;
 pub(super) struct Tables {
     /// By shard: the last copy.
     scanned: Vec<Option<Box<Scanned>>>,
-    /// The last sample.
-    latest: Option<Sample>,
+    /// All samples, with their times.
+    samples: Vec<(Time, Sample)>,
     /// The samples of the measured phase.
     course: TableCourse,
 }
@@ -36,21 +38,16 @@ impl Tables {
             && self.scanned.iter().all(Option::is_some)
         {
             let sample = self.compare();
-            self.latest = Some(sample);
+            self.samples.push((at, sample));
             if at >= shared.from() && at < shared.to() {
                 self.course.add(&sample);
             }
         }
     }
 
-    /// The last sample, once.
-    pub(super) fn take_latest(&mut self) -> Option<Sample> {
-        self.latest.take()
-    }
-
-    /// The samples of the measured phase.
-    pub(super) fn into_course(self) -> TableCourse {
-        self.course
+    /// All samples with their times, and those of the measured phase put together.
+    pub(super) fn into_samples(self) -> (Vec<(Time, Sample)>, TableCourse) {
+        (self.samples, self.course)
     }
 
     fn compare(&mut self) -> Sample {

@@ -107,7 +107,7 @@ pub enum Regime {
     Suspicion,
 }
 
-/// Work done by the engine.
+/// Work done by the engine in the measured phase.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Engine {
     /// Messages and timeouts handled by nodes.
@@ -124,7 +124,7 @@ pub struct Engine {
     pub peak_rss_bytes: u64,
     /// Threads that ran nodes.
     pub threads: usize,
-    /// A digest of all simulated events. It does not depend on the number of threads.
+    /// A digest of all simulated events, since the start of the run. It does not depend on the number of threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_digest: Option<String>,
 }
