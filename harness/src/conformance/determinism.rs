@@ -51,7 +51,7 @@ fn run<S: System>(more: &str, fuzzy: f64) -> Result<Measured, String> {
     let scenario: Scenario = scenario::<S>(&format!("{COMMON}{more}"), fuzzy)?;
     let progress = Progress::new(true, Duration::ZERO);
     SimEngine
-        .run_system::<S>(&scenario, &AtomicU32::new(0), &progress)
+        .run_system::<S>(&scenario, &AtomicU32::new(0), &progress, None)
         .map_err(|error| error.to_string())
 }
 

@@ -10,12 +10,13 @@ use std::time::Duration;
 use hopwise_kernel::Time;
 
 use super::admission::WAIT_MAX;
+use super::ledger::End;
 use super::lookups::Lookup;
 use super::{Director, NodeControl, is_within, take_due};
 use crate::churn::Share;
 use crate::scenario::{Load, Measure};
 use crate::workload::Workload;
-use crate::workload::judge::{Answered, Record};
+use crate::workload::judge::{Answered, Facts, Record};
 
 impl<W: Workload> Director<W> {
     /// Ends the lookups of departed nodes, which get no answer any more.
@@ -138,8 +139,12 @@ impl<W: Workload> Director<W> {
                 count = count.min(quota.saturating_sub(self.metrics.issued));
                 self.metrics.record_refused(count);
             }
+            let interval = self.series.interval_at(due);
             self.recent.record_refused(count);
-            self.series.record_refused(self.series.interval_at(due), count);
+            self.series.record_refused(interval, count);
+            if self.is_logged && is_within(self.phase, due) {
+                self.records.push(Record::Refused { interval, count });
+            }
         }
     }
 
@@ -153,17 +158,19 @@ impl<W: Workload> Director<W> {
         let question = self.workload.draw(&mut self.rng);
         let counted = self.is_measured(intended);
         let interval = self.series.interval_at(intended);
+        let number = self.ledger.as_mut().map_or(0, |ledger| ledger.begin(at, counted));
         let lookup = Lookup {
             question,
             intended,
             interval,
             issued: at,
+            number,
             origin,
             counted,
             followed_up: false,
         };
         let token = self.lookups.begin(lookup);
-        let is_started = nodes.ask(at, origin, question, token);
+        let is_started = nodes.ask(at, origin, question, token, number);
         let metrics = counted.then_some(&mut self.metrics);
         for metrics in [&mut self.recent].into_iter().chain(metrics) {
             if is_started {
@@ -177,15 +184,19 @@ impl<W: Workload> Director<W> {
         } else {
             self.series.record_refused(interval, 1);
             self.lookups.end(token);
+            self.end_costs(number, counted, End::Void);
+            self.record_unanswered(&lookup, "shed", at, 0);
         }
         is_started
     }
 
     /// Records that the origin of a lookup refused it later than at once.
-    pub(super) fn end_refused(&mut self, token: u64) {
+    pub(super) fn end_refused(&mut self, now: Time, token: u64) {
         let Some(lookup) = self.lookups.end(token) else { return };
         self.recent.record_shed();
         self.series.record_shed(lookup.interval);
+        self.end_costs(lookup.number, lookup.counted, End::Void);
+        self.record_unanswered(&lookup, "shed", now, 0);
         if lookup.counted {
             self.metrics.record_shed();
         }
@@ -201,21 +212,25 @@ impl<W: Workload> Director<W> {
         }
         self.recent.record_orphaned();
         self.series.record_orphaned(lookup.interval);
+        self.end_costs(lookup.number, lookup.counted, End::Void);
+        self.record_unanswered(&lookup, "orphaned", self.now, 0);
         if lookup.counted {
             self.metrics.record_orphaned();
         }
     }
 
-    pub(super) fn end_failed(&mut self, token: u64, timeouts: u32) {
+    pub(super) fn end_failed(&mut self, now: Time, token: u64, timeouts: u32) {
         let Some(lookup) = self.lookups.end(token) else { return };
         if lookup.followed_up {
             self.record_follow_up(&lookup, None);
         } else {
             self.admission.record_failed(lookup.intended);
-            self.recent.record_failed(timeouts, 0);
+            self.recent.record_failed();
             self.series.record_failed(lookup.interval);
+            self.end_costs(lookup.number, lookup.counted, End::Ended { timeouts });
+            self.record_unanswered(&lookup, "failed", now, timeouts);
             if lookup.counted {
-                self.metrics.record_failed(timeouts, 0);
+                self.metrics.record_failed();
                 self.workload.record_issued(&lookup.question, &mut self.metrics.items);
             }
         }
@@ -242,22 +257,52 @@ impl<W: Workload> Director<W> {
         } else {
             self.lookups.end(token)
         };
-        let Some(Lookup { question, intended, interval, issued, counted, .. }) = lookup else {
-            return;
-        };
+        let Some(lookup) = lookup else { return };
+        let Lookup { question, intended, interval, issued, number, counted, .. } = lookup;
         let latency = now.since(intended);
         self.admission.record_answered(intended, now, timeouts);
-        self.recent.record_completed(latency, hops, timeouts, 0);
+        self.recent.record_completed(latency, hops);
+        self.end_costs(number, counted, End::Ended { timeouts });
         self.series.record_completed(interval, latency);
         if let Some(calibration) = &mut self.calibration {
             calibration.record_completed(now);
         }
         if counted {
-            self.metrics.record_completed(latency, hops, timeouts, 0);
+            self.metrics.record_completed(latency, hops);
             self.workload.record_issued(&question, &mut self.metrics.items);
             self.workload.record_answered(&question, &answer, &mut self.metrics.items);
-            let answered = Answered { question, answer, interval, issued, answered: now };
+            let facts = self.is_logged.then(|| Facts { hops, ..self.facts_of(&lookup, timeouts) });
+            let answered = Answered { question, answer, interval, issued, answered: now, facts };
             self.records.push(Record::Answered(answered));
+        }
+    }
+
+    /// Records for the log that a lookup ended without an answer.
+    fn record_unanswered(
+        &mut self,
+        lookup: &Lookup<W::Question>,
+        how: &'static str,
+        at: Time,
+        timeouts: u32,
+    ) {
+        if self.is_logged && lookup.counted {
+            let (question, facts) = (lookup.question, self.facts_of(lookup, timeouts));
+            self.records.push(Record::Unanswered { question, how, at, facts });
+        }
+    }
+
+    fn facts_of(&self, lookup: &Lookup<W::Question>, timeouts: u32) -> Facts {
+        let &Lookup { number, intended, issued, origin, .. } = lookup;
+        let origin = self.ids[origin as usize];
+        Facts { number, intended, issued, origin, hops: 0, timeouts }
+    }
+
+    /// Records how a lookup ended, for what it costs. If that is not known, its own timeouts count.
+    fn end_costs(&mut self, number: u32, counted: bool, end: End) {
+        match (&mut self.ledger, end) {
+            (Some(ledger), _) => ledger.end(number, end),
+            (None, End::Ended { timeouts }) if counted => self.metrics.record_timeouts(timeouts),
+            (None, _) => {}
         }
     }
 

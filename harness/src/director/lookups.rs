@@ -26,6 +26,8 @@ pub(super) struct Lookup<Q> {
     pub(super) interval: Time,
     /// When it was issued: at its intended start or later.
     pub(super) issued: Time,
+    /// Its number; 0 if lookups have none.
+    pub(super) number: u32,
     /// The place of its origin.
     pub(super) origin: u32,
     /// Whether it belongs to the measured phase.

@@ -11,6 +11,7 @@ mod admission;
 pub mod calibration;
 mod fault_schedule;
 mod faults;
+mod ledger;
 mod load;
 mod lookups;
 mod membership;
@@ -30,6 +31,7 @@ use hopwise_kernel::{Id, Peer, Rng, Time};
 use self::admission::Admission;
 use self::calibration::Calibration;
 use self::fault_schedule::FaultSchedule;
+use self::ledger::Ledger;
 use self::lookups::Lookups;
 pub use self::node_control::NodeControl;
 pub use self::setup::{Admitted, MembershipChanges, Setup};
@@ -112,6 +114,9 @@ pub struct Director<W: Workload> {
     /// Lookups of late, measured or not, for the display of progress.
     recent: Metrics,
     series: Series,
+    /// Only if the driver knows what each lookup costs.
+    ledger: Option<Ledger>,
+    is_logged: bool,
     changes: MembershipChanges,
     starts_per_turn: usize,
     /// The start of this turn. What was due before is carried out now.
@@ -141,7 +146,7 @@ impl<W: Workload> Director<W> {
     #[must_use]
     pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_, W>) -> Director<W> {
         let Setup { places, to_join, seeds, trace, workload, has_server, .. } = setup;
-        let Setup { admitted, starts_per_turn, .. } = setup;
+        let Setup { admitted, starts_per_turn, knows_costs, is_logged, .. } = setup;
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
         let downtimes = match scenario.churn.downtime {
@@ -186,6 +191,8 @@ impl<W: Workload> Director<W> {
             metrics: Metrics::new(),
             recent: Metrics::new(),
             series: Series::new(),
+            ledger: knows_costs.then(Ledger::new),
+            is_logged,
             changes: MembershipChanges::default(),
             starts_per_turn,
             now: Time::ZERO,
@@ -299,8 +306,8 @@ impl<W: Workload> Director<W> {
                 }
                 self.on_answered(now, token, answer, hops, timeouts);
             }
-            NodeEvent::Refused { token } => self.end_refused(token),
-            NodeEvent::Failed { token, timeouts } => self.end_failed(token, timeouts),
+            NodeEvent::Refused { token } => self.end_refused(now, token),
+            NodeEvent::Failed { token, timeouts } => self.end_failed(now, token, timeouts),
             NodeEvent::Obtained { token, took, bytes } => {
                 self.end_follow_up(token, Some((took, bytes)));
             }
@@ -365,6 +372,26 @@ impl<W: Workload> Director<W> {
     /// Lookups by the interval in which they were due.
     pub fn series(&mut self) -> &mut Series {
         &mut self.series
+    }
+
+    /// The number of the first lookup that was issued at `t` or later, or has not ended.
+    #[must_use]
+    pub fn first_open_lookup(&self, t: Time) -> u32 {
+        self.ledger.as_ref().map_or(0, |ledger| ledger.first_open(t))
+    }
+
+    /// The number after that of the last lookup.
+    #[must_use]
+    pub fn lookups_end(&self) -> u32 {
+        self.ledger.as_ref().map_or(1, Ledger::end_number)
+    }
+
+    /// Enters the messages of the next lookup by number, and how often a contact of it did not answer
+    /// in time.
+    pub fn enter_costs(&mut self, messages: u32, timeouts: u32) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.enter_costs(messages, timeouts, &mut self.metrics);
+        }
     }
 
     /// Whether, at `now`, the measured phase is over and all lookups that were due in it have been

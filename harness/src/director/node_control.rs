@@ -31,6 +31,7 @@ pub trait NodeControl<Q> {
     fn take_turn(&mut self, fault: u32, turns: u32) -> bool;
 
     /// Asks the node in `place`. Returns false if the node has no room for the question. `token`
-    /// comes back with the answer.
-    fn ask(&mut self, at: Time, place: u32, question: Q, token: u64) -> bool;
+    /// comes back with the answer. The costs of the lookup are counted under `number`, if that is not
+    /// 0.
+    fn ask(&mut self, at: Time, place: u32, question: Q, token: u64, number: u32) -> bool;
 }

@@ -29,6 +29,11 @@ pub struct Setup<'a, W> {
     pub admitted: Option<Admitted>,
     /// The most lookups that start in one turn: a turn over UDP must be short.
     pub starts_per_turn: usize,
+    /// Whether the driver counts what each lookup costs, and
+    /// [enters](super::Director::enter_costs) it.
+    pub knows_costs: bool,
+    /// Whether there is a log, which needs more records than the judge does.
+    pub is_logged: bool,
 }
 
 /// Lookups of an open loop in progress at a time.

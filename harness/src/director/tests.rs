@@ -43,6 +43,8 @@ fn director_of(scenario: &Scenario, share: Share) -> Director<KeyWorkload> {
         has_server: false,
         admitted: None,
         starts_per_turn: STARTS_PER_TURN,
+        knows_costs: false,
+        is_logged: false,
     };
     let mut director = Director::new(scenario, share, setup);
     let mut rng = Rng::new(1, 99);
@@ -83,7 +85,7 @@ impl NodeControl<Id> for Asked {
         true
     }
 
-    fn ask(&mut self, at: Time, place: u32, _question: Id, token: u64) -> bool {
+    fn ask(&mut self, at: Time, place: u32, _question: Id, token: u64, _number: u32) -> bool {
         if !self.refuse {
             self.lookups.push((at, place, token));
         }

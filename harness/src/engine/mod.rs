@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicU32;
 use self::sim::SimEngine;
 use self::udp::UdpEngine;
 use crate::Scenario;
+use crate::measure::event_log::EventLog;
 use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
 use crate::plug::{Runner, System};
@@ -28,9 +29,10 @@ pub fn run<S: System>(
     scenario: &Scenario,
     interrupts: &AtomicU32,
     progress: &Progress,
+    log: Option<EventLog>,
 ) -> Result<Measured, EngineError> {
     match scenario.engine {
-        Engine::Udp => UdpEngine.run_system::<S>(scenario, interrupts, progress),
-        Engine::Sim => SimEngine.run_system::<S>(scenario, interrupts, progress),
+        Engine::Udp => UdpEngine.run_system::<S>(scenario, interrupts, progress, log),
+        Engine::Sim => SimEngine.run_system::<S>(scenario, interrupts, progress, log),
     }
 }

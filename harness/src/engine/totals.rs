@@ -67,6 +67,10 @@ pub(super) struct Sums {
     pub(super) metrics: Metrics,
     /// Counters of the measured phase.
     pub(super) counters: Counters,
+    /// Counters from the start of the measured phase to the end of the run.
+    pub(super) since_from: Counters,
+    /// Earlier lookups in progress at the start of the measured phase.
+    pub(super) earlier: u64,
     /// Counters since the start.
     pub(super) total: Counters,
     pub(super) changes: MembershipChanges,
@@ -79,6 +83,8 @@ impl Sums {
         Sums {
             metrics: Metrics::new(),
             counters: Counters::default(),
+            since_from: Counters::default(),
+            earlier: 0,
             total: Counters::default(),
             changes: MembershipChanges::default(),
             tables: Tables::default(),
@@ -89,6 +95,8 @@ impl Sums {
     pub(super) fn merge(&mut self, other: &Sums) {
         self.metrics.merge(&other.metrics);
         self.counters.merge(&other.counters);
+        self.since_from.merge(&other.since_from);
+        self.earlier += other.earlier;
         self.total.merge(&other.total);
         self.changes.joins += other.changes.joins;
         self.changes.leaves += other.changes.leaves;
@@ -100,16 +108,18 @@ impl Sums {
     /// The figures of a run.
     pub(super) fn measured<S: System>(
         mut self,
-        judge: &Judge<S::Workload>,
+        judge: &mut Judge<S::Workload>,
         course: Course,
     ) -> Measured {
         self.metrics.correct = judge.correct;
         self.metrics.incorrect = judge.incorrect;
         self.metrics.items.exact.correct = judge.correct - judge.correct_fuzzy;
         self.metrics.items.fuzzy.correct = judge.correct_fuzzy;
-        self.metrics.messages =
-            messages_of::<ProtocolOf<S>>(&self.counters, |class| class.is_lookup);
         let health = self.health(&course, judge.deaths(course.node_s));
+        let log = judge.take_log().map(|mut log| {
+            self.series.phases().for_each(|(at, name)| log.phase(at, name));
+            log.finish(course.end)
+        });
         let series = self.series.rows(course.end, judge.incorrect_in(), &course.samples);
         let Course { bring_up, capacity_per_s, measured, measured_wall, .. } = course;
         let Course { node_s, interrupted, threads, .. } = course;
@@ -137,9 +147,23 @@ impl Sums {
             interrupted,
             series,
             warnings: Vec::new(),
+            log,
             simulation: None,
             metrics: self.metrics,
         }
+    }
+
+    /// Takes what lookups cost from the counters, if it is not known for each: of all that was sent
+    /// since the measured phase began, the share of its lookups. Of the messages of earlier ones, half
+    /// came after that.
+    pub(super) fn estimate_costs<P: Protocol>(&mut self) {
+        let Metrics { completed, failed, orphaned, .. } = self.metrics;
+        let own = (completed + failed + orphaned) as f64;
+        let share = own / (own + self.earlier as f64 / 2.0).max(1.0);
+        let of = |all: u64| (all as f64 * share).round() as u64;
+        let messages = messages_of::<P>(&self.since_from, |class| class.is_lookup);
+        self.metrics.messages = of(messages);
+        self.metrics.silent_contacts = of(self.since_from.timeouts);
     }
 
     fn health(&self, course: &Course, deaths: Option<Deaths>) -> Health {

@@ -3,6 +3,7 @@
 //! **Invariant:** the same for every engine and every system.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use super::metrics::{Metrics, Traffic};
@@ -73,6 +74,9 @@ pub struct Measured {
     pub series: Vec<SeriesRow>,
     /// Warnings, such as a thread that could not be pinned to its core.
     pub warnings: Vec<String>,
+    /// How the log of events ended, if there was one: how many rows are missing because it was full, or
+    /// why it could not be written.
+    pub log: Option<io::Result<u64>>,
 }
 
 /// Figures that only a simulation has.

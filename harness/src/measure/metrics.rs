@@ -34,8 +34,10 @@ pub struct Metrics {
     pub orphaned: u64,
     /// Completed lookups whose answer was given for a node that did not answer.
     pub under_suspicion: u64,
-    /// Messages caused by lookups that have ended.
+    /// Messages that lookups caused.
     pub messages: u64,
+    /// Contacts of lookups that did not answer in time, where they are not known for each lookup.
+    pub silent_contacts: u64,
     /// Counters of item queries.
     pub items: Tally,
     hops: [u64; COUNTS],
@@ -64,6 +66,7 @@ impl Metrics {
             orphaned: 0,
             under_suspicion: 0,
             messages: 0,
+            silent_contacts: 0,
             items: Tally::default(),
             hops: [0; COUNTS],
             timeouts: [0; COUNTS],
@@ -78,22 +81,26 @@ impl Metrics {
         self.lag.saturating_record(as_ns(lag));
     }
 
-    /// Records that a lookup was answered `latency` after it was due, over `hops` hops, with
-    /// `timeouts` contacts that did not answer in time and `messages` messages.
-    pub fn record_completed(&mut self, latency: Duration, hops: u32, timeouts: u32, messages: u32) {
+    /// Records that a lookup was answered `latency` after it was due, over `hops` hops.
+    pub fn record_completed(&mut self, latency: Duration, hops: u32) {
         self.completed += 1;
-        self.messages += u64::from(messages);
         self.hops[place(hops)] += 1;
-        self.timeouts[place(timeouts)] += 1;
         self.latency.saturating_record(as_ns(latency));
     }
 
-    /// Records that a lookup ended without an answer, with `timeouts` contacts that did not answer
-    /// in time and `messages` messages.
-    pub fn record_failed(&mut self, timeouts: u32, messages: u32) {
+    /// Records that a lookup ended without an answer.
+    pub fn record_failed(&mut self) {
         self.failed += 1;
-        self.messages += u64::from(messages);
+    }
+
+    /// Records that so many contacts of a lookup that was answered or failed did not answer in time.
+    pub fn record_timeouts(&mut self, timeouts: u32) {
         self.timeouts[place(timeouts)] += 1;
+    }
+
+    /// Records messages that lookups caused.
+    pub fn record_messages(&mut self, messages: u64) {
+        self.messages += messages;
     }
 
     /// Records whether a completed lookup named the true owner.
@@ -158,6 +165,7 @@ impl Metrics {
         self.orphaned += other.orphaned;
         self.under_suspicion += other.under_suspicion;
         self.messages += other.messages;
+        self.silent_contacts += other.silent_contacts;
         self.items.merge(&other.items);
         add_each(&mut self.hops, &other.hops);
         add_each(&mut self.timeouts, &other.timeouts);
@@ -171,8 +179,8 @@ impl Metrics {
         for count in [issued, completed, correct, incorrect, failed] {
             *count = 0;
         }
-        let Metrics { shed, orphaned, under_suspicion, messages, .. } = self;
-        for count in [shed, orphaned, under_suspicion, messages] {
+        let Metrics { shed, orphaned, under_suspicion, messages, silent_contacts, .. } = self;
+        for count in [shed, orphaned, under_suspicion, messages, silent_contacts] {
             *count = 0;
         }
         self.items.clear();
@@ -296,10 +304,16 @@ mod tests {
         match *event {
             Event::Issued(ns) => metrics.record_issued(Duration::from_nanos(ns)),
             Event::Completed(ns, hops, timeouts, messages, correct) => {
-                metrics.record_completed(Duration::from_nanos(ns), hops, timeouts, messages);
+                metrics.record_completed(Duration::from_nanos(ns), hops);
+                metrics.record_timeouts(timeouts);
+                metrics.record_messages(messages.into());
                 metrics.record_judged(correct);
             }
-            Event::Failed(timeouts, messages) => metrics.record_failed(timeouts, messages),
+            Event::Failed(timeouts, messages) => {
+                metrics.record_failed();
+                metrics.record_timeouts(timeouts);
+                metrics.record_messages(messages.into());
+            }
             Event::Refused(count) => metrics.record_refused(count),
             Event::Shed => metrics.record_shed(),
             Event::Orphaned => metrics.record_orphaned(),
@@ -359,7 +373,8 @@ mod tests {
     #[test]
     fn values_out_of_bounds_count_as_the_bound() {
         let mut metrics = Metrics::new();
-        metrics.record_completed(Duration::from_secs(3600), 1000, 1000, 7);
+        metrics.record_completed(Duration::from_secs(3600), 1000);
+        metrics.record_timeouts(1000);
         assert_eq!(metrics.hops()[COUNTS - 1], 1);
         assert_eq!(metrics.timeouts()[COUNTS - 1], 1);
         let max = Duration::from_nanos(metrics.latency().max());

@@ -118,6 +118,11 @@ impl Series {
         self.phases.push((at, name));
     }
 
+    /// The starts and names of the phases, in order.
+    pub fn phases(&self) -> impl Iterator<Item = (Time, &'static str)> {
+        self.phases.iter().copied()
+    }
+
     /// The start of the interval that contains `t`. An interval that was returned once stays as it is,
     /// even if a phase starts in it later.
     #[must_use]

@@ -6,12 +6,14 @@ use std::sync::atomic::AtomicU32;
 
 use super::System;
 use crate::Scenario;
+use crate::measure::event_log::EventLog;
 use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
 
 /// An engine: runs nodes of any system.
 pub trait Runner {
     /// Runs a scenario with nodes of `S`, to its end or until `interrupts` is not 0.
+    /// Writes all that happens to `log`, if there is one, and ends it.
     ///
     /// # Errors
     ///
@@ -21,5 +23,6 @@ pub trait Runner {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
+        log: Option<EventLog>,
     ) -> Result<Measured, EngineError>;
 }

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::AtomicU32;
 
 use crate::engine;
+use crate::measure::event_log::EventLog;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
@@ -32,6 +33,7 @@ pub trait AnySystem: Debug + Send + Sync {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
+        log: Option<EventLog>,
     ) -> Result<Measured, EngineError>;
 }
 
@@ -65,8 +67,9 @@ impl<S: System> AnySystem for Registered<S> {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
+        log: Option<EventLog>,
     ) -> Result<Measured, EngineError> {
-        engine::run::<S>(scenario, interrupts, progress)
+        engine::run::<S>(scenario, interrupts, progress, log)
     }
 }
 
@@ -188,6 +191,21 @@ impl Registry {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
-        self.system(scenario).run(scenario, interrupts, progress)
+        self.run_logged(scenario, interrupts, progress, None)
+    }
+
+    /// As [`run`](Registry::run). Writes all that happens to `log`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not run; see [`EngineError`].
+    pub fn run_logged(
+        &self,
+        scenario: &Scenario,
+        interrupts: &AtomicU32,
+        progress: &Progress,
+        log: Option<EventLog>,
+    ) -> Result<Measured, EngineError> {
+        self.system(scenario).run(scenario, interrupts, progress, log)
     }
 }

@@ -6,6 +6,7 @@
 //! **Invariant:** each answer is judged once, with the complete history up to its time.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::time::Duration;
 
 use hopwise_kernel::{Id, Time};
@@ -13,6 +14,7 @@ use hopwise_kernel::{Id, Time};
 use super::deaths::{Death, Deaths};
 use super::truth::OwnerTruth;
 use super::{Truth, Workload};
+use crate::measure::event_log::{EventLog, LoggedLookup};
 use crate::measure::outcome::Deaths as DeathFigures;
 
 /// The interval between two calls of [`Truth::forget_before`].
@@ -63,6 +65,41 @@ pub enum Record<W: Workload> {
     },
     /// A question was answered.
     Answered(Answered<W>),
+    /// A question of the measured phase ended without an answer. Recorded only for a log.
+    Unanswered {
+        /// The question.
+        question: W::Question,
+        /// `failed`, `shed` or `orphaned`.
+        how: &'static str,
+        /// When.
+        at: Time,
+        /// What else the log tells.
+        facts: Facts,
+    },
+    /// Questions of the measured phase were refused before they were drawn. Recorded only for a log.
+    Refused {
+        /// The interval of the series in which they were due.
+        interval: Time,
+        /// How many.
+        count: u64,
+    },
+}
+
+/// What a log tells of a question, and the judge does not need.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// The number under which its costs become known; 0 if they do not.
+    pub number: u32,
+    /// When it was due.
+    pub intended: Time,
+    /// When it was issued.
+    pub issued: Time,
+    /// The node that was asked.
+    pub origin: Id,
+    /// Hops to the node that answered; 0 without an answer.
+    pub hops: u32,
+    /// Times that a contact did not answer in time, as far as the origin knows.
+    pub timeouts: u32,
 }
 
 /// A question with its answer.
@@ -78,6 +115,8 @@ pub struct Answered<W: Workload> {
     pub issued: Time,
     /// When the answer arrived.
     pub answered: Time,
+    /// What else the log tells, if there is one.
+    pub facts: Option<Facts>,
 }
 
 /// Judges answers in the order in which they are reported.
@@ -86,6 +125,7 @@ pub struct Judge<W: Workload> {
     truth: W::Truth,
     waiting: VecDeque<Answered<W>>,
     deaths: Option<Deaths>,
+    log: Option<EventLog>,
     /// The history of membership, if `deaths` needs it and the truth does not keep it.
     members: OwnerTruth,
     /// No lookup takes longer than this.
@@ -109,6 +149,7 @@ impl<W: Workload> Judge<W> {
             truth,
             waiting: VecDeque::new(),
             deaths: None,
+            log: None,
             members: OwnerTruth::new(),
             deadline,
             forgotten: Time::ZERO,
@@ -128,8 +169,26 @@ impl<W: Workload> Judge<W> {
         }
     }
 
+    /// Writes all that it learns to `log`, too.
+    pub fn log_to(&mut self, log: EventLog) {
+        self.log = Some(log);
+    }
+
+    /// The log, if there is one.
+    pub fn log(&mut self) -> Option<&mut EventLog> {
+        self.log.as_mut()
+    }
+
+    /// Takes back the log, if there was one.
+    pub fn take_log(&mut self) -> Option<EventLog> {
+        self.log.take()
+    }
+
     /// Adds a record.
     pub fn take(&mut self, record: Record<W>) {
+        if let Some(log) = &mut self.log {
+            write(log, &record);
+        }
         match record {
             Record::Joined { id, host, at } => {
                 self.truth.join(id, host, at);
@@ -144,6 +203,7 @@ impl<W: Workload> Judge<W> {
             }
             Record::Refuted { by, peer, at } => self.take_death(at, Death::Refuted { by, peer }),
             Record::Answered(answered) => self.waiting.push_back(answered),
+            Record::Unanswered { .. } | Record::Refused { .. } => {}
         }
     }
 
@@ -175,8 +235,19 @@ impl<W: Workload> Judge<W> {
     /// Judges all answers up to `t`. Everything up to then must have been reported.
     pub fn settle(&mut self, t: Time) {
         while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.answered <= t) {
-            let Answered { question, answer, interval, issued, answered } = waiting;
-            if self.truth.judge(&question, &answer, issued, answered) {
+            let Answered { question, answer, interval, issued, answered, facts } = waiting;
+            let is_correct = self.truth.judge(&question, &answer, issued, answered);
+            if let (Some(log), Some(facts)) = (&mut self.log, facts) {
+                let verdict = if is_correct { "correct" } else { "incorrect" };
+                let hops = Some(facts.hops);
+                let answer = format!("{answer:?}");
+                log.lookup(LoggedLookup {
+                    answer,
+                    hops,
+                    ..logged(&question, verdict, answered, &facts)
+                });
+            }
+            if is_correct {
                 self.correct += 1;
                 self.correct_fuzzy += u64::from(W::is_fuzzy(&question));
             } else {
@@ -193,6 +264,31 @@ impl<W: Workload> Judge<W> {
             self.members.forget_before(self.forgotten);
         }
     }
+}
+
+/// Writes what needs no verdict.
+fn write<W: Workload>(log: &mut EventLog, record: &Record<W>) {
+    match record {
+        &Record::Joined { id, host, at } => log.joined(at, id, host),
+        &Record::Gone { id, at, announced, .. } => log.departed(at, id, announced),
+        Record::Unanswered { question, how, at, facts } => {
+            log.lookup(logged(question, how, *at, facts));
+        }
+        &Record::Refused { interval, count } => log.refused(interval, count),
+        Record::DeclaredDead { .. } | Record::Refuted { .. } | Record::Answered(_) => {}
+    }
+}
+
+/// A question that ended without an answer.
+fn logged<Q: Debug>(
+    question: &Q,
+    verdict: &'static str,
+    ended: Time,
+    facts: &Facts,
+) -> LoggedLookup {
+    let &Facts { number, intended, issued, origin, timeouts, .. } = facts;
+    let (key, answer, hops) = (format!("{question:?}"), String::new(), None);
+    LoggedLookup { intended, issued, ended, origin, key, answer, hops, timeouts, verdict, number }
 }
 
 #[cfg(test)]
@@ -232,6 +328,7 @@ mod tests {
                 interval: at(t),
                 issued: at(t),
                 answered: at(t + 1),
+                facts: None,
             })
         };
         let holder = catalogue.holders(0)[0];

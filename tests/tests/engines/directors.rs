@@ -48,7 +48,7 @@ impl NodeControl<Id> for Nodes<'_> {
         self.turns.replace(self.turns.get() + 1) < turns
     }
 
-    fn ask(&mut self, _at: Time, _place: u32, _key: Id, _token: u64) -> bool {
+    fn ask(&mut self, _at: Time, _place: u32, _key: Id, _token: u64, _number: u32) -> bool {
         false
     }
 }
@@ -83,6 +83,8 @@ fn the_director_of_the_busiest_node_crashes_it_and_brings_it_back() {
             has_server: false,
             admitted: None,
             starts_per_turn: usize::MAX,
+            knows_costs: false,
+            is_logged: false,
         };
         let mut director = Director::new(&scenario, share, setup);
         for &peer in &members {

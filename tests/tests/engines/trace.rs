@@ -52,7 +52,7 @@ impl NodeControl<Id> for Diary {
         self.0.push(format!("{} {place} at {ms}", if graceful { "leave" } else { "crash" }));
     }
 
-    fn ask(&mut self, _at: Time, _place: u32, _key: Id, _token: u64) -> bool {
+    fn ask(&mut self, _at: Time, _place: u32, _key: Id, _token: u64, _number: u32) -> bool {
         false
     }
 }
@@ -86,6 +86,8 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
             has_server: false,
             admitted: None,
             starts_per_turn: usize::MAX,
+            knows_costs: false,
+            is_logged: false,
         };
         Director::new(&scenario, Share::WHOLE, setup)
     };

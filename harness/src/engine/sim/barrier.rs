@@ -22,6 +22,7 @@ use hopwise_kernel::drive::Counters;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::busiest::Busiest;
+use super::costs::{Cost, LookupNumber};
 use super::queue::Batch;
 use crate::measure::health::{Findings, Members};
 use crate::plug::{AnswerOf, NodeEvent, ProtocolOf, QuestionOf, System};
@@ -61,6 +62,10 @@ pub(super) trait Participant<S: System> {
 
     /// What it found when it last looked at its nodes, once.
     fn take_findings(&mut self) -> Option<Findings>;
+
+    /// The costs of lookups that were taken in the last window, in the order of their numbers. The same
+    /// number in all shards.
+    fn take_costs(&mut self) -> Vec<Cost>;
 }
 
 /// What a node reported: when, its place, what.
@@ -77,6 +82,8 @@ pub(super) struct Window {
     pub(super) is_gapless: bool,
     /// The live members at its start, if their tables are to be looked at before its first event.
     pub(super) looks_at: Option<Arc<Members>>,
+    /// The costs of lookups with lower numbers are taken before its first event; 0 for none.
+    pub(super) costs_before: LookupNumber,
 }
 
 /// Decides on the next window, on the thread of the first shard, while all others wait.
@@ -109,6 +116,7 @@ pub(super) struct Summary<S: System> {
     pub(super) next_due: Time,
     pub(super) busiest: Option<Busiest>,
     pub(super) findings: Option<Findings>,
+    pub(super) costs: Vec<Cost>,
 }
 
 impl<S: System> Exchange<S> {
@@ -120,6 +128,7 @@ impl<S: System> Exchange<S> {
             next_due: Time::NEVER,
             busiest: None,
             findings: None,
+            costs: Vec::new(),
         };
         Exchange {
             shards,
@@ -180,6 +189,7 @@ impl<S: System, C: Coordinator<S>> WindowBarrier<S> for ThreadBarrier<'_, S, C> 
             summary.next_due = next_due;
             summary.busiest = shard.busiest();
             summary.findings = shard.take_findings();
+            summary.costs = shard.take_costs();
         }
         exchange.barrier.wait();
         if let Some(coordinator) = &mut self.coordinator {

@@ -3,6 +3,7 @@
 //! **Invariant:** decisions depend on simulated time and the summaries of shards, never on the clock or
 //! the number of threads. Only interrupts come from outside.
 
+use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hopwise_kernel::{Address, Peer, Time};
 
 use super::barrier::{Coordinator, Exchange, Report, Window};
 use super::busiest::Busiest;
+use super::costs::{self, Cost, LookupNumber};
 use super::looks::Looks;
 use super::partition::{Partition, address_of};
 use super::queue::{Command, EventKind, Key, source};
@@ -58,6 +60,12 @@ pub(super) struct Control<'a, S: System> {
     measured_wall: Duration,
     second_at: Time,
     samples: Vec<(Time, Sample)>,
+    /// The costs of lookups with lower numbers are taken in the next window.
+    costs_before: Option<LookupNumber>,
+    /// The costs of lookups with lower numbers have been taken.
+    costs_end: LookupNumber,
+    /// The costs of lookups with lower numbers have been entered.
+    costs_entered: LookupNumber,
     looks: Looks,
     tables: TableCourse,
     reports: Vec<Report<S>>,
@@ -118,6 +126,9 @@ impl<'a, S: System> Control<'a, S> {
             measured_wall: Duration::ZERO,
             second_at: Time::ZERO + SECOND,
             samples: Vec::new(),
+            costs_before: None,
+            costs_end: 1,
+            costs_entered: 1,
             looks: Looks::default(),
             tables: TableCourse::default(),
             reports: Vec::new(),
@@ -135,11 +146,18 @@ impl<'a, S: System> Control<'a, S> {
         self.director.members()
     }
 
-    /// The sums, the judge and the course of the run, or why it failed.
+    /// The number after that of the last lookup.
+    pub(super) fn lookups_end(&self) -> LookupNumber {
+        self.director.lookups_end()
+    }
+
+    /// The sums, the judge and the course of the run, or why it failed. `costs` are those of all
+    /// lookups whose costs were not entered before.
     pub(super) fn finish(
         mut self,
         exchange: &Exchange<S>,
         threads: usize,
+        costs: &[Cost],
     ) -> Result<(Sums, Judge<S::Workload>, Course), String> {
         if let Some(failure) = self.failure {
             return Err(failure);
@@ -148,6 +166,8 @@ impl<'a, S: System> Control<'a, S> {
             Phase::Drain { from, to } => (from, to),
             _ => (self.now, self.now),
         };
+        self.judge.settle(Time::NEVER);
+        self.enter_costs(costs);
         let total = exchange.counters();
         let live = self.director.live();
         self.director.series().end(self.now, sent::<ProtocolOf<S>>(&total), live);
@@ -322,6 +342,11 @@ impl<'a, S: System> Control<'a, S> {
             return;
         }
         self.second_at = self.second_at + SECOND;
+        // Nothing is in flight for lookups that are so old.
+        let old = self.now - (2 * self.scenario.workload.deadline + SECOND);
+        let end = self.director.first_open_lookup(old);
+        self.costs_before = (end > self.costs_end).then_some(end);
+        self.costs_end = end;
         let live_nodes = self.director.live();
         let lookups = self.director.recent();
         self.progress.update(&Snapshot {
@@ -341,6 +366,25 @@ impl<'a, S: System> Control<'a, S> {
         }
     }
 
+    /// Enters the costs that shards took in the last window.
+    fn end_costs(&mut self, exchange: &Exchange<S>) {
+        let mut costs = Vec::new();
+        for summary in &exchange.summaries {
+            costs::merge(&mut costs, &mem::take(&mut summary.lock().costs));
+        }
+        self.enter_costs(&costs);
+    }
+
+    fn enter_costs(&mut self, costs: &[Cost]) {
+        for (cost, number) in costs.iter().zip(self.costs_entered..) {
+            self.director.enter_costs(cost.messages, cost.timeouts);
+            if let Some(log) = self.judge.log() {
+                log.costs(number, cost.messages, cost.timeouts);
+            }
+        }
+        self.costs_entered += costs.len() as LookupNumber;
+    }
+
     /// Ends the look that shards had at their nodes in the last window, and enters what it found.
     fn end_look(&mut self, exchange: &Exchange<S>) {
         let Some((at, sample, is_measured)) = self.looks.end(exchange) else { return };
@@ -355,6 +399,7 @@ impl<S: System> Coordinator<S> for Control<'_, S> {
     fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
         let next_due = self.handle_summaries(exchange);
         self.end_look(exchange);
+        self.end_costs(exchange);
         if !self.turn_phase(exchange) {
             return None;
         }
@@ -383,7 +428,9 @@ impl<S: System> Coordinator<S> for Control<'_, S> {
         let is_closed = matches!(self.scenario.workload.load, Load::InFlight(_));
         let is_gapless = is_closed && self.phase != Phase::BringUp;
         debug_assert!(!is_gapless || self.director.is_waiting(), "a gapless window after a gap");
-        Some(Window { until, is_measured, is_gapless, looks_at: self.looks.members() })
+        let looks_at = self.looks.members();
+        let costs_before = self.costs_before.take().unwrap_or(0);
+        Some(Window { until, is_measured, is_gapless, looks_at, costs_before })
     }
 }
 
@@ -444,8 +491,15 @@ impl<S: System> NodeControl<QuestionOf<S>> for CommandSender<'_, S> {
         true // There is only one director, which knows the count.
     }
 
-    fn ask(&mut self, at: Time, place: u32, question: QuestionOf<S>, token: u64) -> bool {
-        self.command(at, place, Command::Ask { question, token });
+    fn ask(
+        &mut self,
+        at: Time,
+        place: u32,
+        question: QuestionOf<S>,
+        token: u64,
+        lookup: LookupNumber,
+    ) -> bool {
+        self.command(at, place, Command::Ask { question, token, lookup });
         true
     }
 }

@@ -24,6 +24,7 @@
 mod barrier;
 mod busiest;
 mod control;
+mod costs;
 mod looks;
 mod partition;
 mod queue;
@@ -50,6 +51,7 @@ use crate::churn::trace::Trace;
 use crate::director::{Admitted, Director, Setup};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Tables;
+use crate::measure::event_log::EventLog;
 use crate::measure::progress::Progress;
 use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured, Simulation};
@@ -81,8 +83,9 @@ impl Runner for SimEngine {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
+        log: Option<EventLog>,
     ) -> Result<Measured, EngineError> {
-        simulate(scenario, S::new, interrupts, progress)
+        simulate(scenario, S::new, interrupts, progress, log)
     }
 }
 
@@ -96,6 +99,7 @@ pub(crate) fn simulate<S: System>(
     system: impl FnOnce(&Setting<'_, S::Workload>) -> Result<S, String>,
     interrupts: &AtomicU32,
     progress: &Progress,
+    log: Option<EventLog>,
 ) -> Result<Measured, EngineError> {
     let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
     let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
@@ -129,11 +133,17 @@ pub(crate) fn simulate<S: System>(
         has_server: S::HAS_SERVER,
         admitted: scenario.network.node_rate.map(|_| Admitted::up_to(ADMITTED_MAX, places)),
         starts_per_turn: usize::MAX,
+        knows_costs: true,
+        is_logged: log.is_some(),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, &members);
     let hosts = members.iter().map(|peer| peer.id).zip(0..);
     let mut judge = Judge::new(workload.truth(hosts, Time::ZERO), scenario.workload.deadline);
+    if let Some(mut log) = log {
+        members.iter().zip(0..).for_each(|(peer, host)| log.joined(Time::ZERO, peer.id, host));
+        judge.log_to(log);
+    }
     if S::IS_RING {
         judge.judge_deaths(members.iter().map(|peer| peer.id), Time::ZERO);
     }
@@ -168,19 +178,22 @@ pub(crate) fn simulate<S: System>(
     let members: Vec<u32> = control.members().collect();
     let mut tables: Tables = first.tables(&members);
     let mut trace_digest = first.digest();
+    let numbers = control.lookups_end();
+    let mut costs = first.costs_before(numbers);
     for end in others {
-        let (shard, _) =
+        let (mut shard, _) =
             end.map_err(|_| EngineError::Broken("a shard's thread panicked".into()))?;
         tables.merge(&shard.tables(&members));
         trace_digest = trace_digest.wrapping_add(shard.digest());
+        costs::merge(&mut costs, &shard.costs_before(numbers));
     }
     let check = first.findings(control.now());
     let simulated = control.now().since(Time::ZERO);
-    let (mut sums, judge, course) =
-        control.finish(&exchange, threads).map_err(EngineError::Broken)?;
+    let (mut sums, mut judge, course) =
+        control.finish(&exchange, threads, &costs).map_err(EngineError::Broken)?;
     sums.tables = tables;
     let events = sums.total.received;
-    let mut measured = sums.measured::<S>(&judge, course);
+    let mut measured = sums.measured::<S>(&mut judge, course);
     let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
     measured.simulation = Some(simulation);
     measured.warnings.extend_from_slice(system.warnings());

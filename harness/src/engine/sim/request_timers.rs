@@ -16,6 +16,7 @@
 use hopwise_kernel::Time;
 use hopwise_kernel::node::RequestHandle;
 
+use super::costs::LookupNumber;
 use super::queue::Key;
 
 /// See the [module](self).
@@ -28,14 +29,17 @@ pub(super) struct RequestTimers {
     are_shared: bool,
 }
 
-/// The timer of a handle: the time, place and sequence of its key. The time is [`Time::NEVER`] if it
-/// is not armed.
+/// The timer of a handle: the time, place and sequence of its key, and the lookup that armed it. The
+/// time is [`Time::NEVER`] if it is not armed.
 #[derive(Clone, Copy, Debug)]
 struct Timer {
     due: Time,
     sequence: u64,
     place: u32,
+    lookup: LookupNumber,
 }
+
+const UNARMED: Timer = Timer { due: Time::NEVER, sequence: 0, place: 0, lookup: 0 };
 
 /// Entries of the queue for one handle.
 #[derive(Clone, Copy, Debug)]
@@ -53,14 +57,21 @@ impl RequestTimers {
         self.are_shared = true;
     }
 
-    /// Arms the timer of `request` with this key. Returns whether the key must be entered now.
+    /// Arms the timer of `request` with this key, on behalf of `lookup`. Returns whether the key must be
+    /// entered now.
     #[inline]
-    pub(super) fn arm(&mut self, RequestHandle(request): RequestHandle, key: &Key) -> bool {
+    pub(super) fn arm(
+        &mut self,
+        RequestHandle(request): RequestHandle,
+        key: &Key,
+        lookup: LookupNumber,
+    ) -> bool {
         let index = request as usize;
         if index >= self.timers.len() {
-            self.timers.resize(index + 1, Timer { due: Time::NEVER, sequence: 0, place: 0 });
+            self.timers.resize(index + 1, UNARMED);
         }
-        self.timers[index] = Timer { due: key.time, sequence: key.sequence, place: key.place };
+        let &Key { time: due, sequence, place, .. } = key;
+        self.timers[index] = Timer { due, sequence, place, lookup };
         !self.are_shared || self.arm_shared(index, key.time)
     }
 
@@ -72,10 +83,15 @@ impl RequestTimers {
         }
     }
 
+    /// The lookup on whose behalf the timer of `request` was armed last.
+    pub(super) fn lookup_of(&self, RequestHandle(request): RequestHandle) -> LookupNumber {
+        self.timers[request as usize].lookup
+    }
+
     /// Whether `key`, which has left the queue, is that of the timer of `request` as armed last.
     #[inline]
     pub(super) fn is_armed(&self, RequestHandle(request): RequestHandle, key: Key) -> bool {
-        let Timer { due, sequence, place } = self.timers[request as usize];
+        let Timer { due, sequence, place, .. } = self.timers[request as usize];
         (due, sequence, place) == (key.time, key.sequence, key.place)
     }
 
@@ -99,7 +115,7 @@ impl RequestTimers {
             return None;
         }
         (entries.first, entries.second) = (entries.second, Time::NEVER);
-        let Timer { due, sequence, place } = self.timers[index];
+        let Timer { due, sequence, place, .. } = self.timers[index];
         // A timer that is due now has been entered before.
         let is_waiting = due > key.time && due != Time::NEVER;
         (is_waiting && entries.enter(due)).then_some(Key { time: due, sequence, place, ..key })
@@ -175,7 +191,7 @@ mod tests {
                     let time = Time::from_ns(now + after_ns);
                     let kind = EventKind::RequestTimer(handle);
                     let key = Key { time, place, source: source::TIMER, sequence, kind };
-                    if timers.arm(RequestHandle(handle), &key) {
+                    if timers.arm(RequestHandle(handle), &key, 0) {
                         queue.insert(key);
                     }
                 }

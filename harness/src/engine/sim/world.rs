@@ -11,8 +11,9 @@ use hopwise_kernel::node::{DropReason, EventOf, MessageOf, RequestHandle};
 use hopwise_kernel::{Codec, Peer, Protocol, Rng, Time, World};
 
 use super::barrier::{BatchOf, Report};
+use super::costs::{Costs, LookupNumber};
 use super::partition::{Partition, place_of};
-use super::queue::{EventKind, Key, Queue, source};
+use super::queue::{Envelope, EventKind, Key, Queue, source};
 use super::request_timers::RequestTimers;
 use crate::network::{Network, Transit};
 use crate::plug::{ProtocolOf, QuestionOf, System};
@@ -29,6 +30,9 @@ pub(super) struct SimWorld<S: System> {
     pub(super) place: u32,
     pub(super) sequence: u64,
     pub(super) timer_due: Time,
+    /// The lookup that the call is part of.
+    pub(super) lookup: LookupNumber,
+    pub(super) costs: Costs,
     pub(super) queue: Queue<ProtocolOf<S>, QuestionOf<S>>,
     pub(super) outgoing: Vec<BatchOf<S>>,
     pub(super) request_timers: RequestTimers,
@@ -54,6 +58,8 @@ impl<S: System> SimWorld<S> {
             place: 0,
             sequence: 0,
             timer_due: Time::NEVER,
+            lookup: 0,
+            costs: Costs::new(),
             queue,
             outgoing: (0..partition.shards).map(|_| BatchOf::<S>::default()).collect(),
             request_timers: RequestTimers::default(),
@@ -72,8 +78,7 @@ impl<S: System> SimWorld<S> {
         &mut self,
         place: u32,
         delay: Duration,
-        from: Peer,
-        to: Peer,
+        envelope: Envelope,
         message: &MessageOf<'_, ProtocolOf<S>>,
     ) {
         let key = Key {
@@ -83,12 +88,11 @@ impl<S: System> SimWorld<S> {
             sequence: self.next_sequence(),
             kind: EventKind::NodeTimer,
         };
-        let to_prefix = to.id.prefix();
         let shard = self.partition.shard_of(place);
         if shard == self.index {
-            self.queue.enter_message(key, from, to_prefix, message);
+            self.queue.enter_message(key, envelope, message);
         } else {
-            self.outgoing[shard].push_message(key, from, to_prefix, message);
+            self.outgoing[shard].push_message(key, envelope, message);
         }
     }
 }
@@ -100,17 +104,22 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
         let bytes = S::Codec::HEADER_BYTES + length + DATAGRAM_OVERHEAD_BYTES;
         self.counters.messages[class] += 1;
         self.counters.bytes[class] += bytes as u64;
+        // A lookup may give rise to maintenance, which is not one of its costs.
+        let is_lookup = <ProtocolOf<S>>::CLASSES[class].is_lookup;
+        let lookup = if is_lookup { self.lookup } else { 0 };
+        self.costs.add_message(lookup);
         let Some(place) = place_of(to.address).filter(|&place| place < self.partition.places)
         else {
             return; // No node has ever had this address.
         };
+        let envelope = Envelope { from, lookup, to_prefix: to.id.prefix() };
         let sender = mix(self.seed ^ u64::from(self.place));
         let mut rng = Rng::light(mix(sender ^ self.sequence));
         match self.network.transit(self.place, place, &mut rng) {
-            Transit::Once(delay) => self.post(place, delay, from, to, message),
+            Transit::Once(delay) => self.post(place, delay, envelope, message),
             Transit::Twice(first, second) => {
-                self.post(place, first, from, to, message);
-                self.post(place, second, from, to, message);
+                self.post(place, first, envelope, message);
+                self.post(place, second, envelope, message);
             }
             Transit::Lost => {
                 self.next_sequence();
@@ -137,7 +146,7 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
         let (place, source) = (self.place, source::TIMER);
         let key =
             Key { time: at, place, source, sequence, kind: EventKind::RequestTimer(request.0) };
-        if self.request_timers.arm(request, &key) {
+        if self.request_timers.arm(request, &key, self.lookup) {
             self.queue.enter_timer(key);
         }
     }

@@ -16,10 +16,11 @@ use super::tables::Tables;
 use crate::Scenario;
 use crate::base::cpu_time::cpu_time;
 use crate::engine::totals::{Course, Sums};
+use crate::measure::event_log::EventLog;
 use crate::measure::metrics::Metrics;
 use crate::measure::progress::{Progress, Snapshot};
 use crate::measure::{EngineError, Measured};
-use crate::plug::System;
+use crate::plug::{ProtocolOf, System};
 use crate::scenario::Measure;
 use crate::workload::Workload;
 use crate::workload::judge::Judge;
@@ -62,8 +63,12 @@ impl<S: System> Control<'_, S> {
     pub(super) fn watch(
         &self,
         handles: &[ShardHandle],
+        log: Option<EventLog>,
     ) -> Result<Watched<S::Workload>, EngineError> {
         let mut judge = self.judge();
+        if let Some(log) = log {
+            judge.log_to(log);
+        }
         let mut display = Display::default();
         let wanted = self.scenario.nodes as usize;
         while self.shared.live() < wanted {
@@ -227,7 +232,8 @@ pub(super) fn assemble<S: System>(
             warnings.push(format!("shard {index} could not be pinned to its core"));
         }
     }
-    let mut measured = sums.measured::<S>(&judge, course);
+    sums.estimate_costs::<ProtocolOf<S>>();
+    let mut measured = sums.measured::<S>(&mut judge, course);
     measured.warnings = warnings;
     if unjudged > 0 {
         measured.drops.push(("unjudged", unjudged));

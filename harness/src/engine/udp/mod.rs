@@ -36,6 +36,7 @@ use crate::churn::trace::Trace;
 use crate::director::{Admitted, Director, Setup};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Sums;
+use crate::measure::event_log::EventLog;
 use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
 use crate::network::{Network, Transit};
@@ -63,6 +64,7 @@ impl Runner for UdpEngine {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
+        log: Option<EventLog>,
     ) -> Result<Measured, EngineError> {
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
         let clock = Clock::start();
@@ -87,6 +89,7 @@ impl Runner for UdpEngine {
         let shared = Arc::new(Shared::new(plan.threads));
         let cores = available_cores();
 
+        let is_logged = log.is_some();
         let mut handles = Vec::new();
         for (index, (sockets, share)) in
             std::mem::take(&mut plan.sockets).into_iter().zip(shares).enumerate()
@@ -123,6 +126,8 @@ impl Runner for UdpEngine {
                     has_server: S::HAS_SERVER,
                     admitted: Some(Admitted::up_to(REQUESTS / REQUESTS_PER_LOOKUP, capacity)),
                     starts_per_turn: STARTS_PER_TURN,
+                    knows_costs: false,
+                    is_logged,
                 };
                 let director = Director::new(&scenario, part, setup);
                 let nodes = scenario.nodes as usize;
@@ -140,7 +145,7 @@ impl Runner for UdpEngine {
         }
         let control =
             Control::<S> { scenario, shared: &shared, clock, interrupts, progress, workload };
-        let watched = control.watch(&handles);
+        let watched = control.watch(&handles, log);
         shared.stop.store(true, Ordering::Relaxed);
         let mut ends = Vec::new();
         for handle in handles {

@@ -38,6 +38,8 @@ pub(super) struct ShardDriver<S: System> {
     second_at: Time,
     at_from: Option<Counters>,
     at_to: Option<Counters>,
+    /// Earlier lookups in progress when the measured phase started.
+    earlier: usize,
     /// Messages of the busiest node of the measured phase, among replaced nodes and, after the
     /// phase, all nodes.
     messages_max: u64,
@@ -64,6 +66,7 @@ impl<S: System> ShardDriver<S> {
             second_at: Time::ZERO + SECOND,
             at_from: None,
             at_to: None,
+            earlier: 0,
             messages_max: 0,
             scan: Scan::new::<S>(nodes),
         }
@@ -104,6 +107,8 @@ impl<S: System> ShardDriver<S> {
         Sums {
             metrics: self.director.metrics().clone(),
             counters: end.since(&self.at_from.unwrap_or(end)),
+            since_from: shard.counters().since(&self.at_from.unwrap_or(*shard.counters())),
+            earlier: self.earlier as u64,
             total: *shard.counters(),
             changes: self.director.membership_changes(),
             tables,
@@ -152,6 +157,7 @@ impl<S: System> ShardDriver<S> {
     fn turn_counters(&mut self, shard: &mut Shard<S::Node, S::Codec>, now: Time) {
         if self.at_from.is_none() && now >= self.shared.from() {
             self.at_from = Some(*shard.counters());
+            self.earlier = self.director.in_progress() - self.director.outstanding();
             shard.reset_received();
         }
         if self.at_to.is_none() && now >= self.shared.to() {
@@ -279,7 +285,14 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
         self.shared.agreement.take_turn(fault, turns)
     }
 
-    fn ask(&mut self, _at: Time, place: u32, question: QuestionOf<S>, token: u64) -> bool {
+    fn ask(
+        &mut self,
+        _at: Time,
+        place: u32,
+        question: QuestionOf<S>,
+        token: u64,
+        _number: u32,
+    ) -> bool {
         let started = self.shard.with(place, |node, cx| self.system.ask(node, cx, question, token));
         started == Some(true)
     }

@@ -140,13 +140,17 @@ fn metrics() -> Metrics {
         for _ in 0..weight {
             let latency = Duration::from_nanos(18_000 * u64::from(hops + 1) + 37 * (n % 997));
             metrics.record_issued(Duration::from_micros(n % 40));
-            metrics.record_completed(latency, hops, u32::from(n % 100 == 0), 2 * hops + 1);
+            metrics.record_completed(latency, hops);
+            metrics.record_timeouts(u32::from(n % 100 == 0));
+            metrics.record_messages(u64::from(2 * hops + 1));
             metrics.record_judged(n != 5_000);
             n += 1;
         }
     }
     metrics.record_issued(Duration::from_micros(80));
-    metrics.record_failed(3, 9);
+    metrics.record_failed();
+    metrics.record_timeouts(3);
+    metrics.record_messages(9);
     metrics
 }
 

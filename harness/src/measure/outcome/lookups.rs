@@ -43,14 +43,15 @@ pub struct Lookups {
     pub capacity_per_s: Option<f64>,
     /// Hops per completed lookup.
     pub hops: Hops,
-    /// Contacts that did not answer in time, per completed or failed lookup.
+    /// Times that a contact did not answer in time, per completed or failed lookup.
     pub timeouts: Timeouts,
     /// Time from the intended start to the answer, of completed lookups.
     pub latency_us: Latency,
     /// Time from the intended start to the issue: how far the load generator lagged behind its
     /// schedule. Lookups that were refused at once have no lag.
     pub lag_us: Lag,
-    /// Messages that lookups caused, per lookup that was not shed.
+    /// All messages that lookups of the phase caused, whenever they were sent, per lookup that was not
+    /// shed.
     pub messages: Messages,
 }
 
@@ -73,7 +74,12 @@ pub struct Hops {
     pub histogram: Vec<u64>,
 }
 
-/// Timeouts per lookup. Percentiles use the nearest rank; they are 0 if no lookup ended.
+/// Timeouts per lookup, on all its branches. Percentiles use the nearest rank; they are 0 if no lookup
+/// ended.
+///
+/// Over UDP, nobody knows to which lookup a timeout on a branch belongs that did not lead to the
+/// answer. So the mean comes from the nodes' own counts, and the percentiles from the branches that led
+/// to the answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Timeouts {
     /// Mean.
@@ -116,7 +122,9 @@ pub struct Lag {
     pub max: f64,
 }
 
-/// Messages per lookup.
+/// Messages per lookup. In the simulator each is known; over UDP they are counted from the first to
+/// the last lookup of the phase, and earlier ones still in progress at its start are taken to have
+/// half of their messages to come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Messages {
     /// Mean.
@@ -139,7 +147,12 @@ impl Lookups {
             per_s: per(metrics.completed as f64, measured.as_secs_f64()),
             capacity_per_s: None,
             hops: Hops::new(metrics.hops()),
-            timeouts: Timeouts::new(metrics.timeouts()),
+            timeouts: {
+                let timeouts = Timeouts::new(metrics.timeouts());
+                let ended = metrics.completed + metrics.failed;
+                let seen = per(metrics.silent_contacts as f64, ended as f64);
+                Timeouts { mean: timeouts.mean.max(seen), ..timeouts }
+            },
             latency_us: Latency::new(metrics.latency()),
             lag_us: Lag::new(metrics.lag()),
             messages: Messages {

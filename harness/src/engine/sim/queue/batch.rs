@@ -8,6 +8,7 @@ use hopwise_kernel::node::{Arena, MessageOf, ParkedOf};
 use hopwise_kernel::{Peer, Protocol, Time};
 
 use super::key::{EventKind, Key};
+use crate::engine::sim::costs::LookupNumber;
 
 /// A command of the director to a node. Questions are of type `Q`.
 #[derive(Clone, Copy, Debug)]
@@ -15,15 +16,23 @@ pub(crate) enum Command<Q> {
     Insert { peer: Peer },
     Join { bootstrap: Peer },
     Depart { graceful: bool },
-    Ask { question: Q, token: u64 },
+    Ask { question: Q, token: u64, lookup: LookupNumber },
 }
 
 /// A message in flight. Its borrowed data lies in the batch's arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InFlight<M> {
-    pub(crate) from: Peer,
-    pub(crate) to_prefix: u64,
+    pub(crate) envelope: Envelope,
     pub(crate) message: M,
+}
+
+/// What the simulator knows of a message besides its content.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Envelope {
+    pub(crate) from: Peer,
+    /// The lookup that caused the message.
+    pub(crate) lookup: LookupNumber,
+    pub(crate) to_prefix: u64,
 }
 
 /// Initial capacity of contents, some 5 KiB. It avoids many small reallocations in a thousand
@@ -51,12 +60,11 @@ impl<P: Protocol, Q: Copy> Contents<P, Q> {
     #[inline]
     pub(super) fn add_message(
         &mut self,
-        from: Peer,
-        to_prefix: u64,
+        envelope: Envelope,
         message: &MessageOf<'_, P>,
     ) -> EventKind {
         let message = P::park(message, &mut self.arena);
-        self.messages.push(InFlight { from, to_prefix, message });
+        self.messages.push(InFlight { envelope, message });
         EventKind::Message(self.messages.len() as u32 - 1)
     }
 
@@ -74,7 +82,7 @@ impl<P: Protocol, Q: Copy> Contents<P, Q> {
             EventKind::Message(index) => {
                 let it = &from.messages[index as usize];
                 let message = P::recall(&it.message, &from.arena);
-                self.add_message(it.from, it.to_prefix, &message)
+                self.add_message(it.envelope, &message)
             }
         }
     }
@@ -123,11 +131,10 @@ impl<P: Protocol, Q: Copy> Batch<P, Q> {
     pub(crate) fn push_message(
         &mut self,
         key: Key,
-        from: Peer,
-        to_prefix: u64,
+        envelope: Envelope,
         message: &MessageOf<'_, P>,
     ) {
-        let kind = self.contents.add_message(from, to_prefix, message);
+        let kind = self.contents.add_message(envelope, message);
         self.push(Key { kind, ..key });
     }
 

@@ -28,10 +28,10 @@ use std::mem;
 use std::time::Duration;
 
 use hopwise_kernel::node::MessageOf;
-use hopwise_kernel::{Peer, Protocol, Time};
+use hopwise_kernel::{Protocol, Time};
 
 use self::batch::Contents;
-pub(crate) use self::batch::{Batch, Command, InFlight};
+pub(crate) use self::batch::{Batch, Command, Envelope, InFlight};
 pub(crate) use self::key::{EventKind, Key, source};
 use self::wheel::{SLOT_BITS, SLOTS, Slot, Spare, Wheel};
 use crate::base::nanoseconds::as_ns;
@@ -93,11 +93,10 @@ impl<P: Protocol, Q: Copy> Queue<P, Q> {
     pub(crate) fn enter_message(
         &mut self,
         key: Key,
-        from: Peer,
-        to_prefix: u64,
+        envelope: Envelope,
         message: &MessageOf<'_, P>,
     ) {
-        self.enter(key, |contents| contents.add_message(from, to_prefix, message));
+        self.enter(key, |contents| contents.add_message(envelope, message));
     }
 
     /// Takes all events out of `batch`.

@@ -3,6 +3,7 @@
 //! **Invariant:** every event and its content leave as they entered.
 
 use hopwise_kernel::Id;
+use hopwise_kernel::Peer;
 use hopwise_kernel::base::Peers;
 use hopwise_kernel::node::RequestId;
 use hopwise_kernel::ring::{Message, Ring};
@@ -100,7 +101,8 @@ proptest! {
                     } else {
                         Message::Leave { predecessor: None, successors: Peers::Table(&list) }
                     };
-                    cursor.queue.enter_message(key, peer, 0, &message);
+                    let envelope = Envelope { from: peer, lookup: 0, to_prefix: 0 };
+                    cursor.queue.enter_message(key, envelope, &message);
                     model.push((key, 3 * entered));
                 }
                 Step::Take(count) => {

@@ -19,8 +19,9 @@ use hopwise_kernel::{Context, Node, Peer, Protocol, Rng, Time, World};
 use self::node_queues::NodeQueues;
 use super::barrier::{BatchOf, Participant, Report, Window};
 use super::busiest::Busiest;
+use super::costs::{Cost, LookupNumber};
 use super::partition::{Partition, address_of, place_of};
-use super::queue::{Command, EventKind, InFlight, Key};
+use super::queue::{Command, Envelope, EventKind, InFlight, Key};
 use super::wire::Wire;
 use super::world::SimWorld;
 use crate::Scenario;
@@ -60,6 +61,8 @@ pub(super) struct Shard<S: System> {
     findings: Option<Findings>,
     /// Ranks that it left for the next one.
     ranks: Vec<usize>,
+    /// The costs of lookups for the coordinator.
+    costs: Vec<Cost>,
 }
 
 /// Whether messages per node are counted: all until the measured phase starts, then those of that
@@ -132,6 +135,7 @@ impl<S: System> Shard<S> {
             busiest: None,
             findings: None,
             ranks: Vec::new(),
+            costs: Vec::new(),
         }
     }
 
@@ -165,11 +169,14 @@ impl<S: System> Shard<S> {
     /// Processes all events that are due before the end of `window`.
     #[inline]
     pub(super) fn run(&mut self, window: Window) {
-        let Window { until, is_measured, is_gapless, looks_at } = window;
+        let Window { until, is_measured, is_gapless, looks_at, costs_before } = window;
         if is_gapless {
             self.world.request_timers.share();
         }
         self.count_window(is_measured);
+        if costs_before > 0 {
+            self.costs = self.world.costs.take_before(costs_before);
+        }
         if let Some(members) = looks_at {
             self.findings = Some(self.look(&members));
         }
@@ -227,6 +234,11 @@ impl<S: System> Shard<S> {
         let messages = self.places.iter().map(|it| it.history.messages);
         tables.add_load(messages.fold(self.replaced_max, u32::max).into());
         tables
+    }
+
+    /// What lookups with lower numbers than `end` cost in this shard, without what was taken before.
+    pub(super) fn costs_before(&mut self, end: LookupNumber) -> Vec<Cost> {
+        self.world.costs.take_before(end)
     }
 
     /// The sum of the digests of all places. It depends on the order of events at each place, not
@@ -299,6 +311,7 @@ impl<S: System> Shard<S> {
                 let is_due = it.history.timer_due == key.time;
                 if is_due {
                     it.history.timer_due = Time::NEVER;
+                    self.world.lookup = 0;
                     self.with(place, |_, node, cx| node.handle_timeout(cx));
                 }
                 is_due
@@ -356,7 +369,7 @@ impl<S: System> Shard<S> {
     #[inline]
     fn is_for_present(&self, place: u32, in_flight: &InFlight<ParkedOf<ProtocolOf<S>>>) -> bool {
         let node = &self.places[self.world.partition.index_of(place)].node;
-        node.as_ref().is_some_and(|node| node.peer().id.prefix() == in_flight.to_prefix)
+        node.as_ref().is_some_and(|node| node.peer().id.prefix() == in_flight.envelope.to_prefix)
     }
 
     /// Gives a message to the node in `place`.
@@ -367,11 +380,13 @@ impl<S: System> Shard<S> {
         in_flight: &InFlight<ParkedOf<ProtocolOf<S>>>,
         message: MessageOf<'_, ProtocolOf<S>>,
     ) {
+        let Envelope { from, lookup, to_prefix } = in_flight.envelope;
+        self.world.lookup = lookup;
         let Some(mut wire) = self.wire.take() else {
-            self.with(place, |_, node, cx| node.handle_message(cx, in_flight.from, message));
+            self.with(place, |_, node, cx| node.handle_message(cx, from, message));
             return;
         };
-        match wire.pass(in_flight.from, address_of(place), in_flight.to_prefix, &message) {
+        match wire.pass(from, address_of(place), to_prefix, &message) {
             Some((from, message)) => {
                 self.with(place, |_, node, cx| node.handle_message(cx, from, message));
             }
@@ -390,12 +405,19 @@ impl<S: System> Shard<S> {
             return false; // Another request may use the handle by now.
         }
         self.world.request_timers.disarm(handle);
+        let lookup = self.world.request_timers.lookup_of(handle);
+        if self.requests.is_contact(handle) {
+            self.world.counters.timeouts += 1;
+            self.world.costs.add_timeout(lookup);
+        }
+        self.world.lookup = lookup;
         self.with(key.place, |_, node, cx| node.handle_request_timeout(cx, handle));
         true
     }
 
     /// Executes a command of the director.
     fn execute(&mut self, place: u32, command: Command<QuestionOf<S>>) {
+        self.world.lookup = 0;
         match command {
             Command::Insert { peer } => self.insert_node(place, peer),
             Command::Join { bootstrap } => {
@@ -416,7 +438,8 @@ impl<S: System> Shard<S> {
                     self.busiest = self.busiest_left();
                 }
             }
-            Command::Ask { question, token } => {
+            Command::Ask { question, token, lookup } => {
+                self.world.lookup = lookup;
                 let started =
                     self.with(place, |system, node, cx| system.ask(node, cx, question, token));
                 if started != Some(true) {
@@ -506,5 +529,9 @@ impl<S: System> Participant<S> for Shard<S> {
 
     fn take_findings(&mut self) -> Option<Findings> {
         self.findings.take()
+    }
+
+    fn take_costs(&mut self) -> Vec<Cost> {
+        mem::take(&mut self.costs)
     }
 }

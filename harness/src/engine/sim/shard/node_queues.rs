@@ -72,7 +72,7 @@ impl<S: System> NodeQueues<S> {
             }
         }
         let kept = &mut self.messages[number as usize];
-        kept.push_message(key, in_flight.from, in_flight.to_prefix, message);
+        kept.push_message(key, in_flight.envelope, message);
         (arrival, node.ends_at)
     }
 
