@@ -122,7 +122,8 @@ fn run(toml: &str) -> Measured {
 
 fn run_alarmist(toml: &str) -> Measured {
     let progress = Progress::new(true, Duration::ZERO);
-    let measured = SimEngine.run_system::<Alarmist>(&scenario(toml), &AtomicU32::new(0), &progress);
+    let measured =
+        SimEngine.run_system::<Alarmist>(&scenario(toml), &AtomicU32::new(0), &progress, None);
     measured.expect("the scenario runs")
 }
 

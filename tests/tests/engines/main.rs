@@ -3,6 +3,7 @@
 //! **Invariant:** no test depends on another test's state or files.
 
 mod check;
+mod costs;
 mod directors;
 mod health;
 mod load;

@@ -27,5 +27,5 @@ pub fn run_with_defect(scenario: &Scenario, defect: Defect) -> Result<Measured, 
         Ok(RingSystem { config: Arc::new(RingConfig { defect: Some(defect), ..right }) })
     };
     let progress = Progress::new(true, Duration::ZERO);
-    sim::simulate(scenario, wrong, &AtomicU32::new(0), &progress)
+    sim::simulate(scenario, wrong, &AtomicU32::new(0), &progress, None)
 }
