@@ -15,7 +15,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::Environment;
 use crate::commands::campaign::Seeds;
 use crate::commands::compare::{self, Plan as ComparePlan};
-use crate::commands::options::RunOptions;
+use crate::commands::options::{Exit, RunOptions};
+use crate::commands::standard_output::StandardOutput;
 use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
 use crate::scenario::{Scenario, ScenarioError, count_of};
 use crate::systems::Registry;
@@ -36,13 +37,26 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Parses `arguments`. The first is the path of the program. Exits the process if they are
-    /// invalid or request help.
+    /// Parses `arguments`. The first is the path of the program.
+    ///
+    /// # Errors
+    ///
+    /// The exit status, after a message or help, if they are invalid or request help.
     pub(super) fn parse_for(
         env: &Environment,
         arguments: impl IntoIterator<Item = OsString>,
-    ) -> Cli {
-        Cli::try_parse_for(env, arguments).unwrap_or_else(|error| error.exit())
+    ) -> Result<Cli, Exit> {
+        Cli::try_parse_for(env, arguments).map_err(|error| {
+            if error.use_stderr() {
+                // If nobody reads the message, the status still says it.
+                let _ = error.print();
+                Exit::BadRequest
+            } else {
+                let output = StandardOutput::default();
+                output.take(|| error.print());
+                env.status_of(output)
+            }
+        })
     }
 
     fn try_parse_for(
@@ -330,7 +344,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::options::{Exit, JsonTarget};
+    use crate::commands::options::JsonTarget;
     use crate::scenario::{Load, Measure, Rate};
     use crate::systems::ring::Ring;
 

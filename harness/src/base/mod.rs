@@ -7,4 +7,5 @@ pub(crate) mod hash;
 pub(crate) mod nanoseconds;
 pub(crate) mod sampling;
 pub mod wall_clock;
+pub(crate) mod whole_file;
 pub(crate) mod worker_pool;

@@ -22,10 +22,7 @@ pub fn explain(env: &Environment, key: Option<&str>) -> Exit {
     let terminal = Term::stdout().size_checked();
     let columns = terminal.map_or(COLUMNS, |(_, columns)| usize::from(columns).min(COLUMNS));
     match text(env.registry.schema(), key, columns) {
-        Ok(text) => {
-            print!("{text}");
-            Exit::Success
-        }
+        Ok(text) => env.print(&text),
         Err(unknown) => {
             env.tell(unknown);
             Exit::BadRequest

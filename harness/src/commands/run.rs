@@ -2,9 +2,6 @@
 //!
 //! **Invariant:** results go to standard output, everything else to standard error.
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,7 +9,8 @@ use std::time::Duration;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::commands::Environment;
-use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::destination::Destination;
+use crate::commands::options::{Exit, RunOptions};
 use crate::director::calibration;
 use crate::measure::outcome::{
     self, Expectation, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION,
@@ -26,24 +24,19 @@ use crate::scenario::Measure;
 /// The greatest acceptable lag: the 99th percentile of how late lookups are issued.
 const LAG_MAX: Duration = Duration::from_millis(100);
 
-/// The default parent folder of results.
-const RUNS: &str = "results/runs";
-
 /// Runs `scenario` and writes its result as `options` say.
 #[must_use]
 pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit {
-    if let Err(message) = check_targets(options) {
-        env.tell(message);
-        return Exit::BadRequest;
-    }
+    let started_at = outcome::rfc3339(WallClock::start().started_at());
+    let destination = match Destination::open(options, &started_at, &scenario.name) {
+        Ok(destination) => destination,
+        Err(message) => return env.refuse(message),
+    };
     env.tell_adapted([scenario], options);
     let interrupts = watch_for_interrupts(env);
     let Ended { measured, mut outcome } = match execute(env, scenario, &interrupts, options.quiet) {
         Ok(ended) => ended,
-        Err(EngineError::Request(message)) => {
-            env.tell(message);
-            return Exit::BadRequest;
-        }
+        Err(EngineError::Request(message)) => return env.refuse(message),
         Err(EngineError::Broken(message)) => {
             env.tell(message);
             return Exit::Failure;
@@ -52,12 +45,15 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
     if !options.quiet {
         measured.warnings.iter().for_each(|warning| env.tell(warning));
     }
-    let default_folder = || default_folder(&outcome.started_at, &scenario.name);
-    let folder = options.out.clone().unwrap_or_else(default_folder);
+    let folder = destination.folder().to_owned();
     outcome.name_folder(&folder);
-    if let Err(error) = report(scenario, options, &folder, &measured, &outcome) {
-        env.tell(format_args!("cannot write the result: {error}"));
+    if let Err(error) = report(scenario, destination, &measured, &outcome) {
+        env.tell(error);
         return Exit::Failure;
+    }
+    if !options.quiet {
+        let (bring_up, folder) = (measured.bring_up.as_secs_f64(), folder.display());
+        env.note(format_args!("bring-up took {bring_up:.2} s; written to {folder}"));
     }
     if let Some(first) = outcome.first_violation() {
         env.tell(first);
@@ -71,21 +67,6 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
         ));
     }
     exit
-}
-
-/// Checks before the run that its results can be written.
-fn check_targets(options: &RunOptions) -> Result<(), String> {
-    let folder = options.out.as_deref().unwrap_or(Path::new(RUNS));
-    fs::create_dir_all(folder).map_err(|error| {
-        let folder = folder.display();
-        format!("cannot create the folder {folder} ({error}): write --out DIR with another folder")
-    })?;
-    let Some(JsonTarget::File(path)) = &options.json else { return Ok(()) };
-    // An existing file keeps its contents until this run has a result.
-    fs::OpenOptions::new().append(true).create(true).open(path).map(drop).map_err(|error| {
-        let path = path.display();
-        format!("cannot write --json {path} ({error}): write another file, or -")
-    })
 }
 
 /// A run that ended, by itself or by the user.
@@ -243,31 +224,12 @@ fn expectations(scenario: &Scenario, lookups: &Lookups) -> Vec<Expectation> {
 
 fn report(
     scenario: &Scenario,
-    options: &RunOptions,
-    folder: &Path,
+    destination: Destination,
     measured: &Measured,
     outcome: &Outcome,
-) -> io::Result<()> {
-    files::write_all(folder, outcome, &scenario.to_toml(), &measured.series)?;
-    match &options.json {
-        Some(JsonTarget::Stdout) => return writeln!(io::stdout().lock(), "{}", outcome.to_json()),
-        Some(JsonTarget::File(path)) => fs::write(path, outcome.to_json())?,
-        None => {}
-    }
-    if options.quiet {
-        return Ok(());
-    }
-    write!(io::stdout().lock(), "{}", text::text(outcome))?;
-    eprintln!(
-        "bring-up took {:.2} s; written to {}",
-        measured.bring_up.as_secs_f64(),
-        folder.display()
-    );
-    Ok(())
-}
-
-/// The default folder of a result, named after the start (RFC 3339) and `name`.
-pub(crate) fn default_folder(started_at: &str, name: &str) -> PathBuf {
-    let stamp = started_at.replace(['-', ':'], "");
-    Path::new(RUNS).join(format!("{stamp}-{name}"))
+) -> Result<(), String> {
+    let (folder, toml) = (destination.folder(), scenario.to_toml());
+    files::write_all(folder, outcome, &toml, &measured.series)
+        .map_err(|error| error.to_string())?;
+    destination.finish(&outcome.to_json(), &text::text(outcome))
 }

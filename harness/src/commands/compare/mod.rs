@@ -17,8 +17,6 @@ mod runs;
 mod table;
 mod verdict;
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -27,9 +25,11 @@ pub use comparison::{Comparison, Growth, Row, SCHEMA_VERSION, Spread};
 pub use runs::{Contender, Crash, Plan, PlanError, Planned};
 
 use crate::base::wall_clock::WallClock;
+use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
-use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::destination::Destination;
+use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
 use crate::commands::run::{self, Ended};
 use crate::measure::outcome::{Outcome, rfc3339};
@@ -41,16 +41,15 @@ use crate::report::files;
 #[must_use]
 pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
     let Plan { systems, has_items, runs } = plan;
-    env.tell_adapted(runs.iter().map(|run| &run.scenario), options);
-    let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
-    let default_folder = || run::default_folder(&started_at, "compare");
-    let folder = options.out.clone().unwrap_or_else(default_folder);
-    if let Err(error) = fs::create_dir_all(&folder) {
-        env.tell(format_args!("cannot create the folder {}: {error}", folder.display()));
-        return Exit::BadRequest;
-    }
+    let destination = match Destination::open(options, &started_at, "compare") {
+        Ok(destination) => destination,
+        Err(message) => return env.refuse(message),
+    };
+    let folder = destination.folder().to_owned();
+    env.tell_adapted(runs.iter().map(|run| &run.scenario), options);
+    let interrupts = run::watch_for_interrupts(env);
     let (ended, failures) = run_all(env, runs, &folder, &interrupts, options.quiet);
     let rows = rows(&ended, systems);
     for failure in &failures {
@@ -71,14 +70,14 @@ pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
         rows,
         growth,
     };
-    if let Err(error) = report(&comparison, &folder, options) {
-        env.tell(format_args!("cannot write the result: {error}"));
+    if let Err(error) = report(&comparison, destination) {
+        env.tell(error);
         return Exit::Failure;
     }
     if !options.quiet {
         let (took, folder) = (comparison.wall_s, folder.display());
         let (done, of) = (ended.len(), runs.len());
-        eprintln!("complete: {done} of {of} runs in {took:.1} s; written to {folder}");
+        env.note(format_args!("complete: {done} of {of} runs in {took:.1} s; written to {folder}"));
     }
     match (interrupted, failures.is_empty()) {
         (true, _) => Exit::Interrupted,
@@ -166,18 +165,15 @@ fn in_common(runs: &[Planned]) -> toml::Table {
     })
 }
 
-fn report(comparison: &Comparison, folder: &Path, options: &RunOptions) -> io::Result<()> {
+fn report(comparison: &Comparison, destination: Destination) -> Result<(), String> {
     let text = table::text(comparison);
-    let mut json = serde_json::to_string_pretty(comparison)?;
+    let mut json = serde_json::to_string_pretty(comparison).map_err(|error| error.to_string())?;
     json.push('\n');
-    fs::write(folder.join("compare.txt"), &text)?;
-    fs::write(folder.join("compare.json"), &json)?;
-    let svg = plot::svg(&comparison.rows).map_err(io::Error::other)?;
-    fs::write(folder.join("compare.svg"), svg)?;
-    match &options.json {
-        Some(JsonTarget::Stdout) => return io::stdout().lock().write_all(json.as_bytes()),
-        Some(JsonTarget::File(path)) => fs::write(path, &json)?,
-        None => {}
+    let svg = plot::svg(&comparison.rows).map_err(|error| error.to_string())?;
+    for (name, contents) in [("compare.txt", &text), ("compare.svg", &svg), ("compare.json", &json)]
+    {
+        write_whole(&destination.folder().join(name), contents)
+            .map_err(|error| error.to_string())?;
     }
-    if options.quiet { Ok(()) } else { io::stdout().lock().write_all(text.as_bytes()) }
+    destination.finish(&json, &text)
 }

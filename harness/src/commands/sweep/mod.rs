@@ -19,8 +19,6 @@ mod saved_runs;
 mod table;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,9 +28,11 @@ pub use runs::{Parameters, Plan, PlanError, Planned, REPEATS_MAX, RUNS_MAX, Vary
 use self::table::{Course, Results, Table};
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
+use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
-use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::destination::Destination;
+use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
 use crate::commands::run;
 use crate::measure::outcome::{Outcome, rfc3339};
@@ -49,19 +49,21 @@ pub fn sweep(
     threads: Option<NonZeroUsize>,
     options: &RunOptions,
 ) -> Exit {
-    env.tell_adapted(plan.runs.iter().map(|run| &run.scenario), options);
-    let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
-    let default_folder = || run::default_folder(&started_at, &format!("sweep-{}", plan.name()));
-    let folder = options.out.clone().unwrap_or_else(default_folder);
-    if let Err(error) = fs::create_dir_all(&folder) {
-        env.tell(format_args!("cannot create the folder {}: {error}", folder.display()));
-        return Exit::Failure;
-    }
+    let name = format!("sweep-{}", plan.name());
+    let destination = match Destination::open(options, &started_at, &name) {
+        Ok(destination) => destination,
+        Err(message) => return env.refuse(message),
+    };
+    let folder = destination.folder().to_owned();
+    env.tell_adapted(plan.runs.iter().map(|run| &run.scenario), options);
+    let interrupts = run::watch_for_interrupts(env);
     let workers = parallel_runs::workers(plan.runs.iter().map(|run| &run.scenario), threads);
-    let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
-    let sweep = Sweep { env, plan, folder: &folder, workers, interrupts: &interrupts, lines };
+    let lines = destination.has_text();
+    let say = |line: &str| destination.say(line);
+    let sweep =
+        Sweep { env, plan, folder: &folder, workers, interrupts: &interrupts, lines, say: &say };
 
     // Concurrent runs would overwrite each other's progress line.
     let quiet = options.quiet || workers > 1;
@@ -77,14 +79,14 @@ pub fn sweep(
     let wall_s = clock.elapsed().as_secs_f64();
     let course = Course { build, started_at, wall_s, interrupted };
     let table = results.into_table(plan, course);
-    if let Err(error) = report(&table, &folder, options, lines && plan.repeat > 1) {
-        env.tell(format_args!("cannot write the result: {error}"));
+    if let Err(error) = report(&table, destination) {
+        env.tell(error);
         return Exit::Failure;
     }
     if !options.quiet {
         let (of, folder) = (plan.runs.len(), folder.display());
         let resume = if interrupted { "; to resume, add --out with this folder" } else { "" };
-        eprintln!("complete: {complete} of {of} runs, in {folder}{resume}");
+        env.note(format_args!("complete: {complete} of {of} runs, in {folder}{resume}"));
     }
     if interrupted { Exit::Interrupted } else { verdict }
 }
@@ -104,8 +106,10 @@ struct Sweep<'a> {
     folder: &'a Path,
     workers: usize,
     interrupts: &'a AtomicU32,
-    /// Whether to print a line for each run.
+    /// Whether there is a line for each run.
     lines: bool,
+    /// Takes these lines.
+    say: &'a (dyn Fn(&str) + Sync),
 }
 
 impl Sweep<'_> {
@@ -160,7 +164,7 @@ impl Sweep<'_> {
         }
         if self.lines && results.complete_count() > 0 {
             let (saved, of) = (results.complete_count(), self.plan.runs.len());
-            eprintln!("resuming: {saved} of {of} runs are saved");
+            self.env.note(format_args!("resuming: {saved} of {of} runs are saved"));
         }
         if elsewhere > 0 {
             self.env.tell(format_args!(
@@ -186,29 +190,25 @@ impl Sweep<'_> {
     }
 
     fn say(&self, (nth, of): (usize, usize), line: &str) {
-        if self.lines {
-            // If standard output is closed, the files still have the result.
-            let _ = writeln!(io::stdout().lock(), "[{nth}/{of}] {line}");
-        }
+        (self.say)(&format!("[{nth}/{of}] {line}\n"));
     }
 }
 
-fn report(table: &Table, folder: &Path, options: &RunOptions, text: bool) -> io::Result<()> {
+fn report(table: &Table, destination: Destination) -> Result<(), String> {
     let json = table.to_json();
-    fs::write(folder.join("sweep.json"), &json)?;
-    fs::write(folder.join("sweep.csv"), table.to_csv())?;
-    match &options.json {
-        Some(JsonTarget::Stdout) => write!(io::stdout().lock(), "{json}")?,
-        Some(JsonTarget::File(path)) => fs::write(path, &json)?,
-        None => {}
+    for (name, contents) in [("sweep.csv", &table.to_csv()), ("sweep.json", &json)] {
+        write_whole(&destination.folder().join(name), contents)
+            .map_err(|error| error.to_string())?;
     }
-    if text { write!(io::stdout().lock(), "\n{}", table.to_text()) } else { Ok(()) }
+    destination.finish(&json, &table.to_text())
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
     use std::sync::Mutex;
+
+    use std::fs;
 
     use super::*;
     use crate::measure::outcome::example;
@@ -242,7 +242,8 @@ mod tests {
     ) -> (Vec<(u32, u64)>, Results) {
         let (interrupts, ran) = (AtomicU32::new(0), Mutex::new(Vec::new()));
         let (env, lines) = (&Environment::hopwise(), false);
-        let sweep = Sweep { env, plan, folder, workers: 1, interrupts: &interrupts, lines };
+        let sweep =
+            Sweep { env, plan, folder, workers: 1, interrupts: &interrupts, lines, say: &|_| {} };
         let results = sweep.results(|scenario| {
             ran.lock().expect("no run panics").push((scenario.nodes, scenario.seed));
             run(scenario, &interrupts)

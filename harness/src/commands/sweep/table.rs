@@ -217,9 +217,14 @@ impl Table {
         String::from_utf8(bytes).expect("every cell is text")
     }
 
-    /// One line per point, with means and 95 % confidence.
+    /// One line per point, with means and 95 % confidence. Nothing if there is one run per point: its
+    /// line says it all.
     pub(super) fn to_text(&self) -> String {
-        self.points.iter().map(|point| point.line(&self.name) + "\n").collect()
+        if self.repeat == 1 {
+            return String::new();
+        }
+        let lines = self.points.iter().map(|point| point.line(&self.name) + "\n");
+        ["\n".to_owned()].into_iter().chain(lines).collect()
     }
 }
 
@@ -311,7 +316,7 @@ mod tests {
     #[test]
     fn lines_have_the_point_and_its_confidence_interval() {
         let text = table().to_text();
-        let lines: Vec<&str> = text.lines().collect();
+        let lines: Vec<&str> = text.trim_start().lines().collect();
         let start =
             "nodes=64, network.latency={model='constant',one_way='5ms'}: 99.990 % ± 0.000 %";
         assert!(lines[0].starts_with(start), "{}", lines[0]);
