@@ -23,8 +23,9 @@ use crate::systems::Registry;
 
 /// The scenario that runs if none is named.
 const DEFAULT_SCENARIO: &str = "default";
-/// The scenario that is compared if none is named, and with how many nodes.
+/// The scenario that is compared if none is named, in which engine, and with how many nodes.
 const COMPARE_SCENARIO: &str = "compare";
+const COMPARE_ENGINE: &str = "sim";
 const COMPARED_NODES: [u32; 4] = [256, 1024, 4096, 16384];
 
 /// Runs thousands of nodes under load and churn, and checks the answer of every lookup.
@@ -188,7 +189,11 @@ impl Sweep {
         let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
         let values = self.values.overrides();
         let load = |varied: &[_]| registry.load(source, &[&values, varied].concat());
-        Plan::new(load, &self.vary, self.repeat)
+        let meant = |Vary { key, values }: &Vary| Vary {
+            key: registry.schema().meant(key).into_owned(),
+            values: values.clone(),
+        };
+        Plan::new(load, &self.vary.iter().map(meant).collect::<Vec<_>>(), self.repeat)
     }
 
     /// Runs at a time, if that was asked for.
@@ -222,13 +227,13 @@ pub struct Compare {
     /// The systems to compare, in the order of the table [default: central,flood,ring]
     #[arg(long, value_name = "S,S,...", value_delimiter = ',')]
     systems: Vec<String>,
-    /// Where the nodes run (engine): udp, sim [default: sim]
+    /// Where the nodes run (engine): udp, sim [default: sim, whatever the scenario says]
     #[arg(long, value_name = "E")]
     engine: Option<String>,
     /// The seed of all random choices (seed)
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
     seed: Option<String>,
-    /// Set any value of the scenario, such as items.replicas=8
+    /// Set any value of the scenario that runs have in common, such as items.replicas=8
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
     #[command(flatten)]
@@ -243,7 +248,9 @@ impl Compare {
     /// If any of them is invalid.
     pub fn plan(&self, registry: &Registry) -> Result<ComparePlan, compare::PlanError> {
         let source = self.scenario.as_deref().unwrap_or(COMPARE_SCENARIO);
-        let shorthands = [("engine", &self.engine), ("seed", &self.seed)];
+        compare::refuse_planned(registry, &self.set)?;
+        let engine = Some(self.engine.clone().unwrap_or_else(|| COMPARE_ENGINE.to_owned()));
+        let shorthands = [("engine", &engine), ("seed", &self.seed)];
         let values = overrides(&shorthands, &self.set);
         ComparePlan::new(registry, &self.systems, &self.nodes, |planned| {
             // The planned values come last, so they override the others.
@@ -335,10 +342,12 @@ fn count(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or_else(|| "write KEY=VALUE, such as ring.successors=8".to_owned())?;
-    Ok((key.trim().to_owned(), value.trim().to_owned()))
+    let example = "write KEY=VALUE, such as ring.successors=8";
+    let (key, value) = text.split_once('=').ok_or(example)?;
+    match key.trim() {
+        "" => Err(format!("the key is missing: {example}")),
+        key => Ok((key.to_owned(), value.trim().to_owned())),
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -22,7 +21,7 @@ use crate::commands::Environment;
 use crate::commands::destination::Destination;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
-use crate::commands::run::{self, Ended};
+use crate::commands::run::{self, Ended, Memory};
 use crate::measure::EngineError;
 use crate::measure::outcome::{Check, replay_command, rfc3339};
 use crate::measure::progress::Progress;
@@ -82,13 +81,15 @@ pub fn campaign(
     env.tell_adapted([scenario], options);
     let interrupts = run::watch_for_interrupts(env);
     let mut document = Document::new(env, scenario, seeds, started_at);
-    let progress = Progress::new(options.quiet, Duration::ZERO);
     let runs: Vec<Scenario> = seeds.0.clone().map(|seed| with_seed(scenario, seed)).collect();
+    let progress = Progress::of_runs(options.quiet, runs.len());
+    let workers = parallel_runs::workers(runs.iter(), None);
+    let memory = Memory::of_runs_at_a_time(workers);
     worker_pool::each(
         &runs,
-        parallel_runs::workers(runs.iter(), None),
+        workers,
         &interrupts,
-        |run| run_one(env, run, &folder, &interrupts),
+        |run| run_one(env, run, &folder, memory, &interrupts),
         |run, result| {
             let panicked = || {
                 let (status, reason) = (Exit::Failure as i32, "the run panicked".to_owned());
@@ -97,7 +98,7 @@ pub fn campaign(
             if let Some(failing) = document.take(result.unwrap_or_else(panicked)) {
                 progress.suspend(|| destination.say(&failing.line()));
             }
-            progress.count(document.ran, runs.len(), document.failing.len());
+            progress.count(document.ran, document.failing.len());
         },
     );
     progress.finish();
@@ -107,6 +108,10 @@ pub fn campaign(
     if let Err(error) = report(&document, destination) {
         env.tell(error);
         return Exit::Failure;
+    }
+    if let Some(first) = document.failing.first() {
+        let (count, of) = (document.failing.len(), document.ran);
+        env.tell(format_args!("{count} of {of} seeds failed; the first: {}", first.line().trim()));
     }
     if !options.quiet {
         env.note(format_args!("written to {}", folder.display()));
@@ -243,20 +248,21 @@ fn run_one(
     env: &Environment,
     scenario: &Scenario,
     folder: &Path,
+    memory: Memory,
     interrupts: &AtomicU32,
 ) -> Result<Ran, Failing> {
     let seed = scenario.seed;
     let failing = |exit: Exit, reason| Failing { seed, status: exit as i32, reason, replay: None };
-    let ended = run::execute(env, scenario, interrupts, true).map_err(|error| match error {
-        EngineError::Request(why) => failing(Exit::BadRequest, why),
-        EngineError::Broken(why) => failing(Exit::Failure, why),
-    })?;
+    let ended =
+        run::execute(env, scenario, interrupts, true, memory).map_err(|error| match error {
+            EngineError::Request(why) => failing(Exit::BadRequest, why),
+            EngineError::Broken(why) => failing(Exit::Failure, why),
+        })?;
     let Ended { measured, mut outcome } = ended;
     let exit = run::verdict(&outcome);
     let failed = exit != Exit::Success && exit != Exit::Interrupted;
     let failing = if failed {
-        let reason = outcome.first_violation().map(ToString::to_string);
-        let reason = reason.unwrap_or_else(|| "an expectation did not hold".to_owned());
+        let reason = outcome.unmet().collect::<Vec<_>>().join("; ");
         let folder = folder.join(format!("seed-{seed}"));
         outcome.name_folder(&folder);
         files::write_all(&folder, &outcome, &scenario.to_toml(), &measured.series)

@@ -42,7 +42,7 @@ impl Environment {
 
     /// Writes a line to standard error. If nobody reads it, the work goes on.
     pub(super) fn note(&self, line: impl Display) {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
     }
 
     /// Writes `text` to standard output. Returns the status of a command that does nothing else.

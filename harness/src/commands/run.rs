@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** results go to standard output, everything else to standard error.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -10,13 +11,12 @@ use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::commands::Environment;
 use crate::commands::destination::Destination;
+use crate::commands::expectations;
 use crate::commands::options::{Exit, RunOptions};
 use crate::director::calibration;
-use crate::measure::outcome::{
-    self, Expectation, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION,
-};
+use crate::measure::outcome::{self, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION};
 use crate::measure::progress::Progress;
-use crate::measure::provenance::{Build, Machine, peak_rss_bytes};
+use crate::measure::provenance::{Build, Machine, peak_rss_bytes, reset_peak_rss};
 use crate::measure::{EngineError, Measured};
 use crate::report::{files, text};
 use crate::scenario::Measure;
@@ -34,7 +34,8 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
     };
     env.tell_adapted([scenario], options);
     let interrupts = watch_for_interrupts(env);
-    let Ended { measured, mut outcome } = match execute(env, scenario, &interrupts, options.quiet) {
+    let ended = execute(env, scenario, &interrupts, options.quiet, Memory::OnlyRun);
+    let Ended { measured, mut outcome } = match ended {
         Ok(ended) => ended,
         Err(EngineError::Request(message)) => return env.refuse(message),
         Err(EngineError::Broken(message)) => {
@@ -55,9 +56,7 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
         let (bring_up, folder) = (measured.bring_up.as_secs_f64(), folder.display());
         env.note(format_args!("bring-up took {bring_up:.2} s; written to {folder}"));
     }
-    if let Some(first) = outcome.first_violation() {
-        env.tell(first);
-    }
+    outcome.unmet().for_each(|why| env.tell(why));
     let exit = verdict(&outcome);
     if exit == Exit::LoadTooHigh {
         env.tell(format_args!(
@@ -67,6 +66,33 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
         ));
     }
     exit
+}
+
+/// Which runs use the memory of the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Memory {
+    /// This run and no other.
+    OnlyRun,
+    /// One run after the other.
+    InTurn,
+    /// Several runs at the same time.
+    Shared,
+}
+
+impl Memory {
+    /// The memory of runs of which so many go on at a time.
+    pub(crate) fn of_runs_at_a_time(workers: usize) -> Memory {
+        if workers == 1 { Memory::InTurn } else { Memory::Shared }
+    }
+
+    /// Prepares for a run. Returns whether the peak of the process will be that of the run.
+    fn is_measured(self) -> bool {
+        match self {
+            Memory::OnlyRun => true,
+            Memory::InTurn => reset_peak_rss(),
+            Memory::Shared => false,
+        }
+    }
 }
 
 /// A run that ended, by itself or by the user.
@@ -85,13 +111,16 @@ pub(crate) fn execute(
     scenario: &Scenario,
     interrupts: &AtomicU32,
     quiet: bool,
+    memory: Memory,
 ) -> Result<Ended, EngineError> {
     let clock = WallClock::start();
+    let files = env.registry.schema().file_digests(scenario);
+    let has_peak = memory.is_measured();
     let progress = Progress::new(quiet, expected_length(scenario));
     let measured = env.registry.run(scenario, interrupts, &progress);
     progress.finish();
     let measured = measured?;
-    let outcome = outcome_of(env, scenario, &measured, &clock);
+    let outcome = outcome_of(env, scenario, files, &measured, has_peak, &clock);
     Ok(Ended { measured, outcome })
 }
 
@@ -136,7 +165,9 @@ fn expected_length(scenario: &Scenario) -> Duration {
 fn outcome_of(
     env: &Environment,
     scenario: &Scenario,
+    files: BTreeMap<String, String>,
     measured: &Measured,
+    has_peak: bool,
     clock: &WallClock,
 ) -> Outcome {
     let lookups = Lookups {
@@ -154,6 +185,7 @@ fn outcome_of(
         schema_version: SCHEMA_VERSION,
         scenario: scenario.to_table(),
         adapted: scenario.adapted.to_vec(),
+        files,
         seed: scenario.seed,
         machine: Machine::here(),
         build: Build::of(env.program),
@@ -178,11 +210,11 @@ fn outcome_of(
             messages_per_s: per_s(measured.traffic.messages(), measured.measured),
             datagrams: measured.datagrams,
             drops: drops.collect(),
-            peak_rss_bytes: peak_rss_bytes(),
+            peak_rss_bytes: has_peak.then(peak_rss_bytes),
             threads: measured.threads,
             trace_digest: simulation.map(|it| format!("{:016x}", it.trace_digest)),
         },
-        expectations: expectations(scenario, &lookups),
+        expectations: expectations::judge(&scenario.expect, &lookups),
         lookups,
     }
 }
@@ -190,36 +222,6 @@ fn outcome_of(
 /// The rate, or 0 if the run ended before the measured phase.
 fn per_s(count: u64, time: Duration) -> f64 {
     if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
-}
-
-fn expectations(scenario: &Scenario, lookups: &Lookups) -> Vec<Expectation> {
-    let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
-    let expect = &scenario.expect;
-    let at_least = |name: &str, wanted: Option<f64>, got: f64| {
-        wanted.map(|wanted| Expectation {
-            name: name.to_owned(),
-            wanted: format!("at least {wanted}"),
-            got: format!("{got:.6}"),
-            held: got >= wanted,
-        })
-    };
-    let completed = share(lookups.completed, lookups.counted());
-    let correct = share(lookups.correct, lookups.completed);
-    let failed = share(lookups.failed, lookups.counted());
-    let at_most = expect.failed.map(|wanted| Expectation {
-        name: "failed".to_owned(),
-        wanted: format!("at most {wanted}"),
-        got: format!("{failed:.6}"),
-        held: failed <= wanted,
-    });
-    [
-        at_least("completed", expect.completed, completed),
-        at_least("correct", expect.correct, correct),
-        at_most,
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
 }
 
 fn report(

@@ -21,6 +21,9 @@ use crate::measure::health::{Claims, Counts, Sample};
 use crate::measure::outcome::{Latency, Outcome};
 use crate::measure::series::SeriesRow;
 
+/// The files of a result, in the order in which they appear.
+const NAMES: [&str; 4] = ["scenario.toml", "latency.hgrm", "series.csv", "outcome.json"];
+
 /// Writes all files into `dir`. Creates `dir` if it is missing and replaces files of earlier runs.
 /// Nothing is replaced unless all files can be written. `outcome.json` comes last: where it is, the
 /// others are.
@@ -38,18 +41,28 @@ pub fn write_all(
     fs::create_dir_all(dir).map_err(|cause| {
         io::Error::new(cause.kind(), format!("cannot create {}: {cause}", dir.display()))
     })?;
-    let written = |name, text: &str| {
+    let texts = [
+        scenario_toml,
+        &latency_hgrm(&outcome.lookups.latency_us)?,
+        &series_csv(series),
+        &outcome.to_json(),
+    ];
+    let written = |(name, text): (&str, &str)| {
         let mut file = WholeFile::create(&dir.join(name))?;
         file.write(text)?;
-        Ok::<_, io::Error>(file)
+        Ok(file)
     };
-    let files = [
-        written("scenario.toml", scenario_toml)?,
-        written("latency.hgrm", &latency_hgrm(&outcome.lookups.latency_us)?)?,
-        written("series.csv", &series_csv(series))?,
-        written("outcome.json", &outcome.to_json())?,
-    ];
+    let files = NAMES.into_iter().zip(texts).map(written).collect::<io::Result<Vec<_>>>()?;
     files.into_iter().try_for_each(WholeFile::commit)
+}
+
+/// Whether `dir` has all files, none of them empty.
+#[must_use]
+pub fn are_complete(dir: &Path) -> bool {
+    let is_whole = |name: &&str| {
+        fs::metadata(dir.join(name)).is_ok_and(|found| found.is_file() && found.len() > 0)
+    };
+    NAMES.iter().all(is_whole)
 }
 
 /// Formats the percentiles of `latency`, in milliseconds, as HdrHistogram does.

@@ -2,15 +2,21 @@
 //!
 //! **Invariant:** each test works in a folder of its own and uses only the command line.
 
+mod compare;
 mod files;
+mod memory;
+mod paths;
+mod requests;
+mod status;
 mod streams;
+mod sweep;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A short simulated run.
-const SHORT: &str = "run steady --engine sim --nodes 16 --rate 50 --duration 200ms \
+const SHORT: &str = "run steady --engine sim --nodes 16 --set workload.lookups_per_s=50 --duration 200ms \
                      --set phases.warmup=0s --threads 1";
 
 /// A working directory that is removed at the end.

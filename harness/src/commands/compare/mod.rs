@@ -19,19 +19,20 @@ mod verdict;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 pub use comparison::{Comparison, Growth, Row, SCHEMA_VERSION, Spread};
-pub use runs::{Contender, Crash, Plan, PlanError, Planned};
+pub use runs::{Contender, Crash, Plan, PlanError, Planned, refuse_planned};
 
 use crate::base::wall_clock::WallClock;
 use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
 use crate::commands::destination::Destination;
+use crate::commands::failures::Failures;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
-use crate::commands::run::{self, Ended};
+use crate::commands::run::{self, Ended, Memory};
+use crate::measure::EngineError;
 use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine};
@@ -52,9 +53,6 @@ pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
     let interrupts = run::watch_for_interrupts(env);
     let (ended, failures) = run_all(env, runs, &folder, &interrupts, options.quiet);
     let rows = rows(&ended, systems);
-    for failure in &failures {
-        env.tell(failure);
-    }
     let interrupted = interrupts.load(Ordering::Relaxed) > 0;
     let growth = comparison::growth(&rows, systems);
     let comparison = Comparison {
@@ -79,37 +77,35 @@ pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
         let (done, of) = (ended.len(), runs.len());
         env.note(format_args!("complete: {done} of {of} runs in {took:.1} s; written to {folder}"));
     }
-    match (interrupted, failures.is_empty()) {
-        (true, _) => Exit::Interrupted,
-        (false, true) => Exit::Success,
-        (false, false) => Exit::Failure,
-    }
+    if interrupted { Exit::Interrupted } else { failures.verdict() }
 }
 
-/// Runs all of `runs`. Returns the outcomes of complete runs and the messages of failed ones.
+/// Runs all of `runs`. Returns the outcomes of complete runs and the failures.
 fn run_all<'r>(
     env: &Environment,
     runs: &'r [Planned],
     folder: &Path,
     interrupts: &AtomicU32,
     quiet: bool,
-) -> (Vec<(&'r Planned, Outcome)>, Vec<String>) {
+) -> (Vec<(&'r Planned, Outcome)>, Failures) {
     let workers = parallel_runs::workers(runs.iter().map(|run| &run.scenario), None);
-    let progress = Progress::new(quiet, Duration::ZERO);
+    let memory = Memory::of_runs_at_a_time(workers);
+    let progress = Progress::of_runs(quiet, runs.len());
     let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
-    progress.count(done, runs.len(), 0);
-    let work = |planned: &Planned| run_and_save(env, planned, folder, interrupts);
+    let work = |planned: &Planned| run_and_save(env, planned, folder, memory, interrupts);
     worker_pool::each(runs, workers, interrupts, work, |planned, result| {
-        match result.unwrap_or_else(|| Err("the run panicked".to_owned())) {
+        match result.unwrap_or_else(|| Err(EngineError::panicked())) {
             // An interrupted run has no result.
             Ok(outcome) if outcome.interrupted => {}
             Ok(outcome) => ended.push((planned, outcome)),
-            Err(message) => failures.push(format!("{}: {message}", planned.scenario.name)),
+            Err(error) => failures.push((planned, error)),
         }
         done += 1;
-        progress.count(done, runs.len(), failures.len());
+        progress.count(done, failures.len());
     });
     progress.finish();
+    let failures =
+        Failures::told(env, failures.iter().map(|(run, why)| (&*run.scenario.name, why)));
     (ended, failures)
 }
 
@@ -117,15 +113,16 @@ fn run_and_save(
     env: &Environment,
     planned: &Planned,
     folder: &Path,
+    memory: Memory,
     interrupts: &AtomicU32,
-) -> Result<Outcome, String> {
+) -> Result<Outcome, EngineError> {
     let scenario = &planned.scenario;
-    let ended = run::execute(env, scenario, interrupts, true).map_err(|error| error.to_string())?;
+    let ended = run::execute(env, scenario, interrupts, true, memory)?;
     let Ended { outcome, measured } = ended;
     if !outcome.interrupted {
         let folder = folder.join("runs").join(&scenario.name);
         files::write_all(&folder, &outcome, &scenario.to_toml(), &measured.series)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| EngineError::Broken(error.to_string()))?;
     }
     Ok(outcome)
 }

@@ -8,8 +8,7 @@
 //! | `sweep.csv` | the estimates, one row per point |
 //!
 //! A run that is complete in the folder is not repeated, so the same command resumes a sweep that
-//! was interrupted. `engine.peak_rss_bytes` of a run covers the whole process, including earlier
-//! and concurrent runs.
+//! was interrupted.
 //!
 //! **Invariant:** nothing starts unless every run of the plan is valid; a failing run ends no other.
 
@@ -18,13 +17,14 @@ mod runs;
 mod saved_runs;
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use runs::{Parameters, Plan, PlanError, Planned, REPEATS_MAX, RUNS_MAX, Vary};
 
+use self::saved_runs::Saved;
 use self::table::{Course, Results, Table};
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
@@ -32,9 +32,11 @@ use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
 use crate::commands::destination::Destination;
+use crate::commands::failures::Failures;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
-use crate::commands::run;
+use crate::commands::run::{self, Memory};
+use crate::measure::EngineError;
 use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::provenance::{Build, Machine};
 use crate::measure::series::SeriesRow;
@@ -67,14 +69,17 @@ pub fn sweep(
 
     // Concurrent runs would overwrite each other's progress line.
     let quiet = options.quiet || workers > 1;
+    let memory = Memory::of_runs_at_a_time(workers);
     let results = sweep.results(|scenario| {
-        let ended =
-            run::execute(env, scenario, &interrupts, quiet).map_err(|error| error.to_string())?;
+        let ended = run::execute(env, scenario, &interrupts, quiet, memory)?;
         let (outcome, measured) = (ended.outcome, ended.measured);
         Ok(Finished { outcome, series: measured.series, warnings: measured.warnings })
     });
     let interrupted = interrupts.load(Ordering::Relaxed) > 0;
     let (verdict, complete) = (results.verdict(), results.complete_count());
+    if let Some(unmet) = results.unmet() {
+        env.tell(unmet);
+    }
     let build = Build::of(env.program);
     let wall_s = clock.elapsed().as_secs_f64();
     let course = Course { build, started_at, wall_s, interrupted };
@@ -114,7 +119,8 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     /// Loads the saved runs and runs the others.
-    fn results(&self, run: impl Fn(&Scenario) -> Result<Finished, String> + Sync) -> Results {
+    fn results(&self, run: impl Fn(&Scenario) -> Result<Finished, EngineError> + Sync) -> Results {
+        let mut failures = Failures::default();
         let mut results = Results::default();
         let missing = self.take_saved(&mut results);
         let mut warned = BTreeSet::new();
@@ -124,7 +130,7 @@ impl Sweep<'_> {
             self.interrupts,
             |planned| self.run_and_save(planned, &run),
             |planned, finished| {
-                match finished.unwrap_or_else(|| Err("the run panicked".to_owned())) {
+                match finished.unwrap_or_else(|| Err(EngineError::panicked())) {
                     // An interrupted run has no result.
                     Ok(Finished { outcome, .. }) if outcome.interrupted => {}
                     Ok(Finished { outcome, warnings, .. }) => {
@@ -133,13 +139,14 @@ impl Sweep<'_> {
                         self.say(place, &table::line(planned, &outcome));
                         warned.extend(warnings);
                     }
-                    Err(message) => {
-                        results.failed(planned, &message);
-                        self.env.tell(format_args!("{}: {message}", planned.label));
+                    Err(error) => {
+                        results.failed(planned, &error);
+                        failures.add(self.env, &planned.label, &error);
                     }
                 }
             },
         );
+        failures.tell_rest(self.env);
         // The runs of a sweep share most of their warnings.
         if self.lines {
             warned.iter().for_each(|warning| self.env.tell(warning));
@@ -150,26 +157,32 @@ impl Sweep<'_> {
     /// Loads the saved runs; returns the others.
     fn take_saved(&self, results: &mut Results) -> Vec<&Planned> {
         let mut elsewhere = 0;
+        let mut unusable: BTreeMap<&str, usize> = BTreeMap::new();
         let mut missing = Vec::new();
-        let here = (Machine::here(), Build::of(self.env.program));
+        let here = Machine::here();
         for planned in &self.plan.runs {
             let folder = saved_runs::folder(planned);
-            match saved_runs::load(&self.folder.join(&folder), planned) {
-                Some(outcome) => {
+            match saved_runs::load(self.env, &self.folder.join(&folder), planned) {
+                Saved::Run(outcome) => {
                     results.complete(planned, folder, &outcome);
-                    elsewhere += usize::from((outcome.machine, outcome.build) != here);
+                    elsewhere += usize::from(outcome.machine != here);
                 }
-                None => missing.push(planned),
+                Saved::Unusable(why) => {
+                    *unusable.entry(why).or_default() += 1;
+                    missing.push(planned);
+                }
+                Saved::Nothing => missing.push(planned),
             }
+        }
+        for (why, count) in unusable {
+            self.env.tell(format_args!("saved runs that are run again: {count}, {why}"));
         }
         if self.lines && results.complete_count() > 0 {
             let (saved, of) = (results.complete_count(), self.plan.runs.len());
             self.env.note(format_args!("resuming: {saved} of {of} runs are saved"));
         }
         if elsewhere > 0 {
-            self.env.tell(format_args!(
-                "{elsewhere} of the saved runs are from another build or machine"
-            ));
+            self.env.tell(format_args!("{elsewhere} of the saved runs are from another machine"));
         }
         missing
     }
@@ -177,14 +190,14 @@ impl Sweep<'_> {
     fn run_and_save(
         &self,
         planned: &Planned,
-        run: impl Fn(&Scenario) -> Result<Finished, String>,
-    ) -> Result<Finished, String> {
+        run: impl Fn(&Scenario) -> Result<Finished, EngineError>,
+    ) -> Result<Finished, EngineError> {
         let finished = run(&planned.scenario)?;
         let Finished { outcome, series, .. } = &finished;
         if !outcome.interrupted {
             let folder = self.folder.join(saved_runs::folder(planned));
             files::write_all(&folder, outcome, &planned.scenario.to_toml(), series)
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| EngineError::Broken(error.to_string()))?;
         }
         Ok(finished)
     }
@@ -231,6 +244,7 @@ mod tests {
     fn finished(scenario: &Scenario) -> Finished {
         let mut outcome = example::outcome();
         outcome.scenario = scenario.to_table();
+        outcome.build = Build::of(Environment::hopwise().program);
         Finished { outcome, series: Vec::new(), warnings: Vec::new() }
     }
 
@@ -238,7 +252,7 @@ mod tests {
     fn sweep(
         plan: &Plan,
         folder: &Path,
-        run: impl Fn(&Scenario, &AtomicU32) -> Result<Finished, String> + Sync,
+        run: impl Fn(&Scenario, &AtomicU32) -> Result<Finished, EngineError> + Sync,
     ) -> (Vec<(u32, u64)>, Results) {
         let (interrupts, ran) = (AtomicU32::new(0), Mutex::new(Vec::new()));
         let (env, lines) = (&Environment::hopwise(), false);
@@ -257,7 +271,7 @@ mod tests {
         let plan_of = plan;
         let plan = plan_of("100");
         let (ran, results) = sweep(&plan, &folder, |scenario, _| match scenario.nodes {
-            128 if scenario.seed == 1 => Err("no room".into()),
+            128 if scenario.seed == 1 => Err(EngineError::Broken("no room".into())),
             _ => Ok(finished(scenario)),
         });
         assert_eq!(ran, [(64, 1), (64, 2), (128, 1), (128, 2)], "a failure ends no other");
@@ -272,6 +286,29 @@ mod tests {
         fs::write(kept, "{").expect("it can be written");
         assert_eq!(sweep(&plan, &folder, good).0, [(64, 2)], "what cannot be read is run again");
         assert_eq!(sweep(&plan_of("200"), &folder, good).0.len(), 4, "other scenarios, other runs");
+        fs::remove_dir_all(folder).expect("it is ours");
+    }
+
+    #[test]
+    fn what_another_build_wrote_or_is_not_complete_is_run_again() {
+        let folder = folder("stale");
+        let plan = plan("100");
+        let good = |scenario: &Scenario, _: &AtomicU32| Ok(finished(scenario));
+        let other = |scenario: &Scenario, _: &AtomicU32| {
+            let mut finished = finished(scenario);
+            if scenario.seed == 2 {
+                finished.outcome.build.commit = "another".to_owned();
+            }
+            Ok(finished)
+        };
+        assert_eq!(sweep(&plan, &folder, other).0.len(), 4);
+        assert_eq!(sweep(&plan, &folder, good).0, [(64, 2), (128, 2)]);
+        let files = folder.join(saved_runs::folder(&plan.runs[0]));
+        fs::remove_file(files.join("series.csv")).expect("it is there");
+        assert_eq!(sweep(&plan, &folder, good).0, [(64, 1)]);
+        fs::write(files.join("latency.hgrm"), "").expect("it can be written");
+        assert_eq!(sweep(&plan, &folder, good).0, [(64, 1)]);
+        assert_eq!(sweep(&plan, &folder, good).0, []);
         fs::remove_dir_all(folder).expect("it is ours");
     }
 

@@ -11,6 +11,7 @@ use super::figures::{self, Estimate, FIGURES};
 use super::runs::{Parameters, Plan, Planned, label};
 use crate::commands::options::Exit;
 use crate::commands::run;
+use crate::measure::EngineError;
 use crate::measure::outcome::Outcome;
 use crate::measure::provenance::{Build, Machine};
 use crate::report::units::{micros, number, share};
@@ -84,6 +85,9 @@ pub(super) struct Course {
 pub(super) struct Results {
     complete: Vec<(usize, Row)>,
     failures: Vec<Failure>,
+    is_request_wrong: bool,
+    /// The first run that did not hold what was expected, and why; the number of such runs.
+    unmet: Option<(String, usize)>,
 }
 
 impl Results {
@@ -92,13 +96,26 @@ impl Results {
         let values = figures::values(outcome);
         let figures = FIGURES.iter().map(|figure| figure.name).zip(values).collect();
         let (held, late) = (outcome.held(), run::verdict(outcome) == Exit::LoadTooHigh);
+        if !held {
+            let why = outcome.unmet().collect::<Vec<_>>().join("; ");
+            let first = || (format!("{}: {why}", run.label), 0);
+            self.unmet.get_or_insert_with(first).1 += 1;
+        }
         let row = Row { seed: run.scenario.seed, folder, on_schedule: !late, held, figures };
         self.complete.push((run.point, row));
     }
 
     /// Adds a failed run.
-    pub(super) fn failed(&mut self, run: &Planned, message: &str) {
-        self.failures.push(Failure { run: run.label.clone(), message: message.to_owned() });
+    pub(super) fn failed(&mut self, run: &Planned, error: &EngineError) {
+        self.is_request_wrong |= matches!(error, EngineError::Request(_));
+        self.failures.push(Failure { run: run.label.clone(), message: error.to_string() });
+    }
+
+    /// Which runs did not hold what was expected, if there are any.
+    pub(super) fn unmet(&self) -> Option<String> {
+        let (first, count) = self.unmet.as_ref()?;
+        let of = self.complete_count();
+        Some(format!("expectations not met by {count} of {of} runs; the first: {first}"))
     }
 
     /// The number of complete runs.
@@ -114,7 +131,9 @@ impl Results {
     /// The exit status: that of the worst run.
     pub(super) fn verdict(&self) -> Exit {
         let any = |is: fn(&Row) -> bool| self.complete.iter().any(|(_, row)| is(row));
-        if !self.failures.is_empty() {
+        if self.is_request_wrong {
+            Exit::BadRequest
+        } else if !self.failures.is_empty() {
             Exit::Failure
         } else if any(|row| !row.on_schedule) {
             Exit::LoadTooHigh
@@ -269,7 +288,7 @@ mod tests {
                 outcome.lookups.completed = 0;
             }
             if (run.point, run.scenario.seed) == (1, 2) {
-                results.failed(run, "no room");
+                results.failed(run, &EngineError::Broken("no room".into()));
             } else {
                 results.complete(run, "runs/x".into(), &outcome);
             }
