@@ -6,7 +6,9 @@
 //! **Invariant:** nothing is run here; a request that is wrong ends with
 //! [`Exit::BadRequest`](crate::commands::options::Exit::BadRequest).
 
+use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
@@ -18,7 +20,7 @@ use crate::commands::compare::{self, Plan as ComparePlan};
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::standard_output::StandardOutput;
 use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
-use crate::scenario::{Scenario, ScenarioError, count_of};
+use crate::scenario::{Scenario, ScenarioError, count_of, shortened};
 use crate::systems::Registry;
 
 /// The scenario that runs if none is named.
@@ -49,8 +51,14 @@ impl Cli {
     ) -> Result<Cli, Exit> {
         Cli::try_parse_for(env, arguments).map_err(|error| {
             if error.use_stderr() {
+                let text = error.render().to_string();
+                let brief = with_short_words(&text);
                 // If nobody reads the message, the status still says it.
-                let _ = error.print();
+                let _ = if brief == text {
+                    error.print()
+                } else {
+                    std::io::stderr().write_all(brief.as_bytes())
+                };
                 Exit::BadRequest
             } else {
                 let output = StandardOutput::default();
@@ -330,6 +338,16 @@ fn overrides(
         .iter()
         .filter_map(|(key, value)| value.as_ref().map(|value| ((*key).to_owned(), value.clone())));
     given.chain(set.iter().cloned()).collect()
+}
+
+/// The text with its long words cut.
+fn with_short_words(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| match shortened(word.trim_end()) {
+            Cow::Borrowed(_) => word.to_owned(),
+            Cow::Owned(cut) => cut + &word[word.trim_end().len()..],
+        })
+        .collect()
 }
 
 /// Reads a count within `range`, written as in a scenario: `1e4` is one.

@@ -42,6 +42,12 @@ impl WholeFile {
         Ok(WholeFile { path: path.to_owned(), file, temporary })
     }
 
+    /// The open file, if it is written in place: a pipe can be opened only once. Otherwise nothing is
+    /// kept, so that nothing is left if the process is killed before it writes.
+    pub(crate) fn in_place(self) -> Option<WholeFile> {
+        Some(self).filter(|file| file.temporary.is_none())
+    }
+
     /// Writes `text`; [`commit`](WholeFile::commit) makes it the contents of the file.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** what cannot be written is found before the work begins.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::options::{JsonTarget, RunOptions};
 use super::result_folder::ResultFolder;
@@ -25,7 +26,8 @@ enum Json {
     /// Only into the folder.
     Nowhere,
     StandardOutput,
-    File(WholeFile),
+    /// A file, already open if it is written in place.
+    File(PathBuf, Option<WholeFile>),
 }
 
 impl Destination {
@@ -44,10 +46,11 @@ impl Destination {
         let json = match &options.json {
             None => Json::Nowhere,
             Some(JsonTarget::Stdout) => Json::StandardOutput,
-            Some(JsonTarget::File(path)) => Json::File(
-                WholeFile::create(path)
-                    .map_err(|error| format!("--json: {error}: write another file, or -"))?,
-            ),
+            Some(JsonTarget::File(path)) => {
+                let file = WholeFile::create(path)
+                    .map_err(|error| format!("--json: {error}: write another file, or -"))?;
+                Json::File(path.clone(), file.in_place())
+            }
         };
         let has_text = !options.quiet && !matches!(json, Json::StandardOutput);
         Ok(Destination { folder, json, output: StandardOutput::default(), has_text })
@@ -80,11 +83,17 @@ impl Destination {
         match self.json {
             Json::Nowhere => {}
             Json::StandardOutput => self.output.write(json),
-            Json::File(mut file) => {
-                let written = file.write(json).and_then(|()| file.commit());
-                written.map_err(|error| error.to_string())?;
+            Json::File(path, open) => {
+                write(&path, open, json).map_err(|error| error.to_string())?;
             }
         }
         self.output.end()
     }
+}
+
+/// Writes `text` to `open`, or else to the file at `path`.
+fn write(path: &Path, open: Option<WholeFile>, text: &str) -> io::Result<()> {
+    let mut file = open.map_or_else(|| WholeFile::create(path), Ok)?;
+    file.write(text)?;
+    file.commit()
 }

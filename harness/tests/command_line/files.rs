@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::process::Child;
+use std::thread;
+use std::time::Duration;
 
 use super::{SHORT, Workplace, status, stderr};
 
@@ -58,6 +60,26 @@ fn a_folder_takes_one_run_at_a_time() {
     assert_eq!(here.names_in("out"), FILES);
     drop(folder);
     assert_eq!(status(&here.hopwise(&format!("{SHORT} --out out --quiet"))), 0);
+}
+
+#[test]
+fn a_killed_run_blocks_nothing() {
+    let here = Workplace::new("killed");
+    let long = format!("{SHORT} --set phases.measure=9999h --out out --json new.json --quiet");
+    let mut run = here.command(&long).spawn().expect("the program starts");
+    while !here.path().join("out").is_dir() {
+        assert!(run.try_wait().expect("it can be asked").is_none(), "it runs for years");
+        thread::sleep(Duration::from_millis(5));
+    }
+    // Time to check that it can write.
+    thread::sleep(Duration::from_millis(300));
+    run.kill().expect("it runs");
+    run.wait().expect("it ends");
+    assert_eq!(here.names_in("."), ["out"]);
+    assert_eq!(here.names_in("out"), Vec::<String>::new());
+    let next = here.hopwise(&format!("{SHORT} --out out --json new.json --quiet"));
+    assert_eq!(status(&next), 0, "{}", stderr(&next));
+    assert_eq!(here.read("new.json"), here.read("out/outcome.json"));
 }
 
 #[test]

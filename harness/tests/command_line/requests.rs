@@ -47,6 +47,9 @@ fn long_names_are_not_repeated_whole() {
         format!("run --set nodes={long}"),
         format!("explain {long}"),
         format!("compare --systems {long}"),
+        format!("run --set {long}"),
+        format!("run --seeds {long}"),
+        format!("run --{long}"),
         "run key.toml".to_owned(),
         "run value.toml".to_owned(),
     ] {

@@ -32,7 +32,6 @@ use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
 use crate::commands::destination::Destination;
-use crate::commands::failures::Failures;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
 use crate::commands::run::{self, Memory};
@@ -77,9 +76,7 @@ pub fn sweep(
     });
     let interrupted = interrupts.load(Ordering::Relaxed) > 0;
     let (verdict, complete) = (results.verdict(), results.complete_count());
-    if let Some(unmet) = results.unmet() {
-        env.tell(unmet);
-    }
+    results.tell(env);
     let build = Build::of(env.program);
     let wall_s = clock.elapsed().as_secs_f64();
     let course = Course { build, started_at, wall_s, interrupted };
@@ -120,7 +117,6 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     /// Loads the saved runs and runs the others.
     fn results(&self, run: impl Fn(&Scenario) -> Result<Finished, EngineError> + Sync) -> Results {
-        let mut failures = Failures::default();
         let mut results = Results::default();
         let missing = self.take_saved(&mut results);
         let mut warned = BTreeSet::new();
@@ -139,14 +135,10 @@ impl Sweep<'_> {
                         self.say(place, &table::line(planned, &outcome));
                         warned.extend(warnings);
                     }
-                    Err(error) => {
-                        results.failed(planned, &error);
-                        failures.add(self.env, &planned.label, &error);
-                    }
+                    Err(error) => results.failed(self.env, planned, &error),
                 }
             },
         );
-        failures.tell_rest(self.env);
         // The runs of a sweep share most of their warnings.
         if self.lines {
             warned.iter().for_each(|warning| self.env.tell(warning));

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::figures::{self, Estimate, FIGURES};
 use super::runs::{Parameters, Plan, Planned, label};
+use crate::commands::Environment;
+use crate::commands::failures::Failures;
 use crate::commands::options::Exit;
 use crate::commands::run;
 use crate::measure::EngineError;
@@ -85,7 +87,7 @@ pub(super) struct Course {
 pub(super) struct Results {
     complete: Vec<(usize, Row)>,
     failures: Vec<Failure>,
-    is_request_wrong: bool,
+    told: Failures,
     /// The first run that did not hold what was expected, and why; the number of such runs.
     unmet: Option<(String, usize)>,
 }
@@ -106,16 +108,18 @@ impl Results {
     }
 
     /// Adds a failed run.
-    pub(super) fn failed(&mut self, run: &Planned, error: &EngineError) {
-        self.is_request_wrong |= matches!(error, EngineError::Request(_));
+    pub(super) fn failed(&mut self, env: &Environment, run: &Planned, error: &EngineError) {
+        self.told.add(env, &run.label, error);
         self.failures.push(Failure { run: run.label.clone(), message: error.to_string() });
     }
 
-    /// Which runs did not hold what was expected, if there are any.
-    pub(super) fn unmet(&self) -> Option<String> {
-        let (first, count) = self.unmet.as_ref()?;
-        let of = self.complete_count();
-        Some(format!("expectations not met by {count} of {of} runs; the first: {first}"))
+    /// Tells how many more runs failed, and which did not hold what was expected.
+    pub(super) fn tell(&self, env: &Environment) {
+        self.told.tell_rest(env);
+        if let Some((first, count)) = &self.unmet {
+            let of = self.complete_count();
+            env.tell(format_args!("{count} of {of} runs did not hold; the first: {first}"));
+        }
     }
 
     /// The number of complete runs.
@@ -131,10 +135,8 @@ impl Results {
     /// The exit status: that of the worst run.
     pub(super) fn verdict(&self) -> Exit {
         let any = |is: fn(&Row) -> bool| self.complete.iter().any(|(_, row)| is(row));
-        if self.is_request_wrong {
-            Exit::BadRequest
-        } else if !self.failures.is_empty() {
-            Exit::Failure
+        if self.told.verdict() != Exit::Success {
+            self.told.verdict()
         } else if any(|row| !row.on_schedule) {
             Exit::LoadTooHigh
         } else if any(|row| !row.held) {
@@ -270,7 +272,6 @@ pub(super) fn line(run: &Planned, outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::Environment;
     use crate::measure::outcome::example;
 
     fn table() -> Table {
@@ -288,7 +289,11 @@ mod tests {
                 outcome.lookups.completed = 0;
             }
             if (run.point, run.scenario.seed) == (1, 2) {
-                results.failed(run, &EngineError::Broken("no room".into()));
+                results.failed(
+                    &Environment::hopwise(),
+                    run,
+                    &EngineError::Broken("no room".into()),
+                );
             } else {
                 results.complete(run, "runs/x".into(), &outcome);
             }
