@@ -2,27 +2,35 @@
 
 use super::{SHORT, Workplace, status, stderr};
 
+/// Expects more of a lossy network than it gives.
+const UNMET: &str = "--set network.loss=0.5 --set network.timeout=200ms --set expect.failed=0 \
+                     --set phases.measure=2s";
+const WHY: &str = "expect.failed: at most 0 was expected, but got 0.";
+
 #[test]
 fn what_did_not_hold_is_said_on_standard_error() {
     let here = Workplace::new("unmet");
-    let unmet = "--set expect.completed=1 --set network.loss=0.5 --set network.timeout=200ms \
-                 --set expect.failed=0 --set phases.measure=2s";
     for options in ["", "--quiet", "--json -", "--quiet --json -"] {
-        let ran = here.hopwise(&format!("{SHORT} {unmet} {options}"));
+        let ran = here.hopwise(&format!("{SHORT} {UNMET} {options}"));
         assert_eq!(status(&ran), 3, "{}", stderr(&ran));
-        let expected = "expect.failed: at most 0 was expected, but got 0.";
-        assert!(stderr(&ran).contains(expected), "{options}: {}", stderr(&ran));
+        assert!(stderr(&ran).contains(WHY), "{options}: {}", stderr(&ran));
+    }
+}
 
-        let seeds = here.hopwise(&format!("{SHORT} {unmet} --seeds 1..3 {options}"));
-        assert_eq!(status(&seeds), 3, "{}", stderr(&seeds));
-        assert!(stderr(&seeds).contains("2 of 2 seeds failed"), "{}", stderr(&seeds));
-        assert!(stderr(&seeds).contains(expected), "{options}: {}", stderr(&seeds));
-
-        let sweep = SHORT.replace("run ", "sweep ");
-        let sweep = here.hopwise(&format!("{sweep} {unmet} --vary seed=1,2 {options}"));
-        assert_eq!(status(&sweep), 3, "{}", stderr(&sweep));
-        assert!(stderr(&sweep).contains("2 of 2 runs"), "{}", stderr(&sweep));
-        assert!(stderr(&sweep).contains(expected), "{options}: {}", stderr(&sweep));
+#[test]
+fn which_of_several_runs_did_not_hold_is_said_on_standard_error() {
+    let here = Workplace::new("unmet-runs");
+    let runs = [
+        (format!("{SHORT} {UNMET} --seeds 1..3"), "2 of 2 seeds failed; the first: seed 1: "),
+        (
+            format!("{} {UNMET} --vary seed=1,2", SHORT.replace("run ", "sweep ")),
+            "2 of 2 runs did not hold; the first: seed=",
+        ),
+    ];
+    for (command, which) in runs {
+        let ran = here.hopwise(&format!("{command} --quiet --json -"));
+        assert_eq!(status(&ran), 3, "{}", stderr(&ran));
+        assert!(stderr(&ran).contains(which) && stderr(&ran).contains(WHY), "{}", stderr(&ran));
     }
 }
 
