@@ -4,7 +4,7 @@
 //! same error in a flag and in a file.
 //!
 //! **Invariant:** nothing is run here; a request that is wrong ends with
-//! [`Exit::BadRequest`](crate::commands::options::Exit::BadRequest).
+//! [`Exit::BadRequest`].
 
 use std::borrow::Cow;
 use std::ffi::OsString;

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** a temporary file outlives neither its [`WholeFile`] nor a failure.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -31,12 +31,13 @@ impl WholeFile {
     ///
     /// If it cannot be written. The message names the file.
     pub(crate) fn create(path: &Path) -> io::Result<WholeFile> {
-        let is_replaced = fs::symlink_metadata(path).map_or(true, |found| found.is_file());
-        let opened = if is_replaced {
-            open_temporary(path).map(|(temporary, file)| (Some(temporary), file))
-        } else {
-            let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-            file.map(|file| (None, file))
+        let opened = match fs::symlink_metadata(path) {
+            Err(_) => open_temporary(path),
+            Ok(found) if found.is_file() => open_like(path, found.permissions()),
+            Ok(_) => {
+                let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+                file.map(|file| (None, file))
+            }
         };
         let (temporary, file) = opened.map_err(|cause| naming(path, &cause))?;
         Ok(WholeFile { path: path.to_owned(), file, temporary })
@@ -96,8 +97,18 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     file.commit()
 }
 
+/// Creates a file that can take the place of the file at `path`, which has these permissions and must
+/// be writable.
+fn open_like(path: &Path, permissions: Permissions) -> io::Result<(Option<PathBuf>, File)> {
+    OpenOptions::new().append(true).open(path)?;
+    let opened = open_temporary(path)?;
+    // Without them, the file is as any new one.
+    let _ = opened.1.set_permissions(permissions);
+    Ok(opened)
+}
+
 /// Creates a file with a name of its own in the folder of `path`.
-fn open_temporary(path: &Path) -> io::Result<(PathBuf, File)> {
+fn open_temporary(path: &Path) -> io::Result<(Option<PathBuf>, File)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     if path.file_name().is_none() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -107,7 +118,7 @@ fn open_temporary(path: &Path) -> io::Result<(PathBuf, File)> {
         let temporary = path.with_file_name(format!(".partial-{}-{nth}", process::id()));
         match File::create_new(&temporary) {
             Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
-            opened => return opened.map(|file| (temporary, file)),
+            opened => return opened.map(|file| (Some(temporary), file)),
         }
     }
     Err(io::Error::other("its folder is full of temporary files: remove .partial-*"))
@@ -119,7 +130,7 @@ fn naming(path: &Path, cause: &io::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -143,6 +154,7 @@ mod tests {
             let path = folder.join("file");
             let read = || fs::read_to_string(&path).expect("it is there");
             write_whole(&path, "before").expect("it can be written");
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
             let mut given_up = WholeFile::create(&path).expect("it can be written");
             given_up.write("a part").expect("it can be written");
             assert_eq!(read(), "before");
@@ -150,6 +162,8 @@ mod tests {
             assert_eq!(read(), "before");
             write_whole(&path, "after").expect("it can be written");
             assert_eq!(read(), "after");
+            let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "permissions stay");
         });
         assert_eq!(left, ["file"], "no temporary file is left");
     }

@@ -72,7 +72,7 @@ fn a_killed_run_blocks_nothing() {
         thread::sleep(Duration::from_millis(5));
     }
     // Time to check that it can write.
-    thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_secs(1));
     run.kill().expect("it runs");
     run.wait().expect("it ends");
     assert_eq!(here.names_in("."), ["out"]);
