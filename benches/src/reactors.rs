@@ -56,7 +56,7 @@ impl Exchange {
             Layout::PerCore => 1,
             Layout::PerNode => self.nodes,
         };
-        Sockets::check_limit((count * REACTORS) as u64)?;
+        Sockets::check_limit(self.layout, (count * REACTORS) as u64)?;
         let anywhere = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
         let bind = |_| Sockets::bind(self.layout, anywhere, self.nodes);
         let sockets = (0..REACTORS).map(bind).collect::<Result<Vec<_>, _>>()?;

@@ -25,7 +25,7 @@ churn/      how long sessions last; traces
 network/    delays, loss, hosts
 measure/    counters, histograms, the outcome of a run
 scenario/   the description of a run
-base/       random values, the wall clock, worker threads
+base/       random values, files, the wall clock, worker threads
 ";
 
 /// The rooms of the kernel, top to bottom. Rooms on one line know nothing of each other.

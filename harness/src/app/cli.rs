@@ -4,9 +4,11 @@
 //! same error in a flag and in a file.
 //!
 //! **Invariant:** nothing is run here; a request that is wrong ends with
-//! [`Exit::BadRequest`](crate::commands::options::Exit::BadRequest).
+//! [`Exit::BadRequest`].
 
+use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
@@ -15,15 +17,17 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::Environment;
 use crate::commands::campaign::Seeds;
 use crate::commands::compare::{self, Plan as ComparePlan};
-use crate::commands::options::RunOptions;
+use crate::commands::options::{Exit, RunOptions};
+use crate::commands::standard_output::StandardOutput;
 use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
-use crate::scenario::{Scenario, ScenarioError, count_of};
+use crate::scenario::{Scenario, ScenarioError, count_of, shortened};
 use crate::systems::Registry;
 
 /// The scenario that runs if none is named.
 const DEFAULT_SCENARIO: &str = "default";
-/// The scenario that is compared if none is named, and with how many nodes.
+/// The scenario that is compared if none is named, in which engine, and with how many nodes.
 const COMPARE_SCENARIO: &str = "compare";
+const COMPARE_ENGINE: &str = "sim";
 const COMPARED_NODES: [u32; 4] = [256, 1024, 4096, 16384];
 
 /// Runs thousands of nodes under load and churn, and checks the answer of every lookup.
@@ -36,13 +40,32 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Parses `arguments`. The first is the path of the program. Exits the process if they are
-    /// invalid or request help.
+    /// Parses `arguments`. The first is the path of the program.
+    ///
+    /// # Errors
+    ///
+    /// The exit status, after a message or help, if they are invalid or request help.
     pub(super) fn parse_for(
         env: &Environment,
         arguments: impl IntoIterator<Item = OsString>,
-    ) -> Cli {
-        Cli::try_parse_for(env, arguments).unwrap_or_else(|error| error.exit())
+    ) -> Result<Cli, Exit> {
+        Cli::try_parse_for(env, arguments).map_err(|error| {
+            if error.use_stderr() {
+                let text = error.render().to_string();
+                let brief = with_short_words(&text);
+                // If nobody reads the message, the status still says it.
+                let _ = if brief == text {
+                    error.print()
+                } else {
+                    std::io::stderr().write_all(brief.as_bytes())
+                };
+                Exit::BadRequest
+            } else {
+                let output = StandardOutput::default();
+                output.take(|| error.print());
+                env.status_of(output)
+            }
+        })
     }
 
     fn try_parse_for(
@@ -174,7 +197,11 @@ impl Sweep {
         let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
         let values = self.values.overrides();
         let load = |varied: &[_]| registry.load(source, &[&values, varied].concat());
-        Plan::new(load, &self.vary, self.repeat)
+        let meant = |Vary { key, values }: &Vary| Vary {
+            key: registry.schema().meant(key).into_owned(),
+            values: values.clone(),
+        };
+        Plan::new(load, &self.vary.iter().map(meant).collect::<Vec<_>>(), self.repeat)
     }
 
     /// Runs at a time, if that was asked for.
@@ -208,13 +235,13 @@ pub struct Compare {
     /// The systems to compare, in the order of the table [default: central,flood,ring]
     #[arg(long, value_name = "S,S,...", value_delimiter = ',')]
     systems: Vec<String>,
-    /// Where the nodes run (engine): udp, sim [default: sim]
+    /// Where the nodes run (engine): udp, sim [default: sim, whatever the scenario says]
     #[arg(long, value_name = "E")]
     engine: Option<String>,
     /// The seed of all random choices (seed)
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
     seed: Option<String>,
-    /// Set any value of the scenario, such as items.replicas=8
+    /// Set any value of the scenario that runs have in common, such as items.replicas=8
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
     #[command(flatten)]
@@ -229,7 +256,9 @@ impl Compare {
     /// If any of them is invalid.
     pub fn plan(&self, registry: &Registry) -> Result<ComparePlan, compare::PlanError> {
         let source = self.scenario.as_deref().unwrap_or(COMPARE_SCENARIO);
-        let shorthands = [("engine", &self.engine), ("seed", &self.seed)];
+        compare::refuse_planned(registry, &self.set)?;
+        let engine = Some(self.engine.clone().unwrap_or_else(|| COMPARE_ENGINE.to_owned()));
+        let shorthands = [("engine", &engine), ("seed", &self.seed)];
         let values = overrides(&shorthands, &self.set);
         ComparePlan::new(registry, &self.systems, &self.nodes, |planned| {
             // The planned values come last, so they override the others.
@@ -311,6 +340,16 @@ fn overrides(
     given.chain(set.iter().cloned()).collect()
 }
 
+/// The text with its long words cut.
+fn with_short_words(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| match shortened(word.trim_end()) {
+            Cow::Borrowed(_) => word.to_owned(),
+            Cow::Owned(cut) => cut + &word[word.trim_end().len()..],
+        })
+        .collect()
+}
+
 /// Reads a count within `range`, written as in a scenario: `1e4` is one.
 fn count(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
     let whole = count_of(text).and_then(|count| u32::try_from(count).ok());
@@ -321,16 +360,18 @@ fn count(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or_else(|| "write KEY=VALUE, such as ring.successors=8".to_owned())?;
-    Ok((key.trim().to_owned(), value.trim().to_owned()))
+    let example = "write KEY=VALUE, such as ring.successors=8";
+    let (key, value) = text.split_once('=').ok_or(example)?;
+    match key.trim() {
+        "" => Err(format!("the key is missing: {example}")),
+        key => Ok((key.to_owned(), value.trim().to_owned())),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::options::{Exit, JsonTarget};
+    use crate::commands::options::JsonTarget;
     use crate::scenario::{Load, Measure, Rate};
     use crate::systems::ring::Ring;
 

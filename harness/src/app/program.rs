@@ -3,7 +3,6 @@
 //! **Invariant:** the name, systems and scenarios of a program are set here and nowhere else.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::process::ExitCode;
 
 use super::cli::{Cli, Command, Compare, Run, Sweep};
@@ -70,14 +69,17 @@ impl Program {
         self.run(std::env::args_os()).into()
     }
 
-    /// Runs the command in `arguments`. The first is the path of the program. Exits the process if
-    /// they are invalid or request help.
+    /// Runs the command in `arguments`. The first is the path of the program.
     #[must_use]
     pub fn run(self, arguments: impl IntoIterator<Item = OsString>) -> Exit {
         let Program { identity: program, systems, scenarios } = self;
         let registry = Registry::with(&systems, &scenarios);
         let env = Environment { program, registry };
-        match Cli::parse_for(&env, arguments).into_command() {
+        let command = match Cli::parse_for(&env, arguments) {
+            Ok(cli) => cli.into_command(),
+            Err(exit) => return exit,
+        };
+        match command {
             Command::Run(run) => run_command(&env, &run),
             Command::Sweep(sweep) => sweep_command(&env, &sweep),
             Command::Compare(compare) => compare_command(&env, &compare),
@@ -91,25 +93,20 @@ fn run_command(env: &Environment, run: &Run) -> Exit {
     match (run.scenario(&env.registry), run.seeds()) {
         (Ok(scenario), Some(seeds)) => campaign::campaign(env, &scenario, seeds, run.options()),
         (Ok(scenario), None) => run::run(env, &scenario, run.options()),
-        (Err(error), _) => refuse(env, error),
+        (Err(error), _) => env.refuse(error),
     }
 }
 
 fn sweep_command(env: &Environment, sweep: &Sweep) -> Exit {
     match sweep.plan(&env.registry) {
         Ok(plan) => sweep::sweep(env, &plan, sweep.threads(), sweep.options()),
-        Err(error) => refuse(env, error),
+        Err(error) => env.refuse(error),
     }
 }
 
 fn compare_command(env: &Environment, compare: &Compare) -> Exit {
     match compare.plan(&env.registry) {
         Ok(plan) => compare::compare(env, &plan, compare.options()),
-        Err(error) => refuse(env, error),
+        Err(error) => env.refuse(error),
     }
-}
-
-fn refuse(env: &Environment, error: impl Display) -> Exit {
-    env.tell(error);
-    Exit::BadRequest
 }

@@ -1,4 +1,4 @@
-//! Helpers for every room: hash maps, random values, the wall clock, worker threads, CPU time.
+//! Helpers for every room: hash maps, random values, files, the wall clock, worker threads, CPU time.
 //!
 //! **Invariant:** uses no other room.
 
@@ -6,5 +6,7 @@ pub(crate) mod cpu_time;
 pub(crate) mod hash;
 pub(crate) mod nanoseconds;
 pub(crate) mod sampling;
+pub(crate) mod text_file;
 pub mod wall_clock;
+pub(crate) mod whole_file;
 pub(crate) mod worker_pool;

@@ -17,10 +17,11 @@
 //! node is always up.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::Scenario;
+use crate::base::text_file::read_text;
 use crate::churn::Share;
 use crate::scenario::ChurnModel;
 
@@ -65,7 +66,7 @@ impl Trace {
             (ChurnModel::Trace, Some(file)) => file,
             _ => return Ok(None),
         };
-        let text = fs::read_to_string(file).map_err(|why| {
+        let text = read_text(Path::new(file)).map_err(|why| {
             format!("churn.file = {file:?} cannot be read ({why}): write the path of a trace")
         })?;
         let trace = Trace::parse(&text, file)?;

@@ -7,22 +7,21 @@
 //!
 //! **Invariant:** a failing run ends no other run.
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
+use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
-use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::destination::Destination;
+use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
-use crate::commands::run::{self, Ended};
+use crate::commands::run::{self, Ended, Memory};
 use crate::measure::EngineError;
 use crate::measure::outcome::{Check, replay_command, rfc3339};
 use crate::measure::progress::Progress;
@@ -69,50 +68,53 @@ pub fn campaign(
     options: &RunOptions,
 ) -> Exit {
     if scenario.engine != Engine::Sim {
-        env.tell(format_args!("--seeds needs runs that can be repeated: write --engine sim"));
-        return Exit::BadRequest;
+        return env.refuse("--seeds needs runs that can be repeated: write --engine sim");
     }
-    env.tell_adapted([scenario], options);
-    let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
-    let default_folder = || run::default_folder(&started_at, &format!("seeds-{}", scenario.name));
-    let folder = options.out.clone().unwrap_or_else(default_folder);
-    let mut document = Document::new(env, scenario, seeds, started_at.clone());
-    let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
-    let progress = Progress::new(options.quiet, Duration::ZERO);
+    let name = format!("seeds-{}", scenario.name);
+    let destination = match Destination::open(options, &started_at, &name) {
+        Ok(destination) => destination,
+        Err(message) => return env.refuse(message),
+    };
+    let folder = destination.folder().to_owned();
+    env.tell_adapted([scenario], options);
+    let interrupts = run::watch_for_interrupts(env);
+    let mut document = Document::new(env, scenario, seeds, started_at);
     let runs: Vec<Scenario> = seeds.0.clone().map(|seed| with_seed(scenario, seed)).collect();
+    let progress = Progress::of_runs(options.quiet, runs.len());
+    let workers = parallel_runs::workers(runs.iter(), None);
+    let memory = Memory::of_runs_at_a_time(workers);
     worker_pool::each(
         &runs,
-        parallel_runs::workers(runs.iter(), None),
+        workers,
         &interrupts,
-        |run| run_one(env, run, &folder, &interrupts),
+        |run| run_one(env, run, &folder, memory, &interrupts),
         |run, result| {
             let panicked = || {
                 let (status, reason) = (Exit::Failure as i32, "the run panicked".to_owned());
                 Err(Failing { seed: run.seed, status, reason, replay: None })
             };
-            if let Some(failing) = document.take(result.unwrap_or_else(panicked))
-                && lines
-            {
-                progress.suspend(|| say(&failing.line()));
+            if let Some(failing) = document.take(result.unwrap_or_else(panicked)) {
+                progress.suspend(|| destination.say(&failing.line()));
             }
-            progress.count(document.ran, runs.len(), document.failing.len());
+            progress.count(document.ran, document.failing.len());
         },
     );
     progress.finish();
     document.wall_s = clock.elapsed().as_secs_f64();
     document.interrupted = interrupts.load(Ordering::Relaxed) > 0;
     document.failing.sort_by_key(|failing| failing.seed);
-    if let Err(error) = report(&document, &folder, options) {
-        env.tell(format_args!("cannot write the result: {error}"));
+    if let Err(error) = report(&document, destination) {
+        env.tell(error);
         return Exit::Failure;
     }
-    if lines {
-        say(&document.summary());
+    if let Some(first) = document.failing.first() {
+        let (count, of) = (document.failing.len(), document.ran);
+        env.tell(format_args!("{count} of {of} seeds failed; the first: {}", first.line().trim()));
     }
     if !options.quiet {
-        eprintln!("written to {}", folder.display());
+        env.note(format_args!("written to {}", folder.display()));
     }
     document.verdict()
 }
@@ -142,7 +144,7 @@ impl Failing {
         let Failing { seed, status, reason, replay } = self;
         let replay =
             replay.as_ref().map_or(String::new(), |replay| format!("; to reproduce it: {replay}"));
-        format!("seed {seed}: status {status}: {reason}{replay}")
+        format!("seed {seed}: status {status}: {reason}{replay}\n")
     }
 }
 
@@ -210,7 +212,7 @@ impl Document {
         let stopped = if self.interrupted { ", interrupted" } else { "" };
         format!(
             "{ran} of {} seeds run, {} failed{stopped}: {} violations, {} explained by node failures; \
-             {simulated_s:.0} s simulated in {}",
+             {simulated_s:.0} s simulated in {}\n",
             to - from,
             failing.len(),
             check.violations,
@@ -246,20 +248,21 @@ fn run_one(
     env: &Environment,
     scenario: &Scenario,
     folder: &Path,
+    memory: Memory,
     interrupts: &AtomicU32,
 ) -> Result<Ran, Failing> {
     let seed = scenario.seed;
     let failing = |exit: Exit, reason| Failing { seed, status: exit as i32, reason, replay: None };
-    let ended = run::execute(env, scenario, interrupts, true).map_err(|error| match error {
-        EngineError::Request(why) => failing(Exit::BadRequest, why),
-        EngineError::Broken(why) => failing(Exit::Failure, why),
-    })?;
+    let ended =
+        run::execute(env, scenario, interrupts, true, memory).map_err(|error| match error {
+            EngineError::Request(why) => failing(Exit::BadRequest, why),
+            EngineError::Broken(why) => failing(Exit::Failure, why),
+        })?;
     let Ended { measured, mut outcome } = ended;
     let exit = run::verdict(&outcome);
     let failed = exit != Exit::Success && exit != Exit::Interrupted;
     let failing = if failed {
-        let reason = outcome.first_violation().map(ToString::to_string);
-        let reason = reason.unwrap_or_else(|| "an expectation did not hold".to_owned());
+        let reason = outcome.unmet().collect::<Vec<_>>().join("; ");
         let folder = folder.join(format!("seed-{seed}"));
         outcome.name_folder(&folder);
         files::write_all(&folder, &outcome, &scenario.to_toml(), &measured.series)
@@ -275,18 +278,9 @@ fn run_one(
     Ok(Ran { exit, simulated_s, check: outcome.check.unwrap_or_default(), failing })
 }
 
-fn report(document: &Document, folder: &Path, options: &RunOptions) -> io::Result<()> {
-    let json = serde_json::to_string_pretty(document)? + "\n";
-    fs::create_dir_all(folder)?;
-    fs::write(folder.join("campaign.json"), &json)?;
-    match &options.json {
-        Some(JsonTarget::Stdout) => write!(io::stdout().lock(), "{json}"),
-        Some(JsonTarget::File(path)) => fs::write(path, &json),
-        None => Ok(()),
-    }
-}
-
-fn say(line: &str) {
-    // If standard output is closed, the files still have the result.
-    let _ = writeln!(io::stdout().lock(), "{line}");
+fn report(document: &Document, destination: Destination) -> Result<(), String> {
+    let json = serde_json::to_string_pretty(document).map_err(|error| error.to_string())? + "\n";
+    write_whole(&destination.folder().join("campaign.json"), &json)
+        .map_err(|error| error.to_string())?;
+    destination.finish(&json, &document.summary())
 }

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::io::{self, Write};
 
-use super::options::RunOptions;
+use super::options::{Exit, RunOptions};
+use super::standard_output::StandardOutput;
 use crate::measure::provenance::Identity;
 use crate::scenario::{Adaptation, Scenario};
 use crate::systems::Registry;
@@ -28,7 +30,39 @@ impl Environment {
 
     /// Writes a message to standard error, under the name of the program.
     pub fn tell(&self, message: impl Display) {
-        eprintln!("{}: {message}", self.program.name);
+        self.note(format_args!("{}: {message}", self.program.name));
+    }
+
+    /// Says why the request is wrong, and what to write instead.
+    #[must_use]
+    pub(crate) fn refuse(&self, why: impl Display) -> Exit {
+        self.tell(why);
+        Exit::BadRequest
+    }
+
+    /// Writes a line to standard error. If nobody reads it, the work goes on.
+    pub(super) fn note(&self, line: impl Display) {
+        let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+    }
+
+    /// Writes `text` to standard output. Returns the status of a command that does nothing else.
+    #[must_use]
+    pub(crate) fn print(&self, text: &str) -> Exit {
+        let output = StandardOutput::default();
+        output.write(text);
+        self.status_of(output)
+    }
+
+    /// Ends `output`. Returns the status of a command that wrote it and does nothing else.
+    #[must_use]
+    pub(crate) fn status_of(&self, output: StandardOutput) -> Exit {
+        match output.end() {
+            Ok(()) => Exit::Success,
+            Err(message) => {
+                self.tell(message);
+                Exit::Failure
+            }
+        }
     }
 
     /// Reports the adapted values of `scenarios`, each change once, unless `options.quiet` is set.

@@ -11,7 +11,7 @@ use console::Term;
 use super::Environment;
 use super::options::Exit;
 use crate::report::wrap::{COLUMNS, push_wrapped};
-use crate::scenario::{Key, Kind, Schema, ends_in, is_within, quoted, without_indices};
+use crate::scenario::{Key, Kind, Schema, ends_in, is_within, quoted, shortened, without_indices};
 
 /// The least width of a meaning in columns, even on a narrow terminal.
 const MEANING_MIN: usize = 30;
@@ -22,10 +22,7 @@ pub fn explain(env: &Environment, key: Option<&str>) -> Exit {
     let terminal = Term::stdout().size_checked();
     let columns = terminal.map_or(COLUMNS, |(_, columns)| usize::from(columns).min(COLUMNS));
     match text(env.registry.schema(), key, columns) {
-        Ok(text) => {
-            print!("{text}");
-            Exit::Success
-        }
+        Ok(text) => env.print(&text),
         Err(unknown) => {
             env.tell(unknown);
             Exit::BadRequest
@@ -46,7 +43,8 @@ impl Display for UnknownKey {
         let UnknownKey { written, nearest } = self;
         write!(
             f,
-            "there is no key {written}: did you mean {nearest}? Omit the key to list all keys"
+            "there is no key {}: did you mean {nearest}? Omit the key to list all keys",
+            shortened(written)
         )
     }
 }
@@ -54,7 +52,7 @@ impl Display for UnknownKey {
 /// The text to print, wrapped at `columns`. Longer words are not broken.
 fn text(schema: &Schema, key: Option<&str>, columns: usize) -> Result<String, UnknownKey> {
     let Some(written) = key else { return Ok(overview(schema, columns)) };
-    let path = without_indices(written);
+    let path = without_indices(&schema.meant(written));
     let Some(key) = schema.find_key(&path).or_else(|| find_by_end(schema, &path)) else {
         return Err(UnknownKey { nearest: schema.nearest_key(&path), written: written.to_owned() });
     };
@@ -65,6 +63,7 @@ fn text(schema: &Schema, key: Option<&str>, columns: usize) -> Result<String, Un
 
 /// The only key whose path ends in these words.
 fn find_by_end(schema: &Schema, words: &str) -> Option<&'static Key> {
+    let words = &*words.to_ascii_lowercase();
     let mut found = schema.keys().filter(|key| ends_in(key.path, words));
     found.next().filter(|_| found.next().is_none())
 }

@@ -4,12 +4,17 @@
 
 pub mod campaign;
 pub mod compare;
+mod destination;
 mod environment;
+mod expectations;
 pub mod explain;
+mod failures;
 pub mod list;
 pub mod options;
 mod parallel_runs;
+mod result_folder;
 pub mod run;
+pub(crate) mod standard_output;
 pub mod sweep;
 
 pub use self::environment::Environment;

@@ -2,9 +2,7 @@
 //!
 //! **Invariant:** results go to standard output, everything else to standard error.
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,13 +10,13 @@ use std::time::Duration;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::commands::Environment;
-use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::destination::Destination;
+use crate::commands::expectations;
+use crate::commands::options::{Exit, RunOptions};
 use crate::director::calibration;
-use crate::measure::outcome::{
-    self, Expectation, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION,
-};
+use crate::measure::outcome::{self, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION};
 use crate::measure::progress::Progress;
-use crate::measure::provenance::{Build, Machine, peak_rss_bytes};
+use crate::measure::provenance::{Build, Machine, peak_rss_bytes, reset_peak_rss};
 use crate::measure::{EngineError, Measured};
 use crate::report::{files, text};
 use crate::scenario::Measure;
@@ -26,24 +24,20 @@ use crate::scenario::Measure;
 /// The greatest acceptable lag: the 99th percentile of how late lookups are issued.
 const LAG_MAX: Duration = Duration::from_millis(100);
 
-/// The default parent folder of results.
-const RUNS: &str = "results/runs";
-
 /// Runs `scenario` and writes its result as `options` say.
 #[must_use]
 pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit {
-    if let Err(message) = check_targets(options) {
-        env.tell(message);
-        return Exit::BadRequest;
-    }
+    let started_at = outcome::rfc3339(WallClock::start().started_at());
+    let destination = match Destination::open(options, &started_at, &scenario.name) {
+        Ok(destination) => destination,
+        Err(message) => return env.refuse(message),
+    };
     env.tell_adapted([scenario], options);
     let interrupts = watch_for_interrupts(env);
-    let Ended { measured, mut outcome } = match execute(env, scenario, &interrupts, options.quiet) {
+    let ended = execute(env, scenario, &interrupts, options.quiet, Memory::OnlyRun);
+    let Ended { measured, mut outcome } = match ended {
         Ok(ended) => ended,
-        Err(EngineError::Request(message)) => {
-            env.tell(message);
-            return Exit::BadRequest;
-        }
+        Err(EngineError::Request(message)) => return env.refuse(message),
         Err(EngineError::Broken(message)) => {
             env.tell(message);
             return Exit::Failure;
@@ -52,16 +46,17 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
     if !options.quiet {
         measured.warnings.iter().for_each(|warning| env.tell(warning));
     }
-    let default_folder = || default_folder(&outcome.started_at, &scenario.name);
-    let folder = options.out.clone().unwrap_or_else(default_folder);
+    let folder = destination.folder().to_owned();
     outcome.name_folder(&folder);
-    if let Err(error) = report(scenario, options, &folder, &measured, &outcome) {
-        env.tell(format_args!("cannot write the result: {error}"));
+    if let Err(error) = report(scenario, destination, &measured, &outcome) {
+        env.tell(error);
         return Exit::Failure;
     }
-    if let Some(first) = outcome.first_violation() {
-        env.tell(first);
+    if !options.quiet {
+        let (bring_up, folder) = (measured.bring_up.as_secs_f64(), folder.display());
+        env.note(format_args!("bring-up took {bring_up:.2} s; written to {folder}"));
     }
+    outcome.unmet().for_each(|why| env.tell(why));
     let exit = verdict(&outcome);
     if exit == Exit::LoadTooHigh {
         env.tell(format_args!(
@@ -73,19 +68,31 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
     exit
 }
 
-/// Checks before the run that its results can be written.
-fn check_targets(options: &RunOptions) -> Result<(), String> {
-    let folder = options.out.as_deref().unwrap_or(Path::new(RUNS));
-    fs::create_dir_all(folder).map_err(|error| {
-        let folder = folder.display();
-        format!("cannot create the folder {folder} ({error}): write --out DIR with another folder")
-    })?;
-    let Some(JsonTarget::File(path)) = &options.json else { return Ok(()) };
-    // An existing file keeps its contents until this run has a result.
-    fs::OpenOptions::new().append(true).create(true).open(path).map(drop).map_err(|error| {
-        let path = path.display();
-        format!("cannot write --json {path} ({error}): write another file, or -")
-    })
+/// Which runs use the memory of the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Memory {
+    /// This run and no other.
+    OnlyRun,
+    /// One run after the other.
+    InTurn,
+    /// Several runs at the same time.
+    Shared,
+}
+
+impl Memory {
+    /// The memory of runs of which so many go on at a time.
+    pub(crate) fn of_runs_at_a_time(workers: usize) -> Memory {
+        if workers == 1 { Memory::InTurn } else { Memory::Shared }
+    }
+
+    /// Prepares for a run. Returns whether the peak of the process will be that of the run.
+    fn is_measured(self) -> bool {
+        match self {
+            Memory::OnlyRun => true,
+            Memory::InTurn => reset_peak_rss(),
+            Memory::Shared => false,
+        }
+    }
 }
 
 /// A run that ended, by itself or by the user.
@@ -104,13 +111,16 @@ pub(crate) fn execute(
     scenario: &Scenario,
     interrupts: &AtomicU32,
     quiet: bool,
+    memory: Memory,
 ) -> Result<Ended, EngineError> {
     let clock = WallClock::start();
+    let files = env.registry.schema().file_digests(scenario);
+    let has_peak = memory.is_measured();
     let progress = Progress::new(quiet, expected_length(scenario));
     let measured = env.registry.run(scenario, interrupts, &progress);
     progress.finish();
     let measured = measured?;
-    let outcome = outcome_of(env, scenario, &measured, &clock);
+    let outcome = outcome_of(env, scenario, files, &measured, has_peak, &clock);
     Ok(Ended { measured, outcome })
 }
 
@@ -155,7 +165,9 @@ fn expected_length(scenario: &Scenario) -> Duration {
 fn outcome_of(
     env: &Environment,
     scenario: &Scenario,
+    files: BTreeMap<String, String>,
     measured: &Measured,
+    has_peak: bool,
     clock: &WallClock,
 ) -> Outcome {
     let lookups = Lookups {
@@ -168,6 +180,7 @@ fn outcome_of(
         schema_version: SCHEMA_VERSION,
         scenario: scenario.to_table(),
         adapted: scenario.adapted.to_vec(),
+        files,
         seed: scenario.seed,
         machine: Machine::here(),
         build: Build::of(env.program),
@@ -192,11 +205,11 @@ fn outcome_of(
             messages_per_s: per_s(measured.traffic.messages(), measured.measured_wall),
             datagrams: measured.datagrams,
             drops: drops.collect(),
-            peak_rss_bytes: peak_rss_bytes(),
+            peak_rss_bytes: has_peak.then(peak_rss_bytes),
             threads: measured.threads,
             trace_digest: simulation.map(|it| format!("{:016x}", it.trace_digest)),
         },
-        expectations: expectations(scenario, &lookups),
+        expectations: expectations::judge(&scenario.expect, &lookups),
         lookups,
     }
 }
@@ -206,63 +219,14 @@ fn per_s(count: u64, time: Duration) -> f64 {
     if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
 }
 
-fn expectations(scenario: &Scenario, lookups: &Lookups) -> Vec<Expectation> {
-    let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
-    let expect = &scenario.expect;
-    let at_least = |name: &str, wanted: Option<f64>, got: f64| {
-        wanted.map(|wanted| Expectation {
-            name: name.to_owned(),
-            wanted: format!("at least {wanted}"),
-            got: format!("{got:.6}"),
-            held: got >= wanted,
-        })
-    };
-    let completed = share(lookups.completed, lookups.counted());
-    let correct = share(lookups.correct, lookups.completed);
-    let failed = share(lookups.failed, lookups.counted());
-    let at_most = expect.failed.map(|wanted| Expectation {
-        name: "failed".to_owned(),
-        wanted: format!("at most {wanted}"),
-        got: format!("{failed:.6}"),
-        held: failed <= wanted,
-    });
-    [
-        at_least("completed", expect.completed, completed),
-        at_least("correct", expect.correct, correct),
-        at_most,
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
 fn report(
     scenario: &Scenario,
-    options: &RunOptions,
-    folder: &Path,
+    destination: Destination,
     measured: &Measured,
     outcome: &Outcome,
-) -> io::Result<()> {
-    files::write_all(folder, outcome, &scenario.to_toml(), &measured.series)?;
-    match &options.json {
-        Some(JsonTarget::Stdout) => return writeln!(io::stdout().lock(), "{}", outcome.to_json()),
-        Some(JsonTarget::File(path)) => fs::write(path, outcome.to_json())?,
-        None => {}
-    }
-    if options.quiet {
-        return Ok(());
-    }
-    write!(io::stdout().lock(), "{}", text::text(outcome))?;
-    eprintln!(
-        "bring-up took {:.2} s; written to {}",
-        measured.bring_up.as_secs_f64(),
-        folder.display()
-    );
-    Ok(())
-}
-
-/// The default folder of a result, named after the start (RFC 3339) and `name`.
-pub(crate) fn default_folder(started_at: &str, name: &str) -> PathBuf {
-    let stamp = started_at.replace(['-', ':'], "");
-    Path::new(RUNS).join(format!("{stamp}-{name}"))
+) -> Result<(), String> {
+    let (folder, toml) = (destination.folder(), scenario.to_toml());
+    files::write_all(folder, outcome, &toml, &measured.series)
+        .map_err(|error| error.to_string())?;
+    destination.finish(&outcome.to_json(), &text::text(outcome))
 }

@@ -20,6 +20,14 @@ pub enum EngineError {
     Broken(String),
 }
 
+impl EngineError {
+    /// The error of a run that panicked.
+    #[must_use]
+    pub fn panicked() -> EngineError {
+        EngineError::Broken("the run panicked".to_owned())
+    }
+}
+
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -39,17 +39,38 @@ impl Progress {
     /// not a terminal.
     #[must_use]
     pub fn new(quiet: bool, total: Duration) -> Progress {
-        let shown = !quiet && stderr().is_terminal();
-        let target =
-            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let style = ProgressStyle::with_template("{prefix:<8} {bar:16} {seconds}  {wide_msg}");
-        let style = style.expect("the template is valid").progress_chars("██░");
-        let style =
-            style.with_key("seconds", |state: &ProgressState, line: &mut dyn fmt::Write| {
+        let style = style("{prefix:<8} {bar:16} {seconds}  {wide_msg}").with_key(
+            "seconds",
+            |state: &ProgressState, line: &mut dyn fmt::Write| {
                 // A line that cannot be drawn does not stop the run.
                 let _ = line.write_str(&seconds(state.pos(), state.len().unwrap_or(0)));
-            });
-        let bar = ProgressBar::with_draw_target(Some(ms(total)), target).with_style(style);
+            },
+        );
+        Progress::with_style(target(quiet), ms(total), style, total)
+    }
+
+    /// The line of so many runs, which [`count`](Progress::count) moves. Shows nothing if `quiet` or
+    /// if standard error is not a terminal.
+    #[must_use]
+    pub fn of_runs(quiet: bool, runs: usize) -> Progress {
+        Progress::of_runs_on(target(quiet), runs)
+    }
+
+    fn of_runs_on(target: ProgressDrawTarget, runs: usize) -> Progress {
+        let style = style("{prefix:<8} {bar:16} {pos}/{len}  {wide_msg}");
+        let progress = Progress::with_style(target, runs as u64, style, Duration::ZERO);
+        progress.bar.set_prefix("runs");
+        progress.count(0, 0);
+        progress
+    }
+
+    fn with_style(
+        target: ProgressDrawTarget,
+        length: u64,
+        style: ProgressStyle,
+        total: Duration,
+    ) -> Progress {
+        let bar = ProgressBar::with_draw_target(Some(length), target).with_style(style);
         Progress { bar, total, phase: Cell::new(""), position_ms: Cell::new(0) }
     }
 
@@ -73,11 +94,9 @@ impl Progress {
         }
     }
 
-    /// Shows that `done` of `of` runs have ended and `failing` of them failed.
-    pub fn count(&self, done: usize, of: usize, failing: usize) {
-        self.bar.set_length(of as u64);
-        self.bar.set_prefix("runs");
-        self.bar.set_message(format!("{done}/{of}  {failing} failing"));
+    /// Shows that `done` of the runs have ended and `failing` of them failed.
+    pub fn count(&self, done: usize, failing: usize) {
+        self.bar.set_message(format!("{failing} failing"));
         self.bar.set_position(done as u64);
     }
 
@@ -90,6 +109,19 @@ impl Progress {
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+fn target(quiet: bool) -> ProgressDrawTarget {
+    if !quiet && stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("the template is valid");
+    style.progress_chars("██░")
 }
 
 /// `7/15 s`, from milliseconds.
@@ -112,6 +144,11 @@ fn ms(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
     use super::*;
 
     #[test]
@@ -125,6 +162,61 @@ mod tests {
         };
         assert_eq!(message(&snapshot), "4,096 nodes  1,000 lookups/s  p99 1.25ms");
         assert_eq!(seconds(7_900, 15_000), "7/15 s");
+    }
+
+    /// A terminal that remembers what was written.
+    #[derive(Clone, Debug, Default)]
+    struct Screen(Arc<Mutex<String>>);
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            80
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, line: &str) -> io::Result<()> {
+            self.write_str(line)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().expect("no panic").push_str(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn runs_are_counted_as_runs() {
+        let screen = Screen::default();
+        let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+        let progress = Progress::of_runs_on(target, 5000);
+        progress.count(2500, 7);
+        progress.bar.force_draw();
+        let shown = screen.0.lock().expect("no panic").clone();
+        assert!(shown.contains("2500/5000") && shown.contains("7 failing"), "{shown}");
+        assert!(!shown.contains(" s "), "{shown}");
     }
 
     #[test]

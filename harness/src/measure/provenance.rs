@@ -93,10 +93,17 @@ fn hopwise() -> String {
     Identity::HOPWISE.name.to_owned()
 }
 
-/// Peak resident memory of this process, in bytes.
+/// Peak resident memory of this process since its start or the last [`reset_peak_rss`], in bytes.
 #[must_use]
 pub fn peak_rss_bytes() -> u64 {
     bytes_of(&read("/proc/self/status"), "VmHWM")
+}
+
+/// Sets the peak to the present resident memory. Returns whether the system allowed it.
+#[must_use]
+pub fn reset_peak_rss() -> bool {
+    // See proc_pid_clear_refs(5).
+    fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 
 /// Resident memory of this process, in bytes.

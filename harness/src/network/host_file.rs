@@ -2,9 +2,10 @@
 //!
 //! **Invariant:** a file that loads has at least one host, and every delay is a number from 0.
 
-use std::fs;
+use std::path::Path;
 
 use super::hosts::Host;
+use crate::base::text_file::read_text;
 use crate::scenario::{DelayUnit, HostFile};
 
 /// Positions of hosts.
@@ -128,7 +129,7 @@ const MATRIX: &str =
     "a square matrix, a line per row, of delays that are numbers from 0, with blanks between them";
 
 fn read(HostFile { file, .. }: &HostFile, accepted: &str) -> Result<String, String> {
-    fs::read_to_string(file).map_err(|why| {
+    read_text(Path::new(file)).map_err(|why| {
         format!("network.latency.file = {file:?} cannot be read ({why}): write {accepted}")
     })
 }

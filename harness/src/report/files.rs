@@ -16,11 +16,17 @@ use std::path::Path;
 
 use hdrhistogram::Histogram;
 
+use crate::base::whole_file::WholeFile;
 use crate::measure::health::{Claims, Counts, Sample};
 use crate::measure::outcome::{Latency, Outcome};
 use crate::measure::series::SeriesRow;
 
+/// The files of a result, in the order in which they appear.
+const NAMES: [&str; 4] = ["scenario.toml", "latency.hgrm", "series.csv", "outcome.json"];
+
 /// Writes all files into `dir`. Creates `dir` if it is missing and replaces files of earlier runs.
+/// Nothing is replaced unless all files can be written. `outcome.json` comes last: where it is, the
+/// others are.
 ///
 /// # Errors
 ///
@@ -32,15 +38,31 @@ pub fn write_all(
     scenario_toml: &str,
     series: &[SeriesRow],
 ) -> io::Result<()> {
-    fs::create_dir_all(dir).map_err(|e| naming(dir, &e))?;
-    let write = |name, text: &str| {
-        let path = dir.join(name);
-        fs::write(&path, text).map_err(|e| naming(&path, &e))
+    fs::create_dir_all(dir).map_err(|cause| {
+        io::Error::new(cause.kind(), format!("cannot create {}: {cause}", dir.display()))
+    })?;
+    let texts = [
+        scenario_toml,
+        &latency_hgrm(&outcome.lookups.latency_us)?,
+        &series_csv(series),
+        &outcome.to_json(),
+    ];
+    let written = |(name, text): (&str, &str)| {
+        let mut file = WholeFile::create(&dir.join(name))?;
+        file.write(text)?;
+        Ok(file)
     };
-    write("outcome.json", &outcome.to_json())?;
-    write("scenario.toml", scenario_toml)?;
-    write("latency.hgrm", &latency_hgrm(&outcome.lookups.latency_us)?)?;
-    write("series.csv", &series_csv(series))
+    let files = NAMES.into_iter().zip(texts).map(written).collect::<io::Result<Vec<_>>>()?;
+    files.into_iter().try_for_each(WholeFile::commit)
+}
+
+/// Whether `dir` has all files, none of them empty.
+#[must_use]
+pub fn are_complete(dir: &Path) -> bool {
+    let is_whole = |name: &&str| {
+        fs::metadata(dir.join(name)).is_ok_and(|found| found.is_file() && found.len() > 0)
+    };
+    NAMES.iter().all(is_whole)
 }
 
 /// Formats the percentiles of `latency`, in milliseconds, as HdrHistogram does.
@@ -142,10 +164,6 @@ fn write_percentiles(us: &Histogram<u64>, text: &mut String) -> std::fmt::Result
     writeln!(text, "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]")?;
     writeln!(text, "#[Max     = {max:12.3}, Total count    = {:12}]", us.len())?;
     writeln!(text, "#[Buckets = {buckets:12}, SubBuckets     = {sub_buckets:12}]")
-}
-
-fn naming(path: &Path, cause: &io::Error) -> io::Error {
-    io::Error::new(cause.kind(), format!("cannot write {}: {cause}", path.display()))
 }
 
 #[cfg(test)]

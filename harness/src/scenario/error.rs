@@ -6,6 +6,7 @@ use core::fmt;
 use std::io;
 
 use super::Schema;
+use super::shortened::{comparable, shortened, shown};
 
 /// Why a request is not a scenario. Exit status 2.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,20 +25,22 @@ impl ScenarioError {
     pub(super) fn unreadable(schema: &Schema, path: &str, why: &io::Error) -> ScenarioError {
         let names = names(schema);
         let message = format!("cannot be read ({why}): write a TOML file, or one of {names}");
-        ScenarioError::new(Some(path.to_owned()), message)
+        ScenarioError::new(Some(shown(path)), message)
     }
 
     /// Neither a named scenario nor a file.
     pub(super) fn unknown_name(schema: &Schema, name: &str) -> ScenarioError {
-        let likeness = |other: &str| strsim::jaro_winkler(name, other);
+        let written = comparable(name);
+        let likeness = |other: &str| strsim::jaro_winkler(&written, other);
         let nearest = schema
             .named()
             .map(|named| named.name)
             .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
             .unwrap_or_default();
         let message = format!(
-            "there is no scenario {name:?}, the nearest is {nearest:?}: write one of {}, or a file \
-             that ends in .toml",
+            "there is no scenario {:?}, the nearest is {nearest:?}: write one of {}, or a file that \
+             ends in .toml",
+            shortened(name),
             names(schema),
         );
         ScenarioError::new(None, message)

@@ -10,10 +10,13 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
+use crate::base::text_file::read_text;
+
 use super::adapt::{Adaptation, Adaptations, adapt, move_times, slow_churn};
 use super::fault;
 use super::impossible::Impossible;
 use super::key::{Choice, Kind, last, quoted};
+use super::shortened::{comparable, shortened, shown};
 use super::source::{Source, Written, normalize};
 use super::tree::{
     Entry, at, at_mut, entries, is_within, join, parent, put, value_of, without_indices, words,
@@ -39,8 +42,8 @@ impl Schema {
     ) -> Result<Scenario, ScenarioError> {
         let path = Path::new(source);
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = std::fs::read_to_string(path)
-                .map_err(|why| ScenarioError::unreadable(self, source, &why))?;
+            let text =
+                read_text(path).map_err(|why| ScenarioError::unreadable(self, source, &why))?;
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             return self.read(&text, Source::File(source), &stem, overrides);
         }
@@ -71,6 +74,8 @@ impl Schema {
         name: &str,
         overrides: &[(String, String)],
     ) -> Result<Scenario, ScenarioError> {
+        let meant = |(key, value): &(String, String)| (self.meant(key).into_owned(), value.clone());
+        let overrides = &*overrides.iter().map(meant).collect::<Vec<_>>();
         let file = source.file();
         let mut tree: Table = text.parse().map_err(|error| syntax_error(text, file, &error))?;
         tree.entry("name").or_insert_with(|| name.into());
@@ -184,7 +189,9 @@ impl Schema {
 
     fn unknown(&self, path: &str, value: &Value) -> Problem {
         let nearest = self.nearest_key(&without_indices(path));
-        let message = format!("{path} = {value}: there is no such key: the nearest is {nearest}");
+        let (written, value) = (shortened(path), shown(value));
+        let message =
+            format!("{written} = {value}: there is no such key: the nearest is {nearest}");
         Problem { path: path.to_owned(), message }
     }
 
@@ -193,6 +200,7 @@ impl Schema {
         for other in self.alternatives_of(&known) {
             let other = join(parent(path), last(other));
             if let Some(other_value) = at(tree, &other) {
+                let (value, other_value) = (shown(value), shown(other_value));
                 let message = format!(
                     "{path} = {value} contradicts {other} = {other_value}: write one of them"
                 );
@@ -220,8 +228,9 @@ impl Schema {
         }
         let words = choice.words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>();
         let message = format!(
-            "{path} = {value} has no meaning with {chooser} = {chosen:?}: write {chooser} = {}, or \
-             leave it out",
+            "{path} = {} has no meaning with {chooser} = {:?}: write {chooser} = {}, or leave it out",
+            shown(value),
+            shortened(chosen),
             words.join(" or "),
         );
         Err(Problem { path: path.clone(), message })
@@ -278,7 +287,8 @@ impl Schema {
     ) -> Verdict {
         let name = scenario.system.clone();
         if !self.has_system(&name) {
-            let likeness = |other: &&str| strsim::jaro_winkler(&name, other);
+            let written = comparable(&name);
+            let likeness = |other: &&str| strsim::jaro_winkler(&written, other);
             let names = self.system_names();
             let nearest = names.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
             let accepted =
@@ -326,8 +336,8 @@ pub(super) struct Problem {
 
 impl Problem {
     fn not_accepted(path: &str, value: Option<&Value>, accepted: &str) -> Problem {
-        let value = value.map(|value| format!(" = {value}")).unwrap_or_default();
-        let message = format!("{path}{value} is not accepted: write {accepted}");
+        let value = value.map(|value| format!(" = {}", shown(value))).unwrap_or_default();
+        let message = format!("{}{value} is not accepted: write {accepted}", shortened(path));
         Problem { path: path.to_owned(), message }
     }
 }

@@ -8,7 +8,8 @@ use super::impossible::{Verdict, require_that};
 use super::key::{Key, last, listed, quoted};
 use super::named::Named;
 use super::section::SectionType;
-use super::tree::ends_in;
+use super::shortened::comparable;
+use super::tree::{ends_in, index_of, without_indices, words};
 use super::{
     Churn, Engine, Expect, GENERAL_KEYS, Items, Network, Phases, Scenario, Section, Udp, Workload,
     fault, profile,
@@ -161,10 +162,14 @@ impl Schema {
         self.named.iter().enumerate().filter(is_first).map(|(_, named)| named)
     }
 
-    /// The scenario of that name.
+    /// The scenario of that name; if there is none, the only one of that name in any case.
     #[must_use]
     pub fn find_named(&self, name: &str) -> Option<&Named> {
-        self.named.iter().find(|scenario| scenario.name == name)
+        let exact = self.named.iter().find(|scenario| scenario.name == name);
+        exact.or_else(|| {
+            let is_it = |scenario: &&Named| scenario.name.eq_ignore_ascii_case(name);
+            only(self.named().filter(is_it))
+        })
     }
 
     /// All keys, tables included, in the order in which a scenario is written.
@@ -179,10 +184,28 @@ impl Schema {
         self.keys().find(|key| key.path == path)
     }
 
+    /// The path that the user means by `written`: itself if it is a key, or else the only key that is
+    /// written like it in another case. Indices stay. If there is none, `written`.
+    #[must_use]
+    pub fn meant<'w>(&self, written: &'w str) -> Cow<'w, str> {
+        let path = without_indices(written);
+        if self.find_key(&path).is_some() {
+            return written.into();
+        }
+        let found = only(self.keys().filter(|key| key.path.eq_ignore_ascii_case(&path)));
+        found.map_or(written.into(), |key| {
+            let mut names = words(key.path);
+            let is_index = |word: &str| index_of(word).is_some();
+            let word = |word| if is_index(word) { word } else { names.next().unwrap_or(word) };
+            words(written).map(word).collect::<Vec<_>>().join(".").into()
+        })
+    }
+
     /// The known key that is most similar to `path`. Compares whole paths and last words. A key
     /// that ends in `path` wins.
     #[must_use]
     pub fn nearest_key(&self, path: &str) -> &'static str {
+        let path = &*comparable(path);
         let likeness = |key: &Key| {
             let whole = strsim::normalized_damerau_levenshtein(path, key.path);
             let word = strsim::normalized_damerau_levenshtein(last(path), key.name());
@@ -248,6 +271,11 @@ impl Schema {
     fn all_sections(&self) -> impl Iterator<Item = &SectionType> {
         BEFORE.iter().chain(&self.sections).chain(AFTER)
     }
+}
+
+/// The only item; `None` if there are none or several.
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    items.next().filter(|_| items.next().is_none())
 }
 
 /// Requires that the keys of a section are below it.

@@ -82,9 +82,11 @@ pub(super) fn normalize(
             (Kind::Path, Value::String(file)) if !file.is_empty() => {
                 let is_overridden = overrides.iter().any(|(key, _)| is_within(path, key));
                 let folder = folder.filter(|_| !is_overridden).unwrap_or(Path::new(""));
-                // Without a working directory the path stays as it is.
-                let file = absolute(folder.join(file)).ok();
-                if let Some(file) = file.as_deref().and_then(Path::to_str) {
+                let file = folder.join(file);
+                // TOML holds no working directory that is not UTF-8: the path stays relative to it.
+                let file =
+                    absolute(&file).ok().filter(|file| file.to_str().is_some()).unwrap_or(file);
+                if let Some(file) = file.to_str() {
                     *value = file.into();
                 }
             }

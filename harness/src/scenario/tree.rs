@@ -11,6 +11,12 @@ pub(super) struct Entry<'a> {
     pub(super) value: &'a Value,
 }
 
+/// The path of every value below `value`, which is at `path`, and `path`.
+pub(crate) fn paths_of(value: &Value, path: &str) -> Vec<String> {
+    let below = entries(value, path).into_iter().map(|entry| entry.path);
+    below.chain([path.to_owned()]).collect()
+}
+
 /// All values below `value`, which is at `path`.
 pub(super) fn entries<'a>(value: &'a Value, path: &str) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
@@ -35,17 +41,17 @@ fn collect_entries<'a>(value: &'a Value, path: &str, entries: &mut Vec<Entry<'a>
 
 /// The value at a path.
 pub(super) fn at<'a>(tree: &'a Value, path: &str) -> Option<&'a Value> {
-    words(path).try_fold(tree, |value, word| match word.parse::<usize>() {
-        Ok(index) => value.get(index),
-        Err(_) => value.get(word),
+    words(path).try_fold(tree, |value, word| match index_of(word) {
+        Some(index) => value.get(index),
+        None => value.get(word),
     })
 }
 
 /// The value at a path, to be changed.
 pub(super) fn at_mut<'a>(tree: &'a mut Value, path: &str) -> Option<&'a mut Value> {
-    words(path).try_fold(tree, |value, word| match word.parse::<usize>() {
-        Ok(index) => value.get_mut(index),
-        Err(_) => value.get_mut(word),
+    words(path).try_fold(tree, |value, word| match index_of(word) {
+        Some(index) => value.get_mut(index),
+        None => value.get_mut(word),
     })
 }
 
@@ -58,7 +64,7 @@ pub(super) fn at_mut<'a>(tree: &'a mut Value, path: &str) -> Option<&'a mut Valu
 pub(super) fn put(tree: &mut Value, path: &str, value: Value) -> Result<(), usize> {
     let mut slot = tree;
     for word in words(path) {
-        slot = if let Ok(index) = word.parse::<usize>() {
+        slot = if let Some(index) = index_of(word) {
             let list = list_of(slot);
             let length = list.len();
             if index == length {
@@ -99,6 +105,12 @@ pub(super) fn words(path: &str) -> impl Iterator<Item = &str> {
     path.split('.').filter(|word| !word.is_empty())
 }
 
+/// The index that a word is, if it is one. One that is too large for any list is the largest.
+pub(super) fn index_of(word: &str) -> Option<usize> {
+    let is_index = word.bytes().all(|byte| byte.is_ascii_digit());
+    is_index.then(|| word.parse().unwrap_or(usize::MAX))
+}
+
 /// The path without its last word.
 pub(super) fn parent(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(parent, _)| parent)
@@ -125,8 +137,7 @@ pub(crate) fn ends_in(path: &str, words: &str) -> bool {
 
 /// The path without the indices of lists.
 pub(crate) fn without_indices(path: &str) -> String {
-    let is_index = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
-    words(path).filter(|word| !is_index(word)).collect::<Vec<_>>().join(".")
+    words(path).filter(|word| index_of(word).is_none()).collect::<Vec<_>>().join(".")
 }
 
 /// The path that serde reports, dotted.

@@ -35,6 +35,8 @@ pub enum BindError {
     Bind(SocketAddrV4, io::Error),
     /// The process may not open this many sockets (RLIMIT_NOFILE).
     TooManySockets {
+        /// How nodes share them.
+        layout: Layout,
         /// The number of sockets needed.
         wanted: u64,
         /// The number of file descriptors allowed.
@@ -50,12 +52,20 @@ impl fmt::Display for BindError {
                 "udp.bind: cannot open a socket at {at}: {error}; choose another port, or port 0 \
                  for any that is free"
             ),
-            BindError::TooManySockets { wanted, limit } => write!(
-                f,
-                "udp.sockets = \"per-node\" needs {wanted} sockets, but this process may open only \
-                 {limit} descriptors (RLIMIT_NOFILE); raise it with `ulimit -n`, use fewer nodes, \
-                 or write \"per-core\""
-            ),
+            BindError::TooManySockets { layout, wanted, limit } => {
+                let needed = wanted + SPARE_DESCRIPTORS;
+                write!(
+                    f,
+                    "{wanted} sockets and what else is open need {needed} file descriptors, but this \
+                     process may open only {limit} (RLIMIT_NOFILE); raise it with `ulimit -n {needed}`"
+                )?;
+                match layout {
+                    Layout::PerCore => f.write_str(" or use fewer threads"),
+                    Layout::PerNode => {
+                        f.write_str(", use fewer nodes, or write udp.sockets = \"per-core\"")
+                    }
+                }
+            }
         }
     }
 }
@@ -99,17 +109,17 @@ impl Sockets {
         Ok(Sockets { layout, sockets, addresses, by_port })
     }
 
-    /// Checks that the process may open `wanted` sockets.
+    /// Checks that the process may open `wanted` sockets in this layout.
     ///
     /// # Errors
     ///
     /// [`BindError::TooManySockets`].
-    pub fn check_limit(wanted: u64) -> Result<(), BindError> {
+    pub fn check_limit(layout: Layout, wanted: u64) -> Result<(), BindError> {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: `limit` is a valid, writable rlimit.
         let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
         if known && wanted + SPARE_DESCRIPTORS > limit.rlim_cur {
-            return Err(BindError::TooManySockets { wanted, limit: limit.rlim_cur });
+            return Err(BindError::TooManySockets { layout, wanted, limit: limit.rlim_cur });
         }
         Ok(())
     }

@@ -17,21 +17,22 @@ mod runs;
 mod table;
 mod verdict;
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 pub use comparison::{Comparison, Growth, Row, SCHEMA_VERSION, Spread};
-pub use runs::{Contender, Crash, Plan, PlanError, Planned};
+pub use runs::{Contender, Crash, Plan, PlanError, Planned, refuse_planned};
 
 use crate::base::wall_clock::WallClock;
+use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
-use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::destination::Destination;
+use crate::commands::failures::Failures;
+use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
-use crate::commands::run::{self, Ended};
+use crate::commands::run::{self, Ended, Memory};
+use crate::measure::EngineError;
 use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine};
@@ -41,21 +42,17 @@ use crate::report::files;
 #[must_use]
 pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
     let Plan { systems, has_items, runs } = plan;
-    env.tell_adapted(runs.iter().map(|run| &run.scenario), options);
-    let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
-    let default_folder = || run::default_folder(&started_at, "compare");
-    let folder = options.out.clone().unwrap_or_else(default_folder);
-    if let Err(error) = fs::create_dir_all(&folder) {
-        env.tell(format_args!("cannot create the folder {}: {error}", folder.display()));
-        return Exit::BadRequest;
-    }
+    let destination = match Destination::open(options, &started_at, "compare") {
+        Ok(destination) => destination,
+        Err(message) => return env.refuse(message),
+    };
+    let folder = destination.folder().to_owned();
+    env.tell_adapted(runs.iter().map(|run| &run.scenario), options);
+    let interrupts = run::watch_for_interrupts(env);
     let (ended, failures) = run_all(env, runs, &folder, &interrupts, options.quiet);
     let rows = rows(&ended, systems);
-    for failure in &failures {
-        env.tell(failure);
-    }
     let interrupted = interrupts.load(Ordering::Relaxed) > 0;
     let growth = comparison::growth(&rows, systems);
     let comparison = Comparison {
@@ -71,46 +68,44 @@ pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
         rows,
         growth,
     };
-    if let Err(error) = report(&comparison, &folder, options) {
-        env.tell(format_args!("cannot write the result: {error}"));
+    if let Err(error) = report(&comparison, destination) {
+        env.tell(error);
         return Exit::Failure;
     }
     if !options.quiet {
         let (took, folder) = (comparison.wall_s, folder.display());
         let (done, of) = (ended.len(), runs.len());
-        eprintln!("complete: {done} of {of} runs in {took:.1} s; written to {folder}");
+        env.note(format_args!("complete: {done} of {of} runs in {took:.1} s; written to {folder}"));
     }
-    match (interrupted, failures.is_empty()) {
-        (true, _) => Exit::Interrupted,
-        (false, true) => Exit::Success,
-        (false, false) => Exit::Failure,
-    }
+    if interrupted { Exit::Interrupted } else { failures.verdict() }
 }
 
-/// Runs all of `runs`. Returns the outcomes of complete runs and the messages of failed ones.
+/// Runs all of `runs`. Returns the outcomes of complete runs and the failures.
 fn run_all<'r>(
     env: &Environment,
     runs: &'r [Planned],
     folder: &Path,
     interrupts: &AtomicU32,
     quiet: bool,
-) -> (Vec<(&'r Planned, Outcome)>, Vec<String>) {
+) -> (Vec<(&'r Planned, Outcome)>, Failures) {
     let workers = parallel_runs::workers(runs.iter().map(|run| &run.scenario), None);
-    let progress = Progress::new(quiet, Duration::ZERO);
+    let memory = Memory::of_runs_at_a_time(workers);
+    let progress = Progress::of_runs(quiet, runs.len());
     let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
-    progress.count(done, runs.len(), 0);
-    let work = |planned: &Planned| run_and_save(env, planned, folder, interrupts);
+    let work = |planned: &Planned| run_and_save(env, planned, folder, memory, interrupts);
     worker_pool::each(runs, workers, interrupts, work, |planned, result| {
-        match result.unwrap_or_else(|| Err("the run panicked".to_owned())) {
+        match result.unwrap_or_else(|| Err(EngineError::panicked())) {
             // An interrupted run has no result.
             Ok(outcome) if outcome.interrupted => {}
             Ok(outcome) => ended.push((planned, outcome)),
-            Err(message) => failures.push(format!("{}: {message}", planned.scenario.name)),
+            Err(error) => failures.push((planned, error)),
         }
         done += 1;
-        progress.count(done, runs.len(), failures.len());
+        progress.count(done, failures.len());
     });
     progress.finish();
+    let failures =
+        Failures::told(env, failures.iter().map(|(run, why)| (&*run.scenario.name, why)));
     (ended, failures)
 }
 
@@ -118,15 +113,16 @@ fn run_and_save(
     env: &Environment,
     planned: &Planned,
     folder: &Path,
+    memory: Memory,
     interrupts: &AtomicU32,
-) -> Result<Outcome, String> {
+) -> Result<Outcome, EngineError> {
     let scenario = &planned.scenario;
-    let ended = run::execute(env, scenario, interrupts, true).map_err(|error| error.to_string())?;
+    let ended = run::execute(env, scenario, interrupts, true, memory)?;
     let Ended { outcome, measured } = ended;
     if !outcome.interrupted {
         let folder = folder.join("runs").join(&scenario.name);
         files::write_all(&folder, &outcome, &scenario.to_toml(), &measured.series)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| EngineError::Broken(error.to_string()))?;
     }
     Ok(outcome)
 }
@@ -166,18 +162,15 @@ fn in_common(runs: &[Planned]) -> toml::Table {
     })
 }
 
-fn report(comparison: &Comparison, folder: &Path, options: &RunOptions) -> io::Result<()> {
+fn report(comparison: &Comparison, destination: Destination) -> Result<(), String> {
     let text = table::text(comparison);
-    let mut json = serde_json::to_string_pretty(comparison)?;
+    let mut json = serde_json::to_string_pretty(comparison).map_err(|error| error.to_string())?;
     json.push('\n');
-    fs::write(folder.join("compare.txt"), &text)?;
-    fs::write(folder.join("compare.json"), &json)?;
-    let svg = plot::svg(&comparison.rows).map_err(io::Error::other)?;
-    fs::write(folder.join("compare.svg"), svg)?;
-    match &options.json {
-        Some(JsonTarget::Stdout) => return io::stdout().lock().write_all(json.as_bytes()),
-        Some(JsonTarget::File(path)) => fs::write(path, &json)?,
-        None => {}
+    let svg = plot::svg(&comparison.rows).map_err(|error| error.to_string())?;
+    for (name, contents) in [("compare.txt", &text), ("compare.svg", &svg), ("compare.json", &json)]
+    {
+        write_whole(&destination.folder().join(name), contents)
+            .map_err(|error| error.to_string())?;
     }
-    if options.quiet { Ok(()) } else { io::stdout().lock().write_all(text.as_bytes()) }
+    destination.finish(&json, &text)
 }

@@ -6,7 +6,10 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::measure::growth::{Figure, Law};
-use crate::scenario::{Amount, Fault, FaultKind, Scenario, ScenarioError, SystemSchema, Target};
+use crate::scenario::{
+    Amount, Fault, FaultKind, Scenario, ScenarioError, SystemSchema, Target, paths_of, shortened,
+    value_of,
+};
 use crate::systems::{AnySystem, Registry};
 
 /// The systems that are compared by default, if they are registered.
@@ -98,6 +101,13 @@ pub enum PlanError {
         /// Another system and the name of its workload.
         other: (&'static str, &'static str),
     },
+    /// A value is set that differs between the runs.
+    Varied {
+        /// The key as written.
+        key: String,
+        /// What to write instead.
+        instead: &'static str,
+    },
     /// One of the scenarios is wrong.
     Scenario(ScenarioError),
 }
@@ -106,6 +116,7 @@ impl std::fmt::Display for PlanError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             PlanError::Unknown { name, known } => {
+                let name = shortened(name);
                 write!(f, "--systems {name}: there is no such system: write one of {known}")
             }
             PlanError::NothingInCommon { one: (one, its), other: (other, others) } => write!(
@@ -113,6 +124,9 @@ impl std::fmt::Display for PlanError {
                 "--systems {one},{other}: {one} looks up {its} and {other} looks up {others}: \
                  write systems with the same workload"
             ),
+            PlanError::Varied { key, instead } => {
+                write!(f, "--set {}: it differs between the runs: {instead}", shortened(key))
+            }
             PlanError::Scenario(error) => error.fmt(f),
         }
     }
@@ -167,6 +181,30 @@ impl Plan {
         }
         Ok(Plan { systems, has_items, runs })
     }
+}
+
+/// What the plan sets itself, and what to write instead of setting it.
+const PLANNED: [(&str, &str); 4] = [
+    ("nodes", "write --nodes N,N,..."),
+    ("system", "write --systems S,S,..."),
+    ("items.population", "write --nodes N,N,...; there are as many items as nodes"),
+    ("name", "leave it out; the system, the number of nodes and the crash name a run"),
+];
+
+/// Checks that `set` (dotted key, value) sets nothing that the plan of a comparison sets itself.
+///
+/// # Errors
+///
+/// [`PlanError::Varied`].
+pub fn refuse_planned(registry: &Registry, set: &[(String, String)]) -> Result<(), PlanError> {
+    for (key, value) in set {
+        let paths = paths_of(&value_of(value), &registry.schema().meant(key));
+        let planned = PLANNED.iter().find(|(planned, _)| paths.iter().any(|path| path == planned));
+        if let Some((_, instead)) = planned {
+            return Err(PlanError::Varied { key: key.clone(), instead });
+        }
+    }
+    Ok(())
 }
 
 fn usual(registry: &Registry) -> Vec<String> {
@@ -270,6 +308,28 @@ mod tests {
         };
         assert!(runs.iter().all(|run| common(run) == common(&runs[0])));
         assert!(runs.iter().all(|run| run.scenario.items.is_some()), "all share items");
+    }
+
+    #[test]
+    fn what_the_plan_sets_is_refused() {
+        let refused = |key: &str, value: &str| {
+            let set = [(key.to_owned(), value.to_owned())];
+            refuse_planned(&Registry::built_in(), &set).map_err(|error| error.to_string())
+        };
+        for (key, value, instead) in [
+            ("nodes", "5", "write --nodes"),
+            ("Nodes", "5", "write --nodes"),
+            ("system", "ring", "write --systems"),
+            ("items.population", "5", "write --nodes"),
+            ("items", "{ population = 5 }", "write --nodes"),
+            ("name", "mine", "leave it out"),
+        ] {
+            let error = refused(key, value).expect_err(key);
+            assert!(error.contains(&format!("--set {key}")) && error.contains(instead), "{error}");
+        }
+        for (key, value) in [("items.replicas", "2"), ("ring.successors", "8"), ("seed", "2")] {
+            assert_eq!(refused(key, value), Ok(()));
+        }
     }
 
     #[test]

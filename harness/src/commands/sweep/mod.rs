@@ -8,8 +8,7 @@
 //! | `sweep.csv` | the estimates, one row per point |
 //!
 //! A run that is complete in the folder is not repeated, so the same command resumes a sweep that
-//! was interrupted. `engine.peak_rss_bytes` of a run covers the whole process, including earlier
-//! and concurrent runs.
+//! was interrupted.
 //!
 //! **Invariant:** nothing starts unless every run of the plan is valid; a failing run ends no other.
 
@@ -18,23 +17,25 @@ mod runs;
 mod saved_runs;
 mod table;
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, Write};
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use runs::{Parameters, Plan, PlanError, Planned, REPEATS_MAX, RUNS_MAX, Vary};
 
+use self::saved_runs::Saved;
 use self::table::{Course, Results, Table};
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
+use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
-use crate::commands::options::{Exit, JsonTarget, RunOptions};
+use crate::commands::destination::Destination;
+use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
-use crate::commands::run;
+use crate::commands::run::{self, Memory};
+use crate::measure::EngineError;
 use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::provenance::{Build, Machine};
 use crate::measure::series::SeriesRow;
@@ -49,42 +50,45 @@ pub fn sweep(
     threads: Option<NonZeroUsize>,
     options: &RunOptions,
 ) -> Exit {
-    env.tell_adapted(plan.runs.iter().map(|run| &run.scenario), options);
-    let interrupts = run::watch_for_interrupts(env);
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
-    let default_folder = || run::default_folder(&started_at, &format!("sweep-{}", plan.name()));
-    let folder = options.out.clone().unwrap_or_else(default_folder);
-    if let Err(error) = fs::create_dir_all(&folder) {
-        env.tell(format_args!("cannot create the folder {}: {error}", folder.display()));
-        return Exit::Failure;
-    }
+    let name = format!("sweep-{}", plan.name());
+    let destination = match Destination::open(options, &started_at, &name) {
+        Ok(destination) => destination,
+        Err(message) => return env.refuse(message),
+    };
+    let folder = destination.folder().to_owned();
+    env.tell_adapted(plan.runs.iter().map(|run| &run.scenario), options);
+    let interrupts = run::watch_for_interrupts(env);
     let workers = parallel_runs::workers(plan.runs.iter().map(|run| &run.scenario), threads);
-    let lines = !options.quiet && options.json != Some(JsonTarget::Stdout);
-    let sweep = Sweep { env, plan, folder: &folder, workers, interrupts: &interrupts, lines };
+    let lines = destination.has_text();
+    let say = |line: &str| destination.say(line);
+    let sweep =
+        Sweep { env, plan, folder: &folder, workers, interrupts: &interrupts, lines, say: &say };
 
     // Concurrent runs would overwrite each other's progress line.
     let quiet = options.quiet || workers > 1;
+    let memory = Memory::of_runs_at_a_time(workers);
     let results = sweep.results(|scenario| {
-        let ended =
-            run::execute(env, scenario, &interrupts, quiet).map_err(|error| error.to_string())?;
+        let ended = run::execute(env, scenario, &interrupts, quiet, memory)?;
         let (outcome, measured) = (ended.outcome, ended.measured);
         Ok(Finished { outcome, series: measured.series, warnings: measured.warnings })
     });
     let interrupted = interrupts.load(Ordering::Relaxed) > 0;
     let (verdict, complete) = (results.verdict(), results.complete_count());
+    results.tell(env);
     let build = Build::of(env.program);
     let wall_s = clock.elapsed().as_secs_f64();
     let course = Course { build, started_at, wall_s, interrupted };
     let table = results.into_table(plan, course);
-    if let Err(error) = report(&table, &folder, options, lines && plan.repeat > 1) {
-        env.tell(format_args!("cannot write the result: {error}"));
+    if let Err(error) = report(&table, destination) {
+        env.tell(error);
         return Exit::Failure;
     }
     if !options.quiet {
         let (of, folder) = (plan.runs.len(), folder.display());
         let resume = if interrupted { "; to resume, add --out with this folder" } else { "" };
-        eprintln!("complete: {complete} of {of} runs, in {folder}{resume}");
+        env.note(format_args!("complete: {complete} of {of} runs, in {folder}{resume}"));
     }
     if interrupted { Exit::Interrupted } else { verdict }
 }
@@ -104,13 +108,15 @@ struct Sweep<'a> {
     folder: &'a Path,
     workers: usize,
     interrupts: &'a AtomicU32,
-    /// Whether to print a line for each run.
+    /// Whether there is a line for each run.
     lines: bool,
+    /// Takes these lines.
+    say: &'a (dyn Fn(&str) + Sync),
 }
 
 impl Sweep<'_> {
     /// Loads the saved runs and runs the others.
-    fn results(&self, run: impl Fn(&Scenario) -> Result<Finished, String> + Sync) -> Results {
+    fn results(&self, run: impl Fn(&Scenario) -> Result<Finished, EngineError> + Sync) -> Results {
         let mut results = Results::default();
         let missing = self.take_saved(&mut results);
         let mut warned = BTreeSet::new();
@@ -120,7 +126,7 @@ impl Sweep<'_> {
             self.interrupts,
             |planned| self.run_and_save(planned, &run),
             |planned, finished| {
-                match finished.unwrap_or_else(|| Err("the run panicked".to_owned())) {
+                match finished.unwrap_or_else(|| Err(EngineError::panicked())) {
                     // An interrupted run has no result.
                     Ok(Finished { outcome, .. }) if outcome.interrupted => {}
                     Ok(Finished { outcome, warnings, .. }) => {
@@ -129,10 +135,7 @@ impl Sweep<'_> {
                         self.say(place, &table::line(planned, &outcome));
                         warned.extend(warnings);
                     }
-                    Err(message) => {
-                        results.failed(planned, &message);
-                        self.env.tell(format_args!("{}: {message}", planned.label));
-                    }
+                    Err(error) => results.failed(self.env, planned, &error),
                 }
             },
         );
@@ -146,26 +149,32 @@ impl Sweep<'_> {
     /// Loads the saved runs; returns the others.
     fn take_saved(&self, results: &mut Results) -> Vec<&Planned> {
         let mut elsewhere = 0;
+        let mut unusable: BTreeMap<&str, usize> = BTreeMap::new();
         let mut missing = Vec::new();
-        let here = (Machine::here(), Build::of(self.env.program));
+        let here = Machine::here();
         for planned in &self.plan.runs {
             let folder = saved_runs::folder(planned);
-            match saved_runs::load(&self.folder.join(&folder), planned) {
-                Some(outcome) => {
+            match saved_runs::load(self.env, &self.folder.join(&folder), planned) {
+                Saved::Run(outcome) => {
                     results.complete(planned, folder, &outcome);
-                    elsewhere += usize::from((outcome.machine, outcome.build) != here);
+                    elsewhere += usize::from(outcome.machine != here);
                 }
-                None => missing.push(planned),
+                Saved::Unusable(why) => {
+                    *unusable.entry(why).or_default() += 1;
+                    missing.push(planned);
+                }
+                Saved::Nothing => missing.push(planned),
             }
+        }
+        for (why, count) in unusable {
+            self.env.tell(format_args!("saved runs that are run again: {count}, {why}"));
         }
         if self.lines && results.complete_count() > 0 {
             let (saved, of) = (results.complete_count(), self.plan.runs.len());
-            eprintln!("resuming: {saved} of {of} runs are saved");
+            self.env.note(format_args!("resuming: {saved} of {of} runs are saved"));
         }
         if elsewhere > 0 {
-            self.env.tell(format_args!(
-                "{elsewhere} of the saved runs are from another build or machine"
-            ));
+            self.env.tell(format_args!("{elsewhere} of the saved runs are from another machine"));
         }
         missing
     }
@@ -173,42 +182,38 @@ impl Sweep<'_> {
     fn run_and_save(
         &self,
         planned: &Planned,
-        run: impl Fn(&Scenario) -> Result<Finished, String>,
-    ) -> Result<Finished, String> {
+        run: impl Fn(&Scenario) -> Result<Finished, EngineError>,
+    ) -> Result<Finished, EngineError> {
         let finished = run(&planned.scenario)?;
         let Finished { outcome, series, .. } = &finished;
         if !outcome.interrupted {
             let folder = self.folder.join(saved_runs::folder(planned));
             files::write_all(&folder, outcome, &planned.scenario.to_toml(), series)
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| EngineError::Broken(error.to_string()))?;
         }
         Ok(finished)
     }
 
     fn say(&self, (nth, of): (usize, usize), line: &str) {
-        if self.lines {
-            // If standard output is closed, the files still have the result.
-            let _ = writeln!(io::stdout().lock(), "[{nth}/{of}] {line}");
-        }
+        (self.say)(&format!("[{nth}/{of}] {line}\n"));
     }
 }
 
-fn report(table: &Table, folder: &Path, options: &RunOptions, text: bool) -> io::Result<()> {
+fn report(table: &Table, destination: Destination) -> Result<(), String> {
     let json = table.to_json();
-    fs::write(folder.join("sweep.json"), &json)?;
-    fs::write(folder.join("sweep.csv"), table.to_csv())?;
-    match &options.json {
-        Some(JsonTarget::Stdout) => write!(io::stdout().lock(), "{json}")?,
-        Some(JsonTarget::File(path)) => fs::write(path, &json)?,
-        None => {}
+    for (name, contents) in [("sweep.csv", &table.to_csv()), ("sweep.json", &json)] {
+        write_whole(&destination.folder().join(name), contents)
+            .map_err(|error| error.to_string())?;
     }
-    if text { write!(io::stdout().lock(), "\n{}", table.to_text()) } else { Ok(()) }
+    destination.finish(&json, &table.to_text())
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
     use std::sync::Mutex;
+
+    use std::fs;
 
     use super::*;
     use crate::measure::outcome::example;
@@ -231,6 +236,7 @@ mod tests {
     fn finished(scenario: &Scenario) -> Finished {
         let mut outcome = example::outcome();
         outcome.scenario = scenario.to_table();
+        outcome.build = Build::of(Environment::hopwise().program);
         Finished { outcome, series: Vec::new(), warnings: Vec::new() }
     }
 
@@ -238,11 +244,12 @@ mod tests {
     fn sweep(
         plan: &Plan,
         folder: &Path,
-        run: impl Fn(&Scenario, &AtomicU32) -> Result<Finished, String> + Sync,
+        run: impl Fn(&Scenario, &AtomicU32) -> Result<Finished, EngineError> + Sync,
     ) -> (Vec<(u32, u64)>, Results) {
         let (interrupts, ran) = (AtomicU32::new(0), Mutex::new(Vec::new()));
         let (env, lines) = (&Environment::hopwise(), false);
-        let sweep = Sweep { env, plan, folder, workers: 1, interrupts: &interrupts, lines };
+        let sweep =
+            Sweep { env, plan, folder, workers: 1, interrupts: &interrupts, lines, say: &|_| {} };
         let results = sweep.results(|scenario| {
             ran.lock().expect("no run panics").push((scenario.nodes, scenario.seed));
             run(scenario, &interrupts)
@@ -256,7 +263,7 @@ mod tests {
         let plan_of = plan;
         let plan = plan_of("100");
         let (ran, results) = sweep(&plan, &folder, |scenario, _| match scenario.nodes {
-            128 if scenario.seed == 1 => Err("no room".into()),
+            128 if scenario.seed == 1 => Err(EngineError::Broken("no room".into())),
             _ => Ok(finished(scenario)),
         });
         assert_eq!(ran, [(64, 1), (64, 2), (128, 1), (128, 2)], "a failure ends no other");
@@ -271,6 +278,29 @@ mod tests {
         fs::write(kept, "{").expect("it can be written");
         assert_eq!(sweep(&plan, &folder, good).0, [(64, 2)], "what cannot be read is run again");
         assert_eq!(sweep(&plan_of("200"), &folder, good).0.len(), 4, "other scenarios, other runs");
+        fs::remove_dir_all(folder).expect("it is ours");
+    }
+
+    #[test]
+    fn what_another_build_wrote_or_is_not_complete_is_run_again() {
+        let folder = folder("stale");
+        let plan = plan("100");
+        let good = |scenario: &Scenario, _: &AtomicU32| Ok(finished(scenario));
+        let other = |scenario: &Scenario, _: &AtomicU32| {
+            let mut finished = finished(scenario);
+            if scenario.seed == 2 {
+                finished.outcome.build.commit = "another".to_owned();
+            }
+            Ok(finished)
+        };
+        assert_eq!(sweep(&plan, &folder, other).0.len(), 4);
+        assert_eq!(sweep(&plan, &folder, good).0, [(64, 2), (128, 2)]);
+        let files = folder.join(saved_runs::folder(&plan.runs[0]));
+        fs::remove_file(files.join("series.csv")).expect("it is there");
+        assert_eq!(sweep(&plan, &folder, good).0, [(64, 1)]);
+        fs::write(files.join("latency.hgrm"), "").expect("it can be written");
+        assert_eq!(sweep(&plan, &folder, good).0, [(64, 1)]);
+        assert_eq!(sweep(&plan, &folder, good).0, []);
         fs::remove_dir_all(folder).expect("it is ours");
     }
 

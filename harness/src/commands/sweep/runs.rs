@@ -31,6 +31,9 @@ impl FromStr for Vary {
         let example = "write KEY=VALUE,VALUE,..., such as ring.successors=4,8,16";
         let (key, list) = text.split_once('=').ok_or(example)?;
         let (key, values) = (key.trim().to_owned(), split(list));
+        if key.is_empty() {
+            return Err(format!("the key is missing: {example}"));
+        }
         if values.iter().any(|value| value.is_empty()) {
             return Err(format!("a value of {key} is missing: {example}"));
         }

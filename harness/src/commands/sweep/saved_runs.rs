@@ -1,6 +1,7 @@
 //! The saved runs of a sweep. A sweep that is resumed does not repeat them.
 //!
-//! **Invariant:** a saved run counts only if it ran to its end with exactly the same scenario.
+//! **Invariant:** a saved run counts only if it ran to its end with exactly the same scenario, files and
+//! build.
 
 use std::fs;
 use std::hash::Hasher;
@@ -9,7 +10,10 @@ use std::path::{Path, PathBuf};
 use siphasher::sip::SipHasher13;
 
 use super::runs::Planned;
+use crate::commands::Environment;
 use crate::measure::outcome::Outcome;
+use crate::measure::provenance::Build;
+use crate::report::files;
 
 /// The longest name of a folder, without its hash.
 const NAME_MAX: usize = 120;
@@ -29,12 +33,37 @@ pub(super) fn folder(run: &Planned) -> PathBuf {
     Path::new("runs").join(name)
 }
 
+/// What is saved of a run.
+#[derive(Debug)]
+pub(super) enum Saved {
+    /// Its outcome.
+    Run(Box<Outcome>),
+    /// Something else, and why it does not count.
+    Unusable(&'static str),
+    /// Nothing.
+    Nothing,
+}
+
 /// Loads the outcome of `run`, if it is saved in `folder`.
-pub(super) fn load(folder: &Path, run: &Planned) -> Option<Outcome> {
-    let text = fs::read_to_string(folder.join("outcome.json")).ok()?;
-    let outcome = Outcome::from_json(&text).ok()?;
-    let planned = run.scenario.to_table();
-    (outcome.scenario == planned && !outcome.interrupted).then_some(outcome)
+pub(super) fn load(env: &Environment, folder: &Path, run: &Planned) -> Saved {
+    let Ok(text) = fs::read_to_string(folder.join("outcome.json")) else { return Saved::Nothing };
+    let Ok(outcome) = Outcome::from_json(&text) else {
+        return Saved::Unusable("which this program cannot read");
+    };
+    let unusable = if outcome.interrupted {
+        "which were interrupted"
+    } else if outcome.scenario != run.scenario.to_table() {
+        "of another scenario"
+    } else if outcome.build != Build::of(env.program) {
+        "of another build"
+    } else if outcome.files != env.registry.schema().file_digests(&run.scenario) {
+        "with other contents of the files that the scenario names"
+    } else if !files::are_complete(folder) {
+        "whose files are not complete"
+    } else {
+        return Saved::Run(Box::new(outcome));
+    };
+    Saved::Unusable(unusable)
 }
 
 #[cfg(test)]

@@ -9,8 +9,11 @@ use serde::Serialize;
 
 use super::figures::{self, Estimate, FIGURES};
 use super::runs::{Parameters, Plan, Planned, label};
+use crate::commands::Environment;
+use crate::commands::failures::Failures;
 use crate::commands::options::Exit;
 use crate::commands::run;
+use crate::measure::EngineError;
 use crate::measure::outcome::Outcome;
 use crate::measure::provenance::{Build, Machine};
 use crate::report::units::{micros, number, share};
@@ -84,6 +87,9 @@ pub(super) struct Course {
 pub(super) struct Results {
     complete: Vec<(usize, Row)>,
     failures: Vec<Failure>,
+    told: Failures,
+    /// The first run that did not hold what was expected, and why; the number of such runs.
+    unmet: Option<(String, usize)>,
 }
 
 impl Results {
@@ -92,13 +98,28 @@ impl Results {
         let values = figures::values(outcome);
         let figures = FIGURES.iter().map(|figure| figure.name).zip(values).collect();
         let (held, late) = (outcome.held(), run::verdict(outcome) == Exit::LoadTooHigh);
+        if !held {
+            let why = outcome.unmet().collect::<Vec<_>>().join("; ");
+            let first = || (format!("{}: {why}", run.label), 0);
+            self.unmet.get_or_insert_with(first).1 += 1;
+        }
         let row = Row { seed: run.scenario.seed, folder, on_schedule: !late, held, figures };
         self.complete.push((run.point, row));
     }
 
     /// Adds a failed run.
-    pub(super) fn failed(&mut self, run: &Planned, message: &str) {
-        self.failures.push(Failure { run: run.label.clone(), message: message.to_owned() });
+    pub(super) fn failed(&mut self, env: &Environment, run: &Planned, error: &EngineError) {
+        self.told.add(env, &run.label, error);
+        self.failures.push(Failure { run: run.label.clone(), message: error.to_string() });
+    }
+
+    /// Tells how many more runs failed, and which did not hold what was expected.
+    pub(super) fn tell(&self, env: &Environment) {
+        self.told.tell_rest(env);
+        if let Some((first, count)) = &self.unmet {
+            let of = self.complete_count();
+            env.tell(format_args!("{count} of {of} runs did not hold; the first: {first}"));
+        }
     }
 
     /// The number of complete runs.
@@ -114,8 +135,8 @@ impl Results {
     /// The exit status: that of the worst run.
     pub(super) fn verdict(&self) -> Exit {
         let any = |is: fn(&Row) -> bool| self.complete.iter().any(|(_, row)| is(row));
-        if !self.failures.is_empty() {
-            Exit::Failure
+        if self.told.verdict() != Exit::Success {
+            self.told.verdict()
         } else if any(|row| !row.on_schedule) {
             Exit::LoadTooHigh
         } else if any(|row| !row.held) {
@@ -217,9 +238,14 @@ impl Table {
         String::from_utf8(bytes).expect("every cell is text")
     }
 
-    /// One line per point, with means and 95 % confidence.
+    /// One line per point, with means and 95 % confidence. Nothing if there is one run per point: its
+    /// line says it all.
     pub(super) fn to_text(&self) -> String {
-        self.points.iter().map(|point| point.line(&self.name) + "\n").collect()
+        if self.repeat == 1 {
+            return String::new();
+        }
+        let lines = self.points.iter().map(|point| point.line(&self.name) + "\n");
+        ["\n".to_owned()].into_iter().chain(lines).collect()
     }
 }
 
@@ -246,7 +272,6 @@ pub(super) fn line(run: &Planned, outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::Environment;
     use crate::measure::outcome::example;
 
     fn table() -> Table {
@@ -264,7 +289,11 @@ mod tests {
                 outcome.lookups.completed = 0;
             }
             if (run.point, run.scenario.seed) == (1, 2) {
-                results.failed(run, "no room");
+                results.failed(
+                    &Environment::hopwise(),
+                    run,
+                    &EngineError::Broken("no room".into()),
+                );
             } else {
                 results.complete(run, "runs/x".into(), &outcome);
             }
@@ -311,7 +340,7 @@ mod tests {
     #[test]
     fn lines_have_the_point_and_its_confidence_interval() {
         let text = table().to_text();
-        let lines: Vec<&str> = text.lines().collect();
+        let lines: Vec<&str> = text.trim_start().lines().collect();
         let start =
             "nodes=64, network.latency={model='constant',one_way='5ms'}: 99.990 % ± 0.000 %";
         assert!(lines[0].starts_with(start), "{}", lines[0]);

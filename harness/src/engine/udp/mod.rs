@@ -186,7 +186,7 @@ impl Plan {
         };
         let per_shard = if layout == Layout::PerCore { 1 } else { capacity };
         let request = |error: BindError| EngineError::Request(error.to_string());
-        Sockets::check_limit((per_shard * threads) as u64).map_err(request)?;
+        Sockets::check_limit(layout, (per_shard * threads) as u64).map_err(request)?;
         let mut sockets = Vec::new();
         for index in 0..threads {
             let port = match scenario.udp.bind.port() {

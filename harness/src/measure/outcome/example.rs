@@ -20,6 +20,7 @@ pub(crate) fn outcome() -> Outcome {
         schema_version: SCHEMA_VERSION,
         scenario: scenario.parse().unwrap(),
         adapted: Vec::new(),
+        files: BTreeMap::new(),
         seed: 1,
         machine: Machine {
             cpu: "AMD EPYC 7B13".into(),
@@ -59,7 +60,7 @@ pub(crate) fn outcome() -> Outcome {
             messages_per_s: 298_000.4,
             datagrams: 812_345,
             drops: drops.map(|(reason, n)| (reason.to_owned(), n)).into(),
-            peak_rss_bytes: 23 << 20,
+            peak_rss_bytes: Some(23 << 20),
             threads: 2,
             trace_digest: None,
         },

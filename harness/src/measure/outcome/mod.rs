@@ -18,7 +18,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, absolute};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub struct Outcome {
     /// Values of the scenario that were changed because they did not fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adapted: Vec<Adaptation>,
+    /// Digests of the contents of the files that the scenario names, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
     /// The seed of all random choices.
     pub seed: u64,
     /// The machine that ran it.
@@ -120,8 +123,10 @@ pub struct Engine {
     pub datagrams: u64,
     /// Messages dropped, by reason.
     pub drops: BTreeMap<String, u64>,
-    /// Peak resident memory.
-    pub peak_rss_bytes: u64,
+    /// Peak resident memory of the process during the run; `None` if other runs shared the process at
+    /// the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_rss_bytes: Option<u64>,
     /// Threads that ran nodes.
     pub threads: usize,
     /// A digest of all simulated events, since the start of the run. It does not depend on the number of threads.
@@ -132,14 +137,34 @@ pub struct Engine {
 /// An expectation of the scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectation {
-    /// The path of the figure, such as `lookups.failed`.
+    /// The name of the figure, such as `failed`.
     pub name: String,
     /// The bound, such as `at least 0.99`.
     pub wanted: String,
-    /// The measured value.
+    /// The measured value, or [`NOTHING_MEASURED`](Expectation::NOTHING_MEASURED).
     pub got: String,
-    /// Whether the value is within the bound.
+    /// Whether there is a value and it is within the bound.
     pub held: bool,
+}
+
+impl Expectation {
+    /// The value of a share of no lookups.
+    pub const NOTHING_MEASURED: &'static str = "nothing was measured";
+
+    /// Whether there was anything to judge.
+    #[must_use]
+    pub fn was_measured(&self) -> bool {
+        self.got != Self::NOTHING_MEASURED
+    }
+}
+
+/// `expect.failed: at most 0.01 was expected, but got 0.250000`.
+impl fmt::Display for Expectation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Expectation { name, wanted, got, .. } = self;
+        let verb = if self.was_measured() { "got " } else { "" };
+        write!(f, "expect.{name}: {wanted} was expected, but {verb}{got}")
+    }
 }
 
 /// Why a text is not an outcome.
@@ -188,6 +213,14 @@ impl Outcome {
         kept && self.expectations.iter().all(|expectation| expectation.held)
     }
 
+    /// Why not [`held`](Outcome::held): the first broken promise and every expectation that did not
+    /// hold.
+    pub fn unmet(&self) -> impl Iterator<Item = String> {
+        let broken = self.expectations.iter().filter(|expectation| !expectation.held);
+        let first = self.first_violation().map(ToString::to_string);
+        first.into_iter().chain(broken.map(ToString::to_string))
+    }
+
     /// The first broken promise of the protocol, if there is one.
     #[must_use]
     pub fn first_violation(&self) -> Option<&Finding> {
@@ -203,9 +236,18 @@ impl Outcome {
 }
 
 /// The command line of `program` that repeats the run whose result is in `folder`.
+/// It works in any working directory.
 #[must_use]
 pub fn replay_command(program: &str, folder: &Path) -> String {
-    format!("{program} run {}", folder.join("scenario.toml").display())
+    let file = folder.join("scenario.toml");
+    // Without a working directory, the path stays relative.
+    let file = absolute(&file).unwrap_or(file).display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=,@%:".contains(c);
+    if file.chars().all(is_plain) {
+        format!("{program} run {file}")
+    } else {
+        format!("{program} run '{}'", file.replace('\'', r"'\''"))
+    }
 }
 
 /// Formats a date as outcomes do: RFC 3339, UTC, whole seconds.

@@ -21,9 +21,15 @@ fn json_and_back_is_the_same() {
     let finding = Finding { at_s: 1.5, broken: "a rule".into(), replay: None };
     outcome.check = Some(Check { violations: 1, first: Some(finding), ..Check::default() });
     assert!(!outcome.held());
-    outcome.name_folder(Path::new("there"));
-    let first = outcome.first_violation().and_then(|first| first.replay.as_deref());
-    assert_eq!(first, Some("hopwise run there/scenario.toml"));
+    let mut replay = |folder: &str| {
+        outcome.name_folder(Path::new(folder));
+        outcome.first_violation().and_then(|first| first.replay.clone()).expect("a command")
+    };
+    assert_eq!(replay("/there"), "hopwise run /there/scenario.toml");
+    assert_eq!(replay("/it's there"), r"hopwise run '/it'\''s there/scenario.toml'");
+    let anywhere = replay("there");
+    let path = anywhere.strip_prefix("hopwise run ").expect("a command").trim_matches('\'');
+    assert!(path.starts_with('/') && path.ends_with("/there/scenario.toml"), "{path}");
     assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
 }
 
@@ -107,6 +113,17 @@ fn refuses_what_it_cannot_read() {
     assert_eq!(message, "schema_version = 9: this program reads outcomes of version 1");
     let message = Outcome::from_json("{}").unwrap_err().to_string();
     assert!(message.contains("missing field `schema_version`"), "{message}");
+}
+
+#[test]
+fn memory_is_left_out_if_runs_shared_it_and_read_from_older_results() {
+    let mut outcome = example::outcome();
+    let older = outcome.to_json();
+    assert!(older.contains(&format!("\"peak_rss_bytes\": {}", 23 << 20)));
+    assert_eq!(Outcome::from_json(&older).unwrap(), outcome);
+    outcome.engine.peak_rss_bytes = None;
+    assert!(!outcome.to_json().contains("peak_rss_bytes"));
+    assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
 }
 
 #[test]

@@ -369,11 +369,14 @@ fn engine(outcome: &Outcome, page: &mut Page) {
             page.row("", format!("{events} events/s, {messages} messages per simulated second"));
         }
     }
-    let digest =
-        engine.trace_digest.as_ref().map_or(String::new(), |d| format!(", trace digest {d}"));
+    let digest = engine.trace_digest.as_ref().map(|digest| format!("trace digest {digest}"));
     let cpu_us = outcome.health.as_ref().and_then(|health| health.cpu_us_per_lookup);
-    let cpu = cpu_us.map_or(String::new(), |us| format!(", {} of CPU per lookup", micros(us)));
-    page.row("", format!("{} peak memory{cpu}{digest}", bytes(engine.peak_rss_bytes as f64)));
+    let cpu = cpu_us.map(|us| format!("{} of CPU per lookup", micros(us)));
+    let memory = engine.peak_rss_bytes.map(|peak| format!("{} peak memory", bytes(peak as f64)));
+    let row: Vec<String> = [memory, cpu, digest].into_iter().flatten().collect();
+    if !row.is_empty() {
+        page.row("", row.join(", "));
+    }
     page.row("dropped", drops(engine));
 }
 
@@ -411,7 +414,11 @@ fn expectations(expectations: &[Expectation], page: &mut Page) {
     page.row("expectations", format!("{} of {} held", held.len(), expectations.len()));
     for expectation in broken.iter().chain(&held).take(EXPECTATIONS) {
         let Expectation { name, wanted, got, held } = expectation;
-        let mark = if *held { "held" } else { "NOT HELD" };
+        let mark = match (held, expectation.was_measured()) {
+            (true, _) => "held",
+            (false, true) => "NOT HELD",
+            (false, false) => "NOT MEASURED",
+        };
         page.row(&format!("{mark:>12}"), format!("{name} {wanted}: {got}"));
     }
     if expectations.len() > EXPECTATIONS {

@@ -89,6 +89,11 @@ fn says_what_went_wrong_first() {
     assert_has(&text, "expectations  2 of 3 held");
     let (broken, held) = (text.find("NOT HELD  hops.max ≤ 9: 12"), text.find("  held  "));
     assert!(broken.is_some() && broken < held);
+
+    let nothing = crate::measure::outcome::Expectation::NOTHING_MEASURED;
+    outcome.expectations = vec![example::expectation("correct", "at least 0.9", nothing, false)];
+    let line = "NOT MEASURED  correct at least 0.9: nothing was measured";
+    assert_has(&super::text(&outcome), line);
 }
 
 #[test]

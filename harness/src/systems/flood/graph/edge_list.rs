@@ -3,9 +3,10 @@
 //! **Invariant:** peers are numbered by rank among the numbers in use, and everything dropped is
 //! counted.
 
-use std::fs;
+use std::path::Path;
 
 use super::Graph;
+use crate::base::text_file::read_text;
 
 /// A graph from a file, with counts of corrections.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +33,7 @@ impl EdgeList {
     /// If the file cannot be read, a line is not an edge, or there are none or too many edges. The
     /// message says what is accepted.
     pub fn load(path: &str) -> Result<EdgeList, String> {
-        let text = fs::read_to_string(path)
+        let text = read_text(Path::new(path))
             .map_err(|why| format!("{path:?} cannot be read ({why}): write {ACCEPTED}"))?;
         EdgeList::parse(&text, path)
     }
@@ -88,8 +89,6 @@ fn edge(content: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
