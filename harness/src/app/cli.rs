@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -130,6 +131,10 @@ pub struct Run {
     /// then lists the failing seeds, and only their results are kept
     #[arg(long, value_name = "A..B", conflicts_with = "seed")]
     seeds: Option<Seeds>,
+    /// Write all that happens to a CSV file: who joined and departed, and each lookup of the measured
+    /// phase. Compressed if the name ends in .gz
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    events: Option<PathBuf>,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -151,6 +156,12 @@ impl Run {
     #[must_use]
     pub fn seeds(&self) -> Option<&Seeds> {
         self.seeds.as_ref()
+    }
+
+    /// The file for events, if there is one.
+    #[must_use]
+    pub fn events(&self) -> Option<&Path> {
+        self.events.as_deref()
     }
 
     /// What to do with the result.

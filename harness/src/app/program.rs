@@ -92,7 +92,7 @@ impl Program {
 fn run_command(env: &Environment, run: &Run) -> Exit {
     match (run.scenario(&env.registry), run.seeds()) {
         (Ok(scenario), Some(seeds)) => campaign::campaign(env, &scenario, seeds, run.options()),
-        (Ok(scenario), None) => run::run(env, &scenario, run.options()),
+        (Ok(scenario), None) => run::run(env, &scenario, run.options(), run.events()),
         (Err(error), _) => env.refuse(error),
     }
 }

@@ -54,14 +54,20 @@ impl WholeFile {
     /// # Errors
     ///
     /// If it cannot be written. The message names the file.
-    pub(crate) fn write(&mut self, text: &str) -> io::Result<()> {
-        let WholeFile { path, file, temporary } = self;
-        let shorten = match temporary {
-            None if file.metadata().is_ok_and(|found| found.is_file()) => file.set_len(0),
-            _ => Ok(()),
-        };
-        let written = shorten.and_then(|()| file.write_all(text.as_bytes()));
-        written.map_err(|cause| naming(path, &cause))
+    pub(crate) fn write_text(&mut self, text: &str) -> io::Result<()> {
+        self.empty()?;
+        self.write_all(text.as_bytes())
+    }
+
+    /// Removes what is in the file, if it is written in place.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written. The message names the file.
+    pub(crate) fn empty(&self) -> io::Result<()> {
+        let is_old = self.temporary.is_none() && self.file.metadata().is_ok_and(|it| it.is_file());
+        let emptied = if is_old { self.file.set_len(0) } else { Ok(()) };
+        emptied.map_err(|cause| naming(&self.path, &cause))
     }
 
     /// Gives the file its new contents.
@@ -74,6 +80,16 @@ impl WholeFile {
         fs::rename(temporary, &self.path).map_err(|cause| naming(&self.path, &cause))?;
         self.temporary = None;
         Ok(())
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|cause| naming(&self.path, &cause))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|cause| naming(&self.path, &cause))
     }
 }
 
@@ -93,7 +109,7 @@ impl Drop for WholeFile {
 /// If it cannot be written. The message names the file.
 pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let mut file = WholeFile::create(path)?;
-    file.write(text)?;
+    file.write_text(text)?;
     file.commit()
 }
 
@@ -156,7 +172,7 @@ mod tests {
             write_whole(&path, "before").expect("it can be written");
             fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
             let mut given_up = WholeFile::create(&path).expect("it can be written");
-            given_up.write("a part").expect("it can be written");
+            given_up.write_text("a part").expect("it can be written");
             assert_eq!(read(), "before");
             drop(given_up);
             assert_eq!(read(), "before");

@@ -254,10 +254,12 @@ fn run_one(
     let seed = scenario.seed;
     let failing = |exit: Exit, reason| Failing { seed, status: exit as i32, reason, replay: None };
     let ended =
-        run::execute(env, scenario, interrupts, true, memory).map_err(|error| match error {
-            EngineError::Request(why) => failing(Exit::BadRequest, why),
-            EngineError::Broken(why) => failing(Exit::Failure, why),
-        })?;
+        run::execute(env, scenario, interrupts, true, memory, None).map_err(
+            |error| match error {
+                EngineError::Request(why) => failing(Exit::BadRequest, why),
+                EngineError::Broken(why) => failing(Exit::Failure, why),
+            },
+        )?;
     let Ended { measured, mut outcome } = ended;
     let exit = run::verdict(&outcome);
     let failed = exit != Exit::Success && exit != Exit::Interrupted;

@@ -94,6 +94,6 @@ impl Destination {
 /// Writes `text` to `open`, or else to the file at `path`.
 fn write(path: &Path, open: Option<WholeFile>, text: &str) -> io::Result<()> {
     let mut file = open.map_or_else(|| WholeFile::create(path), Ok)?;
-    file.write(text)?;
+    file.write_text(text)?;
     file.commit()
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** results go to standard output, everything else to standard error.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::commands::destination::Destination;
 use crate::commands::expectations;
 use crate::commands::options::{Exit, RunOptions};
 use crate::director::calibration;
+use crate::measure::event_log::{EventLog, ROWS_MAX};
 use crate::measure::outcome::{self, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION};
 use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine, peak_rss_bytes, reset_peak_rss};
@@ -24,18 +26,28 @@ use crate::scenario::Measure;
 /// The greatest acceptable lag: the 99th percentile of how late lookups are issued.
 const LAG_MAX: Duration = Duration::from_millis(100);
 
-/// Runs `scenario` and writes its result as `options` say.
+/// Runs `scenario` and writes its result as `options` say, and all that happens to the file `events`, if
+/// there is one.
 #[must_use]
-pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit {
+pub fn run(
+    env: &Environment,
+    scenario: &Scenario,
+    options: &RunOptions,
+    events: Option<&Path>,
+) -> Exit {
     let started_at = outcome::rfc3339(WallClock::start().started_at());
     let destination = match Destination::open(options, &started_at, &scenario.name) {
         Ok(destination) => destination,
         Err(message) => return env.refuse(message),
     };
+    let log = match events.map(|path| EventLog::create(path, ROWS_MAX)).transpose() {
+        Ok(log) => log,
+        Err(error) => return env.refuse(format_args!("--events: {error}: write another file")),
+    };
     env.tell_adapted([scenario], options);
     let interrupts = watch_for_interrupts(env);
-    let ended = execute(env, scenario, &interrupts, options.quiet, Memory::OnlyRun);
-    let Ended { measured, mut outcome } = match ended {
+    let ended = execute(env, scenario, &interrupts, options.quiet, Memory::OnlyRun, log);
+    let Ended { mut measured, mut outcome } = match ended {
         Ok(ended) => ended,
         Err(EngineError::Request(message)) => return env.refuse(message),
         Err(EngineError::Broken(message)) => {
@@ -55,6 +67,18 @@ pub fn run(env: &Environment, scenario: &Scenario, options: &RunOptions) -> Exit
     if !options.quiet {
         let (bring_up, folder) = (measured.bring_up.as_secs_f64(), folder.display());
         env.note(format_args!("bring-up took {bring_up:.2} s; written to {folder}"));
+    }
+    match measured.log.take() {
+        Some(Err(error)) => {
+            env.tell(format_args!("--events: {error}"));
+            return Exit::Failure;
+        }
+        Some(Ok(missing)) if missing > 0 => {
+            env.tell(format_args!(
+                "--events: {missing} events after the first {ROWS_MAX} are missing"
+            ));
+        }
+        _ => {}
     }
     outcome.unmet().for_each(|why| env.tell(why));
     let exit = verdict(&outcome);
@@ -112,12 +136,13 @@ pub(crate) fn execute(
     interrupts: &AtomicU32,
     quiet: bool,
     memory: Memory,
+    log: Option<EventLog>,
 ) -> Result<Ended, EngineError> {
     let clock = WallClock::start();
     let files = env.registry.schema().file_digests(scenario);
     let has_peak = memory.is_measured();
     let progress = Progress::new(quiet, expected_length(scenario));
-    let measured = env.registry.run(scenario, interrupts, &progress);
+    let measured = env.registry.run_logged(scenario, interrupts, &progress, log);
     progress.finish();
     let measured = measured?;
     let outcome = outcome_of(env, scenario, files, &measured, has_peak, &clock);

@@ -18,6 +18,10 @@ use crate::scenario::{Load, Measure};
 use crate::workload::Workload;
 use crate::workload::judge::{Answered, Facts, Record};
 
+/// The most lookups that a closed loop starts in one turn. Nodes may refuse them all at once, and then as
+/// many are due again.
+const CLOSED_STARTS_PER_TURN: usize = 512;
+
 impl<W: Workload> Director<W> {
     /// Ends the lookups of departed nodes, which get no answer any more.
     pub(super) fn end_lookups_of_departed(&mut self) {
@@ -77,7 +81,7 @@ impl<W: Workload> Director<W> {
         let quota = quota(Share { of, ..self.share }, lookups);
         let mine = self.share.part(all as usize).min(most);
         let mut started = 0;
-        while started < self.starts_per_turn
+        while started < CLOSED_STARTS_PER_TURN
             && self.lookups.len() < mine
             && self.metrics.issued < quota
             && self.start_lookup(nodes, now, now)

@@ -27,7 +27,7 @@ pub struct Setup<'a, W> {
     /// How many lookups are admitted. The director admits fewer if they take too long. `None`: any
     /// number, because nodes are never busy.
     pub admitted: Option<Admitted>,
-    /// The most lookups that start in one turn: a turn over UDP must be short.
+    /// The most lookups of an open loop that start in one turn: a turn over UDP must be short.
     pub starts_per_turn: usize,
     /// Whether the driver counts what each lookup costs, and
     /// [enters](super::Director::enter_costs) it.

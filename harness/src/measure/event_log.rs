@@ -16,7 +16,6 @@
 //! **Invariant:** the log changes nothing in a run, and holds at most a given number of rows.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -25,6 +24,7 @@ use flate2::write::GzEncoder;
 use hopwise_kernel::{Id, Time};
 
 use crate::base::hash::FixedHashMap;
+use crate::base::whole_file::WholeFile;
 
 /// The most rows of a file: some 4 GB.
 pub const ROWS_MAX: u64 = 25_000_000;
@@ -58,8 +58,8 @@ pub struct EventLog {
 
 /// The file.
 enum Out {
-    Plain(BufWriter<File>),
-    Compressed(GzEncoder<BufWriter<File>>),
+    Plain(BufWriter<WholeFile>),
+    Compressed(GzEncoder<BufWriter<WholeFile>>),
 }
 
 /// A lookup that has ended.
@@ -88,13 +88,16 @@ pub struct LoggedLookup {
 }
 
 impl EventLog {
-    /// Creates the file, and writes at most `rows_max` rows.
+    /// Creates the file, and writes at most `rows_max` rows. The file has its name once it is
+    /// [finished](EventLog::finish).
     ///
     /// # Errors
     ///
     /// If it cannot be created.
     pub fn create(path: &Path, rows_max: u64) -> io::Result<EventLog> {
-        let file = BufWriter::new(File::create(path)?);
+        let file = WholeFile::create(path)?;
+        file.empty()?;
+        let file = BufWriter::new(file);
         let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
         let out = match is_compressed {
             true => Out::Compressed(GzEncoder::new(file, Compression::fast())),
@@ -206,10 +209,11 @@ impl EventLog {
 
 impl Out {
     fn finish(self) -> io::Result<()> {
-        match self {
-            Out::Plain(mut file) => file.flush(),
-            Out::Compressed(stream) => stream.finish()?.flush(),
-        }
+        let file = match self {
+            Out::Plain(file) => file,
+            Out::Compressed(stream) => stream.finish()?,
+        };
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.commit()
     }
 }
 

@@ -49,7 +49,7 @@ pub fn write_all(
     ];
     let written = |(name, text): (&str, &str)| {
         let mut file = WholeFile::create(&dir.join(name))?;
-        file.write(text)?;
+        file.write_text(text)?;
         Ok(file)
     };
     let files = NAMES.into_iter().zip(texts).map(written).collect::<io::Result<Vec<_>>>()?;

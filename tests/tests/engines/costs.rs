@@ -125,6 +125,7 @@ fn costs_agree_with_an_independent_count() {
             let measured = run(&format!(
                 "engine = \"sim\"
                  check = false
+                 threads = 1
                  seed = {seed}
                  nodes = {nodes}
                  ring = {{ base = {base}, successors = {successors}, stabilize = \"off\", fix_fingers = \"off\" }}

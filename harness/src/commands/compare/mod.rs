@@ -117,7 +117,7 @@ fn run_and_save(
     interrupts: &AtomicU32,
 ) -> Result<Outcome, EngineError> {
     let scenario = &planned.scenario;
-    let ended = run::execute(env, scenario, interrupts, true, memory)?;
+    let ended = run::execute(env, scenario, interrupts, true, memory, None)?;
     let Ended { outcome, measured } = ended;
     if !outcome.interrupted {
         let folder = folder.join("runs").join(&scenario.name);

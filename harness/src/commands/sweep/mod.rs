@@ -70,7 +70,7 @@ pub fn sweep(
     let quiet = options.quiet || workers > 1;
     let memory = Memory::of_runs_at_a_time(workers);
     let results = sweep.results(|scenario| {
-        let ended = run::execute(env, scenario, &interrupts, quiet, memory)?;
+        let ended = run::execute(env, scenario, &interrupts, quiet, memory, None)?;
         let (outcome, measured) = (ended.outcome, ended.measured);
         Ok(Finished { outcome, series: measured.series, warnings: measured.warnings })
     });
