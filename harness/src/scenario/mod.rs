@@ -71,6 +71,8 @@ pub const CHECKED_NODES_MAX: u32 = 10_000;
 /// Nodes and lookups in flight, at most.
 const POPULATION_MAX: u32 = 1 << 24;
 const THREADS_MAX: u32 = 1024;
+/// A second thread gains nothing in a simulation with fewer nodes for each.
+const SIMULATED_PER_THREAD: u32 = 1000;
 const NAME_MAX: usize = 64;
 
 /// The whole description of a run.
@@ -91,7 +93,7 @@ pub struct Scenario {
     pub seed: u64,
     /// How the nodes become members.
     pub start: Start,
-    /// Threads that run nodes; 0: one per core. See [`Scenario::thread_count`].
+    /// Threads that run nodes; 0: one per core, or fewer. See [`Scenario::thread_count`].
     pub threads: u32,
     /// Whether the simulator writes each message as bytes and reads it again at its destination. Over
     /// UDP that is always so.
@@ -174,7 +176,8 @@ const GENERAL_KEYS: &[Key] = &[
     Key::integer(
         "threads",
         "a whole number from 0 (one per core) to 1024",
-        "Threads that run nodes.",
+        "Threads that run nodes. A simulation on 0 uses at most one for 1,000 nodes, and never more \
+         than there are cores; its result does not depend on them.",
     ),
     Key::boolean(
         "wire",
@@ -235,13 +238,18 @@ impl Scenario {
         self
     }
 
-    /// Number of threads that run nodes: as set, or the cores this process may use.
+    /// Number of threads that run nodes: as set, or the cores this process may use. A small simulation
+    /// uses fewer.
     #[must_use]
     pub fn thread_count(&self) -> usize {
-        match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads as usize,
+        if self.threads > 0 {
+            return self.threads as usize;
         }
+        let most = match self.engine {
+            Engine::Udp => usize::MAX,
+            Engine::Sim => (self.nodes / SIMULATED_PER_THREAD).max(1) as usize,
+        };
+        std::thread::available_parallelism().map_or(1, usize::from).min(most)
     }
 
     /// Whether the invariant of the system is checked after every event, if the system has one.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use hopwise_kernel::drive::Counters;
 use hopwise_kernel::{Address, Peer, Time};
 
-use super::barrier::{Coordinator, Exchange, Report, Window};
 use super::busiest::Busiest;
+use super::exchange::{Exchange, Report, Window};
 use super::looks::Looks;
 use super::partition::{Partition, address_of};
 use super::queue::{Command, EventKind, Key, source};
@@ -43,6 +43,8 @@ pub(super) struct Control<'a, S: System> {
     judge: Judge<S::Workload>,
     /// Commands issued so far.
     commands: u64,
+    /// Windows so far.
+    windows: u64,
     /// The end of the last window.
     now: Time,
     window: Duration,
@@ -103,6 +105,7 @@ impl<'a, S: System> Control<'a, S> {
             director,
             judge,
             commands: 0,
+            windows: 0,
             now: Time::ZERO,
             window: least_delay.min(WINDOW_MAX),
             phase: Phase::BringUp,
@@ -166,6 +169,41 @@ impl<'a, S: System> Control<'a, S> {
         Ok((sums, self.judge, course))
     }
 
+    /// Reads the summaries and sends commands. Returns the next window, or `None` when the run is over.
+    pub(super) fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
+        let next_due = self.handle_summaries(exchange);
+        self.end_look(exchange);
+        if !self.turn_phase(exchange) {
+            return None;
+        }
+        self.turn_second(exchange);
+        self.progress.advance(self.phase.name(), self.now.since(Time::ZERO));
+        let start = if self.director.is_waiting() {
+            self.now
+        } else {
+            self.now.max(next_due.min(self.director.next_due()))
+        };
+        // There are no events before `start`, but a mark may be earlier.
+        let until = (start + self.window).min(self.next_mark());
+        if start <= until {
+            let mut nodes =
+                CommandSender { exchange, partition: self.partition, commands: &mut self.commands };
+            self.director.turn(&mut nodes, start.max(self.now), until);
+            self.director.take_records().for_each(|record| self.judge.take(record));
+        }
+        let is_measured = matches!(self.phase, Phase::Measure { .. });
+        if is_measured {
+            self.node_ns += self.director.live() as f64 * until.since(self.now).as_nanos() as f64;
+        }
+        self.now = until;
+        // A closed loop always waits for answers.
+        let is_closed = matches!(self.scenario.workload.load, Load::InFlight(_));
+        let is_gapless = is_closed && self.phase != Phase::BringUp;
+        debug_assert!(!is_gapless || self.director.is_waiting(), "a gapless window after a gap");
+        self.windows += 1;
+        let number = self.windows;
+        Some(Window { number, until, is_measured, is_gapless, looks_at: self.looks.members() })
+    }
     /// Handles the summaries of all shards. Returns when their next event is due.
     fn handle_summaries(&mut self, exchange: &Exchange<S>) -> Time {
         let mut next_due = Time::NEVER;
@@ -338,41 +376,6 @@ impl<'a, S: System> Control<'a, S> {
         if let Some(row) = self.series.last_mut() {
             row.tables = Some(sample);
         }
-    }
-}
-
-impl<S: System> Coordinator<S> for Control<'_, S> {
-    fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
-        let next_due = self.handle_summaries(exchange);
-        self.end_look(exchange);
-        if !self.turn_phase(exchange) {
-            return None;
-        }
-        self.turn_second(exchange);
-        self.progress.advance(self.phase.name(), self.now.since(Time::ZERO));
-        let start = if self.director.is_waiting() {
-            self.now
-        } else {
-            self.now.max(next_due.min(self.director.next_due()))
-        };
-        // There are no events before `start`, but a mark may be earlier.
-        let until = (start + self.window).min(self.next_mark());
-        if start <= until {
-            let mut nodes =
-                CommandSender { exchange, partition: self.partition, commands: &mut self.commands };
-            self.director.turn(&mut nodes, start.max(self.now), until);
-            self.director.take_records().for_each(|record| self.judge.take(record));
-        }
-        let is_measured = matches!(self.phase, Phase::Measure { .. });
-        if is_measured {
-            self.node_ns += self.director.live() as f64 * until.since(self.now).as_nanos() as f64;
-        }
-        self.now = until;
-        // A closed loop always waits for answers.
-        let is_closed = matches!(self.scenario.workload.load, Load::InFlight(_));
-        let is_gapless = is_closed && self.phase != Phase::BringUp;
-        debug_assert!(!is_gapless || self.director.is_waiting(), "a gapless window after a gap");
-        Some(Window { until, is_measured, is_gapless, looks_at: self.looks.members() })
     }
 }
 

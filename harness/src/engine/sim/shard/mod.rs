@@ -17,8 +17,8 @@ use hopwise_kernel::node::{DropReason, MessageOf, ParkedOf, RequestHandle, Reque
 use hopwise_kernel::{Context, Node, Peer, Protocol, Rng, Time, World};
 
 use self::node_queues::NodeQueues;
-use super::barrier::{BatchOf, Participant, Report, Window};
 use super::busiest::Busiest;
+use super::exchange::{BatchOf, Participant, Report, Window};
 use super::partition::{Partition, address_of, place_of};
 use super::queue::{Command, EventKind, InFlight, Key};
 use super::wire::Wire;
@@ -162,10 +162,11 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// Processes all events that are due before the end of `window`.
+    /// Processes all events that are due before the end of `window`. Returns how many.
     #[inline]
-    pub(super) fn run(&mut self, window: Window) {
-        let Window { until, is_measured, is_gapless, looks_at } = window;
+    pub(super) fn run(&mut self, window: Window) -> u64 {
+        let before = self.world.counters.received;
+        let Window { until, is_measured, is_gapless, looks_at, .. } = window;
         if is_gapless {
             self.world.request_timers.share();
         }
@@ -178,7 +179,7 @@ impl<S: System> Shard<S> {
             let is_over = self.run_tick(&open, until);
             self.open = open;
             if is_over || self.world.queue.next_due() >= until {
-                return;
+                return self.world.counters.received - before;
             }
             self.at = 0;
             self.world.queue.open_next(&mut self.open);
