@@ -43,14 +43,16 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub use self::adapt::{Adaptation, Adaptations};
-pub use self::churn::{Churn, ChurnModel, Rejoin};
+pub use self::churn::{Churn, ChurnModel, ChurnStart, Rejoin};
 pub use self::error::ScenarioError;
 pub use self::fault::{Amount, Fault, FaultKind, Target};
 use self::impossible::Verdict;
 pub use self::impossible::{Impossible, is_share, require, require_or_adapt, require_that};
 pub use self::items::{Items, Replication};
 pub(crate) use self::key::quoted;
-pub use self::key::{Choice, DURATION, DURATION_ABOVE_ZERO, Key, Kind, SHARE};
+pub use self::key::{
+    Choice, DURATION, DURATION_ABOVE_ZERO, Key, Kind, PERIOD, PERIOD_MIN, PERIOD_OR_OFF, SHARE,
+};
 pub use self::latency::{DelayUnit, HostFile, Latency, Reuse};
 pub use self::lengths::{Downtime, Lengths};
 pub use self::named::{BUILT_IN, Named};
@@ -87,7 +89,7 @@ pub struct Scenario {
     pub system: String,
     /// Where the nodes run.
     pub engine: Engine,
-    /// Number of nodes at the start.
+    /// Number of nodes at the start, or of hosts: see [`Scenario::nodes_at_start`].
     pub nodes: u32,
     /// The seed of all random choices; at most `i64::MAX`, the largest TOML integer.
     pub seed: u64,
@@ -161,7 +163,11 @@ const GENERAL_KEYS: &[Key] = &[
         &["udp", "sim"],
         "Where the nodes run. udp: on real sockets, in real time. sim: in a deterministic simulator.",
     ),
-    Key::integer("nodes", "a whole number from 2 to 16777216", "Number of nodes at the start."),
+    Key::integer(
+        "nodes",
+        "a whole number from 2 to 16777216",
+        "Number of nodes at the start. With downtimes, the number of hosts: see churn.start.",
+    ),
     Key::integer(
         "seed",
         "a whole number from 0 to 9223372036854775807",

@@ -5,9 +5,11 @@
 mod check;
 mod directors;
 mod health;
+mod interrupts;
 mod load;
 mod program;
 mod sim;
+mod stationary;
 mod sweep;
 mod systems;
 mod trace;

@@ -3,7 +3,6 @@
 //! **Invariant:** decisions depend on simulated time and the summaries of shards, never on the clock or
 //! the number of threads. Only interrupts come from outside.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hopwise_kernel::drive::Counters;
@@ -16,6 +15,7 @@ use super::partition::{Partition, address_of};
 use super::queue::{Command, EventKind, Key, source};
 use crate::Scenario;
 use crate::director::{Director, NodeControl, calibration};
+use crate::engine::interruption::Interruption;
 use crate::engine::totals::{Course, Sums, maintenance_bytes};
 use crate::measure::health::TableCourse;
 use crate::measure::progress::{Progress, Snapshot};
@@ -36,7 +36,7 @@ const WINDOW_MAX: Duration = Duration::from_millis(5);
 /// See the [module](self).
 pub(super) struct Control<'a, S: System> {
     scenario: &'a Scenario,
-    interrupts: &'a AtomicU32,
+    interruption: &'a Interruption<'a>,
     progress: &'a Progress,
     partition: Partition,
     director: Director<S::Workload>,
@@ -90,7 +90,7 @@ impl<'a, S: System> Control<'a, S> {
     /// Creates the coordinator. `director` and `judge` know the members of the start.
     pub(super) fn new(
         scenario: &'a Scenario,
-        interrupts: &'a AtomicU32,
+        interruption: &'a Interruption<'a>,
         progress: &'a Progress,
         partition: Partition,
         director: Director<S::Workload>,
@@ -99,7 +99,7 @@ impl<'a, S: System> Control<'a, S> {
     ) -> Control<'a, S> {
         Control {
             scenario,
-            interrupts,
+            interruption,
             progress,
             partition,
             director,
@@ -137,12 +137,15 @@ impl<'a, S: System> Control<'a, S> {
 
     /// The sums, the judge and the course of the run, or why it failed.
     pub(super) fn finish(
-        self,
+        mut self,
         exchange: &Exchange<S>,
         threads: usize,
     ) -> Result<(Sums, Judge<S::Workload>, Course), String> {
         if let Some(failure) = self.failure {
             return Err(failure);
+        }
+        if self.interrupted {
+            self.director.abandon_lookups();
         }
         let (from, to) = match self.phase {
             Phase::Drain { from, to } => (from, to),
@@ -221,6 +224,10 @@ impl<'a, S: System> Control<'a, S> {
             self.director.on_event(time, place, event);
         }
         self.reports = reports;
+        if self.interruption.is_over() {
+            // A window that was broken off ended where the next event is due.
+            self.now = self.now.min(next_due);
+        }
         self.director.take_records().for_each(|record| self.judge.take(record));
         self.judge.settle(self.now - Duration::from_nanos(1));
         next_due
@@ -228,7 +235,7 @@ impl<'a, S: System> Control<'a, S> {
 
     /// Advances through all phases that are due. Returns false when the run is over.
     fn turn_phase(&mut self, exchange: &Exchange<S>) -> bool {
-        if !self.interrupted && self.interrupts.load(Ordering::Relaxed) > 0 {
+        if !self.interrupted && self.interruption.is_requested() {
             self.interrupted = true;
             match self.phase {
                 Phase::BringUp | Phase::Calibrate { .. } => return false,
@@ -241,7 +248,9 @@ impl<'a, S: System> Control<'a, S> {
                 Phase::Drain { .. } => {}
             }
         }
-        if self.phase == Phase::BringUp && self.director.live() >= self.scenario.nodes as usize {
+        if self.phase == Phase::BringUp
+            && self.director.live() >= self.scenario.nodes_at_start() as usize
+        {
             self.bring_up = self.now.since(Time::ZERO);
             if self.scenario.workload.needs_capacity() {
                 self.director.calibrate(self.now);
@@ -282,12 +291,13 @@ impl<'a, S: System> Control<'a, S> {
                     "bring-up: after {} simulated seconds only {} of {} nodes are members",
                     BRING_UP_MAX.as_secs(),
                     self.director.live(),
-                    self.scenario.nodes,
+                    self.scenario.nodes_at_start(),
                 ));
                 false
             }
             Phase::Drain { to, .. } => {
                 self.director.outstanding() > 0
+                    && !self.interruption.is_over()
                     && self.now <= to + self.scenario.workload.deadline + SECOND
             }
             _ => true,
@@ -380,8 +390,13 @@ impl<'a, S: System> Control<'a, S> {
 }
 
 /// Enters the members of the start into `director`. The judge knows them already.
-pub(super) fn enter_members<W: Workload>(director: &mut Director<W>, members: &[Peer]) {
-    for members in members.chunks(RECORDS_AT_ONCE) {
+pub(super) fn enter_members<W: Workload>(
+    director: &mut Director<W>,
+    members: &[Peer],
+    interruption: &Interruption<'_>,
+) {
+    let chunks = members.chunks(RECORDS_AT_ONCE);
+    for members in chunks.take_while(|_| !interruption.is_requested()) {
         for &peer in members {
             director.enter_member(peer, Time::ZERO);
         }

@@ -52,6 +52,7 @@ use crate::base::wall_clock::WallClock;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
 use crate::director::{Admitted, Director, Setup};
+use crate::engine::interruption::Interruption;
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Tables;
 use crate::measure::progress::Progress;
@@ -103,6 +104,7 @@ pub(crate) fn simulate<S: System>(
     interrupts: &AtomicU32,
     progress: &Progress,
 ) -> Result<Measured, EngineError> {
+    let interruption = Interruption::new(interrupts);
     let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
     let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
     // A checker must see all nodes, so they are in one shard.
@@ -127,7 +129,8 @@ pub(crate) fn simulate<S: System>(
     let first = members[0];
     let setting = Setting { scenario, most_nodes, members: &members, first, workload: &workload };
     let system = system(&setting).map_err(EngineError::Request)?;
-    let to_join = scenario.nodes as usize - members.len();
+    let at_start = scenario.nodes_at_start() as usize;
+    let to_join = at_start - members.len();
     let least_delay = network.least_delay();
     let regime = network.failure_detection(scenario.network.timeout);
 
@@ -144,20 +147,21 @@ pub(crate) fn simulate<S: System>(
         admitted: scenario.network.node_rate.map(|_| Admitted::up_to(ADMITTED_MAX, places)),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
-    control::enter_members(&mut director, &members);
+    control::enter_members(&mut director, &members, &interruption);
+    director.add_away(scenario.nodes as usize - at_start, Time::ZERO);
     let hosts = members.iter().map(|peer| peer.id).zip(0..);
     let mut judge = Judge::new(workload.truth(hosts, Time::ZERO), scenario.workload.deadline);
     if S::IS_RING {
         judge.judge_deaths(members.iter().map(|peer| peer.id), Time::ZERO);
     }
     let mut control =
-        Control::new(scenario, interrupts, progress, partition, director, judge, least_delay);
+        Control::new(scenario, &interruption, progress, partition, director, judge, least_delay);
     let shards: Vec<_> = (0..shards).map(|_| Mutex::new(None)).collect();
     let members = Mutex::new(members);
     let create = |index: usize| {
         let members = members.lock().clone();
         let mut shard = Shard::new(index, partition, system.clone(), network.clone(), scenario);
-        shard.start_linked(&members);
+        shard.start_linked(&members, &interruption);
         if is_checked && let Some(checker) = S::checker(scenario, &network, partition.places) {
             shard.check(checker);
         }
@@ -173,7 +177,7 @@ pub(crate) fn simulate<S: System>(
             return 1;
         };
         let window = exchange.receive(index, shard);
-        let events = shard.run(window);
+        let events = shard.run(window, &interruption);
         exchange.send(index, shard);
         events
     };

@@ -3,7 +3,7 @@
 //! **Invariant:** the control thread never touches a node.
 
 use std::iter;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::shared::Shared;
 use super::tables::Tables;
 use crate::Scenario;
 use crate::base::cpu_time::cpu_time;
+use crate::engine::interruption::Interruption;
 use crate::engine::totals::{Course, Sums, maintenance_bytes};
 use crate::measure::metrics::Metrics;
 use crate::measure::progress::{Progress, Snapshot};
@@ -38,7 +39,7 @@ pub(super) struct Control<'a, S: System> {
     pub(super) scenario: &'a Scenario,
     pub(super) shared: &'a Shared<S::Workload>,
     pub(super) clock: Clock,
-    pub(super) interrupts: &'a AtomicU32,
+    pub(super) interruption: Interruption<'a>,
     pub(super) progress: &'a Progress,
     pub(super) workload: S::Workload,
 }
@@ -67,7 +68,7 @@ impl<S: System> Control<'_, S> {
     ) -> Result<Watched<S::Workload>, EngineError> {
         let mut judge = self.judge();
         let mut series = Series::default();
-        let wanted = self.scenario.nodes as usize;
+        let wanted = self.scenario.nodes_at_start() as usize;
         while self.shared.live() < wanted {
             let now = self.turn(&mut judge, &mut series, "bring-up", handles)?;
             if now.since(Time::ZERO) > BRING_UP_MAX {
@@ -77,7 +78,7 @@ impl<S: System> Control<'_, S> {
                     self.shared.live(),
                 )));
             }
-            if self.interrupts.load(Ordering::Relaxed) > 0 {
+            if self.interruption.is_requested() {
                 break;
             }
         }
@@ -105,7 +106,7 @@ impl<S: System> Control<'_, S> {
                 node_ns += self.shared.live() as f64 * until.since(last).as_nanos() as f64;
                 last = until.max(last);
             }
-            interrupted |= self.interrupts.load(Ordering::Relaxed) > 0;
+            interrupted |= self.interruption.is_requested();
             if interrupted || now >= planned_end || self.all_issued_ended() {
                 break now.min(planned_end);
             }
@@ -113,13 +114,15 @@ impl<S: System> Control<'_, S> {
         let cpu = cpu_from.map(|from| cpu_time().saturating_sub(from));
         self.shared.measure_to.store(end.as_ns(), Ordering::Release);
         let deadline = end + self.scenario.workload.deadline + TURN * 5;
-        while self.outstanding() > 0 && self.clock.now() < deadline {
+        while self.outstanding() > 0 && self.clock.now() < deadline && !self.interruption.is_over()
+        {
             self.turn(&mut judge, &mut series, "drain", handles)?;
-            interrupted |= self.interrupts.load(Ordering::Relaxed) > 0;
+            interrupted |= self.interruption.is_requested();
         }
         // All shards see the end of the phase before they are stopped.
         self.turn(&mut judge, &mut series, "drain", handles)?;
         self.turn(&mut judge, &mut series, "drain", handles)?;
+        self.shared.abandons.store(interrupted, Ordering::Relaxed);
         let course = Course {
             series: series.rows,
             bring_up,

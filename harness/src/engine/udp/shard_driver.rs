@@ -87,6 +87,11 @@ impl<S: System> ShardDriver<S> {
         self.publish();
     }
 
+    /// Adds hosts of this shard that are away at the start.
+    pub(super) fn add_away(&mut self, hosts: usize, now: Time) {
+        self.director.add_away(hosts, now);
+    }
+
     /// The sums at the end of the run.
     pub(super) fn sums(&self, shard: &Shard<S::Node, S::Codec>) -> Sums {
         let mut tables = Tables::default();
@@ -209,7 +214,10 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
         if let Some(scanned) = self.scan.turn(shard, &self.system, &self.director, now) {
             *self.status().scanned.lock() = Some(scanned);
         }
-        if self.shared.stop.load(Ordering::Relaxed) {
+        if self.shared.stop.load(Ordering::Acquire) {
+            if self.shared.abandons.load(Ordering::Relaxed) {
+                self.director.abandon_lookups();
+            }
             flush(&self.shared, &mut self.records, &mut self.unjudged);
             return Turn::Stop;
         }
