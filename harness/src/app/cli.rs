@@ -124,7 +124,7 @@ pub struct Run {
     scenario: Option<String>,
     #[command(flatten)]
     values: Values,
-    /// Threads that run nodes (threads); 0: one per core
+    /// Threads that run nodes (threads); 0: as many as help, one per core at most
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     threads: Option<String>,
     /// Run once with each seed from A to B - 1 and list the seeds that fail; simulator only. --json

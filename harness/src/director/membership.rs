@@ -192,7 +192,7 @@ impl<W: Workload> Director<W> {
         while self.joining.len() < self.max_joining()
             && let Some(&PendingJoin { id, trace_node, place }) = self.to_join.last()
             && let Some(place) =
-                place.and_then(|place| self.reclaim(place)).or_else(|| self.free_place())
+                place.and_then(|place| self.reclaim(place)).or_else(|| self.place_to_join())
         {
             self.to_join.pop();
             let id = id.unwrap_or_else(|| Id::random(&mut self.rng));

@@ -82,6 +82,9 @@ pub struct Director<W: Workload> {
     /// Places that are free again. They are used before `untouched` ones.
     free: Vec<u32>,
     untouched: Range<u32>,
+    /// Whether joining nodes take random free places. If some hosts are away at the start, all hosts
+    /// are then up as often as each other.
+    returns_anywhere: bool,
     /// Nodes that are still to join.
     to_join: Vec<PendingJoin>,
     /// The places of joining nodes, and when the joins started.
@@ -168,6 +171,7 @@ impl<W: Workload> Director<W> {
             position: vec![NONE; places],
             free: Vec::new(),
             untouched: 0..places as u32,
+            returns_anywhere: false,
             to_join: vec![PendingJoin::default(); to_join],
             joining: FixedHashMap::default(),
             retry: Vec::new(),
@@ -217,6 +221,19 @@ impl<W: Workload> Director<W> {
         Some(place)
     }
 
+    /// Adds hosts that are away at the start, when all members have been entered. Each returns after
+    /// what is left of its downtime.
+    pub fn add_away(&mut self, hosts: usize, now: Time) {
+        let Some(downtimes) = self.downtimes.filter(|_| hosts > 0) else { return };
+        for _ in 0..hosts {
+            let id = Id::random(&mut self.rng);
+            let back = now + downtimes.draw_residual(&mut self.rng);
+            self.returns.push(Reverse((back, id, None)));
+        }
+        self.free.extend(self.untouched.by_ref().take(hosts));
+        self.returns_anywhere = true;
+    }
+
     /// Sets the measured phase. The first call starts load, churn and the times of faults, one
     /// warm-up before `from`. A later call may end the phase sooner.
     pub fn set_phase(&mut self, from: Time, to: Time) {
@@ -233,6 +250,8 @@ impl<W: Workload> Director<W> {
             self.horizon = to + self.scenario.workload.deadline + DRAIN_SLACK;
             self.ends.retain(|&Reverse((end, ..))| end <= self.horizon);
             self.ends.shrink_to_fit();
+            self.returns.retain(|&Reverse((at, ..))| at <= self.horizon);
+            self.returns.shrink_to_fit();
         }
         self.series.begin_phase(to, "drain");
     }
@@ -296,7 +315,12 @@ impl<W: Workload> Director<W> {
                     self.add_server(place, now);
                     return;
                 }
-                let length = self.sessions.map(|sessions| sessions.draw(&mut self.rng));
+                // What the measured phase begins with has been there for a while.
+                let has_begun = self.returns_anywhere && self.phase.is_none();
+                let length = self.sessions.map(|sessions| match has_begun {
+                    true => sessions.draw_residual(&mut self.rng),
+                    false => sessions.draw(&mut self.rng),
+                });
                 self.add_member(place, now, length);
             }
             NodeEvent::JoinFailed => self.retry.push(place),
@@ -315,6 +339,21 @@ impl<W: Workload> Director<W> {
             NodeEvent::DeclaredDead { peer } => self.record_death(now, place, peer, true),
             NodeEvent::Refuted { peer } => self.record_death(now, place, peer, false),
         }
+    }
+
+    /// Ends all lookups in progress at the end of a run. They are orphaned if it was interrupted.
+    /// Otherwise they have had their time, and failed.
+    pub fn end_lookups(&mut self, now: Time, is_interrupted: bool) {
+        self.now = now;
+        self.departed.extend(0..self.ids.len() as u32);
+        if !is_interrupted {
+            for place in std::mem::take(&mut self.departed) {
+                while let Some(token) = self.lookups.first_of(place) {
+                    self.end_failed(now, token, 0);
+                }
+            }
+        }
+        self.end_lookups_of_departed();
     }
 
     /// Takes the records that the judge needs, since the last call.
@@ -450,6 +489,15 @@ impl<W: Workload> Director<W> {
         });
     }
 
+    /// A free place for a node that joins.
+    fn place_to_join(&mut self) -> Option<u32> {
+        if !self.returns_anywhere || self.free.is_empty() {
+            return self.free_place();
+        }
+        let at = self.rng.below(self.free.len() as u64) as usize;
+        Some(self.free.swap_remove(at))
+    }
+
     fn free_place(&mut self) -> Option<u32> {
         self.free.pop().or_else(|| self.untouched.next())
     }
@@ -484,7 +532,8 @@ impl<W: Workload> Director<W> {
                 arrivals(curve, Stream::Lookups)
             }
             Load::PerNode(interval) => {
-                let rate = f64::from(self.scenario.nodes) / interval.as_secs_f64();
+                let nodes = f64::from(self.scenario.nodes_at_start());
+                let rate = nodes / interval.as_secs_f64();
                 arrivals(RateCurve::level(rate / of), Stream::Lookups)
             }
             Load::InFlight(_) => None,

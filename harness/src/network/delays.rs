@@ -45,9 +45,11 @@ impl Delays {
             }
             Latency::King => Delays::King(King::new(seed)),
             Latency::Coordinates(hosts) => {
-                Delays::Coordinates(Arc::new(Coordinates::load(hosts)?), hosts.clone())
+                Delays::Coordinates(Arc::new(Coordinates::load(hosts, seed)?), hosts.clone())
             }
-            Latency::Matrix(hosts) => Delays::Matrix(Arc::new(Matrix::load(hosts)?), hosts.clone()),
+            Latency::Matrix(hosts) => {
+                Delays::Matrix(Arc::new(Matrix::load(hosts, seed)?), hosts.clone())
+            }
         })
     }
 

@@ -1,8 +1,14 @@
 //! Files of host positions or of delays between hosts.
 //!
+//! Lines that are near each other often describe hosts that are near each other, and nodes with
+//! neighbouring numbers are often neighbours. So hosts are dealt to nodes at random.
+//!
 //! **Invariant:** a file that loads has at least one host, and every delay is a number from 0.
 
 use std::path::Path;
+
+use hopwise_kernel::Rng;
+use hopwise_kernel::base::rng::mix;
 
 use super::hosts::Host;
 use crate::base::text_file::read_text;
@@ -16,8 +22,12 @@ pub(super) struct Coordinates {
 }
 
 impl Coordinates {
-    pub(super) fn load(file: &HostFile) -> Result<Coordinates, String> {
-        Coordinates::parse(&read(file, COORDINATES)?, file)
+    /// Reads `file` and deals its hosts to nodes, as `seed` says.
+    pub(super) fn load(file: &HostFile, seed: u64) -> Result<Coordinates, String> {
+        let in_file = Coordinates::parse(&read(file, COORDINATES)?, file)?;
+        let host = |host: usize| in_file.hosts[host];
+        let hosts = dealt(in_file.count(), seed).into_iter().map(host).collect();
+        Ok(Coordinates { hosts, ..in_file })
     }
 
     /// Parses `text`, the contents of `file`.
@@ -69,8 +79,13 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    pub(super) fn load(file: &HostFile) -> Result<Matrix, String> {
-        Matrix::parse(&read(file, MATRIX)?, file)
+    /// Reads `file` and deals its hosts to nodes, as `seed` says.
+    pub(super) fn load(file: &HostFile, seed: u64) -> Result<Matrix, String> {
+        let in_file = Matrix::parse(&read(file, MATRIX)?, file)?;
+        let hosts = dealt(in_file.count, seed);
+        let row = |from: usize| &in_file.delays_ns[from * in_file.count..][..in_file.count];
+        let delays = hosts.iter().flat_map(|&from| hosts.iter().map(move |&to| row(from)[to]));
+        Ok(Matrix { delays_ns: delays.collect(), ..in_file })
     }
 
     /// Parses `text`, the contents of `file`.
@@ -171,6 +186,19 @@ fn wrong(HostFile { file, .. }: &HostFile, line: usize, found: &str, accepted: &
 fn empty(HostFile { file, .. }: &HostFile, accepted: &str) -> String {
     format!("{file}: no host: write {accepted}")
 }
+
+/// The numbers from 0 to `count` in an order that `seed` draws.
+fn dealt(count: usize, seed: u64) -> Vec<usize> {
+    let mut rng = Rng::light(mix(seed ^ SALT));
+    let mut hosts: Vec<usize> = (0..count).collect();
+    for left in (1..count).rev() {
+        hosts.swap(left, rng.below(left as u64 + 1) as usize);
+    }
+    hosts
+}
+
+/// Separates these numbers from others drawn from the same seed.
+const SALT: u64 = 0x6465_616c;
 
 /// The host of a node.
 #[inline]

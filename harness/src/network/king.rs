@@ -121,7 +121,7 @@ mod tests {
         }
         let file = data.to_string_lossy().into_owned();
         let file = HostFile { file, unit: DelayUnit::Ms, reuse: Reuse::Never };
-        let hosts = Coordinates::load(&file).expect("it holds coordinates");
+        let hosts = Coordinates::load(&file, 1).expect("it holds coordinates");
         assert_eq!(hosts.count(), 1740);
         let pairs = (0..1740).flat_map(|from| (0..from).map(move |to| (from, to)));
         let delays_ns = pairs.map(|(from, to)| hosts.delay_ns(from, to)).collect();

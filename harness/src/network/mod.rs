@@ -2,8 +2,9 @@
 //!
 //! Under `none`, `constant`, `uniform` and `exponential`, delays do not depend on the hosts. Under
 //! the other models, each pair of hosts has a fixed delay, which is computed from their positions
-//! (`euclidean`, `king`, `coordinates`) or looked up (`matrix`). Node n is on host n. The positions
-//! of `euclidean` and `king` are hashed from the seed and the number of the host, so a million
+//! (`euclidean`, `king`, `coordinates`) or looked up (`matrix`). Node n is on host n. The hosts of a
+//! file are numbered in an order drawn from the seed, so the order of its lines does not matter. The
+//! positions of `euclidean` and `king` are hashed from the seed and the number of the host, so a million
 //! hosts need no memory.
 //!
 //! # The least delay
@@ -70,8 +71,8 @@ pub enum Transit {
 }
 
 impl Network {
-    /// Creates the simulated network of a scenario. `seed` places hosts at random where the model
-    /// does so. Reads the file of the model, if it has one.
+    /// Creates the simulated network of a scenario. `seed` places hosts at random, or deals those of
+    /// the file to nodes. Reads the file of the model, if it has one.
     ///
     /// # Errors
     ///

@@ -2,6 +2,9 @@
 //!
 //! **Invariant:** tests use only what the engines call.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use proptest::prelude::{
     Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_assert_ne, prop_assume,
     prop_oneof, proptest,
@@ -276,21 +279,96 @@ fn with_file<T>(name: &str, text: &str, with: impl FnOnce(&str) -> T) -> T {
     result
 }
 
+/// The delays from every node to every node, with the network of this seed.
+fn delays_between(latency: &Latency, seed: u64, nodes: u32) -> Vec<Vec<Duration>> {
+    let network = Network::new(&configured(latency.clone()), seed).expect("a network");
+    let delay = |from, to| once(network.transit(from, to, &mut Rng::light(0)));
+    (0..nodes).map(|from| (0..nodes).map(|to| delay(from, to)).collect()).collect()
+}
+
+/// Which host of three each node of a network is on.
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+/// Checks that there are these delays between three hosts, however they are dealt, and that they are
+/// dealt differently under different seeds.
+fn assert_delays(latency: &Latency, hosts: [[Duration; 3]; 3]) {
+    let orders: BTreeSet<usize> = (1..50)
+        .map(|seed| {
+            let nodes = delays_between(latency, seed, 3);
+            let fits = |order: &[usize; 3]| {
+                let host = |from: usize, to: usize| hosts[order[from]][order[to]];
+                (0..9).all(|pair| nodes[pair / 3][pair % 3] == host(pair / 3, pair % 3))
+            };
+            ORDERS.iter().position(fits).expect("the delays of the file")
+        })
+        .collect();
+    assert_eq!(orders.len(), ORDERS.len(), "{orders:?}");
+}
+
 #[test]
 fn hosts_from_a_file_are_as_far_apart_as_it_says() {
-    with_file("delays", "0 2 0\n3 0 4\n5 6 1\n", |path| {
+    with_file("delays", "0 2 9\n3 0 4\n5 6 1\n", |path| {
+        let latency = Latency::Matrix(hosts(path));
+        assert_eq!(network(latency.clone()).least_delay(), MS);
+        let delays = [[MS, 2 * MS, 9 * MS], [3 * MS, MS, 4 * MS], [5 * MS, 6 * MS, MS]];
+        assert_delays(&latency, delays);
+    });
+    with_file("point", "0 2 0\n3 0 4\n5 6 1\n", |path| {
         let network = network(Latency::Matrix(hosts(path)));
         assert_eq!(network.least_delay(), MIN_DELAY, "hosts 0 and 2 are at one point");
-        let delay = |from, to| once(network.transit(from, to, &mut Rng::light(0)));
-        assert_eq!((delay(0, 1), delay(1, 0), delay(1, 2)), (2 * MS, 3 * MS, 4 * MS));
-        assert_eq!((delay(0, 2), delay(0, 0), delay(2, 2)), (MIN_DELAY, MIN_DELAY, MS));
     });
     with_file("places", "0 0 1\n3 4 1\n0 0 2\n", |path| {
-        let network = network(Latency::Coordinates(hosts(path)));
-        let delay = |from, to| once(network.transit(from, to, &mut Rng::light(0)));
-        assert_eq!((delay(0, 1), delay(1, 0), delay(2, 1)), (7 * MS, 7 * MS, 8 * MS));
-        assert_eq!(network.least_delay(), 2 * MS);
+        let latency = Latency::Coordinates(hosts(path));
+        assert_eq!(network(latency.clone()).least_delay(), 2 * MS);
+        let delays = [[2 * MS, 7 * MS, 3 * MS], [7 * MS, 2 * MS, 8 * MS], [3 * MS, 8 * MS, 4 * MS]];
+        assert_delays(&latency, delays);
     });
+}
+
+/// The mean delay between nodes with neighbouring numbers, which are neighbours in a linked ring,
+/// relative to the mean over all pairs.
+fn nearness(latency: &Latency, seed: u64, nodes: u32) -> f64 {
+    let delays = delays_between(latency, seed, nodes);
+    let count = nodes as usize;
+    let mean = |pairs: &mut dyn Iterator<Item = (usize, usize)>| {
+        let delays: Vec<f64> = pairs.map(|(from, to)| delays[from][to].as_secs_f64()).collect();
+        delays.iter().sum::<f64>() / delays.len() as f64
+    };
+    let neighbours = mean(&mut (0..count).map(|node| (node, (node + 1) % count)));
+    let all = (0..count * count).map(|pair| (pair / count, pair % count));
+    neighbours / mean(&mut all.filter(|(from, to)| from != to))
+}
+
+/// Neighbouring lines of these files are near each other. The mean over 1,000 pairs has a standard error
+/// of 2 %.
+#[test]
+fn neighbours_in_the_ring_are_no_nearer_than_other_nodes() {
+    let line = (0..1000).map(|host| format!("{host} 0\n")).collect::<String>();
+    with_file("line", &line, |path| {
+        let ratio = nearness(&Latency::Coordinates(hosts(path)), 1, 1000);
+        assert!((0.92..1.08).contains(&ratio), "{ratio}");
+    });
+    let row =
+        |from: i32| (0..300).map(|to| format!("{} ", 1 + (from - to).abs())).collect::<String>();
+    let matrix = (0..300).map(|from| row(from) + "\n").collect::<String>();
+    with_file("band", &matrix, |path| {
+        let ratio = nearness(&Latency::Matrix(hosts(path)), 1, 300);
+        assert!((0.85..1.15).contains(&ratio), "{ratio}");
+    });
+}
+
+#[test]
+fn neighbours_on_the_published_king_data_are_no_nearer_than_other_nodes() {
+    let data = "../../shared/data/king-coordinates.txt";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(data);
+    if !path.exists() {
+        println!("skipped: there is no {}", path.display());
+        return;
+    }
+    let latency = Latency::Coordinates(hosts(path.to_str().expect("plain letters")));
+    // The mean over seeds: a few hosts are far from all others.
+    let ratio = (1..=5).map(|seed| nearness(&latency, seed, 1000)).sum::<f64>() / 5.0;
+    assert!((0.96..1.04).contains(&ratio), "{ratio}");
 }
 
 #[test]

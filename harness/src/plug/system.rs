@@ -62,7 +62,7 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// By default all nodes, or one if the scenario says that the others join.
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
-            Start::Linked => scenario.nodes as usize,
+            Start::Linked => scenario.nodes_at_start() as usize,
             Start::Joined => 1,
         }
     }

@@ -8,7 +8,7 @@ use hopwise_kernel::node::MAX_PAYLOAD;
 use serde::{Deserialize, Serialize};
 
 use super::impossible::{Verdict, is_share, require, require_or_adapt, require_that};
-use super::key::{DURATION, DURATION_ABOVE_ZERO, Key};
+use super::key::{DURATION, Key, PERIOD, PERIOD_MIN};
 use super::{Keys, Scenario, Section, duration};
 
 /// Items, at most.
@@ -110,7 +110,7 @@ impl Section for Items {
         Key::boolean("items.fetch", "Fetch each item that is found."),
         Key::duration(
             "items.refresh",
-            DURATION_ABOVE_ZERO,
+            PERIOD,
             "Period in which a node publishes its items again. An entry that is not refreshed \
              expires after three periods.",
         ),
@@ -131,7 +131,7 @@ impl Section for Items {
         })?;
         require(is_share(*fuzzy), "items.fuzzy")?;
         require((1..=MAX_PAYLOAD as u32).contains(bytes), "items.bytes")?;
-        require(!refresh.is_zero(), "items.refresh")?;
+        require(*refresh >= PERIOD_MIN, "items.refresh")?;
         require_that(all.workload.keys == Keys::Uniform, "workload.keys", || {
             "{ distribution = \"uniform\" }, or nothing: lookups ask for items, and items.exponent \
              sets their skew"

@@ -5,6 +5,7 @@
 //! **Invariant:** a key has an entry if and only if some section has a field for it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,13 @@ pub struct Choice {
 pub const DURATION: &str = "a duration such as \"500ms\", \"30s\" or \"1h\"";
 /// What a duration that cannot be zero accepts.
 pub const DURATION_ABOVE_ZERO: &str = "a duration above zero such as \"500ms\", \"30s\" or \"1h\"";
+/// What a period accepts: [`PERIOD_MIN`] or more.
+pub const PERIOD: &str = "a duration, at least \"1ms\", such as \"500ms\", \"30s\" or \"1h\"";
+/// What a period that can be off accepts: [`PERIOD_MIN`] or more.
+pub const PERIOD_OR_OFF: &str =
+    "\"off\" or a duration, at least \"1ms\", such as \"500ms\" or \"1s\"";
+/// The shortest period. With a shorter one, nodes do nothing else.
+pub const PERIOD_MIN: Duration = Duration::from_millis(1);
 /// What a share accepts.
 pub const SHARE: &str = "a number from 0 to 1";
 

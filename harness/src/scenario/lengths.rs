@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::duration;
 use super::impossible::{Verdict, require};
+use super::key::PERIOD_MIN;
 
 /// The mean by default.
 const MEAN: Duration = Duration::from_secs(3600);
@@ -58,13 +59,23 @@ pub enum Downtime {
 }
 
 impl Lengths {
+    /// The mean.
+    #[must_use]
+    pub const fn mean(self) -> Duration {
+        match self {
+            Lengths::Exponential { mean }
+            | Lengths::Weibull { mean, .. }
+            | Lengths::Pareto { mean, .. } => mean,
+        }
+    }
+
     pub(super) fn check(self, path: &str) -> Verdict {
         let (mean, shape_holds) = match self {
             Lengths::Exponential { mean } => (mean, true),
             Lengths::Weibull { mean, shape } => (mean, (0.1..=100.0).contains(&shape)),
             Lengths::Pareto { mean, shape } => (mean, shape > 1.0 && shape <= 100.0),
         };
-        require(mean > Duration::ZERO, &format!("{path}.mean"))?;
+        require(mean >= PERIOD_MIN, &format!("{path}.mean"))?;
         require(shape_holds, &format!("{path}.shape"))
     }
 }

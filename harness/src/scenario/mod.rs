@@ -45,14 +45,16 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub use self::adapt::{Adaptation, Adaptations};
-pub use self::churn::{Churn, ChurnModel, Rejoin};
+pub use self::churn::{Churn, ChurnModel, ChurnStart, Rejoin};
 pub use self::error::ScenarioError;
 pub use self::fault::{Amount, Fault, FaultKind, Target};
 use self::impossible::Verdict;
 pub use self::impossible::{Impossible, is_share, require, require_or_adapt, require_that};
 pub use self::items::{Items, Replication};
 pub(crate) use self::key::quoted;
-pub use self::key::{Choice, DURATION, DURATION_ABOVE_ZERO, Key, Kind, SHARE};
+pub use self::key::{
+    Choice, DURATION, DURATION_ABOVE_ZERO, Key, Kind, PERIOD, PERIOD_MIN, PERIOD_OR_OFF, SHARE,
+};
 pub use self::latency::{DelayUnit, HostFile, Latency, Reuse};
 pub use self::lengths::{Downtime, Lengths};
 pub use self::named::{BUILT_IN, Named};
@@ -74,6 +76,8 @@ pub const CHECKED_NODES_MAX: u32 = 10_000;
 /// Nodes and lookups in flight, at most.
 const POPULATION_MAX: u32 = 1 << 24;
 const THREADS_MAX: u32 = 1024;
+/// A second thread gains nothing in a simulation with fewer nodes for each.
+const SIMULATED_PER_THREAD: u32 = 1000;
 const NAME_MAX: usize = 64;
 
 /// The whole description of a run.
@@ -88,13 +92,13 @@ pub struct Scenario {
     pub system: String,
     /// Where the nodes run.
     pub engine: Engine,
-    /// Number of nodes at the start.
+    /// Number of nodes at the start, or of hosts: see [`Scenario::nodes_at_start`].
     pub nodes: u32,
     /// The seed of all random choices; at most `i64::MAX`, the largest TOML integer.
     pub seed: u64,
     /// How the nodes become members.
     pub start: Start,
-    /// Threads that run nodes; 0: one per core. See [`Scenario::thread_count`].
+    /// Threads that run nodes; 0: one per core, or fewer. See [`Scenario::thread_count`].
     pub threads: u32,
     /// Whether the simulator writes each message as bytes and reads it again at its destination. Over
     /// UDP that is always so.
@@ -162,7 +166,11 @@ const GENERAL_KEYS: &[Key] = &[
         &["udp", "sim"],
         "Where the nodes run. udp: on real sockets, in real time. sim: in a deterministic simulator.",
     ),
-    Key::integer("nodes", "a whole number from 2 to 16777216", "Number of nodes at the start."),
+    Key::integer(
+        "nodes",
+        "a whole number from 2 to 16777216",
+        "Number of nodes at the start. With downtimes, the number of hosts: see churn.start.",
+    ),
     Key::integer(
         "seed",
         "a whole number from 0 to 9223372036854775807",
@@ -177,7 +185,8 @@ const GENERAL_KEYS: &[Key] = &[
     Key::integer(
         "threads",
         "a whole number from 0 (one per core) to 1024",
-        "Threads that run nodes.",
+        "Threads that run nodes. A simulation on 0 uses at most one for 1,000 nodes, and never more \
+         than there are cores; its result does not depend on them.",
     ),
     Key::boolean(
         "wire",
@@ -238,13 +247,18 @@ impl Scenario {
         self
     }
 
-    /// Number of threads that run nodes: as set, or the cores this process may use.
+    /// Number of threads that run nodes: as set, or the cores this process may use. A small simulation
+    /// uses fewer.
     #[must_use]
     pub fn thread_count(&self) -> usize {
-        match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads as usize,
+        if self.threads > 0 {
+            return self.threads as usize;
         }
+        let most = match self.engine {
+            Engine::Udp => usize::MAX,
+            Engine::Sim => (self.nodes / SIMULATED_PER_THREAD).max(1) as usize,
+        };
+        std::thread::available_parallelism().map_or(1, usize::from).min(most)
     }
 
     /// Whether the invariant of the system is checked after every event, if the system has one.

@@ -56,6 +56,8 @@ pub enum Timeout {
     Fixed(Duration),
 }
 
+/// The shortest fixed timeout: a few round trips over the loopback interface.
+const TIMEOUT_MIN: Duration = Duration::from_micros(100);
 const HOST_FILES: &[&str] = &["coordinates", "matrix"];
 
 impl Section for Network {
@@ -87,7 +89,7 @@ impl Section for Network {
             "How delays are drawn. In the first four models every message draws its own. In the \
              others the delay depends on the two hosts (simulator only): euclidean places hosts at \
              random in a square; king draws from round trips measured between DNS servers; \
-             coordinates and matrix read a file.",
+             coordinates and matrix read a file, whose hosts are dealt to nodes at random.",
         ),
         Key::duration("network.latency.one_way", DURATION, "The delay of every message.")
             .only_with("model", &["constant"]),
@@ -137,7 +139,7 @@ impl Section for Network {
         Key::new(
             "network.timeout",
             Kind::DurationOr("adaptive"),
-            "\"adaptive\" or a duration above zero such as \"500ms\"",
+            "\"adaptive\" or a duration, at least \"100us\", such as \"500ms\"",
             "How long a node waits for an answer. adaptive: mean plus four deviations of the round \
              trips it measured, within bounds.",
         ),
@@ -163,7 +165,9 @@ impl Section for Network {
         require(is_share(self.loss), "network.loss")?;
         require(is_share(self.duplication), "network.duplication")?;
         require(is_share(self.reordering), "network.reordering")?;
-        require(self.timeout != Timeout::Fixed(Duration::ZERO), "network.timeout")?;
+        if let Timeout::Fixed(timeout) = self.timeout {
+            require(timeout >= TIMEOUT_MIN, "network.timeout")?;
+        }
         if let Some(rate) = self.node_rate {
             require(rate > 0.0 && rate <= 1e9, "network.node_rate")?;
             require_that(all.engine == Engine::Sim, "network.node_rate", || {

@@ -10,12 +10,14 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::impossible::{Verdict, require, require_that};
-use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
+use super::key::{DURATION, Key, Kind, PERIOD_MIN};
 use super::rate::{RATE, RATE_OR_ZERO};
 use super::{Engine, POPULATION_MAX, Rate, RateChange, Scenario, Section, duration};
 
 /// Latest deadline of a lookup: latencies are counted in histograms of fixed bounds.
 const DEADLINE_MAX: Duration = Duration::from_secs(60);
+/// The shortest mean interval between lookups of a node.
+const INTERVAL_MIN: Duration = Duration::from_micros(100);
 /// The skew of Zipf keys by default.
 const ZIPF_EXPONENT: f64 = 1.0;
 /// The population of Zipf keys by default.
@@ -121,7 +123,7 @@ impl Section for Workload {
         ),
         Key::duration(
             "workload.lookup_interval",
-            DURATION_ABOVE_ZERO,
+            "a duration, at least \"100us\", such as \"500ms\", \"30s\" or \"1h\"",
             "Open loop: mean time between two lookups of one node.",
         ),
         Key::integer(
@@ -155,7 +157,7 @@ impl Section for Workload {
         ),
         Key::duration(
             "workload.deadline",
-            "a duration above zero, at most \"1m\"",
+            "a duration from \"1ms\" to \"1m\"",
             "A lookup without an answer after this time has failed.",
         ),
         Key::new(
@@ -195,7 +197,7 @@ impl Section for Workload {
                 require(rate.is_possible() && !rate.is_zero(), "workload.lookups_per_s")
             }
             Load::PerNode(interval) => {
-                require(interval > Duration::ZERO, "workload.lookup_interval")
+                require(interval >= INTERVAL_MIN, "workload.lookup_interval")
             }
             Load::InFlight(count) => {
                 require((1..=POPULATION_MAX).contains(&count), "workload.in_flight")
@@ -209,7 +211,7 @@ impl Section for Workload {
             })?;
         }
         let deadline = self.deadline;
-        require(deadline > Duration::ZERO && deadline <= DEADLINE_MAX, "workload.deadline")?;
+        require((PERIOD_MIN..=DEADLINE_MAX).contains(&deadline), "workload.deadline")?;
         match self.keys {
             Keys::Uniform => Ok(()),
             Keys::Zipf { exponent, population } => {

@@ -41,7 +41,7 @@ impl System for CentralSystem {
 
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
-            Start::Linked => scenario.nodes as usize,
+            Start::Linked => scenario.nodes_at_start() as usize,
             Start::Joined => 1,
         }
     }

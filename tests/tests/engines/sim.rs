@@ -1,6 +1,8 @@
 //! The simulator, compared with itself on other numbers of threads and with the real network.
 
-use std::sync::atomic::AtomicU32;
+use std::hint;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
@@ -76,6 +78,36 @@ fn any_number_of_threads_gives_the_same_result() {
         let other = result(&run(Engine::Sim, &format!("seed = 2\n{toml}"), 1));
         assert!(one != other, "another seed gives another result");
     }
+}
+
+/// More threads than cores, while other programs use every core: each window would take as long as the
+/// system lets them run, if threads waited for each other on their cores.
+#[test]
+fn more_threads_than_free_cores_end_as_well() {
+    let toml = "
+        system = \"flood\"
+        engine = \"sim\"
+        nodes = 600
+        workload = { lookups_per_s = 20.0 }
+        phases = { warmup = \"1s\", measure = \"20s\" }
+    ";
+    let one = result(&run(Engine::Sim, toml, 1));
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    hint::spin_loop();
+                }
+            });
+        }
+        let many = run(Engine::Sim, toml, cores as u32 + 6);
+        is_over.store(true, Ordering::Relaxed);
+        assert!(one == result(&many), "another result");
+        let warning = format!("this process may use {cores}");
+        assert!(many.warnings.iter().any(|it| it.contains(&warning)), "{:?}", many.warnings);
+    });
 }
 
 /// In a closed loop, timers of requests share entries of the queue, differently in each shard.

@@ -4,21 +4,21 @@
 //! the number of threads. Only interrupts come from outside.
 
 use std::mem;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hopwise_kernel::drive::Counters;
 use hopwise_kernel::{Address, Peer, Time};
 
-use super::barrier::{Coordinator, Exchange, Report, Window};
 use super::busiest::Busiest;
 use super::costs::{self, Cost, LookupNumber};
+use super::exchange::{Exchange, Report, Window};
 use super::looks::Looks;
 use super::partition::{Partition, address_of};
 use super::queue::{Command, EventKind, Key, source};
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::director::{Director, NodeControl, calibration};
+use crate::engine::interruption::Interruption;
 use crate::engine::totals::{Course, Sums, sent};
 use crate::measure::health::{Sample, TableCourse};
 use crate::measure::progress::{Progress, Snapshot};
@@ -38,13 +38,15 @@ const WINDOW_MAX: Duration = Duration::from_millis(5);
 /// See the [module](self).
 pub(super) struct Control<'a, S: System> {
     scenario: &'a Scenario,
-    interrupts: &'a AtomicU32,
+    interruption: &'a Interruption<'a>,
     progress: &'a Progress,
     partition: Partition,
     director: Director<S::Workload>,
     judge: Judge<S::Workload>,
     /// Commands issued so far.
     commands: u64,
+    /// Windows so far.
+    windows: u64,
     /// The end of the last window.
     now: Time,
     window: Duration,
@@ -98,7 +100,7 @@ impl<'a, S: System> Control<'a, S> {
     /// Creates the coordinator. `director` and `judge` know the members of the start.
     pub(super) fn new(
         scenario: &'a Scenario,
-        interrupts: &'a AtomicU32,
+        interruption: &'a Interruption<'a>,
         progress: &'a Progress,
         partition: Partition,
         director: Director<S::Workload>,
@@ -107,12 +109,13 @@ impl<'a, S: System> Control<'a, S> {
     ) -> Control<'a, S> {
         Control {
             scenario,
-            interrupts,
+            interruption,
             progress,
             partition,
             director,
             judge,
             commands: 0,
+            windows: 0,
             now: Time::ZERO,
             window: least_delay.min(WINDOW_MAX),
             phase: Phase::BringUp,
@@ -162,6 +165,8 @@ impl<'a, S: System> Control<'a, S> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
+        self.director.end_lookups(self.now, self.interrupted);
+        self.director.take_records().for_each(|record| self.judge.take(record));
         let (from, to) = match self.phase {
             Phase::Drain { from, to } => (from, to),
             _ => (self.now, self.now),
@@ -195,6 +200,46 @@ impl<'a, S: System> Control<'a, S> {
         Ok((sums, self.judge, course))
     }
 
+    /// Reads the summaries and sends commands. Returns the next window, or `None` when the run is over.
+    pub(super) fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
+        let next_due = self.handle_summaries(exchange);
+        self.end_look(exchange);
+        self.end_costs(exchange);
+        if !self.turn_phase(exchange) {
+            return None;
+        }
+        self.turn_series(exchange);
+        self.turn_second(exchange);
+        self.progress.advance(self.phase.name(), self.now.since(Time::ZERO));
+        let start = if self.director.is_waiting() {
+            self.now
+        } else {
+            self.now.max(next_due.min(self.director.next_due()))
+        };
+        // There are no events before `start`, but a mark may be earlier.
+        let until = (start + self.window).min(self.next_mark());
+        if start <= until {
+            let mut nodes =
+                CommandSender { exchange, partition: self.partition, commands: &mut self.commands };
+            self.director.turn(&mut nodes, start.max(self.now), until);
+            self.director.take_records().for_each(|record| self.judge.take(record));
+        }
+        let is_measured = matches!(self.phase, Phase::Measure { .. });
+        if is_measured {
+            self.node_ns += self.director.live() as f64 * until.since(self.now).as_nanos() as f64;
+        }
+        self.now = until;
+        // A closed loop always waits for answers.
+        let is_closed = matches!(self.scenario.workload.load, Load::InFlight(_));
+        let is_gapless = is_closed && self.phase != Phase::BringUp;
+        debug_assert!(!is_gapless || self.director.is_waiting(), "a gapless window after a gap");
+        self.windows += 1;
+        let number = self.windows;
+        let looks_at = self.looks.members();
+        let costs_before = self.costs_before.take().unwrap_or(0);
+        Some(Window { number, until, is_measured, is_gapless, looks_at, costs_before })
+    }
+
     /// Handles the summaries of all shards. Returns when their next event is due.
     fn handle_summaries(&mut self, exchange: &Exchange<S>) -> Time {
         let mut next_due = Time::NEVER;
@@ -212,6 +257,10 @@ impl<'a, S: System> Control<'a, S> {
             self.director.on_event(time, place, event);
         }
         self.reports = reports;
+        if self.interruption.is_over() {
+            // A window that was broken off ended where the next event is due.
+            self.now = self.now.min(next_due);
+        }
         self.director.take_records().for_each(|record| self.judge.take(record));
         self.judge.settle(self.now - Duration::from_nanos(1));
         next_due
@@ -219,7 +268,7 @@ impl<'a, S: System> Control<'a, S> {
 
     /// Advances through all phases that are due. Returns false when the run is over.
     fn turn_phase(&mut self, exchange: &Exchange<S>) -> bool {
-        if !self.interrupted && self.interrupts.load(Ordering::Relaxed) > 0 {
+        if !self.interrupted && self.interruption.is_requested() {
             self.interrupted = true;
             match self.phase {
                 Phase::BringUp | Phase::Calibrate { .. } => return false,
@@ -232,7 +281,9 @@ impl<'a, S: System> Control<'a, S> {
                 Phase::Drain { .. } => {}
             }
         }
-        if self.phase == Phase::BringUp && self.director.live() >= self.scenario.nodes as usize {
+        if self.phase == Phase::BringUp
+            && self.director.live() >= self.scenario.nodes_at_start() as usize
+        {
             self.bring_up = self.now.since(Time::ZERO);
             if self.scenario.workload.needs_capacity() {
                 self.director.calibrate(self.now);
@@ -274,12 +325,13 @@ impl<'a, S: System> Control<'a, S> {
                     "bring-up: after {} simulated seconds only {} of {} nodes are members",
                     BRING_UP_MAX.as_secs(),
                     self.director.live(),
-                    self.scenario.nodes,
+                    self.scenario.nodes_at_start(),
                 ));
                 false
             }
             Phase::Drain { to, .. } => {
                 self.director.outstanding() > 0
+                    && !self.interruption.is_over()
                     && self.now <= to + self.scenario.workload.deadline + SECOND
             }
             _ => true,
@@ -395,48 +447,14 @@ impl<'a, S: System> Control<'a, S> {
     }
 }
 
-impl<S: System> Coordinator<S> for Control<'_, S> {
-    fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window> {
-        let next_due = self.handle_summaries(exchange);
-        self.end_look(exchange);
-        self.end_costs(exchange);
-        if !self.turn_phase(exchange) {
-            return None;
-        }
-        self.turn_series(exchange);
-        self.turn_second(exchange);
-        self.progress.advance(self.phase.name(), self.now.since(Time::ZERO));
-        let start = if self.director.is_waiting() {
-            self.now
-        } else {
-            self.now.max(next_due.min(self.director.next_due()))
-        };
-        // There are no events before `start`, but a mark may be earlier.
-        let until = (start + self.window).min(self.next_mark());
-        if start <= until {
-            let mut nodes =
-                CommandSender { exchange, partition: self.partition, commands: &mut self.commands };
-            self.director.turn(&mut nodes, start.max(self.now), until);
-            self.director.take_records().for_each(|record| self.judge.take(record));
-        }
-        let is_measured = matches!(self.phase, Phase::Measure { .. });
-        if is_measured {
-            self.node_ns += self.director.live() as f64 * until.since(self.now).as_nanos() as f64;
-        }
-        self.now = until;
-        // A closed loop always waits for answers.
-        let is_closed = matches!(self.scenario.workload.load, Load::InFlight(_));
-        let is_gapless = is_closed && self.phase != Phase::BringUp;
-        debug_assert!(!is_gapless || self.director.is_waiting(), "a gapless window after a gap");
-        let looks_at = self.looks.members();
-        let costs_before = self.costs_before.take().unwrap_or(0);
-        Some(Window { until, is_measured, is_gapless, looks_at, costs_before })
-    }
-}
-
 /// Enters the members of the start into `director`. The judge knows them already.
-pub(super) fn enter_members<W: Workload>(director: &mut Director<W>, members: &[Peer]) {
-    for members in members.chunks(RECORDS_AT_ONCE) {
+pub(super) fn enter_members<W: Workload>(
+    director: &mut Director<W>,
+    members: &[Peer],
+    interruption: &Interruption<'_>,
+) {
+    let chunks = members.chunks(RECORDS_AT_ONCE);
+    for members in chunks.take_while(|_| !interruption.is_requested()) {
         for &peer in members {
             director.enter_member(peer, Time::ZERO);
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hopwise_kernel::{Peer, Time};
 
-use super::barrier::Exchange;
+use super::exchange::Exchange;
 use crate::measure::health::{Findings, Members, Sample};
 use crate::plug::System;
 

@@ -5,8 +5,8 @@
 //!
 //! *Order.* Events at different nodes are independent, so only the order at each node matters. It is
 //! exact: by time, then by source (the director, the node's own timers, other nodes by place), then
-//! by a number that each source counts up. Shards, one per thread, hold the nodes. They run side by
-//! side through windows no longer than the least delay of the network: see `barrier`. Between
+//! by a number that each source counts up. Shards hold the nodes. They run side by side, on the threads
+//! of a `crew`, through windows no longer than the least delay of the network: see `exchange`. Between
 //! windows, `control` runs the director, the judge and the phases.
 //!
 //! *Rates.* With `network.node_rate`, a message that arrives waits until its node has processed those
@@ -21,10 +21,11 @@
 //!
 //! **Invariant:** the clock is read only to measure the speed of a simulation.
 
-mod barrier;
 mod busiest;
 mod control;
 mod costs;
+mod crew;
+mod exchange;
 mod looks;
 mod partition;
 mod queue;
@@ -33,15 +34,18 @@ mod shard;
 mod wire;
 mod world;
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::Duration;
 
 use hopwise_kernel::{Id, Peer, Rng, Time};
+use parking_lot::Mutex;
 
-use self::barrier::{Exchange, ThreadBarrier, WindowBarrier};
 use self::control::Control;
+use self::crew::with_crew;
+use self::exchange::{Exchange, WindowExchange};
 use self::partition::{Partition, address_of};
 use self::shard::Shard;
 use crate::Scenario;
@@ -49,6 +53,7 @@ use crate::base::wall_clock::WallClock;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
 use crate::director::{Admitted, Director, Setup};
+use crate::engine::interruption::Interruption;
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Tables;
 use crate::measure::event_log::EventLog;
@@ -61,6 +66,8 @@ use crate::scenario::{ChurnModel, Measure};
 use crate::workload::Workload;
 use crate::workload::judge::Judge;
 
+/// Shards for each core, at most. Further threads of a scenario have no core to run on.
+const SHARDS_PER_CORE: usize = 2;
 /// Members of the start that joining nodes may contact.
 const SEEDS: usize = 1024;
 /// Lookups of an open loop in progress at a time, at most, if nodes have a rate.
@@ -101,14 +108,23 @@ pub(crate) fn simulate<S: System>(
     progress: &Progress,
     log: Option<EventLog>,
 ) -> Result<Measured, EngineError> {
+    let interruption = Interruption::new(interrupts);
     let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
     let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
     // A checker must see all nodes, so they are in one shard.
     let is_checked = S::Checker::EXISTS && scenario.is_checked();
-    let threads = if is_checked { 1 } else { scenario.thread_count().max(1) };
+    let wanted = if is_checked { 1 } else { scenario.thread_count() };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
     let most_nodes = planned_nodes(scenario, trace.as_ref(), 1);
     let spare = spare_places(scenario, most_nodes);
-    let partition = Partition { shards: threads as u32, places: (most_nodes + spare) as u32 };
+    let partition = Partition::new(wanted.min(SHARDS_PER_CORE * cores), most_nodes + spare);
+    let shards = partition.shards as usize;
+    let threads = shards.min(cores);
+    let too_many_threads = (wanted > cores).then(|| {
+        format!(
+            "threads = {wanted}, but this process may use {cores} cores: {threads} ran the nodes"
+        )
+    });
     check_memory(S::memory_needed_bytes(scenario, partition.places as usize), partition.places)?;
     network.check_hosts(partition.places as usize).map_err(EngineError::Request)?;
     let members = initial_members(scenario, S::members_at_start(scenario));
@@ -117,11 +133,12 @@ pub(crate) fn simulate<S: System>(
     let first = members[0];
     let setting = Setting { scenario, most_nodes, members: &members, first, workload: &workload };
     let system = system(&setting).map_err(EngineError::Request)?;
-    let to_join = scenario.nodes as usize - members.len();
+    let at_start = scenario.nodes_at_start() as usize;
+    let to_join = at_start - members.len();
     let least_delay = network.least_delay();
     let regime = network.failure_detection(scenario.network.timeout);
 
-    let exchange = Exchange::<S>::new(threads);
+    let exchange = Exchange::<S>::new(shards);
     let places = partition.places as usize;
     let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
     let setup = Setup {
@@ -137,7 +154,8 @@ pub(crate) fn simulate<S: System>(
         is_logged: log.is_some(),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
-    control::enter_members(&mut director, &members);
+    control::enter_members(&mut director, &members, &interruption);
+    director.add_away(scenario.nodes as usize - at_start, Time::ZERO);
     let hosts = members.iter().map(|peer| peer.id).zip(0..);
     let mut judge = Judge::new(workload.truth(hosts, Time::ZERO), scenario.workload.deadline);
     if let Some(mut log) = log {
@@ -148,46 +166,52 @@ pub(crate) fn simulate<S: System>(
         judge.judge_deaths(members.iter().map(|peer| peer.id), Time::ZERO);
     }
     let mut control =
-        Control::new(scenario, interrupts, progress, partition, director, judge, least_delay);
-    let run = |index: usize, coordinator: Option<&mut Control<'_, S>>, members: Arc<Vec<Peer>>| {
+        Control::new(scenario, &interruption, progress, partition, director, judge, least_delay);
+    let shards: Vec<_> = (0..shards).map(|_| Mutex::new(None)).collect();
+    let members = Mutex::new(members);
+    let create = |index: usize| {
+        let members = members.lock().clone();
         let mut shard = Shard::new(index, partition, system.clone(), network.clone(), scenario);
-        shard.start_linked(&members);
-        drop(members); // The last shard frees it: with a million nodes it is large.
+        shard.start_linked(&members, &interruption);
         if is_checked && let Some(checker) = S::checker(scenario, &network, partition.places) {
             shard.check(checker);
         }
-        let clock = WallClock::start();
-        let mut barrier = ThreadBarrier::new(&exchange, index, coordinator);
-        while let Some(window) = barrier.wait(&mut shard) {
-            shard.run(window);
-        }
-        (shard, clock.elapsed())
+        shard
     };
-    let run = &run;
-    let (first, others): (_, Vec<_>) = thread::scope(|scope| {
-        let start = |index| {
-            let members = members.clone();
-            scope.spawn(move || run(index, None, members))
+    // The first round creates the shards, each later one runs a window.
+    let run_round = |index: usize| {
+        let mut shard = shards[index].lock();
+        let Some(shard) = &mut *shard else {
+            let mut created = create(index);
+            exchange.send(index, &mut created);
+            *shard = Some(created);
+            return 1;
         };
-        let handles: Vec<_> = (1..threads).map(start).collect();
-        let first = run(0, Some(&mut control), members);
-        let others = handles.into_iter().map(|handle| handle.join()).collect();
-        (first, others)
+        let window = exchange.receive(index, shard);
+        let events = shard.run(window, &interruption);
+        exchange.send(index, shard);
+        events
+    };
+    let real = with_crew(threads, shards.len(), run_round, |lead| {
+        lead.run_first();
+        drop(mem::take(&mut *members.lock())); // With a million nodes it is large.
+        let clock = WallClock::start();
+        while let Some(window) = control.next_window(&exchange) {
+            exchange.open(window);
+            lead.run_round();
+        }
+        clock.elapsed()
     });
-    let (mut first, real) = first;
     let members: Vec<u32> = control.members().collect();
-    let mut tables: Tables = first.tables(&members);
-    let mut trace_digest = first.digest();
     let numbers = control.lookups_end();
-    let mut costs = first.costs_before(numbers);
-    for end in others {
-        let (mut shard, _) =
-            end.map_err(|_| EngineError::Broken("a shard's thread panicked".into()))?;
+    let (mut tables, mut trace_digest, mut check) = (Tables::default(), 0_u64, None);
+    let mut costs = Vec::new();
+    for mut shard in shards.into_iter().filter_map(Mutex::into_inner) {
         tables.merge(&shard.tables(&members));
         trace_digest = trace_digest.wrapping_add(shard.digest());
+        check = check.or(shard.findings(control.now()));
         costs::merge(&mut costs, &shard.costs_before(numbers));
     }
-    let check = first.findings(control.now());
     let simulated = control.now().since(Time::ZERO);
     let (mut sums, mut judge, course) =
         control.finish(&exchange, threads, &costs).map_err(EngineError::Broken)?;
@@ -197,6 +221,7 @@ pub(crate) fn simulate<S: System>(
     let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
     measured.simulation = Some(simulation);
     measured.warnings.extend_from_slice(system.warnings());
+    measured.warnings.extend(too_many_threads);
     Ok(measured)
 }
 

@@ -16,6 +16,12 @@ pub(super) struct Partition {
 }
 
 impl Partition {
+    /// Divides `places` among `shards`, or fewer if some would have no place.
+    pub(super) fn new(shards: usize, places: usize) -> Partition {
+        let blocks = (places as u32).div_ceil(1 << BLOCK_BITS).max(1);
+        Partition { shards: (shards as u32).clamp(1, blocks), places: places as u32 }
+    }
+
     /// The shard that `place` belongs to.
     #[inline]
     pub(super) const fn shard_of(self, place: u32) -> usize {

@@ -10,8 +10,8 @@ use hopwise_kernel::drive::Counters;
 use hopwise_kernel::node::{DropReason, EventOf, MessageOf, RequestHandle};
 use hopwise_kernel::{Codec, Peer, Protocol, Rng, Time, World};
 
-use super::barrier::{BatchOf, Report};
 use super::costs::{Costs, LookupNumber};
+use super::exchange::{BatchOf, Report};
 use super::partition::{Partition, place_of};
 use super::queue::{Envelope, EventKind, Key, Queue, source};
 use super::request_timers::RequestTimers;

@@ -30,7 +30,7 @@ impl<S: System> Control<'_, S> {
         let drained = end + self.scenario.workload.deadline + TURN * 5;
         loop {
             let now = self.turn(judge, display, "calibrate", handles)?;
-            if self.interrupts.load(Ordering::Relaxed) > 0 {
+            if self.interruption.is_requested() {
                 return Ok(None);
             }
             // All shards have seen the end before the lookups in progress are counted.

@@ -3,7 +3,7 @@
 //! **Invariant:** the control thread never touches a node.
 
 use std::iter;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::shared::Shared;
 use super::tables::Tables;
 use crate::Scenario;
 use crate::base::cpu_time::cpu_time;
+use crate::engine::interruption::Interruption;
 use crate::engine::totals::{Course, Sums};
 use crate::measure::event_log::EventLog;
 use crate::measure::metrics::Metrics;
@@ -37,7 +38,7 @@ pub(super) struct Control<'a, S: System> {
     pub(super) scenario: &'a Scenario,
     pub(super) shared: &'a Shared<S::Workload>,
     pub(super) clock: Clock,
-    pub(super) interrupts: &'a AtomicU32,
+    pub(super) interruption: Interruption<'a>,
     pub(super) progress: &'a Progress,
     pub(super) workload: S::Workload,
 }
@@ -70,7 +71,7 @@ impl<S: System> Control<'_, S> {
             judge.log_to(log);
         }
         let mut display = Display::default();
-        let wanted = self.scenario.nodes as usize;
+        let wanted = self.scenario.nodes_at_start() as usize;
         while self.shared.live() < wanted {
             let now = self.turn(&mut judge, &mut display, "bring-up", handles)?;
             if now.since(Time::ZERO) > BRING_UP_MAX {
@@ -80,7 +81,7 @@ impl<S: System> Control<'_, S> {
                     self.shared.live(),
                 )));
             }
-            if self.interrupts.load(Ordering::Relaxed) > 0 {
+            if self.interruption.is_requested() {
                 break;
             }
         }
@@ -108,7 +109,7 @@ impl<S: System> Control<'_, S> {
                 node_ns += self.shared.live() as f64 * until.since(last).as_nanos() as f64;
                 last = until.max(last);
             }
-            interrupted |= self.interrupts.load(Ordering::Relaxed) > 0;
+            interrupted |= self.interruption.is_requested();
             if interrupted || now >= planned_end || self.all_issued_ended() {
                 break now.min(planned_end);
             }
@@ -118,12 +119,15 @@ impl<S: System> Control<'_, S> {
         // A shard that is late issues what was due in the phase after its end.
         while !self.have_issued_all() {
             self.turn(&mut judge, &mut display, "drain", handles)?;
+            interrupted |= self.interruption.is_requested();
         }
         let deadline = self.clock.now() + self.scenario.workload.deadline + TURN * 5;
-        while self.outstanding() > 0 && self.clock.now() < deadline {
+        while self.outstanding() > 0 && self.clock.now() < deadline && !self.interruption.is_over()
+        {
             self.turn(&mut judge, &mut display, "drain", handles)?;
-            interrupted |= self.interrupts.load(Ordering::Relaxed) > 0;
+            interrupted |= self.interruption.is_requested();
         }
+        self.shared.is_interrupted.store(interrupted, Ordering::Relaxed);
         let (samples, tables) = display.tables.into_samples();
         let course = Course {
             end: self.clock.now(),

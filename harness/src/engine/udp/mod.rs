@@ -34,6 +34,7 @@ use crate::Scenario;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
 use crate::director::{Admitted, Director, Setup};
+use crate::engine::interruption::Interruption;
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Sums;
 use crate::measure::event_log::EventLog;
@@ -69,7 +70,8 @@ impl Runner for UdpEngine {
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
         let clock = Clock::start();
         // Each thread needs at least one node.
-        let threads = scenario.thread_count().clamp(1, scenario.nodes as usize);
+        let at_start = scenario.nodes_at_start() as usize;
+        let threads = scenario.thread_count().clamp(1, at_start);
         let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
         let mut plan = Plan::new(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
@@ -102,7 +104,8 @@ impl Runner for UdpEngine {
             let capacity = plan.capacity;
             let part = Share { index, of: plan.threads };
             let trace = trace.clone();
-            let to_join = part.part(scenario.nodes as usize) - share.len();
+            let to_join = part.part(at_start) - share.len();
+            let away = part.part(scenario.nodes as usize) - part.part(at_start);
             let run = move || -> std::io::Result<(Sums, Conduct)> {
                 let pinned = !scenario.udp.pin || pin_to(core);
                 let rng = Rng::new(scenario.seed, 16 * index as u64 + 5);
@@ -133,6 +136,7 @@ impl Runner for UdpEngine {
                 let nodes = scenario.nodes as usize;
                 let mut driver = ShardDriver::new(shared, index, system, director, nodes);
                 driver.start_linked(&mut shard, &members, &share);
+                driver.add_away(away, shard.now());
                 shard.run(&mut driver)?;
                 let sums = driver.sums(&shard);
                 Ok((sums, Conduct { pinned, unjudged: driver.unjudged() }))
@@ -143,10 +147,11 @@ impl Runner for UdpEngine {
                 .map_err(|error| EngineError::Broken(format!("cannot start a thread: {error}")))?;
             handles.push(handle);
         }
+        let interruption = Interruption::new(interrupts);
         let control =
-            Control::<S> { scenario, shared: &shared, clock, interrupts, progress, workload };
+            Control::<S> { scenario, shared: &shared, clock, interruption, progress, workload };
         let watched = control.watch(&handles, log);
-        shared.stop.store(true, Ordering::Relaxed);
+        shared.stop.store(true, Ordering::Release);
         let mut ends = Vec::new();
         for handle in handles {
             let end = handle

@@ -90,6 +90,11 @@ impl<S: System> ShardDriver<S> {
         self.publish();
     }
 
+    /// Adds hosts of this shard that are away at the start.
+    pub(super) fn add_away(&mut self, hosts: usize, now: Time) {
+        self.director.add_away(hosts, now);
+    }
+
     /// The sums at the end of the run.
     pub(super) fn sums(&mut self, shard: &Shard<S::Node, S::Codec>) -> Sums {
         let mut tables = Tables::default();
@@ -225,7 +230,10 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
         if let Some(scanned) = self.scan.turn(shard, &self.system, &self.director, now) {
             *self.status().scanned.lock() = Some(scanned);
         }
-        if self.shared.stop.load(Ordering::Relaxed) {
+        if self.shared.stop.load(Ordering::Acquire) {
+            let is_interrupted = self.shared.is_interrupted.load(Ordering::Relaxed);
+            self.director.end_lookups(now, is_interrupted);
+            self.collect_records();
             flush(&self.shared, &mut self.records, &mut self.unjudged);
             return Turn::Stop;
         }

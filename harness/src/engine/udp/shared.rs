@@ -32,6 +32,8 @@ pub(super) struct Shared<W: Workload> {
     /// `measure_from`.
     pub(super) capacity_per_s: CachePadded<AtomicU64>,
     pub(super) stop: AtomicBool,
+    /// Whether lookups in progress at the stop are orphaned. Set before `stop`.
+    pub(super) is_interrupted: AtomicBool,
     pub(super) records: ArrayQueue<Vec<Record<W>>>,
     pub(super) shards: Vec<ShardStatus>,
     pub(super) agreement: Agreement,
@@ -98,6 +100,7 @@ impl<W: Workload> Shared<W> {
             calibrate_from: CachePadded::new(AtomicU64::new(u64::MAX)),
             capacity_per_s: CachePadded::new(AtomicU64::new(0)),
             stop: AtomicBool::new(false),
+            is_interrupted: AtomicBool::new(false),
             records: ArrayQueue::new(BATCHES),
             shards: (0..shards).map(|_| ShardStatus::default()).collect(),
             agreement: Agreement::default(),

@@ -27,7 +27,8 @@ pub struct Lookups {
     pub failed: u64,
     /// Lookups refused at their origin for want of room.
     pub shed: u64,
-    /// Lookups whose origin left or crashed before the answer. Results of older versions count
+    /// Lookups whose origin left or crashed before the answer, or in an interrupted run, that had none
+    /// when it ended. Results of older versions count
     /// them as failed.
     #[serde(default)]
     pub orphaned: u64,

@@ -39,7 +39,7 @@ pub fn text(outcome: &Outcome) -> String {
     heading(outcome, &mut page);
     adapted(&outcome.adapted, &mut page);
     page.blank();
-    lookups(&outcome.lookups, &mut page);
+    lookups(&outcome.lookups, outcome.interrupted, &mut page);
     if let Some(health) = &outcome.health {
         health::goodput(health, &mut page);
     }
@@ -131,7 +131,7 @@ fn word<'a>(outcome: &'a Outcome, key: &str) -> &'a str {
     outcome.scenario.get(key).and_then(toml::Value::as_str).unwrap_or("?")
 }
 
-fn lookups(lookups: &Lookups, page: &mut Page) {
+fn lookups(lookups: &Lookups, interrupted: bool, page: &mut Page) {
     let Lookups { issued, completed, correct, incorrect, failed, shed, orphaned, .. } = *lookups;
     if issued == 0 {
         return page.row("lookups", "none was issued in the measured phase");
@@ -165,7 +165,15 @@ fn lookups(lookups: &Lookups, page: &mut Page) {
     // No other share is of these.
     for (name, part, what) in [
         ("shed", shed, "refused at their origin"),
-        ("orphaned", orphaned, "whose origin left or crashed first"),
+        (
+            "orphaned",
+            orphaned,
+            if interrupted {
+                "whose origin left or crashed, or the run ended first"
+            } else {
+                "whose origin left or crashed first"
+            },
+        ),
     ] {
         if part > 0 {
             page.row(name, format!("{} {what}: {} of issued", count(part), share(part, issued)));

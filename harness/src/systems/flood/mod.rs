@@ -50,9 +50,12 @@ impl System for FloodSystem {
 
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
-            Start::Linked => scenario.nodes as usize,
+            Start::Linked => scenario.nodes_at_start() as usize,
             // A joining peer finds as many neighbours as it wants.
-            Start::Joined => (scenario.nodes as usize).min(wanted(scenario.section()) as usize + 1),
+            Start::Joined => {
+                let first = wanted(scenario.section()) as usize + 1;
+                first.min(scenario.nodes_at_start() as usize)
+            }
         }
     }
 

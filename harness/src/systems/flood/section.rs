@@ -8,7 +8,7 @@ use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK};
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{
-    DURATION_ABOVE_ZERO, Impossible, Key, Scenario, Section, Start, duration, require,
+    Impossible, Key, PERIOD, PERIOD_MIN, Scenario, Section, Start, duration, require,
     require_or_adapt, require_that,
 };
 
@@ -126,7 +126,7 @@ impl Section for Flood {
         ),
         Key::duration(
             "flood.round_wait",
-            DURATION_ABOVE_ZERO,
+            PERIOD,
             "Strategy expanding-ring: how long a peer waits for answers before it searches farther.",
         ),
         Key::integer(
@@ -146,12 +146,12 @@ impl Section for Flood {
         ),
         Key::duration(
             "flood.ping",
-            DURATION_ABOVE_ZERO,
+            PERIOD,
             "Mean period in which a peer checks that its neighbours are alive.",
         ),
         Key::duration(
             "flood.remember",
-            DURATION_ABOVE_ZERO,
+            PERIOD,
             "How long a peer remembers a query, so as to pass it on only once.",
         ),
         Key::integer(
@@ -170,13 +170,17 @@ impl Section for Flood {
             "\"linked\", or another flood.graph: a graph file lists the links at the start"
                 .to_owned()
         })?;
+        let all_up = *graph != GraphModel::File || all.churn.availability_at_start() >= 1.0;
+        require_or_adapt(all_up, "churn.start", "all-up", || {
+            "\"all-up\", or another flood.graph: a graph file lists all peers".to_owned()
+        })?;
         let most = f64::from(nodes - 1);
         let accepted = || format!("a number from 1 to {most} (less than nodes = {nodes})");
         let is_used = *graph != GraphModel::File;
         require_that(!is_used || *degree >= 1.0, "flood.degree", accepted)?;
         require_or_adapt(!is_used || *degree <= most, "flood.degree", most, accepted)?;
         require((1..=MAX_TTL).contains(ttl), "flood.ttl")?;
-        require(!round_wait.is_zero(), "flood.round_wait")?;
+        require(*round_wait >= PERIOD_MIN, "flood.round_wait")?;
         require(*walkers >= 1, "flood.walkers")?;
         let walks = *strategy == Strategy::RandomWalk;
         require_or_adapt(!walks || *walkers <= nodes, "flood.walkers", nodes, || {
@@ -186,8 +190,8 @@ impl Section for Flood {
         })?;
         require((1..=MAX_WALK).contains(walk_ttl), "flood.walk_ttl")?;
         require(*check_every >= 1, "flood.check_every")?;
-        require(!ping.is_zero(), "flood.ping")?;
-        require(!remember.is_zero(), "flood.remember")?;
+        require(*ping >= PERIOD_MIN, "flood.ping")?;
+        require(*remember >= PERIOD_MIN, "flood.remember")?;
         require((1..=SEARCHES_MAX).contains(remember_room), "flood.remember_room")
     }
 }

@@ -49,9 +49,12 @@ impl System for RingSystem {
 
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
-            Start::Linked => scenario.nodes as usize,
+            Start::Linked => scenario.nodes_at_start() as usize,
             // A ring starts with r + 1 nodes that know each other.
-            Start::Joined => scenario.nodes.min(scenario.section::<Ring>().successors + 1) as usize,
+            Start::Joined => {
+                let first = scenario.section::<Ring>().successors + 1;
+                scenario.nodes_at_start().min(first) as usize
+            }
         }
     }
 

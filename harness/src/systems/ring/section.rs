@@ -8,7 +8,8 @@ use hopwise_kernel::ring::wire::max_successors;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{
-    Impossible, Key, Kind, Scenario, Section, duration, require, require_or_adapt,
+    Impossible, Key, Kind, PERIOD_MIN, PERIOD_OR_OFF, Scenario, Section, duration, require,
+    require_or_adapt,
 };
 
 /// The parameters of ring nodes.
@@ -71,8 +72,6 @@ pub enum AnswerRule {
     Predecessor,
 }
 
-const OFF_OR_DURATION: &str = "\"off\" or a duration above zero such as \"500ms\" or \"1s\"";
-
 impl Section for Ring {
     const NAME: &'static str = "ring";
 
@@ -104,14 +103,14 @@ impl Section for Ring {
         Key::new(
             "ring.stabilize",
             Kind::DurationOr("off"),
-            OFF_OR_DURATION,
+            PERIOD_OR_OFF,
             "Mean period in which a node verifies its successors. Periods are drawn uniformly from \
              half to one and a half times this. off: no repair at all.",
         ),
         Key::new(
             "ring.fix_fingers",
             Kind::DurationOr("off"),
-            OFF_OR_DURATION,
+            PERIOD_OR_OFF,
             "Mean period in which a node refreshes one finger. off: never.",
         ),
         Key::boolean(
@@ -138,7 +137,8 @@ impl Section for Ring {
         require_or_adapt(self.successors <= fit, successors, fit, || {
             format!("{fit} at most: a list must fit udp.datagram = {datagram}")
         })?;
-        require(self.stabilize != Some(Duration::ZERO), "ring.stabilize")?;
-        require(self.fix_fingers != Some(Duration::ZERO), "ring.fix_fingers")
+        let is_period = |period: Option<Duration>| period.is_none_or(|it| it >= PERIOD_MIN);
+        require(is_period(self.stabilize), "ring.stabilize")?;
+        require(is_period(self.fix_fingers), "ring.fix_fingers")
     }
 }

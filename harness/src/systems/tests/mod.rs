@@ -149,6 +149,7 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("churn.downtime.shape", "3", &[("churn.downtime.distribution", "pareto")]),
     ("churn.graceful", "1", &[]),
     ("churn.rejoin", "same-id", &[]),
+    ("churn.start", "all-up", &[]),
     ("workload", "{ in_flight = 7 }", &[]),
     ("workload.lookups_per_s", "12.5", &[]),
     ("workload.lookup_interval", "10min", &[]),

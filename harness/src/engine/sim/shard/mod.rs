@@ -17,14 +17,15 @@ use hopwise_kernel::node::{DropReason, MessageOf, ParkedOf, RequestHandle, Reque
 use hopwise_kernel::{Context, Node, Peer, Protocol, Rng, Time, World};
 
 use self::node_queues::NodeQueues;
-use super::barrier::{BatchOf, Participant, Report, Window};
 use super::busiest::Busiest;
 use super::costs::{Cost, LookupNumber};
+use super::exchange::{BatchOf, Participant, Report, Window};
 use super::partition::{Partition, address_of, place_of};
 use super::queue::{Command, Envelope, EventKind, InFlight, Key};
 use super::wire::Wire;
 use super::world::SimWorld;
 use crate::Scenario;
+use crate::engine::interruption::Interruption;
 use crate::engine::totals::Tables;
 use crate::measure::health::{Findings, Look, Members};
 use crate::measure::outcome::Check;
@@ -33,6 +34,9 @@ use crate::plug::{Checker, NodeEvent, ProtocolOf, QuestionOf, System};
 
 /// Capacity for requests in flight, beyond two for each node.
 const REQUESTS: usize = 64 * 1024;
+
+/// Nodes or events between two checks whether the user has interrupted the run.
+const AT_ONCE: usize = 1024;
 
 /// Memory is prefetched this many events ahead, and twice and three times as many.
 const AHEAD: usize = 4;
@@ -156,8 +160,12 @@ impl<S: System> Shard<S> {
     }
 
     /// Inserts this shard's share of the members at the start, each in the place of its address.
-    pub(super) fn start_linked(&mut self, members: &[Peer]) {
+    /// Those that remain when the user interrupts the run are left out.
+    pub(super) fn start_linked(&mut self, members: &[Peer], interruption: &Interruption<'_>) {
         for (rank, &peer) in members.iter().enumerate() {
+            if rank % AT_ONCE == 0 && interruption.is_requested() {
+                return;
+            }
             let Some(place) = place_of(peer.address) else { continue };
             if self.world.partition.shard_of(place) == self.world.index {
                 self.insert_node(place, peer);
@@ -166,10 +174,12 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// Processes all events that are due before the end of `window`.
+    /// Processes all events that are due before the end of `window`, or before an interruption is
+    /// over. Returns how many.
     #[inline]
-    pub(super) fn run(&mut self, window: Window) {
-        let Window { until, is_measured, is_gapless, looks_at, costs_before } = window;
+    pub(super) fn run(&mut self, window: Window, interruption: &Interruption<'_>) -> u64 {
+        let before = self.world.counters.received;
+        let Window { until, is_measured, is_gapless, looks_at, costs_before, .. } = window;
         if is_gapless {
             self.world.request_timers.share();
         }
@@ -178,14 +188,14 @@ impl<S: System> Shard<S> {
             self.costs = self.world.costs.take_before(costs_before);
         }
         if let Some(members) = looks_at {
-            self.findings = Some(self.look(&members));
+            self.findings = Some(self.look(&members, interruption));
         }
         loop {
             let open = mem::take(&mut self.open);
-            let is_over = self.run_tick(&open, until);
+            let is_over = self.run_tick(&open, until, interruption);
             self.open = open;
             if is_over || self.world.queue.next_due() >= until {
-                return;
+                return self.world.counters.received - before;
             }
             self.at = 0;
             self.world.queue.open_next(&mut self.open);
@@ -193,10 +203,13 @@ impl<S: System> Shard<S> {
     }
 
     /// Compares the tables of this shard's nodes with the ring of these members.
-    fn look(&mut self, members: &Members) -> Findings {
+    fn look(&mut self, members: &Members, interruption: &Interruption<'_>) -> Findings {
         let mut look = Look::new(members, &mut self.ranks);
         let Partition { places, .. } = self.world.partition;
         for (rank, &member) in members.peers().iter().enumerate() {
+            if rank % AT_ONCE == 0 && interruption.is_over() {
+                break;
+            }
             let place = place_of(member.address).filter(|&place| place < places);
             let mine =
                 place.filter(|&place| self.world.partition.shard_of(place) == self.world.index);
@@ -248,8 +261,13 @@ impl<S: System> Shard<S> {
     }
 
     /// Processes the events of `open` and late events between them. Returns true if the next one is
-    /// not due before `until`, false if there is none left.
-    fn run_tick(&mut self, open: &BatchOf<S>, until: Time) -> bool {
+    /// not due before `until`, or if an interruption is over; false if there is none left.
+    fn run_tick(
+        &mut self,
+        open: &BatchOf<S>,
+        until: Time,
+        interruption: &Interruption<'_>,
+    ) -> bool {
         loop {
             let ready = open.keys().get(self.at).copied();
             let late = self.world.queue.first_late();
@@ -259,6 +277,11 @@ impl<S: System> Shard<S> {
                 (None, None) => return false,
             };
             if key.time >= until {
+                return true;
+            }
+            // Late events may beget late events for ever.
+            let may_take_long = self.at % AT_ONCE == AT_ONCE - 1 || ready != Some(key);
+            if may_take_long && interruption.is_over() {
                 return true;
             }
             self.world.now = key.time;

@@ -9,7 +9,7 @@ use hopwise_kernel::node::{MessageOf, ParkedOf};
 use hopwise_kernel::{Protocol, Time};
 
 use super::inbox::{Arrival, Inbox, Room};
-use crate::engine::sim::barrier::BatchOf;
+use crate::engine::sim::exchange::BatchOf;
 use crate::engine::sim::queue::{InFlight, Key};
 use crate::plug::{ProtocolOf, System};
 use crate::scenario;

@@ -1,21 +1,18 @@
-//! The barrier between simulation windows.
+//! What shards exchange between simulation windows.
 //!
 //! A window is no longer than the least delay of the network, so no message that a node sends in a
-//! window arrives in the same window, and shards can run through it side by side. At its end they
-//! wait for each other, exchange messages, and agree on the next window:
+//! window arrives in the same window, and shards can run through it side by side. Between windows
+//! they exchange messages, and the coordinator decides on the next window:
 //!
 //! ```text
-//! shard 0  ──run──┐ wait ┌──run──┐ wait ┌──
-//! shard 1  ──run──┤      ├──run──┤      ├──
-//! shard 2  ──run──┘      └──run──┘      └──
+//! shard 0  receive──run──send ┐             ┌ receive──run──send
+//! shard 1  receive──run──send ┼ next window ┼ receive──run──send
+//! shard 2  receive──run──send ┘             └ receive──run──send
 //! ```
 //!
 //! **Invariant:** every event a shard receives lies at or after the end of the window it was sent in.
 
-use std::hint;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use hopwise_kernel::Time;
 use hopwise_kernel::drive::Counters;
@@ -30,17 +27,17 @@ use crate::plug::{AnswerOf, NodeEvent, ProtocolOf, QuestionOf, System};
 /// A batch of events of a system.
 pub(super) type BatchOf<S> = Batch<ProtocolOf<S>, QuestionOf<S>>;
 
-/// Times a waiting thread checks the barrier before it yields its core.
-const SPINS: u32 = 4096;
-
 /// Connects the shards of a run.
-pub(super) trait WindowBarrier<S: System> {
-    /// Sends what `shard` has for other shards and gives it what they sent. Returns the window to
-    /// run next, or `None` when the run is over.
-    fn wait(&mut self, shard: &mut impl Participant<S>) -> Option<Window>;
+pub(super) trait WindowExchange<S: System> {
+    /// Gives shard `index` what other shards and the coordinator sent it. Returns the window to run
+    /// next.
+    fn receive(&self, index: usize, shard: &mut impl Participant<S>) -> Window;
+
+    /// Sends what shard `index` has for other shards and the coordinator.
+    fn send(&self, index: usize, shard: &mut impl Participant<S>);
 }
 
-/// A shard as the barrier sees it.
+/// A shard as the exchange sees it.
 pub(super) trait Participant<S: System> {
     /// When its next event is due; [`Time::NEVER`] if there is none.
     fn next_due(&self) -> Time;
@@ -74,6 +71,7 @@ pub(super) type Report<S> = (Time, u32, NodeEvent<AnswerOf<S>>);
 /// A stretch of simulated time that begins where the one before ended.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
+    pub(super) number: u64,
     pub(super) until: Time,
     /// Whether it lies in the measured phase.
     pub(super) is_measured: bool,
@@ -86,25 +84,35 @@ pub(super) struct Window {
     pub(super) costs_before: LookupNumber,
 }
 
-/// Decides on the next window, on the thread of the first shard, while all others wait.
-pub(super) trait Coordinator<S: System> {
-    /// Reads the summaries and may add commands. Returns the next window, or `None` when the run is
-    /// over.
-    fn next_window(&mut self, exchange: &Exchange<S>) -> Option<Window>;
+impl Window {
+    /// The empty window before the first one.
+    const START: Window = Window {
+        number: 0,
+        until: Time::ZERO,
+        is_measured: false,
+        is_gapless: false,
+        looks_at: None,
+        costs_before: 0,
+    };
+
+    /// The set of mailboxes that shards write in this window. They read the other one.
+    const fn parity(&self) -> usize {
+        (self.number % 2) as usize
+    }
 }
 
-/// What the shards of one process share while they wait for each other.
+/// The exchange between the shards of one process.
 pub(super) struct Exchange<S: System> {
     shards: usize,
-    /// `mailboxes[(parity * shards + from) * shards + to]`. Two sets take turns: a fast shard may
-    /// send again while others still read what it sent before.
+    /// `mailboxes[(parity * shards + from) * shards + to]`. Two sets take turns: in each window,
+    /// shards read one and write the other.
     mailboxes: Vec<Mutex<BatchOf<S>>>,
     /// The coordinator's commands, by shard.
     pub(super) commands: Vec<Mutex<BatchOf<S>>>,
     /// By shard.
     pub(super) summaries: Vec<Mutex<Summary<S>>>,
-    window: Mutex<Option<Window>>,
-    barrier: SpinBarrier,
+    /// The window that shards run next, or run now.
+    window: Mutex<Window>,
 }
 
 /// What one shard tells the coordinator.
@@ -135,8 +143,7 @@ impl<S: System> Exchange<S> {
             mailboxes: batches(2 * shards * shards),
             commands: batches(shards),
             summaries: (0..shards).map(|_| Mutex::new(summary())).collect(),
-            window: Mutex::new(None),
-            barrier: SpinBarrier::new(shards),
+            window: Mutex::new(Window::START),
         }
     }
 
@@ -147,95 +154,46 @@ impl<S: System> Exchange<S> {
         sum
     }
 
+    /// Opens the next window to all shards.
+    pub(super) fn open(&self, window: Window) {
+        *self.window.lock() = window;
+    }
+
     fn mailbox(&self, parity: usize, from: usize, to: usize) -> MutexGuard<'_, BatchOf<S>> {
         self.mailboxes[(parity * self.shards + from) * self.shards + to].lock()
     }
 }
 
-/// One shard's access to the [`Exchange`]. The first shard's thread runs the coordinator as well.
-pub(super) struct ThreadBarrier<'a, S: System, C> {
-    exchange: &'a Exchange<S>,
-    index: usize,
-    coordinator: Option<&'a mut C>,
-    parity: usize,
-}
-
-impl<'a, S: System, C> ThreadBarrier<'a, S, C> {
-    pub(super) fn new(
-        exchange: &'a Exchange<S>,
-        index: usize,
-        coordinator: Option<&'a mut C>,
-    ) -> ThreadBarrier<'a, S, C> {
-        ThreadBarrier { exchange, index, coordinator, parity: 0 }
+impl<S: System> WindowExchange<S> for Exchange<S> {
+    fn receive(&self, index: usize, shard: &mut impl Participant<S>) -> Window {
+        let window = self.window.lock().clone();
+        for from in (0..self.shards).filter(|&from| from != index) {
+            shard.take(&mut self.mailbox(1 - window.parity(), from, index));
+        }
+        shard.take(&mut self.commands[index].lock());
+        window
     }
-}
 
-impl<S: System, C: Coordinator<S>> WindowBarrier<S> for ThreadBarrier<'_, S, C> {
-    fn wait(&mut self, shard: &mut impl Participant<S>) -> Option<Window> {
-        let exchange = self.exchange;
+    fn send(&self, index: usize, shard: &mut impl Participant<S>) {
+        let parity = self.window.lock().parity();
         let mut next_due = shard.next_due();
         for (to, outgoing) in shard.outgoing().iter_mut().enumerate() {
-            if to == self.index {
+            if to == index {
                 continue; // What stays in a shard is not sent.
+            }
+            if outgoing.keys().is_empty() {
+                continue;
             }
             next_due = next_due.min(outgoing.earliest());
             // Its receiver has emptied the batch that comes back.
-            std::mem::swap(outgoing, &mut *exchange.mailbox(self.parity, self.index, to));
+            std::mem::swap(outgoing, &mut *self.mailbox(parity, index, to));
         }
-        {
-            let mut summary = exchange.summaries[self.index].lock();
-            std::mem::swap(shard.reports(), &mut summary.reports);
-            summary.counters = *shard.counters();
-            summary.next_due = next_due;
-            summary.busiest = shard.busiest();
-            summary.findings = shard.take_findings();
-            summary.costs = shard.take_costs();
-        }
-        exchange.barrier.wait();
-        if let Some(coordinator) = &mut self.coordinator {
-            *exchange.window.lock() = coordinator.next_window(exchange);
-        }
-        exchange.barrier.wait();
-        for from in (0..exchange.shards).filter(|&from| from != self.index) {
-            shard.take(&mut exchange.mailbox(self.parity, from, self.index));
-        }
-        shard.take(&mut exchange.commands[self.index].lock());
-        self.parity ^= 1;
-        exchange.window.lock().clone()
-    }
-}
-
-/// Holds threads until all have arrived. Windows are short, so it spins before it yields.
-#[derive(Debug)]
-struct SpinBarrier {
-    threads: usize,
-    waiting: AtomicUsize,
-    round: AtomicUsize,
-}
-
-impl SpinBarrier {
-    const fn new(threads: usize) -> SpinBarrier {
-        SpinBarrier { threads, waiting: AtomicUsize::new(0), round: AtomicUsize::new(0) }
-    }
-
-    fn wait(&self) {
-        if self.threads == 1 {
-            return;
-        }
-        let round = self.round.load(Ordering::Acquire);
-        if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
-            self.waiting.store(0, Ordering::Relaxed);
-            self.round.store(round + 1, Ordering::Release);
-            return;
-        }
-        let mut spins = 0;
-        while self.round.load(Ordering::Acquire) == round {
-            spins += 1;
-            if spins < SPINS {
-                hint::spin_loop();
-            } else {
-                thread::yield_now();
-            }
-        }
+        let mut summary = self.summaries[index].lock();
+        std::mem::swap(shard.reports(), &mut summary.reports);
+        summary.counters = *shard.counters();
+        summary.next_due = next_due;
+        summary.busiest = shard.busiest();
+        summary.findings = shard.take_findings();
+        summary.costs = shard.take_costs();
     }
 }
