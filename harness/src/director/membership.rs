@@ -168,6 +168,7 @@ impl<W: Workload> Director<W> {
     fn forget_member(&mut self, place: u32) {
         let position = std::mem::replace(&mut self.position[place as usize], NONE);
         self.members.swap_remove(position as usize);
+        self.agreement.remove_member(self.share.index);
         if let Some(&moved) = self.members.get(position as usize) {
             self.position[moved as usize] = position;
         }

@@ -21,6 +21,7 @@ mod defaults;
 pub mod duration;
 mod error;
 mod fault;
+mod fault_plan;
 mod impossible;
 mod items;
 mod key;
@@ -159,7 +160,7 @@ const GENERAL_KEYS: &[Key] = &[
         &["udp", "sim"],
         "Where the nodes run. udp: on real sockets, in real time. sim: in a deterministic simulator.",
     ),
-    Key::integer("nodes", "a whole number from 2 to 16777216", "Number of nodes at the start."),
+    Key::integer("nodes", "a whole number from 1 to 16777216", "Number of nodes at the start."),
     Key::integer(
         "seed",
         "a whole number from 0 to 9223372036854775807",
@@ -284,7 +285,7 @@ impl Scenario {
             && name.chars().all(fits_a_folder)
             && !name.starts_with('.');
         require(is_name, "name")?;
-        require((2..=POPULATION_MAX).contains(nodes), "nodes")?;
+        require((1..=POPULATION_MAX).contains(nodes), "nodes")?;
         require(*threads <= THREADS_MAX, "threads")
     }
 }

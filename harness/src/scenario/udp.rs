@@ -83,7 +83,7 @@ impl Section for Udp {
 impl Udp {
     fn check_sockets(&self, all: &Scenario) -> Verdict {
         let threads = all.thread_count() as u64;
-        let population = u64::from(all.nodes) + all.joining_in_faults();
+        let population = u64::from(all.nodes) + all.joining_in_faults(all.nodes.into());
         let (sockets, most, instead) = match self.sockets {
             Sockets::PerCore => (
                 threads,

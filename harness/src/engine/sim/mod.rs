@@ -47,7 +47,7 @@ use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
-use crate::director::{Admitted, Director, Setup};
+use crate::director::{Admitted, Agreement, Director, Setup};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Tables;
 use crate::measure::progress::Progress;
@@ -123,6 +123,7 @@ pub(crate) fn simulate<S: System>(
     let setup = Setup {
         places,
         to_join,
+        agreement: Arc::new(Agreement::new(1)),
         seeds,
         trace: trace.as_ref(),
         workload: workload.clone(),

@@ -33,14 +33,14 @@ use self::shared::Shared;
 use crate::Scenario;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
-use crate::director::{Admitted, Director, Setup};
+use crate::director::{Admitted, Agreement, Director, Setup};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Sums;
 use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
 use crate::network::{Network, Transit};
 use crate::plug::{Runner, Setting, System};
-use crate::scenario::{ChurnModel, Sockets as SocketsKey};
+use crate::scenario::{Amount, ChurnModel, FaultKind, Sockets as SocketsKey};
 use crate::workload::Workload;
 
 /// Capacity for requests in flight per shard.
@@ -64,8 +64,9 @@ impl Runner for UdpEngine {
     ) -> Result<Measured, EngineError> {
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
         let clock = Clock::start();
-        // Each thread needs at least one node.
-        let threads = scenario.thread_count().clamp(1, scenario.nodes as usize);
+        // Each thread needs at least one node besides the server.
+        let most_threads = (scenario.nodes as usize - usize::from(S::HAS_SERVER)).max(1);
+        let threads = scenario.thread_count().clamp(1, most_threads);
         let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
         let mut plan = Plan::new(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
@@ -83,6 +84,7 @@ impl Runner for UdpEngine {
         let system = S::new(&setting).map_err(EngineError::Request)?;
         let members = Arc::new(members);
         let shared = Arc::new(Shared::new(plan.threads));
+        let agreement = Arc::new(Agreement::new(plan.threads));
         let cores = available_cores();
 
         let mut handles = Vec::new();
@@ -96,7 +98,7 @@ impl Runner for UdpEngine {
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
             let part = Share { index, of: plan.threads };
-            let trace = trace.clone();
+            let (trace, agreement) = (trace.clone(), agreement.clone());
             let to_join = part.part(scenario.nodes as usize) - share.len();
             let run = move || -> std::io::Result<(Sums, Conduct)> {
                 let pinned = !scenario.udp.pin || pin_to(core);
@@ -115,6 +117,7 @@ impl Runner for UdpEngine {
                 let setup = Setup {
                     places: capacity,
                     to_join,
+                    agreement,
                     seeds: members.clone(),
                     trace: trace.as_deref(),
                     workload,
@@ -170,7 +173,11 @@ impl Plan {
     ) -> Result<Plan, EngineError> {
         let uneven = if scenario.churn.model == ChurnModel::Off { 0 } else { SPARE_PLACES };
         let most_nodes = planned_nodes(scenario, trace, threads);
-        let capacity = most_nodes.div_ceil(threads) + uneven;
+        let fractions = scenario.faults.iter().filter(|fault| {
+            fault.kind == FaultKind::Join && matches!(fault.amount, Amount::Fraction(_))
+        });
+        // Each may bring one node more to some threads than to others.
+        let capacity = most_nodes.div_ceil(threads) + uneven + fractions.count();
         let layout = match scenario.udp.sockets {
             SocketsKey::PerCore => Layout::PerCore,
             SocketsKey::PerNode => Layout::PerNode,
