@@ -180,9 +180,10 @@ fn check_joining(fault: &Fault, index: usize, plan: &FaultPlan) -> Verdict {
     })
 }
 
-/// Over UDP each thread keeps its last node: checks that faults leave so many.
+/// Over UDP each thread keeps its last node: checks that faults leave so many. The nodes of a trace are
+/// not known here.
 fn check_threads(all: &Scenario, plan: &FaultPlan) -> Verdict {
-    let applies = all.engine == Engine::Udp && all.churn.model == ChurnModel::Off;
+    let applies = all.engine == Engine::Udp && all.churn.model != ChurnModel::Trace;
     let fewest = plan.fewest.max(1);
     let nodes = plan.up.iter().max().copied().unwrap_or(fewest);
     // The engine starts no more threads than there are nodes.

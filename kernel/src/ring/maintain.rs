@@ -4,7 +4,7 @@
 //! *The last node.* A node that loses its only contact cannot tell from that whether others live. So two
 //! nodes notice while both live that neither knows a third one. If one of them leaves or is declared
 //! dead, the other is alone: it becomes its own predecessor, owns every key, and takes in nodes that
-//! join. A node that lost several contacts one after another may be cut off instead: it owns nothing.
+//! join. The same holds if a node leaves that names only this one and others that are gone. A node that lost several contacts one after another may be cut off instead: it owns nothing.
 //!
 //! **Invariant:** a peer becomes first successor or predecessor only after it has answered.
 
@@ -50,6 +50,7 @@ impl RingNode {
     /// The node was stopped for so long that others must have taken it for dead, and have taken over its
     /// keys. It owns nothing until a predecessor makes itself known, as after a join.
     /// A node that is alone has nobody to lose them to.
+    #[cold]
     pub(crate) fn come_back(&mut self, cx: &mut Context<'_, Ring>) {
         if self.is_member() && self.config.stabilize.is_some() && !self.is_alone() {
             self.predecessor = None;
@@ -379,15 +380,11 @@ impl RingNode {
         }
     }
 
-    /// Whether the neighbors that a peer has named are this node or none.
-    pub(crate) fn is_only_contact(&self, predecessor: Option<Peer>, successors: Peers<'_>) -> bool {
-        predecessor.is_none_or(|peer| peer == self.me) && successors.iter().all(|it| it == self.me)
-    }
-
     /// Whether `peer`, which has named these neighbors, and this node know no third node.
     fn is_paired_with(&self, peer: Peer, predecessor: Option<Peer>, successors: Peers<'_>) -> bool {
         let is_peer = |known: Peer| known.is_same_destination(peer);
-        self.is_only_contact(predecessor, successors)
+        predecessor.is_none_or(|peer| peer == self.me)
+            && successors.iter().all(|successor| successor == self.me)
             && self.successors.peers().iter().copied().all(is_peer)
             && self.other_predecessor().is_none_or(is_peer)
             && self.fingers.entries().all(|(_, finger)| is_peer(finger))

@@ -209,7 +209,10 @@ impl RingNode {
         let was_predecessor = self.predecessor == Some(from);
         let was_first = self.successors.first() == Some(from);
         self.stabilizing &= !was_first;
-        self.is_pair |= self.is_only_contact(predecessor, successors);
+        let is_me_or_gone =
+            |peer: Peer| peer == self.me || self.suspects.is_dead(self.secret, peer, cx.now);
+        self.is_pair |=
+            predecessor.is_none_or(is_me_or_gone) && successors.iter().all(is_me_or_gone);
         self.remove(cx, from);
         // The nodes named are asked before they are adopted: the departure may be forged, or they
         // may be dead.

@@ -150,6 +150,19 @@ fn a_ring_grows_from_one_node_and_shrinks_to_one() {
 }
 
 #[test]
+fn two_of_three_leave_at_once() {
+    for (seed, config) in (1..).zip(configs()) {
+        let mut memory = Memory::linked(3, config, seed);
+        memory.run_for(ROUNDS);
+        leave(&mut memory, 1);
+        leave(&mut memory, 2);
+        memory.run_for(DETECTION);
+        assert_one_ring(&memory, 1);
+        assert_every_lookup_is_right(&mut memory);
+    }
+}
+
+#[test]
 fn a_joiner_that_leaves_before_it_is_known_leaves_the_other_alone() {
     let mut memory = Memory::new(2, 1);
     memory.link(1, config(4));
