@@ -3,6 +3,7 @@
 //! **Invariant:** an engine takes a [`Scenario`] and returns
 //! [`Measured`]. It prints nothing and writes no file.
 
+mod memory;
 mod planned_nodes;
 pub mod sim;
 mod totals;

@@ -21,7 +21,6 @@ mod defaults;
 pub mod duration;
 mod error;
 mod fault;
-mod fault_plan;
 mod impossible;
 mod items;
 mod key;

@@ -34,9 +34,11 @@ use crate::Scenario;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
 use crate::director::{Admitted, Agreement, Director, Setup};
+use crate::engine::memory::{self, Demand};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Sums;
 use crate::measure::progress::Progress;
+use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured};
 use crate::network::{Network, Transit};
 use crate::plug::{Runner, Setting, System};
@@ -48,6 +50,8 @@ const REQUESTS: usize = 65_536;
 /// Requests in flight reserved for each admitted lookup: at its origin, at the hops that have not been
 /// acknowledged yet, and spare ones for maintenance. With fewer, a busy thread refuses to forward.
 const REQUESTS_PER_LOOKUP: usize = 16;
+/// Room for a request in flight, and its timer.
+const REQUEST_BYTES: u64 = 300;
 /// Spare places in each shard under churn, which is uneven.
 const SPARE_PLACES: usize = 64;
 
@@ -68,7 +72,7 @@ impl Runner for UdpEngine {
         let most_threads = (scenario.nodes as usize - usize::from(S::HAS_SERVER)).max(1);
         let threads = scenario.thread_count().clamp(1, most_threads);
         let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
-        let mut plan = Plan::new(scenario, threads, trace.as_deref())?;
+        let mut plan = Plan::new::<S>(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
         let (members, shares) = plan.initial_members(S::members_at_start(scenario), &mut rng);
         let most_nodes = plan.most_nodes;
@@ -166,7 +170,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(
+    fn new<S: System>(
         scenario: &Scenario,
         threads: usize,
         trace: Option<&Trace>,
@@ -178,6 +182,15 @@ impl Plan {
         });
         // Each may bring one node more to some threads than to others.
         let capacity = most_nodes.div_ceil(threads) + uneven + fractions.count();
+        let demand = Demand {
+            places: (capacity * threads) as u64,
+            growth: 0,
+            // Others are refused at their origins.
+            lookups: (threads * REQUESTS / REQUESTS_PER_LOOKUP) as f64,
+            fixed_bytes: threads as u64 * REQUESTS as u64 * REQUEST_BYTES,
+        };
+        let nodes_bytes = |nodes| S::memory_needed_bytes(scenario, nodes);
+        memory::check(scenario, &demand, nodes_bytes, available_bytes())?;
         let layout = match scenario.udp.sockets {
             SocketsKey::PerCore => Layout::PerCore,
             SocketsKey::PerNode => Layout::PerNode,

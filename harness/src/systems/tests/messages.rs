@@ -88,8 +88,10 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         (&[("threads", "2000")], &["threads = 2000", "1024"]),
         (&[("name", "../up")], &["name = \"../up\"", "letters, digits"]),
         (&[("udp.datagram", "100")], &["udp.datagram = 100", "576 to 65507"]),
-        (&[("udp.bind", "localhost")], &["udp.bind = \"localhost\"", "IPv4 address and port"]),
-        (&[("udp.bind", "[::1]:4000")], &["udp.bind", "IPv4 address and port"]),
+        (&[("udp.bind", "localhost")], &["udp.bind = \"localhost\"", "IPv4 address of this host"]),
+        (&[("udp.bind", "224.0.0.1:0")], &["udp.bind = \"224.0.0.1:0\"", "address of this host"]),
+        (&[("udp.bind", "255.255.255.255:0")], &["udp.bind", "address of this host"]),
+        (&[("udp.bind", "[::1]:4000")], &["udp.bind", "IPv4 address of this host"]),
         (
             &[("udp.bind", "127.0.0.1:65000"), ("udp.sockets", "per-node")],
             &["udp.bind = \"127.0.0.1:65000\"", "a port from 1 to 61440", "4096 sockets"],

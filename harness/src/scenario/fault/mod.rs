@@ -4,11 +4,13 @@
 //!
 //! **Invariant:** from a fault to its form and back is the identity.
 
+mod plan;
+
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault_plan::{self, FaultPlan};
+use self::plan::FaultPlan;
 use super::impossible::{Verdict, is_share, require, require_or_adapt, require_that};
 use super::key::{DURATION, Key, Kind};
 use super::{ChurnModel, Engine, Measure, POPULATION_MAX, Scenario, duration};
@@ -197,7 +199,7 @@ fn check_threads(all: &Scenario, plan: &FaultPlan) -> Verdict {
 impl Scenario {
     /// Nodes that join in faults of a network of so many `nodes`, at most.
     pub(crate) fn joining_in_faults(&self, nodes: u64) -> u64 {
-        fault_plan::joining(&self.faults, nodes)
+        plan::joining(&self.faults, nodes)
     }
 }
 
@@ -254,5 +256,50 @@ impl From<Fault> for FaultForm {
             Amount::Count(count) => (None, Some(count)),
         };
         FaultForm { at, over, kind, target, fraction, count }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With a look at all others for each, this would not end.
+    #[test]
+    fn a_million_faults_are_checked_in_one_pass() {
+        let kinds = [FaultKind::Crash(Target::Random), FaultKind::Return, FaultKind::Join];
+        let fault = |index: usize| Fault {
+            at: Duration::from_micros((index % 9_000_000) as u64),
+            over: Duration::ZERO,
+            kind: kinds[index % kinds.len()],
+            amount: Amount::Count(1),
+        };
+        let mut all = Scenario { engine: Engine::Sim, ..Scenario::general("none") };
+        all.faults = (0..1_000_000).map(fault).collect();
+        assert_eq!(check(&all, false), Ok(()));
+        all.faults[999_999].amount = Amount::Count(5_000_000);
+        let wrong = check(&all, false).expect_err("there are fewer nodes");
+        assert_eq!(wrong.path, "fault.999999.count");
+    }
+
+    #[test]
+    fn the_plan_counts_nodes_as_faults_go_by() {
+        let fault = |at, kind, amount| Fault {
+            at: Duration::from_secs(at),
+            over: Duration::ZERO,
+            kind,
+            amount,
+        };
+        let crash = FaultKind::Crash(Target::Random);
+        let faults = [
+            fault(5, FaultKind::Return, Amount::Fraction(0.5)),
+            fault(1, crash, Amount::Count(4)),
+            fault(1, FaultKind::Leave, Amount::Fraction(0.5)),
+            fault(7, FaultKind::Join, Amount::Fraction(1.0)),
+            fault(9, crash, Amount::Fraction(1.0)),
+        ];
+        let plan = FaultPlan::new(&faults, 10);
+        assert_eq!(plan.up, [3, 10, 6, 5, 10]);
+        assert_eq!((plan.fewest, plan.first_crash), (1, Some((Duration::from_secs(1), 1))));
+        assert_eq!(plan.most, [10, 10, 10, 20, 20]);
     }
 }

@@ -1,0 +1,51 @@
+//! The program where memory is short: it refuses what cannot fit, and ends with a message and a status.
+//!
+//! **Invariant:** the memory of this process is not limited, only that of the programs it starts.
+
+use std::process::Command;
+
+/// The exit status and what the program wrote to standard error, with so much address space.
+fn run(address_space_kib: u64, arguments: &str) -> (Option<i32>, String) {
+    let program = env!("CARGO_BIN_EXE_hopwise");
+    let line = format!("ulimit -v {address_space_kib}; exec {program} {arguments}");
+    let output = Command::new("sh").args(["-c", &line]).output().expect("a shell starts");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn what_joins_would_need_is_refused_with_what_to_write() {
+    for engine in ["sim", "udp"] {
+        let arguments = format!(
+            "run --engine {engine} --quiet --set churn.model=poisson --set churn.joins_per_s=1e6 \
+             --set phases.measure=100s"
+        );
+        let (status, message) = run(2_000_000, &arguments);
+        assert_eq!(status, Some(2), "{message}");
+        assert!(message.contains("write churn.joins_per_s = "), "{message}");
+    }
+    let faults = "--set fault=[{kind=\\\"join\\\",count=9000000}]";
+    let (status, message) = run(2_000_000, &format!("run --engine sim --quiet {faults}"));
+    assert_eq!(status, Some(2), "{message}");
+    assert!(message.contains("write fault.0.count = "), "{message}");
+    let load = "run --engine sim --quiet --set workload.lookups_per_s=1e9";
+    let (status, message) = run(2_000_000, load);
+    assert_eq!(status, Some(2), "{message}");
+    assert!(message.contains("write workload.lookups_per_s = "), "{message}");
+}
+
+/// The list of holders is larger than all that is allowed.
+#[test]
+fn a_failed_allocation_ends_the_program_with_a_message() {
+    let items = "--set items.population=1000000 --set items.replicas=200 --threads 1";
+    let (status, message) = run(700_000, &format!("run --engine sim --quiet {items}"));
+    assert_eq!(status, Some(1), "{message}");
+    assert!(message.starts_with("hopwise: out of memory: "), "{message}");
+    assert!(message.ends_with("a shorter run\n"), "{message}");
+}
+
+#[test]
+fn a_small_run_fits_into_little() {
+    let (status, message) =
+        run(700_000, "run --engine sim --nodes 100 --threads 1 --duration 1s --rate 10 --quiet");
+    assert_eq!(status, Some(0), "{message}");
+}
