@@ -27,17 +27,23 @@ fn what_joins_would_need_is_refused_with_what_to_write() {
     let (status, message) = run(2_000_000, &format!("run --engine sim --quiet {faults}"));
     assert_eq!(status, Some(2), "{message}");
     assert!(message.contains("write fault.0.count = "), "{message}");
-    let load = "run --engine sim --quiet --set workload.lookups_per_s=1e9";
+    let load = "run --engine sim --quiet --set workload.lookups_per_s=1e9 \
+                --set network.latency.model=constant";
     let (status, message) = run(2_000_000, load);
     assert_eq!(status, Some(2), "{message}");
     assert!(message.contains("write workload.lookups_per_s = "), "{message}");
 }
 
-/// The list of holders is larger than all that is allowed.
+/// The list of faults, once it is read, is larger than all that is allowed.
 #[test]
 fn a_failed_allocation_ends_the_program_with_a_message() {
-    let items = "--set items.population=1000000 --set items.replicas=200 --threads 1";
-    let (status, message) = run(700_000, &format!("run --engine sim --quiet {items}"));
+    const FAULTS: usize = 100_000;
+    let file = std::env::temp_dir().join(format!("hopwise-memory-{}.toml", std::process::id()));
+    let fault = "[[fault]]\nkind = \"join\"\ncount = 1\n";
+    let text = String::from("engine = \"sim\"\nnodes = 10\n") + &fault.repeat(FAULTS);
+    std::fs::write(&file, text).expect("the temporary folder can be written");
+    let (status, message) = run(80_000, &format!("run {} --quiet", file.display()));
+    std::fs::remove_file(&file).expect("it is ours");
     assert_eq!(status, Some(1), "{message}");
     assert!(message.starts_with("hopwise: out of memory: "), "{message}");
     assert!(message.ends_with("a shorter run\n"), "{message}");
