@@ -1,6 +1,6 @@
 //! Membership: churn, traces, and joins through the protocol.
 //!
-//! **Invariant:** the last member never departs, because no node could join after that.
+//! **Invariant:** the last member of a director never departs, because no node could join after that.
 
 use std::cmp::Reverse;
 use std::time::Duration;

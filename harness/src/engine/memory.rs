@@ -19,8 +19,10 @@ const WAITING_BYTES: f64 = 64.0;
 const LIFETIME_BYTES: f64 = 200.0;
 /// Of so many members, one joins or departs per second, at most: joins take time, and few run at once.
 const MEMBERS_PER_CHANGE: f64 = 4.0;
-/// The most nodes that an engine can hold.
+/// The most nodes that an engine can hold, besides spare places.
 const NODES_MAX: u64 = 1 << 24;
+/// The most places.
+const PLACES_MAX: u64 = NODES_MAX + NODES_MAX / 32;
 
 /// What the engine knows of the memory that a run needs.
 #[derive(Clone, Copy, Debug)]
@@ -77,16 +79,16 @@ pub(super) fn check(
     ];
     let needed: f64 = parts.iter().sum();
     let fits = available == 0 || needed <= available as f64;
-    if fits && places <= NODES_MAX {
+    if fits && places <= PLACES_MAX {
         return Ok(());
     }
     // The greatest part must become smaller, so that all fits.
     let greatest = (0..parts.len()).max_by(|&a, &b| parts[a].total_cmp(&parts[b])).unwrap_or(0);
-    let greatest = if places > NODES_MAX { usize::from(growth > nodes) } else { greatest };
+    let greatest = if places > PLACES_MAX { usize::from(growth > nodes) } else { greatest };
     let (is, others) = (parts[greatest], needed - parts[greatest]);
     let room = if available == 0 { needed } else { available as f64 };
     let mut share = ((room - others) / is).clamp(0.0, 1.0);
-    if places > NODES_MAX {
+    if places > PLACES_MAX {
         share = share
             .min(NODES_MAX.saturating_sub(nodes.min(growth)) as f64 / nodes.max(growth) as f64);
     }

@@ -368,7 +368,7 @@ impl RingNode {
         let was_pair = mem::take(&mut self.is_pair);
         if is_isolated {
             self.successors.keep_fallback(peer);
-            if was_pair {
+            if was_pair && self.is_member() {
                 self.predecessor = Some(self.me);
             }
         } else if was_first

@@ -94,7 +94,11 @@ pub(super) const KEYS: &[Key] = &[
         "Share of the nodes that are alive when the fault begins. kind = return: share of the \
          nodes that faults crashed and that have not come back.",
     ),
-    Key::integer("fault.count", "a whole number, at least 1", "Number of nodes."),
+    Key::integer(
+        "fault.count",
+        "a whole number, at least 1",
+        "Number of nodes, over all threads. The last node stays; over UDP, the last of each thread.",
+    ),
 ];
 
 /// Groups of keys of which at most one may be written.
