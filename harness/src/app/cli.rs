@@ -456,7 +456,7 @@ mod tests {
     #[test]
     fn a_wrong_flag_value_gives_the_same_error_as_in_a_scenario() {
         for (flag, value, expected) in [
-            ("--nodes", "-3", "nodes = -3 is not accepted: write a whole number from 2"),
+            ("--nodes", "-3", "nodes = -3 is not accepted: write a whole number from 1"),
             ("--duration", "30 parsecs", "phases.measure = \"30 parsecs\""),
             ("--engine", "tcp", "engine = \"tcp\" is not accepted: write \"udp\" or \"sim\""),
         ] {

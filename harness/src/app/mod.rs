@@ -3,6 +3,8 @@
 //! **Invariant:** nothing is run here; commands are.
 
 pub mod cli;
+mod out_of_memory;
 mod program;
 
+pub use self::out_of_memory::ExitWithoutMemory;
 pub use self::program::Program;

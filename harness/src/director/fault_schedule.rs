@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use hopwise_kernel::Time;
 
+use crate::Scenario;
+use crate::churn::Share;
 use crate::scenario::{Amount, Fault, FaultKind, Target};
 
 /// A fault to come.
@@ -17,6 +19,7 @@ pub(super) struct ScheduledFault {
     pub(super) at: Time,
     pub(super) over: Duration,
     pub(super) kind: FaultKind,
+    /// A count of nodes that join is that of this share; other amounts are those of all together.
     pub(super) amount: Amount,
     /// Whether it is one of several of the same number and hits one node of this share.
     pub(super) is_part: bool,
@@ -30,13 +33,24 @@ pub(super) struct FaultSchedule {
 }
 
 impl FaultSchedule {
-    /// The faults of a run whose measured phase starts at `start`.
-    pub(super) fn new(faults: &[Fault], start: Time) -> FaultSchedule {
+    /// The faults of a run whose measured phase starts at `start`, as the director of `share` sees them.
+    pub(super) fn new(scenario: &Scenario, share: Share, start: Time) -> FaultSchedule {
+        // Nodes that join are dealt out one by one, as those of the start.
+        let mut dealt = scenario.nodes as usize;
         let scheduled = |(number, fault): (u32, &Fault)| {
-            let Fault { at, over, kind, amount } = fault.clone();
+            let &Fault { at, over, kind, amount } = fault;
+            let amount = match (kind, amount) {
+                (FaultKind::Join, Amount::Count(count)) => {
+                    let before = share.part(dealt);
+                    dealt += count as usize;
+                    Amount::Count((share.part(dealt) - before) as u32)
+                }
+                _ => amount,
+            };
             ScheduledFault { number, at: start + at, over, kind, amount, is_part: false }
         };
-        let mut faults: Vec<ScheduledFault> = (0..).zip(faults).map(scheduled).collect();
+        let faults = (0..).zip(&scenario.faults).map(scheduled);
+        let mut faults: Vec<ScheduledFault> = faults.collect();
         faults.reverse();
         let mut schedule = FaultSchedule { faults };
         schedule.sort();

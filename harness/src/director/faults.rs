@@ -24,14 +24,19 @@ impl<W: Workload> Director<W> {
 
     /// How many nodes of this share `fault` hits, at most.
     fn count_of(&self, fault: &ScheduledFault) -> usize {
-        match (fault.amount, fault.kind) {
-            (Amount::Fraction(share), FaultKind::Return) => of(share, self.crashed.len()),
-            (Amount::Fraction(share), _) => of(share, self.members.len()),
-            // Which director controls the nodes is seen when the fault is applied.
-            (Amount::Count(count), FaultKind::Return | FaultKind::Crash(Target::Busiest)) => {
-                count as usize
+        let (number, index) = (fault.number, self.share.index);
+        match (fault.kind, fault.amount) {
+            (FaultKind::Crash(Target::Random) | FaultKind::Leave, amount) => {
+                self.agreement.departures(number, amount, fault.over.is_zero(), index)
             }
-            (Amount::Count(count), _) => self.share.part(count as usize),
+            (FaultKind::Return, Amount::Fraction(share)) => {
+                self.agreement.part_of_fraction(number, share, self.crashed.len())
+            }
+            (_, Amount::Fraction(share)) => {
+                self.agreement.part_of_fraction(number, share, self.members.len())
+            }
+            // Which director controls the nodes is seen when the fault is applied.
+            (_, Amount::Count(count)) => count as usize,
         }
     }
 
@@ -40,24 +45,30 @@ impl<W: Workload> Director<W> {
             FaultKind::Join => self.to_join.push(PendingJoin::default()),
             FaultKind::Crash(target) => {
                 let target_place = match target {
-                    Target::Random => self.random_member(),
+                    Target::Random => {
+                        self.agreement.release(self.share.index, !fault.is_part);
+                        self.random_member()
+                    }
                     Target::Busiest => nodes.busiest(fault.number),
                 };
                 if let Some(place) = target_place.filter(|&place| self.can_depart(place)) {
                     self.crash(nodes, fault.at, place);
                 }
             }
-            FaultKind::Leave => self.depart_random(nodes, fault.at, true),
-            FaultKind::Return => self.bring_back(nodes, fault),
+            FaultKind::Leave => {
+                self.agreement.release(self.share.index, !fault.is_part);
+                self.depart_random(nodes, fault.at, true);
+            }
+            FaultKind::Return => self.bring_back(fault),
         }
     }
 
     /// Lets the node return that a fault crashed last.
-    fn bring_back(&mut self, nodes: &mut dyn NodeControl<W::Question>, fault: &ScheduledFault) {
+    fn bring_back(&mut self, fault: &ScheduledFault) {
         let may_return = match fault.amount {
             Amount::Fraction(_) => true,
             Amount::Count(count) => {
-                !self.crashed.is_empty() && nodes.take_turn(fault.number, count)
+                !self.crashed.is_empty() && self.agreement.take_turn(fault.number, count)
             }
         };
         if may_return && let Some((_, pending)) = self.crashed.pop_last() {
@@ -81,9 +92,4 @@ impl<W: Workload> Director<W> {
             _ => self.position[place as usize] != NONE && self.members.len() > 1,
         }
     }
-}
-
-/// A share of so many nodes.
-fn of(share: f64, nodes: usize) -> usize {
-    (nodes as f64 * share).round() as usize
 }

@@ -1,6 +1,6 @@
 //! Membership: churn, traces, and joins through the protocol.
 //!
-//! **Invariant:** the last member never departs, because no node could join after that.
+//! **Invariant:** the last member of a director never departs, because no node could join after that.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -170,6 +170,7 @@ impl<W: Workload> Director<W> {
     fn forget_member(&mut self, place: u32) {
         let position = std::mem::replace(&mut self.position[place as usize], NONE);
         self.members.swap_remove(position as usize);
+        self.agreement.remove_member(self.share.index);
         if let Some(&moved) = self.members.get(position as usize) {
             self.position[moved as usize] = position;
         }

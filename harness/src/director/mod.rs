@@ -8,6 +8,7 @@
 //! **Invariant:** every decision follows from the scenario, the seed and the reports of nodes.
 
 mod admission;
+mod agreement;
 pub mod calibration;
 mod fault_schedule;
 mod faults;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
 use self::admission::Admission;
+pub use self::agreement::Agreement;
 use self::calibration::Calibration;
 use self::fault_schedule::FaultSchedule;
 use self::ledger::Ledger;
@@ -63,6 +65,7 @@ const NONE: u32 = u32::MAX;
 pub struct Director<W: Workload> {
     scenario: Scenario,
     share: Share,
+    agreement: Arc<Agreement>,
     rng: Rng,
     workload: W,
     /// Start and end of the measured phase.
@@ -149,7 +152,7 @@ impl<W: Workload> Director<W> {
     #[must_use]
     pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_, W>) -> Director<W> {
         let Setup { places, to_join, seeds, trace, workload, has_server, .. } = setup;
-        let Setup { admitted, starts_per_turn, knows_costs, is_logged, .. } = setup;
+        let Setup { starts_per_turn, knows_costs, is_logged, .. } = setup;
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
         let downtimes = match scenario.churn.downtime {
@@ -158,6 +161,7 @@ impl<W: Workload> Director<W> {
         };
         Director {
             share,
+            agreement: setup.agreement,
             scenario: scenario.clone(),
             rng: Rng::new(scenario.seed, stream(share, Stream::Choices)),
             workload,
@@ -177,7 +181,7 @@ impl<W: Workload> Director<W> {
             retry: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),
-            admission: Admission::new(admitted),
+            admission: Admission::new(setup.admitted),
             calibration: None,
             capacity_per_s: 0.0,
             arrivals: None,
@@ -453,6 +457,7 @@ impl<W: Workload> Director<W> {
     fn add_member(&mut self, place: u32, now: Time, session: Option<Duration>) {
         self.position[place as usize] = self.members.len() as u32;
         self.members.push(place);
+        self.agreement.add_member(self.share.index);
         if let Some(length) = session
             && now + length <= self.horizon
         {
@@ -509,7 +514,7 @@ impl<W: Workload> Director<W> {
 
     /// Schedules what depends on the measured phase.
     fn plan(&mut self, from: Time) {
-        self.faults = FaultSchedule::new(&self.scenario.faults, from);
+        self.faults = FaultSchedule::new(&self.scenario, self.share, from);
         let start = from - self.scenario.phases.warmup;
         if let Some(schedule) = &mut self.schedule {
             schedule.set_start(start);

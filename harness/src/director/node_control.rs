@@ -26,10 +26,6 @@ pub trait NodeControl<Q> {
     /// `fault`, one at most gets a place.
     fn busiest(&mut self, fault: u32) -> Option<u32>;
 
-    /// Takes one of `turns` turns that all directors of a run have together for `fault`. Returns
-    /// false if none is left.
-    fn take_turn(&mut self, fault: u32, turns: u32) -> bool;
-
     /// Asks the node in `place`. Returns false if the node has no room for the question. `token`
     /// comes back with the answer. The costs of the lookup are counted under `number`, if that is not
     /// 0.

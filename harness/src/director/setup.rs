@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hopwise_kernel::Peer;
 
+use super::Agreement;
 use crate::churn::trace::Trace;
 
 /// The parameters of a director.
@@ -15,6 +16,8 @@ pub struct Setup<'a, W> {
     pub places: usize,
     /// The number of nodes that join through the protocol during bring-up.
     pub to_join: usize,
+    /// What all directors of the run agree on.
+    pub agreement: Arc<Agreement>,
     /// Members of the start that joining nodes may contact.
     pub seeds: Arc<Vec<Peer>>,
     /// The trace to follow, if there is one.

@@ -37,6 +37,7 @@ fn director_of(scenario: &Scenario, share: Share) -> Director<KeyWorkload> {
     let setup = Setup {
         places,
         to_join: 0,
+        agreement: Arc::new(Agreement::new(share.of)),
         seeds,
         trace: None,
         workload,
@@ -79,10 +80,6 @@ impl NodeControl<Id> for Asked {
 
     fn busiest(&mut self, _fault: u32) -> Option<u32> {
         None
-    }
-
-    fn take_turn(&mut self, _fault: u32, _turns: u32) -> bool {
-        true
     }
 
     fn ask(&mut self, at: Time, place: u32, _question: Id, token: u64, _number: u32) -> bool {

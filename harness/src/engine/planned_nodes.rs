@@ -4,17 +4,12 @@
 
 use crate::Scenario;
 use crate::churn::trace::Trace;
-use crate::scenario::{Amount, FaultKind};
 
 /// The most nodes at a time by plan: those of the start or the trace, and those that faults add.
 /// Other churn is not counted. So many `directors` share the nodes equally.
 pub(super) fn planned_nodes(scenario: &Scenario, trace: Option<&Trace>, directors: usize) -> usize {
     let nodes = scenario.nodes as usize;
     let most_up = trace.map_or(nodes, |trace| directors * trace.most_up(directors));
-    let joins = scenario.faults.iter().filter(|fault| fault.kind == FaultKind::Join);
-    let joins = joins.map(|fault| match fault.amount {
-        Amount::Fraction(share) => (nodes as f64 * share).ceil() as usize,
-        Amount::Count(count) => count as usize,
-    });
-    most_up.max(nodes) + joins.sum::<usize>()
+    let most_up = most_up.max(nodes);
+    most_up + scenario.joining_in_faults(most_up as u64) as usize
 }

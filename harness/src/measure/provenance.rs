@@ -112,10 +112,26 @@ pub fn rss_bytes() -> u64 {
     bytes_of(&read("/proc/self/status"), "VmRSS")
 }
 
-/// Memory that is available without swapping, in bytes; 0 if unknown.
+/// Memory that this process can still take without swapping, in bytes; 0 if unknown. The limits of its
+/// address space and of its control group count, too.
 #[must_use]
 pub fn available_bytes() -> u64 {
-    bytes_of(&read("/proc/meminfo"), "MemAvailable")
+    let free = bytes_of(&read("/proc/meminfo"), "MemAvailable");
+    let used = bytes_of(&read("/proc/self/status"), "VmSize");
+    let address_space = address_space_limit(&read("/proc/self/limits"));
+    let address_space = address_space.map(|limit| limit.saturating_sub(used));
+    let group = |file: &str| read(&format!("/sys/fs/cgroup/memory.{file}")).trim().parse::<u64>();
+    let group = group("max").ok().zip(group("current").ok());
+    let group = group.map(|(limit, used)| limit.saturating_sub(used));
+    // Unlimited is no number. A limit that is used up is not unknown.
+    let limits = [(free > 0).then_some(free), address_space, group];
+    limits.into_iter().flatten().min().map_or(0, |bytes| bytes.max(1))
+}
+
+/// The soft limit of the address space, if there is one.
+fn address_space_limit(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 fn read(path: &str) -> String {
@@ -145,6 +161,10 @@ mod tests {
         assert_eq!(bytes_of(text, "VmRSS"), 0);
         assert_eq!(value_of(text, "Name"), Some("hopwise"));
         assert!(Machine::here().cores > 0);
+        let limits =
+            "Limit  Soft Limit  Hard Limit  Units\nMax address space  1024000  unlimited  bytes";
+        assert_eq!(address_space_limit(limits), Some(1_024_000));
+        assert_eq!(address_space_limit(&limits.replace("1024000", "unlimited")), None);
     }
 
     #[test]

@@ -168,7 +168,7 @@ const GENERAL_KEYS: &[Key] = &[
     ),
     Key::integer(
         "nodes",
-        "a whole number from 2 to 16777216",
+        "a whole number from 1 to 16777216",
         "Number of nodes at the start. With downtimes, the number of hosts: see churn.start.",
     ),
     Key::integer(
@@ -301,7 +301,7 @@ impl Scenario {
             && name.chars().all(fits_a_folder)
             && !name.starts_with('.');
         require(is_name, "name")?;
-        require((2..=POPULATION_MAX).contains(nodes), "nodes")?;
+        require((1..=POPULATION_MAX).contains(nodes), "nodes")?;
         require(*threads <= THREADS_MAX, "threads")
     }
 }

@@ -5,7 +5,9 @@
 //!
 //! **Invariant:** no value is read from a key that the schema does not have.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
@@ -15,7 +17,7 @@ use crate::base::text_file::read_text;
 use super::adapt::{Adaptation, Adaptations, adapt, move_times, slow_churn};
 use super::fault;
 use super::impossible::Impossible;
-use super::key::{Choice, Kind, last, quoted};
+use super::key::{Choice, Key, Kind, last, quoted};
 use super::shortened::{comparable, shortened, shown};
 use super::source::{Source, Written, normalize};
 use super::tree::{
@@ -110,11 +112,12 @@ impl Schema {
         }
         normalize(&mut tree, self, source, overrides);
         let entries = entries(&tree, "");
-        entries.iter().try_for_each(|entry| self.check_known(entry))?;
-        entries.iter().try_for_each(|entry| self.check_alternatives(entry, &tree))?;
+        let keys = KnownKeys::of(self, &entries);
+        entries.iter().try_for_each(|entry| self.check_known(entry, &keys))?;
+        entries.iter().try_for_each(|entry| check_alternatives(entry, &keys, &tree))?;
         entries.iter().try_for_each(|entry| self.check_complete(entry))?;
-        entries.iter().try_for_each(|entry| self.check_detail(entry, &tree))?;
-        drop(entries);
+        entries.iter().try_for_each(|entry| self.check_detail(entry, &keys, &tree))?;
+        drop((keys, entries));
         self.fit(tree, &written, named.as_ref())
     }
 
@@ -175,8 +178,9 @@ impl Schema {
         }
     }
 
-    fn check_known(&self, Entry { path, value }: &Entry<'_>) -> Verdict {
-        let Some(key) = self.find_key(&without_indices(path)) else {
+    fn check_known(&self, entry: &Entry<'_>, keys: &KnownKeys) -> Verdict {
+        let Entry { path, value, .. } = entry;
+        let Some(key) = keys.key(entry) else {
             return Err(self.unknown(path, value));
         };
         // Serde accepts a list in place of a table, as the values of its keys in order.
@@ -195,29 +199,21 @@ impl Schema {
         Problem { path: path.to_owned(), message }
     }
 
-    fn check_alternatives(&self, Entry { path, value }: &Entry<'_>, tree: &Value) -> Verdict {
-        let known = without_indices(path);
-        for other in self.alternatives_of(&known) {
-            let other = join(parent(path), last(other));
-            if let Some(other_value) = at(tree, &other) {
-                let (value, other_value) = (shown(value), shown(other_value));
-                let message = format!(
-                    "{path} = {value} contradicts {other} = {other_value}: write one of them"
-                );
-                return Err(Problem { path: path.clone(), message });
-            }
-        }
-        Ok(())
-    }
-
-    fn check_detail(&self, Entry { path, value }: &Entry<'_>, tree: &Value) -> Verdict {
-        let key = self.find_key(&without_indices(path));
-        let Some(choice) = key.and_then(|key| key.detail_of.as_ref()) else {
+    fn check_detail(&self, entry: &Entry<'_>, keys: &KnownKeys, tree: &Value) -> Verdict {
+        let Entry { path, value, .. } = entry;
+        let Some(choice) = keys.key(entry).and_then(|key| key.detail_of.as_ref()) else {
             return Ok(());
         };
         let chooser = join(parent(path), choice.name);
-        let default = self.default_of(&without_indices(&chooser));
-        let chosen = match at(tree, &chooser).or(default.as_ref()) {
+        let default;
+        let chosen = match at(tree, &chooser) {
+            Some(chosen) => Some(chosen),
+            None => {
+                default = self.default_of(&without_indices(&chooser));
+                default.as_ref()
+            }
+        };
+        let chosen = match chosen {
             None => "",
             Some(Value::String(chosen)) => chosen,
             // Reading the types later reports the wrong type of the chooser, a better message.
@@ -237,7 +233,7 @@ impl Schema {
     }
 
     /// Checks that an entry of a list has all keys without a default.
-    fn check_complete(&self, Entry { path, value }: &Entry<'_>) -> Verdict {
+    fn check_complete(&self, Entry { path, value, .. }: &Entry<'_>) -> Verdict {
         let Value::Table(entry) = value else { return Ok(()) };
         let required = match parent(path) {
             "fault" => fault::REQUIRED,
@@ -325,6 +321,45 @@ impl Schema {
         let always = key.map_or_else(Default::default, |key| self.accepted(key));
         Problem::not_accepted(&wrong.path, value, wrong.accepted.as_deref().unwrap_or(&always))
     }
+}
+
+/// The keys of entries, each found once: a list may have very many entries with the same keys.
+struct KnownKeys(HashMap<Rc<str>, (Option<&'static Key>, Vec<&'static str>)>);
+
+impl KnownKeys {
+    fn of(schema: &Schema, entries: &[Entry<'_>]) -> KnownKeys {
+        let mut keys = HashMap::new();
+        for Entry { key_path, .. } in entries {
+            if !keys.contains_key(key_path) {
+                let alternatives = schema.alternatives_of(key_path).collect();
+                keys.insert(key_path.clone(), (schema.find_key(key_path), alternatives));
+            }
+        }
+        KnownKeys(keys)
+    }
+
+    /// The key of `entry`.
+    fn key(&self, entry: &Entry<'_>) -> Option<&'static Key> {
+        self.0.get(&entry.key_path).and_then(|(key, _)| *key)
+    }
+
+    /// The keys that exclude the key of `entry`.
+    fn alternatives(&self, entry: &Entry<'_>) -> &[&'static str] {
+        self.0.get(&entry.key_path).map_or(&[], |(_, alternatives)| alternatives)
+    }
+}
+
+fn check_alternatives(entry: &Entry<'_>, keys: &KnownKeys, tree: &Value) -> Verdict {
+    let Entry { path, value, .. } = entry;
+    for other in keys.alternatives(entry) {
+        let other = join(parent(path), last(other));
+        if let Some(other_value) = at(tree, &other) {
+            let message =
+                format!("{path} = {value} contradicts {other} = {other_value}: write one of them");
+            return Err(Problem { path: path.clone(), message });
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong, and where.

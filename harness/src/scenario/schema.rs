@@ -247,6 +247,10 @@ impl Schema {
     pub(super) fn check(&self, scenario: &Scenario) -> Verdict {
         let system = self.system(scenario);
         scenario.check_general()?;
+        require_that(!system.has_server || scenario.nodes >= 2, "nodes", || {
+            "a whole number from 2 to 16777216: the server and at least one node that asks it"
+                .to_owned()
+        })?;
         let can_be_checked = scenario.engine == Engine::Sim && system.has_checker;
         require_that(can_be_checked || scenario.check != Some(true), "check", || {
             self.find_key("check").map_or_else(String::new, |key| self.accepted(key).into_owned())
@@ -265,7 +269,7 @@ impl Schema {
         profile::check(scenario)?;
         scenario.phases.check(scenario)?;
         scenario.expect.check(scenario)?;
-        fault::check(scenario)
+        fault::check(scenario, system.has_server)
     }
 
     fn all_sections(&self) -> impl Iterator<Item = &SectionType> {

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a value is the user's if and only if a file or an override of the user's has it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, absolute};
 
 use toml::Value;
@@ -71,8 +71,15 @@ pub(super) fn normalize(
     overrides: &[(String, String)],
 ) {
     let folder = source.file().and_then(|file| Path::new(file).parent());
+    let mut kinds = HashMap::new();
     visit(tree, "", &mut |path, value| {
-        let Some(key) = schema.find_key(&without_indices(path)) else { return };
+        // Only these are rewritten; a list may have very many values.
+        if !matches!(value, Value::Float(_) | Value::String(_)) {
+            return;
+        }
+        let key_path = without_indices(path);
+        let key = *kinds.entry(key_path).or_insert_with_key(|path| schema.find_key(path));
+        let Some(key) = key else { return };
         match (key.kind, &*value) {
             (Kind::Integer, Value::Float(number)) => {
                 if let Some(count) = whole(*number) {

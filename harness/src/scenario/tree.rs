@@ -2,12 +2,16 @@
 //!
 //! **Invariant:** knows no key.
 
+use std::rc::Rc;
+
 use serde_path_to_error::{Path, Segment};
 use toml::{Table, Value};
 
 /// A value anywhere in a tree.
 pub(super) struct Entry<'a> {
     pub(super) path: String,
+    /// The path without indices, as a key has it.
+    pub(super) key_path: Rc<str>,
     pub(super) value: &'a Value,
 }
 
@@ -20,23 +24,37 @@ pub(crate) fn paths_of(value: &Value, path: &str) -> Vec<String> {
 /// All values below `value`, which is at `path`.
 pub(super) fn entries<'a>(value: &'a Value, path: &str) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
-    collect_entries(value, path, &mut entries);
+    collect_entries(value, path, &without_indices(path).into(), &mut entries);
     entries
 }
 
-fn collect_entries<'a>(value: &'a Value, path: &str, entries: &mut Vec<Entry<'a>>) {
-    let mut collect = |word: &str, value: &'a Value| {
+fn collect_entries<'a>(
+    value: &'a Value,
+    path: &str,
+    key_path: &Rc<str>,
+    entries: &mut Vec<Entry<'a>>,
+) {
+    let mut collect = |word: &str, key_path: Rc<str>, value: &'a Value| {
         let path = join(path, word);
-        entries.push(Entry { path: path.clone(), value });
-        collect_entries(value, &path, entries);
+        entries.push(Entry { path: path.clone(), key_path: key_path.clone(), value });
+        collect_entries(value, &path, &key_path, entries);
     };
     match value {
-        Value::Table(table) => table.iter().for_each(|(name, value)| collect(name, value)),
+        Value::Table(table) => {
+            table.iter().for_each(|(name, value)| collect(name, join_key(key_path, name), value));
+        }
         Value::Array(list) => {
-            list.iter().enumerate().for_each(|(index, value)| collect(&index.to_string(), value));
+            for (index, value) in list.iter().enumerate() {
+                collect(&index.to_string(), key_path.clone(), value);
+            }
         }
         _ => (),
     }
+}
+
+/// The path of the key `word` below `parent`, as [`without_indices`] gives it.
+fn join_key(parent: &Rc<str>, word: &str) -> Rc<str> {
+    without_indices(&join(parent, word)).into()
 }
 
 /// The value at a path.

@@ -19,7 +19,7 @@ const NODES_PER_SOCKET: u64 = 65_535;
 pub struct Udp {
     /// Which nodes share a socket.
     pub sockets: Sockets,
-    /// The endpoint of the first socket; the others take the ports after it, or any free ones if
+    /// The endpoint of the first socket, not a multicast or broadcast address; the others take the ports after it, or any free ones if
     /// the port is 0.
     pub bind: SocketAddrV4,
     /// Largest payload of a datagram in bytes: 576 … 65,507.
@@ -63,7 +63,7 @@ impl Section for Udp {
         ),
         Key::text(
             "udp.bind",
-            "an IPv4 address and port such as \"127.0.0.1:4000\"; port 0 is any free one",
+            "an IPv4 address of this host and a port such as \"127.0.0.1:4000\"; port 0 is any free one",
             "Address of the first socket. The others take the ports after it.",
         ),
         Key::integer(
@@ -76,6 +76,8 @@ impl Section for Udp {
 
     fn check(&self, all: &Scenario) -> Verdict {
         require((576..=65_507).contains(&self.datagram), "udp.datagram")?;
+        let host = self.bind.ip();
+        require(!host.is_multicast() && !host.is_broadcast(), "udp.bind")?;
         if all.engine == Engine::Udp { self.check_sockets(all) } else { Ok(()) }
     }
 }
@@ -83,7 +85,7 @@ impl Section for Udp {
 impl Udp {
     fn check_sockets(&self, all: &Scenario) -> Verdict {
         let threads = all.thread_count() as u64;
-        let population = u64::from(all.nodes) + all.joining_in_faults();
+        let population = u64::from(all.nodes) + all.joining_in_faults(all.nodes.into());
         let (sockets, most, instead) = match self.sockets {
             Sockets::PerCore => (
                 threads,

@@ -266,7 +266,9 @@ impl RingNode {
         if key == self.me.id {
             return Route::Owner(self.me);
         }
-        let Some(first) = self.successors.first() else { return Route::Stuck };
+        let Some(first) = self.successors.first() else {
+            return if self.is_alone() { Route::Owner(self.me) } else { Route::Stuck };
+        };
         if self.me.id.distance_to(key) <= self.me.id.distance_to(first.id) {
             return Route::Owner(first);
         }

@@ -1,7 +1,14 @@
 //! Maintaining the neighborhood: stabilize, notify, rectify, and removing dead peers. The rules are
 //! Zave's (IEEE TSE 2017).
 //!
+//! *The last node.* A node that loses its only contact cannot tell from that whether others live. So two
+//! nodes notice while both live that neither knows a third one. If one of them leaves or is declared
+//! dead, the other is alone: it becomes its own predecessor, owns every key, and takes in nodes that
+//! join. The same holds if a node leaves that names only this one and others that are gone. A node that lost several contacts one after another may be cut off instead: it owns nothing.
+//!
 //! **Invariant:** a peer becomes first successor or predecessor only after it has answered.
+
+use core::mem;
 
 use crate::base::{Peer, Peers, Time};
 use crate::node::{Context, Cookie, DropReason, PeerRoundTrips, RequestId};
@@ -42,9 +49,12 @@ impl RingNode {
 
     /// The node was stopped for so long that others must have taken it for dead, and have taken over its
     /// keys. It owns nothing until a predecessor makes itself known, as after a join.
+    /// A node that is alone has nobody to lose them to.
+    #[cold]
     pub(crate) fn come_back(&mut self, cx: &mut Context<'_, Ring>) {
-        if self.is_member() && self.config.stabilize.is_some() {
+        if self.is_member() && self.config.stabilize.is_some() && !self.is_alone() {
             self.predecessor = None;
+            self.is_pair = false;
             self.early_checks_left = MAX_EARLY_CHECKS;
             self.stabilize_at = cx.now;
             self.arm(cx);
@@ -58,7 +68,7 @@ impl RingNode {
             .successors
             .first()
             .or_else(|| self.fingers.entries().next().map(|(_, finger)| finger))
-            .or(self.predecessor)
+            .or(self.other_predecessor())
             .or(self.successors.fallback());
         self.stabilizing = first.is_some_and(|first| {
             let cookie = self.last_cookie.for_peer(first);
@@ -136,6 +146,7 @@ impl RingNode {
                 }
                 self.last_cookie.learn(from, cookie);
                 self.adopt_list(cx.now, from, successors);
+                self.is_pair = self.is_paired_with(from, predecessor, successors);
                 if predecessor == Some(self.me) {
                     self.early_checks_left = 0;
                     self.confirm_join(cx);
@@ -168,6 +179,7 @@ impl RingNode {
                 if self.may_be_successor(from) {
                     self.last_cookie.learn(from, cookie);
                     self.adopt_list(cx.now, from, successors);
+                    self.is_pair = self.is_paired_with(from, predecessor, successors);
                     if self.rounds_to_join > 0 {
                         self.rounds_to_join = ROUNDS_TO_JOIN;
                     }
@@ -260,7 +272,9 @@ impl RingNode {
         }
         match self.config.stabilize {
             Some(period)
-                if self.predecessor.is_some() && !self.probing_predecessor && self.is_member() =>
+                if self.other_predecessor().is_some()
+                    && !self.probing_predecessor
+                    && self.is_member() =>
             {
                 self.predecessor_heard.to_time(now) + period + period / 5
             }
@@ -349,10 +363,14 @@ impl RingNode {
             self.first_round_trips = PeerRoundTrips::default();
         }
         let is_isolated = self.successors.first().is_none()
-            && self.predecessor.is_none()
+            && self.other_predecessor().is_none()
             && self.fingers.entries().next().is_none();
+        let was_pair = mem::take(&mut self.is_pair);
         if is_isolated {
             self.successors.keep_fallback(peer);
+            if was_pair && self.is_member() {
+                self.predecessor = Some(self.me);
+            }
         } else if was_first
             && !self.stabilizing
             && self.is_member()
@@ -360,6 +378,16 @@ impl RingNode {
         {
             self.check_first_successor(cx);
         }
+    }
+
+    /// Whether `peer`, which has named these neighbors, and this node know no third node.
+    fn is_paired_with(&self, peer: Peer, predecessor: Option<Peer>, successors: Peers<'_>) -> bool {
+        let is_peer = |known: Peer| known.is_same_destination(peer);
+        predecessor.is_none_or(|peer| peer == self.me)
+            && successors.iter().all(|successor| successor == self.me)
+            && self.successors.peers().iter().copied().all(is_peer)
+            && self.other_predecessor().is_none_or(is_peer)
+            && self.fingers.entries().all(|(_, finger)| is_peer(finger))
     }
 
     /// Whether `candidate` lies before the first successor. It may have been declared dead: if another
@@ -377,12 +405,16 @@ impl RingNode {
 
     fn adopt_predecessor(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer) {
         let old = self.predecessor.replace(candidate);
+        self.is_pair = false;
         self.predecessor_round_trips = PeerRoundTrips::default();
         self.predecessor_heard = cx.now.into();
         self.predecessor_silence = 0;
         self.send(cx, candidate, &Message::Adopted);
-        if let Some(old) = old {
-            self.send(cx, old, &Message::Introduce { peer: candidate });
+        match old {
+            // It was alone, so the candidate is its successor, too.
+            Some(old) if old == self.me => self.consider_successor(cx, candidate),
+            Some(old) => self.send(cx, old, &Message::Introduce { peer: candidate }),
+            None => {}
         }
         self.arm(cx);
     }

@@ -24,7 +24,7 @@ const JOIN_DEADLINE: Duration = Duration::from_secs(3);
 
 impl RingNode {
     /// Becomes a member with exact tables. `ring` contains all members, including this node, sorted
-    /// by identifier.
+    /// by identifier. A ring may begin with this node alone.
     ///
     /// # Panics
     ///
@@ -37,7 +37,8 @@ impl RingNode {
         let reach = self.config.successors.min((count - 1).min(255) as u8);
         self.successors.adopt_exact((1..=reach.into()).map(clockwise));
         self.update_finger_boundary();
-        self.predecessor = (count > 1).then(|| clockwise(count - 1));
+        self.predecessor = Some(clockwise(count - 1));
+        self.is_pair = count == 2;
         let shape = self.fingers.shape();
         // From the top, so that each entry is copied only up to the one above it.
         for slot in (self.fingers.boundary() + 1..shape.slots()).rev() {
@@ -80,7 +81,8 @@ impl RingNode {
 
     /// Leaves the ring and announces it. The driver removes the node afterwards.
     pub fn leave(&mut self, cx: &mut Context<'_, Ring>) {
-        let (predecessor, successors) = (self.predecessor, Peers::Table(self.successors.peers()));
+        let predecessor = self.other_predecessor();
+        let successors = Peers::Table(self.successors.peers());
         let message = Message::Leave { predecessor, successors };
         for neighbor in [predecessor, self.successors.first()].into_iter().flatten() {
             self.send(cx, neighbor, &message);
@@ -207,6 +209,10 @@ impl RingNode {
         let was_predecessor = self.predecessor == Some(from);
         let was_first = self.successors.first() == Some(from);
         self.stabilizing &= !was_first;
+        let is_me_or_gone =
+            |peer: Peer| peer == self.me || self.suspects.is_dead(self.secret, peer, cx.now);
+        self.is_pair |=
+            predecessor.is_none_or(is_me_or_gone) && successors.iter().all(is_me_or_gone);
         self.remove(cx, from);
         // The nodes named are asked before they are adopted: the departure may be forged, or they
         // may be dead.

@@ -46,6 +46,7 @@ pub struct RingNode {
     pub(crate) me: Peer,
     pub(crate) config: Arc<RingConfig>,
     pub(crate) phase: Phase,
+    /// The node itself if it is [alone](Self::is_alone).
     pub(crate) predecessor: Option<Peer>,
     pub(crate) successors: SuccessorList,
     pub(crate) fingers: FingerTable,
@@ -85,6 +86,8 @@ pub struct RingNode {
     /// Rounds of stabilize left before a join fails that no successor has confirmed. 0 once it is
     /// confirmed.
     pub(crate) rounds_to_join: u8,
+    /// This node and its first successor are the whole ring, as far as both know.
+    pub(crate) is_pair: bool,
     /// A finger refresh is in flight.
     pub(crate) fixing: bool,
     /// The first round of finger refreshes after a join is running, without pauses.
@@ -134,6 +137,7 @@ impl RingNode {
             probing_candidate: false,
             predecessor_silence: 0,
             rounds_to_join: 0,
+            is_pair: false,
             fixing: false,
             initial_fill: false,
             config,
@@ -146,10 +150,22 @@ impl RingNode {
         self.phase == Phase::Member
     }
 
-    /// The predecessor, if one is known.
+    /// The predecessor, if one is known; the node itself if it is [alone](Self::is_alone).
     #[must_use]
     pub fn predecessor(&self) -> Option<Peer> {
         self.predecessor
+    }
+
+    /// Whether the node knows that it is the only member: it is its own predecessor and owns every
+    /// key. A node that has merely lost all contacts is not alone: it knows no predecessor.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.predecessor == Some(self.me)
+    }
+
+    /// The predecessor, if another node is known as such.
+    pub(crate) fn other_predecessor(&self) -> Option<Peer> {
+        self.predecessor.filter(|peer| peer.address != self.me.address)
     }
 
     /// The successor list, nearest first.
@@ -170,7 +186,7 @@ impl RingNode {
         let list = self.successors.peers();
         let in_list = |finger: Peer| list.iter().any(|peer| peer.is_same_destination(finger));
         let fingers = self.fingers.entries().filter(|&(_, finger)| !in_list(finger)).count();
-        let predecessor = self.predecessor.is_some_and(|peer| !list.contains(&peer));
+        let predecessor = self.other_predecessor().is_some_and(|peer| !list.contains(&peer));
         list.len() + fingers + usize::from(predecessor)
     }
 

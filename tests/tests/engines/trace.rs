@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hopwise_harness::churn::Share;
 use hopwise_harness::churn::trace::Trace;
-use hopwise_harness::director::{Director, NodeControl, Setup};
+use hopwise_harness::director::{Agreement, Director, NodeControl, Setup};
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
 use hopwise_harness::plug::NodeEvent;
@@ -28,10 +28,6 @@ struct Diary(Vec<String>, Vec<Peer>);
 impl NodeControl<Id> for Diary {
     fn busiest(&mut self, _fault: u32) -> Option<u32> {
         None
-    }
-
-    fn take_turn(&mut self, _fault: u32, _turns: u32) -> bool {
-        true
     }
 
     fn address_of(&self, place: u32) -> Address {
@@ -80,6 +76,7 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
         let setup = Setup {
             places,
             to_join,
+            agreement: Arc::new(Agreement::new(1)),
             seeds,
             trace,
             workload,

@@ -5,6 +5,7 @@
 mod central;
 mod gnutella;
 mod hostile;
+mod last_node;
 mod overlay;
 mod ring;
 mod store;

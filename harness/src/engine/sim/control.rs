@@ -505,10 +505,6 @@ impl<S: System> NodeControl<QuestionOf<S>> for CommandSender<'_, S> {
         Busiest::of_all(busiest).map(|busiest| busiest.place)
     }
 
-    fn take_turn(&mut self, _fault: u32, _turns: u32) -> bool {
-        true // There is only one director, which knows the count.
-    }
-
     fn ask(
         &mut self,
         at: Time,

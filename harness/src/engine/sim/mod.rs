@@ -52,8 +52,9 @@ use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
-use crate::director::{Admitted, Director, Setup};
+use crate::director::{Admitted, Agreement, Director, Setup};
 use crate::engine::interruption::Interruption;
+use crate::engine::memory::{self, Demand, planned_growth};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Tables;
 use crate::measure::event_log::EventLog;
@@ -62,7 +63,7 @@ use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured, Simulation};
 use crate::network::Network;
 use crate::plug::{Checker, Runner, Setting, System};
-use crate::scenario::{ChurnModel, Measure};
+use crate::scenario::{ChurnModel, Load};
 use crate::workload::Workload;
 use crate::workload::judge::Judge;
 
@@ -77,8 +78,8 @@ const SPARE_PLACES: usize = 64;
 /// One more spare place for this many nodes.
 const SPARE_SHARE: usize = 64;
 
-/// Memory per node outside the node: its place, events, requests in flight, and the truth about it.
-const BESIDE_NODE_BYTES: u64 = 300;
+/// A delay that is seldom exceeded, where delays have no bound.
+const DELAY: Duration = Duration::from_millis(300);
 
 /// The simulator.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,8 +117,13 @@ pub(crate) fn simulate<S: System>(
     let wanted = if is_checked { 1 } else { scenario.thread_count() };
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let most_nodes = planned_nodes(scenario, trace.as_ref(), 1);
-    let spare = spare_places(scenario, most_nodes);
-    let partition = Partition::new(wanted.min(SHARDS_PER_CORE * cores), most_nodes + spare);
+    let growth = planned_growth(scenario);
+    let places = (most_nodes + spare_places(scenario, most_nodes)) as u64 + growth;
+    let lookups = lookups_in_flight(scenario, &network);
+    let demand = Demand { places, growth, lookups, fixed_bytes: 0 };
+    let nodes_bytes = |nodes| S::memory_needed_bytes(scenario, nodes);
+    memory::check(scenario, &demand, nodes_bytes, available_bytes())?;
+    let partition = Partition::new(wanted.min(SHARDS_PER_CORE * cores), places as usize);
     let shards = partition.shards as usize;
     let threads = shards.min(cores);
     let too_many_threads = (wanted > cores).then(|| {
@@ -125,7 +131,6 @@ pub(crate) fn simulate<S: System>(
             "threads = {wanted}, but this process may use {cores} cores: {threads} ran the nodes"
         )
     });
-    check_memory(S::memory_needed_bytes(scenario, partition.places as usize), partition.places)?;
     network.check_hosts(partition.places as usize).map_err(EngineError::Request)?;
     let members = initial_members(scenario, S::members_at_start(scenario));
     let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
@@ -144,6 +149,7 @@ pub(crate) fn simulate<S: System>(
     let setup = Setup {
         places,
         to_join,
+        agreement: Arc::new(Agreement::new(1)),
         seeds,
         trace: trace.as_ref(),
         workload: workload.clone(),
@@ -225,36 +231,26 @@ pub(crate) fn simulate<S: System>(
     Ok(measured)
 }
 
-/// Spare places for nodes that join before others have left, and for growth through churn.
+/// Spare places for nodes that join before others have left.
 fn spare_places(scenario: &Scenario, nodes: usize) -> usize {
-    let churn = &scenario.churn;
-    let growth_per_s = match churn.model {
-        ChurnModel::Off => return 0,
-        ChurnModel::Poisson => (churn.joins_per_s - churn.departures_per_s).max(0.0),
-        ChurnModel::Sessions | ChurnModel::Trace => 0.0,
-    };
-    let measure = match scenario.phases.measure {
-        Measure::Lasting(length) => length,
-        Measure::Lookups(_) => Duration::ZERO,
-    };
-    let growth = growth_per_s * (scenario.phases.warmup + measure).as_secs_f64();
-    SPARE_PLACES + nodes / SPARE_SHARE + growth as usize
+    match scenario.churn.model {
+        ChurnModel::Off => 0,
+        _ => SPARE_PLACES + nodes / SPARE_SHARE,
+    }
 }
 
-/// Checks that there is enough memory.
-fn check_memory(nodes_bytes: u64, places: u32) -> Result<(), EngineError> {
-    let needed = nodes_bytes + u64::from(places) * BESIDE_NODE_BYTES;
-    let available = available_bytes();
-    if available == 0 || needed <= available {
-        return Ok(());
+/// The lookups in flight at a time, at most: those that start while one is on its way there and back.
+fn lookups_in_flight(scenario: &Scenario, network: &Network) -> f64 {
+    if scenario.network.node_rate.is_some() {
+        return ADMITTED_MAX as f64;
     }
-    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-    Err(EngineError::Request(format!(
-        "{places} nodes need about {:.1} GiB, but {:.1} GiB are free: write nodes = {} or fewer",
-        gib(needed),
-        gib(available),
-        u64::from(places) * available / needed,
-    )))
+    let per_s = match scenario.workload.load {
+        Load::InFlight(count) => return f64::from(count),
+        _ => scenario.workload.peak_per_s(scenario.nodes).unwrap_or(0.0),
+    };
+    let hops = f64::from(scenario.nodes).log2() + 2.0;
+    let delay = network.greatest_delay().unwrap_or(DELAY).as_secs_f64();
+    per_s * (hops * delay).min(scenario.workload.deadline.as_secs_f64())
 }
 
 /// The members at the start, sorted by identifier, in the places of their ranks.

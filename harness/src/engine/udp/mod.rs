@@ -33,16 +33,18 @@ use self::shared::Shared;
 use crate::Scenario;
 use crate::churn::Share;
 use crate::churn::trace::Trace;
-use crate::director::{Admitted, Director, Setup};
+use crate::director::{Admitted, Agreement, Director, Setup};
 use crate::engine::interruption::Interruption;
+use crate::engine::memory::{self, Demand};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Sums;
 use crate::measure::event_log::EventLog;
 use crate::measure::progress::Progress;
+use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured};
 use crate::network::{Network, Transit};
 use crate::plug::{Runner, Setting, System};
-use crate::scenario::{ChurnModel, Sockets as SocketsKey};
+use crate::scenario::{Amount, ChurnModel, FaultKind, Sockets as SocketsKey};
 use crate::workload::Workload;
 
 /// Capacity for requests in flight per shard.
@@ -52,6 +54,8 @@ const REQUESTS: usize = 65_536;
 const REQUESTS_PER_LOOKUP: usize = 16;
 /// The most lookups that a shard starts in one turn.
 const STARTS_PER_TURN: usize = 512;
+/// Room for a request in flight, and its timer.
+const REQUEST_BYTES: u64 = 300;
 /// Spare places in each shard under churn, which is uneven.
 const SPARE_PLACES: usize = 64;
 
@@ -69,11 +73,12 @@ impl Runner for UdpEngine {
     ) -> Result<Measured, EngineError> {
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
         let clock = Clock::start();
-        // Each thread needs at least one node.
+        // Each thread needs at least one node besides the server.
         let at_start = scenario.nodes_at_start() as usize;
-        let threads = scenario.thread_count().clamp(1, at_start);
+        let most_threads = (at_start - usize::from(S::HAS_SERVER)).max(1);
+        let threads = scenario.thread_count().clamp(1, most_threads);
         let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
-        let mut plan = Plan::new(scenario, threads, trace.as_deref())?;
+        let mut plan = Plan::new::<S>(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
         let (members, shares) = plan.initial_members(S::members_at_start(scenario), &mut rng);
         let most_nodes = plan.most_nodes;
@@ -89,6 +94,7 @@ impl Runner for UdpEngine {
         let system = S::new(&setting).map_err(EngineError::Request)?;
         let members = Arc::new(members);
         let shared = Arc::new(Shared::new(plan.threads));
+        let agreement = Arc::new(Agreement::new(plan.threads));
         let cores = available_cores();
 
         let is_logged = log.is_some();
@@ -103,7 +109,7 @@ impl Runner for UdpEngine {
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
             let part = Share { index, of: plan.threads };
-            let trace = trace.clone();
+            let (trace, agreement) = (trace.clone(), agreement.clone());
             let to_join = part.part(at_start) - share.len();
             let away = part.part(scenario.nodes as usize) - part.part(at_start);
             let run = move || -> std::io::Result<(Sums, Conduct)> {
@@ -123,6 +129,7 @@ impl Runner for UdpEngine {
                 let setup = Setup {
                     places: capacity,
                     to_join,
+                    agreement,
                     seeds: members.clone(),
                     trace: trace.as_deref(),
                     workload,
@@ -177,14 +184,27 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(
+    fn new<S: System>(
         scenario: &Scenario,
         threads: usize,
         trace: Option<&Trace>,
     ) -> Result<Plan, EngineError> {
         let uneven = if scenario.churn.model == ChurnModel::Off { 0 } else { SPARE_PLACES };
         let most_nodes = planned_nodes(scenario, trace, threads);
-        let capacity = most_nodes.div_ceil(threads) + uneven;
+        let fractions = scenario.faults.iter().filter(|fault| {
+            fault.kind == FaultKind::Join && matches!(fault.amount, Amount::Fraction(_))
+        });
+        // Each may bring one node more to some threads than to others.
+        let capacity = most_nodes.div_ceil(threads) + uneven + fractions.count();
+        let demand = Demand {
+            places: (capacity * threads) as u64,
+            growth: 0,
+            // Others are refused at their origins.
+            lookups: (threads * REQUESTS / REQUESTS_PER_LOOKUP) as f64,
+            fixed_bytes: threads as u64 * REQUESTS as u64 * REQUEST_BYTES,
+        };
+        let nodes_bytes = |nodes| S::memory_needed_bytes(scenario, nodes);
+        memory::check(scenario, &demand, nodes_bytes, available_bytes())?;
         let layout = match scenario.udp.sockets {
             SocketsKey::PerCore => Layout::PerCore,
             SocketsKey::PerNode => Layout::PerNode,

@@ -285,12 +285,8 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
 
     fn busiest(&mut self, fault: u32) -> Option<u32> {
         let shared = self.shared;
-        let shard = shared.agreement.shard_of_busiest(fault, &shared.shards)?;
+        let shard = shared.busiest.shard_for(fault, &shared.shards)?;
         (shard == self.share.index).then(|| busiest(self.shard).map(|(_, Reverse(place))| place))?
-    }
-
-    fn take_turn(&mut self, fault: u32, turns: u32) -> bool {
-        self.shared.agreement.take_turn(fault, turns)
     }
 
     fn ask(

@@ -1,5 +1,5 @@
 //! State shared by the shards and the control thread: a few atomics, a bounded queue, a few rarely
-//! used slots per shard, and what the directors agree on about faults.
+//! used slots per shard, and where the busiest node is.
 //!
 //! **Invariant:** not used on the way of a message.
 
@@ -36,7 +36,7 @@ pub(super) struct Shared<W: Workload> {
     pub(super) is_interrupted: AtomicBool,
     pub(super) records: ArrayQueue<Vec<Record<W>>>,
     pub(super) shards: Vec<ShardStatus>,
-    pub(super) agreement: Agreement,
+    pub(super) busiest: BusiestShards,
 }
 
 /// What one shard shows to the control thread.
@@ -61,34 +61,23 @@ pub(super) struct ShardStatus {
     pub(super) scanned: Mutex<Option<Box<Scanned>>>,
 }
 
-/// What the directors of all shards decide together about faults, by the fault's number. Whichever
-/// asks first decides for all.
+/// The shards of the busiest nodes, by the number of the fault that asks. Whichever shard asks first
+/// decides for all.
 #[derive(Debug, Default)]
-pub(super) struct Agreement {
-    /// The shard of the busiest node; `None` if no node has received any message.
-    busiest: Mutex<BTreeMap<u32, Option<usize>>>,
-    /// Turns taken.
-    turns: Mutex<BTreeMap<u32, u32>>,
+pub(super) struct BusiestShards {
+    /// `None` if no node has received any message.
+    by_fault: Mutex<BTreeMap<u32, Option<usize>>>,
 }
 
-impl Agreement {
+impl BusiestShards {
     /// The shard that has the busiest node, for `fault`. Ties go to the first shard.
-    pub(super) fn shard_of_busiest(&self, fault: u32, shards: &[ShardStatus]) -> Option<usize> {
+    pub(super) fn shard_for(&self, fault: u32, shards: &[ShardStatus]) -> Option<usize> {
         let most = || {
             let counts = shards.iter().map(|shard| shard.busiest.load(Ordering::Relaxed));
             let most = counts.zip((0..shards.len()).map(Reverse)).max()?;
             (most.0 > 0).then_some(most.1.0)
         };
-        *self.busiest.lock().entry(fault).or_insert_with(most)
-    }
-
-    /// Takes one of `turns` turns for `fault`. Returns false if none is left.
-    pub(super) fn take_turn(&self, fault: u32, turns: u32) -> bool {
-        let mut all = self.turns.lock();
-        let taken = all.entry(fault).or_default();
-        let is_left = *taken < turns;
-        *taken += u32::from(is_left);
-        is_left
+        *self.by_fault.lock().entry(fault).or_insert_with(most)
     }
 }
 
@@ -103,7 +92,7 @@ impl<W: Workload> Shared<W> {
             is_interrupted: AtomicBool::new(false),
             records: ArrayQueue::new(BATCHES),
             shards: (0..shards).map(|_| ShardStatus::default()).collect(),
-            agreement: Agreement::default(),
+            busiest: BusiestShards::default(),
         }
     }
 
@@ -143,19 +132,11 @@ mod tests {
 
     #[test]
     fn all_shards_agree_on_the_shard_of_the_busiest_node() {
-        let agreement = Agreement::default();
-        assert_eq!(agreement.shard_of_busiest(0, &shards([5, 9, 9])), Some(1));
+        let busiest = BusiestShards::default();
+        assert_eq!(busiest.shard_for(0, &shards([5, 9, 9])), Some(1));
         let later = shards([10, 9, 9]);
-        assert_eq!(agreement.shard_of_busiest(0, &later), Some(1), "decided");
-        assert_eq!(agreement.shard_of_busiest(3, &later), Some(0), "another fault");
-        assert_eq!(agreement.shard_of_busiest(4, &shards([0; 3])), None);
-    }
-
-    #[test]
-    fn turns_are_counted_over_all_shards() {
-        let agreement = Agreement::default();
-        let taken = (0..5).filter(|_| agreement.take_turn(1, 3)).count();
-        assert_eq!(taken, 3);
-        assert!(agreement.take_turn(2, 3), "another fault");
+        assert_eq!(busiest.shard_for(0, &later), Some(1), "decided");
+        assert_eq!(busiest.shard_for(3, &later), Some(0), "another fault");
+        assert_eq!(busiest.shard_for(4, &shards([0; 3])), None);
     }
 }

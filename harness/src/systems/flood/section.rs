@@ -174,7 +174,8 @@ impl Section for Flood {
         require_or_adapt(all_up, "churn.start", "all-up", || {
             "\"all-up\", or another flood.graph: a graph file lists all peers".to_owned()
         })?;
-        let most = f64::from(nodes - 1);
+        // A peer that starts alone has no neighbours yet.
+        let most = f64::from((nodes - 1).max(1));
         let accepted = || format!("a number from 1 to {most} (less than nodes = {nodes})");
         let is_used = *graph != GraphModel::File;
         require_that(!is_used || *degree >= 1.0, "flood.degree", accepted)?;

@@ -130,8 +130,10 @@ impl Section for Ring {
         require(self.base.is_power_of_two() && (2..=256).contains(&self.base), "ring.base")?;
         let successors = "ring.successors";
         require(self.successors >= 1, successors)?;
-        require_or_adapt(self.successors < nodes, successors, nodes - 1, || {
-            format!("a whole number from 1 to {} (less than nodes = {nodes})", nodes - 1)
+        // A node that starts alone has room for one.
+        let most = (nodes - 1).max(1);
+        require_or_adapt(self.successors <= most, successors, most, || {
+            format!("a whole number from 1 to {most} (less than nodes = {nodes})")
         })?;
         let fit = max_successors(datagram as usize) as u32;
         require_or_adapt(self.successors <= fit, successors, fit, || {

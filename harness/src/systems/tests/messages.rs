@@ -10,7 +10,8 @@ use super::*;
 #[test]
 fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
     let cases: &[(Pairs, &[&str])] = &[
-        (&[("nodes", "0")], &["nodes = 0", "from 2 to 16777216"]),
+        (&[("nodes", "0")], &["nodes = 0", "from 1 to 16777216"]),
+        (&[("nodes", "1"), ("system", "central")], &["nodes = 1", "from 2 to", "the server and"]),
         (&[("nodes", "-1")], &["nodes = -1", "whole number"]),
         (&[("nodes", "many")], &["nodes = \"many\"", "whole number"]),
         (&[("nodes", "2.5")], &["nodes = 2.5", "whole number"]),
@@ -100,8 +101,10 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         (&[("threads", "2000")], &["threads = 2000", "1024"]),
         (&[("name", "../up")], &["name = \"../up\"", "letters, digits"]),
         (&[("udp.datagram", "100")], &["udp.datagram = 100", "576 to 65507"]),
-        (&[("udp.bind", "localhost")], &["udp.bind = \"localhost\"", "IPv4 address and port"]),
-        (&[("udp.bind", "[::1]:4000")], &["udp.bind", "IPv4 address and port"]),
+        (&[("udp.bind", "localhost")], &["udp.bind = \"localhost\"", "IPv4 address of this host"]),
+        (&[("udp.bind", "224.0.0.1:0")], &["udp.bind = \"224.0.0.1:0\"", "address of this host"]),
+        (&[("udp.bind", "255.255.255.255:0")], &["udp.bind", "address of this host"]),
+        (&[("udp.bind", "[::1]:4000")], &["udp.bind", "IPv4 address of this host"]),
         (
             &[("udp.bind", "127.0.0.1:65000"), ("udp.sockets", "per-node")],
             &["udp.bind = \"127.0.0.1:65000\"", "a port from 1 to 61440", "4096 sockets"],
@@ -335,7 +338,33 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         ),
         (
             &[("fault", "[{ kind = \"crash\", count = 5000 }]")],
-            &["fault.0.count = 5000", "from 1 to 4096"],
+            &["fault.0.count = 5000", "from 1 to 4095", "the last one stays"],
+        ),
+        (
+            &[("fault", "[{ kind = \"leave\", count = 5 }, { kind = \"crash\", count = 4091 }]")],
+            &["fault.1.count = 4091", "from 1 to 4090", "4091 nodes are up then"],
+        ),
+        (
+            &[
+                ("nodes", "2"),
+                ("system", "central"),
+                ("fault", "[{ kind = \"leave\", count = 1 }]"),
+            ],
+            &["fault.0.kind = \"leave\"", "\"join\", or more nodes", "only one is up then"],
+        ),
+        (
+            &[("nodes", "2"), ("threads", "2"), ("fault", "[{ kind = \"crash\", count = 1 }]")],
+            &["threads = 2", "1 at most", "faults leave 1 node", "each thread keeps one"],
+        ),
+        (
+            &[
+                ("engine", "sim"),
+                (
+                    "fault",
+                    "[{ kind = \"join\", count = 9000000 }, { kind = \"join\", fraction = 1.0 }]",
+                ),
+            ],
+            &["fault.1.fraction = 1.0", "18008192 nodes", "16777216 are the most"],
         ),
         (
             &[("fault", "[{ at = \"10s\", kind = \"crash\", count = 5 }]")],
@@ -381,7 +410,7 @@ fn a_message_about_a_file_names_the_line() {
     starts(&text.replace("base", "bass"), &hail, "my.toml:4: ring.bass = 2: there is no such key");
     starts("nodes = 64\nnodes = 65\n", &[], "my.toml:2: not TOML: duplicate key");
     starts("nodes = 8\nring.successors = 16", &[], "my.toml:2: ring.successors = 16");
-    starts(text, &[("nodes", "1"), hail[0]], "nodes = 1 is not accepted");
+    starts(text, &[("nodes", "0"), hail[0]], "nodes = 0 is not accepted");
     fs::remove_dir_all(folder).expect("it is ours");
 }
 

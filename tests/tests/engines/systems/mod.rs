@@ -3,6 +3,7 @@
 
 mod churn;
 mod faults;
+mod last_node;
 mod reach;
 mod run;
 mod same;

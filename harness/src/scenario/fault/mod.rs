@@ -4,13 +4,16 @@
 //!
 //! **Invariant:** from a fault to its form and back is the identity.
 
+mod plan;
+
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::plan::FaultPlan;
 use super::impossible::{Verdict, is_share, require, require_or_adapt, require_that};
 use super::key::{DURATION, Key, Kind};
-use super::{Measure, POPULATION_MAX, Scenario, duration};
+use super::{ChurnModel, Engine, Measure, POPULATION_MAX, Scenario, duration};
 
 /// Something that goes wrong at a stated time.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -91,7 +94,11 @@ pub(super) const KEYS: &[Key] = &[
         "Share of the nodes that are alive when the fault begins. kind = return: share of the \
          nodes that faults crashed and that have not come back.",
     ),
-    Key::integer("fault.count", "a whole number, at least 1", "Number of nodes."),
+    Key::integer(
+        "fault.count",
+        "a whole number, at least 1",
+        "Number of nodes, over all threads. The last node stays; over UDP, the last of each thread.",
+    ),
 ];
 
 /// Groups of keys of which at most one may be written.
@@ -101,15 +108,20 @@ pub(super) const ALTERNATIVES: &[&[&str]] = &[&["fault.fraction", "fault.count"]
 pub(super) const REQUIRED: [(&[&str], &str); 2] =
     [(&["kind"], "kind"), (&["fraction", "count"], "fraction or count")];
 
-/// Checks all faults of a scenario.
-pub(super) fn check(all: &Scenario) -> Verdict {
-    (0..all.faults.len()).try_for_each(|index| check_one(all, index))
+/// Checks all faults of a scenario. `has_server` says whether one of its nodes serves all others: only a
+/// crash of the busiest node can hit that one.
+pub(super) fn check(all: &Scenario, has_server: bool) -> Verdict {
+    let nodes = u64::from(all.nodes) - u64::from(has_server);
+    let plan = FaultPlan::new(&all.faults, nodes);
+    (0..all.faults.len()).try_for_each(|index| check_one(all, index, &plan))?;
+    check_threads(all, &plan)
 }
 
-fn check_one(all: &Scenario, index: usize) -> Verdict {
+fn check_one(all: &Scenario, index: usize, plan: &FaultPlan) -> Verdict {
     let fault = &all.faults[index];
     let path = |key: &str| format!("fault.{index}.{key}");
-    let can_return = fault.kind != FaultKind::Return || follows_a_crash(all, index);
+    let follows_a_crash = plan.first_crash.is_some_and(|first| first < (fault.at, index));
+    let can_return = fault.kind != FaultKind::Return || follows_a_crash;
     require_that(can_return, &path("kind"), || {
         "\"crash\", \"leave\" or \"join\", or add an earlier fault of kind \"crash\": only \
          nodes that a fault crashed can return"
@@ -123,13 +135,10 @@ fn check_one(all: &Scenario, index: usize) -> Verdict {
         Amount::Fraction(fraction) => require(is_share(fraction), &path("fraction"))?,
         Amount::Count(count) => {
             require((1..=POPULATION_MAX).contains(&count), &path("count"))?;
-            let present = u64::from(all.nodes) + all.joining_in_faults();
-            let possible = fault.kind == FaultKind::Join || u64::from(count) <= present;
-            require_or_adapt(possible, &path("count"), present as i64, || {
-                format!("a whole number from 1 to {present}, as many nodes as there are")
-            })?;
+            check_departing(all, index, u64::from(count), plan)?;
         }
     }
+    check_joining(fault, index, plan)?;
     if let Measure::Lasting(end) = all.phases.measure {
         let end_is = || format!("phases.measure = {:?}", duration::text(end));
         require_that(fault.at < end, &path("at"), || format!("a duration below {}", end_is()))?;
@@ -140,26 +149,61 @@ fn check_one(all: &Scenario, index: usize) -> Verdict {
     Ok(())
 }
 
-/// Whether a fault before this one crashes nodes. Of faults that begin together, the one written
-/// first is before the other.
-fn follows_a_crash(all: &Scenario, index: usize) -> bool {
-    let begins = |index: usize, fault: &Fault| (fault.at, index);
-    let this = begins(index, &all.faults[index]);
-    all.faults.iter().enumerate().any(|(other, fault)| {
-        matches!(fault.kind, FaultKind::Crash(_)) && begins(other, fault) < this
+/// Checks that one node is left if `count` nodes depart.
+fn check_departing(all: &Scenario, index: usize, count: u64, plan: &FaultPlan) -> Verdict {
+    let departs =
+        matches!(all.faults[index].kind, FaultKind::Crash(Target::Random) | FaultKind::Leave);
+    let up = match all.churn.model {
+        ChurnModel::Off => plan.up[index],
+        // Churn may have brought more.
+        _ => plan.up[index].max(plan.most[index]),
+    };
+    let possible = !departs || count < up;
+    let path = format!("fault.{index}.count");
+    if up < 2 {
+        return require_that(possible, &format!("fault.{index}.kind"), || {
+            "\"join\", or more nodes: only one is up then, and the last one stays".to_owned()
+        });
+    }
+    require_or_adapt(possible, &path, (up - 1) as i64, || {
+        format!(
+            "a whole number from 1 to {}: {up} nodes are up then, and the last one stays",
+            up - 1
+        )
+    })
+}
+
+/// Checks that there is an address for each node that joins.
+fn check_joining(fault: &Fault, index: usize, plan: &FaultPlan) -> Verdict {
+    let most = plan.most[index];
+    let possible = fault.kind != FaultKind::Join || most <= POPULATION_MAX.into();
+    let key = match fault.amount {
+        Amount::Fraction(_) => "fraction",
+        Amount::Count(_) => "count",
+    };
+    require_that(possible, &format!("fault.{index}.{key}"), || {
+        format!("less: {most} nodes could be up then, and {POPULATION_MAX} are the most")
+    })
+}
+
+/// Over UDP each thread keeps its last node: checks that faults leave so many. The nodes of a trace are
+/// not known here.
+fn check_threads(all: &Scenario, plan: &FaultPlan) -> Verdict {
+    let applies = all.engine == Engine::Udp && all.churn.model != ChurnModel::Trace;
+    let fewest = plan.fewest.max(1);
+    let nodes = plan.up.iter().max().copied().unwrap_or(fewest);
+    // The engine starts no more threads than there are nodes.
+    let threads = (all.thread_count() as u64).min(nodes);
+    require_or_adapt(!applies || threads <= fewest, "threads", fewest as i64, || {
+        let nodes = if fewest == 1 { "node" } else { "nodes" };
+        format!("{fewest} at most: faults leave {fewest} {nodes}, and each thread keeps one")
     })
 }
 
 impl Scenario {
-    /// Nodes that join in faults.
-    pub(super) fn joining_in_faults(&self) -> u64 {
-        let joins = self.faults.iter().filter(|fault| fault.kind == FaultKind::Join);
-        joins
-            .map(|fault| match fault.amount {
-                Amount::Count(count) => u64::from(count),
-                Amount::Fraction(fraction) => (fraction * f64::from(self.nodes)).ceil() as u64,
-            })
-            .sum()
+    /// Nodes that join in faults of a network of so many `nodes`, at most.
+    pub(crate) fn joining_in_faults(&self, nodes: u64) -> u64 {
+        plan::joining(&self.faults, nodes)
     }
 }
 
@@ -216,5 +260,50 @@ impl From<Fault> for FaultForm {
             Amount::Count(count) => (None, Some(count)),
         };
         FaultForm { at, over, kind, target, fraction, count }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With a look at all others for each, this would not end.
+    #[test]
+    fn a_million_faults_are_checked_in_one_pass() {
+        let kinds = [FaultKind::Crash(Target::Random), FaultKind::Return, FaultKind::Join];
+        let fault = |index: usize| Fault {
+            at: Duration::from_micros((index % 9_000_000) as u64),
+            over: Duration::ZERO,
+            kind: kinds[index % kinds.len()],
+            amount: Amount::Count(1),
+        };
+        let mut all = Scenario { engine: Engine::Sim, ..Scenario::general("none") };
+        all.faults = (0..1_000_000).map(fault).collect();
+        assert_eq!(check(&all, false), Ok(()));
+        all.faults[999_999].amount = Amount::Count(5_000_000);
+        let wrong = check(&all, false).expect_err("there are fewer nodes");
+        assert_eq!(wrong.path, "fault.999999.count");
+    }
+
+    #[test]
+    fn the_plan_counts_nodes_as_faults_go_by() {
+        let fault = |at, kind, amount| Fault {
+            at: Duration::from_secs(at),
+            over: Duration::ZERO,
+            kind,
+            amount,
+        };
+        let crash = FaultKind::Crash(Target::Random);
+        let faults = [
+            fault(5, FaultKind::Return, Amount::Fraction(0.5)),
+            fault(1, crash, Amount::Count(4)),
+            fault(1, FaultKind::Leave, Amount::Fraction(0.5)),
+            fault(7, FaultKind::Join, Amount::Fraction(1.0)),
+            fault(9, crash, Amount::Fraction(1.0)),
+        ];
+        let plan = FaultPlan::new(&faults, 10);
+        assert_eq!(plan.up, [3, 10, 6, 5, 10]);
+        assert_eq!((plan.fewest, plan.first_crash), (1, Some((Duration::from_secs(1), 1))));
+        assert_eq!(plan.most, [10, 10, 10, 20, 20]);
     }
 }
