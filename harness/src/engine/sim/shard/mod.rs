@@ -279,17 +279,19 @@ impl<S: System> Shard<S> {
             if key.time >= until {
                 return true;
             }
-            // Late events may beget late events for ever.
-            let may_take_long = self.at % AT_ONCE == AT_ONCE - 1 || ready != Some(key);
-            if may_take_long && interruption.is_over() {
-                return true;
-            }
             self.world.now = key.time;
             if ready == Some(key) {
+                if self.at % AT_ONCE == AT_ONCE - 1 && interruption.is_over() {
+                    return true;
+                }
                 self.at += 1;
                 self.prefetch_ahead(open);
                 self.process(key, open);
             } else {
+                // Late events may beget late events for ever.
+                if interruption.is_over() {
+                    return true;
+                }
                 let mut single = mem::take(&mut self.single);
                 if let Some(key) = self.world.queue.take_late(&mut single) {
                     self.process(key, &single);
