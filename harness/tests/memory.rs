@@ -3,12 +3,19 @@
 //! **Invariant:** the memory of this process is not limited, only that of the programs it starts.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The exit status and what the program wrote to standard error, with so much address space.
 fn run(address_space_kib: u64, arguments: &str) -> (Option<i32>, String) {
     let program = env!("CARGO_BIN_EXE_hopwise");
     let line = format!("ulimit -v {address_space_kib}; exec {program} {arguments}");
-    let output = Command::new("sh").args(["-c", &line]).output().expect("a shell starts");
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let nth = RUNS.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("hopwise-memory-{}-{nth}", std::process::id()));
+    std::fs::create_dir(&folder).expect("the folder is new");
+    let mut shell = Command::new("sh");
+    let output = shell.args(["-c", &line]).current_dir(&folder).output().expect("a shell starts");
+    std::fs::remove_dir_all(&folder).expect("it is ours");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 

@@ -212,7 +212,8 @@ impl<W: Workload> Director<W> {
         let place = self.free_place()?;
         self.ids[place as usize] = peer.id;
         if self.is_server(place) {
-            self.add_server(place, now);
+            self.add_server(place);
+            self.record_joined(place, now, true);
             return Some(place);
         }
         if let Some(schedule) = &mut self.schedule
@@ -222,6 +223,7 @@ impl<W: Workload> Director<W> {
         }
         let length = self.sessions.map(|sessions| sessions.draw_residual(&mut self.rng));
         self.add_member(place, now, length);
+        self.record_joined(place, now, true);
         Some(place)
     }
 
@@ -316,7 +318,8 @@ impl<W: Workload> Director<W> {
                     self.changes.joins += 1;
                 }
                 if self.is_server(place) {
-                    self.add_server(place, now);
+                    self.add_server(place);
+                    self.record_joined(place, now, false);
                     return;
                 }
                 // What the measured phase begins with has been there for a while.
@@ -326,6 +329,7 @@ impl<W: Workload> Director<W> {
                     false => sessions.draw(&mut self.rng),
                 });
                 self.add_member(place, now, length);
+                self.record_joined(place, now, false);
             }
             NodeEvent::JoinFailed => self.retry.push(place),
             NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion } => {
@@ -463,21 +467,19 @@ impl<W: Workload> Director<W> {
         {
             self.ends.push(Reverse((now + length, place, self.generations[place as usize])));
         }
-        self.record_joined(place, now);
     }
 
-    fn add_server(&mut self, place: u32, now: Time) {
+    fn add_server(&mut self, place: u32) {
         self.server = Some(Server { place, is_live: true });
-        self.record_joined(place, now);
     }
 
     fn is_server(&self, place: u32) -> bool {
         self.server.is_some_and(|server| server.place == place)
     }
 
-    fn record_joined(&mut self, place: u32, at: Time) {
+    fn record_joined(&mut self, place: u32, at: Time, is_initial: bool) {
         let (id, host) = (self.ids[place as usize], self.share.host(place));
-        self.records.push(Record::Joined { id, host, at });
+        self.records.push(Record::Joined { id, host, at, is_initial });
     }
 
     /// Records that the member in `place` declared `peer` dead, or took that back. What a node

@@ -3,7 +3,7 @@
 //!
 //! | event | columns |
 //! |---|---|
-//! | `joined` | `time_ns`, `node`, `detail`: the host |
+//! | `present`, `joined` | `time_ns`, `node`, `detail`: the host. `present`: a member at the start |
 //! | `left`, `crashed` | `time_ns`, `node` |
 //! | `phase` | `time_ns`: its start, `detail`: its name |
 //! | `refused` | `time_ns`: the start of an interval, `count`: lookups due in it that were shed at once |
@@ -115,9 +115,10 @@ impl EventLog {
         Ok(log)
     }
 
-    /// A node became a member.
-    pub fn joined(&mut self, at: Time, node: Id, host: u32) {
-        self.write("joined", at, [("node", &hex(node)), ("detail", &host.to_string())]);
+    /// A node became a member, or was one from the start.
+    pub fn joined(&mut self, at: Time, node: Id, host: u32, is_initial: bool) {
+        let event = if is_initial { "present" } else { "joined" };
+        self.write(event, at, [("node", &hex(node)), ("detail", &host.to_string())]);
     }
 
     /// A member left, announced, or crashed.

@@ -354,6 +354,7 @@ fn check_alternatives(entry: &Entry<'_>, keys: &KnownKeys, tree: &Value) -> Verd
     for other in keys.alternatives(entry) {
         let other = join(parent(path), last(other));
         if let Some(other_value) = at(tree, &other) {
+            let (value, other_value) = (shown(value), shown(other_value));
             let message =
                 format!("{path} = {value} contradicts {other} = {other_value}: write one of them");
             return Err(Problem { path: path.clone(), message });

@@ -31,6 +31,8 @@ pub enum Record<W: Workload> {
         host: u32,
         /// When.
         at: Time,
+        /// Whether it was a member from the start.
+        is_initial: bool,
     },
     /// A member left or crashed.
     Gone {
@@ -190,7 +192,7 @@ impl<W: Workload> Judge<W> {
             write(log, &record);
         }
         match record {
-            Record::Joined { id, host, at } => {
+            Record::Joined { id, host, at, .. } => {
                 self.truth.join(id, host, at);
                 self.take_death(at, Death::Joined { id });
             }
@@ -269,7 +271,7 @@ impl<W: Workload> Judge<W> {
 /// Writes what needs no verdict.
 fn write<W: Workload>(log: &mut EventLog, record: &Record<W>) {
     match record {
-        &Record::Joined { id, host, at } => log.joined(at, id, host),
+        &Record::Joined { id, host, at, is_initial } => log.joined(at, id, host, is_initial),
         &Record::Gone { id, at, announced, .. } => log.departed(at, id, announced),
         Record::Unanswered { question, how, at, facts } => {
             log.lookup(logged(question, how, *at, facts));
@@ -350,7 +352,8 @@ mod tests {
         judge.settle(at(30));
         assert_eq!((judge.correct, judge.correct_fuzzy, judge.incorrect), (3, 1, 3));
         // It returns on another host, where it does not hold the item.
-        judge.take(Record::Joined { id: id(holder), host: other, at: at(31) });
+        let (id_of_it, is_initial) = (id(holder), false);
+        judge.take(Record::Joined { id: id_of_it, host: other, at: at(31), is_initial });
         judge.take(found(Match::Exact, Some(holder), 32));
         judge.settle(Time::NEVER);
         assert_eq!((judge.correct, judge.correct_fuzzy, judge.incorrect), (3, 1, 4));

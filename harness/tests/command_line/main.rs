@@ -4,6 +4,7 @@
 
 mod compare;
 mod files;
+mod freeze;
 mod memory;
 mod paths;
 mod requests;

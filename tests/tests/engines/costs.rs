@@ -115,13 +115,13 @@ fn costs_agree_with_an_independent_count() {
                 stabilize: None,
                 fix_fingers: None,
                 timeout: TimeoutPolicy::Fixed(Duration::from_millis(200)),
-                deadline: Duration::from_secs(30),
+                deadline: Duration::from_secs(60),
                 ..RingConfig::default()
             };
             let delay = Duration::from_millis(20);
             let mut model = LossyRing::new(nodes, config, delay, loss, seed);
             let expected: Vec<_> =
-                (0..LOOKUPS).map(|_| model.look_up(Duration::from_secs(20))).collect();
+                (0..LOOKUPS).map(|_| model.look_up(Duration::from_secs(70))).collect();
             let measured = run(&format!(
                 "engine = \"sim\"
                  check = false
@@ -130,7 +130,7 @@ fn costs_agree_with_an_independent_count() {
                  nodes = {nodes}
                  ring = {{ base = {base}, successors = {successors}, stabilize = \"off\", fix_fingers = \"off\" }}
                  network = {{ latency = {{ model = \"constant\", one_way = \"20ms\" }}, loss = {loss}, timeout = \"200ms\" }}
-                 workload = {{ lookups_per_s = 1, deadline = \"30s\" }}
+                 workload = {{ lookups_per_s = 1, deadline = \"60s\" }}
                  phases = {{ warmup = \"0s\", lookups = {LOOKUPS} }}"
             ));
             let metrics = &measured.metrics;

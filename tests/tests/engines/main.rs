@@ -5,6 +5,7 @@
 mod check;
 mod costs;
 mod directors;
+mod events;
 mod health;
 mod interrupts;
 mod load;

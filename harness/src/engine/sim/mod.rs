@@ -165,7 +165,10 @@ pub(crate) fn simulate<S: System>(
     let hosts = members.iter().map(|peer| peer.id).zip(0..);
     let mut judge = Judge::new(workload.truth(hosts, Time::ZERO), scenario.workload.deadline);
     if let Some(mut log) = log {
-        members.iter().zip(0..).for_each(|(peer, host)| log.joined(Time::ZERO, peer.id, host));
+        members
+            .iter()
+            .zip(0..)
+            .for_each(|(peer, host)| log.joined(Time::ZERO, peer.id, host, true));
         judge.log_to(log);
     }
     if S::IS_RING {
