@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use crate::Scenario;
 use crate::measure::EngineError;
-use crate::measure::series::SeriesRow;
 use crate::scenario::{Amount, ChurnModel, FaultKind, Load, Measure};
 
 /// Memory per node outside the node: its place, events, requests in flight, and the truth about it.
 const BESIDE_NODE_BYTES: u64 = 300;
 /// A lookup in flight: its request at the origin, the message on its way, and what the director knows.
 const LOOKUP_BYTES: f64 = 600.0;
+/// A lookup that has ended while its costs may still grow, in two shards.
+const KEPT_BYTES: f64 = 48.0;
+/// An interval of the series, with its packed latencies.
+const INTERVAL_BYTES: f64 = 1000.0;
 /// A node that waits until it may join.
 const WAITING_BYTES: f64 = 64.0;
 /// A past lifetime, as long as a lookup may need it.
@@ -33,6 +36,8 @@ pub(super) struct Demand {
     pub(super) growth: u64,
     /// The lookups in flight at a time, at most.
     pub(super) lookups: f64,
+    /// The lookups whose costs are kept at a time, at most.
+    pub(super) kept: f64,
     /// What is needed whatever the scenario says.
     pub(super) fixed_bytes: u64,
 }
@@ -68,14 +73,14 @@ pub(super) fn check(
     nodes_bytes: impl Fn(usize) -> u64,
     available: u64,
 ) -> Result<(), EngineError> {
-    let &Demand { places, growth, lookups, fixed_bytes } = demand;
+    let &Demand { places, growth, lookups, kept, fixed_bytes } = demand;
     let nodes = places - growth;
     let bytes_of = |nodes: u64| (nodes_bytes(nodes as usize) + nodes * BESIDE_NODE_BYTES) as f64;
     let parts = [
         bytes_of(nodes.min(NODES_MAX)) + fixed_bytes as f64,
         bytes_of(growth.min(NODES_MAX)) + churn_bytes(scenario, places),
-        lookups * LOOKUP_BYTES,
-        planned_length(scenario).as_secs_f64() * size_of::<SeriesRow>() as f64,
+        lookups * LOOKUP_BYTES + kept * KEPT_BYTES,
+        planned_length(scenario).as_secs_f64() * INTERVAL_BYTES,
     ];
     let needed: f64 = parts.iter().sum();
     let fits = available == 0 || needed <= available as f64;
@@ -202,7 +207,7 @@ mod tests {
         let growth = planned_growth(scenario);
         let nodes = u64::from(scenario.nodes);
         let nodes = nodes + scenario.joining_in_faults(nodes);
-        Demand { places: nodes + growth, growth, lookups, fixed_bytes: 0 }
+        Demand { places: nodes + growth, growth, lookups, kept: 0.0, fixed_bytes: 0 }
     }
 
     fn message(scenario: &Scenario, lookups: f64) -> String {

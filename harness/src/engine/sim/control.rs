@@ -395,7 +395,7 @@ impl<'a, S: System> Control<'a, S> {
         }
         self.second_at = self.second_at + SECOND;
         // Nothing is in flight for lookups that are so old.
-        let old = self.now - (2 * self.scenario.workload.deadline + SECOND);
+        let old = self.now - costs_kept_for(self.scenario);
         let end = self.director.first_open_lookup(old);
         self.costs_before = (end > self.costs_end).then_some(end);
         self.costs_end = end;
@@ -445,6 +445,11 @@ impl<'a, S: System> Control<'a, S> {
         }
         self.samples.push((at, sample));
     }
+}
+
+/// How long after its start a lookup may still cause messages, at most.
+pub(super) fn costs_kept_for(scenario: &Scenario) -> Duration {
+    2 * scenario.workload.deadline + SECOND
 }
 
 /// Enters the members of the start into `director`. The judge knows them already.

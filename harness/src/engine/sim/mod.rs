@@ -120,7 +120,8 @@ pub(crate) fn simulate<S: System>(
     let growth = planned_growth(scenario);
     let places = (most_nodes + spare_places(scenario, most_nodes)) as u64 + growth;
     let lookups = lookups_in_flight(scenario, &network);
-    let demand = Demand { places, growth, lookups, fixed_bytes: 0 };
+    let kept = lookups_kept(scenario);
+    let demand = Demand { places, growth, lookups, kept, fixed_bytes: 0 };
     let nodes_bytes = |nodes| S::memory_needed_bytes(scenario, nodes);
     memory::check(scenario, &demand, nodes_bytes, available_bytes())?;
     let partition = Partition::new(wanted.min(SHARDS_PER_CORE * cores), places as usize);
@@ -240,6 +241,13 @@ fn spare_places(scenario: &Scenario, nodes: usize) -> usize {
         ChurnModel::Off => 0,
         _ => SPARE_PLACES + nodes / SPARE_SHARE,
     }
+}
+
+/// The lookups whose costs are kept at a time, if the rate is known.
+fn lookups_kept(scenario: &Scenario) -> f64 {
+    let per_s = scenario.workload.peak_per_s(scenario.nodes).unwrap_or(0.0);
+    let length = control::costs_kept_for(scenario).min(memory::planned_length(scenario));
+    per_s * length.as_secs_f64()
 }
 
 /// The lookups in flight at a time, at most: those that start while one is on its way there and back.

@@ -201,6 +201,7 @@ impl Plan {
             growth: 0,
             // Others are refused at their origins.
             lookups: (threads * REQUESTS / REQUESTS_PER_LOOKUP) as f64,
+            kept: 0.0,
             fixed_bytes: threads as u64 * REQUESTS as u64 * REQUEST_BYTES,
         };
         let nodes_bytes = |nodes| S::memory_needed_bytes(scenario, nodes);

@@ -374,7 +374,7 @@ fn engine(outcome: &Outcome, page: &mut Page) {
                     number(simulated_s / outcome.wall_s.max(f64::MIN_POSITIVE)),
                 ),
             );
-            page.row("", format!("{events} events/s, {messages} messages per simulated second"));
+            page.row("", format!("{events} events/s, {messages} messages/s"));
         }
     }
     let digest = engine.trace_digest.as_ref().map(|digest| format!("trace digest {digest}"));

@@ -181,7 +181,7 @@ fn a_simulation_tells_of_its_own_time() {
     let text = text(&outcome);
     for line in [
         "engine        60.0 s simulated in 7.50 s: 8.00 times as fast as real time",
-        "              315,290 events/s, 298,000 messages per simulated second",
+        "              315,290 events/s, 298,000 messages/s",
         "              23.0 MiB peak memory, trace digest 9f0f7276039b2c55",
     ] {
         assert_has(&text, line);
