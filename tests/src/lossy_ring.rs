@@ -1,9 +1,9 @@
 //! A ring in a network that loses messages, and a count of what each lookup costs that owes nothing to
 //! the harness: it looks at the messages themselves.
 //!
-//! Lookups run one after the other, so everything that is sent belongs to the one in progress. A
-//! transfer times out exactly if it is lost or its acknowledgement is, because the timeout is longer
-//! than a round trip.
+//! Lookups run one after the other, so everything that is sent belongs to the one in progress. A contact
+//! is silent exactly if the first transfer to it is lost or its acknowledgement is, because the timeout
+//! is longer than a round trip.
 //!
 //! **Invariant:** uses nothing of the nodes but their public interface.
 
@@ -34,7 +34,7 @@ pub struct LossyRing {
 pub struct Costs {
     /// Messages, on all branches.
     pub messages: u64,
-    /// Transfers that were not acknowledged in time.
+    /// Contacts that did not acknowledge the first transfer in time.
     pub timeouts: u64,
     /// Hops of the answer; `None` without one.
     pub hops: Option<u32>,
@@ -151,14 +151,16 @@ impl World<Ring> for Network {
             ref other => panic!("without maintenance, no node sends {other:?}"),
         };
         let is_lost = self.rng.unit() < self.loss;
-        let (is_lookup, is_transfer) = match message {
-            Message::Lookup { lookup, .. } => (lookup.purpose == Purpose::User, true),
-            Message::Ack { purpose, .. } => (purpose == Purpose::User, true),
+        let (is_lookup, is_first) = match message {
+            Message::Lookup { request, lookup } => {
+                (lookup.purpose == Purpose::User, request.attempt() == 0)
+            }
+            Message::Ack { request, purpose } => (purpose == Purpose::User, request.attempt() == 0),
             Message::Answer { purpose, .. } => (purpose == Purpose::User, false),
             _ => (false, false),
         };
         self.costs.messages += u64::from(is_lookup);
-        self.costs.timeouts += u64::from(is_lookup && is_transfer && is_lost);
+        self.costs.timeouts += u64::from(is_lookup && is_first && is_lost);
         if !is_lost {
             let to = to.address.to_bits() as u32;
             self.enter(self.now + self.delay, What::Arrives { from, to, message });

@@ -44,41 +44,46 @@ impl<W: Workload> Director<W> {
             && let Some(all) = calibration.in_flight(now, all_nodes)
         {
             let admitted = self.admission.room(now, 0).unwrap_or(usize::MAX);
-            return self.turn_closed_loop(nodes, now, all, admitted, None);
+            return self.turn_closed_loop(nodes, now, all, admitted, u64::MAX);
         }
         let Some((_, to)) = self.phase else { return };
-        let lookups = match self.scenario.phases.measure {
-            Measure::Lookups(count) => Some(count),
-            Measure::Lasting(_) => None,
-        };
         match self.scenario.workload.load {
             Load::InFlight(all) if now < to => {
-                self.turn_closed_loop(nodes, now, all, usize::MAX, lookups);
+                self.turn_closed_loop(nodes, now, all, usize::MAX, self.quota());
             }
             Load::InFlight(_) => {}
             // Lookups that were due in the phase are issued even if it is over by now.
             Load::PerSecond(_) | Load::PerNode(_) => {
-                self.turn_open_loop(nodes, now, until.min(before(to)), lookups);
+                self.turn_open_loop(nodes, now, until.min(before(to)));
             }
         }
     }
 
+    /// The most lookups that this director starts in the measured phase.
+    pub(super) fn quota(&self) -> u64 {
+        let Measure::Lookups(count) = self.scenario.phases.measure else { return u64::MAX };
+        // With fewer lookups in flight than directors, only the first directors issue any.
+        let of = match self.scenario.workload.load {
+            Load::InFlight(all) => self.share.of.min(all as usize),
+            Load::PerSecond(_) | Load::PerNode(_) => self.share.of,
+        };
+        let part = Share { of, ..self.share };
+        if self.share.index < of { part.part(count as usize) as u64 } else { 0 }
+    }
+
     /// Starts lookups until this director's part of `all` is in progress, or `most` if that is less. At
-    /// most its part of `lookups` in the measured phase.
+    /// most `quota` in the measured phase.
     fn turn_closed_loop(
         &mut self,
         nodes: &mut dyn NodeControl<W::Question>,
         now: Time,
         all: u32,
         most: usize,
-        lookups: Option<u64>,
+        quota: u64,
     ) {
-        // With fewer lookups in flight than directors, only the first directors issue any.
-        let of = self.share.of.min(all as usize);
-        if self.share.index >= of {
+        if self.share.index >= all as usize {
             return;
         }
-        let quota = quota(Share { of, ..self.share }, lookups);
         let mine = self.share.part(all as usize).min(most);
         let mut started = 0;
         while started < CLOSED_STARTS_PER_TURN
@@ -91,16 +96,9 @@ impl<W: Workload> Director<W> {
         self.admission.record_in_progress(self.lookups.len());
     }
 
-    /// Starts the lookups that have arrived by `until`, at most its part of `lookups` in the
-    /// measured phase. Those for which there is no room are shed.
-    fn turn_open_loop(
-        &mut self,
-        nodes: &mut dyn NodeControl<W::Question>,
-        now: Time,
-        until: Time,
-        lookups: Option<u64>,
-    ) {
-        let quota = quota(self.share, lookups);
+    /// Starts the lookups that have arrived by `until`. Those for which there is no room are shed.
+    fn turn_open_loop(&mut self, nodes: &mut dyn NodeControl<W::Question>, now: Time, until: Time) {
+        let quota = self.quota();
         let room = self.admission.room(now, self.lookups.len());
         let most = room.map_or(self.starts_per_turn, |room| room.min(self.starts_per_turn));
         if room.is_some() && self.due_mean(until) > most as f64 {
@@ -332,12 +330,4 @@ impl<W: Workload> Director<W> {
 /// The instant before `time`.
 fn before(time: Time) -> Time {
     Time::from_ns(time.as_ns().saturating_sub(1))
-}
-
-/// The most lookups that the director of `share` starts in the measured phase.
-const fn quota(share: Share, lookups: Option<u64>) -> u64 {
-    match lookups {
-        Some(count) => share.part(count as usize) as u64,
-        None => u64::MAX,
-    }
 }

@@ -441,6 +441,13 @@ impl<W: Workload> Director<W> {
         }
     }
 
+    /// Whether no more lookups start, at `now` in the measured phase or later: it is over, or they have
+    /// all been issued.
+    #[must_use]
+    pub fn has_no_load(&mut self, now: Time) -> bool {
+        self.issued() >= self.quota() || self.has_issued_all(now)
+    }
+
     /// Whether, at `now`, the measured phase is over and all lookups that were due in it have been
     /// issued.
     pub fn has_issued_all(&mut self, now: Time) -> bool {

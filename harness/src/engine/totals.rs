@@ -60,6 +60,35 @@ impl Tables {
     }
 }
 
+/// What lookups of the measured phase cost, where that is not known for each: all that was sent since the
+/// phase began, without what earlier lookups still caused then. That is estimated by what the lookups in
+/// progress caused when no more started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LookupCosts {
+    /// Counters from the start of the measured phase to the end of the run.
+    pub(super) since_from: Counters,
+    /// Earlier lookups in progress at the start of the measured phase.
+    pub(super) earlier: u64,
+    /// Counters from when no more lookups started to the end of the run.
+    pub(super) since_load_end: Counters,
+    /// The lookups in progress then.
+    pub(super) late: u64,
+}
+
+impl LookupCosts {
+    fn merge(&mut self, other: &LookupCosts) {
+        self.since_from.merge(&other.since_from);
+        self.earlier += other.earlier;
+        self.since_load_end.merge(&other.since_load_end);
+        self.late += other.late;
+    }
+
+    fn own(&self, count: impl Fn(&Counters) -> u64) -> u64 {
+        let rest = count(&self.since_load_end) as f64 / self.late.max(1) as f64;
+        count(&self.since_from).saturating_sub((self.earlier as f64 * rest).round() as u64)
+    }
+}
+
 /// The sums of shards.
 #[derive(Debug)]
 pub(super) struct Sums {
@@ -67,10 +96,8 @@ pub(super) struct Sums {
     pub(super) metrics: Metrics,
     /// Counters of the measured phase.
     pub(super) counters: Counters,
-    /// Counters from the start of the measured phase to the end of the run.
-    pub(super) since_from: Counters,
-    /// Earlier lookups in progress at the start of the measured phase.
-    pub(super) earlier: u64,
+    /// What lookups cost, where that is not known for each.
+    pub(super) costs: LookupCosts,
     /// Counters since the start.
     pub(super) total: Counters,
     pub(super) changes: MembershipChanges,
@@ -83,8 +110,7 @@ impl Sums {
         Sums {
             metrics: Metrics::new(),
             counters: Counters::default(),
-            since_from: Counters::default(),
-            earlier: 0,
+            costs: LookupCosts::default(),
             total: Counters::default(),
             changes: MembershipChanges::default(),
             tables: Tables::default(),
@@ -95,8 +121,7 @@ impl Sums {
     pub(super) fn merge(&mut self, other: &Sums) {
         self.metrics.merge(&other.metrics);
         self.counters.merge(&other.counters);
-        self.since_from.merge(&other.since_from);
-        self.earlier += other.earlier;
+        self.costs.merge(&other.costs);
         self.total.merge(&other.total);
         self.changes.joins += other.changes.joins;
         self.changes.leaves += other.changes.leaves;
@@ -153,17 +178,11 @@ impl Sums {
         }
     }
 
-    /// Takes what lookups cost from the counters, if it is not known for each: of all that was sent
-    /// since the measured phase began, the share of its lookups. Of the messages of earlier ones, half
-    /// came after that.
+    /// Takes what lookups cost from the counters.
     pub(super) fn estimate_costs<P: Protocol>(&mut self) {
-        let Metrics { completed, failed, orphaned, .. } = self.metrics;
-        let own = (completed + failed + orphaned) as f64;
-        let share = own / (own + self.earlier as f64 / 2.0).max(1.0);
-        let of = |all: u64| (all as f64 * share).round() as u64;
-        let messages = messages_of::<P>(&self.since_from, |class| class.is_lookup);
-        self.metrics.messages = of(messages);
-        self.metrics.silent_contacts = of(self.since_from.timeouts);
+        let messages = |counters: &Counters| messages_of::<P>(counters, |class| class.is_lookup);
+        self.metrics.messages = self.costs.own(messages);
+        self.metrics.silent_contacts = self.costs.own(|counters| counters.timeouts);
     }
 
     fn health(&self, course: &Course, deaths: Option<Deaths>) -> Health {

@@ -27,7 +27,7 @@ pub struct Counters {
     pub unsent: u64,
     /// Messages that do not fit into a datagram.
     pub unsendable: u64,
-    /// Times that a contact of a lookup did not answer in time; see
+    /// Contacts of lookups that did not answer in time; see
     /// [`RequestKind::is_contact`](crate::node::RequestKind::is_contact).
     pub timeouts: u64,
     /// Sent messages that [`Shard::emulate`](crate::reactor::Shard::emulate) lost.

@@ -128,8 +128,9 @@ pub trait RequestKind: Copy + Debug + Send + 'static {
         None
     }
 
-    /// Whether it waits for a contact of a lookup of the application. Each time that the contact does
-    /// not answer in time counts as a timeout of the lookup. A lookup's own origin is no contact.
+    /// Whether it waits for a contact of a lookup of the application. A contact that does not answer in
+    /// time counts as a timeout of the lookup, once however often it is asked. A lookup's own origin is
+    /// no contact.
     fn is_contact(&self) -> bool {
         false
     }

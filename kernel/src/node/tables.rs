@@ -32,9 +32,9 @@ pub trait RequestTables: Debug + Send {
     /// The driver's number of the node that made the request at `handle`.
     fn node_of(&self, handle: RequestHandle) -> Option<u32>;
 
-    /// Whether the request at `handle` waits for a contact of a lookup; see
-    /// [`RequestKind::is_contact`].
-    fn is_contact(&self, handle: RequestHandle) -> bool;
+    /// Whether the request at `handle`, whose timer has fired, was the first attempt at a
+    /// [contact](RequestKind::is_contact) of a lookup.
+    fn is_silent_contact(&self, handle: RequestHandle) -> bool;
 
     /// Removes one request of a node that no longer exists; see [`Requests::abandon_one`].
     fn abandon_one(&mut self, node: u32) -> Option<RequestHandle>;
@@ -70,8 +70,8 @@ impl<K: RequestKind> RequestTables for Requests<K> {
         Some(self.at(handle)?.node)
     }
 
-    fn is_contact(&self, handle: RequestHandle) -> bool {
-        self.at(handle).is_some_and(|request| request.kind.is_contact())
+    fn is_silent_contact(&self, handle: RequestHandle) -> bool {
+        self.at(handle).is_some_and(|request| request.retries == 0 && request.kind.is_contact())
     }
 
     fn abandon_one(&mut self, node: u32) -> Option<RequestHandle> {
@@ -145,10 +145,10 @@ impl<K: RequestKind, C: RequestTables> RequestTables for LayeredRequests<K, C> {
         }
     }
 
-    fn is_contact(&self, handle: RequestHandle) -> bool {
+    fn is_silent_contact(&self, handle: RequestHandle) -> bool {
         match self.layer_of(handle) {
-            Layer::Own(handle) => self.own.is_contact(handle),
-            Layer::Carried(handle) => self.carried.is_contact(handle),
+            Layer::Own(handle) => self.own.is_silent_contact(handle),
+            Layer::Carried(handle) => self.carried.is_silent_contact(handle),
         }
     }
 

@@ -389,7 +389,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 }
                 Due::Request(handle) => {
                     let Some(node) = self.requests.node_of(handle) else { continue };
-                    self.world.counters.timeouts += u64::from(self.requests.is_contact(handle));
+                    self.world.counters.timeouts +=
+                        u64::from(self.requests.is_silent_contact(handle));
                     self.with_at(now, node, |node, cx| node.handle_request_timeout(cx, handle));
                 }
             }

@@ -16,7 +16,7 @@ use super::scan::Scan;
 use super::shared::{ShardStatus, Shared};
 use crate::churn::Share;
 use crate::director::{Director, NodeControl};
-use crate::engine::totals::{Sums, Tables, sent};
+use crate::engine::totals::{LookupCosts, Sums, Tables, sent};
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::workload::Workload;
 use crate::workload::judge::Record;
@@ -40,6 +40,8 @@ pub(super) struct ShardDriver<S: System> {
     at_to: Option<Counters>,
     /// Earlier lookups in progress when the measured phase started.
     earlier: usize,
+    /// The counters and the lookups in progress when no more lookups started.
+    at_load_end: Option<(Counters, usize)>,
     /// Messages of the busiest node of the measured phase, among replaced nodes and, after the
     /// phase, all nodes.
     messages_max: u64,
@@ -67,6 +69,7 @@ impl<S: System> ShardDriver<S> {
             at_from: None,
             at_to: None,
             earlier: 0,
+            at_load_end: None,
             messages_max: 0,
             scan: Scan::new::<S>(nodes),
         }
@@ -109,11 +112,16 @@ impl<S: System> ShardDriver<S> {
         let (sent, live) = (sent::<ProtocolOf<S>>(shard.counters()), self.director.live());
         self.director.series().end(shard.now(), sent, live);
         let end = self.at_to.unwrap_or(*shard.counters());
+        let (load_end, late) = self.at_load_end.unwrap_or((*shard.counters(), 0));
         Sums {
             metrics: self.director.metrics().clone(),
             counters: end.since(&self.at_from.unwrap_or(end)),
-            since_from: shard.counters().since(&self.at_from.unwrap_or(*shard.counters())),
-            earlier: self.earlier as u64,
+            costs: LookupCosts {
+                since_from: shard.counters().since(&self.at_from.unwrap_or(end)),
+                earlier: self.earlier as u64,
+                since_load_end: shard.counters().since(&load_end),
+                late: late as u64,
+            },
             total: *shard.counters(),
             changes: self.director.membership_changes(),
             tables,
@@ -164,6 +172,9 @@ impl<S: System> ShardDriver<S> {
             self.at_from = Some(*shard.counters());
             self.earlier = self.director.in_progress() - self.director.outstanding();
             shard.reset_received();
+        }
+        if self.at_from.is_some() && self.at_load_end.is_none() && self.director.has_no_load(now) {
+            self.at_load_end = Some((*shard.counters(), self.director.in_progress()));
         }
         if self.at_to.is_none() && now >= self.shared.to() {
             if self.is_measuring() {

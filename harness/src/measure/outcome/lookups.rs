@@ -44,7 +44,7 @@ pub struct Lookups {
     pub capacity_per_s: Option<f64>,
     /// Hops per completed lookup.
     pub hops: Hops,
-    /// Times that a contact did not answer in time, per completed or failed lookup.
+    /// Contacts that did not answer in time, on every branch, per completed or failed lookup.
     pub timeouts: Timeouts,
     /// Time from the intended start to the answer, of completed lookups.
     pub latency_us: Latency,
@@ -123,9 +123,9 @@ pub struct Lag {
     pub max: f64,
 }
 
-/// Messages per lookup. In the simulator each is known; over UDP they are counted from the first to
-/// the last lookup of the phase, and earlier ones still in progress at its start are taken to have
-/// half of their messages to come.
+/// Messages per lookup. In the simulator each is known. Over UDP they are counted from the first to the
+/// last lookup of the phase; earlier ones that are in progress at its start are taken to cause as many
+/// messages after it as those in progress when no more start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Messages {
     /// Mean.

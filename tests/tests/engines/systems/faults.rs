@@ -46,7 +46,8 @@ fn a_central_index_fails_without_its_server() {
     let measured = simulate(&[CENTRAL, ITEMS, LOAD, IN_TIME, &fault]);
     assert_sums(&measured, "without a server");
     assert_eq!((measured.membership.crashes, measured.membership.joins), (1, 0));
-    assert!(share_of(&measured, 0.0, 4.0, right) > 0.99, "before");
+    // A row counts the queries that were due in it, and those just before the crash get no answer.
+    assert!(share_of(&measured, 0.0, 3.0, right) > 0.99, "before");
     assert_eq!(share_of(&measured, 5.0, 14.0, |row| row.completed), 0.0, "afterwards");
     assert!(share_of(&measured, 7.0, 14.0, |row| row.failed) > 0.9, "by their deadline");
     // Each peer still knows the server and no other node.
@@ -63,7 +64,8 @@ fn a_server_that_returns_is_told_everything_again() {
     assert_sums(&measured, "with a server again");
     assert_eq!((measured.membership.crashes, measured.membership.joins), (1, 1));
     assert_eq!(measured.state.entries_max, COPIES, "it knows all of it");
-    assert_eq!(share_of(&measured, 5.0, 7.0, |row| row.completed), 0.0, "away");
+    // Queries that were due later are still waiting when it returns.
+    assert_eq!(share_of(&measured, 4.0, 5.0, |row| row.completed), 0.0, "away");
     // Peers republish within a round and a half; some queries were in flight.
     assert!(share_of(&measured, 11.0, 14.0, right) > 0.99, "back");
 }

@@ -431,7 +431,7 @@ impl<S: System> Shard<S> {
         }
         self.world.request_timers.disarm(handle);
         let lookup = self.world.request_timers.lookup_of(handle);
-        if self.requests.is_contact(handle) {
+        if self.requests.is_silent_contact(handle) {
             self.world.counters.timeouts += 1;
             self.world.costs.add_timeout(lookup);
         }
