@@ -420,6 +420,9 @@ impl<'a, S: System> Control<'a, S> {
 
     /// Enters the costs that shards took in the last window.
     fn end_costs(&mut self, exchange: &Exchange<S>) {
+        if self.costs_entered == self.costs_end {
+            return;
+        }
         let mut costs = Vec::new();
         for summary in &exchange.summaries {
             costs::merge(&mut costs, &mem::take(&mut summary.lock().costs));
