@@ -4,7 +4,8 @@
 //! *The last node.* A node that loses its only contact cannot tell from that whether others live. So two
 //! nodes notice while both live that neither knows a third one. If one of them leaves or is declared
 //! dead, the other is alone: it becomes its own predecessor, owns every key, and takes in nodes that
-//! join. The same holds if a node leaves that names only this one and others that are gone. A node that lost several contacts one after another may be cut off instead: it owns nothing.
+//! join. The same holds if a node leaves that names only this one and others that are gone. A node that
+//! lost several contacts one after another may be cut off instead: it owns nothing.
 //!
 //! **Invariant:** a peer becomes first successor or predecessor only after it has answered.
 
