@@ -116,7 +116,9 @@ impl<W: Workload> Director<W> {
         if room == Some(started) {
             self.shed_due(until, quota);
         }
-        if self.metrics.issued >= quota {
+        let has_ended = self.phase.is_some_and(|(_, to)| until == before(to))
+            && self.arrivals.as_mut().is_some_and(|arrivals| arrivals.next_due() > until);
+        if has_ended || self.metrics.issued >= quota {
             self.arrivals = None;
         }
     }
