@@ -9,6 +9,7 @@ use super::options::{JsonTarget, RunOptions};
 use super::result_folder::ResultFolder;
 use super::standard_output::StandardOutput;
 use crate::base::whole_file::WholeFile;
+use crate::report::files;
 
 /// The open destination of one result.
 #[derive(Debug)]
@@ -52,8 +53,40 @@ impl Destination {
                 Json::File(path.clone(), file.in_place())
             }
         };
+        if let Json::File(path, _) = &json {
+            let files = files::NAMES.iter().filter(|name| **name != files::OUTCOME);
+            let mut files = files.map(|name| folder.path().join(name));
+            if let Some(other) = files.find(|other| is_same_file(other, path)) {
+                let other = other.display();
+                return Err(format!("--json: {other} is written, too: write another file, or -"));
+            }
+        }
         let has_text = !options.quiet && !matches!(json, Json::StandardOutput);
         Ok(Destination { folder, json, output: StandardOutput::default(), has_text })
+    }
+
+    /// Checks that `events` is a file of its own, and not standard output.
+    ///
+    /// # Errors
+    ///
+    /// If it is another file of the result. The message says what to write instead.
+    pub(super) fn check_apart(&self, events: &Path) -> Result<(), String> {
+        if events == Path::new("-") {
+            return Err("--events -: standard output is for the report: write a file".to_owned());
+        }
+        let others = files::NAMES.iter().map(|name| self.folder.path().join(name));
+        let json = match &self.json {
+            Json::File(path, _) => Some(path.clone()),
+            Json::Nowhere | Json::StandardOutput => None,
+        };
+        match others.chain(json).find(|other| is_same_file(other, events)) {
+            Some(other) => Err(format!(
+                "--events {}: {} is written, too: write another file",
+                events.display(),
+                other.display()
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The folder of the result.
@@ -89,6 +122,19 @@ impl Destination {
         }
         self.output.end()
     }
+}
+
+/// Whether both paths lead to one file, which may not be there yet. Devices are never the same.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| {
+        let found = path.canonicalize().or_else(|_| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
+            Ok::<PathBuf, io::Error>(folder.join(path.file_name().unwrap_or_default()))
+        });
+        found.ok().filter(|place| !place.exists() || place.is_file())
+    };
+    place(a).is_some_and(|a| place(b) == Some(a))
 }
 
 /// Writes `text` to `open`, or else to the file at `path`.

@@ -40,6 +40,11 @@ pub fn run(
         Ok(destination) => destination,
         Err(message) => return env.refuse(message),
     };
+    if let Some(events) = events
+        && let Err(why) = destination.check_apart(events)
+    {
+        return env.refuse(why);
+    }
     let log = match events.map(|path| EventLog::create(path, ROWS_MAX)).transpose() {
         Ok(log) => log,
         Err(error) => return env.refuse(format_args!("--events: {error}: write another file")),

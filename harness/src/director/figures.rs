@@ -79,6 +79,12 @@ impl<W: Workload> Director<W> {
         now >= to && self.arrivals.as_mut().is_none_or(|arrivals| arrivals.next_due() >= to)
     }
 
+    /// The node-seconds of the measured phase, at its end or later.
+    #[must_use]
+    pub fn node_s(&self) -> f64 {
+        self.life.node_s(self.live())
+    }
+
     /// Joins and departures in the measured phase.
     #[must_use]
     pub fn membership_changes(&self) -> MembershipChanges {

@@ -18,6 +18,9 @@ impl<W: Workload> Director<W> {
     /// Starts the joins and departures of churn that are due by `until`.
     pub(super) fn turn_churn(&mut self, nodes: &mut dyn NodeControl<W::Question>, until: Time) {
         self.turn_trace(nodes, until);
+        if self.phase.is_none() {
+            return;
+        }
         while take_due(&mut self.churn_joins, until).is_some() {
             self.to_join.push(PendingJoin::default());
         }
@@ -153,6 +156,7 @@ impl<W: Workload> Director<W> {
         }
         // The node was there until now, even if its departure was due before.
         let at = at.max(self.now);
+        self.life.departed(at);
         let counted = self.is_measured(at);
         if counted {
             *(if graceful { &mut self.changes.leaves } else { &mut self.changes.crashes }) += 1;

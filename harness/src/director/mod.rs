@@ -18,6 +18,7 @@ mod load;
 mod lookups;
 mod membership;
 mod node_control;
+mod node_time;
 mod setup;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use self::fault_schedule::FaultSchedule;
 use self::ledger::Ledger;
 use self::lookups::Lookups;
 pub use self::node_control::NodeControl;
+use self::node_time::NodeTime;
 pub use self::setup::{Admitted, MembershipChanges, Setup};
 use crate::Scenario;
 use crate::base::hash::FixedHashMap;
@@ -121,6 +123,7 @@ pub struct Director<W: Workload> {
     /// Lookups of late, measured or not, for the display of progress.
     recent: Metrics,
     series: Series,
+    life: NodeTime,
     /// Only if the driver knows what each lookup costs.
     ledger: Option<Ledger>,
     is_logged: bool,
@@ -200,6 +203,7 @@ impl<W: Workload> Director<W> {
             metrics: Metrics::new(),
             recent: Metrics::new(),
             series: Series::new(),
+            life: NodeTime::default(),
             ledger: knows_costs.then(Ledger::new),
             is_logged,
             changes: MembershipChanges::default(),
@@ -232,9 +236,10 @@ impl<W: Workload> Director<W> {
     /// what is left of its downtime.
     pub fn add_away(&mut self, hosts: usize, now: Time) {
         let Some(downtimes) = self.downtimes.filter(|_| hosts > 0) else { return };
+        let from = self.churn_time(now);
         for _ in 0..hosts {
             let id = Id::random(&mut self.rng);
-            let back = now + downtimes.draw_residual(&mut self.rng);
+            let back = from + downtimes.draw_residual(&mut self.rng);
             self.returns.push(Reverse((back, id, None)));
         }
         self.free.extend(self.untouched.by_ref().take(hosts));
@@ -248,9 +253,12 @@ impl<W: Workload> Director<W> {
         if self.phase == Some((from, to)) {
             return;
         }
-        self.phase = Some((from, to));
         if begins {
             self.plan(from);
+        }
+        self.phase = Some((from, to));
+        self.life.set_phase(from, to, self.live());
+        if begins {
             self.series.begin_phase(from - self.scenario.phases.warmup, "warmup");
             self.series.begin_phase(from, "measure");
             // Of a million sessions of an hour, few end within a minute. The others are not stored.
@@ -396,10 +404,11 @@ impl<W: Workload> Director<W> {
         self.position[place as usize] = self.members.len() as u32;
         self.members.push(place);
         self.agreement.add_member(self.share.index);
+        let from = self.churn_time(now);
         if let Some(length) = session
-            && now + length <= self.horizon
+            && from + length <= self.horizon
         {
-            self.ends.push(Reverse((now + length, place, self.generations[place as usize])));
+            self.ends.push(Reverse((from + length, place, self.generations[place as usize])));
         }
     }
 
@@ -412,6 +421,7 @@ impl<W: Workload> Director<W> {
     }
 
     fn record_joined(&mut self, place: u32, at: Time, is_initial: bool) {
+        self.life.joined(at);
         let (id, host) = (self.ids[place as usize], self.share.host(place));
         self.records.push(Record::Joined { id, host, at, is_initial });
     }
@@ -448,10 +458,20 @@ impl<W: Workload> Director<W> {
         self.members.get(at).copied()
     }
 
+    /// `now` as churn sees it: its clock stands still until the warm-up, so that bring-up ends.
+    fn churn_time(&self, now: Time) -> Time {
+        if self.phase.is_some() { now } else { Time::ZERO }
+    }
+
     /// Schedules what depends on the measured phase.
     fn plan(&mut self, from: Time) {
         self.faults = FaultSchedule::new(&self.scenario, self.share, from);
         let start = from - self.scenario.phases.warmup;
+        let shift = start.since(Time::ZERO);
+        self.ends =
+            self.ends.drain().map(|Reverse((at, a, b))| Reverse((at + shift, a, b))).collect();
+        let returns = self.returns.drain();
+        self.returns = returns.map(|Reverse((at, a, b))| Reverse((at + shift, a, b))).collect();
         if let Some(schedule) = &mut self.schedule {
             schedule.set_start(start);
         }

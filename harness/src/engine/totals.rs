@@ -102,6 +102,7 @@ pub(super) struct Sums {
     pub(super) total: Counters,
     pub(super) changes: MembershipChanges,
     pub(super) tables: Tables,
+    pub(super) node_s: f64,
     pub(super) series: Series,
 }
 
@@ -114,6 +115,7 @@ impl Sums {
             total: Counters::default(),
             changes: MembershipChanges::default(),
             tables: Tables::default(),
+            node_s: 0.0,
             series: Series::new(),
         }
     }
@@ -127,6 +129,7 @@ impl Sums {
         self.changes.leaves += other.changes.leaves;
         self.changes.crashes += other.changes.crashes;
         self.tables.merge(&other.tables);
+        self.node_s += other.node_s;
         self.series.merge(&other.series);
     }
 
@@ -140,14 +143,15 @@ impl Sums {
         self.metrics.incorrect = judge.incorrect;
         self.metrics.items.exact.correct = judge.correct - judge.correct_fuzzy;
         self.metrics.items.fuzzy.correct = judge.correct_fuzzy;
-        let health = self.health(&course, judge.deaths(course.node_s));
+        let health = self.health(&course, judge.deaths(self.node_s));
         let log = judge.take_log().map(|mut log| {
             self.series.phases().for_each(|(at, name)| log.phase(at, name));
             log.finish(course.end)
         });
         let series = self.series.rows(course.end, judge.incorrect_in(), &course.samples);
         let Course { bring_up, capacity_per_s, measured, measured_wall, .. } = course;
-        let Course { node_s, interrupted, threads, .. } = course;
+        let Course { interrupted, threads, .. } = course;
+        let node_s = self.node_s;
         Measured {
             traffic: traffic_of::<ProtocolOf<S>>(&self.counters, |_| true),
             maintenance: traffic_of::<ProtocolOf<S>>(&self.counters, |class| class.is_maintenance),
@@ -182,7 +186,9 @@ impl Sums {
     pub(super) fn estimate_costs<P: Protocol>(&mut self) {
         let messages = |counters: &Counters| messages_of::<P>(counters, |class| class.is_lookup);
         self.metrics.messages = self.costs.own(messages);
-        self.metrics.silent_contacts = self.costs.own(|counters| counters.timeouts);
+        // Each answer knows of those on its own branch.
+        let known = self.metrics.silent_contacts;
+        self.metrics.silent_contacts = known.max(self.costs.own(|counters| counters.timeouts));
     }
 
     fn health(&self, course: &Course, deaths: Option<Deaths>) -> Health {
@@ -213,7 +219,6 @@ pub(super) struct Course {
     pub(super) measured: Duration,
     /// The wall time that it took.
     pub(super) measured_wall: Duration,
-    pub(super) node_s: f64,
     pub(super) interrupted: bool,
     pub(super) threads: usize,
     /// The tables of a ring's members.

@@ -98,7 +98,7 @@ impl EventLog {
         let file = WholeFile::create(path)?;
         file.empty()?;
         let file = BufWriter::new(file);
-        let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
+        let is_compressed = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("gz"));
         let out = match is_compressed {
             true => Out::Compressed(GzEncoder::new(file, Compression::fast())),
             false => Out::Plain(file),

@@ -12,8 +12,8 @@ use super::histogram::histogram;
 use super::tally::Tally;
 use crate::base::nanoseconds::as_ns;
 
-/// Distinct counts of hops or timeouts. Larger ones count as the last.
-pub const COUNTS: usize = 256;
+/// Distinct counts of hops or timeouts. Larger ones count as the last; the mean of timeouts is exact.
+pub const COUNTS: usize = 4096;
 
 /// Counters of the lookups of one shard in one period.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub struct Metrics {
     pub under_suspicion: u64,
     /// Messages that lookups caused.
     pub messages: u64,
-    /// Contacts of lookups that did not answer in time, where they are not known for each lookup.
+    /// Contacts of lookups that did not answer in time.
     pub silent_contacts: u64,
     /// Counters of item queries.
     pub items: Tally,
@@ -96,6 +96,7 @@ impl Metrics {
     /// Records that so many contacts of a lookup that was answered or failed did not answer in time.
     pub fn record_timeouts(&mut self, timeouts: u32) {
         self.timeouts[place(timeouts)] += 1;
+        self.silent_contacts += u64::from(timeouts);
     }
 
     /// Records messages that lookups caused.
@@ -287,7 +288,7 @@ mod tests {
         prop_oneof![
             any::<u64>().prop_map(Event::Issued),
             completed.prop_map(|(ns, h, t, m, ok)| Event::Completed(ns, h, t, m, ok)),
-            (0..300u32, 0..99u32).prop_map(|(t, m)| Event::Failed(t, m)),
+            (0..5000u32, 0..99u32).prop_map(|(t, m)| Event::Failed(t, m)),
             (0..1_000_u64).prop_map(Event::Refused),
             Just(Event::Shed),
             Just(Event::Orphaned),
@@ -373,10 +374,11 @@ mod tests {
     #[test]
     fn values_out_of_bounds_count_as_the_bound() {
         let mut metrics = Metrics::new();
-        metrics.record_completed(Duration::from_secs(3600), 1000);
-        metrics.record_timeouts(1000);
+        metrics.record_completed(Duration::from_secs(3600), 10_000);
+        metrics.record_timeouts(10_000);
         assert_eq!(metrics.hops()[COUNTS - 1], 1);
         assert_eq!(metrics.timeouts()[COUNTS - 1], 1);
+        assert_eq!(metrics.silent_contacts, 10_000, "the sum is exact");
         let max = Duration::from_nanos(metrics.latency().max());
         assert!(max >= LATENCY_MAX && max < LATENCY_MAX.mul_f64(1.001), "{max:?}");
     }

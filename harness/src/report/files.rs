@@ -21,8 +21,10 @@ use crate::measure::health::{Claims, Counts, Sample};
 use crate::measure::outcome::{Latency, Outcome};
 use crate::measure::series::SeriesRow;
 
+/// The file of the whole outcome.
+pub const OUTCOME: &str = "outcome.json";
 /// The files of a result, in the order in which they appear.
-const NAMES: [&str; 4] = ["scenario.toml", "latency.hgrm", "series.csv", "outcome.json"];
+pub const NAMES: [&str; 4] = ["scenario.toml", "latency.hgrm", "series.csv", OUTCOME];
 
 /// Writes all files into `dir`. Creates `dir` if it is missing and replaces files of earlier runs.
 /// Nothing is replaced unless all files can be written. `outcome.json` comes last: where it is, the

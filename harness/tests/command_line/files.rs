@@ -11,6 +11,29 @@ use super::{SHORT, Workplace, status, stderr};
 const FILES: [&str; 4] = ["latency.hgrm", "outcome.json", "scenario.toml", "series.csv"];
 
 #[test]
+fn two_outputs_into_one_file_are_refused() {
+    let here = Workplace::new("one-file");
+    here.write("real", "");
+    std::os::unix::fs::symlink("real", here.path().join("link")).expect("it can be made");
+    for options in [
+        "--events same --json same",
+        "--events real --json link",
+        "--events out/outcome.json",
+        "--events ./out/series.csv",
+        "--json out/series.csv",
+        "--events -",
+    ] {
+        let ran = here.hopwise(&format!("{SHORT} --quiet --out out {options}"));
+        assert_eq!(status(&ran), 2, "{options}: {}", stderr(&ran));
+        assert!(stderr(&ran).contains("write another file") || options.ends_with('-'), "{options}");
+    }
+    for options in ["--events a.csv --json b.json", "--events /dev/null --json /dev/null"] {
+        let ran = here.hopwise(&format!("{SHORT} --quiet --out out {options}"));
+        assert_eq!(status(&ran), 0, "{options}: {}", stderr(&ran));
+    }
+}
+
+#[test]
 fn every_run_has_a_folder_of_its_own() {
     let here = Workplace::new("own-folder");
     let quiet = format!("{SHORT} --quiet");
@@ -65,7 +88,7 @@ fn a_folder_takes_one_run_at_a_time() {
 #[test]
 fn a_killed_run_blocks_nothing() {
     let here = Workplace::new("killed");
-    let long = format!("{SHORT} --set phases.measure=9999h --out out --json new.json --quiet");
+    let long = format!("{SHORT} --set phases.measure=99h --out out --json new.json --quiet");
     let mut run = here.command(&long).spawn().expect("the program starts");
     while !here.path().join("out").is_dir() {
         assert!(run.try_wait().expect("it can be asked").is_none(), "it runs for years");

@@ -509,6 +509,10 @@ impl Node for RingNode {
         }
         if cx.now >= self.predecessor_due(cx.now) {
             self.probe_predecessor(cx, None);
+            if !self.probing_predecessor {
+                // Too many requests are in flight. At once there will be no room either.
+                self.predecessor_heard = cx.now.into();
+            }
         }
         self.arm(cx);
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use hopwise_harness::Scenario;
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::event_log::EventLog;
+use hopwise_harness::measure::metrics::COUNTS;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::systems::Registry;
 
@@ -65,12 +66,12 @@ fn assert_recomputed(measured: &Measured, rows: &Rows, answers_are_owners: bool,
     assert_eq!(count("shed") + refused, metrics.shed, "{what}");
     assert_eq!(count("orphaned"), metrics.orphaned, "{what}");
 
-    let mut hops = [0_u64; 256];
-    answered.iter().for_each(|row| hops[(number(row, "hops") as usize).min(255)] += 1);
+    let mut hops = [0_u64; COUNTS];
+    answered.iter().for_each(|row| hops[(number(row, "hops") as usize).min(COUNTS - 1)] += 1);
     assert_eq!(&hops, metrics.hops(), "{what}");
-    let mut timeouts = [0_u64; 256];
+    let mut timeouts = [0_u64; COUNTS];
     let ended = lookups.iter().filter(|row| !["shed", "orphaned"].contains(&&*row["detail"]));
-    ended.for_each(|row| timeouts[(number(row, "timeouts") as usize).min(255)] += 1);
+    ended.for_each(|row| timeouts[(number(row, "timeouts") as usize).min(COUNTS - 1)] += 1);
     assert_eq!(&timeouts, metrics.timeouts(), "{what}");
     if measured.simulation.is_some() {
         let messages: u64 = lookups.iter().map(|row| number(row, "messages")).sum();
@@ -103,6 +104,12 @@ fn assert_recomputed(measured: &Measured, rows: &Rows, answers_are_owners: bool,
             _ => {}
         }
     }
+    let lived = lives
+        .values()
+        .flatten()
+        .map(|&(joined, left)| left.clamp(from, to) as i128 - joined.clamp(from, to) as i128);
+    let node_s = lived.sum::<i128>() as f64 / 1e9;
+    assert!((node_s - measured.node_s).abs() < 1e-6, "{what}: {node_s}, {}", measured.node_s);
     let membership = &measured.membership;
     let found = [membership.joins, membership.leaves, membership.crashes];
     assert_eq!([joins, leaves, crashes], found, "{what}");

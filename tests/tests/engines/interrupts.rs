@@ -43,6 +43,25 @@ fn assert_all_ended(measured: &Measured) {
     );
 }
 
+/// With hardly any message that arrives, nodes do not join.
+#[test]
+fn nothing_is_measured_if_bring_up_did_not_end() {
+    for engine in ["udp", "sim"] {
+        let (measured, _) = interrupt(
+            &format!(
+                "engine = \"{engine}\"
+                 nodes = 200
+                 start = \"joined\"
+                 network.loss = 0.99
+                 phases = {{ warmup = \"0s\", measure = \"1h\" }}"
+            ),
+            |_| {},
+        );
+        assert!(measured.interrupted && measured.bring_up > Duration::ZERO, "{engine}");
+        assert_eq!((measured.metrics.issued, measured.measured), (0, Duration::ZERO), "{engine}");
+    }
+}
+
 /// Messages take half a minute, so no lookup ends before its deadline of a minute.
 #[test]
 fn lookups_that_hang_do_not_delay_the_end() {

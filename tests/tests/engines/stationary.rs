@@ -42,6 +42,31 @@ fn churn(lengths: &str, more: &str) -> String {
     )
 }
 
+/// Sessions do not end before the warm-up, or bring-up would never see all nodes at once.
+#[test]
+fn bring_up_ends_however_short_sessions_are() {
+    for (engine, start) in [("udp", "linked"), ("sim", "joined")] {
+        let toml = format!(
+            "engine = \"{engine}\"
+             nodes = 64
+             threads = 1
+             start = \"{start}\"
+             ring.successors = 8
+             churn = {{ model = \"sessions\", start = \"all-up\", session = {{ mean = \"300ms\" }}, downtime = {{ mean = \"3s\" }} }}
+             workload.lookups_per_s = 100
+             phases = {{ warmup = \"100ms\", measure = \"300ms\" }}"
+        );
+        let scenario = Registry::built_in().from_toml(&toml, "test", &[]).expect("it is valid");
+        let progress = Progress::new(true, Duration::ZERO);
+        let measured = Registry::built_in().run(&scenario, &AtomicU32::new(0), &progress);
+        let measured = measured.expect("bring-up ends");
+        assert!(
+            measured.membership.leaves + measured.membership.crashes > 5,
+            "{engine}: churn began"
+        );
+    }
+}
+
 #[test]
 fn the_live_number_neither_falls_nor_rises_from_the_start_on() {
     let deviation = (NODES * AVAILABILITY * (1.0 - AVAILABILITY)).sqrt();

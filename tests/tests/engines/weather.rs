@@ -3,7 +3,8 @@
 //!
 //! **Invariant:** the same seeds give the same figures on every machine.
 
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
@@ -131,6 +132,42 @@ fn short_sessions_are_answered_by_the_owners() {
 }
 
 /// Five times the capacity for ten seconds, then a quarter of it.
+/// Lookups go round in circles and fill the table of requests in flight. Time goes on nevertheless.
+#[test]
+fn a_ring_that_lost_nine_of_ten_nodes_comes_to_an_end() {
+    let toml = "engine = \"sim\"
+                check = false
+                threads = 1
+                nodes = 1000
+                workload.lookups_per_s = 1000
+                fault = [{ at = \"1ms\", kind = \"crash\", fraction = 0.9 }]
+                phases = { warmup = \"500ms\", measure = \"2s\" }";
+    let scenario = Registry::built_in().from_toml(toml, "test", &[]).expect("it is valid");
+    let (interrupts, is_over) = (AtomicU32::new(0), AtomicU32::new(0));
+    let measured = thread::scope(|scope| {
+        scope.spawn(|| {
+            // Many times what it takes.
+            for _ in 0..1200 {
+                thread::sleep(Duration::from_millis(100));
+                if is_over.load(Ordering::Relaxed) > 0 {
+                    return;
+                }
+            }
+            interrupts.store(1, Ordering::Relaxed);
+        });
+        let progress = Progress::new(true, Duration::ZERO);
+        let measured = Registry::built_in().run(&scenario, &interrupts, &progress);
+        is_over.store(1, Ordering::Relaxed);
+        measured.expect("it runs")
+    });
+    assert!(!measured.interrupted, "it ends by itself");
+    let metrics = &measured.metrics;
+    assert_eq!(
+        metrics.issued,
+        metrics.completed + metrics.failed + metrics.shed + metrics.orphaned
+    );
+}
+
 #[test]
 fn overload_bends_and_leaves_no_mark() {
     let toml = "engine = \"sim\"

@@ -54,7 +54,6 @@ pub(super) struct Control<'a, S: System> {
     bring_up: Duration,
     capacity_per_s: Option<f64>,
     interrupted: bool,
-    node_ns: f64,
     at_from: Counters,
     at_to: Counters,
     /// Runs since the start of the measured phase.
@@ -122,7 +121,6 @@ impl<'a, S: System> Control<'a, S> {
             bring_up: Duration::ZERO,
             capacity_per_s: None,
             interrupted: false,
-            node_ns: 0.0,
             at_from: Counters::default(),
             at_to: Counters::default(),
             measured_since: None,
@@ -165,6 +163,9 @@ impl<'a, S: System> Control<'a, S> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
+        if self.phase == Phase::BringUp {
+            self.bring_up = self.now.since(Time::ZERO);
+        }
         self.director.end_lookups(self.now, self.interrupted);
         self.director.take_records().for_each(|record| self.judge.take(record));
         let (from, to) = match self.phase {
@@ -181,6 +182,7 @@ impl<'a, S: System> Control<'a, S> {
             counters: self.at_to.since(&self.at_from),
             total,
             changes: self.director.membership_changes(),
+            node_s: self.director.node_s(),
             series: self.director.series().clone(),
             ..Sums::new()
         };
@@ -191,7 +193,6 @@ impl<'a, S: System> Control<'a, S> {
             bring_up: self.bring_up,
             capacity_per_s: self.capacity_per_s,
             measured: to.since(from),
-            node_s: self.node_ns / 1e9,
             interrupted: self.interrupted,
             threads,
             tables: self.tables,
@@ -225,9 +226,6 @@ impl<'a, S: System> Control<'a, S> {
             self.director.take_records().for_each(|record| self.judge.take(record));
         }
         let is_measured = matches!(self.phase, Phase::Measure { .. });
-        if is_measured {
-            self.node_ns += self.director.live() as f64 * until.since(self.now).as_nanos() as f64;
-        }
         self.now = until;
         // A closed loop always waits for answers.
         let is_closed = matches!(self.scenario.workload.load, Load::InFlight(_));

@@ -87,6 +87,9 @@ impl<S: System> Control<'_, S> {
         }
         let bring_up = self.clock.now().since(Time::ZERO);
         let capacity_per_s = self.calibrate(&mut judge, &mut display, handles)?;
+        if self.interruption.is_requested() {
+            return Ok(self.unmeasured(judge, display, bring_up, handles));
+        }
         let from = self.clock.now() + self.scenario.phases.warmup;
         let planned_end = match self.scenario.phases.measure {
             Measure::Lasting(length) => from + length,
@@ -95,19 +98,14 @@ impl<S: System> Control<'_, S> {
         self.shared.measure_to.store(planned_end.as_ns(), Ordering::Release);
         self.shared.measure_from.store(from.as_ns(), Ordering::Release);
 
-        let mut node_ns = 0.0;
-        let mut last = from;
         let mut interrupted = false;
         let mut cpu_from = None;
         let end = loop {
             let now = self.clock.now();
             let phase = if now < from { "warmup" } else { "measure" };
             let now = self.turn(&mut judge, &mut display, phase, handles)?;
-            if now > last {
+            if now > from {
                 cpu_from.get_or_insert_with(cpu_time);
-                let until = now.min(planned_end);
-                node_ns += self.shared.live() as f64 * until.since(last).as_nanos() as f64;
-                last = until.max(last);
             }
             interrupted |= self.interruption.is_requested();
             if interrupted || now >= planned_end || self.all_issued_ended() {
@@ -136,13 +134,37 @@ impl<S: System> Control<'_, S> {
             bring_up,
             capacity_per_s,
             measured: end.since(from),
-            node_s: node_ns / 1e9,
             interrupted,
             threads: handles.len(),
             tables,
             cpu,
         };
         Ok(Watched { judge, course })
+    }
+
+    /// The course of a run that was interrupted before its warm-up.
+    fn unmeasured(
+        &self,
+        judge: Judge<S::Workload>,
+        display: Display,
+        bring_up: Duration,
+        handles: &[ShardHandle],
+    ) -> Watched<S::Workload> {
+        self.shared.is_interrupted.store(true, Ordering::Relaxed);
+        let (samples, tables) = display.tables.into_samples();
+        let course = Course {
+            end: self.clock.now(),
+            samples,
+            measured_wall: Duration::ZERO,
+            bring_up,
+            capacity_per_s: None,
+            measured: Duration::ZERO,
+            interrupted: true,
+            threads: handles.len(),
+            tables,
+            cpu: None,
+        };
+        Watched { judge, course }
     }
 
     /// Waits for one [`TURN`], judges records and shows progress.

@@ -125,6 +125,7 @@ impl<S: System> ShardDriver<S> {
             total: *shard.counters(),
             changes: self.director.membership_changes(),
             tables,
+            node_s: self.director.node_s(),
             series: self.director.series().clone(),
         }
     }
