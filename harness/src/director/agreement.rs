@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use crate::scenario::Amount;
 
-/// See the [module](self).
+/// What all directors of a run agree on: how a fault is divided among them.
 #[derive(Debug)]
 pub struct Agreement {
     /// By director: its members, without those that faults remove. Below 0 if churn was faster.
