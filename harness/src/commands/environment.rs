@@ -40,7 +40,7 @@ impl Environment {
         Exit::BadRequest
     }
 
-    /// Writes a line to standard error. If nobody reads it, the work goes on.
+    /// Writes a line to standard error. A line that cannot be written is lost.
     pub(super) fn note(&self, line: impl Display) {
         let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
     }

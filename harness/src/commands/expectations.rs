@@ -44,6 +44,12 @@ mod tests {
     use super::*;
     use crate::measure::outcome::example;
 
+    fn lookups(completed: u64, correct: u64, failed: u64) -> Lookups {
+        let issued = completed + failed;
+        let base = example::outcome().lookups;
+        Lookups { issued, completed, correct, failed, shed: 0, orphaned: 0, ..base }
+    }
+
     fn judged(lookups: &Lookups) -> Vec<(String, bool)> {
         let expect = Expect { completed: Some(0.9), correct: Some(0.5), failed: Some(0.1) };
         let judged = judge(&expect, lookups).into_iter();
@@ -52,16 +58,7 @@ mod tests {
 
     #[test]
     fn shares_are_judged_by_their_bounds() {
-        let base = example::outcome().lookups;
-        let lookups = Lookups {
-            issued: 10,
-            completed: 8,
-            correct: 6,
-            failed: 2,
-            shed: 0,
-            orphaned: 0,
-            ..base
-        };
+        let lookups = lookups(8, 6, 2);
         let expected = [
             ("expect.completed: at least 0.9 was expected, but got 0.800000", false),
             ("expect.correct: at least 0.5 was expected, but got 0.750000", true),
@@ -72,17 +69,7 @@ mod tests {
 
     #[test]
     fn of_no_lookups_nothing_was_measured() {
-        let base = example::outcome().lookups;
-        let lookups = Lookups {
-            issued: 0,
-            completed: 0,
-            correct: 0,
-            failed: 0,
-            shed: 0,
-            orphaned: 0,
-            ..base
-        };
-        for (text, held) in judged(&lookups) {
+        for (text, held) in judged(&lookups(0, 0, 0)) {
             assert!(!held && text.ends_with("was expected, but nothing was measured"), "{text}");
         }
     }

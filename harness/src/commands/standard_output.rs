@@ -35,7 +35,7 @@ impl StandardOutput {
     ///
     /// # Errors
     ///
-    /// If a text could not be written, although somebody may still read.
+    /// If a text could not be written, unless the reader has closed the pipe.
     pub(crate) fn end(self) -> Result<(), String> {
         match self.ended.into_inner() {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {

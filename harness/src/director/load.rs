@@ -139,16 +139,16 @@ impl<W: Workload> Director<W> {
             }
             // No phase begins or ends within an interval.
             let mut count = arrivals.count_until(until.min(self.series.last_instant(due)));
+            let interval = self.series.interval_at(due);
             if is_within(self.phase, due) {
                 count = count.min(quota.saturating_sub(self.metrics.issued));
                 self.metrics.record_refused(count);
+                if self.is_logged {
+                    self.records.push(Record::Refused { interval, count });
+                }
             }
-            let interval = self.series.interval_at(due);
             self.recent.record_refused(count);
             self.series.record_refused(interval, count);
-            if self.is_logged && is_within(self.phase, due) {
-                self.records.push(Record::Refused { interval, count });
-            }
         }
     }
 
@@ -188,7 +188,7 @@ impl<W: Workload> Director<W> {
         } else {
             self.series.record_refused(interval, 1);
             self.lookups.end(token);
-            self.end_costs(number, counted, End::Void);
+            self.end_costs(&lookup, End::Void);
             self.record_unanswered(&lookup, "shed", at, 0);
         }
         is_started
@@ -199,7 +199,7 @@ impl<W: Workload> Director<W> {
         let Some(lookup) = self.lookups.end(token) else { return };
         self.recent.record_shed();
         self.series.record_shed(lookup.interval);
-        self.end_costs(lookup.number, lookup.counted, End::Void);
+        self.end_costs(&lookup, End::Void);
         self.record_unanswered(&lookup, "shed", now, 0);
         if lookup.counted {
             self.metrics.record_shed();
@@ -216,7 +216,7 @@ impl<W: Workload> Director<W> {
         }
         self.recent.record_orphaned();
         self.series.record_orphaned(lookup.interval);
-        self.end_costs(lookup.number, lookup.counted, End::Void);
+        self.end_costs(&lookup, End::Void);
         self.record_unanswered(&lookup, "orphaned", self.now, 0);
         if lookup.counted {
             self.metrics.record_orphaned();
@@ -231,7 +231,7 @@ impl<W: Workload> Director<W> {
             self.admission.record_failed(lookup.intended);
             self.recent.record_failed();
             self.series.record_failed(lookup.interval);
-            self.end_costs(lookup.number, lookup.counted, End::Ended { timeouts });
+            self.end_costs(&lookup, End::Ended { timeouts });
             self.record_unanswered(&lookup, "failed", now, timeouts);
             if lookup.counted {
                 self.metrics.record_failed();
@@ -262,11 +262,11 @@ impl<W: Workload> Director<W> {
             self.lookups.end(token)
         };
         let Some(lookup) = lookup else { return };
-        let Lookup { question, intended, interval, issued, number, counted, .. } = lookup;
+        let Lookup { question, intended, interval, issued, counted, .. } = lookup;
         let latency = now.since(intended);
         self.admission.record_answered(intended, now, timeouts);
         self.recent.record_completed(latency, hops);
-        self.end_costs(number, counted, End::Ended { timeouts });
+        self.end_costs(&lookup, End::Ended { timeouts });
         self.series.record_completed(interval, latency);
         if let Some(calibration) = &mut self.calibration {
             calibration.record_completed(now);
@@ -302,10 +302,12 @@ impl<W: Workload> Director<W> {
     }
 
     /// Records how a lookup ended, for what it costs. If that is not known, its own timeouts count.
-    fn end_costs(&mut self, number: u32, counted: bool, end: End) {
+    fn end_costs(&mut self, lookup: &Lookup<W::Question>, end: End) {
         match (&mut self.ledger, end) {
-            (Some(ledger), _) => ledger.end(number, end),
-            (None, End::Ended { timeouts }) if counted => self.metrics.record_timeouts(timeouts),
+            (Some(ledger), _) => ledger.end(lookup.number, end),
+            (None, End::Ended { timeouts }) if lookup.counted => {
+                self.metrics.record_timeouts(timeouts);
+            }
             (None, _) => {}
         }
     }

@@ -4,7 +4,7 @@
 //! to end; the others count as orphaned. Nothing waits longer: neither the drain nor a window of the
 //! simulator.
 //!
-//! **Invariant:** a run that nobody interrupts does not depend on it.
+//! **Invariant:** without an interrupt, a run does not depend on it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -65,7 +65,7 @@ enum Out {
 /// A lookup that has ended.
 #[derive(Clone, Debug)]
 pub struct LoggedLookup {
-    /// When it was due, when it was issued, and when it ended.
+    /// When it was due.
     pub intended: Time,
     /// When it was issued.
     pub issued: Time,
@@ -118,12 +118,12 @@ impl EventLog {
     /// A node became a member, or was one from the start.
     pub fn joined(&mut self, at: Time, node: Id, host: u32, is_initial: bool) {
         let event = if is_initial { "present" } else { "joined" };
-        self.write(event, at, [("node", &hex(node)), ("detail", &host.to_string())]);
+        self.write(event, at, [("node", &node.to_string()), ("detail", &host.to_string())]);
     }
 
     /// A member left, announced, or crashed.
     pub fn departed(&mut self, at: Time, node: Id, announced: bool) {
-        self.write(if announced { "left" } else { "crashed" }, at, [("node", &hex(node))]);
+        self.write(if announced { "left" } else { "crashed" }, at, [("node", &node.to_string())]);
     }
 
     /// A phase started.
@@ -176,7 +176,7 @@ impl EventLog {
             "lookup",
             it.ended,
             [
-                ("node", &hex(it.origin)),
+                ("node", &it.origin.to_string()),
                 ("detail", it.verdict),
                 ("key", &it.key),
                 ("answer", &it.answer),
@@ -238,8 +238,4 @@ impl fmt::Debug for EventLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EventLog with {} rows", self.rows)
     }
-}
-
-fn hex(id: Id) -> String {
-    id.to_string()
 }

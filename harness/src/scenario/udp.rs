@@ -19,8 +19,8 @@ const NODES_PER_SOCKET: u64 = 65_535;
 pub struct Udp {
     /// Which nodes share a socket.
     pub sockets: Sockets,
-    /// The endpoint of the first socket, not a multicast or broadcast address; the others take the ports after it, or any free ones if
-    /// the port is 0.
+    /// The endpoint of the first socket, not a multicast or broadcast address. The others take the
+    /// ports after it, or any free ones if the port is 0.
     pub bind: SocketAddrV4,
     /// Largest payload of a datagram in bytes: 576 … 65,507.
     pub datagram: u32,

@@ -13,7 +13,7 @@ use super::items::{ROUNDS_OF_LIFE, copies, holdings, item_event, items, publishi
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::plug::{NoChecker, NodeEvent, Setting, System};
-use crate::scenario::{Items, Start};
+use crate::scenario::Items;
 use crate::workload::ItemWorkload;
 use crate::workload::items::Catalogue;
 use crate::workload::items::Wanted;
@@ -38,13 +38,6 @@ impl System for CentralSystem {
     // Wehrle, Götz and Rieche, Distributed Hash Tables, 2005.
     const GROWTH: &'static [(Figure, Law)] =
         &[(Figure::StateMax, Law::Linear), (Figure::MessagesPerQuery, Law::Constant)];
-
-    fn members_at_start(scenario: &Scenario) -> usize {
-        match scenario.start {
-            Start::Linked => scenario.nodes_at_start() as usize,
-            Start::Joined => 1,
-        }
-    }
 
     fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64 {
         let Some(items) = &scenario.items else { return 0 };

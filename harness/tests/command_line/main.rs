@@ -20,6 +20,19 @@ use std::process::{Command, Output, Stdio};
 const SHORT: &str = "run steady --engine sim --nodes 16 --set workload.lookups_per_s=50 --duration 200ms \
                      --set phases.warmup=0s --threads 1";
 
+/// A short simulated run whose churn is [`TRACE`].
+const TRACE_SCENARIO: &str = "
+    engine = \"sim\"
+    nodes = 4
+    threads = 1
+    churn = { model = \"trace\", file = \"trace.txt\" }
+    phases = { warmup = \"0s\", measure = \"200ms\" }
+    ring.successors = 2
+    workload.lookups_per_s = 50.0
+";
+/// The file `trace.txt` of [`TRACE_SCENARIO`].
+const TRACE: &str = "0 a up\n0 b up\n0 c up\n0 d up\n";
+
 /// A working directory that is removed at the end.
 struct Workplace(PathBuf);
 

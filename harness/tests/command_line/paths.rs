@@ -4,23 +4,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Workplace, status, stderr};
-
-const SCENARIO: &str = "
-    engine = \"sim\"
-    nodes = 4
-    threads = 1
-    churn = { model = \"trace\", file = \"trace.txt\" }
-    phases = { warmup = \"0s\", measure = \"200ms\" }
-    ring.successors = 2
-    workload.lookups_per_s = 50.0
-";
-const TRACE: &str = "0 a up\n0 b up\n0 c up\n0 d up\n";
+use super::{TRACE, TRACE_SCENARIO, Workplace, status, stderr};
 
 #[test]
 fn a_result_is_repeated_from_anywhere() {
     let here = Workplace::new("anywhere");
-    here.write("there/scenario.toml", SCENARIO);
+    here.write("there/scenario.toml", TRACE_SCENARIO);
     here.write("there/trace.txt", TRACE);
     here.write("set/trace.txt", TRACE);
     fs::create_dir(here.path().join("elsewhere")).expect("it is new");
@@ -42,7 +31,7 @@ fn a_file_is_found_beside_its_scenario_in_any_working_directory() {
     let here = Workplace::new("not-utf-8");
     let odd = here.path().join(OsStr::from_bytes(b"odd\xff"));
     fs::create_dir_all(odd.join("there")).expect("it is new");
-    fs::write(odd.join("there/scenario.toml"), SCENARIO).expect("it can be written");
+    fs::write(odd.join("there/scenario.toml"), TRACE_SCENARIO).expect("it can be written");
     fs::write(odd.join("there/trace.txt"), TRACE).expect("it can be written");
     let mut command = here.command("run there/scenario.toml --out out --quiet");
     let ran = command.current_dir(odd).output().expect("it starts");
@@ -52,7 +41,7 @@ fn a_file_is_found_beside_its_scenario_in_any_working_directory() {
 #[test]
 fn the_command_that_repeats_a_failing_seed_works_anywhere() {
     let here = Workplace::new("replay");
-    here.write("there/scenario.toml", &format!("{SCENARIO}expect.correct = 1.0\n"));
+    here.write("there/scenario.toml", &format!("{TRACE_SCENARIO}expect.correct = 1.0\n"));
     here.write("there/trace.txt", TRACE);
     // No lookups, so the expectation cannot hold.
     let none = "--set workload.lookups_per_s=0.000001";

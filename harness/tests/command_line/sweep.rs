@@ -1,22 +1,11 @@
 //! Which saved runs a sweep takes up.
 
-use super::{Workplace, status, stderr};
-
-const SCENARIO: &str = "
-    engine = \"sim\"
-    nodes = 4
-    threads = 1
-    churn = { model = \"trace\", file = \"trace.txt\" }
-    phases = { warmup = \"0s\", measure = \"200ms\" }
-    ring.successors = 2
-    workload.lookups_per_s = 50.0
-";
-const TRACE: &str = "0 a up\n0 b up\n0 c up\n0 d up\n";
+use super::{TRACE, TRACE_SCENARIO, Workplace, status, stderr};
 
 #[test]
 fn runs_with_other_contents_of_their_files_are_run_again() {
     let here = Workplace::new("stale");
-    here.write("scenario.toml", SCENARIO);
+    here.write("scenario.toml", TRACE_SCENARIO);
     here.write("trace.txt", TRACE);
     let sweep = || {
         let ran = here.hopwise("sweep scenario.toml --vary seed=1,2 --out out");

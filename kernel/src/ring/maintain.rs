@@ -50,7 +50,7 @@ impl RingNode {
 
     /// The node was stopped for so long that others must have taken it for dead, and have taken over its
     /// keys. It owns nothing until a predecessor makes itself known, as after a join.
-    /// A node that is alone has nobody to lose them to.
+    /// A node that is alone keeps them: no other node is there to take them over.
     #[cold]
     pub(crate) fn come_back(&mut self, cx: &mut Context<'_, Ring>) {
         if self.is_member() && self.config.stabilize.is_some() && !self.is_alone() {

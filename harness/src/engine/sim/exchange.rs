@@ -178,10 +178,8 @@ impl<S: System> WindowExchange<S> for Exchange<S> {
         let parity = self.window.lock().parity();
         let mut next_due = shard.next_due();
         for (to, outgoing) in shard.outgoing().iter_mut().enumerate() {
-            if to == index {
-                continue; // What stays in a shard is not sent.
-            }
-            if outgoing.keys().is_empty() {
+            // What stays in a shard is not sent.
+            if to == index || outgoing.keys().is_empty() {
                 continue;
             }
             next_due = next_due.min(outgoing.earliest());

@@ -28,8 +28,7 @@ pub struct Lookups {
     /// Lookups refused at their origin for want of room.
     pub shed: u64,
     /// Lookups whose origin left or crashed before the answer, or in an interrupted run, that had none
-    /// when it ended. Results of older versions count
-    /// them as failed.
+    /// when it ended. Results of older versions count them as failed.
     #[serde(default)]
     pub orphaned: u64,
     /// Completed lookups that a node answered for its predecessor, which was silent and would own the
@@ -76,11 +75,11 @@ pub struct Hops {
 }
 
 /// Timeouts per lookup, on all its branches. Percentiles use the nearest rank; they are 0 if no lookup
-/// ended.
+/// ended. A percentile above 4,094 reads 4,095.
 ///
-/// A percentile above 4,094 reads 4,095. Over UDP, nobody knows to which lookup a timeout on a branch belongs that did not lead to the
-/// answer. So the mean comes from the nodes' own counts, and the percentiles from the branches that led
-/// to the answers.
+/// Over UDP, a node that waits in vain does not know for which lookup, unless its branch leads to the
+/// answer. So the mean comes from the nodes' own counts, and the percentiles from the branches that
+/// led to the answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Timeouts {
     /// Mean.
@@ -148,11 +147,7 @@ impl Lookups {
             per_s: per(metrics.completed as f64, measured.as_secs_f64()),
             capacity_per_s: None,
             hops: Hops::new(metrics.hops()),
-            timeouts: {
-                let timeouts = Timeouts::new(metrics.timeouts());
-                let ended = metrics.completed + metrics.failed;
-                Timeouts { mean: per(metrics.silent_contacts as f64, ended as f64), ..timeouts }
-            },
+            timeouts: Timeouts::new(metrics),
             latency_us: Latency::new(metrics.latency()),
             lag_us: Lag::new(metrics.lag()),
             messages: Messages {
@@ -188,11 +183,13 @@ impl Hops {
 }
 
 impl Timeouts {
-    /// Summarizes counts: `counts[i]` lookups had `i` timeouts.
+    /// Summarizes the timeouts of the lookups that completed or failed.
     #[must_use]
-    pub fn new(counts: &[u64]) -> Timeouts {
+    pub fn new(metrics: &Metrics) -> Timeouts {
+        let counts = metrics.timeouts();
+        let ended = metrics.completed + metrics.failed;
         Timeouts {
-            mean: mean(counts),
+            mean: per(metrics.silent_contacts as f64, ended as f64),
             p1: nearest_rank(counts, 1),
             p50: nearest_rank(counts, 50),
             p99: nearest_rank(counts, 99),

@@ -129,7 +129,8 @@ pub struct Engine {
     pub peak_rss_bytes: Option<u64>,
     /// Threads that ran nodes.
     pub threads: usize,
-    /// A digest of all simulated events, since the start of the run. It does not depend on the number of threads.
+    /// A digest of all simulated events, since the start of the run. It does not depend on the number
+    /// of threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_digest: Option<String>,
 }

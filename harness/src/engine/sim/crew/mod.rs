@@ -1,7 +1,7 @@
 //! The threads that run the shards, one round for each window.
 //!
-//! The lead opens a round and takes part in it. Whichever thread is free takes a shard that nobody
-//! took in this round, its own shards first: what it used last is in the cache of its core. So a
+//! The lead opens a round and takes part in it. A free thread takes a shard that no thread has
+//! taken in this round, its own shards first: what it used last is in the cache of its core. So a
 //! thread that the system holds back delays the shard it is working on, and no other:
 //!
 //! ```text
