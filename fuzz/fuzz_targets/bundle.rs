@@ -4,7 +4,7 @@
 use hopwise_kernel::central::Central;
 use hopwise_kernel::flood::Flood;
 use hopwise_kernel::ring::Ring;
-use hopwise_kernel::store::Stored;
+use hopwise_kernel::directory::Directory;
 use hopwise_tests::forge::is_refused_or_exact;
 use libfuzzer_sys::fuzz_target;
 
@@ -12,5 +12,5 @@ fuzz_target!(|datagram: &[u8]| {
     assert!(is_refused_or_exact::<Ring>(datagram));
     assert!(is_refused_or_exact::<Central>(datagram));
     assert!(is_refused_or_exact::<Flood>(datagram));
-    assert!(is_refused_or_exact::<Stored<Ring>>(datagram));
+    assert!(is_refused_or_exact::<Directory<Ring>>(datagram));
 });

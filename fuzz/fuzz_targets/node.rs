@@ -1,7 +1,7 @@
 //! Any bytes as the script of an attack on whole nodes; the first says of which system.
 #![no_main]
 
-use hopwise_tests::{Attack, central, flooding, stored};
+use hopwise_tests::{Attack, central, flooding, directory};
 use libfuzzer_sys::fuzz_target;
 
 const SEED: u64 = 1;
@@ -12,6 +12,6 @@ fuzz_target!(|script: &[u8]| {
         0 => Attack::new().play(script),
         1 => central::attack(script, SEED),
         2 => flooding::attack(script, SEED),
-        _ => stored::attack(script, SEED),
+        _ => directory::attack(script, SEED),
     }
 });

@@ -6,6 +6,7 @@ extern crate alloc;
 pub mod base;
 pub mod central;
 pub mod codec;
+pub mod directory;
 pub mod drive;
 pub mod flood;
 pub mod items;
@@ -13,7 +14,6 @@ pub mod node;
 #[cfg(feature = "reactor")]
 pub mod reactor;
 pub mod ring;
-pub mod store;
 
 pub use base::{Address, Distance, Id, Peer, Peers, Rng, Time};
 pub use codec::Codec;

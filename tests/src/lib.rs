@@ -4,14 +4,14 @@
 
 pub mod attack;
 pub mod central;
+pub mod directory;
 pub mod flooding;
 pub mod forge;
 pub mod lossy_ring;
 pub mod ring;
-pub mod stored;
 
 pub use attack::Attack;
+pub use directory::Directory;
 pub use flooding::Flooding;
 pub use lossy_ring::LossyRing;
 pub use ring::LinkedRing;
-pub use stored::Stored;

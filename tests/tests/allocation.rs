@@ -12,18 +12,18 @@ use std::time::Duration;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::systems::Registry;
 use hopwise_harness::systems::flood::graph::Graph;
+use hopwise_kernel::directory::Event as StoreEvent;
 use hopwise_kernel::drive::Memory;
 use hopwise_kernel::flood::{FloodConfig, Strategy};
 use hopwise_kernel::items::{Event as ItemsEvent, Match, Query};
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{Event as RingEvent, LookupMode, Ring, RingConfig};
-use hopwise_kernel::store::Event as StoreEvent;
-use hopwise_kernel::{Address, Id, Peer, Rng, central, store};
+use hopwise_kernel::{Address, Id, Peer, Rng, central, directory as kernel_directory};
 use hopwise_tests::central::{Central, NAMES, PEERS, text};
 use hopwise_tests::flooding::NAMES as FLOODED_NAMES;
 use hopwise_tests::forge::{Forge, Script};
 use hopwise_tests::ring::owner_in;
-use hopwise_tests::{Attack, Flooding, LinkedRing, Stored, stored};
+use hopwise_tests::{Attack, Directory, Flooding, LinkedRing, directory};
 
 const NODES: u32 = 64;
 /// Number of turns. Each takes one second: about one stabilize round per node.
@@ -201,20 +201,20 @@ fn a_central_index_allocates_nothing() {
 #[test]
 fn references_on_a_ring_allocate_nothing() {
     const TURN: Duration = Duration::from_millis(20);
-    let mut stored = Stored::published(stored::config(), 4);
+    let mut stored = Directory::published(directory::config(), 4);
     stored.memory.make_room();
-    let nodes: Vec<Peer> = (0..stored::NODES).map(|node| stored.memory.peer(node)).collect();
+    let nodes: Vec<Peer> = (0..directory::NODES).map(|node| stored.memory.peer(node)).collect();
     let stranger = Address::new([127, 0, 0, 2], 9, 0);
     let forge = Forge { ring: &nodes, stranger, genuine: &[] };
     let mut bytes = vec![0; SCRIPT_BYTES];
     Rng::new(4, 0).fill(&mut bytes);
     let (mut script, mut datagram) = (Script::new(&bytes), Vec::with_capacity(16 * 1024));
-    let names: Vec<_> = (0..stored::ITEMS).map(stored::name_of).collect();
+    let names: Vec<_> = (0..directory::ITEMS).map(directory::name_of).collect();
     let mut turns = |count: u64| {
         let (mut found, mut joined) = (0, 0);
         for turn in 0..count {
             // One node after the other is absent for a while.
-            let absent = (turn / 1_000 % u64::from(stored::NODES)) as u32;
+            let absent = (turn / 1_000 % u64::from(directory::NODES)) as u32;
             if turn % 1_000 == 0 {
                 stored.leave(absent);
             } else if turn % 1_000 == 500 {
@@ -226,7 +226,8 @@ fn references_on_a_ring_allocate_nothing() {
             let query = Query { how: Match::ALL[turn as usize % 4], text };
             let node = memory.rng().below(nodes.len() as u64) as u32;
             memory.with(node, |it, cx| it.ask(cx, query, turn));
-            let from = forge.datagram::<store::Stored<Ring>>(&mut script, &mut datagram);
+            let from =
+                forge.datagram::<kernel_directory::Directory<Ring>>(&mut script, &mut datagram);
             memory.inject_bytes(from, nodes[0].address, &datagram);
             memory.run_for(TURN);
             for (_, event) in memory.events() {

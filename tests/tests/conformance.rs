@@ -3,7 +3,7 @@
 
 use hopwise_harness::conformance;
 use hopwise_harness::conformance::CountingAllocator;
-use hopwise_harness::systems::{CentralSystem, FloodSystem, RingSystem, Stored};
+use hopwise_harness::systems::{CentralSystem, Directory, FloodSystem, RingSystem};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -15,7 +15,7 @@ fn ring() {
 
 #[test]
 fn references_on_a_ring() {
-    println!("{}", conformance::<Stored<RingSystem>>());
+    println!("{}", conformance::<Directory<RingSystem>>());
 }
 
 #[test]

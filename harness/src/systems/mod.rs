@@ -7,23 +7,23 @@
 //!
 //! Another system is a module beside these and a line in [`BUILT_IN`].
 //!
-//! **Invariant:** no system knows another; a store knows that the one below it routes.
+//! **Invariant:** no system knows another; a directory knows that the one below it routes.
 
 mod central;
+mod directory;
 pub mod flood;
 mod items;
 mod registry;
 pub mod ring;
-mod store;
 #[cfg(test)]
 mod tests;
 
 pub use self::central::CentralSystem;
+pub use self::directory::Directory;
 pub use self::flood::FloodSystem;
 pub use self::registry::{AnySystem, Registered, Registry};
 pub use self::ring::RingSystem;
-pub use self::store::Stored;
 
 /// The systems that come with Hopwise.
 pub const BUILT_IN: &[&dyn AnySystem] =
-    crate::systems![RingSystem, Stored<RingSystem>, CentralSystem, FloodSystem];
+    crate::systems![RingSystem, Directory<RingSystem>, CentralSystem, FloodSystem];

@@ -76,9 +76,9 @@ impl<S: System> AnySystem for Registered<S> {
 /// A list of systems for [`Registry::with`], from their types.
 ///
 /// ```
-/// use hopwise_harness::systems::{Registry, RingSystem, Stored};
+/// use hopwise_harness::systems::{Registry, RingSystem, Directory};
 ///
-/// let registry = Registry::new(&[hopwise_harness::systems![RingSystem, Stored<RingSystem>]], &[]);
+/// let registry = Registry::new(&[hopwise_harness::systems![RingSystem, Directory<RingSystem>]], &[]);
 /// assert_eq!(registry.schema().system_names(), ["ring"]);
 /// ```
 #[macro_export]

@@ -33,6 +33,7 @@ mod protocol;
 mod requests;
 mod round_trips;
 mod router;
+mod router_world;
 mod secret;
 mod tables;
 
@@ -50,6 +51,7 @@ pub use requests::{
 };
 pub use round_trips::{INITIAL_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT, RoundTrips, TimeoutPolicy};
 pub use router::{LookupDone, LookupEnd, LookupPurpose, Router};
+pub use router_world::{Intercepted, OverRouter, call_router};
 pub use secret::Secret;
 pub use tables::{Layer, LayeredRequests, RequestTables};
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use hopwise_kernel::central::{self, Central};
+use hopwise_kernel::directory::{self, Directory};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::request::{Kind, Publication};
 use hopwise_kernel::items::{self, Items, Match, Query, Text};
@@ -14,7 +15,6 @@ use hopwise_kernel::node::{
 };
 use hopwise_kernel::ring::message::{Purpose, Stage};
 use hopwise_kernel::ring::{self, Ring};
-use hopwise_kernel::store::{self, Stored};
 use hopwise_kernel::{Id, Peer, Rng, Time};
 
 const CAPACITY: usize = 7;
@@ -135,17 +135,17 @@ fn items_are_carried_by_flooding_peers() {
 #[test]
 fn items_are_carried_by_a_store() {
     let message = items::Message::Published { request: RequestId(9) };
-    let message = store::MessageWith::Items(message);
-    let event = store::Event::Items(items::Event::JoinFailed);
-    carries::<Stored<Ring>>(message, event, 0);
+    let message = directory::MessageWith::Items(message);
+    let event = directory::Event::Items(items::Event::JoinFailed);
+    carries::<Directory<Ring>>(message, event, 0);
 }
 
 /// A store lists its router's drop reasons and classes after those of items.
 #[test]
 fn a_store_has_the_classes_and_reasons_of_its_router() {
     let expected = [Items::CLASSES, Ring::CLASSES].concat();
-    assert_eq!(Stored::<Ring>::CLASSES, expected);
-    assert_eq!(Stored::<Ring>::DROPS, [Items::DROPS, Ring::DROPS].concat());
+    assert_eq!(Directory::<Ring>::CLASSES, expected);
+    assert_eq!(Directory::<Ring>::DROPS, [Items::DROPS, Ring::DROPS].concat());
 }
 
 /// A query starts work and a hit does not, in whichever system they travel.
@@ -159,14 +159,14 @@ fn a_carried_message_starts_work_as_it_does_alone() {
         assert_eq!(Items::starts_work(&message), expected);
         assert_eq!(Central::starts_work(&central::Message::Items(message)), expected);
         assert_eq!(Flood::starts_work(&flood::Message::Items(message)), expected);
-        let stored: store::Message<'_, Ring> = store::MessageWith::Items(message);
-        assert_eq!(Stored::<Ring>::starts_work(&stored), expected);
+        let stored: directory::Message<'_, Ring> = directory::MessageWith::Items(message);
+        assert_eq!(Directory::<Ring>::starts_work(&stored), expected);
     }
     for (purpose, expected) in [(Purpose::User, true), (Purpose::FixFingers, false)] {
         let (request, key) = (RequestId(9), Id::ZERO);
         let step =
             ring::Message::FindNext { request, purpose, key, limit: key, stage: Stage::Route };
         assert_eq!(Ring::starts_work(&step), expected);
-        assert_eq!(Stored::<Ring>::starts_work(&store::MessageWith::Router(step)), expected);
+        assert_eq!(Directory::<Ring>::starts_work(&directory::MessageWith::Router(step)), expected);
     }
 }

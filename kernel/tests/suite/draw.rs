@@ -4,13 +4,13 @@
 
 use hopwise_kernel::central::{self, Central};
 use hopwise_kernel::codec::{Body, Envelope};
+use hopwise_kernel::directory::{self, Directory, MAX_COPIES};
 use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::{self, Hit, HitList, Items, Match, Query, Text, Topic};
 use hopwise_kernel::node::{Cookie, MessageOf, RequestId};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
 use hopwise_kernel::ring::{self, Ring};
-use hopwise_kernel::store::{self, MAX_COPIES, Stored};
 use hopwise_kernel::{Address, Id, Peer, Peers};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -214,11 +214,11 @@ impl Drawn for Flood {
     }
 }
 
-impl Drawn for Stored<Ring> {
+impl Drawn for Directory<Ring> {
     const KINDS: u8 = 1 + Items::KINDS + Ring::KINDS;
 
-    fn message(draw: &Draw, kind: u8) -> store::Message<'_, Ring> {
-        use store::MessageWith as Message;
+    fn message(draw: &Draw, kind: u8) -> directory::Message<'_, Ring> {
+        use directory::MessageWith as Message;
         let [_, shift, copies] = draw.bytes;
         match kind {
             0 => {
@@ -230,7 +230,10 @@ impl Drawn for Stored<Ring> {
         }
     }
 
-    fn is_equal<'a>(one: &store::Message<'a, Ring>, other: &store::Message<'a, Ring>) -> bool {
+    fn is_equal<'a>(
+        one: &directory::Message<'a, Ring>,
+        other: &directory::Message<'a, Ring>,
+    ) -> bool {
         one == other
     }
 }

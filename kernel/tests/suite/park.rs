@@ -4,11 +4,11 @@
 
 use hopwise_kernel::central::Central;
 use hopwise_kernel::codec::{Codec, Framed};
+use hopwise_kernel::directory::Directory;
 use hopwise_kernel::flood::Flood;
 use hopwise_kernel::items::Items;
 use hopwise_kernel::node::{Arena, MAX_CLASSES, MAX_DROP_REASONS, MessageOf};
 use hopwise_kernel::ring::Ring;
-use hopwise_kernel::store::Stored;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -39,7 +39,7 @@ laws! {
     of_items: Items,
     of_central: Central,
     of_flood: Flood,
-    of_store_over_ring: Stored<Ring>
+    of_directory_over_ring: Directory<Ring>
 }
 
 /// Asserts that messages are recalled unchanged, whether they borrowed from a table or a datagram,

@@ -8,6 +8,7 @@ use hopwise_kernel::codec::{
     BUNDLE_HEADER_BYTES, Body, Codec, Envelope, FRAME_HEADER_BYTES, Framed, MAGIC, VERSION,
     WireError,
 };
+use hopwise_kernel::directory::{Directory, MAX_COPIES, MessageWith};
 use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::{self, Hit, Items, MAX_TEXT, Match, Query, Text};
@@ -15,7 +16,6 @@ use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage};
 use hopwise_kernel::ring::wire::{MAX_LISTED_PEERS, max_successors};
 use hopwise_kernel::ring::{self, Ring};
-use hopwise_kernel::store::{MAX_COPIES, MessageWith, Stored};
 use hopwise_kernel::{Id, Peer, Peers};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -96,7 +96,7 @@ laws! {
     of_items: Items,
     of_central: Central,
     of_flood: Flood,
-    of_store_over_ring: Stored<Ring>
+    of_directory_over_ring: Directory<Ring>
 }
 
 fn read_back<P: Drawn>(draws: &[Draw]) -> Result<(), TestCaseError> {
@@ -244,7 +244,7 @@ fn limits_of_item_messages_are_exact() {
 
     let hit = Hit { holder: origin, name: text };
     let copy = |copies| MessageWith::Copy { hit, copies, lifetime_ms: u32::MAX };
-    let fits = |message| datagram_of::<Stored<Ring>>(message).is_some();
+    let fits = |message| datagram_of::<Directory<Ring>>(message).is_some();
     assert!(fits(copy(0)) && fits(copy(MAX_COPIES)) && !fits(copy(MAX_COPIES + 1)));
 
     let bytes = [0; MAX_PAYLOAD + 1];

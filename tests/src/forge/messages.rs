@@ -4,13 +4,13 @@
 
 use hopwise_kernel::central::{self, Central};
 use hopwise_kernel::codec::Body;
+use hopwise_kernel::directory::{self, Directory, MAX_COPIES};
 use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::{self, Hit, HitList, Items, MAX_TEXT, Match, Query, Text, Topic};
 use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
 use hopwise_kernel::ring::{self, Ring};
-use hopwise_kernel::store::{self, MAX_COPIES, Stored};
 use hopwise_kernel::{Address, Peer, Peers};
 
 use crate::forge::{Forge, Script};
@@ -213,7 +213,7 @@ impl Forged for Flood {
     }
 }
 
-impl<P: Forged> Forged for Stored<P> {
+impl<P: Forged> Forged for Directory<P> {
     const KINDS: usize = 1 + Items::KINDS + P::KINDS;
 
     fn message<'a, 's: 'a>(
@@ -221,8 +221,8 @@ impl<P: Forged> Forged for Stored<P> {
         kind: usize,
         script: &mut Script<'s>,
         lists: &'a Lists,
-    ) -> store::Message<'a, P> {
-        use store::MessageWith as Message;
+    ) -> directory::Message<'a, P> {
+        use directory::MessageWith as Message;
         match kind.checked_sub(1 + Items::KINDS) {
             Some(kind) => Message::Router(P::message(forge, kind, script, lists)),
             None if kind > 0 => Message::Items(Items::message(forge, kind - 1, script, lists)),

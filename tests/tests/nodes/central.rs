@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hopwise_kernel::central::{CentralCodec, CentralNode, Message};
 use hopwise_kernel::codec::{BUNDLE_HEADER_BYTES, Body, Envelope, Framed, WireError};
+use hopwise_kernel::directory::{self, Directory};
 use hopwise_kernel::drive::Memory;
 use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::flood::{self, Flood};
@@ -14,7 +15,6 @@ use hopwise_kernel::items::{self, Event, Found, Hit, HitList, Hits, Match, Topic
 use hopwise_kernel::node::{Cookie, DropReason, MessageOf, RequestId};
 use hopwise_kernel::ring::message::Purpose;
 use hopwise_kernel::ring::{self, Ring};
-use hopwise_kernel::store::{self, Stored};
 use hopwise_kernel::{Address, Codec, Id, Peer, Rng};
 use hopwise_tests::central::{
     A_MOMENT, ALL_ENTRIES, Central, DEADLINE, HOLDERS_OF_EACH, LIFETIME, NAMES, PEERS, REFRESH,
@@ -352,9 +352,9 @@ fn messages_of_other_systems_are_refused_and_counted() {
                 &envelope,
                 ring::Message::Deliver { request, key: Id::ZERO, payload: b"mail" },
             ),
-            bytes_of::<Stored<Ring>>(
+            bytes_of::<Directory<Ring>>(
                 &envelope,
-                store::MessageWith::Copy { hit, copies: 3, lifetime_ms: 1_000 },
+                directory::MessageWith::Copy { hit, copies: 3, lifetime_ms: 1_000 },
             ),
             bytes_of::<Flood>(
                 &envelope,

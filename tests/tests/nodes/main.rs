@@ -3,9 +3,9 @@
 //! **Invariant:** no test depends on another test's state.
 
 mod central;
+mod directory;
 mod gnutella;
 mod hostile;
 mod last_node;
 mod overlay;
 mod ring;
-mod store;

@@ -1,4 +1,4 @@
-//! The messages of store nodes.
+//! The messages of directory nodes.
 //!
 //! **Invariant:** plain data. Messages of the router are wrapped and never inspected.
 

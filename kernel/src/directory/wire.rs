@@ -1,6 +1,6 @@
-//! The encoding of a store's messages.
+//! The encoding of a directory's messages.
 //!
-//! **Invariant:** kind numbers of the router are below those of items; those of the store are above
+//! **Invariant:** kind numbers of the router are below those of items; those of the directory are above
 //! both.
 
 use zerocopy::byteorder::network_endian::U32;
@@ -8,17 +8,17 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::PackedPeer;
 use crate::codec::{Body, Framed, WireError, Writer, read_prefix};
+use crate::directory::message::{MAX_COPIES, Message, MessageWith};
+use crate::directory::protocol::Directory;
 use crate::items::wire::{FIRST_KIND, read_text};
 use crate::items::{Hit, Items};
-use crate::store::message::{MAX_COPIES, Message, MessageWith};
-use crate::store::protocol::Stored;
 
-/// The codec of a store over a router that speaks `P`, in this project's wire format.
-pub type StoreCodec<P> = Framed<Stored<P>>;
+/// The codec of a directory over a router that speaks `P`, in this project's wire format.
+pub type DirectoryCodec<P> = Framed<Directory<P>>;
 
 const COPY_KIND: u8 = 128;
 
-impl<P: Body> Body for Stored<P> {
+impl<P: Body> Body for Directory<P> {
     #[inline]
     fn write(message: &Message<'_, P>, out: &mut Writer<'_>) -> Option<u8> {
         match message {

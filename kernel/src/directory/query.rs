@@ -18,6 +18,9 @@
 use core::time::Duration;
 
 use crate::base::{Id, Time};
+use crate::directory::event::Event;
+use crate::directory::node::DirectoryNode;
+use crate::directory::protocol::Directory;
 use crate::items;
 use crate::items::repeat::repeat;
 use crate::items::request::{Kind, PendingQuery, Request};
@@ -26,15 +29,12 @@ use crate::items::{HitList, Query};
 use crate::node::{
     Context, Cookie, LookupDone, LookupEnd, LookupPurpose, Protocol, RequestId, Router,
 };
-use crate::store::event::Event;
-use crate::store::node::StoreNode;
-use crate::store::protocol::Stored;
 
 /// A request that waits for a lookup times out this long after the deadline of the lookup, by which
 /// the lookup ends.
 const LOOKUP_GRACE: Duration = Duration::from_secs(1);
 
-impl<R: Router> StoreNode<R> {
+impl<R: Router> DirectoryNode<R> {
     /// Looks up the owner of the hash of the query's text, asks it for the holders of the item with
     /// exactly this name (whatever the kind of `query`), and fetches the item. Ends in
     /// [`Found`](items::Event::Found) or, after the configured deadline, in
@@ -45,7 +45,7 @@ impl<R: Router> StoreNode<R> {
     /// the node is not a member.
     pub fn ask(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         query: Query,
         token: u64,
     ) -> bool {
@@ -59,7 +59,7 @@ impl<R: Router> StoreNode<R> {
     /// Looks up the node to query.
     fn look_up(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         pending: PendingQuery,
     ) -> bool {
         let (key, deadline) = (Id::of_name(pending.query.text.as_bytes()), pending.deadline);
@@ -69,7 +69,7 @@ impl<R: Router> StoreNode<R> {
     /// Starts a lookup of `key` and lets a request of kind `kind` wait for it.
     pub(super) fn look_up_for(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         key: Id,
         kind: Kind,
         purpose: LookupPurpose,
@@ -89,7 +89,11 @@ impl<R: Router> StoreNode<R> {
 
     /// Removes and returns the request that waited for the lookup with this token; `None` if the
     /// lookup was the application's.
-    fn take_waiting(&self, cx: &mut Context<'_, Stored<R::Protocol>>, token: u64) -> Option<Kind> {
+    fn take_waiting(
+        &self,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
+        token: u64,
+    ) -> Option<Kind> {
         let handle = cx.own_requests().find(RequestId(token))?;
         let &Request { node, to, kind, .. } = cx.own_requests().at(handle)?;
         let waits = matches!(kind, Kind::Find(_) | Kind::Publish(_));
@@ -104,7 +108,7 @@ impl<R: Router> StoreNode<R> {
     /// application.
     pub(super) fn on_lookup_end(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         end: LookupEnd,
     ) {
         match (self.take_waiting(cx, end.token()), end) {
@@ -131,7 +135,7 @@ impl<R: Router> StoreNode<R> {
     /// query that got no reply in time and is no longer in flight.
     fn ask_owner(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         pending: PendingQuery,
         done: &LookupDone,
         earlier: Option<&Request>,
@@ -163,7 +167,7 @@ impl<R: Router> StoreNode<R> {
     /// again, because another node may own it by now. A late answer counts until then.
     pub(super) fn on_find_timeout(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         request: &Request,
         pending: PendingQuery,
     ) {
@@ -184,7 +188,7 @@ impl<R: Router> StoreNode<R> {
 
     /// The lookup that a query waited for did not end in time.
     pub(super) fn on_lookup_timeout(
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         pending: &PendingQuery,
     ) {
         if take_earlier(cx, pending).is_some() {
@@ -193,7 +197,7 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Fails a query.
-    pub(super) fn fail_query(cx: &mut Context<'_, Stored<R::Protocol>>, pending: &PendingQuery) {
+    pub(super) fn fail_query(cx: &mut Context<'_, Directory<R::Protocol>>, pending: &PendingQuery) {
         let PendingQuery { token, timeouts, .. } = *pending;
         cx.report(Event::Items(items::Event::NotFound { token, timeouts }));
     }
@@ -204,7 +208,7 @@ impl<R: Router> StoreNode<R> {
 /// or has been answered.
 #[expect(clippy::option_option, reason = "two different absences")]
 fn take_earlier<P: Protocol>(
-    cx: &mut Context<'_, Stored<P>>,
+    cx: &mut Context<'_, Directory<P>>,
     pending: &PendingQuery,
 ) -> Option<Option<Request>> {
     let Some(id) = pending.beside else { return Some(None) };

@@ -22,10 +22,10 @@
 use core::time::Duration;
 
 use crate::base::{Id, Peer, Time};
+use crate::directory::message::MessageWith;
+use crate::directory::protocol::Directory;
 use crate::items::{Hit, Index};
 use crate::node::{Context, Router};
-use crate::store::message::MessageWith;
-use crate::store::protocol::Stored;
 
 /// Slots of the index that one step visits.
 const SLOTS_PER_STEP: u32 = 64;
@@ -75,7 +75,7 @@ impl Handover {
     /// Takes the next step if it is due: sends references to the predecessor.
     pub(super) fn step<R: Router>(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         me: Peer,
         index: &Index,
     ) {
@@ -101,7 +101,7 @@ impl Handover {
 /// Sends all references that the leaving node `me` owns to `successor`, which makes `copies`
 /// further copies of each. Sends at most one message per entry of the index.
 pub(super) fn hand_over_all<R: Router>(
-    cx: &mut Context<'_, Stored<R::Protocol>>,
+    cx: &mut Context<'_, Directory<R::Protocol>>,
     me: Peer,
     predecessor: Option<Peer>,
     successor: Peer,
@@ -123,7 +123,7 @@ pub(super) fn key_of(hit: &Hit) -> Id {
 
 /// Sends a reference that expires after `lifetime` to `to`, which makes `copies` further copies.
 pub(super) fn send_copy<R: Router>(
-    cx: &mut Context<'_, Stored<R::Protocol>>,
+    cx: &mut Context<'_, Directory<R::Protocol>>,
     me: Peer,
     to: Peer,
     hit: &Hit,

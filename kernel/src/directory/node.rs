@@ -1,26 +1,27 @@
-//! The store node: its state, on top of any router, and the dispatch of inputs.
+//! The directory node: its state, on top of any router, and the dispatch of inputs.
 //!
-//! **Invariant:** the router below behaves as it does without a store.
+//! **Invariant:** the router below behaves as it does without a directory.
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::base::{Peer, Rng, Time};
+use crate::directory::handover::{Handover, hand_over_all};
+use crate::directory::message::{Message, MessageWith};
+use crate::directory::protocol::Directory;
 use crate::items;
 use crate::items::request::Kind;
 use crate::items::{
     Hit, Holdings, Index, IndexClient, Items, PublishingConfig, Responder, ResponderConfig,
     TransferConfig,
 };
-use crate::node::{Context, DropReason, Layer, Node, RequestHandle, Router};
-use crate::store::handover::{Handover, hand_over_all};
-use crate::store::message::{Message, MessageWith};
-use crate::store::protocol::Stored;
-use crate::store::router_world::{Intercepted, call_router};
+use crate::node::{
+    Context, DropReason, Intercepted, Layer, Node, RequestHandle, Router, call_router,
+};
 
-/// The configuration of a store, common to all nodes.
+/// The configuration of a directory, common to all nodes.
 #[derive(Clone, Debug)]
-pub struct StoreConfig {
+pub struct DirectoryConfig {
     /// Transfers of items, and the timeouts of replies.
     pub transfers: Arc<TransferConfig>,
     /// The index of references.
@@ -28,7 +29,7 @@ pub struct StoreConfig {
     /// The schedule of publications.
     pub publishing: PublishingConfig,
     /// The number of nodes that store a reference: its owner and the nodes that follow it,
-    /// 1 … [`MAX_COPIES`](crate::store::MAX_COPIES) + 1.
+    /// 1 … [`MAX_COPIES`](crate::directory::MAX_COPIES) + 1.
     pub replicas: u8,
     /// A query without an answer fails after this time.
     pub deadline: Duration,
@@ -36,9 +37,9 @@ pub struct StoreConfig {
 
 /// A node that stores references and holds items, on top of a router.
 #[derive(Debug)]
-pub struct StoreNode<R> {
+pub struct DirectoryNode<R> {
     pub(super) router: R,
-    pub(super) config: Arc<StoreConfig>,
+    pub(super) config: Arc<DirectoryConfig>,
     pub(super) client: IndexClient,
     pub(super) responder: Responder,
     pub(super) handover: Handover,
@@ -47,17 +48,17 @@ pub struct StoreNode<R> {
     pub(super) armed_at: Time,
 }
 
-impl<R: Router> StoreNode<R> {
+impl<R: Router> DirectoryNode<R> {
     /// A node that holds these items, on top of `router`, which is not yet a member of its overlay.
     #[must_use]
     pub fn new(
         router: R,
         holdings: Holdings,
-        config: Arc<StoreConfig>,
+        config: Arc<DirectoryConfig>,
         rng: &mut Rng,
-    ) -> StoreNode<R> {
+    ) -> DirectoryNode<R> {
         let (me, transfers) = (router.peer(), config.transfers.clone());
-        StoreNode {
+        DirectoryNode {
             router,
             client: IndexClient::new(me, holdings, transfers, config.publishing, rng),
             responder: Responder::exact(me, &config.responder, rng),
@@ -79,13 +80,13 @@ impl<R: Router> StoreNode<R> {
     #[inline]
     pub fn with_router<T>(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         command: impl FnOnce(&mut R, &mut Context<'_, R::Protocol>) -> T,
     ) -> T {
         let was_member = self.router.is_member();
         let router = &mut self.router;
         let (result, Intercepted { armed, ended }) =
-            call_router::<R, T>(cx, |cx| command(router, cx));
+            call_router::<_, R, T>(cx, |cx| command(router, cx));
         if let Some(at) = armed {
             self.router_due = at;
         }
@@ -104,7 +105,7 @@ impl<R: Router> StoreNode<R> {
     /// which tells the router to leave.
     pub fn leave(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         command: impl FnOnce(&mut R, &mut Context<'_, R::Protocol>),
     ) {
         if let Some(&successor) = self.router.replicas().first() {
@@ -135,7 +136,7 @@ impl<R: Router> StoreNode<R> {
 
     /// An estimate of the memory in bytes of a node with this configuration, without the router.
     #[must_use]
-    pub fn memory_beside_router(config: &StoreConfig) -> usize {
+    pub fn memory_beside_router(config: &DirectoryConfig) -> usize {
         let responder = Responder::exact(Peer::default(), &config.responder, &mut Rng::light(0));
         size_of::<Self>() - size_of::<R>() + responder.index().heap_bytes()
     }
@@ -145,7 +146,7 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Arms the node's timer for the earliest of its deadlines.
-    fn arm(&mut self, cx: &mut Context<'_, Stored<R::Protocol>>) {
+    fn arm(&mut self, cx: &mut Context<'_, Directory<R::Protocol>>) {
         let next =
             self.router_due.min(self.client.publisher.next_at()).min(self.handover.next_at());
         if next != self.armed_at {
@@ -156,7 +157,7 @@ impl<R: Router> StoreNode<R> {
 
     fn on_items(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         from: Peer,
         message: items::Message<'_>,
     ) {
@@ -178,10 +179,10 @@ impl<R: Router> StoreNode<R> {
         }
     }
 
-    /// Whether a message to the store is handled. If not, counts a drop.
+    /// Whether a message to the directory is handled. If not, counts a drop.
     fn accepts(
         &self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         from: Peer,
         needs_member: bool,
     ) -> bool {
@@ -197,8 +198,8 @@ impl<R: Router> StoreNode<R> {
     }
 }
 
-impl<R: Router> Node for StoreNode<R> {
-    type Protocol = Stored<R::Protocol>;
+impl<R: Router> Node for DirectoryNode<R> {
+    type Protocol = Directory<R::Protocol>;
 
     fn peer(&self) -> Peer {
         self.me()
@@ -206,7 +207,7 @@ impl<R: Router> Node for StoreNode<R> {
 
     fn handle_message(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         from: Peer,
         message: Message<'_, R::Protocol>,
     ) {
@@ -227,7 +228,7 @@ impl<R: Router> Node for StoreNode<R> {
         }
     }
 
-    fn handle_timeout(&mut self, cx: &mut Context<'_, Stored<R::Protocol>>) {
+    fn handle_timeout(&mut self, cx: &mut Context<'_, Directory<R::Protocol>>) {
         self.armed_at = Time::NEVER;
         if cx.now >= self.router_due {
             self.router_due = Time::NEVER;
@@ -241,7 +242,7 @@ impl<R: Router> Node for StoreNode<R> {
 
     fn handle_request_timeout(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         handle: RequestHandle,
     ) {
         let handle = match cx.requests.layer_of(handle) {

@@ -6,17 +6,17 @@
 use core::time::Duration;
 
 use crate::base::{Id, Peer};
+use crate::directory::handover::{key_of, send_copy};
+use crate::directory::message::MAX_COPIES;
+use crate::directory::node::DirectoryNode;
+use crate::directory::protocol::Directory;
 use crate::items::Hit;
 use crate::items::request::{Kind, Publication};
 use crate::node::{Context, Cookie, DropReason, LookupPurpose, Router};
-use crate::store::handover::{key_of, send_copy};
-use crate::store::message::MAX_COPIES;
-use crate::store::node::StoreNode;
-use crate::store::protocol::Stored;
 
-impl<R: Router> StoreNode<R> {
+impl<R: Router> DirectoryNode<R> {
     /// Starts the publication that is due.
-    pub(super) fn publish_next(&mut self, cx: &mut Context<'_, Stored<R::Protocol>>) {
+    pub(super) fn publish_next(&mut self, cx: &mut Context<'_, Directory<R::Protocol>>) {
         let Some(index) = self.client.publisher.take_due(cx.now) else { return };
         let Some(name) = self.client.transfers.holdings().name(index as usize) else { return };
         let kind = Kind::Publish(Publication { index, cookie: Cookie::default() });
@@ -27,7 +27,7 @@ impl<R: Router> StoreNode<R> {
     /// Publishes the item at `index` of the holdings to the owner of its name.
     pub(super) fn publish_at(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         owner: Peer,
         index: u32,
     ) {
@@ -54,7 +54,7 @@ impl<R: Router> StoreNode<R> {
     /// copies in all.
     pub(super) fn send_copies(
         &self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         hit: &Hit,
         copies: u8,
         lifetime: Duration,
@@ -68,7 +68,7 @@ impl<R: Router> StoreNode<R> {
 
     pub(super) fn on_copy(
         &mut self,
-        cx: &mut Context<'_, Stored<R::Protocol>>,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
         from: Peer,
         hit: &Hit,
         copies: u8,

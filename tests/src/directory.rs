@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hopwise_kernel::directory::{self, DirectoryConfig, DirectoryNode};
 use hopwise_kernel::drive::Memory;
 use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::items::{
@@ -14,7 +15,6 @@ use hopwise_kernel::items::{
 use hopwise_kernel::node::TimeoutPolicy;
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{self, Ring, RingConfig, RingNode};
-use hopwise_kernel::store::{self, StoreConfig, StoreNode};
 use hopwise_kernel::{Address, Id, Node, Peer, Rng};
 
 use crate::central::{query, text, token_of};
@@ -47,15 +47,15 @@ pub const A_MOMENT: Duration = Duration::from_millis(50);
 pub const HEALING: Duration = Duration::from_secs(60);
 
 /// The event type of these nodes.
-pub type Event = store::Event<ring::Event>;
+pub type Event = directory::Event<ring::Event>;
 
 /// Configuration of the nodes.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The underlying ring.
     pub ring: RingConfig,
-    /// The store itself.
-    pub store: StoreConfig,
+    /// The directory itself.
+    pub store: DirectoryConfig,
 }
 
 /// The default configuration of these tests.
@@ -64,8 +64,8 @@ pub fn config() -> Config {
     Config { ring: ring_config(), store: store_config() }
 }
 
-fn store_config() -> StoreConfig {
-    StoreConfig {
+fn store_config() -> DirectoryConfig {
+    DirectoryConfig {
         transfers: Arc::new(TransferConfig {
             item_bytes: ITEM_BYTES,
             fetch: true,
@@ -100,22 +100,22 @@ pub fn ring_config() -> RingConfig {
 
 /// A ring of nodes that hold items and keep references.
 #[derive(Debug)]
-pub struct Stored {
+pub struct Directory {
     /// The nodes, each in its own place.
-    pub memory: Memory<StoreNode<RingNode>>,
+    pub memory: Memory<DirectoryNode<RingNode>>,
     ring: Arc<RingConfig>,
-    config: Arc<StoreConfig>,
+    config: Arc<DirectoryConfig>,
     names: Arc<Names>,
 }
 
-impl Stored {
+impl Directory {
     /// Links nodes in the first `count` places to a ring. Nothing is published yet.
     #[must_use]
-    pub fn new(count: u32, config: Config, seed: u64) -> Stored {
+    pub fn new(count: u32, config: Config, seed: u64) -> Directory {
         let names = Arc::new(Names::new((0..ITEMS).map(name_of)));
         let memory = Memory::new(PLACES as usize, seed);
         let (ring, config) = (Arc::new(config.ring), Arc::new(config.store));
-        let mut stored = Stored { memory, ring, config, names };
+        let mut stored = Directory { memory, ring, config, names };
         let ring = sorted((0..count).map(|node| stored.memory.peer(node)));
         for node in 0..count {
             stored.put(node);
@@ -128,8 +128,8 @@ impl Stored {
 
     /// Links a ring and waits until everything is published.
     #[must_use]
-    pub fn published(config: Config, seed: u64) -> Stored {
-        let mut stored = Stored::new(NODES, config, seed);
+    pub fn published(config: Config, seed: u64) -> Directory {
+        let mut stored = Directory::new(NODES, config, seed);
         stored.memory.run_for(SPREAD + A_MOMENT);
         stored
     }
@@ -139,7 +139,7 @@ impl Stored {
         let holdings = Holdings::new(Arc::clone(&self.names), items_of(node).into());
         let (ring, config) = (Arc::clone(&self.ring), Arc::clone(&self.config));
         self.memory.put(node, |me, rng| {
-            StoreNode::new(RingNode::new(me, ring, rng), holdings, config, rng)
+            DirectoryNode::new(RingNode::new(me, ring, rng), holdings, config, rng)
         });
     }
 
@@ -284,7 +284,7 @@ impl Stored {
                 let begun = self.memory.with(node, |it, cx| it.ask(cx, query, 1));
                 asked += u64::from(begun == Some(true));
             }
-            let from = forge.datagram::<store::Stored<Ring>>(&mut script, &mut datagram);
+            let from = forge.datagram::<directory::Directory<Ring>>(&mut script, &mut datagram);
             self.memory.inject_bytes(from, nodes[0].address, &datagram);
             self.memory.run_for(DELAY * script.below(20) as u32);
             ended += self.ends();
@@ -333,10 +333,10 @@ impl Stored {
 ///
 /// # Panics
 ///
-/// If [`Stored::play`] panics, or if an item is not found after the ring has healed and everything
+/// If [`Directory::play`] panics, or if an item is not found after the ring has healed and everything
 /// was published again.
 pub fn attack(script: &[u8], seed: u64) {
-    let mut stored = Stored::published(config(), seed);
+    let mut stored = Directory::published(config(), seed);
     let genuine = stored.record(Duration::from_secs(3));
     // The recorded datagrams must not reveal future random numbers.
     *stored.memory.rng() = Rng::new(seed, 1);

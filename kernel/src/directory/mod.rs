@@ -1,4 +1,4 @@
-//! A store of references to items, kept by the owners of the hashes of their names. The item itself
+//! A directory of named items: references to their holders, kept by the owners of the hashes of their names. The item itself
 //! stays with its holder (indirect storage; Wehrle, Götz and Rieche, *Distributed Hash Tables*,
 //! 2005).
 //!
@@ -19,7 +19,7 @@
 //! hint, which the transfer verifies. A wrong one takes up an entry of the index until it expires.
 //!
 //! **Invariant:** a query ends by its deadline; the router below behaves as it does without a
-//! store.
+//! directory.
 
 pub mod event;
 pub mod message;
@@ -30,10 +30,9 @@ pub mod wire;
 mod handover;
 mod query;
 mod replication;
-mod router_world;
 
 pub use event::Event;
 pub use message::{MAX_COPIES, Message, MessageWith};
-pub use node::{StoreConfig, StoreNode};
-pub use protocol::Stored;
-pub use wire::StoreCodec;
+pub use node::{DirectoryConfig, DirectoryNode};
+pub use protocol::Directory;
+pub use wire::DirectoryCodec;

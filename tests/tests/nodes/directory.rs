@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hopwise_kernel::codec::Body;
+use hopwise_kernel::directory::{DirectoryCodec, DirectoryNode, MessageWith as Message};
 use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::drive::{Memory, TICK_NS};
 use hopwise_kernel::items::event::Event as ItemsEvent;
@@ -13,14 +14,13 @@ use hopwise_kernel::items::protocol::INDEX_FULL;
 use hopwise_kernel::items::{self, Hit, HitList, Holdings, Match, Topic};
 use hopwise_kernel::node::{Context, Cookie, DropReason, LookupEnd, RequestId, Router};
 use hopwise_kernel::ring::{self, AnswerRule, LookupMode, Ring, RingConfig, RingNode};
-use hopwise_kernel::store::{MessageWith as Message, StoreCodec, StoreNode};
 use hopwise_kernel::{Address, Codec, Id, Node, Peer, Protocol, Rng};
 use hopwise_tests::central::{query, text};
-use hopwise_tests::ring::{owner_in, sorted};
-use hopwise_tests::stored::{
-    A_MOMENT, Config, DEADLINE, Event, HEALING, ITEMS, LIFETIME, NODES, PLACES, REFRESH, REPLICAS,
-    SPREAD, Stored, all_references, attack, config, items_of, name, name_of, published_once,
+use hopwise_tests::directory::{
+    A_MOMENT, Config, DEADLINE, Directory, Event, HEALING, ITEMS, LIFETIME, NODES, PLACES, REFRESH,
+    REPLICAS, SPREAD, all_references, attack, config, items_of, name, name_of, published_once,
 };
+use hopwise_tests::ring::{owner_in, sorted};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -48,7 +48,7 @@ fn with_replicas(mut config: Config, replicas: u8) -> Config {
 fn published_items_are_found_and_fetched_from_everywhere() {
     for (seed, lookup) in (1..).zip(MODES) {
         let config = with_ring(config(), |ring| ring.lookup = lookup);
-        let mut stored = Stored::published(config, seed);
+        let mut stored = Directory::published(config, seed);
         stored.assert_kept_exactly();
         (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
         let entries: usize = (0..NODES).filter_map(|it| stored.memory.node(it)).map(keeps).sum();
@@ -56,14 +56,14 @@ fn published_items_are_found_and_fetched_from_everywhere() {
     }
 }
 
-fn keeps(node: &StoreNode<RingNode>) -> usize {
+fn keeps(node: &DirectoryNode<RingNode>) -> usize {
     node.index().len()
 }
 
 /// The ring cannot match parts of names, and finds none by chance.
 #[test]
 fn only_whole_names_are_found_with_any_kind_of_match() {
-    let mut stored = Stored::published(config(), 3);
+    let mut stored = Directory::published(config(), 3);
     for how in Match::ALL {
         for (piece, is_name) in [("the item 1", false), ("item", false), ("the item 107", true)] {
             for (asker, events) in stored.ask_all(query(how, piece), A_MOMENT) {
@@ -79,7 +79,7 @@ fn only_whole_names_are_found_with_any_kind_of_match() {
 
 #[test]
 fn renewed_references_stay_at_their_keepers() {
-    let mut stored = Stored::published(config(), 4);
+    let mut stored = Directory::published(config(), 4);
     stored.memory.run_for(LIFETIME * 3);
     stored.assert_kept_exactly();
     (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
@@ -90,7 +90,7 @@ fn renewed_references_stay_at_their_keepers() {
 #[test]
 fn copies_strictly_decrease_and_end() {
     for (count, replicas) in [(24, 3), (24, 1), (24, 6), (2, 3), (3, 3), (3, 16), (5, 16)] {
-        let mut stored = Stored::new(count, with_replicas(config(), replicas), 5);
+        let mut stored = Directory::new(count, with_replicas(config(), replicas), 5);
         stored.memory.run_for(SPREAD + REFRESH);
         let ring = stored.ring();
         let references: usize = (0..count).map(|node| items_of(node).len()).sum();
@@ -114,11 +114,12 @@ fn copies_strictly_decrease_and_end() {
 }
 
 /// The copies in flight: sender's slot, receiver's slot, and number of further copies.
-fn copies_on_their_way(memory: &Memory<StoreNode<RingNode>>) -> Vec<(u16, u16, u8)> {
+fn copies_on_their_way(memory: &Memory<DirectoryNode<RingNode>>) -> Vec<(u16, u16, u8)> {
     let mut copies = Vec::new();
     for datagram in memory.in_flight() {
-        for (envelope, message) in
-            StoreCodec::<Ring>::default().parse(datagram.bytes).expect("nodes send valid datagrams")
+        for (envelope, message) in DirectoryCodec::<Ring>::default()
+            .parse(datagram.bytes)
+            .expect("nodes send valid datagrams")
         {
             if let Message::Copy { copies: left, .. } = message {
                 copies.push((datagram.from.slot, envelope.to_slot, left));
@@ -134,7 +135,7 @@ fn the_successor_of_a_crashed_owner_answers() {
     for (seed, lookup) in (10..).zip(MODES) {
         for item in [3, 8] {
             let config = with_ring(published_once(), |ring| ring.lookup = lookup);
-            let mut stored = Stored::published(config, seed);
+            let mut stored = Directory::published(config, seed);
             stored.memory.remove(stored.keepers(item)[0].address.slot.into());
             assert_found_and_fetched(&mut stored, item);
             stored.memory.remove(stored.keepers(item)[0].address.slot.into());
@@ -145,7 +146,7 @@ fn the_successor_of_a_crashed_owner_answers() {
 
 /// Asserts that every member finds a holder and fetches the item. References to crashed holders
 /// have not expired, so some members may try those first.
-fn assert_found_and_fetched(stored: &mut Stored, item: u32) {
+fn assert_found_and_fetched(stored: &mut Directory, item: u32) {
     assert!(stored.live_holders(item).len() > 1, "a live node still has it");
     for (asker, events) in stored.ask_all(query(Match::Exact, &name(item)), DEADLINE) {
         let [Event::Items(ItemsEvent::Found(found)), Event::Items(fetched)] = events[..] else {
@@ -158,7 +159,7 @@ fn assert_found_and_fetched(stored: &mut Stored, item: u32) {
 
 #[test]
 fn references_lost_with_all_their_keepers_return_after_a_refresh() {
-    let mut stored = Stored::published(config(), 12);
+    let mut stored = Directory::published(config(), 12);
     let item = (0..ITEMS)
         .find(|&item| {
             let (keepers, holders) = (stored.keepers(item), stored.live_holders(item));
@@ -178,7 +179,7 @@ fn references_lost_with_all_their_keepers_return_after_a_refresh() {
 /// References to a crashed holder expire, however often ownership changes meanwhile.
 #[test]
 fn references_to_a_crashed_holder_expire() {
-    let mut stored = Stored::published(config(), 13);
+    let mut stored = Directory::published(config(), 13);
     let gone = 4;
     let its_items = items_of(gone);
     assert!(!its_items.is_empty());
@@ -194,7 +195,7 @@ fn references_to_a_crashed_holder_expire() {
         stored.memory.run_for(Duration::from_secs(2));
         newcomer = NODES + (newcomer + 1) % (PLACES - NODES);
     }
-    let knows_it = |stored: &Stored| {
+    let knows_it = |stored: &Directory| {
         let ring = stored.ring();
         let knows = |&item: &u32| {
             ring.iter().any(|&peer| stored.known_holders(peer, item).contains(&crashed))
@@ -208,13 +209,13 @@ fn references_to_a_crashed_holder_expire() {
     (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
 }
 
-fn join(stored: &mut Stored, node: u32) {
+fn join(stored: &mut Directory, node: u32) {
     let bootstrap = stored.ring()[0];
     stored.put(node);
     stored.join(node, bootstrap);
 }
 
-fn leave(stored: &mut Stored, node: u32) {
+fn leave(stored: &mut Directory, node: u32) {
     stored.leave(node);
     stored.memory.remove(node);
 }
@@ -223,7 +224,7 @@ fn leave(stored: &mut Stored, node: u32) {
 #[test]
 fn newcomers_receive_the_references_they_own() {
     for replicas in [1, REPLICAS] {
-        let mut stored = Stored::published(with_replicas(published_once(), replicas), 14);
+        let mut stored = Directory::published(with_replicas(published_once(), replicas), 14);
         let mut moved = 0;
         for node in NODES..PLACES {
             let before: Vec<Peer> = (0..ITEMS).map(|item| stored.keepers(item)[0]).collect();
@@ -246,7 +247,7 @@ fn newcomers_receive_the_references_they_own() {
 #[test]
 fn a_leaving_node_hands_over_its_keys() {
     for replicas in [1, REPLICAS] {
-        let mut stored = Stored::published(with_replicas(published_once(), replicas), 15);
+        let mut stored = Directory::published(with_replicas(published_once(), replicas), 15);
         for node in (0..NODES).step_by(3) {
             leave(&mut stored, node);
             stored.memory.run_for(NOTICED);
@@ -259,7 +260,7 @@ fn a_leaving_node_hands_over_its_keys() {
     }
 }
 
-fn assert_known_at_all_keepers(stored: &Stored, item: u32) {
+fn assert_known_at_all_keepers(stored: &Directory, item: u32) {
     let live = stored.live_holders(item);
     for (rank, keeper) in stored.keepers(item).into_iter().enumerate() {
         assert!(stored.known_holders(keeper, item) == live, "item {item} at its keeper {rank}");
@@ -269,7 +270,7 @@ fn assert_known_at_all_keepers(stored: &Stored, item: u32) {
 /// Every query from any node succeeds while newcomers join one after the other.
 #[test]
 fn nothing_is_missed_while_newcomers_join() {
-    let mut stored = Stored::published(published_once(), 16);
+    let mut stored = Directory::published(published_once(), 16);
     let (mut asked, mut found) = (0, 0);
     for node in NODES..PLACES {
         join(&mut stored, node);
@@ -303,7 +304,7 @@ fn a_query_ends_by_its_deadline_and_leaves_nothing_behind() {
             let answer = AnswerRule::Predecessor;
             *ring = RingConfig { lookup, answer, stabilize: None, fix_fingers: None, ..*ring };
         });
-        let mut stored = Stored::published(config, seed);
+        let mut stored = Directory::published(config, seed);
         assert_eq!(stored.memory.requests_in_flight(), 0);
         let item = 4;
         stored.memory.remove(stored.keepers(item)[0].address.slot.into());
@@ -328,7 +329,7 @@ fn a_query_without_other_live_nodes_ends_by_its_deadline() {
             let answer = AnswerRule::Predecessor;
             *ring = RingConfig { lookup, answer, stabilize: None, fix_fingers: None, ..*ring };
         });
-        let mut stored = Stored::published(config, seed);
+        let mut stored = Directory::published(config, seed);
         let asker = stored.ring()[0];
         let far = |item: &u32| stored.keepers(*item)[0] == stored.ring()[NODES as usize / 2];
         let item = (0..ITEMS).find(far).expect("every node owns something");
@@ -355,7 +356,7 @@ fn a_query_without_other_live_nodes_ends_by_its_deadline() {
 #[test]
 fn a_removed_node_leaves_no_requests() {
     let config = with_ring(config(), |ring| (ring.stabilize, ring.fix_fingers) = (None, None));
-    let mut stored = Stored::new(NODES, config, 22);
+    let mut stored = Directory::new(NODES, config, 22);
     for node in 0..NODES {
         for token in 0..20 {
             let asker = stored.memory.rng().below(NODES.into()) as u32;
@@ -373,7 +374,7 @@ fn a_removed_node_leaves_no_requests() {
 /// lookups.
 #[test]
 fn lookups_of_the_application_are_independent_of_queries() {
-    let mut stored = Stored::published(config(), 23);
+    let mut stored = Directory::published(config(), 23);
     let ring = stored.ring();
     for token in [0, 1, u64::MAX] {
         for node in 0..NODES {
@@ -396,17 +397,17 @@ fn lookups_of_the_application_are_independent_of_queries() {
 
 /// A ring without stores sends the same datagrams, byte for byte, under the same churn.
 #[test]
-fn the_underlying_ring_works_as_without_a_store() {
+fn the_underlying_ring_works_as_without_a_directory() {
     for (seed, lookup) in (30..).zip(MODES) {
         let config = with_ring(config(), |ring| ring.lookup = lookup);
-        let stores = play_out::<StoreNode<RingNode>>(seed, &config);
+        let stores = play_out::<DirectoryNode<RingNode>>(seed, &config);
         let rings = play_out::<RingNode>(seed, &config);
         assert!(stores.0 > 5_000, "{} datagrams", stores.0);
         assert!(stores == rings, "the same datagrams and the same events");
     }
 }
 
-/// The common interface of ring nodes with and without a store.
+/// The common interface of ring nodes with and without a directory.
 trait OnRing: Node {
     fn make(me: Peer, config: &Config, rng: &mut Rng) -> Self;
     fn on_ring<T>(
@@ -418,10 +419,10 @@ trait OnRing: Node {
     fn event(event: <Self::Protocol as Protocol>::Event) -> Event;
 }
 
-impl OnRing for StoreNode<RingNode> {
-    fn make(me: Peer, config: &Config, rng: &mut Rng) -> StoreNode<RingNode> {
+impl OnRing for DirectoryNode<RingNode> {
+    fn make(me: Peer, config: &Config, rng: &mut Rng) -> DirectoryNode<RingNode> {
         let (ring, store) = (RingNode::new(me, config.ring, rng), Arc::new(config.store.clone()));
-        StoreNode::new(ring, Holdings::default(), store, rng)
+        DirectoryNode::new(ring, Holdings::default(), store, rng)
     }
     fn on_ring<T>(
         &mut self,
@@ -439,10 +440,10 @@ impl OnRing for StoreNode<RingNode> {
 }
 
 impl OnRing for RingNode {
-    /// Draws as many random numbers as a store node.
+    /// Draws as many random numbers as a directory node.
     fn make(me: Peer, config: &Config, rng: &mut Rng) -> RingNode {
         let node = RingNode::new(me, config.ring, &mut rng.clone());
-        let _ = StoreNode::make(me, config, rng);
+        let _ = DirectoryNode::make(me, config, rng);
         node
     }
     fn on_ring<T>(
@@ -511,7 +512,7 @@ where
 /// A node accepts copies only from neighbours, and limits how far they spread.
 #[test]
 fn copies_of_strangers_are_dropped_and_counted() {
-    let mut stored = Stored::published(published_once(), 40);
+    let mut stored = Directory::published(published_once(), 40);
     let ring = stored.ring();
     let (before, victim, after) = (ring[9], ring[10], ring[11]);
     let name = text("forged");
@@ -546,7 +547,7 @@ fn copies_of_strangers_are_dropped_and_counted() {
 /// Unsolicited replies are dropped, and the real answers still arrive.
 #[test]
 fn forged_answers_change_nothing() {
-    let mut stored = Stored::published(published_once(), 41);
+    let mut stored = Directory::published(published_once(), 41);
     stored.memory.events().for_each(drop);
     let ring = stored.ring();
     let mut lies = HitList::default();
@@ -589,10 +590,10 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
     let mut small = published_once();
     small.store.responder.limits.names = 60;
     small.store.responder.limits.entries = 100;
-    let mut stored = Stored::published(small, 42);
+    let mut stored = Directory::published(small, 42);
     let ring = stored.ring();
     let victim = ring[10];
-    let entries = |stored: &Stored| {
+    let entries = |stored: &Directory| {
         let node = stored.memory.node(victim.address.slot.into()).expect("it is there");
         (node.index().len(), node.index().names())
     };
@@ -613,7 +614,9 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
         .memory
         .in_flight()
         .flat_map(|datagram| {
-            StoreCodec::<Ring>::default().parse(datagram.bytes).expect("nodes send valid datagrams")
+            DirectoryCodec::<Ring>::default()
+                .parse(datagram.bytes)
+                .expect("nodes send valid datagrams")
         })
         .find_map(|(envelope, message)| match message {
             Message::Items(items::Message::CookieReply { cookie, .. })
@@ -635,10 +638,10 @@ fn a_flood_of_publications_fills_an_index_and_no_more() {
     (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
 }
 
-/// A node that has left drops all messages of the store and accepts no query.
+/// A node that has left drops all messages of the directory and accepts no query.
 #[test]
 fn only_members_keep_references() {
-    let mut stored = Stored::published(published_once(), 43);
+    let mut stored = Directory::published(published_once(), 43);
     let node = 5;
     stored.leave(node);
     let (me, from) = (stored.memory.peer(node), stored.memory.peer(6));

@@ -1,15 +1,17 @@
-//! A store of references to items on top of any system that routes.
+//! A directory of named items on top of any system that routes.
 //!
-//! **Invariant:** the system below is configured as it is without a store.
+//! **Invariant:** the system below is configured as it is without a directory.
 
 use std::fmt;
 use std::sync::Arc;
 
 use hopwise_kernel::codec::Body;
+use hopwise_kernel::directory::{
+    self, Directory as DirectoryProtocol, DirectoryCodec, DirectoryConfig, DirectoryNode,
+};
 use hopwise_kernel::items::index::MAX_LISTED_HOLDERS;
 use hopwise_kernel::items::{IndexLimits, ResponderConfig, Text};
 use hopwise_kernel::node::EventOf;
-use hopwise_kernel::store::{self, StoreCodec, StoreConfig, StoreNode, Stored as StoredProtocol};
 use hopwise_kernel::{Context, Id, Peer, Rng, Router, Time};
 
 use super::items::{ROUNDS_OF_LIFE, copies, holdings, item_event, items, publishing, transfers};
@@ -26,26 +28,26 @@ use crate::workload::{ItemWorkload, Workload};
 /// recent. Any other entry expires before these.
 const HOLDERS_KEPT: u32 = MAX_LISTED_HOLDERS as u32;
 
-/// The system `S` with a store.
+/// The system `S` with a directory.
 #[derive(Clone, Debug)]
-pub struct Stored<S> {
+pub struct Directory<S> {
     router: S,
     catalogue: Arc<Catalogue>,
-    config: Arc<StoreConfig>,
+    config: Arc<DirectoryConfig>,
 }
 
-/// The protocol of a store over `S`.
-type StoreProtocol<S> = StoredProtocol<ProtocolOf<S>>;
+/// The protocol of a directory over `S`.
+type ProtocolOver<S> = DirectoryProtocol<ProtocolOf<S>>;
 
-impl<S: System> System for Stored<S>
+impl<S: System> System for Directory<S>
 where
     S::Node: Router,
     ProtocolOf<S>: Body,
 {
-    type Node = StoreNode<S::Node>;
-    type Codec = StoreCodec<ProtocolOf<S>>;
+    type Node = DirectoryNode<S::Node>;
+    type Codec = DirectoryCodec<ProtocolOf<S>>;
     type Workload = ItemWorkload;
-    type Checker = StoreChecker<S>;
+    type Checker = DirectoryChecker<S>;
     type Section = S::Section;
 
     const NAME: &'static str = S::NAME;
@@ -58,15 +60,15 @@ where
 
     fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64 {
         let Some(items) = &scenario.items else { return 0 };
-        let beside = StoreNode::<S::Node>::memory_beside_router(&config::<S>(scenario, items));
+        let beside = DirectoryNode::<S::Node>::memory_beside_router(&config::<S>(scenario, items));
         S::memory_needed_bytes(scenario, nodes) + (nodes * beside) as u64
     }
 
-    fn new(setting: &Setting<'_, ItemWorkload>) -> Result<Stored<S>, String> {
+    fn new(setting: &Setting<'_, ItemWorkload>) -> Result<Directory<S>, String> {
         let &Setting { scenario, most_nodes, members, first, workload } = setting;
         let keys = S::Workload::new(scenario, &[])?;
         let below = Setting { scenario, most_nodes, members, first, workload: &keys };
-        Ok(Stored {
+        Ok(Directory {
             router: S::new(&below)?,
             catalogue: workload.catalogue().clone(),
             config: Arc::new(config::<S>(scenario, items(scenario)?)),
@@ -79,31 +81,31 @@ where
 
     fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> Self::Node {
         let router = self.router.node(host, peer, rng);
-        StoreNode::new(router, holdings(&self.catalogue, host), self.config.clone(), rng)
+        DirectoryNode::new(router, holdings(&self.catalogue, host), self.config.clone(), rng)
     }
 
     fn start_linked(
         &self,
         node: &mut Self::Node,
-        cx: &mut Context<'_, StoreProtocol<S>>,
+        cx: &mut Context<'_, ProtocolOver<S>>,
         members: &[Peer],
         rank: usize,
     ) {
         node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
     }
 
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, StoreProtocol<S>>, bootstrap: Peer) {
+    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstrap: Peer) {
         node.with_router(cx, |router, cx| self.router.join(router, cx, bootstrap));
     }
 
-    fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, StoreProtocol<S>>) {
+    fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>) {
         node.leave(cx, |router, cx| self.router.leave(router, cx));
     }
 
     fn ask(
         &self,
         node: &mut Self::Node,
-        cx: &mut Context<'_, StoreProtocol<S>>,
+        cx: &mut Context<'_, ProtocolOver<S>>,
         wanted: Wanted,
         token: u64,
     ) -> bool {
@@ -111,13 +113,13 @@ where
     }
 
     fn node_event(
-        event: EventOf<StoreProtocol<S>>,
+        event: EventOf<ProtocolOver<S>>,
         payload: &[u8],
     ) -> Option<NodeEvent<Option<(Text, Id)>>> {
         match event {
-            store::Event::Items(event) => Some(item_event(event)),
-            store::Event::LookupEnded(_) => None,
-            store::Event::Router(event) => match S::node_event(event, payload)? {
+            directory::Event::Items(event) => Some(item_event(event)),
+            directory::Event::LookupEnded(_) => None,
+            directory::Event::Router(event) => match S::node_event(event, payload)? {
                 NodeEvent::Joined => Some(NodeEvent::Joined),
                 NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
                 NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),
@@ -139,15 +141,15 @@ where
         self.router.memory_bytes(node.router()) + node.memory_bytes()
     }
 
-    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<StoreChecker<S>> {
-        S::checker(scenario, network, places).map(StoreChecker)
+    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<DirectoryChecker<S>> {
+        S::checker(scenario, network, places).map(DirectoryChecker)
     }
 }
 
 /// Checks the system below.
-pub struct StoreChecker<S: System>(S::Checker);
+pub struct DirectoryChecker<S: System>(S::Checker);
 
-impl<S: System> Checker<StoreNode<S::Node>> for StoreChecker<S>
+impl<S: System> Checker<DirectoryNode<S::Node>> for DirectoryChecker<S>
 where
     S::Node: Router,
 {
@@ -159,8 +161,8 @@ where
     }
 
     #[inline]
-    fn look(&mut self, now: Time, place: u32, node: Option<&StoreNode<S::Node>>) {
-        self.0.look(now, place, node.map(StoreNode::router));
+    fn look(&mut self, now: Time, place: u32, node: Option<&DirectoryNode<S::Node>>) {
+        self.0.look(now, place, node.map(DirectoryNode::router));
     }
 
     fn findings(self, now: Time) -> Check {
@@ -168,15 +170,15 @@ where
     }
 }
 
-impl<S: System> fmt::Debug for StoreChecker<S> {
+impl<S: System> fmt::Debug for DirectoryChecker<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-fn config<S: System>(scenario: &Scenario, items: &Items) -> StoreConfig {
+fn config<S: System>(scenario: &Scenario, items: &Items) -> DirectoryConfig {
     let replicas = S::replicas(scenario).clamp(1, 16) as u8;
-    StoreConfig {
+    DirectoryConfig {
         transfers: transfers(scenario, items),
         responder: ResponderConfig {
             limits: limits(items, replicas, scenario.nodes),

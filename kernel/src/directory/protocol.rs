@@ -1,28 +1,26 @@
-//! The protocol of a store. It carries that of items and that of the router below.
+//! The protocol of a directory. It carries that of items and that of the router below.
 //!
-//! **Invariant:** the classes, drop reasons and requests of the router follow those of the store,
+//! **Invariant:** the classes, drop reasons and requests of the router follow those of the directory,
 //! in their order.
 
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::directory::event::Event;
+use crate::directory::message::{Message, MessageWith, ParkedMessage};
 use crate::items::{self, Items};
 use crate::node::{
     Arena, Carries, Class, EventOf, LayeredRequests, MAX_CLASSES, MAX_DROP_REASONS, MessageOf,
-    Protocol, RequestTables, Requests,
+    OverRouter, Protocol, RequestTables, Requests,
 };
-use crate::store::event::Event;
-use crate::store::message::{Message, MessageWith, ParkedMessage};
 
-/// The protocol of [`StoreNode`](crate::store::StoreNode)s over a router that speaks `P`.
-pub struct Stored<P>(PhantomData<fn() -> P>);
+/// The protocol of [`DirectoryNode`](crate::directory::DirectoryNode)s over a router that speaks `P`.
+pub struct Directory<P>(PhantomData<fn() -> P>);
 
-/// The index of the router's first reason in [`DROPS`](Protocol::DROPS).
-pub(super) const FIRST_ROUTER_DROP: u8 = Items::DROPS.len() as u8;
 /// The index of the router's first class in [`CLASSES`](Protocol::CLASSES).
 const FIRST_ROUTER_CLASS: usize = Items::CLASSES.len();
 
-impl<P: Protocol> Stored<P> {
+impl<P: Protocol> Directory<P> {
     const ALL_CLASSES: [Class; MAX_CLASSES] = {
         let mut all = [Class::other(""); MAX_CLASSES];
         let mut at = 0;
@@ -52,7 +50,7 @@ impl<P: Protocol> Stored<P> {
     };
 }
 
-impl<P: Protocol> Protocol for Stored<P> {
+impl<P: Protocol> Protocol for Directory<P> {
     type Message<'a> = Message<'a, P>;
     type Parked = ParkedMessage<P>;
     type Event = Event<EventOf<P>>;
@@ -104,7 +102,7 @@ impl<P: Protocol> Protocol for Stored<P> {
     }
 }
 
-impl<P: Protocol> Carries<Items> for Stored<P> {
+impl<P: Protocol> Carries<Items> for Directory<P> {
     fn wrap(message: MessageOf<'_, Items>) -> Message<'_, P> {
         MessageWith::Items(message)
     }
@@ -118,16 +116,35 @@ impl<P: Protocol> Carries<Items> for Stored<P> {
     }
 }
 
-impl<P> Clone for Stored<P> {
-    fn clone(&self) -> Stored<P> {
+impl<P: Protocol> OverRouter for Directory<P> {
+    type Below = P;
+
+    const FIRST_ROUTER_DROP: u8 = Items::DROPS.len() as u8;
+
+    #[inline]
+    fn wrap_router(message: MessageOf<'_, P>) -> Message<'_, P> {
+        MessageWith::Router(message)
+    }
+
+    fn router_event(event: EventOf<P>) -> Event<EventOf<P>> {
+        Event::Router(event)
+    }
+
+    fn router_requests(all: &mut Self::Requests) -> (&mut P::Requests, u32) {
+        all.carried_mut()
+    }
+}
+
+impl<P> Clone for Directory<P> {
+    fn clone(&self) -> Directory<P> {
         *self
     }
 }
 
-impl<P> Copy for Stored<P> {}
+impl<P> Copy for Directory<P> {}
 
-impl<P> fmt::Debug for Stored<P> {
+impl<P> fmt::Debug for Directory<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stored")
+        f.write_str("Directory")
     }
 }
