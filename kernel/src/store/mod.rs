@@ -1,0 +1,38 @@
+//! A store of values, kept by the owners of their keys and copied to the nodes that follow them, over any
+//! router.
+//!
+//! ```text
+//! origin     lookup(key) ──▶ owner     Write ──▶ owner ── Copy ──▶ holder, holder, …
+//!                                                      ◀─ Copied ─
+//!                                     ◀─ Written ─
+//! ```
+//!
+//! An item is a value under a key, or a *reference*: a key and the address of a node that provides what
+//! the key stands for. A key has one value and any number of references. Items are soft state: they
+//! expire unless they are written again.
+//!
+//! ```text
+//! node       state, and the dispatch of inputs     operation  what an application asks, how it ends
+//! origin     the asking side of reads and writes   version    the order of the writes of an item
+//! owner      reads, writes, rounds of copies       table      the items of one node, in the order of
+//! holders    the nodes that keep copies                       their keys; slab: the bytes of values
+//! arrival    takes over a range of keys            sum        fingerprints of ranges of items
+//! repair     mends copies that differ
+//! ```
+//!
+//! # What is promised
+//!
+//! A write is acknowledged once the owner and all holders have it. Reads are answered by the owner, once
+//! it has the items of the range that it owns. While failures are detected exactly (no live node is
+//! taken for dead), each key is linearizable: operations take effect one after the other, each between
+//! its start and its end. A write that ends as [`Unknown`](WriteOutcome::Unknown) may have taken
+//! effect, or may do so later.
+//!
+//! When a live node is taken for dead, two nodes can own a key for a while. Then the highest
+//! [`Version`] wins in the end: a conditional write or an addition can be overwritten by one that did
+//! not see it. Holders count the cases that they see ([`StoreCounts::conflicts`]).
+//!
+//! An acknowledged write is lost if all nodes that hold it fail before one of them has copied it on.
+//!
+//! **Invariant:** an operation that was started ends in one event with its token, by its deadline; the
+//! router below behaves as it does without a store; no item is evicted before it expires.
