@@ -157,6 +157,7 @@ impl<R: Router> StoreNode<R> {
         value: &[u8],
     ) {
         let is_here = self.arrival.has(question.key()) && self.router.is_member();
+        let may_stand_in = || self.repairs.keeps_all(question.key(), cx.now);
         match question {
             Question::Write(write) => {
                 if let Some(answer) = self.answer_of_repeated(client, request, cx.now) {
@@ -167,8 +168,12 @@ impl<R: Router> StoreNode<R> {
                 }
                 self.on_write(cx, client, request, write, value);
             }
+            // Every write that was acknowledged has been copied here.
+            Question::Read { name, owner_is_silent: true } if !is_here && may_stand_in() => {
+                self.on_read(cx, client, request, name);
+            }
             _ if !is_here => self.answer(cx, client, request, Answer::NotHere, &[]),
-            Question::Read(name) => self.on_read(cx, client, request, name),
+            Question::Read { name, .. } => self.on_read(cx, client, request, name),
             Question::List(key) => self.on_list(cx, client, request, *key),
         }
     }
