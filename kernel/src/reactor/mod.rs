@@ -19,5 +19,5 @@ pub mod sockets;
 
 pub use self::affinity::{available_cores, pin_to};
 pub use clock::Clock;
-pub use shard::{Application, Shard, Turn};
+pub use shard::{APPLICATION_TOKENS, Application, FIRST_APPLICATION_TOKEN, Shard, Turn};
 pub use sockets::{BindError, Layout, Sockets};

@@ -19,8 +19,9 @@
 use std::io;
 use std::time::Duration;
 
+use mio::event::Event as Readiness;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::base::{Address, Rng, Time};
 use crate::codec::Codec;
@@ -43,6 +44,11 @@ pub const TIMERS_PER_TURN: usize = 4096;
 /// Timers are late by at most this much because of unread messages: whoever floods a socket must not
 /// stop them.
 pub const HELD_BACK_MAX: Duration = Duration::from_millis(250);
+/// The first token for sources that the application registers ([`Shard::registry`]). They use it and
+/// the [`APPLICATION_TOKENS`] tokens from it.
+pub const FIRST_APPLICATION_TOKEN: Token = Token(1 << 24);
+/// The number of tokens for sources of the application.
+pub const APPLICATION_TOKENS: usize = 1 << 24;
 /// Maximum number of sockets that one poll reports as readable.
 const READY_PER_POLL: usize = 1024;
 /// Capacity of the queue of events for the application.
@@ -55,6 +61,10 @@ pub trait Application<N: Node, C> {
 
     /// Called once per turn. May act on the nodes. Returns the latest time of the next call.
     fn turn(&mut self, shard: &mut Shard<N, C>) -> Turn;
+
+    /// A source that the application has registered with [`Shard::registry`] is ready. Called before
+    /// the [`turn`](Application::turn), which should do the work.
+    fn on_ready(&mut self, _readiness: &Readiness) {}
 }
 
 /// How the loop continues after a turn.
@@ -172,6 +182,13 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         self.slots.get(node as usize)?.node.as_ref()
     }
 
+    /// Where the application registers sources of its own, with tokens from
+    /// [`FIRST_APPLICATION_TOKEN`]. [`Application::on_ready`] learns when they are ready.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+
     /// The number of slots for nodes.
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -247,10 +264,10 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 _ => {}
             }
             for event in &events {
-                if event.token() == ALARM {
-                    alarm.clear();
-                } else {
-                    self.mark_unread(event.token().0);
+                match event.token() {
+                    ALARM => alarm.clear(),
+                    token if token < FIRST_APPLICATION_TOKEN => self.mark_unread(token.0),
+                    _ => application.on_ready(event),
                 }
             }
             let before_reading = self.clock.now();
