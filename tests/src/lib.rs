@@ -9,9 +9,11 @@ pub mod flooding;
 pub mod forge;
 pub mod lossy_ring;
 pub mod ring;
+pub mod store;
 
 pub use attack::Attack;
 pub use directory::Directory;
 pub use flooding::Flooding;
 pub use lossy_ring::LossyRing;
 pub use ring::LinkedRing;
+pub use store::StoreRing;

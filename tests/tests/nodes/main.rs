@@ -9,3 +9,4 @@ mod hostile;
 mod last_node;
 mod overlay;
 mod ring;
+mod store;
