@@ -12,6 +12,7 @@ pub mod network;
 pub mod plug;
 pub mod report;
 pub mod scenario;
+pub mod serve;
 pub mod systems;
 pub mod workload;
 

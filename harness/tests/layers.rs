@@ -13,7 +13,8 @@ use std::path::Path;
 /// The rooms of the harness, top to bottom.
 const HARNESS: &str = "
 app/        the program: command line and dispatch
-commands/   run, campaign, sweep, compare, list, explain
+commands/   run, campaign, sweep, compare, serve, user, list, explain
+serve/      the client interface: the Redis protocol over TCP
 conformance/  what every system owes its drivers
 report/     what people read: text, files, units
 systems/    the systems that come with Hopwise, one file or folder each

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::commands::options::{Exit, RunOptions};
 use crate::commands::standard_output::StandardOutput;
 use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
 use crate::scenario::{Scenario, ScenarioError, count_of, shortened};
+use crate::serve::{NewUser, Options as ServeOptions};
 use crate::systems::Registry;
 
 /// The scenario that runs if none is named.
@@ -104,6 +106,11 @@ pub enum Command {
     Sweep(Box<Sweep>),
     /// Give the same items and queries to several systems, and compare what each needs
     Compare(Box<Compare>),
+    /// Keep nodes up and serve clients through the Redis protocol, until Ctrl-C
+    Serve(Serve),
+    /// Manage the users who may connect to a server
+    #[command(subcommand)]
+    User(UserCommand),
     /// List the named scenarios
     List,
     /// Explain a key of a scenario, or list all keys
@@ -281,6 +288,95 @@ impl Compare {
     #[must_use]
     pub fn options(&self) -> &RunOptions {
         &self.options
+    }
+}
+
+/// `hopwise serve`.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// How many nodes run
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(value_parser = |text: &str| count(text, 1..=u32::MAX))]
+    nodes: u32,
+    /// Where clients connect; port 0: any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7379")]
+    listen: SocketAddr,
+    /// Threads that run nodes and serve clients; 0: one per core
+    #[arg(long, value_name = "T", default_value_t = 0)]
+    threads: usize,
+    /// How many nodes keep each item
+    #[arg(long, value_name = "R", default_value_t = 3)]
+    replicas: u8,
+    /// The users who may connect (see user add); without it, anybody on this machine
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// Show figures as OpenMetrics at this address, to this machine only
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
+    /// The seed of the identifiers of the nodes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Do not say at the end what was open
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Serve {
+    /// What the server is started with.
+    #[must_use]
+    pub fn options(&self) -> ServeOptions {
+        ServeOptions {
+            nodes: self.nodes,
+            listen: self.listen,
+            threads: self.threads,
+            replicas: self.replicas,
+            users: self.users.clone(),
+            metrics: self.metrics,
+            seed: self.seed,
+        }
+    }
+
+    /// Whether nothing is said at the end.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+}
+
+/// `hopwise user`.
+#[derive(Subcommand, Debug)]
+pub enum UserCommand {
+    /// Add a user to a users file. The password is typed, or read from standard input
+    Add(UserAdd),
+}
+
+/// `hopwise user add`.
+#[derive(Args, Debug)]
+pub struct UserAdd {
+    /// The name of the user
+    name: String,
+    /// The users file; created if there is none
+    #[arg(long, value_name = "FILE")]
+    file: PathBuf,
+    /// The commands that the user may use [default: all]
+    #[arg(long, value_name = "C,C,...", value_delimiter = ',')]
+    commands: Vec<String>,
+    /// The beginnings of the keys that the user may use [default: all keys]
+    #[arg(long, value_name = "PREFIX,...", value_delimiter = ',')]
+    keys: Vec<String>,
+    /// The bytes of values that the user may store [default: no limit]
+    #[arg(long, value_name = "N")]
+    quota_bytes: Option<u64>,
+    /// The requests that the user may send per second [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    requests_per_s: Option<u64>,
+}
+
+impl UserAdd {
+    /// The user, and the file.
+    pub(super) fn into_parts(self) -> (NewUser, PathBuf) {
+        let UserAdd { name, file, commands, keys, quota_bytes, requests_per_s } = self;
+        (NewUser { name, commands, keys, quota_bytes, requests_per_s }, file)
     }
 }
 

@@ -5,9 +5,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use super::cli::{Cli, Command, Compare, Run, Sweep};
+use super::cli::{Cli, Command, Compare, Run, Sweep, UserCommand};
 use crate::commands::options::Exit;
-use crate::commands::{Environment, campaign, compare, explain, list, run, sweep};
+use crate::commands::{Environment, campaign, compare, explain, list, run, serve, sweep, user};
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
 use crate::systems::{AnySystem, Registry};
@@ -83,6 +83,11 @@ impl Program {
             Command::Run(run) => run_command(&env, &run),
             Command::Sweep(sweep) => sweep_command(&env, &sweep),
             Command::Compare(compare) => compare_command(&env, &compare),
+            Command::Serve(asked) => serve::serve(&env, &asked.options(), asked.is_quiet()),
+            Command::User(UserCommand::Add(asked)) => {
+                let (new, path) = asked.into_parts();
+                user::add(&env, new, &path)
+            }
             Command::List => list::list(&env),
             Command::Explain(asked) => explain::explain(&env, asked.key()),
         }

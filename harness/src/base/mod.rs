@@ -3,6 +3,7 @@
 //! **Invariant:** uses no other room.
 
 pub(crate) mod cpu_time;
+pub(crate) mod descriptors;
 pub(crate) mod hash;
 pub(crate) mod nanoseconds;
 pub(crate) mod sampling;

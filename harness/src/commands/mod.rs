@@ -14,7 +14,9 @@ pub mod options;
 mod parallel_runs;
 mod result_folder;
 pub mod run;
+pub mod serve;
 pub(crate) mod standard_output;
 pub mod sweep;
+pub mod user;
 
 pub use self::environment::Environment;

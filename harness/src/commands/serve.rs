@@ -1,0 +1,50 @@
+//! `hopwise serve`: keeps nodes up, and serves clients until Ctrl-C.
+//!
+//! **Invariant:** the only line on standard output says that clients may connect.
+
+use std::sync::atomic::Ordering;
+
+use crate::commands::Environment;
+use crate::commands::options::Exit;
+use crate::commands::run::watch_for_interrupts;
+use crate::commands::standard_output::StandardOutput;
+use crate::serve::{Drained, Options, Running, StartError};
+
+/// Serves clients as `options` say.
+#[must_use]
+pub fn serve(env: &Environment, options: &Options, quiet: bool) -> Exit {
+    let interrupts = watch_for_interrupts(env);
+    let running = match Running::start(options) {
+        Ok(running) => running,
+        Err(StartError::Request(why)) => return env.refuse(why),
+        Err(StartError::Broken(why)) => {
+            env.tell(why);
+            return Exit::Failure;
+        }
+    };
+    let output = StandardOutput::default();
+    output.write(&running.ready_line());
+    let served = running.wait(|| interrupts.load(Ordering::Relaxed) > 0);
+    let drained = match served.and_then(|()| running.drain()) {
+        Ok(drained) => drained,
+        Err(why) => {
+            env.tell(why);
+            return Exit::Failure;
+        }
+    };
+    if !quiet {
+        tell(env, &drained);
+    }
+    env.status_of(output)
+}
+
+fn tell(env: &Environment, drained: &Drained) {
+    let Drained { connections, commands, unfinished, unpinned } = drained;
+    if *unpinned > 0 {
+        env.tell(format_args!("{unpinned} shards could not be pinned to their cores"));
+    }
+    env.note(format_args!(
+        "stopped with {connections} connections open and {commands} commands in progress, of which \
+         {unfinished} did not end"
+    ));
+}

@@ -1,0 +1,104 @@
+//! The bytes that a client has sent and that no request has been made of yet.
+//!
+//! **Invariant:** at most [`MAX_REQUEST`] bytes; none are kept between requests.
+
+use std::io::{self, Read};
+
+use crate::serve::protocol::{MAX_REQUEST, Parsed, ProtocolError, parse};
+
+/// Bytes to read at a time.
+const CHUNK: usize = 16 << 10;
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    bytes: Vec<u8>,
+    /// How many of the bytes have been parsed.
+    parsed: usize,
+    /// The next request has at least so many bytes.
+    at_least: usize,
+}
+
+impl Input {
+    /// Bytes that have not been parsed.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.parsed
+    }
+
+    /// Reads once, as far as there is room.
+    pub(super) fn read(&mut self, from: &mut impl Read) -> io::Result<usize> {
+        self.compact();
+        let start = self.bytes.len();
+        let room = CHUNK.min(MAX_REQUEST - start);
+        self.bytes.resize(start + room, 0);
+        let read = loop {
+            match from.read(&mut self.bytes[start..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        self.bytes.truncate(start + read.as_ref().copied().unwrap_or(0));
+        if self.bytes.is_empty() {
+            self.bytes = Vec::new();
+        }
+        read
+    }
+
+    /// Takes the next request.
+    pub(super) fn next(&mut self) -> Result<Parsed, ProtocolError> {
+        if self.len() < self.at_least {
+            return Ok(Parsed::AtLeast(self.at_least));
+        }
+        let parsed = parse(&self.bytes[self.parsed..])?;
+        match parsed {
+            Parsed::Request(_, length) => {
+                self.parsed += length;
+                self.at_least = 0;
+            }
+            Parsed::AtLeast(least) => self.at_least = least,
+        }
+        if self.len() == 0 {
+            // An idle connection holds no memory.
+            (self.bytes, self.parsed) = (Vec::new(), 0);
+        }
+        Ok(parsed)
+    }
+
+    fn compact(&mut self) {
+        self.bytes.drain(..self.parsed);
+        self.parsed = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_taken_one_by_one_however_they_arrive() {
+        let bytes = b"*1\r\n$4\r\nPING\r\nECHO a\r\n".repeat(3);
+        for size in 1..bytes.len() {
+            let (mut input, mut taken) = (Input::default(), Vec::new());
+            for mut chunk in bytes.chunks(size) {
+                while !chunk.is_empty() {
+                    input.read(&mut chunk).expect("memory can be read");
+                }
+                while let Parsed::Request(request, _) = input.next().expect("they are right") {
+                    taken.push(request.len());
+                }
+            }
+            assert_eq!(taken, [1, 2, 1, 2, 1, 2]);
+            assert_eq!((input.len(), input.bytes.capacity()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn no_more_is_buffered_than_a_request_may_have() {
+        let mut input = Input::default();
+        let mut endless = io::repeat(b'*');
+        for _ in 0..100 {
+            input.read(&mut endless).expect("it can be read");
+        }
+        assert_eq!(input.len(), MAX_REQUEST);
+    }
+}

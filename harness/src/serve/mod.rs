@@ -1,0 +1,44 @@
+//! The client interface: programs that are not nodes reach the distributed hash table through the Redis
+//! protocol, over TCP.
+//!
+//! ```text
+//!  clients ──TCP──▶ connection ─▶ protocol ─▶ command ─▶ task ─▶ nodes ──UDP── nodes of all shards
+//!                       ▲                                 │
+//!                       └────────────── replies ◀─────────┘
+//! ```
+//!
+//! ```text
+//! start      nodes, threads, the listener      protocol    requests and replies as bytes
+//! shard      nodes and connections of a core   command     what a request asks for
+//! connection a client's socket and buffers     task        what a command does with its keys
+//! users      who may do what, and accounts     ledger      whose values are stored, and renewals
+//! shared     mailboxes between shards          metrics     figures for others to read
+//! ```
+//!
+//! # What is promised
+//!
+//! Each key is as consistent as the [store](hopwise_kernel::store) makes it. A command with many keys is
+//! not atomic over them. Replies come in the order of the requests of a connection. Commands of one
+//! connection go on at the same time, unless they use the same key; then they take effect in their order.
+//! Each command ends within 10 s.
+//!
+//! **Invariant:** uses the kernel's reactor, and no engine of the harness; a client can make the server
+//! neither panic nor buffer more than a stated number of bytes for it.
+
+mod command;
+mod connection;
+mod figures;
+mod ledger;
+mod metrics;
+mod options;
+mod protocol;
+mod shard;
+mod shared;
+mod slab;
+mod start;
+mod task;
+mod users;
+
+pub use self::options::Options;
+pub(crate) use self::start::{Drained, Running, StartError};
+pub(crate) use self::users::{NewUser, append as append_user, hash as hash_password};
