@@ -3,7 +3,7 @@
 //! **Invariant:** when a server has started, it accepts clients, and its nodes are members.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -11,16 +11,17 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crossbeam_utils::CachePadded;
 use hopwise_kernel::node::Secret;
-use hopwise_kernel::reactor::{Clock, Layout, Shard, Sockets, available_cores, pin_to};
+use hopwise_kernel::reactor::{Clock, Shard, Sockets, available_cores, pin_to};
 use hopwise_kernel::ring::RingConfig;
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::store::{StoreConfig, StoreLimits};
+use hopwise_kernel::store::{Hosts, StoreConfig, StoreLimits};
 use hopwise_kernel::{Id, Peer, Rng};
 
+use super::cluster::{PORT_BLOCK, bind_block, introduce, read_key};
 use super::figures::{Figure, Figures};
 use super::metrics;
 use super::options::Options;
-use super::shard::{Listener, NodeShard, Open, Server, Start};
+use super::shard::{Joins, Listener, NodeShard, Open, Server, Start};
 use super::shared::{Letter, Mailbox, Shared};
 use super::users::{self, Checker, Users};
 use crate::base::wall_clock::WallClock;
@@ -29,14 +30,19 @@ use crate::base::wall_clock::WallClock;
 const REQUESTS: usize = 65_536;
 /// The largest datagram: one that fits into an Ethernet frame.
 const DATAGRAM_BYTES: usize = 1472;
-/// The length of successor lists, in a network that is large enough.
-const SUCCESSORS: u32 = 16;
+/// The length of successor lists: enough for one of two processes to be killed, whose nodes lie in random
+/// order in the ring.
+const SUCCESSORS: u8 = 24;
+/// Finger tables suit rings of so many nodes, however many there are at first.
+const RING_NODES: usize = 1 << 16;
 /// The room for items of one node.
 const LIMITS: StoreLimits = StoreLimits { items: 16_384, bytes: 8 << 20 };
 /// The most clients.
 const MAX_CLIENTS: usize = 10_000;
 /// Descriptors for everything but clients and the sockets of nodes.
 const SPARE_DESCRIPTORS: u64 = 128;
+/// A process of which no node has joined after this time gives up.
+const JOIN_PATIENCE: Duration = Duration::from_secs(20);
 /// How often the threads are looked at.
 const TURN: Duration = Duration::from_millis(20);
 
@@ -106,39 +112,57 @@ impl Running {
             ))
         })?;
         let address = listener.address().map_err(StartError::broken)?;
-        let plan = Plan::new(options, threads)?;
+        let introduction = options.join.map(introduce).transpose().map_err(StartError::Request)?;
+        let replicas = introduction.as_ref().map_or(options.replicas, |it| it.replicas);
+        if replicas != options.replicas {
+            return Err(StartError::Request(format!(
+                "--replicas {}: the nodes that are joined keep {replicas} copies; write --replicas {replicas}",
+                options.replicas
+            )));
+        }
+        let key = options.cluster_key.as_deref().map(read_key).transpose();
+        let key = key.map_err(StartError::Request)?;
+        // Two processes of one ring must not have the same identifiers.
+        let seed = options.seed.unwrap_or_else(random);
+        let plan = Plan::new(options, threads, seed)?;
         let wall = WallClock::start();
         let clock = Clock::start();
         let start_us = wall.started_at().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let start_us = u64::try_from(start_us).unwrap_or(u64::MAX);
         let start = plan.start(options, start_us);
+        let bootstraps = Arc::new(introduction.map_or(Vec::new(), |it| it.peers));
         let shared = Arc::new(plan.shared(users, threads, &start.store));
         let checker = shared.users.is_closed().then(|| checker(&shared)).transpose();
         let checker = checker.map_err(StartError::broken)?;
         let page = options.metrics.map(|address| metrics::serve(address, Arc::clone(&shared)));
         let metrics = page.transpose().map_err(StartError::Request)?;
-        let has_started =
-            Arc::new((0..threads).map(|_| AtomicBool::new(false)).collect::<Vec<_>>());
+        let has_started: Vec<Arc<AtomicBool>> = (0..threads).map(|_| Arc::default()).collect();
         let mut listener = Some(listener);
         let mut handles = Vec::new();
         for (index, (sockets, peers)) in plan.sockets.into_iter().zip(plan.peers).enumerate() {
             let core = cores[index % cores.len()];
             let (shared, start, checker) = (shared.clone(), start.clone(), checker.clone());
-            let (listener, has_started) = (listener.take(), has_started.clone());
-            let rng = Rng::new(options.seed, index as u64 + 1);
+            let (listener, has_started) = (listener.take(), has_started[index].clone());
+            let (bootstraps, rng) = (bootstraps.clone(), Rng::new(seed, index as u64 + 1));
             let run = move || {
                 let is_pinned = pin_to(core);
                 let count = peers.len();
                 let mut shard: NodeShard =
                     Shard::new(sockets, count, REQUESTS, DATAGRAM_BYTES, clock, rng)?;
-                for (place, me) in (0..).zip(peers) {
+                if let Some(key) = key {
+                    shard.seal(key);
+                }
+                for (place, &me) in (0..).zip(&peers) {
                     start.start(&mut shard, place, me);
                 }
-                let figures = &shared.figures[index];
-                figures.publish(Figure::Nodes, count as u64);
+                let is_member = start.members.is_some();
+                let waiting =
+                    if is_member { Vec::new() } else { (0..count as u32).rev().collect() };
+                let members = if is_member { count as u64 } else { 0 };
+                shared.figures[index].publish(Figure::Nodes, members);
+                let joins = Joins::new(waiting, bootstraps, has_started);
                 let mut server =
-                    Server::new(&shard, shared.clone(), index, count as u32, checker, listener)?;
-                has_started[index].store(true, Ordering::Release);
+                    Server::new(&shard, shared.clone(), index, peers, joins, checker, listener)?;
                 shard.run(&mut server)?;
                 Ok(Ended { open: server.open(), is_pinned })
             };
@@ -147,8 +171,19 @@ impl Running {
         }
         let nodes = options.nodes;
         let running = Running { shared, threads: handles, address, metrics, nodes };
+        let begun = clock.now();
         while !has_started.iter().all(|it| it.load(Ordering::Acquire)) {
             running.check().map_err(StartError::Broken)?;
+            let is_lonely = running.shared.sum(Figure::Nodes) == 0;
+            if is_lonely && clock.now().since(begun) > JOIN_PATIENCE {
+                let from =
+                    options.join.map_or(String::new(), |address| format!("--join {address}: "));
+                return Err(StartError::Broken(format!(
+                    "{from}no node could join within {} s; do both processes have the same --cluster-key, \
+                     and can they reach each other over UDP?",
+                    JOIN_PATIENCE.as_secs()
+                )));
+            }
             thread::sleep(Duration::from_millis(1));
         }
         Ok(running)
@@ -215,7 +250,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(options: &Options, threads: usize) -> Result<Plan, StartError> {
+    fn new(options: &Options, threads: usize, seed: u64) -> Result<Plan, StartError> {
         let limit = crate::base::descriptors::limit();
         let needed = SPARE_DESCRIPTORS + threads as u64;
         let max_clients = limit.saturating_sub(needed).min(MAX_CLIENTS as u64) as usize;
@@ -225,32 +260,34 @@ impl Plan {
                  `ulimit -n 20000`"
             )));
         }
-        let mut rng = Rng::new(options.seed, 0);
-        let (mut all_sockets, mut peers) = (Vec::new(), Vec::new());
-        for index in 0..threads {
-            let count = (options.nodes as usize + threads - 1 - index) / threads;
-            let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-            let sockets = Sockets::bind(Layout::PerCore, any, count).map_err(StartError::broken)?;
-            let peer =
-                |place| Peer { id: Id::random(&mut rng), address: sockets.address_of(place) };
-            peers.push((0..count as u32).map(peer).collect::<Vec<_>>());
-            all_sockets.push(sockets);
-        }
-        Ok(Plan { sockets: all_sockets, peers, max_clients })
+        let share = |index: usize| (options.nodes as usize + threads - 1 - index) / threads;
+        let counts: Vec<usize> = (0..threads).map(share).collect();
+        let sockets = bind_block(options.nodes_at, &counts, &mut Rng::new(random(), 0))
+            .map_err(StartError::broken)?;
+        let mut rng = Rng::new(seed, 0);
+        let peers_of = |(sockets, &count): (&Sockets, &usize)| {
+            let address_of = |place| sockets.address_of(place);
+            (0..count as u32)
+                .map(|place| Peer { id: Id::random(&mut rng), address: address_of(place) })
+                .collect::<Vec<_>>()
+        };
+        let peers = sockets.iter().zip(&counts).map(peers_of).collect();
+        Ok(Plan { sockets, peers, max_clients })
     }
 
     /// How the nodes start.
     fn start(&self, options: &Options, start_us: u64) -> Start {
         let mut members: Vec<Peer> = self.peers.concat();
         members.sort_unstable_by_key(|peer| peer.id);
-        let successors = SUCCESSORS.min(options.nodes.saturating_sub(1)).max(1);
+        let is_joined = options.join.is_some();
         let ring = RingConfig {
-            shape: Shape::for_ring(1, options.nodes as usize, successors as usize),
-            successors: successors as u8,
+            shape: Shape::for_ring(1, RING_NODES.max(options.nodes as usize), SUCCESSORS.into()),
+            successors: SUCCESSORS,
             ..RingConfig::default()
         };
         let store = StoreConfig {
             replicas: options.replicas,
+            hosts: Hosts::PortBlocks(PORT_BLOCK),
             limits: LIMITS,
             start_us,
             // Drawn anew for each process, so that nobody can foretell the cookies.
@@ -258,7 +295,8 @@ impl Plan {
             ..StoreConfig::default()
         };
         let ring = RingConfig { deadline: store.deadline, ..ring };
-        Start { members: Arc::new(members), ring: Arc::new(ring), store: Arc::new(store) }
+        let members = (!is_joined).then(|| Arc::new(members));
+        Start { members, ring: Arc::new(ring), store: Arc::new(store) }
     }
 
     fn shared(&self, users: Users, threads: usize, store: &StoreConfig) -> Shared {

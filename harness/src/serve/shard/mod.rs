@@ -1,7 +1,7 @@
 //! A shard of the server: the nodes and the connections of one core.
 //!
 //! ```text
-//!   one turn   letters → ends of calls → crashes → clients → tasks → renewals → replies → figures
+//!   one turn   letters → ends of calls → crashes → joins → clients → tasks → renewals → replies → figures
 //! ```
 //!
 //! One shard accepts connections and gives them to all in turn. (A listening socket per shard would
@@ -14,6 +14,7 @@ mod answer;
 mod clients;
 mod crash;
 mod figures;
+mod joins;
 mod letters;
 mod listener;
 mod nodes;
@@ -27,11 +28,12 @@ use std::time::Duration;
 
 use hopwise_kernel::reactor::{APPLICATION_TOKENS, Application, FIRST_APPLICATION_TOKEN, Turn};
 use hopwise_kernel::store::Version;
-use hopwise_kernel::{Id, Time};
+use hopwise_kernel::{Id, Peer, Time};
 use mio::event::Event as Readiness;
 use mio::{Token, Waker};
 
 use self::crash::Crashes;
+pub(crate) use self::joins::Joins;
 pub(crate) use self::listener::Listener;
 use self::nodes::Origins;
 pub(crate) use self::nodes::{Codec, Node, NodeShard, Start};
@@ -70,8 +72,11 @@ pub(crate) struct Server {
     /// Calls that have ended, and messages that have arrived, in this turn.
     ends: Vec<(u64, End)>,
     arrived: Vec<(Id, Arc<[u8]>)>,
-    /// The places of the live nodes.
+    /// The nodes of all places.
+    peers: Vec<Peer>,
+    /// The places of the live nodes that are members.
     live: Vec<u32>,
+    joins: Joins,
     ledger: Ledger,
     /// Letters for which there was no room. While there are some, no command begins.
     unsent: VecDeque<(usize, Letter)>,
@@ -97,7 +102,7 @@ pub(crate) struct Open {
 }
 
 impl Server {
-    /// The server of shard `index`, whose nodes are at the first `nodes` places.
+    /// The server of shard `index`, whose nodes are `peers`. Those that `joins` does not name are members.
     ///
     /// # Errors
     ///
@@ -106,7 +111,8 @@ impl Server {
         shard: &NodeShard,
         shared: Arc<Shared>,
         index: usize,
-        nodes: u32,
+        peers: Vec<Peer>,
+        joins: Joins,
         checker: Option<Checker>,
         mut listener: Option<Listener>,
     ) -> io::Result<Server> {
@@ -126,7 +132,9 @@ impl Server {
             tasks: Tasks::default(),
             ends: Vec::new(),
             arrived: Vec::new(),
-            live: (0..nodes).collect(),
+            live: (0..peers.len() as u32).filter(|place| !joins.waiting.contains(place)).collect(),
+            peers,
+            joins,
             unsent: VecDeque::new(),
             receivers: Receivers::default(),
             crashes: Crashes::default(),
@@ -196,10 +204,11 @@ impl Server {
 }
 
 impl Application<Node, Codec> for Server {
-    fn on_event(&mut self, _now: Time, _node: u32, event: nodes::Event, payload: &[u8]) {
+    fn on_event(&mut self, _now: Time, node: u32, event: nodes::Event, payload: &[u8]) {
         match nodes::translate(event, payload) {
             nodes::News::End(token, end) => self.ends.push((token, end)),
             nodes::News::Message(key, message) => self.arrived.push((key, message)),
+            nodes::News::JoinEnd(is_member) => self.on_join_end(node, is_member),
             nodes::News::Nothing => {}
         }
     }
@@ -233,6 +242,7 @@ impl Application<Node, Codec> for Server {
         }
         self.deliver_messages();
         self.crash_due(shard, now);
+        self.turn_joins(shard, now);
         let accept_at = self.accept(shard, now);
         let deadline = self.tasks.expire(now);
         self.renew(now);
@@ -253,6 +263,7 @@ impl Application<Node, Codec> for Server {
             return Turn::Until(now + PAUSE);
         }
         let own = self.published.next_due().min(self.sweep_at).min(self.crashes.next_due());
+        let own = own.min(self.joins.next_due());
         Turn::Until(deadline.min(accept_at).min(self.ledger.next_due()).min(own))
     }
 }
