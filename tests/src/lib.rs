@@ -7,11 +7,13 @@ pub mod central;
 pub mod directory;
 pub mod flooding;
 pub mod forge;
+pub mod linearizable;
 pub mod lossy_ring;
 pub mod ring;
 
 pub use attack::Attack;
 pub use directory::Directory;
 pub use flooding::Flooding;
+pub use linearizable::is_linearizable;
 pub use lossy_ring::LossyRing;
 pub use ring::LinkedRing;

@@ -7,5 +7,6 @@ mod directory;
 mod gnutella;
 mod hostile;
 mod last_node;
+mod linearizable;
 mod overlay;
 mod ring;
