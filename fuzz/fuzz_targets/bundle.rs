@@ -2,9 +2,9 @@
 #![no_main]
 
 use hopwise_kernel::central::Central;
+use hopwise_kernel::directory::Directory;
 use hopwise_kernel::flood::Flood;
 use hopwise_kernel::ring::Ring;
-use hopwise_kernel::directory::Directory;
 use hopwise_tests::forge::is_refused_or_exact;
 use libfuzzer_sys::fuzz_target;
 

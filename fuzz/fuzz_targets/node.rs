@@ -1,7 +1,7 @@
 //! Any bytes as the script of an attack on whole nodes; the first says of which system.
 #![no_main]
 
-use hopwise_tests::{Attack, central, flooding, directory};
+use hopwise_tests::{Attack, central, directory, flooding};
 use libfuzzer_sys::fuzz_target;
 
 const SEED: u64 = 1;

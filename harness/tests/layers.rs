@@ -31,7 +31,7 @@ base/       random values, files, the wall clock, worker threads
 /// The rooms of the kernel, top to bottom. Rooms on one line know nothing of each other.
 const KERNEL: &str = "
 reactor/                         the event loop over real sockets
-directory/ flood/ central/ ring/   the systems
+store/ directory/ flood/ central/ ring/   the systems
 items/                           names, queries and indexes of items
 drive/                           timers and counters for drivers
 codec/                           datagrams and their framing

@@ -14,6 +14,7 @@ pub mod node;
 #[cfg(feature = "reactor")]
 pub mod reactor;
 pub mod ring;
+pub mod store;
 
 pub use base::{Address, Distance, Id, Peer, Peers, Rng, Time};
 pub use codec::Codec;

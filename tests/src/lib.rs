@@ -10,6 +10,7 @@ pub mod forge;
 pub mod linearizable;
 pub mod lossy_ring;
 pub mod ring;
+pub mod store;
 
 pub use attack::Attack;
 pub use directory::Directory;
@@ -17,3 +18,4 @@ pub use flooding::Flooding;
 pub use linearizable::is_linearizable;
 pub use lossy_ring::LossyRing;
 pub use ring::LinkedRing;
+pub use store::StoreRing;

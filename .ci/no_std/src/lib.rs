@@ -10,11 +10,11 @@ use core::ptr;
 
 use hopwise_kernel::central::CentralNode;
 use hopwise_kernel::codec::Body;
+use hopwise_kernel::directory::DirectoryNode;
 use hopwise_kernel::drive::Memory;
 use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::flood::FloodNode;
 use hopwise_kernel::ring::{RingCodec, RingConfig, RingNode};
-use hopwise_kernel::directory::DirectoryNode;
 use hopwise_kernel::{Codec, Id, Node, Time};
 
 /// Uses the kernel from end to end, so that all of it has to be built.

@@ -174,6 +174,16 @@ impl Distance {
         Distance { upper: (shifted >> 32) as u128, lower: shifted as u32 }
     }
 
+    /// A sixteenth of this distance, rounded down; of the whole circle if it is zero.
+    #[must_use]
+    pub const fn sixteenth(self) -> Distance {
+        if self.upper == 0 && self.lower == 0 {
+            return Distance { upper: 1 << 124, lower: 0 };
+        }
+        let lower = (self.lower >> 4) | ((self.upper as u32) << 28);
+        Distance { upper: self.upper >> 4, lower }
+    }
+
     /// The top 64 bits.
     #[inline]
     #[must_use]

@@ -123,6 +123,9 @@ impl Source {
 
 /// A protocol's own part of a request: what was asked, and what to do with the reply.
 pub trait RequestKind: Copy + Debug + Send + 'static {
+    /// Payloads that a table keeps at a time, at most.
+    const MAX_PAYLOADS: usize = 64;
+
     /// The payload that the table keeps for this request, if any.
     fn payload(&self) -> Option<PayloadHandle> {
         None
@@ -150,6 +153,7 @@ pub struct Requests<K> {
     /// Entry numbers plus one, 0 if vacant. Probed linearly from the low bits of the identifier.
     index: Box<[u32]>,
     payloads: Box<[Payload]>,
+    free_payloads: Vec<u16>,
     /// Requests in flight by source.
     by_source: [u32; 256],
 }
@@ -167,8 +171,6 @@ struct Payload {
 }
 
 const NONE: u32 = u32::MAX;
-/// Payloads that can be kept at a time.
-const PAYLOADS: usize = 64;
 
 impl<K: RequestKind> Requests<K> {
     /// An empty table with room for `capacity` requests.
@@ -177,14 +179,16 @@ impl<K: RequestKind> Requests<K> {
     #[must_use]
     pub fn new(capacity: usize) -> Requests<K> {
         assert!(capacity < NONE as usize / 4, "a table holds fewer than 2^30 requests");
+        let payloads = K::MAX_PAYLOADS.min(capacity).min(u16::MAX.into());
         Requests {
             entries: Vec::with_capacity(capacity),
             free: NONE,
             len: 0,
             capacity,
             index: vec![0; (capacity * 2).next_power_of_two().max(2)].into_boxed_slice(),
-            payloads: vec![Payload { length: None, bytes: [0; MAX_PAYLOAD] }; PAYLOADS]
+            payloads: vec![Payload { length: None, bytes: [0; MAX_PAYLOAD] }; payloads]
                 .into_boxed_slice(),
+            free_payloads: (0..payloads as u16).rev().collect(),
             by_source: [0; 256],
         }
     }
@@ -283,6 +287,15 @@ impl<K: RequestKind> Requests<K> {
         }
     }
 
+    /// The protocol's own part of the request at `handle`, if there is one.
+    #[must_use]
+    pub fn kind_mut(&mut self, handle: RequestHandle) -> Option<&mut K> {
+        match self.entries.get_mut(handle.0 as usize) {
+            Some(Entry::Used(request)) => Some(&mut request.kind),
+            _ => None,
+        }
+    }
+
     /// Removes and returns the request at `handle`.
     #[inline(always)]
     pub fn remove(&mut self, handle: RequestHandle) -> Option<Request<K>> {
@@ -328,11 +341,12 @@ impl<K: RequestKind> Requests<K> {
     /// Keeps a payload until it is [freed](Self::free_payload). Returns `None` if it is longer than
     /// [`MAX_PAYLOAD`] or too many payloads are kept.
     pub fn keep_payload(&mut self, bytes: &[u8]) -> Option<PayloadHandle> {
-        let at = self.payloads.iter().position(|payload| payload.length.is_none())?;
-        let payload = &mut self.payloads[at];
+        let at = *self.free_payloads.last()?;
+        let payload = &mut self.payloads[usize::from(at)];
         payload.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
         payload.length = Some(bytes.len() as u16);
-        Some(PayloadHandle(at as u16))
+        self.free_payloads.pop();
+        Some(PayloadHandle(at))
     }
 
     /// The payload at `handle`.
@@ -344,7 +358,10 @@ impl<K: RequestKind> Requests<K> {
 
     /// Frees a payload.
     pub fn free_payload(&mut self, handle: PayloadHandle) {
-        self.payloads[usize::from(handle.0)].length = None;
+        let payload = &mut self.payloads[usize::from(handle.0)];
+        if payload.length.take().is_some() {
+            self.free_payloads.push(handle.0);
+        }
     }
 
     #[inline]

@@ -11,7 +11,9 @@ use crate::base::{Address, Peer, Rng};
 use crate::node::cookie::Cookie;
 
 /// The secret key of one node, for SipHash (Aumasson and Bernstein, INDOCRYPT 2012) and others.
-#[derive(Clone, Copy, Debug)]
+///
+/// The default is known to all: for tests.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Secret(u64);
 
 impl Secret {

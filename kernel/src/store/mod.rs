@@ -36,3 +36,38 @@
 //!
 //! **Invariant:** an operation that was started ends in one event with its token, by its deadline; the
 //! router below behaves as it does without a store; no item is evicted before it expires.
+
+mod arrival;
+pub mod config;
+mod copies;
+pub mod counts;
+pub mod event;
+mod holders;
+pub mod message;
+pub mod node;
+pub mod operation;
+mod origin;
+mod owner;
+pub mod protocol;
+mod repair;
+pub mod request;
+mod slab;
+pub mod sum;
+mod table;
+pub mod version;
+pub mod wire;
+
+pub use config::{Hosts, StoreConfig, StoreLimits};
+pub use counts::StoreCounts;
+pub use event::Event;
+pub use holders::MAX_REPLICAS;
+pub use message::{Message, MessageWith};
+pub use node::StoreNode;
+pub use operation::{
+    Change, Condition, Lifetime, ListEnd, MAX_VALUE, Name, ReadEnd, ReadOutcome, Refusal, Write,
+    WriteEnd, WriteOutcome,
+};
+pub use protocol::Stored;
+pub use sum::{Range, Sum};
+pub use version::{Version, VersionClock};
+pub use wire::StoreCodec;

@@ -10,3 +10,4 @@ mod last_node;
 mod linearizable;
 mod overlay;
 mod ring;
+mod store;

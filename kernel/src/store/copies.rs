@@ -1,0 +1,89 @@
+//! Copies between nodes: sent for a write or by a repair, merged by the receiver.
+//!
+//! **Invariant:** a copy changes nothing where a newer version is held.
+
+use crate::base::{Peer, Time};
+use crate::node::{DropReason, RequestId, Router};
+use crate::store::message::{CopyOf, MessageWith};
+use crate::store::node::{Cx, StoreNode};
+use crate::store::operation::MAX_VALUE;
+use crate::store::protocol::BAD_CLOCK;
+use crate::store::request::{CopyRequest, Kind};
+use crate::store::slab::Stored;
+use crate::store::table::{Body, ItemHandle};
+use crate::store::version::Version;
+
+impl<R: Router> StoreNode<R> {
+    /// Sends the newest version of an item that may be copied; nothing if the item is gone.
+    pub(super) fn send_copy(
+        &self,
+        cx: &mut Cx<'_, R>,
+        to: Peer,
+        request: RequestId,
+        copy: CopyRequest,
+    ) {
+        let Some(item) = self.table.at(copy.item) else { return };
+        let Body { version, previous, expires_us, value, tag, deleted } = item.body;
+        let mut room = [0; MAX_VALUE];
+        let value = self.table.read(value, &mut room);
+        let item = CopyOf { name: item.name, version, previous, expires_us, tag, deleted };
+        let cookie = self.cookies.of(to);
+        self.send(cx, to, &MessageWith::Copy { request, cookie, item, value });
+    }
+
+    /// Handles a copy from a node that has proved its address.
+    pub(super) fn on_copy(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        from: Peer,
+        request: RequestId,
+        item: &CopyOf,
+        value: &[u8],
+    ) {
+        let &CopyOf { name, version, previous, expires_us, tag, deleted } = item;
+        if !self.clock.observe(version.number, cx.now, self.config.skew) {
+            return cx.world.count_drop(BAD_CLOCK);
+        }
+        let latest = self.latest_expiry_us(cx.now);
+        let expires_us = expires_us.min(latest);
+        let body = Body { version, previous, expires_us, value: Stored::EMPTY, tag, deleted };
+        let merged = self.merge(cx, name, body, value);
+        let (held, version) = (merged.is_some(), merged.unwrap_or_default());
+        self.send(cx, from, &MessageWith::Copied { request, held, version });
+    }
+
+    /// The latest time at which an item can expire that is written now, anywhere.
+    fn latest_expiry_us(&self, now: Time) -> u64 {
+        let longest = self.config.max_lifetime.saturating_add(self.config.skew * 3);
+        let longest_us = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+        self.clock.wall_us(now).saturating_add(longest_us)
+    }
+
+    /// Handles the reply to a copy.
+    pub(super) fn on_copied(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        from: Peer,
+        request: RequestId,
+        held: bool,
+        version: Version,
+    ) {
+        let is_copy = |kind: &Kind| matches!(kind, Kind::Copy(_) | Kind::Push { .. });
+        let Some(handle) = cx.find_request(request, from, is_copy) else { return };
+        if !self.clock.observe(version.number, cx.now, self.config.skew) {
+            return cx.world.count_drop(BAD_CLOCK);
+        }
+        match self.take_replied(cx, handle, request, true) {
+            Some(Kind::Copy(copy)) => self.on_copied_to(cx, from, copy, held, version),
+            Some(Kind::Push { repair, item }) => {
+                self.on_pushed(cx, repair, held, held && version.number > item.number);
+            }
+            _ => cx.world.count_drop(DropReason::Unmatched),
+        }
+    }
+
+    /// A request to copy this version of an item.
+    pub(super) fn copy_request(&self, item: ItemHandle) -> Option<CopyRequest> {
+        Some(CopyRequest { item, number: self.table.at(item)?.body.version.number })
+    }
+}

@@ -1,0 +1,316 @@
+//! The messages of store nodes.
+//!
+//! **Invariant:** plain data. Messages of the router are wrapped and never inspected.
+
+use crate::base::Id;
+use crate::node::{Cookie, MessageOf, Protocol, RequestId, Span};
+use crate::store::operation::{Name, Refusal, Write};
+use crate::store::sum::{Range, Sum};
+use crate::store::version::Version;
+
+/// A message as nodes send and handle it, over a router that speaks `P`.
+pub type Message<'a, P> = MessageWith<&'a [u8], MessageOf<'a, P>>;
+
+/// A parked message.
+pub type ParkedMessage<P> = MessageWith<Span, <P as Protocol>::Parked>;
+
+/// A message, with payloads as `B` and those of the router as `R`. A reply repeats the [`RequestId`] of
+/// its request. If the cookie of a request is invalid, the reply is a [`MessageWith::CookieReply`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum MessageWith<B, R> {
+    /// Asks the owner of a key.
+    Ask {
+        /// Chosen by the origin. All attempts at one operation have the same name.
+        request: RequestId,
+        /// The last cookie received from the receiver's socket, or zero.
+        cookie: Cookie,
+        /// What is asked.
+        question: Question,
+        /// The value to put.
+        value: B,
+    },
+    /// Reply to [`MessageWith::Ask`].
+    Answer {
+        /// As in the request.
+        request: RequestId,
+        /// The answer.
+        answer: Answer,
+        /// The value that was read, or the addresses that were listed.
+        value: B,
+    },
+    /// A version of an item, from its owner or from a node that has a newer version than the receiver.
+    Copy {
+        /// Chosen by the sender.
+        request: RequestId,
+        /// The last cookie received from the receiver's socket, or zero.
+        cookie: Cookie,
+        /// The version.
+        item: CopyOf,
+        /// Its value.
+        value: B,
+    },
+    /// Reply to [`MessageWith::Copy`].
+    Copied {
+        /// As in the request.
+        request: RequestId,
+        /// Whether the sender has this version or a newer one.
+        held: bool,
+        /// The version that the sender has.
+        version: Version,
+    },
+    /// Asks how the receiver's items in a range differ from the sender's.
+    Compare {
+        /// Chosen by the sender.
+        request: RequestId,
+        /// The last cookie received from the receiver's socket, or zero.
+        cookie: Cookie,
+        /// The range.
+        range: Range,
+        /// The sum of the sender's items.
+        sum: Sum,
+        /// Whether the sender owns the range and keeps copies of it at the receiver.
+        is_owner: bool,
+    },
+    /// Reply to [`MessageWith::Compare`].
+    Compared {
+        /// As in the request.
+        request: RequestId,
+        /// How they differ.
+        difference: Difference,
+        /// The sums or the fingerprints that `difference` announces.
+        sums: B,
+    },
+    /// Asks for all items in a range that are newer at the receiver. It sends [`MessageWith::Copy`]s.
+    Sync {
+        /// Chosen by the sender.
+        request: RequestId,
+        /// The last cookie received from the receiver's socket, or zero.
+        cookie: Cookie,
+        /// The range.
+        range: Range,
+    },
+    /// Reply to [`MessageWith::Sync`].
+    Synced {
+        /// As in the request.
+        request: RequestId,
+        /// How far the sender is.
+        progress: Progress,
+        /// The highest version number that the sender has seen.
+        clock: u64,
+    },
+    /// Reply to a request with an invalid cookie: the sender must repeat the request with this one.
+    CookieReply {
+        /// As in the request.
+        request: RequestId,
+        /// The kind of the request, which decides the traffic class of the reply.
+        topic: Topic,
+        /// The cookie to use.
+        cookie: Cookie,
+    },
+    /// A message of the router.
+    Router(R),
+}
+
+/// What an origin asks an owner.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Question {
+    /// To change an item.
+    Write(Write),
+    /// The value of an item.
+    Read(Name),
+    /// The references to a key.
+    List(Id),
+}
+
+impl Question {
+    /// The key of which the receiver must be the owner.
+    #[must_use]
+    pub const fn key(&self) -> Id {
+        match self {
+            Question::Write(write) => write.name.key,
+            Question::Read(name) => name.key,
+            Question::List(key) => *key,
+        }
+    }
+}
+
+/// The answer of an owner.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Answer {
+    /// The write is done: all holders have it.
+    Done {
+        /// The version of the item.
+        version: Version,
+        /// The sum, after an addition.
+        sum: i64,
+        /// Whether the item was there before.
+        existed: bool,
+    },
+    /// The condition of the write does not hold.
+    ConditionFailed {
+        /// The version of the item.
+        version: Version,
+    },
+    /// The write has not been confirmed.
+    Unknown {
+        /// The nodes that are known to have it.
+        answered: u8,
+        /// The nodes that must have it.
+        needed: u8,
+    },
+    /// The value that was read.
+    Found {
+        /// Its version.
+        version: Version,
+        /// What is left of its life, in milliseconds.
+        remaining_ms: u64,
+        /// The application's number.
+        tag: u8,
+    },
+    /// There is no such item.
+    Absent,
+    /// So many references; the first of them are listed.
+    Listed {
+        /// The number of references.
+        count: u16,
+    },
+    /// Nothing was done.
+    Refused(Refusal),
+    /// The sender is not the owner, or does not have its items yet. Nothing was done.
+    NotHere,
+    /// The operation is in progress: the answer follows.
+    InProgress,
+}
+
+/// A version of an item in a message.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct CopyOf {
+    /// The item.
+    pub name: Name,
+    /// The version.
+    pub version: Version,
+    /// The version that its writer saw.
+    pub previous: Version,
+    /// When it expires, in microseconds since the epoch.
+    pub expires_us: u64,
+    /// The application's number.
+    pub tag: u8,
+    /// Whether the version is a deletion.
+    pub deleted: bool,
+}
+
+/// How the items in a range differ from those of the node that asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Difference {
+    /// They are the same.
+    None = 0,
+    /// There are none.
+    Empty = 1,
+    /// The sums of the [`PARTS`](crate::store::sum::PARTS) parts of the range follow.
+    Parts = 2,
+    /// The fingerprints of all items follow.
+    Items = 3,
+}
+
+impl Difference {
+    /// The difference with this number, if there is one.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Difference> {
+        match number {
+            0 => Some(Difference::None),
+            1 => Some(Difference::Empty),
+            2 => Some(Difference::Parts),
+            3 => Some(Difference::Items),
+            _ => None,
+        }
+    }
+}
+
+/// How far a node is with a [`MessageWith::Sync`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Progress {
+    /// It has begun.
+    Begun = 0,
+    /// It has sent all that it has. It may not have had everything.
+    Done = 1,
+    /// It has sent all that it has. It was the owner of the range just before, so it had everything.
+    DoneByOwner = 2,
+    /// It has no items yet, or has too much to do.
+    NotNow = 3,
+}
+
+impl Progress {
+    /// The progress with this number, if there is one.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Progress> {
+        match number {
+            0 => Some(Progress::Begun),
+            1 => Some(Progress::Done),
+            2 => Some(Progress::DoneByOwner),
+            3 => Some(Progress::NotNow),
+            _ => None,
+        }
+    }
+}
+
+/// The kind of a request that was answered with a cookie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Topic {
+    /// A question of an application.
+    Ask = 0,
+    /// A copy on behalf of a write.
+    Copy = 1,
+    /// Repair.
+    Repair = 2,
+}
+
+impl Topic {
+    /// The topic with this number, if there is one.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Topic> {
+        match number {
+            0 => Some(Topic::Ask),
+            1 => Some(Topic::Copy),
+            2 => Some(Topic::Repair),
+            _ => None,
+        }
+    }
+}
+
+impl<B, R> MessageWith<B, R> {
+    /// Converts the payload or the router's message. `with` is passed to the function that is called.
+    #[inline]
+    pub fn map<W, B2, R2>(
+        self,
+        with: W,
+        bytes: impl FnOnce(W, B) -> B2,
+        router: impl FnOnce(W, R) -> R2,
+    ) -> MessageWith<B2, R2> {
+        use MessageWith as M;
+        match self {
+            M::Router(message) => M::Router(router(with, message)),
+            M::Ask { request, cookie, question, value } => {
+                M::Ask { request, cookie, question, value: bytes(with, value) }
+            }
+            M::Answer { request, answer, value } => {
+                M::Answer { request, answer, value: bytes(with, value) }
+            }
+            M::Copy { request, cookie, item, value } => {
+                M::Copy { request, cookie, item, value: bytes(with, value) }
+            }
+            M::Compared { request, difference, sums } => {
+                M::Compared { request, difference, sums: bytes(with, sums) }
+            }
+            M::Copied { request, held, version } => M::Copied { request, held, version },
+            M::Compare { request, cookie, range, sum, is_owner } => {
+                M::Compare { request, cookie, range, sum, is_owner }
+            }
+            M::Sync { request, cookie, range } => M::Sync { request, cookie, range },
+            M::Synced { request, progress, clock } => M::Synced { request, progress, clock },
+            M::CookieReply { request, topic, cookie } => M::CookieReply { request, topic, cookie },
+        }
+    }
+}

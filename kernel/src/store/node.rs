@@ -1,0 +1,472 @@
+//! The store node: its state, on top of any router, and the dispatch of inputs.
+//!
+//! **Invariant:** the router below behaves as it does without a store.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::base::{Peer, Rng, Time};
+use crate::node::{
+    Context, Cookie, DropReason, Intercepted, Layer, LookupEnd, Node, RequestHandle, RequestId,
+    RequestTables, RoundTrips, Router, call_router,
+};
+use crate::store::arrival::Arrival;
+use crate::store::config::StoreConfig;
+use crate::store::counts::StoreCounts;
+use crate::store::event::Event;
+use crate::store::holders::{Cookies, Holders};
+use crate::store::message::{Message, MessageWith, Topic};
+use crate::store::operation::Name;
+use crate::store::owner::Owner;
+use crate::store::protocol::Stored;
+use crate::store::repair::Repairs;
+use crate::store::request::{Kind, Operation, Stage};
+use crate::store::table::{Body, Table};
+use crate::store::version::{Version, VersionClock};
+
+/// The context of a store node over a router `R`.
+pub(super) type Cx<'c, R> = Context<'c, Stored<<R as Node>::Protocol>>;
+/// A message of a store node over a router `R`.
+pub(super) type MessageOver<'m, R> = Message<'m, <R as Node>::Protocol>;
+
+/// Attempts of a request before its receiver is suspected.
+pub(super) const ATTEMPTS: u8 = 3;
+/// Attempts of a request, at most. Each cookie that a receiver sends costs one.
+const MOST_ATTEMPTS: u8 = 20;
+/// The wait for a reply doubles with each attempt, up to this time.
+const MAX_WAIT: Duration = Duration::from_millis(500);
+
+/// A node that stores items, on top of a router.
+#[derive(Debug)]
+pub struct StoreNode<R> {
+    pub(super) router: R,
+    pub(super) me: Peer,
+    pub(super) config: Arc<StoreConfig>,
+    pub(super) table: Table,
+    pub(super) clock: VersionClock,
+    pub(super) round_trips: RoundTrips,
+    pub(super) cookies: Cookies,
+    pub(super) holders: Holders,
+    pub(super) arrival: Arrival,
+    pub(super) owner: Owner,
+    pub(super) repairs: Repairs,
+    pub(super) counts: StoreCounts,
+    /// The time for which the router has armed its timer.
+    router_due: Time,
+    armed_at: Time,
+}
+
+impl<R: Router> StoreNode<R> {
+    /// A node without items, on top of `router`, which is not yet a member of its overlay.
+    #[must_use]
+    pub fn new(router: R, config: Arc<StoreConfig>, _rng: &mut Rng) -> StoreNode<R> {
+        StoreNode {
+            me: router.peer(),
+            router,
+            table: Table::new(config.limits),
+            clock: VersionClock::new(config.start_us),
+            round_trips: RoundTrips::default(),
+            cookies: Cookies::default(),
+            holders: Holders::default(),
+            arrival: Arrival::default(),
+            owner: Owner::new(config.in_progress.into()),
+            repairs: Repairs::new(config.replicas()),
+            counts: StoreCounts::default(),
+            router_due: Time::NEVER,
+            armed_at: Time::NEVER,
+            config,
+        }
+    }
+
+    /// The router below.
+    #[must_use]
+    pub const fn router(&self) -> &R {
+        &self.router
+    }
+
+    /// Runs a command of the router: start, join, look up. If it makes the node a member at once, as a
+    /// start does, the node has all items of its range: those that it was given before.
+    pub fn with_router<T>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        command: impl FnOnce(&mut R, &mut Context<'_, R::Protocol>) -> T,
+    ) -> T {
+        let was_member = self.router.is_member();
+        let result = self.route(cx, command);
+        if !was_member && self.router.is_member() {
+            self.arrival.start_complete(self.me, self.router.predecessor());
+        }
+        self.arm(cx);
+        result
+    }
+
+    /// Ends what this node does as an owner, hands over what no other node has, and leaves by `command`,
+    /// which tells the router to leave.
+    pub fn leave(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        command: impl FnOnce(&mut R, &mut Context<'_, R::Protocol>),
+    ) {
+        self.end_all_rounds(cx);
+        self.hand_over_all(cx);
+        self.repairs.stop();
+        self.arrival = Arrival::default();
+        self.route(cx, command);
+        self.arm(cx);
+    }
+
+    /// Puts a version of an item into the table, as if all holders had it, without any message.
+    /// Returns whether there was room.
+    pub fn preload(&mut self, now: Time, name: Name, version: Version, value: &[u8]) -> bool {
+        let Some(value) = self.table.keep(value) else { return false };
+        let lifetime_us = u64::try_from(self.config.lifetime.as_micros()).unwrap_or(u64::MAX);
+        let expires_us = self.clock.wall_us(now).saturating_add(lifetime_us);
+        let previous = Version::NONE;
+        let body = Body { version, previous, expires_us, value, tag: 0, deleted: false };
+        let Some(item) = self.table.insert(name, body) else {
+            self.table.free(value);
+            return false;
+        };
+        if let Some(item) = self.table.at_mut(item) {
+            item.settled = true;
+        }
+        true
+    }
+
+    /// The version of an item that this node holds, unless it is deleted or has expired.
+    #[must_use]
+    pub fn version_of(&self, now: Time, name: Name) -> Option<Version> {
+        let body = self.table.at(self.table.find(&name)?)?.body;
+        body.is_present(self.clock.wall_us(now)).then_some(body.version)
+    }
+
+    /// Whether the node owns a range of keys and has all its items.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.router.is_member() && self.arrival.is_complete()
+    }
+
+    /// The number of items, with those that were deleted or have expired lately.
+    #[must_use]
+    pub fn items(&self) -> u32 {
+        self.table.len() as u32
+    }
+
+    /// Bytes of all values.
+    #[must_use]
+    pub const fn bytes(&self) -> u32 {
+        self.table.bytes() as u32
+    }
+
+    /// What the node has done.
+    #[must_use]
+    pub const fn counts(&self) -> StoreCounts {
+        self.counts
+    }
+
+    /// The memory of the node in bytes, without the router and the configuration, which may be shared.
+    #[must_use]
+    pub const fn memory_bytes(&self) -> usize {
+        let own = size_of::<Self>() - size_of::<R>();
+        own + self.table.heap_bytes() + self.owner.heap_bytes() + self.repairs.heap_bytes()
+    }
+
+    /// The memory in bytes of a node with this configuration, without the router.
+    #[must_use]
+    pub fn memory_beside_router(config: &StoreConfig) -> usize {
+        let own = size_of::<Self>() - size_of::<R>();
+        let owner = Owner::new(config.in_progress.into()).heap_bytes();
+        own + Table::new(config.limits).heap_bytes()
+            + owner
+            + Repairs::new(config.replicas()).heap_bytes()
+    }
+
+    /// Calls the router, and handles what follows from it.
+    pub(super) fn route<T>(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        call: impl FnOnce(&mut R, &mut Context<'_, R::Protocol>) -> T,
+    ) -> T {
+        let router = &mut self.router;
+        let (result, Intercepted { armed, ended }) =
+            call_router::<_, R, T>(cx, |cx| call(router, cx));
+        if let Some(at) = armed {
+            self.router_due = at;
+        }
+        self.update_neighborhood(cx);
+        if let Some(end) = ended {
+            self.on_lookup_end(cx, end);
+        }
+        result
+    }
+
+    /// Takes note of the predecessor and the holders.
+    fn update_neighborhood(&mut self, cx: &mut Cx<'_, R>) {
+        if !self.router.is_member() {
+            return;
+        }
+        let next = self.router.replicas();
+        let (replicas, hosts) = (self.config.replicas(), self.config.hosts);
+        if !self.holders.is_choice_of(replicas, hosts, next) {
+            let holders = Holders::choose(self.me, replicas, hosts, next);
+            if holders != self.holders {
+                let before = core::mem::replace(&mut self.holders, holders);
+                self.on_holders_changed(cx, &before);
+            }
+        }
+        let predecessor = self.router.predecessor();
+        if self.arrival.is_new_predecessor(predecessor) {
+            self.on_predecessor_changed(cx, predecessor);
+        }
+    }
+
+    fn on_holders_changed(&mut self, cx: &mut Cx<'_, R>, before: &Holders) {
+        self.copy_to_new_holders(cx, before);
+        self.continue_arrival(cx);
+        self.repairs.soon(cx.now);
+    }
+
+    fn on_predecessor_changed(&mut self, cx: &mut Cx<'_, R>, predecessor: Option<Peer>) {
+        self.arrival.update(cx.now, self.me, predecessor);
+        self.end_foreign_rounds(cx);
+        self.continue_arrival(cx);
+    }
+
+    /// Continues what waited for a lookup, or reports its end to the application.
+    fn on_lookup_end(&mut self, cx: &mut Cx<'_, R>, end: LookupEnd) {
+        match self.take_waiting(cx, end.token()) {
+            Some((id, Kind::Operation(operation))) => {
+                self.on_owner_found(cx, id, operation, end);
+            }
+            Some((_, Kind::Stray(key))) => {
+                if let LookupEnd::Done(done) = end {
+                    self.return_strays(cx, key, done.owner);
+                }
+            }
+            _ => cx.report(Event::LookupEnded(end)),
+        }
+    }
+
+    /// Removes and returns the request that waited for the lookup with this token; `None` if the lookup
+    /// was the application's.
+    pub(super) fn take_waiting(&self, cx: &mut Cx<'_, R>, token: u64) -> Option<(RequestId, Kind)> {
+        let handle = cx.own_requests().find(RequestId(token))?;
+        let request = cx.own_requests().at(handle)?;
+        let waits = matches!(
+            request.kind,
+            Kind::Operation(Operation { stage: Stage::LookingUp, .. }) | Kind::Stray(_)
+        );
+        if request.node != cx.node || !waits {
+            return None;
+        }
+        let request = cx.cancel(handle)?;
+        Some((request.id.with_attempt(0), request.kind))
+    }
+
+    /// How long to wait for a reply after `retries` unanswered attempts.
+    pub(super) fn wait(&self, cx: &Cx<'_, R>, retries: u8) -> Duration {
+        let first = self.round_trips.timeout(self.config.timeout) + cx.world.lag() * 2;
+        (first * (1 << retries.min(8))).min(MAX_WAIT.max(first))
+    }
+
+    pub(super) fn send(&self, cx: &mut Cx<'_, R>, to: Peer, message: &MessageOver<'_, R>) {
+        cx.world.send(self.me, to, message);
+    }
+
+    /// The secret cookie of the socket of `from`.
+    fn cookie_for(&self, from: Peer) -> Cookie {
+        self.config.secret.cookie_for(from.address.socket())
+    }
+
+    /// Whether a request of `from` carries the cookie of its socket. If not, replies with the cookie.
+    fn is_proven(
+        &self,
+        cx: &mut Cx<'_, R>,
+        from: Peer,
+        request: RequestId,
+        cookie: Cookie,
+        topic: Topic,
+    ) -> bool {
+        let expected = self.cookie_for(from);
+        if cookie != expected {
+            self.send(cx, from, &MessageWith::CookieReply { request, topic, cookie: expected });
+        }
+        cookie == expected
+    }
+
+    /// Sends the request again that was answered with a cookie.
+    fn on_cookie(&mut self, cx: &mut Cx<'_, R>, from: Peer, id: RequestId, cookie: Cookie) {
+        let Some(handle) = cx.find_request(id, from, |_| true) else { return };
+        let retries = cx.own_requests().at(handle).map_or(0, |request| request.retries);
+        if retries < MOST_ATTEMPTS {
+            self.cookies.learn(from, cookie);
+            self.repeat(cx, handle);
+        }
+    }
+
+    /// Sends a request again, as another attempt.
+    fn repeat(&mut self, cx: &mut Cx<'_, R>, handle: RequestHandle) {
+        let retries = cx.own_requests().at(handle).map_or(0, |request| request.retries);
+        let wait = self.wait(cx, retries.saturating_add(1));
+        let Some(id) = cx.retransmit(handle, wait) else { return };
+        let Some(&request) = cx.own_requests().at(handle) else { return };
+        match request.kind {
+            Kind::Operation(operation) => self.send_question(cx, request.to, id, &operation),
+            Kind::Copy(copy) | Kind::Push { item: copy, .. } => {
+                self.send_copy(cx, request.to, id, copy);
+            }
+            Kind::Compare(repair) => self.send_compare(cx, request.to, id, repair),
+            Kind::Sync { after, to, .. } => self.send_sync(cx, request.to, id, after, to),
+            Kind::Stray(_) => {}
+        }
+    }
+
+    /// Records the round trip of the reply `id` to the request at `handle`, and removes the request.
+    pub(super) fn take_replied(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        handle: RequestHandle,
+        id: RequestId,
+        is_prompt: bool,
+    ) -> Option<Kind> {
+        let request = cx.cancel(handle)?;
+        if let Some(round_trip) = request.round_trip(id, cx.now).filter(|_| is_prompt) {
+            self.round_trips.record(round_trip);
+        }
+        Some(request.kind)
+    }
+
+    /// Arms the node's timer for the earliest of its deadlines.
+    pub(super) fn arm(&mut self, cx: &mut Cx<'_, R>) {
+        let next = self
+            .router_due
+            .min(self.owner.sweep_at())
+            .min(self.arrival.next_at())
+            .min(self.repairs.next_at());
+        if next != self.armed_at {
+            self.armed_at = next;
+            cx.world.arm_node(cx.node, next);
+        }
+    }
+
+    fn on_message(&mut self, cx: &mut Cx<'_, R>, from: Peer, message: MessageOver<'_, R>) {
+        match message {
+            MessageWith::Router(_) => {}
+            MessageWith::Ask { request, cookie, question, value } => {
+                if self.is_proven(cx, from, request, cookie, Topic::Ask) {
+                    self.on_ask(cx, from, request, &question, value);
+                }
+            }
+            MessageWith::Answer { request, answer, value } => {
+                self.on_answer(cx, from, request, answer, value);
+            }
+            MessageWith::Copy { request, cookie, item, value } => {
+                if self.is_proven(cx, from, request, cookie, Topic::Copy) {
+                    self.on_copy(cx, from, request, &item, value);
+                }
+            }
+            MessageWith::Copied { request, held, version } => {
+                self.on_copied(cx, from, request, held, version);
+            }
+            MessageWith::Compare { request, cookie, range, sum, is_owner } => {
+                if self.is_proven(cx, from, request, cookie, Topic::Repair) {
+                    self.on_compare(cx, from, request, range, sum, is_owner);
+                }
+            }
+            MessageWith::Compared { request, difference, sums } => {
+                self.on_compared(cx, from, request, difference, sums);
+            }
+            MessageWith::Sync { request, cookie, range } => {
+                if self.is_proven(cx, from, request, cookie, Topic::Repair) {
+                    self.on_sync(cx, from, request, range);
+                }
+            }
+            MessageWith::Synced { request, progress, clock } => {
+                self.on_synced(cx, from, request, progress, clock);
+            }
+            MessageWith::CookieReply { request, cookie, .. } => {
+                self.on_cookie(cx, from, request, cookie);
+            }
+        }
+    }
+}
+
+impl<R: Router> Node for StoreNode<R> {
+    type Protocol = Stored<R::Protocol>;
+
+    fn peer(&self) -> Peer {
+        self.me
+    }
+
+    fn handle_message(&mut self, cx: &mut Cx<'_, R>, from: Peer, message: MessageOver<'_, R>) {
+        if let MessageWith::Router(message) = message {
+            self.route(cx, |router, cx| router.handle_message(cx, from, message));
+        } else if from.id == self.me.id {
+            cx.world.count_drop(DropReason::FromSelf);
+        } else if !self.router.is_member() {
+            cx.world.count_drop(DropReason::NotMember);
+        } else {
+            self.on_message(cx, from, message);
+        }
+        self.arm(cx);
+    }
+
+    fn handle_timeout(&mut self, cx: &mut Cx<'_, R>) {
+        self.armed_at = Time::NEVER;
+        if cx.now >= self.router_due {
+            self.router_due = Time::NEVER;
+            self.route(cx, |router, cx| router.handle_timeout(cx));
+        }
+        self.sweep(cx);
+        if cx.now >= self.arrival.next_at() {
+            self.continue_arrival(cx);
+        }
+        self.run_repairs(cx);
+        self.arm(cx);
+    }
+
+    fn handle_request_timeout(&mut self, cx: &mut Cx<'_, R>, handle: RequestHandle) {
+        match cx.requests.layer_of(handle) {
+            Layer::Own(handle) => self.on_silence(cx, handle),
+            Layer::Carried(handle) => {
+                self.route(cx, |router, cx| router.handle_request_timeout(cx, handle));
+            }
+        }
+        self.arm(cx);
+    }
+}
+
+impl<R: Router> StoreNode<R> {
+    /// The request at `handle` was not answered in time.
+    fn on_silence(&mut self, cx: &mut Cx<'_, R>, handle: RequestHandle) {
+        let Some(&request) = cx.own_requests().at(handle) else { return };
+        let is_last = match request.kind {
+            Kind::Operation(operation) => {
+                operation.stage != Stage::Asking
+                    || cx.now >= operation.deadline
+                    || request.retries + 1 >= ATTEMPTS
+            }
+            Kind::Stray(_) => true,
+            Kind::Copy(copy) if !self.is_copying(copy, request.to) => true,
+            _ => request.retries + 1 >= MOST_ATTEMPTS || !self.router.is_member(),
+        };
+        if !is_last {
+            if let Some(Kind::Operation(operation)) = cx.requests.own_mut().kind_mut(handle) {
+                operation.is_unsure = true;
+            }
+            // A peer that is gone is not asked for long: the router finds out whether it is.
+            if request.retries + 1 == ATTEMPTS {
+                self.route(cx, |router, cx| router.suspect(cx, request.to));
+            }
+            return self.repeat(cx, handle);
+        }
+        let Some(request) = cx.take_expired(handle) else { return };
+        match request.kind {
+            Kind::Operation(operation) => self.on_operation_silence(cx, &request, operation),
+            Kind::Copy(copy) => self.on_copy_failed(cx, request.to, copy),
+            Kind::Push { repair, .. } | Kind::Compare(repair) => self.end_repair(cx, repair, false),
+            Kind::Sync { arrival, .. } => self.on_sync_failed(cx, request.to, arrival),
+            Kind::Stray(_) => self.repairs.end_stray_lookup(),
+        }
+    }
+}

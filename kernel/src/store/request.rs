@@ -1,0 +1,100 @@
+//! The kinds of requests of store nodes.
+//!
+//! **Invariant:** plain data. Every entry of the request table is as large as the largest kind.
+
+use crate::base::{Id, Peer, Time};
+use crate::node::{PayloadHandle, RequestKind};
+use crate::store::message::Question;
+use crate::store::table::ItemHandle;
+
+/// A request in flight.
+pub type Request = crate::node::Request<Kind>;
+
+/// The kind of a request.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Kind {
+    /// An operation of the application, at its origin.
+    Operation(Operation),
+    /// A copy of an item whose round has begun, sent to a holder.
+    Copy(CopyRequest),
+    /// A copy sent by a repair.
+    Push {
+        /// The number of the repair.
+        repair: u32,
+        /// The item.
+        item: CopyRequest,
+    },
+    /// A comparison of a range, sent by a repair of this number.
+    Compare(u32),
+    /// A request for the newer items of a range, for the arrival of this number.
+    Sync {
+        /// The number of the arrival; 0 if none waits for it.
+        arrival: u32,
+        /// The last key of the range. The range begins at `after`.
+        to: Id,
+        /// The key before the range.
+        after: Id,
+    },
+    /// A lookup of the owner of a stray item.
+    Stray(Id),
+}
+
+impl RequestKind for Kind {
+    const MAX_PAYLOADS: usize = 4096;
+
+    fn payload(&self) -> Option<PayloadHandle> {
+        match self {
+            Kind::Operation(operation) => operation.payload,
+            _ => None,
+        }
+    }
+
+    fn is_contact(&self) -> bool {
+        matches!(self, Kind::Operation(Operation { stage: Stage::Asking, .. }))
+    }
+}
+
+/// A copy of one version.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct CopyRequest {
+    /// The item.
+    pub(super) item: ItemHandle,
+    /// The number of the version.
+    pub(super) number: u64,
+}
+
+/// An operation of the application at its origin.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Operation {
+    /// The caller's token.
+    pub token: u64,
+    /// What is asked.
+    pub question: Question,
+    /// When it fails.
+    pub deadline: Time,
+    /// The value to put.
+    pub payload: Option<PayloadHandle>,
+    /// The node that was asked last, unless it has certainly done nothing.
+    pub asked: Option<Peer>,
+    /// Whether an attempt was not answered in time: that node may have carried out the operation.
+    pub is_unsure: bool,
+    /// What the request waits for.
+    pub stage: Stage,
+    /// Pauses so far.
+    pub pauses: u8,
+    /// Hops of the last lookup, and one more to the owner.
+    pub hops: u8,
+    /// Contacts that did not answer in time.
+    pub timeouts: u8,
+}
+
+/// What the request of an operation waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// The end of a lookup. The request is to the node itself.
+    LookingUp,
+    /// The answer of the owner.
+    Asking,
+    /// Some time, because the owner was not ready. The request is to the node itself.
+    Pausing,
+}

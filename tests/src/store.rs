@@ -1,0 +1,259 @@
+//! A ring of nodes that store values, in memory.
+//!
+//! **Invariant:** everything follows from the seed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hopwise_kernel::drive::Memory;
+use hopwise_kernel::ring::fingers::Shape;
+use hopwise_kernel::ring::{self, RingConfig, RingNode};
+use hopwise_kernel::store::{
+    self, Change, Condition, Lifetime, Name, ReadOutcome, StoreConfig, StoreLimits, StoreNode,
+    Version, Write, WriteOutcome,
+};
+use hopwise_kernel::{Id, Node, Peer};
+
+use crate::ring::{owner_in, sorted};
+
+/// Number of nodes at the start.
+pub const NODES: u32 = 24;
+/// All places, including those of nodes that join later.
+pub const PLACES: u32 = NODES + 8;
+/// Length of successor lists.
+pub const SUCCESSORS: u8 = 6;
+/// Operations without an answer fail after this.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+/// Time after which a ring has recovered from lost nodes, and all copies are where they belong.
+pub const HEALING: Duration = Duration::from_secs(30);
+/// Longer than any operation between live nodes takes.
+pub const A_MOMENT: Duration = Duration::from_millis(100);
+
+/// The event type of these nodes.
+pub type Event = store::Event<ring::Event>;
+
+/// The default configuration of these tests.
+#[must_use]
+pub fn config() -> StoreConfig {
+    StoreConfig {
+        limits: StoreLimits { items: 1_000, bytes: 200_000 },
+        deadline: DEADLINE,
+        repair: Some(Duration::from_secs(2)),
+        ..StoreConfig::default()
+    }
+}
+
+/// A put of a value, whatever was there.
+#[must_use]
+pub fn put(key: Id) -> Write {
+    Write {
+        name: Name::value(key),
+        change: Change::Put,
+        condition: Condition::Always,
+        lifetime: Lifetime::Default,
+        tag: 0,
+    }
+}
+
+/// A ring of nodes that store values.
+#[derive(Debug)]
+pub struct StoreRing {
+    /// The nodes, each in its own place.
+    pub memory: Memory<StoreNode<RingNode>>,
+    ring: Arc<RingConfig>,
+    config: Arc<StoreConfig>,
+}
+
+impl StoreRing {
+    /// Links nodes in the first `count` places to a ring.
+    #[must_use]
+    pub fn new(count: u32, config: StoreConfig, seed: u64) -> StoreRing {
+        let shape = Shape::for_ring(1, NODES as usize, SUCCESSORS.into());
+        let ring = RingConfig {
+            shape,
+            successors: SUCCESSORS,
+            deadline: DEADLINE,
+            ..RingConfig::default()
+        };
+        let memory = Memory::new(PLACES as usize, seed);
+        let mut store = StoreRing { memory, ring: Arc::new(ring), config: Arc::new(config) };
+        let ring = sorted((0..count).map(|node| store.memory.peer(node)));
+        for node in 0..count {
+            store.insert(node);
+            store.memory.with(node, |it, cx| {
+                it.with_router(cx, |ring_node, cx| ring_node.start_linked(cx, &ring));
+            });
+        }
+        store
+    }
+
+    /// Puts a node into its place. It is not yet a member.
+    pub fn insert(&mut self, node: u32) {
+        let (ring, config) = (Arc::clone(&self.ring), Arc::clone(&self.config));
+        self.memory.put(node, |me, rng| StoreNode::new(RingNode::new(me, ring, rng), config, rng));
+    }
+
+    /// Makes a node join the ring of which the node in place `bootstrap` is a member.
+    pub fn join(&mut self, node: u32, bootstrap: u32) {
+        let bootstrap = self.memory.peer(bootstrap);
+        self.memory.with(node, |it, cx| {
+            it.with_router(cx, |ring_node, cx| ring_node.join(cx, bootstrap));
+        });
+    }
+
+    /// Makes a node leave the ring, and removes it.
+    pub fn leave(&mut self, node: u32) {
+        self.memory.with(node, |it, cx| it.leave(cx, RingNode::leave));
+        self.memory.remove(node);
+    }
+
+    /// All members, in ascending order of identifiers.
+    #[must_use]
+    pub fn ring(&self) -> Vec<Peer> {
+        let members = self.memory.nodes().filter(|it| it.router().is_member());
+        sorted(members.map(Node::peer))
+    }
+
+    /// The places of the nodes that should keep an item: its owner's and those of the next members.
+    #[must_use]
+    pub fn keepers(&self, key: Id) -> Vec<u32> {
+        let ring = self.ring();
+        let owner = owner_in(&ring, key);
+        let at = ring.iter().position(|&peer| peer == owner).expect("the owner is a member");
+        let replicas = usize::from(self.config.replicas).min(ring.len());
+        (0..replicas).map(|steps| ring[(at + steps) % ring.len()].address.slot.into()).collect()
+    }
+
+    /// The places of the nodes that hold the value of `key`, and the versions that they hold.
+    #[must_use]
+    pub fn held(&self, key: Id) -> Vec<(u32, Version)> {
+        let now = self.memory.now();
+        let held = self.memory.nodes().filter_map(|node| {
+            Some((node.peer().address.slot.into(), node.version_of(now, Name::value(key))?))
+        });
+        held.collect()
+    }
+
+    /// Starts a write at a node. Its end carries `token`.
+    pub fn write(&mut self, node: u32, write: &Write, value: &[u8], token: u64) -> bool {
+        self.memory.with(node, |it, cx| it.write(cx, write, value, token)) == Some(true)
+    }
+
+    /// Starts a read at a node. Its end carries `token`.
+    pub fn read(&mut self, node: u32, key: Id, token: u64) -> bool {
+        self.memory.with(node, |it, cx| it.read(cx, Name::value(key), token)) == Some(true)
+    }
+
+    /// Writes at a node, and waits for the end. Other events are lost.
+    ///
+    /// # Panics
+    ///
+    /// If the write is not started, or does not end in time.
+    pub fn write_now(&mut self, node: u32, write: &Write, value: &[u8]) -> WriteOutcome {
+        self.memory.events().for_each(drop);
+        assert!(self.write(node, write, value, 77), "a member starts a write");
+        let end = self.memory.now() + DEADLINE + Duration::from_secs(2);
+        while self.memory.now() < end {
+            self.memory.run_for(Duration::from_millis(5));
+            for (_, event) in self.memory.events() {
+                if let Event::Wrote(end) = event
+                    && end.token == 77
+                {
+                    return end.outcome;
+                }
+            }
+        }
+        panic!("the write has not ended");
+    }
+
+    /// Reads at a node, and waits for the end. Other events are lost.
+    ///
+    /// # Panics
+    ///
+    /// If the read is not started, or does not end in time.
+    pub fn read_now(&mut self, node: u32, key: Id) -> (ReadOutcome, Vec<u8>) {
+        self.memory.events().for_each(drop);
+        assert!(self.read(node, key, 78), "a member starts a read");
+        let end = self.memory.now() + DEADLINE + Duration::from_secs(2);
+        while self.memory.now() < end {
+            self.memory.run_for(Duration::from_millis(5));
+            for (_, event, payload) in self.memory.reports() {
+                if let Event::Read(end) = event
+                    && end.token == 78
+                {
+                    return (end.outcome, payload.to_vec());
+                }
+            }
+        }
+        panic!("the read has not ended");
+    }
+
+    /// Reads at a node, and returns the value; `None` if it is absent.
+    ///
+    /// # Panics
+    ///
+    /// If the read fails.
+    pub fn value(&mut self, node: u32, key: Id) -> Option<Vec<u8>> {
+        match self.read_now(node, key) {
+            (ReadOutcome::Found { .. }, value) => Some(value),
+            (ReadOutcome::Absent, _) => None,
+            (ReadOutcome::Refused(refusal), _) => panic!("{key} was not read: {refusal:?}"),
+        }
+    }
+
+    /// Writes the same value to each key, from different nodes.
+    ///
+    /// # Panics
+    ///
+    /// If a write is not acknowledged.
+    pub fn fill(&mut self, keys: &[Id], value: &[u8]) {
+        let members: Vec<u32> = self.ring().iter().map(|peer| peer.address.slot.into()).collect();
+        for (at, &key) in keys.iter().enumerate() {
+            let outcome = self.write_now(members[at % members.len()], &put(key), value);
+            assert!(matches!(outcome, WriteOutcome::Done { .. }), "{key}: {outcome:?}");
+        }
+    }
+
+    /// Puts the same value under each key at its keepers, without messages.
+    ///
+    /// # Panics
+    ///
+    /// If a node has no room.
+    pub fn preload(&mut self, keys: &[Id], value: &[u8]) {
+        let now = self.memory.now();
+        for (number, &key) in (1..).zip(keys) {
+            let version = Version { number, writer: 0 };
+            for node in self.keepers(key) {
+                let has_room = self
+                    .memory
+                    .with(node, |it, _| it.preload(now, Name::value(key), version, value));
+                assert_eq!(has_room, Some(true), "{node} has room");
+            }
+        }
+    }
+
+    /// Checks that the keepers of each key hold one version of it, and returns how many other nodes
+    /// hold one.
+    ///
+    /// # Panics
+    ///
+    /// If a keeper lacks a key or versions differ.
+    pub fn assert_kept(&self, keys: &[Id]) -> usize {
+        let mut others = 0;
+        for &key in keys {
+            let (keepers, held) = (self.keepers(key), self.held(key));
+            for keeper in &keepers {
+                assert!(held.iter().any(|(node, _)| node == keeper), "{keeper} lacks {key}");
+            }
+            assert!(held.iter().all(|(_, it)| *it == held[0].1), "{key}: {held:?}");
+            others += held.len() - keepers.len();
+        }
+        others
+    }
+}
+
+/// Distinct keys.
+#[must_use]
+pub fn keys(count: u32) -> Vec<Id> {
+    (0..count).map(|number| Id::of_name(format!("key {number}").as_bytes())).collect()
+}

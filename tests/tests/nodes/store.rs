@@ -1,0 +1,259 @@
+//! Nodes that store values: operations, copies, and what happens to them when nodes come and go.
+//!
+//! **Invariant:** everything runs in memory and in virtual time.
+
+use std::time::Duration;
+
+use hopwise_kernel::Id;
+use hopwise_kernel::store::{
+    Change, Condition, Lifetime, MAX_VALUE, Name, ReadOutcome, Refusal, StoreConfig, StoreLimits,
+    Version, Write, WriteOutcome,
+};
+use hopwise_tests::StoreRing;
+use hopwise_tests::store::{A_MOMENT, HEALING, NODES, config, keys, put};
+
+fn done(outcome: WriteOutcome) -> (Version, i64, bool) {
+    match outcome {
+        WriteOutcome::Done { version, sum, existed } => (version, sum, existed),
+        other => panic!("not done: {other:?}"),
+    }
+}
+
+#[test]
+fn a_value_is_read_from_every_node() {
+    let mut store = StoreRing::new(NODES, config(), 1);
+    for (at, length) in [0, 1, 59, 60, 61, 600, MAX_VALUE].into_iter().enumerate() {
+        let key = keys(20)[at];
+        let value: Vec<u8> = (0..length).map(|at| at as u8).collect();
+        assert_eq!(store.value(3, key), None);
+        done(store.write_now(at as u32, &put(key), &value));
+        for node in 0..NODES {
+            assert_eq!(store.value(node, key).as_deref(), Some(&value[..]), "{length} bytes");
+        }
+        store.assert_kept(&[key]);
+    }
+    assert!(!store.write(0, &put(keys(1)[0]), &[0; MAX_VALUE + 1], 1), "too long");
+}
+
+#[test]
+fn conditions_hold_or_change_nothing() {
+    let mut store = StoreRing::new(NODES, config(), 2);
+    let key = keys(1)[0];
+    let absent = Write { condition: Condition::Absent, ..put(key) };
+    let present = Write { condition: Condition::Present, ..put(key) };
+    let failed = |version| WriteOutcome::ConditionFailed { version };
+    assert_eq!(store.write_now(1, &present, b"x"), failed(Version::NONE));
+    let (first, _, existed) = done(store.write_now(2, &absent, b"a"));
+    assert!(!existed);
+    assert_eq!(store.write_now(3, &absent, b"x"), failed(first));
+    let (second, _, existed) = done(store.write_now(4, &present, b"b"));
+    assert!(existed && second > first);
+    let at = |version| Write { condition: Condition::Version(version), ..put(key) };
+    assert_eq!(store.write_now(5, &at(first), b"x"), failed(second));
+    let (third, ..) = done(store.write_now(6, &at(second), b"c"));
+    assert!(third > second);
+    assert_eq!(store.value(7, key).as_deref(), Some(&b"c"[..]));
+}
+
+#[test]
+fn sums_and_their_refusals() {
+    let mut store = StoreRing::new(NODES, config(), 3);
+    let key = keys(1)[0];
+    let add = |term| Write { change: Change::Add(term), lifetime: Lifetime::Keep, ..put(key) };
+    assert_eq!(done(store.write_now(1, &add(5), b"")).1, 5);
+    assert_eq!(done(store.write_now(2, &add(-7), b"")).1, -2);
+    assert_eq!(store.value(3, key).as_deref(), Some(&b"-2"[..]));
+    assert_eq!(store.write_now(4, &add(i64::MIN), b""), WriteOutcome::Refused(Refusal::Overflow));
+    done(store.write_now(5, &put(key), b"ten"));
+    assert_eq!(store.write_now(6, &add(1), b""), WriteOutcome::Refused(Refusal::NotANumber));
+    // Many at once, all at different nodes, all counted.
+    done(store.write_now(5, &put(key), b"0"));
+    for node in 0..NODES {
+        assert!(store.write(node, &add(1), b"", 5));
+    }
+    store.memory.run_for(A_MOMENT);
+    assert_eq!(store.value(3, key).as_deref(), Some(NODES.to_string().as_bytes()));
+}
+
+#[test]
+fn deletes_stay_deleted() {
+    let mut store = StoreRing::new(NODES, config(), 4);
+    let key = keys(1)[0];
+    let delete = Write { change: Change::Delete, ..put(key) };
+    assert!(!done(store.write_now(1, &delete, b"")).2, "there is nothing to delete");
+    let (put_version, ..) = done(store.write_now(1, &put(key), b"a"));
+    assert!(done(store.write_now(2, &delete, b"")).2);
+    assert_eq!(store.value(3, key), None);
+    // A node that missed the deletion does not bring the value back.
+    let owner = store.keepers(key)[0];
+    store.memory.remove(owner);
+    store.memory.run_for(HEALING);
+    let reader = store.keepers(key)[0];
+    assert_eq!(store.value(reader, key), None);
+    let (again, ..) = done(store.write_now(reader, &put(key), b"b"));
+    assert!(again > put_version);
+}
+
+#[test]
+fn items_expire_unless_they_are_touched() {
+    let mut store = StoreRing::new(NODES, config(), 5);
+    let [key, other] = keys(2)[..] else { unreachable!() };
+    let lifetime = Lifetime::Of(Duration::from_secs(10));
+    done(store.write_now(1, &Write { lifetime, tag: 3, ..put(key) }, b"a"));
+    done(store.write_now(1, &Write { lifetime, ..put(other) }, b"a"));
+    let (outcome, _) = store.read_now(2, key);
+    let ReadOutcome::Found { remaining, tag: 3, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(remaining <= Duration::from_secs(10) && remaining > Duration::from_secs(9));
+    store.memory.run_for(Duration::from_secs(6));
+    let touch = Write { change: Change::Touch, lifetime, tag: 4, ..put(key) };
+    done(store.write_now(3, &touch, b""));
+    store.memory.run_for(Duration::from_secs(6));
+    assert_eq!(store.value(4, key).as_deref(), Some(&b"a"[..]));
+    assert_eq!(store.value(4, other), None, "it has expired");
+    store.memory.run_for(Duration::from_secs(6));
+    assert_eq!(store.value(4, key), None);
+    let touch_again = store.write_now(3, &touch, b"");
+    assert_eq!(touch_again, WriteOutcome::ConditionFailed { version: Version::NONE });
+}
+
+#[test]
+fn references_of_a_key_are_listed() {
+    let mut store = StoreRing::new(NODES, config(), 6);
+    let key = keys(1)[0];
+    let providers: Vec<_> = (0..5).map(|node| store.memory.peer(node).address).collect();
+    for (node, &provider) in (0..).zip(&providers) {
+        let name = Name::reference(key, provider);
+        done(store.write_now(node, &Write { name, ..put(key) }, b""));
+    }
+    done(store.write_now(7, &put(key), b"the value is no reference"));
+    let gone = Name::reference(key, providers[2]);
+    done(store.write_now(9, &Write { name: gone, change: Change::Delete, ..put(key) }, b""));
+    store.memory.events().for_each(drop);
+    assert_eq!(store.memory.with(11, |it, cx| it.list(cx, key, 9)), Some(true));
+    store.memory.run_for(A_MOMENT);
+    let mut listed = None;
+    for (_, event, payload) in store.memory.reports() {
+        if let hopwise_tests::store::Event::Listed(end) = event {
+            assert_eq!((end.token, end.outcome), (9, Ok(4)));
+            listed = Some(hopwise_kernel::store::operation::listed(payload).collect::<Vec<_>>());
+        }
+    }
+    let mut listed = listed.expect("the query has ended");
+    listed.sort();
+    let mut expected = providers;
+    expected.remove(2);
+    expected.sort();
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn a_full_store_refuses_and_keeps_what_it_has() {
+    let limits = StoreLimits { items: 20, bytes: 2_000 };
+    let mut store = StoreRing::new(4, StoreConfig { limits, ..config() }, 7);
+    let all = keys(60);
+    let mut kept = Vec::new();
+    let mut refused = 0;
+    for &key in &all {
+        match store.write_now(1, &put(key), &[7; 100]) {
+            WriteOutcome::Done { .. } => kept.push(key),
+            WriteOutcome::Refused(Refusal::Full) | WriteOutcome::Unknown { .. } => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(kept.len() >= 20 && refused > 0, "{} kept, {refused} refused", kept.len());
+    for &key in &kept {
+        assert_eq!(store.value(2, key).as_deref(), Some(&[7; 100][..]));
+    }
+    // Room comes back with time.
+    store.memory.run_for(Duration::from_secs(3600) + HEALING);
+    done(store.write_now(1, &put(all[59]), &[8; 100]));
+}
+
+#[test]
+fn values_survive_crashes_between_repairs() {
+    let mut store = StoreRing::new(NODES, config(), 8);
+    let all = keys(200);
+    store.fill(&all, b"a value");
+    store.memory.run_for(HEALING);
+    for round in 0..5 {
+        // Two neighbors at once, the owner of some key and its first holder.
+        let keepers = store.keepers(all[round]);
+        store.memory.remove(keepers[0]);
+        store.memory.remove(keepers[1]);
+        store.memory.run_for(HEALING);
+        store.assert_kept(&all);
+        let reader = store.keepers(all[0])[0];
+        for &key in &all {
+            assert_eq!(store.value(reader, key).as_deref(), Some(&b"a value"[..]));
+        }
+    }
+}
+
+#[test]
+fn a_node_that_joins_serves_its_range_once_it_has_it() {
+    let mut store = StoreRing::new(NODES, config(), 9);
+    let all = keys(300);
+    store.fill(&all, &[5; 300]);
+    for node in NODES..NODES + 4 {
+        store.insert(node);
+        store.join(node, 0);
+        // All the time, every read finds its value.
+        for turn in 0..100 {
+            let key = all[(node as usize * 31 + turn * 7) % all.len()];
+            assert_eq!(store.value(turn as u32 % NODES, key).as_deref(), Some(&[5; 300][..]));
+        }
+        store.memory.run_for(HEALING);
+        assert!(store.memory.node(node).is_some_and(|it| it.is_ready()));
+        let others = store.assert_kept(&all);
+        println!("{others} stray copies");
+    }
+    // Strays go back to their owners, and are forgotten.
+    store.memory.run_for(HEALING * 4);
+    assert_eq!(store.assert_kept(&all), 0);
+}
+
+#[test]
+fn values_survive_announced_departures_of_all_but_one_node() {
+    for replicas in [1, 3] {
+        let mut store = StoreRing::new(8, StoreConfig { replicas, ..config() }, 10);
+        let all = keys(100);
+        store.fill(&all, b"kept");
+        for node in 0..7 {
+            store.leave(node);
+            store.memory.run_for(HEALING);
+            for &key in &all {
+                assert_eq!(store.value(7, key).as_deref(), Some(&b"kept"[..]), "{node} has left");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dead_nodes_items_are_copied_once() {
+    const MEMBERS: u32 = 8;
+    let limits = StoreLimits { items: 20_000, bytes: 20_000_000 };
+    // Only changes of the neighborhood cause repairs.
+    let repair = Some(Duration::from_secs(3600));
+    let repair_bytes_per_s = 10_000_000;
+    let config = StoreConfig { limits, repair, repair_bytes_per_s, ..config() };
+    let mut store = StoreRing::new(MEMBERS, config, 11);
+    let all: Vec<Id> = keys(26_000);
+    store.preload(&all, &[9; 1000]);
+    let dead = store.keepers(all[0])[0];
+    let lost = all.iter().filter(|&&key| store.keepers(key).contains(&dead)).count();
+    store.memory.remove(dead);
+    store.memory.run_for(HEALING);
+    assert_eq!(store.assert_kept(&all), 0);
+    let (copies, bytes, digests) = sums(&store);
+    let needed = lost as u64 * 1000;
+    println!("{lost} items lost, {copies} copies, {bytes} bytes, {digests} bytes of digests");
+    assert!(copies as usize == lost && bytes <= needed * 11 / 10);
+    assert!(digests * 100 <= needed, "{digests} bytes of digests for {needed} bytes");
+}
+
+/// Repairs, their bytes, and the bytes of digests of all nodes.
+fn sums(store: &StoreRing) -> (u64, u64, u64) {
+    let counts = store.memory.nodes().map(|node| node.counts());
+    counts
+        .fold((0, 0, 0), |(a, b, c), it| (a + it.repairs, b + it.repair_bytes, c + it.digest_bytes))
+}
