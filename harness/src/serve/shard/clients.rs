@@ -79,7 +79,13 @@ impl Server {
             match connection.next_request() {
                 Ok(Some(request)) if request.is_empty() => {}
                 Ok(Some(request)) => return Next::Request(request),
-                Ok(None) if !connection.can_read() => return Next::Wait,
+                Ok(None) if !connection.can_read() => {
+                    if connection.is_closing {
+                        // What is there will never be a whole request.
+                        connection.drop_input();
+                    }
+                    return Next::Wait;
+                }
                 Ok(None) if *reads == 0 => {
                     self.queue(token);
                     return Next::Wait;
