@@ -1,7 +1,8 @@
 //! Arrival: taking over the items of a range of keys.
 //!
 //! A node that joins, or whose predecessor is gone, owns keys of which it may not have all items. Until
-//! it has asked its holders for what they have, it answers no question about these keys.
+//! it has asked its holders for what they have, it answers no question about these keys. And its
+//! successor must have taken it as its predecessor: otherwise another node may own them still.
 //!
 //! ```text
 //!   predecessor ─────────┬─────────────┬──── this node ──── holder ──── holder
@@ -16,7 +17,7 @@ use core::time::Duration;
 use crate::base::{Id, Peer, Time};
 use crate::node::{RequestId, Router};
 use crate::store::event::Event;
-use crate::store::holders::{HolderSet, Holders};
+use crate::store::holders::{HolderSet, Holders, MAX_HOLDERS};
 use crate::store::message::{MessageWith, Progress};
 use crate::store::node::{Cx, StoreNode};
 use crate::store::request::Kind;
@@ -26,6 +27,13 @@ use crate::store::sum::Range;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long to wait for the next sign of a holder that is sending.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The successor has confirmed that this node is its predecessor. A bit that no holder has.
+const NEXT: HolderSet = 1 << MAX_HOLDERS;
+/// A node does not confirm that its predecessor owns the keys of the one before for so long. By then
+/// these two have found each other, or the one before is dead.
+const ACQUAINTANCE: Duration = Duration::from_secs(5);
+
+const _: () = assert!(MAX_HOLDERS < HolderSet::BITS as usize);
 
 /// See the [module](self).
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,14 +42,17 @@ pub(super) struct Arrival {
     predecessor: Option<Peer>,
     /// The keys after this one, up to the node, are complete.
     ready_from: Option<Id>,
-    /// The part that was complete and has gone to a new predecessor last.
+    /// The part that was complete and has gone to the present predecessor.
     ceded: Option<Range>,
+    /// The predecessor that the present one has come after, and when.
+    before_last: Option<(Id, Time)>,
     /// The part that is arriving.
     arriving: Option<Range>,
     /// Numbers the changes of `arriving`; 0 before the first.
     number: u32,
-    /// The holders for which `asked` and `done` count.
+    /// The holders and the successor for which `asked` and `done` count.
     holders: Holders,
+    next: Option<Peer>,
     asked: HolderSet,
     done: HolderSet,
     retry_at: Option<Time>,
@@ -60,6 +71,11 @@ impl Arrival {
         *self = Arrival { me, predecessor, ready_from, is_member: true, ..Arrival::default() };
     }
 
+    /// Whether the successor has changed.
+    pub(super) fn is_new_next(&self, next: Option<Peer>) -> bool {
+        self.next != next
+    }
+
     /// Whether [`update`](Self::update) is due.
     pub(super) fn is_new_predecessor(&self, predecessor: Option<Peer>) -> bool {
         self.predecessor != predecessor || !self.is_member
@@ -70,8 +86,11 @@ impl Arrival {
         if !self.is_member {
             (self.is_member, self.is_new, self.member_since) = (true, true, now);
         }
-        (self.me, self.predecessor) = (Some(me.id), predecessor);
+        let before = core::mem::replace(&mut self.predecessor, predecessor);
+        (self.me, self.ceded) = (Some(me.id), None);
         let Some(Peer { id: from, .. }) = predecessor else { return };
+        self.before_last =
+            before.filter(|it| from.is_between(it.id, me.id)).map(|it| (it.id, now));
         let arriving = match self.ready_from {
             None => Some(Range { from, to: me.id }),
             Some(ready_from) if ready_from == from => None,
@@ -120,10 +139,28 @@ impl Arrival {
         Some(Range { from, to: me })
     }
 
-    /// Whether the node was the owner of `range` and had all its items, until its present predecessor
-    /// came.
-    pub(super) fn has_ceded(&self, range: Range) -> bool {
-        self.ceded.is_some_and(|ceded| ceded.covers(range))
+    /// Whether this node must not send the items of `range` to `peer`, which wants to own it: because
+    /// it, or a node that it knows, owns a part.
+    pub(super) fn must_wait(&self, now: Time, peer: Peer, range: Range) -> bool {
+        let owns_any = self.complete_range().is_some_and(|mine| {
+            mine.contains(range.to) || range.contains(mine.to) && mine.to != range.from
+        });
+        let is_known = |(id, since): (Id, Time)| {
+            id != peer.id && range.to == peer.id && range.contains(id) && id != range.from
+                && now.since(since) < ACQUAINTANCE
+        };
+        owns_any || self.before_last.is_some_and(is_known)
+    }
+
+    /// What a node says that has sent `peer` all that it has in `range`.
+    pub(super) fn done_for(&self, peer: Peer, range: Range) -> Progress {
+        if !self.predecessor.is_some_and(|it| it.is_same_destination(peer)) {
+            Progress::Done
+        } else if self.ceded.is_some_and(|ceded| ceded.covers(range)) {
+            Progress::DoneByOwner
+        } else {
+            Progress::DoneBySuccessor
+        }
     }
 
     /// When the node became a member.
@@ -136,39 +173,52 @@ impl Arrival {
         self.retry_at.unwrap_or(Time::NEVER)
     }
 
-    /// Uses these holders from now on.
-    fn set_holders(&mut self, holders: &Holders) {
-        if self.holders != *holders {
-            self.asked = holders.carried_over(&self.holders, self.asked);
-            self.done = holders.carried_over(&self.holders, self.done);
-            self.holders = *holders;
+    /// Uses these holders and this successor from now on.
+    fn set_neighbors(&mut self, holders: &Holders, next: Option<Peer>) {
+        let kept = if self.next == next { NEXT } else { 0 };
+        if self.holders != *holders || kept == 0 {
+            let before = &self.holders;
+            self.asked = holders.carried_over(before, self.asked) | self.asked & kept;
+            self.done = holders.carried_over(before, self.done) | self.done & kept;
+            (self.holders, self.next) = (*holders, next);
         }
+    }
+
+    /// Whether this node is the only member.
+    fn is_alone(&self) -> bool {
+        self.predecessor.map(|it| it.id) == self.me
     }
 }
 
 impl<R: Router> StoreNode<R> {
-    /// Asks the holders that have not been asked for the items of the range that is arriving. Ends the
-    /// arrival if all have sent what they had.
+    /// Asks the holders and the successor, if they have not been asked, for the items of the range that
+    /// is arriving. Ends the arrival if all have sent what they had.
     pub(super) fn continue_arrival(&mut self, cx: &mut Cx<'_, R>) {
-        self.arrival.set_holders(&self.holders);
-        let Some(range) = self.arrival.arriving else { return };
+        let next = self.router.replicas().first().copied();
+        self.arrival.set_neighbors(&self.holders, next);
         if self.arrival.retry_at.is_some_and(|at| cx.now >= at) {
             self.arrival.retry_at = None;
         }
+        let Some(range) = self.arrival.arriving else { return };
         let holders = self.holders;
-        if self.arrival.done == holders.all() {
+        let needed = holders.all() | if self.arrival.is_alone() { 0 } else { NEXT };
+        if self.arrival.done & needed == needed {
             return self.end_arrival(cx, range);
         }
         if self.arrival.retry_at.is_some() {
             return;
         }
-        let number = self.arrival.number;
-        for (place, &holder) in holders.peers().iter().enumerate() {
-            if (self.arrival.asked | self.arrival.done) & 1 << place != 0 {
+        let next_is_holder = next.is_none_or(|next| holders.place(next).is_some());
+        let other = next.filter(|_| !next_is_holder).map(|next| (next, NEXT));
+        let places = holders.peers().iter().enumerate().map(|(place, &it)| {
+            (it, 1 << place | if Some(it) == next { NEXT } else { 0 })
+        });
+        for (peer, bits) in places.chain(other) {
+            if bits & !(self.arrival.asked | self.arrival.done) == 0 {
                 continue;
             }
-            if self.ask_to_sync(cx, holder, range, number) {
-                self.arrival.asked |= 1 << place;
+            if self.ask_to_sync(cx, peer, range, self.arrival.number) {
+                self.arrival.asked |= bits;
             } else {
                 self.arrival.retry_at = Some(cx.now + PAUSE);
             }
@@ -237,27 +287,33 @@ impl<R: Router> StoreNode<R> {
         if arrival != self.arrival.number || self.arrival.arriving.is_none() {
             return;
         }
-        let all = self.holders.all();
-        let Some(place) = self.holders.place(from) else { return };
+        let bits = self.arrival_bits(from);
         match progress {
-            Progress::Done => self.arrival.done |= 1 << place,
-            Progress::DoneByOwner => self.arrival.done = all,
-            Progress::Begun | Progress::NotNow => {
-                self.arrival.asked &= !(1 << place);
-                self.arrival.retry_at = Some(cx.now + PAUSE.max(self.wait(cx, 0)));
-            }
+            Progress::Done => self.arrival.done |= bits & !NEXT,
+            Progress::DoneBySuccessor => self.arrival.done |= bits,
+            Progress::DoneByOwner => self.arrival.done = self.holders.all() | NEXT,
+            Progress::Begun | Progress::NotNow => {}
+        }
+        if bits & !self.arrival.done != 0 {
+            self.arrival.asked &= !bits | self.arrival.done;
+            self.arrival.retry_at = Some(cx.now + PAUSE.max(self.wait(cx, 0)));
         }
         self.continue_arrival(cx);
     }
 
-    /// A holder did not answer a request for newer items.
-    pub(super) fn on_sync_failed(&mut self, cx: &mut Cx<'_, R>, holder: Peer, arrival: u32) {
-        if arrival == self.arrival.number
-            && let Some(place) = self.holders.place(holder)
-        {
-            self.arrival.asked &= !(1 << place);
+    /// A node did not answer a request for newer items.
+    pub(super) fn on_sync_failed(&mut self, cx: &mut Cx<'_, R>, peer: Peer, arrival: u32) {
+        if arrival == self.arrival.number && self.arrival.arriving.is_some() {
+            self.arrival.asked &= !self.arrival_bits(peer);
             self.arrival.retry_at = Some(cx.now + PAUSE);
         }
+    }
+
+    /// The place of `peer` among the holders, and [`NEXT`] if it is the successor.
+    fn arrival_bits(&self, peer: Peer) -> HolderSet {
+        let place = self.holders.place(peer).map_or(0, |place| 1 << place);
+        let is_next = self.arrival.next.is_some_and(|it| it.is_same_destination(peer));
+        place | if is_next { NEXT } else { 0 }
     }
 }
 

@@ -237,8 +237,10 @@ pub enum Progress {
     Done = 1,
     /// It has sent all that it has. It was the owner of the range just before, so it had everything.
     DoneByOwner = 2,
-    /// It has no items yet, or has too much to do.
+    /// It has no items yet, or has too much to do, or another node owns a part of the range.
     NotNow = 3,
+    /// It has sent all that it has. The receiver is its predecessor.
+    DoneBySuccessor = 4,
 }
 
 impl Progress {
@@ -250,6 +252,7 @@ impl Progress {
             1 => Some(Progress::Done),
             2 => Some(Progress::DoneByOwner),
             3 => Some(Progress::NotNow),
+            4 => Some(Progress::DoneBySuccessor),
             _ => None,
         }
     }

@@ -214,6 +214,9 @@ impl<R: Router> StoreNode<R> {
                 self.on_holders_changed(cx, &before);
             }
         }
+        if self.arrival.is_new_next(self.router.replicas().first().copied()) {
+            self.continue_arrival(cx);
+        }
         let predecessor = self.router.predecessor();
         if self.arrival.is_new_predecessor(predecessor) {
             self.on_predecessor_changed(cx, predecessor);

@@ -548,10 +548,10 @@ impl<R: Router> StoreNode<R> {
         let is_done = is_done && !has_failed;
         match purpose {
             Purpose::Asked(request) if is_done => {
-                let progress = if self.arrival.has_ceded(range) {
-                    Progress::DoneByOwner
+                let progress = if self.arrival.must_wait(cx.now, peer, range) {
+                    Progress::NotNow
                 } else {
-                    Progress::Done
+                    self.arrival.done_for(peer, range)
                 };
                 let clock = self.clock.last();
                 self.send(cx, peer, &MessageWith::Synced { request, progress, clock });
@@ -586,18 +586,13 @@ impl<R: Router> StoreNode<R> {
             return self.send(cx, from, &MessageWith::Synced { request, progress, clock });
         }
         let is_begun = self.arrival.has_arrived()
-            && !self.owns_any_of(range)
+            && !self.arrival.must_wait(cx.now, from, range)
             && self.repairs.begin(from, range, Purpose::Asked(request));
         let progress = if is_begun { Progress::Begun } else { Progress::NotNow };
         self.send(cx, from, &MessageWith::Synced { request, progress, clock });
         if is_begun {
             self.continue_repair(cx, self.repairs.last);
         }
-    }
-
-    /// Whether this node still answers for keys of `range`, which another node takes over.
-    fn owns_any_of(&self, range: Range) -> bool {
-        self.arrival.has(range.to)
     }
 
     fn count_digest(

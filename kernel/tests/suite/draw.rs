@@ -282,7 +282,7 @@ impl Drawn for Stored<Ring> {
             }
             6 => Message::Sync { request, cookie, range },
             7 => {
-                let progress = Progress::from_number(what % 4).expect("there are 4");
+                let progress = Progress::from_number(what % 5).expect("there are 5");
                 Message::Synced { request, progress, clock: number }
             }
             8 => {
