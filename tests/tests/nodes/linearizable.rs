@@ -1,0 +1,447 @@
+//! Random histories of a store while nodes join, leave and crash: each key is linearizable, and nothing
+//! that was acknowledged is lost.
+//!
+//! **Invariant:** everything follows from the seed, so a failure can be replayed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hopwise_kernel::store::{
+    Change, Condition, Lifetime, ReadOutcome, Refusal, StoreConfig, Version, Write,
+    WriteOutcome,
+};
+use hopwise_kernel::{Id, Rng, Time};
+use hopwise_tests::StoreRing;
+use hopwise_tests::linearizable::{Action, End, Operation, is_linearizable};
+use hopwise_tests::store::{DEADLINE, Event, HEALING, PLACES, config, keys, put};
+
+/// A node that has gone does not come back under its name before this.
+const ABSENCE: Duration = Duration::from_secs(60);
+/// Time after failures in which copies are mended, before the next failures.
+const MENDING: Duration = Duration::from_secs(20);
+/// Operations of one trial on one key that are in progress at a time, at most.
+const AT_ONCE: usize = 8;
+
+/// What happens in a trial.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    seed: u64,
+    /// Nodes at the start.
+    nodes: u32,
+    keys: u32,
+    duration: Duration,
+    /// Whether nodes join.
+    joins: bool,
+    /// Nodes that leave or crash between two repairs, at most.
+    failures: u64,
+    /// Whether messages are lost and doubled, and nodes are stopped, from time to time.
+    faults: bool,
+}
+
+impl Plan {
+    /// A plan of this seed, without faults of the network.
+    fn of(seed: u64) -> Plan {
+        let mut rng = Rng::new(seed, 7);
+        Plan {
+            seed,
+            nodes: 5 + rng.below(7) as u32,
+            keys: [1, 1, 2, 4][rng.below(4) as usize],
+            duration: Duration::from_secs(60),
+            joins: rng.below(4) > 0,
+            failures: rng.below(3),
+            faults: false,
+        }
+    }
+}
+
+struct Pending {
+    key: usize,
+    client: u32,
+    invoked: u64,
+    action: Action,
+}
+
+struct Trial {
+    plan: Plan,
+    store: StoreRing,
+    rng: Rng,
+    keys: Vec<Id>,
+    /// The last version that a client has seen.
+    seen: Vec<Version>,
+    pending: BTreeMap<u64, Pending>,
+    history: Vec<Vec<Operation>>,
+    last_token: u64,
+    last_value: i64,
+    gone_since: BTreeMap<u32, Time>,
+    /// Failures since the last repair.
+    failures: u64,
+    mended_at: Time,
+    /// Many operations begin until then.
+    busy_until: Time,
+    disturbed_until: Time,
+}
+
+impl Trial {
+    fn new(plan: Plan, config: StoreConfig) -> Trial {
+        let count = plan.keys as usize;
+        Trial {
+            store: StoreRing::new(plan.nodes, config, plan.seed),
+            rng: Rng::new(plan.seed, 8),
+            keys: keys(plan.keys),
+            seen: vec![Version::NONE; count],
+            pending: BTreeMap::new(),
+            history: vec![Vec::new(); count],
+            last_token: 1000,
+            last_value: 0,
+            gone_since: BTreeMap::new(),
+            failures: 0,
+            mended_at: Time::ZERO,
+            busy_until: Time::ZERO,
+            disturbed_until: Time::ZERO,
+            plan,
+        }
+    }
+
+    fn run(&mut self) {
+        let end = self.store.memory.now() + self.plan.duration;
+        while self.store.memory.now() < end {
+            let is_busy = self.store.memory.now() < self.busy_until;
+            let most_us = if is_busy { 3_000 } else { 300_000 };
+            let pause = Duration::from_micros(self.rng.below(most_us));
+            self.store.memory.run_for(pause);
+            self.collect();
+            self.begin_one();
+            let turns = if is_busy { 100 } else { 12 };
+            if self.rng.below(turns) == 0 {
+                self.change_members();
+                if !is_busy {
+                    let most_us = if self.rng.below(4) == 0 { 1_500_000 } else { 300_000 };
+                    let busy = Duration::from_micros(self.rng.below(most_us));
+                    self.busy_until = self.store.memory.now() + busy;
+                }
+            }
+            if self.plan.faults {
+                self.disturb();
+            }
+        }
+        self.store.memory.set_copies(1);
+        self.store.memory.stop(None);
+        let end = self.store.memory.now() + DEADLINE + Duration::from_secs(1);
+        while self.store.memory.now() < end {
+            self.store.memory.run_for(Duration::from_millis(5));
+            self.collect();
+        }
+        assert!(self.pending.is_empty(), "{} operations have not ended", self.pending.len());
+        self.store.memory.run_for(HEALING * 2);
+        self.collect();
+        for key in 0..self.keys.len() {
+            for _ in 0..2 {
+                let (invoked, client) = (self.now(), self.any_member());
+                self.last_token += 1;
+                assert!(self.store.read(client, self.keys[key], self.last_token));
+                let pending = Pending { key, client, invoked, action: Action::Read };
+                self.pending.insert(self.last_token, pending);
+                self.store.memory.run_for(Duration::from_millis(200));
+                self.collect();
+                let is_read = self.history[key].last().is_some_and(|it| it.invoked == invoked);
+                assert!(is_read, "the last read of key {key} has an answer");
+            }
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.store.memory.now().as_ns()
+    }
+
+    fn members(&self) -> Vec<u32> {
+        self.store.ring().iter().map(|peer| peer.address.slot.into()).collect()
+    }
+
+    fn any_member(&mut self) -> u32 {
+        let members = self.members();
+        members[self.rng.below(members.len() as u64) as usize]
+    }
+
+    /// A member, often one that keeps the key.
+    fn any_client(&mut self, key: usize) -> u32 {
+        if self.rng.below(3) > 0 {
+            return self.any_member();
+        }
+        let keepers = self.store.keepers(self.keys[key]);
+        keepers[self.rng.below(keepers.len() as u64) as usize]
+    }
+
+    fn begin_one(&mut self) {
+        let key = self.rng.below(self.keys.len() as u64) as usize;
+        if self.pending.values().filter(|it| it.key == key).count() >= AT_ONCE {
+            return;
+        }
+        self.last_value += 1_000_000;
+        let action = match self.rng.below(10) {
+            0..=3 => Action::Read,
+            4 | 5 => Action::Put(self.last_value, None),
+            6 => Action::Put(self.last_value, Some(self.seen[key])),
+            7 | 8 => Action::Add(1 + self.rng.below(999).cast_signed()),
+            _ if self.rng.below(3) == 0 => Action::Delete,
+            _ => Action::Read,
+        };
+        let (client, invoked) = (self.any_client(key), self.now());
+        self.last_token += 1;
+        let (id, token) = (self.keys[key], self.last_token);
+        let is_begun = match action {
+            Action::Read => self.store.read(client, id, token),
+            Action::Put(value, at) => {
+                let condition = at.map_or(Condition::Always, Condition::Version);
+                let write = Write { condition, ..put(id) };
+                self.store.write(client, &write, value.to_string().as_bytes(), token)
+            }
+            Action::Add(term) => {
+                let (change, lifetime) = (Change::Add(term), Lifetime::Keep);
+                self.store.write(client, &Write { change, lifetime, ..put(id) }, b"", token)
+            }
+            Action::Delete => {
+                self.store.write(client, &Write { change: Change::Delete, ..put(id) }, b"", token)
+            }
+        };
+        if is_begun {
+            self.pending.insert(token, Pending { key, client, invoked, action });
+        }
+        self.collect();
+    }
+
+    /// Enters the operations that have ended into the history.
+    fn collect(&mut self) {
+        let now = self.now();
+        for (node, event, payload) in self.store.memory.reports() {
+            let (token, end) = match event {
+                Event::Read(it) => {
+                    let end = match it.outcome {
+                        ReadOutcome::Found { version, .. } => {
+                            let text = core::str::from_utf8(payload).expect("a number");
+                            Some(End::Found(version, text.parse().expect("a number")))
+                        }
+                        ReadOutcome::Absent => Some(End::Absent),
+                        ReadOutcome::Refused(_) => None,
+                    };
+                    (it.token, end)
+                }
+                Event::Wrote(it) => {
+                    let end = match it.outcome {
+                        WriteOutcome::Done { version, sum, existed } => {
+                            Some(End::Done { version, sum, existed })
+                        }
+                        WriteOutcome::ConditionFailed { version } => Some(End::Failed(version)),
+                        WriteOutcome::Unknown { .. }
+                        | WriteOutcome::Refused(Refusal::Unreachable) => Some(End::Open),
+                        WriteOutcome::Refused(_) => None,
+                    };
+                    (it.token, end)
+                }
+                other => { if std::env::var("DEBUG").is_ok() { println!("{now} {node} {other:?}"); } continue },
+            };
+            let it = self.pending.remove(&token).expect("each operation ends once");
+            assert_eq!(it.client, node, "it ends where it began");
+            let took = now - it.invoked;
+            let limit = (DEADLINE + Duration::from_millis(320)).as_nanos() as u64;
+            assert!(took <= limit, "token {token} at {node} {:?} took {took} ns at {now}", it.action);
+            let Some(end) = end else { continue };
+            match end {
+                End::Found(version, _) | End::Done { version, .. } | End::Failed(version) => {
+                    self.seen[it.key] = version;
+                }
+                _ => {}
+            }
+            let returned = (end != End::Open).then_some(now);
+            let Pending { key, invoked, action, .. } = it;
+            self.history[key].push(Operation { invoked, returned, action, end });
+        }
+    }
+
+    fn change_members(&mut self) {
+        let now = self.store.memory.now();
+        let members = self.members();
+        if now >= self.mended_at && self.store.memory.nodes().all(|it| it.is_ready()) {
+            self.failures = 0;
+        }
+        let may_fail = self.failures < self.plan.failures && members.len() > 4;
+        match self.rng.below(3) {
+            0 if self.plan.joins => {
+                for _ in 0..=self.rng.below(4) {
+                    let free = (0..PLACES).filter(|&node| {
+                        let since = self.gone_since.get(&node);
+                        self.store.memory.node(node).is_none()
+                            && since.is_none_or(|&at| now.since(at) > ABSENCE)
+                    });
+                    let free: Vec<u32> = free.collect();
+                    if free.is_empty() || self.store.memory.nodes().count() >= 14 {
+                        return;
+                    }
+                    let node = free[self.rng.below(free.len() as u64) as usize];
+                    self.store.insert(node);
+                    let bootstrap = self.any_member();
+                    self.store.join(node, bootstrap);
+                    let pause = Duration::from_micros(self.rng.below(4_000));
+                    self.store.memory.run_for(pause);
+                    self.collect();
+                }
+            }
+            1 if may_fail => {
+                let node = self.any_member();
+                self.collect();
+                self.store.leave(node);
+                self.collect();
+                self.forget(node);
+            }
+            2 if may_fail => {
+                let both = self.plan.failures - self.failures > 1 && self.rng.below(2) == 0;
+                let node = self.any_member();
+                self.store.memory.remove(node);
+                self.forget(node);
+                let members = self.members();
+                if both && members.len() > 4 {
+                    // Neighbors are likely to keep the same items.
+                    let at = self.rng.below(2) as usize;
+                    let other = self.store.keepers(self.keys[0])[at];
+                    self.store.memory.remove(other);
+                    self.forget(other);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A node has gone: what it was doing may have taken effect.
+    fn forget(&mut self, node: u32) {
+        let now = self.store.memory.now();
+        self.gone_since.insert(node, now);
+        self.failures += 1;
+        self.mended_at = now + MENDING;
+        let its = self.pending.extract_if(.., |_, it| it.client == node);
+        for (_, Pending { key, invoked, action, .. }) in its {
+            if action != Action::Read {
+                let end = End::Open;
+                self.history[key].push(Operation { invoked, returned: None, action, end });
+            }
+        }
+    }
+
+    /// Loses or doubles all messages for a while, or stops a node.
+    fn disturb(&mut self) {
+        let now = self.store.memory.now();
+        if now < self.disturbed_until {
+            return;
+        }
+        self.store.memory.set_copies(1);
+        self.store.memory.stop(None);
+        let pause = match self.rng.below(60) {
+            0 => {
+                self.store.memory.set_copies(0);
+                Duration::from_micros(self.rng.below(50_000))
+            }
+            1 => {
+                self.store.memory.set_copies(2);
+                Duration::from_micros(self.rng.below(2_000_000))
+            }
+            2 => {
+                let node = self.any_member();
+                self.store.memory.stop(Some(node));
+                Duration::from_micros(self.rng.below(3_000_000))
+            }
+            _ => return,
+        };
+        self.disturbed_until = now + pause;
+    }
+
+    /// Panics if a key is not linearizable.
+    fn check(&self) {
+        for (key, history) in self.history.iter().enumerate() {
+            if !is_linearizable(history) {
+                let mut sorted = history.clone();
+                sorted.sort_by_key(|it| it.invoked);
+                let mut bad = sorted.len();
+                // The shortest prefix, by time of the end, that is not linearizable.
+                let mut ends: Vec<u64> = sorted.iter().filter_map(|it| it.returned).collect();
+                ends.sort_unstable();
+                for end in ends {
+                    let cut = |it: &Operation| match it.returned {
+                        Some(at) if at > end => {
+                            Operation { returned: None, end: End::Open, ..*it }
+                        }
+                        _ => *it,
+                    };
+                    let prefix: Vec<_> =
+                        sorted.iter().filter(|it| it.invoked <= end).map(cut).collect();
+                    let is_kept =
+                        |it: &&Operation| it.action != Action::Read || it.returned.is_some();
+                    let prefix: Vec<_> = prefix.iter().filter(is_kept).copied().collect();
+                    if !is_linearizable(&prefix) {
+                        bad = prefix.len();
+                        for it in prefix.iter().rev().take(40).rev() {
+                            println!("{it:?}");
+                        }
+                        break;
+                    }
+                }
+                panic!("{:?}: key {key} is not linearizable after {bad} operations", self.plan);
+            }
+        }
+    }
+
+    /// Panics if the keepers of a key do not hold the same version.
+    fn assert_agreement(&self) {
+        for &key in &self.keys {
+            let (keepers, held) = (self.store.keepers(key), self.store.held(key));
+            let versions: Vec<_> = keepers
+                .iter()
+                .map(|keeper| held.iter().find(|(node, _)| node == keeper).map(|it| it.1))
+                .collect();
+            assert!(versions.windows(2).all(|it| it[0] == it[1]), "{key}: {versions:?}");
+        }
+    }
+}
+
+fn trial(plan: Plan) -> usize {
+    let config = StoreConfig { repair: Some(Duration::from_secs(2)), ..config() };
+    let mut trial = Trial::new(plan, config);
+    trial.run();
+    if !plan.faults {
+        trial.check();
+    }
+    trial.assert_agreement();
+    trial.history.iter().map(Vec::len).sum()
+}
+
+#[test]
+fn each_key_is_linearizable_while_nodes_come_and_go() {
+    let operations: usize = (0..12).map(|seed| trial(Plan::of(seed))).sum();
+    println!("{operations} operations");
+}
+
+#[test]
+fn lost_and_doubled_messages_leave_all_copies_equal() {
+    for seed in 0..6 {
+        trial(Plan { faults: true, ..Plan::of(seed) });
+    }
+}
+
+/// Many seeds: `SEEDS=100..200 cargo test … -- --ignored campaign`.
+#[test]
+#[ignore = "a long search"]
+fn campaign() {
+    let seeds = std::env::var("SEEDS").unwrap_or_else(|_| "0..100".into());
+    let (from, to) = seeds.split_once("..").expect("a range");
+    let (from, to): (u64, u64) = (from.parse().expect("a number"), to.parse().expect("a number"));
+    let faults = std::env::var("FAULTS").is_ok();
+    let mut failed = Vec::new();
+    let mut operations = 0;
+    for seed in from..to {
+        let plan = Plan { faults, ..Plan::of(seed) };
+        println!("seed {seed}");
+        match std::panic::catch_unwind(|| trial(plan)) {
+            Ok(count) => operations += count,
+            Err(_) => failed.push(seed),
+        }
+    }
+    println!("{operations} operations");
+    assert!(failed.is_empty(), "{} failed: {failed:?}", failed.len());
+}
