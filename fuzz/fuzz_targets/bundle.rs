@@ -5,6 +5,7 @@ use hopwise_kernel::central::Central;
 use hopwise_kernel::directory::Directory;
 use hopwise_kernel::flood::Flood;
 use hopwise_kernel::ring::Ring;
+use hopwise_kernel::store::Stored;
 use hopwise_tests::forge::is_refused_or_exact;
 use libfuzzer_sys::fuzz_target;
 
@@ -13,4 +14,5 @@ fuzz_target!(|datagram: &[u8]| {
     assert!(is_refused_or_exact::<Central>(datagram));
     assert!(is_refused_or_exact::<Flood>(datagram));
     assert!(is_refused_or_exact::<Directory<Ring>>(datagram));
+    assert!(is_refused_or_exact::<Stored<Ring>>(datagram));
 });

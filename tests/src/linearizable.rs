@@ -1,179 +1,315 @@
-//! Checks histories of one register for linearizability.
+//! Decides whether the history of one key is linearizable.
 //!
-//! The algorithm is that of Wing and Gong (*Testing and verifying concurrent objects*, JPDC 1993) with
-//! the memory of Lowe (*Testing for linearizability*, Concurrency and Computation 2017): a depth-first
-//! search for an order of the operations that agrees with their times and results. A set of operations
-//! with the state that they lead to is tried once.
+//! The search is that of Wing and Gong (*Testing and verifying concurrent objects*, JPDC 1993) with the
+//! memory of Lowe (*Testing for linearizability*, CCPE 2017): a set of operations that has led to a
+//! state once is not tried again.
 //!
-//! **Invariant:** the verdict does not depend on the order in which the operations are listed.
+//! **Invariant:** an operation without a return time may take effect at any time after its start, or
+//! never.
 
 use std::collections::HashSet;
 
-/// A call to the register, with its result.
+use hopwise_kernel::store::Version;
+
+/// An operation on one key, as its client saw it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Call {
-    /// Read this value; `None`: there was none.
-    Read(Option<u64>),
-    /// Wrote this value.
-    Write(u64),
-    /// Wrote `new` if the value was `expected`, and reports whether it was.
-    CompareAndSet {
-        /// The value that must be there; `None`: there must be none.
-        expected: Option<u64>,
-        /// The value to write.
-        new: u64,
-        /// Whether it was written.
-        succeeded: bool,
-    },
-    /// Deleted the value.
+pub struct Operation {
+    /// When it started.
+    pub invoked: u64,
+    /// When it ended; `None` if its effect is not known.
+    pub returned: Option<u64>,
+    /// What it was to do.
+    pub action: Action,
+    /// How it ended.
+    pub end: End,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Reads the value.
+    Read,
+    /// Writes a value, at any version or at this one. [`Version::NONE`] means that there is no value.
+    Put(i64, Option<Version>),
+    /// Adds a number.
+    Add(i64),
+    /// Deletes the value.
     Delete,
 }
 
-/// An operation: a call and the interval in which it took effect.
+/// How an operation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Operation {
-    /// What was called, and what it returned.
-    pub call: Call,
-    /// When it was called.
-    pub start: u64,
-    /// When it returned. `None`: it never did, so it may have taken effect at any time after its start,
-    /// or not at all. The results of a [`Call::Read`] and of a [`Call::CompareAndSet`] then mean nothing.
-    pub end: Option<u64>,
+pub enum End {
+    /// A read found this value.
+    Found(Version, i64),
+    /// A read found nothing.
+    Absent,
+    /// A write is done.
+    Done {
+        /// The new version.
+        version: Version,
+        /// The sum, of an addition.
+        sum: i64,
+        /// Whether there was a value before.
+        existed: bool,
+    },
+    /// The condition of a write did not hold: the value had this version.
+    Failed(Version),
+    /// The end is not known.
+    Open,
 }
 
-impl Operation {
-    /// An operation that returned.
-    #[must_use]
-    pub const fn new(start: u64, end: u64, call: Call) -> Operation {
-        Operation { call, start, end: Some(end) }
-    }
+/// The value and its version. The version is not known if its writer was not told.
+type State = Option<(i64, Option<Version>)>;
 
-    /// An operation whose end is unknown.
-    #[must_use]
-    pub const fn unknown(start: u64, call: Call) -> Operation {
-        Operation { call, start, end: None }
-    }
-
-    /// The value after this operation, if it can take effect while the value is `value`.
-    fn apply(&self, value: Option<u64>) -> Option<Option<u64>> {
-        match self.call {
-            Call::Read(read) => (self.end.is_none() || read == value).then_some(value),
-            Call::Write(new) => Some(Some(new)),
-            Call::Delete => Some(None),
-            Call::CompareAndSet { expected, new, succeeded } => {
-                let holds = expected == value;
-                let after = if holds { Some(new) } else { value };
-                (self.end.is_none() || holds == succeeded).then_some(after)
-            }
-        }
-    }
-}
-
-/// Whether `history` is linearizable: whether each operation can have taken effect at one instant
-/// between its start and its end, with the results that it returned. The register is empty at first.
+/// Whether some order of the operations explains all their ends, if there is no value at first. The
+/// order must agree with the times: an operation that ended before another started comes first. It must
+/// agree with the versions, too: they rise.
 ///
-/// An operation that ends when another one starts precedes it only if it ends strictly earlier.
+/// # Panics
+///
+/// If the question is not decided after `MAX_STATES` states.
 #[must_use]
 pub fn is_linearizable(history: &[Operation]) -> bool {
-    Search::new(history).succeeds()
+    let mut operations = history.to_vec();
+    operations.sort_by_key(|it| it.invoked);
+    let mut search = Search {
+        done: vec![0; operations.len().div_ceil(64)],
+        alike: operations.iter().map(|it| alike(it, &operations)).collect(),
+        seen: HashSet::new(),
+    };
+    let left = operations.iter().filter(|it| it.returned.is_some()).count();
+    // The search is as deep as the history is long.
+    let search = || search.goes_on(&operations, None, left);
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let search = thread.spawn_scoped(scope, search).expect("a thread can be started");
+        search.join().expect("the question is decided")
+    })
 }
 
-/// The search for an order.
+/// The stack of a search.
+const STACK_BYTES: usize = 256 << 20;
+/// States that are searched, at most.
+const MAX_STATES: usize = 3_000_000;
+
+/// Open operations of one class have the same effect on what others see: the earliest goes first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Alike {
+    Delete,
+    /// A value that no operation has seen, whatever was added to it.
+    UnseenPut,
+    No,
+}
+
+fn alike(it: &Operation, operations: &[Operation]) -> Alike {
+    match it.action {
+        Action::Delete if it.end == End::Open => Alike::Delete,
+        Action::Put(value, None) if it.end == End::Open => {
+            let added = operations.iter().filter_map(|it| match it.action {
+                Action::Add(term) => Some(term),
+                _ => None,
+            });
+            let (low, high) = added
+                .fold((value, value), |(low, high), term| (low + term.min(0), high + term.max(0)));
+            let is_seen = operations.iter().any(|it| match it.end {
+                End::Found(_, number) => (low..=high).contains(&number),
+                End::Done { sum, .. } => {
+                    matches!(it.action, Action::Add(_)) && (low..=high).contains(&sum)
+                }
+                _ => false,
+            });
+            if is_seen { Alike::No } else { Alike::UnseenPut }
+        }
+        _ => Alike::No,
+    }
+}
+
 struct Search {
-    /// By start.
-    operations: Vec<Operation>,
-    /// Which operations have taken effect.
-    done: Done,
-    /// The operations that returned and have not taken effect.
-    open: usize,
-    /// What was tried in vain, or is being tried.
-    tried: HashSet<(Done, Option<u64>)>,
-}
-
-/// A set of operations: a bit for each.
-type Done = Vec<u64>;
-
-/// A choice that may have to be taken back.
-struct Choice {
-    /// The index of the operation that took effect.
-    operation: usize,
-    /// The value before.
-    before: Option<u64>,
+    /// The operations that have taken effect.
+    done: Vec<u64>,
+    alike: Vec<Alike>,
+    seen: HashSet<(Vec<u64>, State)>,
 }
 
 impl Search {
-    fn new(history: &[Operation]) -> Search {
-        let mut operations = history.to_vec();
-        // Those that return come first among equals: they narrow the search.
-        operations.sort_by_key(|it| (it.start, it.end.unwrap_or(u64::MAX)));
-        let open = operations.iter().filter(|it| it.end.is_some()).count();
-        let done = vec![0; operations.len().div_ceil(64)];
-        Search { operations, done, open, tried: HashSet::new() }
+    const fn is_done(&self, at: usize) -> bool {
+        self.done.as_slice()[at / 64] & 1 << (at % 64) != 0
     }
 
-    fn succeeds(&mut self) -> bool {
-        let mut choices: Vec<Choice> = Vec::new();
-        let (mut value, mut from) = (None, 0);
-        loop {
-            if self.open == 0 {
-                return true; // Those without an end need not have taken effect.
-            }
-            if let Some((operation, after)) = self.next(value, from) {
-                choices.push(Choice { operation, before: value });
-                (value, from) = (after, 0);
-                continue;
-            }
-            let Some(Choice { operation, before }) = choices.pop() else { return false };
-            self.set(operation, false);
-            (value, from) = (before, operation + 1);
+    /// Whether the operations that are not done can follow. `left` of them have ended.
+    fn goes_on(&mut self, operations: &[Operation], state: State, left: usize) -> bool {
+        if left == 0 {
+            return true;
         }
-    }
-
-    /// Lets the first operation at or after `from` take effect that can be the next one, and leads to
-    /// something that was not tried. Returns its index and the value after it.
-    fn next(&mut self, value: Option<u64>, from: usize) -> Option<(usize, Option<u64>)> {
-        let deadline = self.first_end();
-        for index in from..self.operations.len() {
-            let operation = self.operations[index];
-            if operation.start > deadline {
-                return None;
-            }
-            if self.is_done(index) {
-                continue;
-            }
-            let Some(after) = operation.apply(value) else { continue };
-            self.set(index, true);
-            if self.tried.insert((self.done.clone(), after)) {
-                return Some((index, after));
-            }
-            self.set(index, false);
+        if !self.seen.insert((self.done.clone(), state)) {
+            return false;
         }
-        None
-    }
-
-    /// The first end of the operations that have not taken effect: the next one must have started by
-    /// then.
-    fn first_end(&self) -> u64 {
-        let mut first = u64::MAX;
-        for (index, operation) in self.operations.iter().enumerate() {
-            if operation.start > first {
-                break;
-            }
-            if !self.is_done(index) {
-                first = first.min(operation.end.unwrap_or(u64::MAX));
+        assert!(self.seen.len() < MAX_STATES, "not decided after so many states");
+        let (mut latest, mut lowest) = (u64::MAX, None);
+        for (at, it) in operations.iter().enumerate() {
+            let Some(returned) = it.returned.filter(|_| !self.is_done(at)) else { continue };
+            latest = latest.min(returned);
+            let version = version_of(it);
+            if lowest.is_none() || version.is_some_and(|it| Some(it) < lowest) {
+                lowest = version.or(lowest);
             }
         }
-        first
-    }
-
-    fn is_done(&self, index: usize) -> bool {
-        self.done[index / 64] & 1 << (index % 64) != 0
-    }
-
-    fn set(&mut self, index: usize, is_done: bool) {
-        self.done[index / 64] ^= 1 << (index % 64);
-        if self.operations[index].end.is_some() {
-            self.open = if is_done { self.open - 1 } else { self.open + 1 };
+        let is_too_late = |state: State| {
+            let version = state.and_then(|(_, version)| version);
+            version.is_some() && lowest.is_some() && version > lowest
+        };
+        // What has ended first; then what may have happened.
+        for is_open in [false, true] {
+            let mut tried = (false, false);
+            for (at, it) in operations.iter().enumerate() {
+                if it.invoked > latest {
+                    break;
+                }
+                if self.is_done(at) || is_open != it.returned.is_none() {
+                    continue;
+                }
+                let is_tried = match self.alike[at] {
+                    Alike::Delete => core::mem::replace(&mut tried.0, true),
+                    Alike::UnseenPut => core::mem::replace(&mut tried.1, true),
+                    Alike::No => false,
+                };
+                let Some(next) = after(state, it).filter(|_| !is_tried) else { continue };
+                if is_too_late(next) {
+                    continue;
+                }
+                self.done[at / 64] |= 1 << (at % 64);
+                if self.goes_on(operations, next, left - usize::from(!is_open)) {
+                    return true;
+                }
+                self.done[at / 64] &= !(1 << (at % 64));
+            }
         }
+        false
+    }
+}
+
+/// The version that an operation has made or seen.
+const fn version_of(operation: &Operation) -> Option<Version> {
+    match (operation.end, operation.action) {
+        // A deletion of nothing has none.
+        (End::Done { existed: false, .. }, Action::Delete) => None,
+        (End::Found(version, _) | End::Done { version, .. }, _) => Some(version),
+        _ => None,
+    }
+}
+
+/// The state after an operation; `None` if the operation cannot end so in this state.
+fn after(state: State, operation: &Operation) -> Option<State> {
+    let is_at = |wanted: Version| match state {
+        None => wanted == Version::NONE,
+        Some((_, version)) => wanted != Version::NONE && version.is_none_or(|it| it == wanted),
+    };
+    let written = match operation.action {
+        Action::Read => state,
+        Action::Put(value, condition) => {
+            let is_refused = condition.is_some_and(|wanted| !is_at(wanted));
+            match operation.end {
+                End::Failed(version) => {
+                    let explained = condition.is_some_and(|it| it != version) && is_at(version);
+                    let known = state.map(|(value, _)| (value, Some(version)));
+                    return explained.then_some(known);
+                }
+                _ if is_refused => return None,
+                _ => Some((value, None)),
+            }
+        }
+        Action::Add(term) => Some((state.map_or(0, |(value, _)| value) + term, None)),
+        Action::Delete => None,
+    };
+    match operation.end {
+        End::Open => Some(written),
+        End::Absent => state.is_none().then_some(None),
+        End::Found(version, value) => {
+            let (held, _) = state?;
+            (held == value && is_at(version)).then_some(Some((value, Some(version))))
+        }
+        End::Failed(_) => None,
+        End::Done { version, sum, existed } => {
+            let is_sum =
+                !matches!(operation.action, Action::Add(_)) || written.map(|it| it.0) == Some(sum);
+            let rises = operation.action == Action::Delete
+                || state.and_then(|it| it.1).is_none_or(|before| before < version);
+            let next = written.map(|(value, _)| (value, Some(version)));
+            (is_sum && rises && existed == state.is_some()).then_some(next)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn version(number: u64) -> Version {
+        Version { number, writer: 0 }
+    }
+
+    fn operation(times: (u64, u64), action: Action, end: End) -> Operation {
+        Operation { invoked: times.0, returned: Some(times.1), action, end }
+    }
+
+    fn put(times: (u64, u64), value: i64, number: u64, existed: bool) -> Operation {
+        let end = End::Done { version: version(number), sum: 0, existed };
+        operation(times, Action::Put(value, None), end)
+    }
+
+    fn read(times: (u64, u64), value: i64, number: u64) -> Operation {
+        operation(times, Action::Read, End::Found(version(number), value))
+    }
+
+    #[test]
+    fn a_read_returns_the_last_write() {
+        let first = [put((0, 1), 5, 1, false), put((2, 3), 6, 2, true)];
+        let with = |read| is_linearizable(&[first[0], first[1], read]);
+        assert!(with(read((4, 5), 6, 2)) && !with(read((4, 5), 5, 1)));
+        assert!(with(read((1, 5), 5, 1)), "it may have read before the second write");
+        assert!(!with(operation((4, 5), Action::Read, End::Absent)));
+        assert!(!with(read((4, 5), 6, 3)), "another version");
+        let later = [first[0], first[1], read((2, 9), 6, 2), read((5, 6), 5, 1)];
+        assert!(!is_linearizable(&later));
+    }
+
+    #[test]
+    fn an_open_write_takes_effect_once_or_never() {
+        let action = Action::Add(3);
+        let open = Operation { invoked: 0, returned: None, action, end: End::Open };
+        let add = |times, sum, number: u64, existed| {
+            operation(times, Action::Add(1), End::Done { version: version(number), sum, existed })
+        };
+        assert!(is_linearizable(&[open, add((1, 2), 1, 1, false), add((3, 4), 2, 2, true)]));
+        assert!(is_linearizable(&[open, add((1, 2), 1, 1, false), add((3, 4), 5, 2, true)]));
+        let twice = [add((1, 2), 4, 1, true), add((3, 4), 8, 2, true)];
+        assert!(!is_linearizable(&[open, twice[0], twice[1]]));
+        let early = Operation { invoked: 5, ..open };
+        assert!(!is_linearizable(&[early, add((1, 2), 4, 1, true)]));
+    }
+
+    #[test]
+    fn conditions_are_met_or_fail_for_a_reason() {
+        let at = |wanted, end| operation((2, 3), Action::Put(7, Some(wanted)), end);
+        let first = put((0, 1), 5, 1, false);
+        let done = End::Done { version: version(2), sum: 0, existed: true };
+        assert!(is_linearizable(&[first, at(version(1), done)]));
+        assert!(!is_linearizable(&[first, at(version(9), done)]));
+        assert!(!is_linearizable(&[first, at(Version::NONE, done)]));
+        assert!(is_linearizable(&[first, at(Version::NONE, End::Failed(version(1)))]));
+        assert!(!is_linearizable(&[first, at(version(1), End::Failed(version(1)))]));
+        assert!(!is_linearizable(&[first, at(version(9), End::Failed(version(2)))]));
+    }
+
+    #[test]
+    fn deletions_delete() {
+        let done = |existed| End::Done { version: version(2), sum: 0, existed };
+        let first = put((0, 1), 5, 1, false);
+        let delete = |existed| operation((2, 3), Action::Delete, done(existed));
+        let absent = operation((4, 5), Action::Read, End::Absent);
+        assert!(is_linearizable(&[first, delete(true), absent]));
+        assert!(!is_linearizable(&[first, delete(false), absent]));
+        assert!(!is_linearizable(&[first, delete(true), read((4, 5), 5, 1)]));
     }
 }

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hopwise_kernel::drive::Memory;
+use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{self, RingConfig, RingNode};
+use hopwise_kernel::ring::{self, Ring, RingConfig, RingNode};
 use hopwise_kernel::store::{
     self, Change, Condition, Lifetime, Name, ReadOutcome, StoreConfig, StoreLimits, StoreNode,
-    Version, Write, WriteOutcome,
+    Stored, Version, Write, WriteOutcome,
 };
-use hopwise_kernel::{Id, Node, Peer};
+use hopwise_kernel::{Address, Id, Node, Peer, Rng};
 
+use crate::forge::{Forge, Script};
 use crate::ring::{owner_in, sorted};
 
 /// Number of nodes at the start.
@@ -232,6 +234,78 @@ impl StoreRing {
         }
     }
 
+    /// Begins a random operation on one of the `keys` at a node. Returns whether it was started.
+    pub fn begin_any(&mut self, node: u32, keys: &[Id], script: &mut Script<'_>) -> bool {
+        let key = keys[script.below(keys.len())];
+        let value = [script.byte(); 100];
+        let (change, length) = match script.below(6) {
+            0 => return self.read(node, key, 1),
+            1 => return self.memory.with(node, |it, cx| it.list(cx, key, 1)) == Some(true),
+            2 => (Change::Add(1), 0),
+            3 => (Change::Delete, 0),
+            _ => (Change::Put, script.below(value.len())),
+        };
+        self.write(node, &Write { change, ..put(key) }, &value[..length], 1)
+    }
+
+    /// Plays a script of [`Forge`] datagrams to its end while members read and write.
+    ///
+    /// # Panics
+    ///
+    /// If operations and their ends differ in number, or if a table exceeds its limits.
+    pub fn play(&mut self, script: &[u8], genuine: &[(Address, Vec<u8>)]) {
+        let nodes: Vec<Peer> = (0..NODES).map(|node| self.memory.peer(node)).collect();
+        let stranger = Address::new([127, 0, 0, 2], 9, 0);
+        let forge = Forge { ring: &nodes, stranger, genuine };
+        let (mut script, mut datagram) = (Script::new(script), Vec::with_capacity(16 * 1024));
+        let (mut begun, mut ended) = (0, 0);
+        let keys: Vec<Id> = (0..8).map(|number| Id::of_name(&[number])).collect();
+        while !script.is_over() {
+            if script.below(4) == 0 {
+                let node = script.below(NODES as usize) as u32;
+                begun += u64::from(self.begin_any(node, &keys, &mut script));
+            }
+            let from = forge.datagram::<Stored<Ring>>(&mut script, &mut datagram);
+            self.memory.inject_bytes(from, nodes[0].address, &datagram);
+            self.memory.run_for(DELAY * script.below(20) as u32);
+            ended += self.ends();
+        }
+        self.memory.run_for(DEADLINE + A_MOMENT);
+        ended += self.ends();
+        assert!(begun == ended, "{begun} operations, {ended} ends");
+        let limits = self.config.limits;
+        for node in self.memory.nodes() {
+            assert!(node.items() <= limits.items && node.bytes() <= limits.bytes);
+        }
+    }
+
+    /// Number of operations that have ended since the last call.
+    pub fn ends(&mut self) -> u64 {
+        let is_end = |(_, event): &(u32, Event)| {
+            matches!(event, Event::Wrote(_) | Event::Read(_) | Event::Listed(_))
+        };
+        self.memory.events().filter(is_end).count() as u64
+    }
+
+    /// Records all datagrams sent while nodes read and write, each with its sender's address.
+    pub fn record(&mut self, duration: Duration) -> Vec<(Address, Vec<u8>)> {
+        let end = self.memory.now() + duration;
+        let keys: Vec<Id> = (0..8).map(|number| Id::of_name(&[number])).collect();
+        let mut sent = Vec::new();
+        while self.memory.now() < end {
+            let mut script = [0; 8];
+            self.memory.rng().fill(&mut script);
+            let node = self.memory.rng().below(NODES.into()) as u32;
+            self.begin_any(node, &keys, &mut Script::new(&script));
+            for _ in 0..100 {
+                sent.extend(self.memory.in_flight().map(|it| (it.from, it.bytes.to_vec())));
+                self.memory.run_for(DELAY);
+            }
+        }
+        self.memory.events().for_each(drop);
+        sent
+    }
+
     /// Checks that the keepers of each key hold one version of it, and returns how many other nodes
     /// hold one.
     ///
@@ -249,6 +323,26 @@ impl StoreRing {
             others += held.len() - keepers.len();
         }
         others
+    }
+}
+
+/// Attacks a store with arbitrary datagrams, then checks that it recovers.
+///
+/// # Panics
+///
+/// If [`StoreRing::play`] panics, or if values are not written and read after the ring has healed.
+pub fn attack(script: &[u8], seed: u64) {
+    let mut store = StoreRing::new(NODES, config(), seed);
+    let genuine = store.record(Duration::from_secs(2));
+    // The recorded datagrams must not reveal future random numbers.
+    *store.memory.rng() = Rng::new(seed, 1);
+    store.play(script, &genuine);
+    store.memory.run_for(HEALING * 2);
+    assert_eq!(store.ring().len(), NODES as usize, "all are members");
+    let keys = keys(20);
+    store.fill(&keys, b"written after the attack");
+    for (node, &key) in (0..NODES).cycle().step_by(7).zip(&keys) {
+        assert_eq!(store.value(node, key).as_deref(), Some(&b"written after the attack"[..]));
     }
 }
 

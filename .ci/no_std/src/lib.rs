@@ -15,6 +15,7 @@ use hopwise_kernel::drive::Memory;
 use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::flood::FloodNode;
 use hopwise_kernel::ring::{RingCodec, RingConfig, RingNode};
+use hopwise_kernel::store::StoreNode;
 use hopwise_kernel::{Codec, Id, Node, Time};
 
 /// Uses the kernel from end to end, so that all of it has to be built.
@@ -36,6 +37,7 @@ pub extern "C" fn hopwise_no_std(seed: u64) -> usize {
         + drive::<CentralNode>(seed)
         + drive::<FloodNode>(seed)
         + drive::<DirectoryNode<RingNode>>(seed)
+        + drive::<StoreNode<RingNode>>(seed)
 }
 
 /// Drives places for nodes of any kind, none of which is there.

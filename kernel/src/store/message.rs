@@ -95,6 +95,8 @@ pub enum MessageWith<B, R> {
         request: RequestId,
         /// How far the sender is.
         progress: Progress,
+        /// Whether the receiver is the sender's predecessor.
+        is_predecessor: bool,
         /// The highest version number that the sender has seen.
         clock: u64,
     },
@@ -252,7 +254,7 @@ pub enum Progress {
     DoneByHolder = 2,
     /// It has sent all that it has. It was the owner of the range just before, so it had everything.
     DoneByOwner = 3,
-    /// It has no items yet, or has too much to do.
+    /// It has no items yet, or has too much to do, or another node owns a part of the range.
     NotNow = 4,
 }
 
@@ -326,7 +328,9 @@ impl<B, R> MessageWith<B, R> {
             }
             M::Sync { request, cookie, range } => M::Sync { request, cookie, range },
             M::Release { cookie, range } => M::Release { cookie, range },
-            M::Synced { request, progress, clock } => M::Synced { request, progress, clock },
+            M::Synced { request, progress, is_predecessor, clock } => {
+                M::Synced { request, progress, is_predecessor, clock }
+            }
             M::CookieReply { request, topic, cookie } => M::CookieReply { request, topic, cookie },
         }
     }

@@ -110,7 +110,7 @@ impl<R: Router> StoreNode<R> {
         self.end_all_rounds(cx);
         self.hand_over_all(cx);
         self.repairs.stop();
-        self.arrival = Arrival::default();
+        self.arrival.reset();
         self.route(cx, command);
         self.arm(cx);
     }
@@ -168,7 +168,10 @@ impl<R: Router> StoreNode<R> {
     #[must_use]
     pub const fn memory_bytes(&self) -> usize {
         let own = size_of::<Self>() - size_of::<R>();
-        own + self.table.heap_bytes() + self.owner.heap_bytes() + self.repairs.heap_bytes()
+        own + self.table.heap_bytes()
+            + self.owner.heap_bytes()
+            + self.repairs.heap_bytes()
+            + self.arrival.heap_bytes()
     }
 
     /// The memory in bytes of a node with this configuration, without the router.
@@ -213,6 +216,9 @@ impl<R: Router> StoreNode<R> {
                 let before = core::mem::replace(&mut self.holders, holders);
                 self.on_holders_changed(cx, &before);
             }
+        }
+        if self.arrival.is_new_next(self.router.replicas().first().copied()) {
+            self.continue_arrival(cx);
         }
         let predecessor = self.router.predecessor();
         if self.arrival.is_new_predecessor(predecessor) {
@@ -381,8 +387,8 @@ impl<R: Router> StoreNode<R> {
                     self.on_sync(cx, from, request, range);
                 }
             }
-            MessageWith::Synced { request, progress, clock } => {
-                self.on_synced(cx, from, request, progress, clock);
+            MessageWith::Synced { request, progress, is_predecessor, clock } => {
+                self.on_synced(cx, from, request, progress, is_predecessor, clock);
             }
             MessageWith::Release { cookie, range } => {
                 if cookie == self.cookie_for(from) {

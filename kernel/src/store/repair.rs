@@ -74,6 +74,7 @@ pub(super) struct Repairs {
 /// A range of which this node keeps copies for its owner.
 #[derive(Clone, Copy, Debug)]
 struct Ward {
+    owner: Peer,
     range: Range,
     compared_at: Time,
     /// Whether the copies were the same as the owner's items then. Later writes are acknowledged only
@@ -237,16 +238,25 @@ impl Repairs {
         false
     }
 
+    /// The nodes that owned keys of `range` when they last compared them with this node.
+    pub(super) fn owners_within(&self, range: Range) -> impl Iterator<Item = Peer> {
+        let within = self
+            .wards
+            .iter()
+            .filter(move |it| range.contains(it.range.to) && it.range.to != range.from);
+        within.map(|it| it.owner)
+    }
+
     fn is_recent(&self, ward: &Ward, now: Time) -> bool {
         now.since(ward.compared_at) < self.period * STRAY_PERIODS
     }
 
     /// The owner of `range` has compared it with this node.
-    fn add_ward(&mut self, range: Range, now: Time, is_same: bool) {
+    fn add_ward(&mut self, owner: Peer, range: Range, now: Time, is_same: bool) {
         let same = self.wards.iter().position(|it| it.range.to == range.to);
         let was_complete =
             same.is_some_and(|at| self.wards[at].is_complete && self.wards[at].range.covers(range));
-        let new = Ward { range, compared_at: now, is_complete: is_same || was_complete };
+        let new = Ward { owner, range, compared_at: now, is_complete: is_same || was_complete };
         let oldest = || {
             let ages = self.wards.iter().enumerate();
             ages.min_by_key(|(_, it)| it.compared_at).map(|(at, _)| at)
@@ -406,7 +416,7 @@ impl<R: Router> StoreNode<R> {
         let wall_us = self.clock.wall_us(cx.now);
         let mine = self.table.sum(range, wall_us);
         if is_owner && range.to == from.id {
-            self.repairs.add_ward(range, cx.now, mine == theirs);
+            self.repairs.add_ward(from, range, cx.now, mine == theirs);
         }
         let is_short = |sum: Sum| sum.count as usize <= MAX_FINGERPRINTS;
         let mut sums = [0; MAX_SUMS_BYTES];
@@ -589,15 +599,16 @@ impl<R: Router> StoreNode<R> {
         let is_done = is_done && !has_failed;
         match purpose {
             Purpose::Asked(request) if is_done => {
-                let progress = if self.arrival.has_ceded(range) {
+                let progress = if self.arrival.must_wait(cx.now, peer, range) {
+                    Progress::NotNow
+                } else if self.arrival.has_ceded(range) {
                     Progress::DoneByOwner
                 } else if self.repairs.keeps_all_of(range, cx.now) {
                     Progress::DoneByHolder
                 } else {
                     Progress::Done
                 };
-                let clock = self.clock.last();
-                self.send(cx, peer, &MessageWith::Synced { request, progress, clock });
+                self.send_synced(cx, peer, request, progress);
             }
             Purpose::Holder if is_done && !is_behind => self.on_holder_complete(cx, peer),
             Purpose::Holder if is_done => {
@@ -623,25 +634,23 @@ impl<R: Router> StoreNode<R> {
         let is_same = |it: &&mut Repair| {
             it.peer == from && it.range == range && matches!(it.purpose, Purpose::Asked(_))
         };
-        let clock = self.clock.last();
         if let Some(repair) = self.repairs.running.iter_mut().find(is_same) {
             repair.purpose = Purpose::Asked(request);
-            let progress = Progress::Begun;
-            return self.send(cx, from, &MessageWith::Synced { request, progress, clock });
+            return self.send_synced(cx, from, request, Progress::Begun);
         }
         let is_begun = self.arrival.has_arrived()
-            && !self.owns_any_of(range)
+            && !self.arrival.must_wait(cx.now, from, range)
             && self.repairs.begin(from, range, Purpose::Asked(request));
         let progress = if is_begun { Progress::Begun } else { Progress::NotNow };
-        self.send(cx, from, &MessageWith::Synced { request, progress, clock });
+        self.send_synced(cx, from, request, progress);
         if is_begun {
             self.continue_repair(cx, self.repairs.last);
         }
     }
 
-    /// Whether this node still answers for keys of `range`, which another node takes over.
-    fn owns_any_of(&self, range: Range) -> bool {
-        self.arrival.has(range.to)
+    fn send_synced(&self, cx: &mut Cx<'_, R>, to: Peer, request: RequestId, progress: Progress) {
+        let (is_predecessor, clock) = (self.arrival.is_predecessor(to), self.clock.last());
+        self.send(cx, to, &MessageWith::Synced { request, progress, is_predecessor, clock });
     }
 
     fn count_digest(

@@ -158,9 +158,13 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
             out.put(&WireSync { request, cookie, range: range.into() })?;
             Some(SYNC)
         }
-        MessageWith::Synced { request, progress, clock } => {
-            let (request, progress) = (id(request), progress as u8);
-            out.put(&WireSynced { request, progress, clock: U64::new(clock) })?;
+        MessageWith::Synced { request, progress, is_predecessor, clock } => {
+            out.put(&WireSynced {
+                request: id(request),
+                progress: progress as u8,
+                is_predecessor: is_predecessor.into(),
+                clock: U64::new(clock),
+            })?;
             Some(SYNCED)
         }
         MessageWith::Release { cookie, range } => {
@@ -262,6 +266,7 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
             MessageWith::Synced {
                 request: request(wire.request),
                 progress,
+                is_predecessor: flag(wire.is_predecessor)?,
                 clock: wire.clock.get(),
             }
         }
@@ -574,6 +579,7 @@ struct WireSync {
 struct WireSynced {
     request: U64,
     progress: u8,
+    is_predecessor: u8,
     clock: U64,
 }
 

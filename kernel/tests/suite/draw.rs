@@ -11,6 +11,10 @@ use hopwise_kernel::items::{self, Hit, HitList, Items, Match, Query, Text, Topic
 use hopwise_kernel::node::{Cookie, MessageOf, RequestId};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
 use hopwise_kernel::ring::{self, Ring};
+use hopwise_kernel::store::message::{Answer, CopyOf, Difference, Progress, Question};
+use hopwise_kernel::store::{
+    self, Change, Condition, Lifetime, Name, Range, Refusal, Stored, Sum, Version, Write,
+};
 use hopwise_kernel::{Address, Id, Peer, Peers};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -235,6 +239,119 @@ impl Drawn for Directory<Ring> {
         other: &directory::Message<'a, Ring>,
     ) -> bool {
         one == other
+    }
+}
+
+impl Drawn for Stored<Ring> {
+    const KINDS: u8 = 10 + Ring::KINDS;
+
+    fn message(draw: &Draw, kind: u8) -> store::Message<'_, Ring> {
+        use store::MessageWith as Message;
+        let (request, cookie, version) = (draw.request(), draw.cookie(), draw.version());
+        let Draw { ids: [_, from, to], numbers: [number, hash], flag, .. } = *draw;
+        let [what, tag, count] = draw.bytes;
+        let (range, name) = (Range { from, to }, draw.name());
+        match kind {
+            0 => {
+                let (question, value) = match what % 3 {
+                    0 => draw.write(),
+                    1 => (Question::Read { name, owner_is_silent: flag }, &[][..]),
+                    _ => (Question::List(name.key), &[][..]),
+                };
+                Message::Ask { request, cookie, question, value }
+            }
+            1 => {
+                let (answer, value) = draw.answer();
+                Message::Answer { request, answer, value }
+            }
+            2 => {
+                let previous = Version { number: hash, writer: number };
+                let item =
+                    CopyOf { name, version, previous, expires_us: number, tag, deleted: flag };
+                let value = if flag { &[] } else { &draw.payload[..] };
+                Message::Copy { request, cookie, item, value }
+            }
+            3 => Message::Copied { request, held: flag, version },
+            4 => {
+                let sum = Sum { count: count.into(), hash };
+                Message::Compare { request, cookie, range, sum, is_owner: flag }
+            }
+            5 => {
+                let difference = Difference::from_number(what % 4).expect("there are 4");
+                Message::Compared { request, difference, sums: &draw.payload }
+            }
+            6 => Message::Sync { request, cookie, range },
+            7 => {
+                let progress = Progress::from_number(what % 5).expect("there are 5");
+                Message::Synced { request, progress, is_predecessor: flag, clock: number }
+            }
+            8 => {
+                let topic = store::message::Topic::from_number(what % 3).expect("there are 3");
+                Message::CookieReply { request, topic, cookie }
+            }
+            9 => Message::Release { cookie, range },
+            kind => Message::Router(Ring::message(draw, kind - 10)),
+        }
+    }
+
+    fn is_equal<'a>(one: &store::Message<'a, Ring>, other: &store::Message<'a, Ring>) -> bool {
+        one == other
+    }
+}
+
+/// The parts of a store's messages.
+impl Draw {
+    fn version(&self) -> Version {
+        Version { number: self.numbers[0], writer: self.numbers[1] }
+    }
+
+    fn name(&self) -> Name {
+        let provider = self.predecessor.map(|peer| peer.address);
+        Name { key: self.ids[0], provider: provider.filter(|it| it.to_bits() != 0) }
+    }
+
+    fn write(&self) -> (Question, &[u8]) {
+        let [number, other] = self.numbers;
+        let [what, tag, how] = self.bytes;
+        let (change, value) = match what / 3 % 4 {
+            0 => (Change::Put, &self.payload[..]),
+            1 => (Change::Delete, &[][..]),
+            2 => (Change::Add(number.cast_signed()), &[][..]),
+            _ => (Change::Touch, &[][..]),
+        };
+        let condition = match how % 4 {
+            0 => Condition::Always,
+            1 => Condition::Absent,
+            2 => Condition::Present,
+            _ => Condition::Version(self.version()),
+        };
+        let lifetime = match how / 4 % 3 {
+            0 => Lifetime::Default,
+            1 => Lifetime::Of(std::time::Duration::from_millis(other)),
+            _ => Lifetime::Keep,
+        };
+        (Question::Write(Write { name: self.name(), change, condition, lifetime, tag }), value)
+    }
+
+    fn answer(&self) -> (Answer, &[u8]) {
+        let (version, [what, tag, count]) = (self.version(), self.bytes);
+        let number = self.numbers[1];
+        let whole = self.payload.len() / 8 * 8;
+        let answer = match what % 9 {
+            0 => Answer::Done { version, sum: number.cast_signed(), existed: self.flag },
+            1 => Answer::ConditionFailed { version },
+            2 => Answer::Unknown { answered: tag, needed: count },
+            3 => {
+                let found = Answer::Found { version, remaining_ms: number, tag };
+                return (found, &self.payload);
+            }
+            4 => Answer::Absent,
+            5 => return (Answer::Listed { count: self.slots[0] }, &self.payload[..whole]),
+            6 => Answer::Refused(Refusal::from_number(tag % 5 + 1).expect("there are 5")),
+            7 => Answer::NotHere,
+            _ => Answer::InProgress,
+        };
+        (answer, &[])
     }
 }
 

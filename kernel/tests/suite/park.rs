@@ -9,6 +9,7 @@ use hopwise_kernel::flood::Flood;
 use hopwise_kernel::items::Items;
 use hopwise_kernel::node::{Arena, MAX_CLASSES, MAX_DROP_REASONS, MessageOf};
 use hopwise_kernel::ring::Ring;
+use hopwise_kernel::store::Stored;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -39,7 +40,8 @@ laws! {
     of_items: Items,
     of_central: Central,
     of_flood: Flood,
-    of_directory_over_ring: Directory<Ring>
+    of_directory_over_ring: Directory<Ring>,
+    of_store_over_ring: Stored<Ring>
 }
 
 /// Asserts that messages are recalled unchanged, whether they borrowed from a table or a datagram,

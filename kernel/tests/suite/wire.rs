@@ -16,6 +16,7 @@ use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage};
 use hopwise_kernel::ring::wire::{MAX_LISTED_PEERS, max_successors};
 use hopwise_kernel::ring::{self, Ring};
+use hopwise_kernel::store::{self, Stored};
 use hopwise_kernel::{Id, Peer, Peers};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -58,7 +59,7 @@ macro_rules! laws {
                 /// Like the test above, but with headers that lead the reader to the payload.
                 #[test]
                 fn any_payload_is_refused_or_exact(
-                    kind in prop_oneof![0..20_u8, 60..75_u8, any::<u8>()],
+                    kind in prop_oneof![0..20_u8, 60..75_u8, 160..170_u8, any::<u8>()],
                     header in any::<[u8; FRAME_HEADER_BYTES - 3]>(),
                     payload in vec(prop_oneof![0..6_u8, any::<u8>()], 0..200),
                 ) {
@@ -96,7 +97,8 @@ laws! {
     of_items: Items,
     of_central: Central,
     of_flood: Flood,
-    of_directory_over_ring: Directory<Ring>
+    of_directory_over_ring: Directory<Ring>,
+    of_store_over_ring: Stored<Ring>
 }
 
 fn read_back<P: Drawn>(draws: &[Draw]) -> Result<(), TestCaseError> {
@@ -251,6 +253,43 @@ fn limits_of_item_messages_are_exact() {
     let item = |length| items::Message::Item { request: search, payload: &bytes[..length] };
     let fits = |message| datagram_of::<Items>(message).is_some();
     assert!(fits(item(MAX_PAYLOAD)) && !fits(item(MAX_PAYLOAD + 1)));
+}
+
+#[test]
+fn limits_of_a_stores_messages_are_exact() {
+    use store::message::{Answer, CopyOf, Difference, Question};
+    use store::{Change, Condition, Lifetime, MAX_VALUE, MessageWith, Name, Version, Write};
+    let fits = |message| datagram_of::<Stored<Ring>>(message).is_some();
+    let (request, cookie, bytes) = (RequestId(0), Cookie(1), [0; MAX_VALUE + 1]);
+    let name = Name::value(Id::ZERO);
+    let ask = |change, length: usize| {
+        let (condition, lifetime) = (Condition::Always, Lifetime::Default);
+        let question = Question::Write(Write { name, change, condition, lifetime, tag: 0 });
+        MessageWith::Ask { request, cookie, question, value: &bytes[..length] }
+    };
+    assert!(fits(ask(Change::Put, MAX_VALUE)) && !fits(ask(Change::Put, MAX_VALUE + 1)));
+    for change in [Change::Delete, Change::Add(1), Change::Touch] {
+        assert!(fits(ask(change, 0)) && !fits(ask(change, 1)), "{change:?}");
+    }
+    let (version, previous) = (Version { number: 1, writer: 2 }, Version::NONE);
+    let copy = |deleted, length: usize| {
+        let item = CopyOf { name, version, previous, expires_us: 1, tag: 0, deleted };
+        MessageWith::Copy { request, cookie, item, value: &bytes[..length] }
+    };
+    assert!(fits(copy(false, MAX_VALUE)) && !fits(copy(false, MAX_VALUE + 1)));
+    assert!(fits(copy(true, 0)) && !fits(copy(true, 1)));
+    let answer =
+        |answer, length: usize| MessageWith::Answer { request, answer, value: &bytes[..length] };
+    let found = Answer::Found { version, remaining_ms: 1, tag: 0 };
+    assert!(fits(answer(found, MAX_VALUE)) && !fits(answer(found, MAX_VALUE + 1)));
+    let listed = Answer::Listed { count: 200 };
+    assert!(fits(answer(listed, 800)) && !fits(answer(listed, 801)) && !fits(answer(listed, 808)));
+    assert!(fits(answer(Answer::NotHere, 0)) && !fits(answer(Answer::NotHere, 1)));
+    let compared = |length: usize| {
+        let (difference, sums) = (Difference::Items, &bytes[..length]);
+        MessageWith::Compared { request, difference, sums }
+    };
+    assert!(fits(compared(512)) && !fits(compared(513)));
 }
 
 /// Each kind of malformed datagram has its own reason.

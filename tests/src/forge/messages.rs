@@ -8,10 +8,15 @@ use hopwise_kernel::directory::{self, Directory, MAX_COPIES};
 use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::{self, Hit, HitList, Items, MAX_TEXT, Match, Query, Text, Topic};
-use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId};
+use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId, Secret};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
 use hopwise_kernel::ring::{self, Ring};
-use hopwise_kernel::{Address, Peer, Peers};
+use hopwise_kernel::store::message::{Answer, CopyOf, Difference, Progress, Question};
+use hopwise_kernel::store::operation::MAX_LISTED;
+use hopwise_kernel::store::{
+    self, Change, Condition, Lifetime, MAX_VALUE, Name, Range, Refusal, Stored, Sum, Version, Write,
+};
+use hopwise_kernel::{Address, Id, Peer, Peers};
 
 use crate::forge::{Forge, Script};
 
@@ -42,7 +47,8 @@ pub struct Lists {
 
 impl Lists {
     /// Reads lists from `script`.
-    pub(super) fn forge(forge: &Forge<'_>, script: &mut Script<'_>) -> Lists {
+    #[must_use]
+    pub fn forge(forge: &Forge<'_>, script: &mut Script<'_>) -> Lists {
         let (mut peers, count) = ([Peer::default(); LISTED], script.below(LISTED + 1));
         peers[..count].fill_with(|| forge.peer(script));
         let mut found = HitList::default();
@@ -233,6 +239,152 @@ impl<P: Forged> Forged for Directory<P> {
             }
         }
     }
+}
+
+impl<P: Forged> Forged for Stored<P> {
+    const KINDS: usize = 10 + P::KINDS;
+
+    fn message<'a, 's: 'a>(
+        forge: &Forge<'_>,
+        kind: usize,
+        script: &mut Script<'s>,
+        lists: &'a Lists,
+    ) -> store::Message<'a, P> {
+        use store::MessageWith as Message;
+        if kind >= 10 {
+            return Message::Router(P::message(forge, kind - 10, script, lists));
+        }
+        let (request, cookie) = (RequestId(script.number()), cookie(forge, script));
+        match kind {
+            0 => {
+                let (question, value) = question(forge, script);
+                Message::Ask { request, cookie, question, value }
+            }
+            1 => {
+                let (answer, value) = answer(script);
+                Message::Answer { request, answer, value }
+            }
+            2 => {
+                let (name, version) = (stored_name(forge, script), version(script));
+                let previous = self::version(script);
+                let (tag, deleted) = (script.byte(), script.flag());
+                let expires_us = time(script);
+                let item = CopyOf { name, version, previous, expires_us, tag, deleted };
+                let length = if deleted { 0 } else { script.below(MAX_VALUE + 1) };
+                Message::Copy { request, cookie, item, value: script.take(length) }
+            }
+            3 => Message::Copied { request, held: script.flag(), version: version(script) },
+            4 => {
+                let (range, is_owner) = (range(forge, script), script.flag());
+                let sum = Sum { count: script.below(1 << 16) as u32, hash: script.number() };
+                Message::Compare { request, cookie, range, sum, is_owner }
+            }
+            5 => {
+                let difference = Difference::from_number(script.byte() % 4).expect("there are 4");
+                let length = script.below(513);
+                Message::Compared { request, difference, sums: script.take(length) }
+            }
+            6 => Message::Sync { request, cookie, range: range(forge, script) },
+            7 => {
+                let progress = Progress::from_number(script.byte() % 5).expect("there are 5");
+                let is_predecessor = script.flag();
+                Message::Synced { request, progress, is_predecessor, clock: time(script) }
+            }
+            8 => Message::Release { cookie, range: range(forge, script) },
+            _ => {
+                let topic = store::message::Topic::from_number(script.byte() % 3);
+                let topic = topic.expect("there are 3");
+                Message::CookieReply { request, topic, cookie }
+            }
+        }
+    }
+}
+
+/// Any cookie, that of the attacker, or that of the members, which they send only to each other.
+fn cookie(forge: &Forge<'_>, script: &mut Script<'_>) -> Cookie {
+    match script.below(4) {
+        0 => Cookie(script.number()),
+        1 => Secret::default().cookie_for(forge.ring[0].address.socket()),
+        _ => Secret::default().cookie_for(forge.stranger.socket()),
+    }
+}
+
+fn question<'s>(forge: &Forge<'_>, script: &mut Script<'s>) -> (Question, &'s [u8]) {
+    let name = stored_name(forge, script);
+    match script.below(4) {
+        0 => return (Question::Read { name, owner_is_silent: script.flag() }, &[]),
+        1 => return (Question::List(name.key), &[]),
+        _ => {}
+    }
+    let (change, value) = match script.below(4) {
+        0 => (Change::Delete, &[][..]),
+        1 => (Change::Add(script.number().cast_signed()), &[][..]),
+        2 => (Change::Touch, &[][..]),
+        _ => {
+            let length = script.below(MAX_VALUE + 1);
+            (Change::Put, script.take(length))
+        }
+    };
+    let condition = match script.below(4) {
+        0 => Condition::Absent,
+        1 => Condition::Present,
+        2 => Condition::Version(version(script)),
+        _ => Condition::Always,
+    };
+    let lifetime = match script.below(3) {
+        0 => Lifetime::Keep,
+        1 => Lifetime::Of(std::time::Duration::from_millis(time(script))),
+        _ => Lifetime::Default,
+    };
+    (Question::Write(Write { name, change, condition, lifetime, tag: script.byte() }), value)
+}
+
+fn answer<'s>(script: &mut Script<'s>) -> (Answer, &'s [u8]) {
+    let answer = match script.below(9) {
+        0 => {
+            let (version, sum) = (version(script), script.number().cast_signed());
+            Answer::Done { version, sum, existed: script.flag() }
+        }
+        1 => Answer::ConditionFailed { version: version(script) },
+        2 => Answer::Unknown { answered: script.byte(), needed: script.byte() },
+        3 => {
+            let (version, remaining_ms) = (version(script), script.number());
+            let (tag, length) = (script.byte(), script.below(MAX_VALUE + 1));
+            return (Answer::Found { version, remaining_ms, tag }, script.take(length));
+        }
+        4 => Answer::Absent,
+        5 => {
+            let count = script.below(1 << 16) as u16;
+            let listed = script.below(MAX_LISTED + 1);
+            let bytes = script.take(listed * size_of::<u64>());
+            let whole = bytes.len() / size_of::<u64>() * size_of::<u64>();
+            return (Answer::Listed { count }, &bytes[..whole]);
+        }
+        6 => Answer::Refused(Refusal::from_number(script.byte() % 5 + 1).expect("there are 5")),
+        7 => Answer::NotHere,
+        _ => Answer::InProgress,
+    };
+    (answer, &[])
+}
+
+/// The name of an item that nodes may own, or of a reference.
+fn stored_name(forge: &Forge<'_>, script: &mut Script<'_>) -> Name {
+    let key = if script.flag() { Id::of_name(&[script.byte() % 8]) } else { forge.id(script) };
+    let provider = forge.peer(script).address;
+    Name { key, provider: (script.flag() && provider.to_bits() != 0).then_some(provider) }
+}
+
+fn range(forge: &Forge<'_>, script: &mut Script<'_>) -> Range {
+    Range { from: forge.id(script), to: forge.id(script) }
+}
+
+fn version(script: &mut Script<'_>) -> Version {
+    Version { number: time(script), writer: script.number() }
+}
+
+/// Times of all magnitudes, in microseconds.
+fn time(script: &mut Script<'_>) -> u64 {
+    script.number() >> script.below(64)
 }
 
 /// A query of any kind.

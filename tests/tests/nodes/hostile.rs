@@ -79,7 +79,9 @@ fn a_long_attack_meets_every_reason_to_refuse() {
     let mut attack = Attack::new();
     attack.play(&script);
     let memory = attack.memory();
-    for reason in WireError::ALL {
+    // There is no key, and so no seal.
+    let unsealed = |reason: &WireError| !matches!(reason, WireError::Forged | WireError::Replayed);
+    for reason in WireError::ALL.into_iter().filter(unsealed) {
         assert!(memory.refused(reason) > 0, "{}", reason.name());
     }
     // The nodes remain members, have few requests, and handle every message of their protocol.

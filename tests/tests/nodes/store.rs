@@ -4,13 +4,17 @@
 
 use std::time::Duration;
 
-use hopwise_kernel::Id;
+use hopwise_kernel::ring::Ring;
 use hopwise_kernel::store::{
     Change, Condition, Lifetime, MAX_VALUE, Name, ReadOutcome, Refusal, StoreConfig, StoreLimits,
-    Version, Write, WriteOutcome,
+    Stored, Version, Write, WriteOutcome,
 };
+use hopwise_kernel::{Address, Id, Peer, Rng};
 use hopwise_tests::StoreRing;
-use hopwise_tests::store::{A_MOMENT, HEALING, NODES, config, keys, put};
+use hopwise_tests::forge::{Forge, Forged, Lists, Script};
+use hopwise_tests::store::{A_MOMENT, DEADLINE, HEALING, NODES, attack, config, keys, put};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 fn done(outcome: WriteOutcome) -> (Version, i64, bool) {
     match outcome {
@@ -256,4 +260,74 @@ fn sums(store: &StoreRing) -> (u64, u64, u64) {
     let counts = store.memory.nodes().map(|node| node.counts());
     counts
         .fold((0, 0, 0), |(a, b, c), it| (a + it.repairs, b + it.repair_bytes, c + it.digest_bytes))
+}
+
+/// Whoever has not proved an address gets at most what was sent in its name.
+#[test]
+fn replies_to_unproven_senders_are_no_longer_than_requests() {
+    let config = StoreConfig { repair: None, ..config() };
+    let mut store = StoreRing::new(NODES, config, 12);
+    store.memory.run_for(HEALING);
+    let nodes: Vec<Peer> = (0..NODES).map(|node| store.memory.peer(node)).collect();
+    // The forge knows the cookies of this address, not those of the one that the messages come from.
+    let stranger = Address::new([127, 0, 0, 2], 9, 0);
+    let forge = Forge { ring: &nodes, stranger, genuine: &[] };
+    let unproven = Address::new([127, 0, 0, 3], 9, 0);
+    let mut rng = Rng::new(12, 1);
+    let own_bytes = |store: &StoreRing| -> u64 { store.memory.counters().bytes[..3].iter().sum() };
+    for kind in 0..Stored::<Ring>::KINDS - Ring::KINDS {
+        let mut replied = 0;
+        for _ in 0..200 {
+            let mut bytes = [0; 1200];
+            rng.fill(&mut bytes);
+            let mut script = Script::new(&bytes);
+            let lists = Lists::forge(&forge, &mut script);
+            let message = Stored::<Ring>::message(&forge, kind, &mut script, &lists);
+            let to = nodes[rng.below(NODES.into()) as usize];
+            let from = Peer { id: Id::random(&mut rng), address: unproven };
+            let before = own_bytes(&store);
+            store.memory.inject(from, to, &message);
+            let request = own_bytes(&store) - before;
+            store.memory.run_for(A_MOMENT);
+            let reply = own_bytes(&store) - before - request;
+            assert!(reply <= request, "{reply} bytes in reply to {request}: {message:?}");
+            replied += u64::from(reply > 0);
+        }
+        // Questions, copies, comparisons and requests for items are answered with a cookie.
+        assert_eq!(replied, if [0, 2, 4, 6].contains(&kind) { 200 } else { 0 }, "kind {kind}");
+    }
+    assert!(store.memory.nodes().all(|node| node.items() == 0), "nothing was stored");
+}
+
+/// Operations of a node that leaves end, too, if it stays in its place.
+#[test]
+fn operations_end_at_a_node_that_leaves() {
+    let mut store = StoreRing::new(NODES, config(), 13);
+    let key = keys(1)[0];
+    for node in 0..4 {
+        for token in 0..8 {
+            assert!(store.write(node, &put(key), &[1; 1000], token));
+            store.memory.run_for(Duration::from_micros(700));
+        }
+        let ended = store.ends();
+        store.memory.with(node, |it, cx| it.leave(cx, hopwise_kernel::ring::RingNode::leave));
+        store.memory.run_for(DEADLINE + Duration::from_millis(10));
+        assert_eq!(ended + store.ends(), 8);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn hostile_messages_do_no_lasting_harm(script in vec(any::<u8>(), 0..4096), seed in 0..1000_u64) {
+        attack(&script, seed);
+    }
+}
+
+#[test]
+fn a_long_attack_does_no_lasting_harm() {
+    let mut script = vec![0; 1 << 19];
+    Rng::new(51, 0).fill(&mut script);
+    attack(&script, 51);
 }
