@@ -79,8 +79,16 @@ pub fn is_linearizable(history: &[Operation]) -> bool {
         seen: HashSet::new(),
     };
     let left = operations.iter().filter(|it| it.returned.is_some()).count();
-    search.goes_on(&operations, None, left)
+    // The search is as deep as the history is long.
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+    std::thread::scope(|scope| {
+        let search = thread.spawn_scoped(scope, || search.goes_on(&operations, None, left));
+        search.expect("there is room for a thread").join().expect("the question is decided")
+    })
 }
+
+/// Room for histories of a hundred thousand operations.
+const STACK_BYTES: usize = 1 << 28;
 
 /// States that are searched, at most.
 const MAX_STATES: usize = 3_000_000;
