@@ -80,16 +80,16 @@ pub fn is_linearizable(history: &[Operation]) -> bool {
     };
     let left = operations.iter().filter(|it| it.returned.is_some()).count();
     // The search is as deep as the history is long.
-    let search = || search.goes_on(&operations, None, left);
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-        let search = thread.spawn_scoped(scope, search).expect("a thread can be started");
-        search.join().expect("the question is decided")
+        let search = thread.spawn_scoped(scope, || search.goes_on(&operations, None, left));
+        search.expect("there is room for a thread").join().expect("the question is decided")
     })
 }
 
-/// The stack of a search.
-const STACK_BYTES: usize = 256 << 20;
+/// Room for histories of a hundred thousand operations.
+const STACK_BYTES: usize = 1 << 28;
+
 /// States that are searched, at most.
 const MAX_STATES: usize = 3_000_000;
 
@@ -110,8 +110,9 @@ fn alike(it: &Operation, operations: &[Operation]) -> Alike {
                 Action::Add(term) => Some(term),
                 _ => None,
             });
-            let (low, high) = added
-                .fold((value, value), |(low, high), term| (low + term.min(0), high + term.max(0)));
+            let (low, high) = added.fold((value, value), |(low, high), term| {
+                (low + term.min(0), high + term.max(0))
+            });
             let is_seen = operations.iter().any(|it| match it.end {
                 End::Found(_, number) => (low..=high).contains(&number),
                 End::Done { sum, .. } => {

@@ -64,12 +64,20 @@ pub struct StoreRing {
     pub memory: Memory<StoreNode<RingNode>>,
     ring: Arc<RingConfig>,
     config: Arc<StoreConfig>,
+    /// Whether the clocks of the nodes differ.
+    is_skewed: bool,
 }
 
 impl StoreRing {
     /// Links nodes in the first `count` places to a ring.
     #[must_use]
     pub fn new(count: u32, config: StoreConfig, seed: u64) -> StoreRing {
+        StoreRing::with_clocks(count, config, seed, false)
+    }
+
+    /// As [`new`](Self::new). If it `is_skewed`, the clocks of nodes differ by nearly as much as they may.
+    #[must_use]
+    pub fn with_clocks(count: u32, config: StoreConfig, seed: u64, is_skewed: bool) -> StoreRing {
         let shape = Shape::for_ring(1, NODES as usize, SUCCESSORS.into());
         let ring = RingConfig {
             shape,
@@ -78,7 +86,7 @@ impl StoreRing {
             ..RingConfig::default()
         };
         let memory = Memory::new(PLACES as usize, seed);
-        let mut store = StoreRing { memory, ring: Arc::new(ring), config: Arc::new(config) };
+        let mut store = StoreRing { memory, ring: Arc::new(ring), config: Arc::new(config), is_skewed };
         let ring = sorted((0..count).map(|node| store.memory.peer(node)));
         for node in 0..count {
             store.insert(node);
@@ -91,7 +99,12 @@ impl StoreRing {
 
     /// Puts a node into its place. It is not yet a member.
     pub fn insert(&mut self, node: u32) {
-        let (ring, config) = (Arc::clone(&self.ring), Arc::clone(&self.config));
+        let (ring, mut config) = (Arc::clone(&self.ring), Arc::clone(&self.config));
+        if self.is_skewed {
+            let most_us = u64::try_from(config.skew.as_micros()).unwrap_or(u64::MAX) * 9 / 10;
+            let start_us = config.start_us + u64::from(node) * 0x9e37_79b9 % most_us.max(1);
+            config = Arc::new(StoreConfig { start_us, ..(*config).clone() });
+        }
         self.memory.put(node, |me, rng| StoreNode::new(RingNode::new(me, ring, rng), config, rng));
     }
 

@@ -244,11 +244,10 @@ impl<R: Router> StoreNode<R> {
             Some((id, Kind::Operation(operation))) => {
                 self.on_owner_found(cx, id, operation, end);
             }
-            Some((_, Kind::Stray(key))) => {
-                if let LookupEnd::Done(done) = end {
-                    self.return_strays(cx, key, done.owner);
-                }
-            }
+            Some((_, Kind::Stray(key))) => match end {
+                LookupEnd::Done(done) => self.return_strays(cx, key, done.owner),
+                LookupEnd::Failed { .. } => self.repairs.end_stray_lookup(),
+            },
             _ => cx.report(Event::LookupEnded(end)),
         }
     }

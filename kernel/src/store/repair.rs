@@ -273,9 +273,12 @@ impl Budget {
     fn refill(&mut self, now: Time, bytes_per_s: u32) {
         let rate = f64::from(bytes_per_s);
         let earned = (now.since(self.at).as_secs_f64() * rate) as i64;
-        // A tenth of a second is saved up at most.
-        self.bytes = (self.bytes.saturating_add(earned)).min(i64::from(bytes_per_s / 10).max(1));
-        self.at = now;
+        if earned > 0 {
+            // A tenth of a second is saved up at most.
+            let most = i64::from(bytes_per_s / 10).max(1);
+            self.bytes = self.bytes.saturating_add(earned).min(most);
+            self.at = now;
+        }
     }
 
     /// When something may be sent again.
@@ -284,7 +287,8 @@ impl Budget {
             return self.at;
         }
         let missing = (1 - self.bytes) as f64 / f64::from(bytes_per_s.max(1));
-        self.at + Duration::from_secs_f64(missing.min(3600.0))
+        // A little more, so that what is earned by then does not round down to less.
+        self.at + Duration::from_secs_f64(missing.min(3600.0)) + Duration::from_micros(1)
     }
 }
 
