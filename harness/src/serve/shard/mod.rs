@@ -49,6 +49,8 @@ const LISTENER: Token = Token(FIRST_APPLICATION_TOKEN.0 + 1);
 const FIRST_CONNECTION: usize = FIRST_APPLICATION_TOKEN.0 + 2;
 /// The most connections of a shard.
 const MAX_CONNECTIONS: usize = APPLICATION_TOKENS - 2;
+/// While more bytes than this wait for all clients of a shard, those that are behind ask for nothing new.
+const MAX_OUTPUT_OF_ALL: usize = 128 << 20;
 /// How long the shard waits for what it cannot be told of.
 const PAUSE: Duration = Duration::from_millis(1);
 /// The time from the order to stop until the shard stops at the latest.
@@ -72,6 +74,8 @@ pub(crate) struct Server {
     arrived: Vec<(Id, Arc<[u8]>)>,
     /// The places of the live nodes.
     live: Vec<u32>,
+    /// Bytes that wait for clients, as of their last flush.
+    output_bytes: usize,
     ledger: Ledger,
     /// Letters for which there was no room. While there are some, no command begins.
     unsent: VecDeque<(usize, Letter)>,
@@ -127,6 +131,7 @@ impl Server {
             ends: Vec::new(),
             arrived: Vec::new(),
             live: (0..nodes).collect(),
+            output_bytes: 0,
             unsent: VecDeque::new(),
             receivers: Receivers::default(),
             crashes: Crashes::default(),

@@ -21,7 +21,7 @@ const MAX_TASKS: usize = 65_536;
 const MAX_CALLS: usize = 4096;
 /// The most parts of one task that are in progress.
 const PARTS_AT_A_TIME: usize = 64;
-/// The most calls that are started in one turn.
+/// The most parts whose calls are started in one turn.
 const STARTS_PER_TURN: usize = 1024;
 /// How many nodes are asked to start a call.
 const ORIGINS_TRIED: usize = 3;
@@ -114,11 +114,12 @@ impl Tasks {
 
     /// Starts the calls that wait, and returns whether it started any.
     pub(crate) fn start(&mut self, now: Time, nodes: &mut impl Nodes) -> bool {
-        let mut started = 0;
-        while started < STARTS_PER_TURN
-            && self.calls.len() < MAX_CALLS
-            && let Some((token, part)) = self.waiting.pop_front()
-        {
+        let mut has_started = false;
+        for _ in 0..STARTS_PER_TURN {
+            if self.calls.len() >= MAX_CALLS {
+                break;
+            }
+            let Some((token, part)) = self.waiting.pop_front() else { break };
             let Some(task) = self.tasks.at(token) else { continue };
             let index = part as usize;
             let call = task.parts[index].call(&task.command.parts[index]);
@@ -128,7 +129,7 @@ impl Tasks {
             match (origin, self.calls.at_mut(call_token)) {
                 (Some(origin), Some(call)) => {
                     call.origin = origin;
-                    started += 1;
+                    has_started = true;
                 }
                 _ => {
                     self.calls.remove(call_token);
@@ -137,7 +138,7 @@ impl Tasks {
                 }
             }
         }
-        started > 0
+        has_started
     }
 
     /// Whether calls wait that could be started now.
