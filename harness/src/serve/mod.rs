@@ -8,11 +8,11 @@
 //! ```
 //!
 //! ```text
-//! start      nodes, threads, the listener      protocol    requests and replies as bytes
-//! shard      nodes and connections of a core   command     what a request asks for
-//! connection a client's socket and buffers     task        what a command does with its keys
-//! users      who may do what, and accounts     ledger      whose values are stored, and renewals
-//! shared     mailboxes between shards          metrics     figures for others to read
+//! start, plan  nodes, threads, the listener    protocol   requests and replies as bytes
+//! shard        nodes and connections of a core command    what a request asks for
+//! connection   a client's socket and buffers   task       what a command does with its keys
+//! users        who may do what, and accounts   ledger     whose values are stored, and renewals
+//! shared       mailboxes between shards        metrics    figures for others to read
 //! ```
 //!
 //! # What is promised
@@ -31,6 +31,7 @@ mod figures;
 mod ledger;
 mod metrics;
 mod options;
+mod plan;
 mod protocol;
 mod shard;
 mod shared;

@@ -3,25 +3,21 @@
 //! **Invariant:** when a server has started, it accepts clients, and its nodes are members.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crossbeam_utils::CachePadded;
-use hopwise_kernel::node::Secret;
-use hopwise_kernel::reactor::{Clock, Layout, Shard, Sockets, available_cores, pin_to};
-use hopwise_kernel::ring::RingConfig;
-use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::store::{StoreConfig, StoreLimits};
-use hopwise_kernel::{Id, Peer, Rng};
+use hopwise_kernel::reactor::{Clock, Shard, Sockets, available_cores, pin_to};
+use hopwise_kernel::{Peer, Rng};
 
-use super::figures::{Figure, Figures};
+use super::figures::Figure;
 use super::metrics;
 use super::options::Options;
+use super::plan::Plan;
 use super::shard::{Listener, NodeShard, Open, Server, Start};
-use super::shared::{Letter, Mailbox, Shared};
+use super::shared::{Letter, Shared};
 use super::users::{self, Checker, Users};
 use crate::base::wall_clock::WallClock;
 
@@ -29,14 +25,6 @@ use crate::base::wall_clock::WallClock;
 const REQUESTS: usize = 65_536;
 /// The largest datagram: one that fits into an Ethernet frame.
 const DATAGRAM_BYTES: usize = 1472;
-/// The length of successor lists, in a network that is large enough.
-const SUCCESSORS: u32 = 16;
-/// The room for items of one node.
-const LIMITS: StoreLimits = StoreLimits { items: 16_384, bytes: 8 << 20 };
-/// The most clients.
-const MAX_CLIENTS: usize = 10_000;
-/// Descriptors for everything but clients and the sockets of nodes.
-const SPARE_DESCRIPTORS: u64 = 128;
 /// How often the threads are looked at.
 const TURN: Duration = Duration::from_millis(20);
 
@@ -59,17 +47,51 @@ impl StartError {
 #[derive(Debug)]
 pub(crate) struct Running {
     shared: Arc<Shared>,
-    threads: Vec<thread::JoinHandle<io::Result<Ended>>>,
+    threads: Vec<thread::JoinHandle<io::Result<Open>>>,
     address: SocketAddr,
     metrics: Option<SocketAddr>,
     nodes: u32,
+    /// Threads that could not be pinned to their cores.
+    unpinned: usize,
 }
 
-/// The end of the thread of a shard.
-#[derive(Clone, Copy, Debug)]
-struct Ended {
-    open: Open,
-    is_pinned: bool,
+/// What the thread of a shard is made of.
+struct Parts {
+    index: usize,
+    sockets: Sockets,
+    /// The nodes, by place.
+    peers: Vec<Peer>,
+    clock: Clock,
+    rng: Rng,
+    start: Start,
+    shared: Arc<Shared>,
+    checker: Option<Checker>,
+    listener: Option<Listener>,
+}
+
+impl Parts {
+    /// Runs the shard to its end.
+    fn run(self, started: &Started) -> io::Result<Open> {
+        let Parts { index, sockets, peers, clock, rng, start, shared, checker, listener } = self;
+        let count = peers.len();
+        let mut shard: NodeShard =
+            Shard::new(sockets, count, REQUESTS, DATAGRAM_BYTES, clock, rng)?;
+        for (place, me) in (0..).zip(peers) {
+            start.start(&mut shard, place, me);
+        }
+        shared.figures[index].publish(Figure::Nodes, count as u64);
+        let mut server = Server::new(&shard, shared, index, count as u32, checker, listener)?;
+        started.shards.fetch_add(1, Ordering::Release);
+        shard.run(&mut server)?;
+        Ok(server.open())
+    }
+}
+
+/// How far the threads are.
+#[derive(Debug, Default)]
+struct Started {
+    shards: AtomicUsize,
+    unpinned: AtomicUsize,
 }
 
 /// What was open when a server was stopped.
@@ -81,8 +103,6 @@ pub(crate) struct Drained {
     pub(crate) commands: usize,
     /// Commands that had not ended when the server ended.
     pub(crate) unfinished: usize,
-    /// Shards whose threads could not be pinned.
-    pub(crate) unpinned: usize,
 }
 
 impl Running {
@@ -106,52 +126,58 @@ impl Running {
             ))
         })?;
         let address = listener.address().map_err(StartError::broken)?;
-        let plan = Plan::new(options, threads)?;
+        let plan = Plan::new(options, threads).map_err(StartError::Request)?;
         let wall = WallClock::start();
         let clock = Clock::start();
         let start_us = wall.started_at().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        let start_us = u64::try_from(start_us).unwrap_or(u64::MAX);
-        let start = plan.start(options, start_us);
+        let start = plan.start(options, u64::try_from(start_us).unwrap_or(u64::MAX));
         let shared = Arc::new(plan.shared(users, threads, &start.store));
         let checker = shared.users.is_closed().then(|| checker(&shared)).transpose();
         let checker = checker.map_err(StartError::broken)?;
         let page = options.metrics.map(|address| metrics::serve(address, Arc::clone(&shared)));
         let metrics = page.transpose().map_err(StartError::Request)?;
-        let has_started =
-            Arc::new((0..threads).map(|_| AtomicBool::new(false)).collect::<Vec<_>>());
+        let started = Arc::new(Started::default());
         let mut listener = Some(listener);
-        let mut handles = Vec::new();
+        let mut running = Running {
+            shared,
+            threads: Vec::new(),
+            address,
+            metrics,
+            nodes: options.nodes,
+            unpinned: 0,
+        };
         for (index, (sockets, peers)) in plan.sockets.into_iter().zip(plan.peers).enumerate() {
-            let core = cores[index % cores.len()];
-            let (shared, start, checker) = (shared.clone(), start.clone(), checker.clone());
-            let (listener, has_started) = (listener.take(), has_started.clone());
-            let rng = Rng::new(options.seed, index as u64 + 1);
+            let parts = Parts {
+                index,
+                sockets,
+                peers,
+                clock,
+                rng: Rng::new(options.seed, index as u64 + 1),
+                start: start.clone(),
+                shared: running.shared.clone(),
+                checker: checker.clone(),
+                listener: listener.take(),
+            };
+            let (core, started) = (cores[index % cores.len()], started.clone());
             let run = move || {
-                let is_pinned = pin_to(core);
-                let count = peers.len();
-                let mut shard: NodeShard =
-                    Shard::new(sockets, count, REQUESTS, DATAGRAM_BYTES, clock, rng)?;
-                for (place, me) in (0..).zip(peers) {
-                    start.start(&mut shard, place, me);
-                }
-                let figures = &shared.figures[index];
-                figures.publish(Figure::Nodes, count as u64);
-                let mut server =
-                    Server::new(&shard, shared.clone(), index, count as u32, checker, listener)?;
-                has_started[index].store(true, Ordering::Release);
-                shard.run(&mut server)?;
-                Ok(Ended { open: server.open(), is_pinned })
+                let is_unpinned = !pin_to(core);
+                started.unpinned.fetch_add(usize::from(is_unpinned), Ordering::Relaxed);
+                parts.run(&started)
             };
             let thread = thread::Builder::new().name(format!("shard-{index}"));
-            handles.push(thread.spawn(run).map_err(StartError::broken)?);
+            running.threads.push(thread.spawn(run).map_err(StartError::broken)?);
         }
-        let nodes = options.nodes;
-        let running = Running { shared, threads: handles, address, metrics, nodes };
-        while !has_started.iter().all(|it| it.load(Ordering::Acquire)) {
+        while started.shards.load(Ordering::Acquire) < threads {
             running.check().map_err(StartError::Broken)?;
             thread::sleep(Duration::from_millis(1));
         }
+        running.unpinned = started.unpinned.load(Ordering::Relaxed);
         Ok(running)
+    }
+
+    /// Threads that could not be pinned to their cores.
+    pub(crate) fn unpinned(&self) -> usize {
+        self.unpinned
     }
 
     /// The line that says that clients may connect.
@@ -188,12 +214,10 @@ impl Running {
         let mut drained = Drained::default();
         for thread in self.threads {
             let ended = thread.join().map_err(|_| "the thread of a shard panicked".to_owned())?;
-            let Ended { open, is_pinned } =
-                ended.map_err(|error| format!("a shard stopped: {error}"))?;
+            let open = ended.map_err(|error| format!("a shard stopped: {error}"))?;
             drained.connections += open.connections;
             drained.commands += open.commands;
             drained.unfinished += open.unfinished;
-            drained.unpinned += usize::from(!is_pinned);
         }
         Ok(drained)
     }
@@ -203,78 +227,6 @@ impl Running {
             return Err("the thread of a shard stopped".to_owned());
         }
         Ok(())
-    }
-}
-
-/// The division of the nodes among threads.
-struct Plan {
-    sockets: Vec<Sockets>,
-    /// The nodes of each shard, by place.
-    peers: Vec<Vec<Peer>>,
-    max_clients: usize,
-}
-
-impl Plan {
-    fn new(options: &Options, threads: usize) -> Result<Plan, StartError> {
-        let limit = crate::base::descriptors::limit();
-        let needed = SPARE_DESCRIPTORS + threads as u64;
-        let max_clients = limit.saturating_sub(needed).min(MAX_CLIENTS as u64) as usize;
-        if max_clients == 0 {
-            return Err(StartError::Request(format!(
-                "this process may open only {limit} descriptors (RLIMIT_NOFILE): raise it with \
-                 `ulimit -n 20000`"
-            )));
-        }
-        let mut rng = Rng::new(options.seed, 0);
-        let (mut all_sockets, mut peers) = (Vec::new(), Vec::new());
-        for index in 0..threads {
-            let count = (options.nodes as usize + threads - 1 - index) / threads;
-            let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-            let sockets = Sockets::bind(Layout::PerCore, any, count).map_err(StartError::broken)?;
-            let peer =
-                |place| Peer { id: Id::random(&mut rng), address: sockets.address_of(place) };
-            peers.push((0..count as u32).map(peer).collect::<Vec<_>>());
-            all_sockets.push(sockets);
-        }
-        Ok(Plan { sockets: all_sockets, peers, max_clients })
-    }
-
-    /// How the nodes start.
-    fn start(&self, options: &Options, start_us: u64) -> Start {
-        let mut members: Vec<Peer> = self.peers.concat();
-        members.sort_unstable_by_key(|peer| peer.id);
-        let successors = SUCCESSORS.min(options.nodes.saturating_sub(1)).max(1);
-        let ring = RingConfig {
-            shape: Shape::for_ring(1, options.nodes as usize, successors as usize),
-            successors: successors as u8,
-            ..RingConfig::default()
-        };
-        let store = StoreConfig {
-            replicas: options.replicas,
-            limits: LIMITS,
-            start_us,
-            // Drawn anew for each process, so that nobody can foretell the cookies.
-            secret: Secret::random(&mut Rng::new(random(), 0)),
-            ..StoreConfig::default()
-        };
-        let ring = RingConfig { deadline: store.deadline, ..ring };
-        Start { members: Arc::new(members), ring: Arc::new(ring), store: Arc::new(store) }
-    }
-
-    fn shared(&self, users: Users, threads: usize, store: &StoreConfig) -> Shared {
-        let port = |sockets: &Sockets| sockets.address_of(0).port;
-        Shared {
-            mailboxes: (0..threads).map(|_| Mailbox::default()).collect(),
-            figures: (0..threads).map(|_| CachePadded::new(Figures::default())).collect(),
-            ports: self.sockets.iter().map(port).collect(),
-            users: Arc::new(users),
-            connections: CachePadded::new(AtomicUsize::new(0)),
-            max_connections: self.max_clients,
-            is_draining: AtomicBool::new(false),
-            replicas: store.replicas,
-            lifetime: store.lifetime,
-            start_ms: store.start_us / 1000,
-        }
     }
 }
 
@@ -292,11 +244,4 @@ fn checker(shared: &Arc<Shared>) -> io::Result<Checker> {
             thread::sleep(Duration::from_millis(1));
         }
     })
-}
-
-/// A number that nobody can foretell.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    // The standard library seeds it from the operating system.
-    std::hash::RandomState::new().build_hasher().finish()
 }
