@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -307,15 +307,24 @@ pub struct Serve {
     /// How many nodes keep each item
     #[arg(long, value_name = "R", default_value_t = 3)]
     replicas: u8,
+    /// The address at which nodes send and receive; any but this machine's own needs --cluster-key
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    nodes_at: Ipv4Addr,
+    /// Join the ring of a running server, which serves clients at this address
+    #[arg(long, value_name = "HOST:PORT")]
+    join: Option<SocketAddr>,
+    /// A file with a secret that all servers of the ring share: nodes accept nothing without it
+    #[arg(long, value_name = "FILE")]
+    cluster_key: Option<PathBuf>,
     /// The users who may connect (see user add); without it, anybody on this machine
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
     /// Show figures as OpenMetrics at this address, to this machine only
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
-    /// The seed of the identifiers of the nodes
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
+    /// The seed of the identifiers of the nodes [default: any]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
     /// Do not say at the end what was open
     #[arg(long)]
     quiet: bool,
@@ -330,6 +339,9 @@ impl Serve {
             listen: self.listen,
             threads: self.threads,
             replicas: self.replicas,
+            nodes_at: self.nodes_at,
+            join: self.join,
+            cluster_key: self.cluster_key.clone(),
             users: self.users.clone(),
             metrics: self.metrics,
             seed: self.seed,

@@ -2,11 +2,11 @@
 //!
 //! **Invariant:** a share of no lookups is never a number.
 
-use crate::measure::outcome::{Expectation, Lookups};
+use crate::measure::outcome::{Expectation, Lookups, Store};
 use crate::scenario::Expect;
 
 /// Judges the expectations that are set.
-pub(super) fn judge(expect: &Expect, lookups: &Lookups) -> Vec<Expectation> {
+pub(super) fn judge(expect: &Expect, lookups: &Lookups, store: Option<&Store>) -> Vec<Expectation> {
     let counted = lookups.counted();
     let completed = share(lookups.completed, counted);
     let correct = share(lookups.correct, lookups.completed);
@@ -15,8 +15,19 @@ pub(super) fn judge(expect: &Expect, lookups: &Lookups) -> Vec<Expectation> {
         expect.completed.map(|bound| at_least("completed", bound, completed)),
         expect.correct.map(|bound| at_least("correct", bound, correct)),
         expect.failed.map(|bound| at_most("failed", bound, failed)),
+        expect.anomalies.map(|bound| anomalies(bound, store)),
     ];
     judged.into_iter().flatten().collect()
+}
+
+fn anomalies(bound: u64, store: Option<&Store>) -> Expectation {
+    let found = store.map(Store::anomalies);
+    Expectation {
+        name: "anomalies".to_owned(),
+        wanted: format!("at most {bound}"),
+        got: found.map_or_else(|| Expectation::NOTHING_MEASURED.to_owned(), |it| it.to_string()),
+        held: found.is_some_and(|it| it <= bound),
+    }
 }
 
 fn share(part: u64, of: u64) -> Option<f64> {
@@ -51,8 +62,9 @@ mod tests {
     }
 
     fn judged(lookups: &Lookups) -> Vec<(String, bool)> {
-        let expect = Expect { completed: Some(0.9), correct: Some(0.5), failed: Some(0.1) };
-        let judged = judge(&expect, lookups).into_iter();
+        let expect =
+            Expect { completed: Some(0.9), correct: Some(0.5), failed: Some(0.1), anomalies: None };
+        let judged = judge(&expect, lookups, None).into_iter();
         judged.map(|expectation| (expectation.to_string(), expectation.held)).collect()
     }
 

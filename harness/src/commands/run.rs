@@ -204,6 +204,10 @@ fn outcome_of(
         capacity_per_s: measured.capacity_per_s,
         ..Lookups::new(&measured.metrics, measured.measured)
     };
+    let store = measured.values.as_ref().map(|(contents, verdicts)| {
+        let tally = &measured.metrics.items.values;
+        outcome::Store::new(tally, contents, verdicts, measured.node_s)
+    });
     let simulation = measured.simulation.as_ref();
     let drops = measured.drops.iter().map(|&(reason, count)| (reason.to_owned(), count));
     Outcome {
@@ -224,6 +228,7 @@ fn outcome_of(
         items: scenario.items.as_ref().map(|_| {
             outcome::Items::new(&measured.metrics.items, &measured.traffic, measured.node_s)
         }),
+        store: store.clone(),
         maintenance: Maintenance::new(&measured.maintenance, measured.node_s),
         state: measured.state.clone(),
         load: Some(measured.load.clone()),
@@ -239,7 +244,7 @@ fn outcome_of(
             threads: measured.threads,
             trace_digest: simulation.map(|it| format!("{:016x}", it.trace_digest)),
         },
-        expectations: expectations::judge(&scenario.expect, &lookups),
+        expectations: expectations::judge(&scenario.expect, &lookups, store.as_ref()),
         lookups,
     }
 }

@@ -9,6 +9,7 @@ use hopwise_kernel::{Node, Peer, Rng};
 
 use crate::Scenario;
 use crate::plug::{Setting, System};
+use crate::scenario::Subject;
 use crate::systems::{Registered, Registry};
 use crate::workload::Workload;
 
@@ -109,12 +110,11 @@ impl<S: System> SmallNetwork<S> {
 /// queries is `fuzzy`.
 pub(super) fn scenario<S: System>(more: &str, fuzzy: f64) -> Result<Scenario, String> {
     let registry = Registry::new(&[&[Registered::<S>::ANY]], &[]);
-    let has_items = Registered::<S>::ANY.schema().has_items();
-    let items = if has_items {
-        &*format!("items = {{ population = 40, fuzzy = {fuzzy:?} }}\n")
-    } else {
-        ""
+    let subject = match Registered::<S>::ANY.schema().subject() {
+        Subject::Keys => String::new(),
+        Subject::Items => format!("items = {{ population = 40, fuzzy = {fuzzy:?} }}\n"),
+        Subject::Values => "store = { population = 40 }\n".to_owned(),
     };
-    let text = format!("system = \"{}\"\nnodes = {MEMBERS}\n{items}{more}", S::NAME);
+    let text = format!("system = \"{}\"\nnodes = {MEMBERS}\n{subject}{more}", S::NAME);
     registry.from_toml(&text, "conformance", &[]).map_err(|error| error.to_string())
 }

@@ -15,8 +15,8 @@ use super::lookups::Lookup;
 use super::{Director, NodeControl, is_within, take_due};
 use crate::churn::Share;
 use crate::scenario::{Load, Measure};
-use crate::workload::Workload;
 use crate::workload::judge::{Answered, Facts, Record};
+use crate::workload::{Next, Workload};
 
 /// The most lookups that a closed loop starts in one turn. Nodes may refuse them all at once, and then as
 /// many are due again.
@@ -29,6 +29,34 @@ impl<W: Workload> Director<W> {
             while let Some(token) = self.lookups.first_of(place) {
                 self.end_orphaned(token);
             }
+        }
+    }
+
+    /// Asks what follows from answers.
+    pub(super) fn turn_next(&mut self, nodes: &mut dyn NodeControl<W::Question>, now: Time) {
+        while let Some(token) = self.next.pop() {
+            let Some(&Lookup { question, origin, number, .. }) = self.lookups.find(token) else {
+                continue; // Its origin has departed.
+            };
+            if nodes.ask(now, origin, question, token, number) {
+                self.record_change(&question, now);
+            } else {
+                self.end_refused(now, token);
+            }
+        }
+    }
+
+    /// Tells the judge that a question was issued, if it changes something.
+    fn record_change(&mut self, question: &W::Question, at: Time) {
+        if W::is_change(question) {
+            self.records.push(Record::Issued { question: *question, at });
+        }
+    }
+
+    /// Tells the judge that a question has ended, if it changes something.
+    fn record_end(&mut self, question: &W::Question, answer: Option<W::Answer>, at: Time) {
+        if W::is_change(question) {
+            self.records.push(Record::Ended { question: *question, answer, at });
         }
     }
 
@@ -175,6 +203,9 @@ impl<W: Workload> Director<W> {
         };
         let token = self.lookups.begin(lookup);
         let is_started = nodes.ask(at, origin, question, token, number);
+        if is_started {
+            self.record_change(&question, at);
+        }
         let metrics = counted.then_some(&mut self.metrics);
         for metrics in [&mut self.recent].into_iter().chain(metrics) {
             if is_started {
@@ -197,6 +228,7 @@ impl<W: Workload> Director<W> {
     /// Records that the origin of a lookup refused it later than at once.
     pub(super) fn end_refused(&mut self, now: Time, token: u64) {
         let Some(lookup) = self.lookups.end(token) else { return };
+        self.record_end(&lookup.question, None, now);
         self.recent.record_shed();
         self.series.record_shed(lookup.interval);
         self.end_costs(&lookup, End::Void);
@@ -214,6 +246,7 @@ impl<W: Workload> Director<W> {
             self.record_follow_up(&lookup, None);
             return;
         }
+        self.record_end(&lookup.question, None, self.now);
         self.recent.record_orphaned();
         self.series.record_orphaned(lookup.interval);
         self.end_costs(&lookup, End::Void);
@@ -223,8 +256,16 @@ impl<W: Workload> Director<W> {
         }
     }
 
-    pub(super) fn end_failed(&mut self, now: Time, token: u64, timeouts: u32) {
+    /// Records that a lookup failed. `answer` says why, if the node knows.
+    pub(super) fn end_failed(
+        &mut self,
+        now: Time,
+        token: u64,
+        answer: Option<W::Answer>,
+        timeouts: u32,
+    ) {
         let Some(lookup) = self.lookups.end(token) else { return };
+        self.record_end(&lookup.question, answer, now);
         if lookup.followed_up {
             self.record_follow_up(&lookup, None);
         } else {
@@ -235,7 +276,9 @@ impl<W: Workload> Director<W> {
             self.record_unanswered(&lookup, "failed", now, timeouts);
             if lookup.counted {
                 self.metrics.record_failed();
-                self.workload.record_issued(&lookup.question, &mut self.metrics.items);
+                let tally = &mut self.metrics.items;
+                self.workload.record_issued(&lookup.question, tally);
+                self.workload.record_failed(&lookup.question, answer.as_ref(), tally);
             }
         }
     }
@@ -256,6 +299,17 @@ impl<W: Workload> Director<W> {
         hops: u32,
         timeouts: u32,
     ) {
+        let Some(&asked) = self.lookups.find(token) else { return };
+        match self.workload.next(&asked.question, &answer) {
+            Next::Completed => {}
+            Next::Failed => return self.end_failed(now, token, Some(answer), timeouts),
+            Next::Ask(question) => {
+                self.record_part(&asked, answer, now);
+                self.lookups.replace(token, question);
+                return self.next.push(token);
+            }
+        }
+        self.record_end(&asked.question, Some(answer), now);
         let lookup = if self.workload.is_followed_up(&answer) {
             self.lookups.begin_follow_up(token)
         } else {
@@ -276,8 +330,21 @@ impl<W: Workload> Director<W> {
             self.workload.record_issued(&question, &mut self.metrics.items);
             self.workload.record_answered(&question, &answer, &mut self.metrics.items);
             let facts = self.is_logged.then(|| Facts { hops, ..self.facts_of(&lookup, timeouts) });
-            let answered = Answered { question, answer, interval, issued, answered: now, facts };
+            let (answered, is_part) = (now, false);
+            let answered =
+                Answered { question, answer, interval, issued, answered, facts, is_part };
             self.records.push(Record::Answered(answered));
+        }
+    }
+
+    /// Records the answer to a question that another one follows.
+    fn record_part(&mut self, lookup: &Lookup<W::Question>, answer: W::Answer, answered: Time) {
+        let &Lookup { question, interval, issued, counted, .. } = lookup;
+        if counted {
+            self.workload.record_answered(&question, &answer, &mut self.metrics.items);
+            let (facts, is_part) = (None, true);
+            let part = Answered { question, answer, interval, issued, answered, facts, is_part };
+            self.records.push(Record::Answered(part));
         }
     }
 

@@ -67,6 +67,22 @@ impl<Q: Copy> Lookups<Q> {
         u64::from(*uses) << 32 | u64::from(entry)
     }
 
+    /// A lookup that is in progress.
+    pub(super) fn find(&self, token: u64) -> Option<&Lookup<Q>> {
+        let (uses, slot) = self.entries.get(token as u32 as usize)?;
+        let entry = slot.as_ref().filter(|_| u64::from(*uses) == token >> 32)?;
+        Some(&entry.lookup)
+    }
+
+    /// Replaces the question of a lookup that is in progress.
+    pub(super) fn replace(&mut self, token: u64, question: Q) {
+        if let Some((uses, Some(entry))) = self.entries.get_mut(token as u32 as usize)
+            && u64::from(*uses) == token >> 32
+        {
+            entry.lookup.question = question;
+        }
+    }
+
     /// Marks a lookup as answered while what the answer named is being obtained. Returns the
     /// lookup, unless it was marked before.
     pub(super) fn begin_follow_up(&mut self, token: u64) -> Option<Lookup<Q>> {

@@ -100,6 +100,8 @@ pub struct Director<W: Workload> {
     /// Places whose nodes departed in the last turn.
     departed: Vec<u32>,
     lookups: Lookups<W::Question>,
+    /// Lookups whose next question is to be asked.
+    next: Vec<u64>,
     admission: Admission,
     calibration: Option<Calibration>,
     /// The result of all directors' calibrations; 0 without one.
@@ -185,6 +187,7 @@ impl<W: Workload> Director<W> {
             retry: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),
+            next: Vec::new(),
             admission: Admission::new(setup.admitted),
             calibration: None,
             capacity_per_s: 0.0,
@@ -280,6 +283,7 @@ impl<W: Workload> Director<W> {
         self.turn_faults(nodes, until);
         self.turn_churn(nodes, until);
         self.turn_joins(nodes, until);
+        self.turn_next(nodes, now);
         self.turn_load(nodes, now, until);
     }
 
@@ -305,6 +309,7 @@ impl<W: Workload> Director<W> {
             || self.calibration.as_ref().is_some_and(Calibration::is_open);
         !self.retry.is_empty()
             || !self.departed.is_empty()
+            || !self.next.is_empty()
             || (!self.to_join.is_empty() && self.joining.len() < self.max_joining())
             || closed_loop
     }
@@ -348,7 +353,7 @@ impl<W: Workload> Director<W> {
                 self.on_answered(now, token, answer, hops, timeouts);
             }
             NodeEvent::Refused { token } => self.end_refused(now, token),
-            NodeEvent::Failed { token, timeouts } => self.end_failed(now, token, timeouts),
+            NodeEvent::Failed { token, timeouts } => self.end_failed(now, token, None, timeouts),
             NodeEvent::Obtained { token, took, bytes } => {
                 self.end_follow_up(token, Some((took, bytes)));
             }
@@ -366,7 +371,7 @@ impl<W: Workload> Director<W> {
         if !is_interrupted {
             for place in std::mem::take(&mut self.departed) {
                 while let Some(token) = self.lookups.first_of(place) {
-                    self.end_failed(now, token, 0);
+                    self.end_failed(now, token, None, 0);
                 }
             }
         }

@@ -7,6 +7,7 @@ mod interruption;
 mod memory;
 mod planned_nodes;
 pub mod sim;
+mod store_work;
 mod totals;
 pub mod udp;
 

@@ -14,6 +14,7 @@ use crate::measure::health::{Sample, TableCourse};
 use crate::measure::metrics::{Metrics, Traffic};
 use crate::measure::outcome::{Deaths, Goodput, Health, Load, Membership, State};
 use crate::measure::series::{Sent, Series};
+use crate::measure::stored::Contents;
 use crate::plug::{ProtocolOf, System};
 use crate::workload::judge::Judge;
 
@@ -102,6 +103,8 @@ pub(super) struct Sums {
     pub(super) total: Counters,
     pub(super) changes: MembershipChanges,
     pub(super) tables: Tables,
+    /// What nodes store at the end, and what they did for it in the measured phase.
+    pub(super) stored: Contents,
     pub(super) node_s: f64,
     pub(super) series: Series,
 }
@@ -115,6 +118,7 @@ impl Sums {
             total: Counters::default(),
             changes: MembershipChanges::default(),
             tables: Tables::default(),
+            stored: Contents::default(),
             node_s: 0.0,
             series: Series::new(),
         }
@@ -129,6 +133,7 @@ impl Sums {
         self.changes.leaves += other.changes.leaves;
         self.changes.crashes += other.changes.crashes;
         self.tables.merge(&other.tables);
+        self.stored.merge(&other.stored);
         self.node_s += other.node_s;
         self.series.merge(&other.series);
     }
@@ -144,6 +149,7 @@ impl Sums {
         self.metrics.items.exact.correct = judge.correct - judge.correct_fuzzy;
         self.metrics.items.fuzzy.correct = judge.correct_fuzzy;
         let health = self.health(&course, judge.deaths(self.node_s));
+        let verdicts = judge.verdicts(&self.stored, course.end);
         let log = judge.take_log().map(|mut log| {
             self.series.phases().for_each(|(at, name)| log.phase(at, name));
             log.finish(course.end)
@@ -168,6 +174,7 @@ impl Sums {
                 live_mean: node_s / measured.as_secs_f64().max(f64::MIN_POSITIVE),
             },
             health,
+            values: verdicts.map(|verdicts| (self.stored, verdicts)),
             events: self.counters.received,
             datagrams: self.counters.datagrams,
             drops: self.counters.drops::<ProtocolOf<S>>().filter(|&(_, count)| count > 0).collect(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::metrics::{Metrics, Traffic};
 use super::outcome::{Check, Health, Load, Membership, Regime, State};
 use super::series::SeriesRow;
+use super::stored::{Contents, ValueVerdicts};
 
 /// Why an engine could not run a scenario.
 #[derive(Debug)]
@@ -64,6 +65,8 @@ pub struct Measured {
     pub membership: Membership,
     /// How well the system is.
     pub health: Health,
+    /// What nodes store, and what the truth found out about it, if they store values.
+    pub values: Option<(Contents, ValueVerdicts)>,
     /// Messages and timers handled in the measured phase.
     pub events: u64,
     /// Datagrams sent in the measured phase.

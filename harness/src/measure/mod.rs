@@ -13,6 +13,8 @@ pub mod outcome;
 pub mod progress;
 pub mod provenance;
 pub mod series;
+pub mod stored;
 pub mod tally;
+pub mod value_tally;
 
 pub use self::measured::{EngineError, Measured, Simulation};

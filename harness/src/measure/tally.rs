@@ -1,4 +1,4 @@
-//! Counters of item queries and of the transfers that follow.
+//! Counters of what workloads ask: item queries, the transfers that follow, reads and writes of values.
 //!
 //! **Invariant:** recording never allocates, never fails and never reads a clock.
 
@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use hopwise_kernel::items::Match;
 
 use super::histogram::histogram;
+use super::value_tally::ValueTally;
 use crate::base::nanoseconds::as_ns;
 
 /// See the [module](self).
@@ -25,6 +26,8 @@ pub struct Tally {
     pub transfers_failed: u64,
     /// Total size of the items received.
     pub transfer_bytes: u64,
+    /// Reads and writes of values.
+    pub values: ValueTally,
     transfer_latency: Histogram<u64>,
 }
 
@@ -49,6 +52,7 @@ impl Default for Tally {
             transfers: 0,
             transfers_failed: 0,
             transfer_bytes: 0,
+            values: ValueTally::default(),
             transfer_latency: histogram(3),
         }
     }
@@ -102,6 +106,7 @@ impl Tally {
         self.transfers += other.transfers;
         self.transfers_failed += other.transfers_failed;
         self.transfer_bytes += other.transfer_bytes;
+        self.values.merge(other.values);
         self.transfer_latency.add(&other.transfer_latency).expect("all have the same bounds");
     }
 
@@ -112,6 +117,7 @@ impl Tally {
         for count in [found_none, transfers, transfers_failed, transfer_bytes] {
             *count = 0;
         }
+        self.values = ValueTally::default();
         self.transfer_latency.reset();
     }
 

@@ -5,12 +5,14 @@
 use std::fmt::Debug;
 
 use hopwise_kernel::node::EventOf;
-use hopwise_kernel::{Codec, Context, Node, Peer, Rng};
+use hopwise_kernel::store::StoreCounts;
+use hopwise_kernel::{Codec, Context, Node, Peer, Rng, Time};
 
 use super::{Checker, NodeEvent};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::health::Neighborhood;
+use crate::measure::stored::Contents;
 use crate::network::Network;
 use crate::scenario::{Section, Start};
 use crate::workload::Workload;
@@ -41,8 +43,9 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// Its section of the scenario; `()` if it has no keys.
     type Section: Section;
 
-    /// Its name, as in the scenario's `system`. Two systems may share a name if only one of them
-    /// has items; the scenario's `items` then decides between them.
+    /// Its name, as in the scenario's `system`. Systems may share a name if their workloads differ: one
+    /// has items, one values, one neither. The scenario's sections `items` and `store` then decide
+    /// between them.
     const NAME: &'static str;
 
     /// Whether the node at host 0 is a server for all others. A server starts no lookups and holds
@@ -52,6 +55,10 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// Whether its nodes form a ring. If so, [`neighborhood`](System::neighborhood) tells of each
     /// member, nodes report whom they declare dead, and the outcome has figures of both.
     const IS_RING: bool = false;
+
+    /// Whether its nodes store values. If so, [`store_counts`](System::store_counts) and
+    /// [`add_stored`](System::add_stored) tell of them.
+    const STORES: bool = false;
 
     /// The growth of its figures with the number of nodes, as stated in the literature.
     const GROWTH: &'static [(Figure, Law)] = &[];
@@ -135,6 +142,14 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// The number of entries in the tables of `node`: distinct peers, and what else grows with the
     /// system.
     fn entries(&self, node: &Self::Node) -> usize;
+
+    /// What `node` has done for the values that it stores, since it was built.
+    fn store_counts(&self, _node: &Self::Node) -> StoreCounts {
+        StoreCounts::default()
+    }
+
+    /// Adds what `node`, one of `live` members, stores at `now`.
+    fn add_stored(&self, _node: &Self::Node, _now: Time, _live: usize, _contents: &mut Contents) {}
 
     /// What `node`, a member of a ring, believes about its neighborhood; `None` if nodes form no
     /// ring.

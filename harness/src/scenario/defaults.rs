@@ -5,7 +5,7 @@
 use toml::{Table, Value};
 
 use super::tree::{at, is_within, join, parent, put};
-use super::{Schema, fault, profile};
+use super::{Schema, Subject, fault, profile};
 
 impl Schema {
     /// The default of the key at a dotted path without indices; `None` if it has none. For a
@@ -22,8 +22,10 @@ impl Schema {
     fn tree_that_reaches(&self, path: &str) -> Option<(Value, String)> {
         let mut tree = Value::Table(Table::new());
         let mut place = path.to_owned();
-        if is_within(path, "items") {
-            put(&mut tree, "items", Table::new().into()).ok()?;
+        for section in Subject::ALL.into_iter().filter_map(Subject::section) {
+            if is_within(path, section) {
+                put(&mut tree, section, Table::new().into()).ok()?;
+            }
         }
         if let Some(name) = path.strip_prefix("fault.") {
             if fault::REQUIRED.iter().any(|(names, _)| names.contains(&name)) {

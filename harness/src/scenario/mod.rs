@@ -37,6 +37,8 @@ mod schema;
 mod section;
 mod shortened;
 mod source;
+mod store;
+mod subject;
 mod tree;
 mod udp;
 mod workload;
@@ -66,6 +68,8 @@ pub use self::section::{Section, SectionType, Sections};
 use self::section::{WrongType, read};
 pub(crate) use self::shortened::shortened;
 pub(crate) use self::source::count_of;
+pub use self::store::{Operations, Popularity, Store};
+pub use self::subject::Subject;
 pub(crate) use self::tree::{ends_in, is_within, paths_of, value_of, without_indices};
 pub use self::udp::{Sockets, Udp};
 pub use self::workload::{Keys, Load, Workload};
@@ -115,6 +119,9 @@ pub struct Scenario {
     /// The items that nodes share and ask for; `None`: keys are looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<Items>,
+    /// The values that nodes store; `None`: nothing is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
     /// What the network does to messages.
     pub network: Network,
     /// Which nodes join, leave and crash.
@@ -219,6 +226,7 @@ impl Scenario {
             udp: Udp::default(),
             sections: Sections::default(),
             items: None,
+            store: None,
             network: Network::default(),
             churn: Churn::default(),
             workload: Workload::default(),
@@ -282,6 +290,7 @@ impl Scenario {
             "check" => self.check = Some(read(value)?),
             "udp" => self.udp = read(value)?,
             "items" => self.items = Some(read(value)?),
+            "store" => self.store = Some(read(value)?),
             "network" => self.network = read(value)?,
             "churn" => self.churn = read(value)?,
             "workload" => self.workload = read(value)?,

@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// Those that come with Hopwise, in the order they are listed.
-pub const BUILT_IN: [Named; 19] = named![
+pub const BUILT_IN: [Named; 27] = named![
     "default",
     "steady",
     "churn-light",
@@ -46,4 +46,12 @@ pub const BUILT_IN: [Named; 19] = named![
     "napster",
     "gnutella",
     "compare",
+    "store-churn",
+    "store-crash",
+    "ycsb-a",
+    "ycsb-b",
+    "ycsb-c",
+    "ycsb-d",
+    "ycsb-e",
+    "ycsb-f",
 ];

@@ -23,7 +23,7 @@ use super::source::{Source, Written, normalize};
 use super::tree::{
     Entry, at, at_mut, entries, is_within, join, parent, put, value_of, without_indices, words,
 };
-use super::{Scenario, ScenarioError, Schema, profile};
+use super::{Scenario, ScenarioError, Schema, Subject, profile};
 
 /// The most rounds of adapting one scenario.
 const ROUNDS_MAX: usize = 64;
@@ -254,8 +254,8 @@ impl Schema {
     /// Reads the types of a tree of known keys.
     pub(super) fn typed(&self, tree: &Value) -> Result<Scenario, Problem> {
         let mut scenario = self.default_scenario();
-        // Items come with the system; see `choose_system`.
-        scenario.items = None;
+        // Items and values come with the system; see `choose_system`.
+        scenario.set_subject(Subject::Keys);
         for (name, value) in tree.as_table().into_iter().flatten() {
             let result = match self.system_section(name) {
                 Some(section) => (section.read)(value.clone())
@@ -273,8 +273,8 @@ impl Schema {
         Ok(scenario)
     }
 
-    /// Checks that the system exists. Adds items if the system needs them. Drops the items of a
-    /// named scenario if the system does not support them.
+    /// Checks that the system exists. Adds the section that the system needs, if there is none. Drops
+    /// the items or the store of a named scenario if the system does not support them.
     fn choose_system(
         &self,
         scenario: &mut Scenario,
@@ -291,26 +291,33 @@ impl Schema {
                 format!("{} (the nearest is {:?})", quoted(&names), nearest.unwrap_or(&""));
             return Err(Problem::not_accepted("system", Some(&name.into()), &accepted));
         }
-        if scenario.items.is_none() && !self.knows(&name, false) {
-            scenario.items = Some(super::Items::default());
+        let first = self.first_subject(&name);
+        let subject = scenario.subject();
+        let Some(section) = subject.section() else {
+            scenario.set_subject(first);
+            return Ok(());
+        };
+        if self.knows(&name, subject) {
+            return Ok(());
         }
-        if scenario.items.is_some() && !self.knows(&name, true) {
-            if !written.has("items") {
-                scenario.items = None;
-                adapted.push(Adaptation {
-                    key: "items".to_owned(),
-                    from: "the scenario's".to_owned(),
-                    to: "none".to_owned(),
-                    reason: format!("system = {name:?} looks up keys"),
-                });
-                return Ok(());
-            }
+        let does = match first {
+            Subject::Keys => "looks up keys",
+            Subject::Items => "asks for items",
+            Subject::Values => "stores values",
+        };
+        if written.has(section) {
             let message = format!(
-                "items are not accepted with system = {name:?}, which looks up keys: leave [items] \
-                 out"
+                "{section} is not accepted with system = {name:?}, which {does}: leave [{section}] out"
             );
-            return Err(Problem { path: "items".to_owned(), message });
+            return Err(Problem { path: section.to_owned(), message });
         }
+        scenario.set_subject(first);
+        adapted.push(Adaptation {
+            key: section.to_owned(),
+            from: "the scenario's".to_owned(),
+            to: "none".to_owned(),
+            reason: format!("system = {name:?} {does}"),
+        });
         Ok(())
     }
 

@@ -11,8 +11,8 @@ use super::section::SectionType;
 use super::shortened::comparable;
 use super::tree::{ends_in, index_of, without_indices, words};
 use super::{
-    Churn, Engine, Expect, GENERAL_KEYS, Items, Network, Phases, Scenario, Section, Udp, Workload,
-    fault, profile,
+    Churn, Engine, Expect, GENERAL_KEYS, Items, Network, Phases, Scenario, Section, Store, Subject,
+    Udp, Workload, fault, profile,
 };
 
 /// The description of a system for scenarios.
@@ -22,8 +22,9 @@ pub struct SystemSchema {
     pub name: &'static str,
     /// Its section.
     pub section: SectionType,
-    /// The name of its workload. `items`: lookups ask for the items of the section `[items]`. Two
-    /// systems may share a name if one has this workload and the other has not.
+    /// The name of its workload. `items`: lookups ask for the items of the section `[items]`. `values`:
+    /// they read and write the values of the section `[store]`. Systems may share a name if their
+    /// [subjects](SystemSchema::subject) differ.
     pub workload: &'static str,
     /// Whether one of its nodes serves all others and shares no items.
     pub has_server: bool,
@@ -32,10 +33,10 @@ pub struct SystemSchema {
 }
 
 impl SystemSchema {
-    /// Whether its nodes share items and answer queries for them.
+    /// What its nodes are asked for.
     #[must_use]
-    pub fn has_items(&self) -> bool {
-        self.workload == Items::NAME
+    pub fn subject(&self) -> Subject {
+        Subject::of_workload(self.workload)
     }
 }
 
@@ -54,6 +55,7 @@ const BEFORE: &[SectionType] = &[SectionType::of::<Udp>()];
 /// The sections that every scenario has, after those of systems.
 const AFTER: &[SectionType] = &[
     SectionType::of::<Items>(),
+    SectionType::of::<Store>(),
     SectionType::of::<Network>(),
     SectionType::of::<Churn>(),
     SectionType::of::<Workload>(),
@@ -78,7 +80,7 @@ impl Schema {
         let mut sections: Vec<SectionType> = Vec::new();
         for (index, system) in systems.iter().enumerate() {
             let is_same = |other: &SystemSchema| {
-                (other.name, other.has_items()) == (system.name, system.has_items())
+                (other.name, other.subject()) == (system.name, system.subject())
             };
             assert!(!systems[..index].iter().any(is_same), "two systems are named {}", system.name);
             let section = system.section;
@@ -110,9 +112,7 @@ impl Schema {
         for section in &self.sections {
             scenario.sections.put(section.name, (section.default)());
         }
-        if !self.knows(&scenario.system, false) {
-            scenario.items = Some(Items::default());
-        }
+        scenario.set_subject(self.first_subject(&scenario.system));
         scenario
     }
 
@@ -123,10 +123,8 @@ impl Schema {
     /// If the scenario was made by another schema.
     #[must_use]
     pub fn system(&self, scenario: &Scenario) -> &SystemSchema {
-        let has_items = scenario.items.is_some();
-        let is_it = |system: &&SystemSchema| {
-            (system.name, system.has_items()) == (scenario.system.as_str(), has_items)
-        };
+        let wanted = (scenario.system.as_str(), scenario.subject());
+        let is_it = |system: &&SystemSchema| (system.name, system.subject()) == wanted;
         self.systems.iter().find(is_it).expect("a loaded scenario names a system of its schema")
     }
 
@@ -142,10 +140,16 @@ impl Schema {
         names
     }
 
-    /// Whether there is a system of this name that has items, or that has none.
+    /// Whether there is a system of this name that is asked for `subject`.
     #[must_use]
-    pub fn knows(&self, system: &str, has_items: bool) -> bool {
-        self.systems.iter().any(|it| (it.name, it.has_items()) == (system, has_items))
+    pub fn knows(&self, system: &str, subject: Subject) -> bool {
+        self.systems.iter().any(|it| (it.name, it.subject()) == (system, subject))
+    }
+
+    /// What the system of this name is asked for if the scenario does not say.
+    pub(super) fn first_subject(&self, system: &str) -> Subject {
+        let known = Subject::ALL.into_iter().find(|&subject| self.knows(system, subject));
+        known.unwrap_or(Subject::Keys)
     }
 
     /// Whether there is a system of this name.
@@ -262,6 +266,9 @@ impl Schema {
         if let Some(items) = &scenario.items {
             items.check_replicas(scenario.nodes, system.has_server)?;
             items.check(scenario)?;
+        }
+        if let Some(store) = &scenario.store {
+            store.check(scenario)?;
         }
         scenario.network.check(scenario)?;
         scenario.churn.check(scenario)?;

@@ -13,6 +13,7 @@
 //! connection   a client's socket and buffers   task       what a command does with its keys
 //! users        who may do what, and accounts   ledger     whose values are stored, and renewals
 //! shared       mailboxes between shards        metrics    figures for others to read
+//! cluster      several processes, one ring
 //! ```
 //!
 //! # What is promised
@@ -25,6 +26,7 @@
 //! **Invariant:** uses the kernel's reactor, and no engine of the harness; a client can make the server
 //! neither panic nor buffer more than a stated number of bytes for it.
 
+mod cluster;
 mod command;
 mod connection;
 mod figures;

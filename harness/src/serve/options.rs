@@ -2,10 +2,12 @@
 //!
 //! **Invariant:** options that are accepted can be served, if the operating system allows.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use hopwise_kernel::store::MAX_REPLICAS;
+
+use super::cluster::PORT_BLOCK;
 
 /// What a server is started with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,14 +20,22 @@ pub struct Options {
     pub threads: usize,
     /// Nodes that keep an item.
     pub replicas: u8,
+    /// Where the nodes send and receive.
+    pub nodes_at: Ipv4Addr,
+    /// Where a running process serves clients whose ring the nodes join.
+    pub join: Option<SocketAddr>,
+    /// The file with the key of the cluster.
+    pub cluster_key: Option<PathBuf>,
     /// The users file.
     pub users: Option<PathBuf>,
     /// Where the metrics are read.
     pub metrics: Option<SocketAddr>,
-    /// The seed of the identifiers of the nodes, and of the choice of origins.
-    pub seed: u64,
+    /// The seed of the identifiers of the nodes, and of the choice of origins; `None`: any.
+    pub seed: Option<u64>,
 }
 
+/// More threads are refused; this many are counted.
+const MAX_THREADS: usize = PORT_BLOCK as usize + 1;
 /// The most nodes of a thread: they share a socket, and an address has 16 bits for their numbers.
 const MAX_NODES_PER_THREAD: u32 = 1 << 16;
 
@@ -53,6 +63,16 @@ impl Options {
                 self.listen
             ));
         }
+        if self.cluster_key.is_none() && !self.nodes_at.is_loopback() {
+            return Err(format!(
+                "--nodes-at {}: without a cluster key, only nodes of this machine are trusted: add \
+                 --cluster-key FILE, with the same file for all processes",
+                self.nodes_at
+            ));
+        }
+        if threads > usize::from(PORT_BLOCK) {
+            return Err(format!("--threads {threads} is not accepted: write 1 to {PORT_BLOCK}"));
+        }
         if let Some(metrics) = self.metrics
             && !metrics.ip().is_loopback()
         {
@@ -68,6 +88,6 @@ impl Options {
     /// How many threads run, of `cores` cores: each has a node at least.
     pub(super) fn thread_count(&self, cores: usize) -> usize {
         let wanted = if self.threads == 0 { cores } else { self.threads };
-        wanted.clamp(1, self.nodes.clamp(1, 1 << 10) as usize)
+        wanted.clamp(1, (self.nodes.max(1) as usize).min(MAX_THREADS))
     }
 }

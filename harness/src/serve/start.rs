@@ -5,26 +5,25 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use hopwise_kernel::reactor::{Clock, Shard, Sockets, available_cores, pin_to};
-use hopwise_kernel::{Peer, Rng};
+use hopwise_kernel::Rng;
+use hopwise_kernel::reactor::{Clock, available_cores, pin_to};
 
+use super::cluster::{Introduction, introduce, read_key};
 use super::figures::Figure;
 use super::metrics;
 use super::options::Options;
-use super::plan::Plan;
-use super::shard::{Listener, NodeShard, Open, Server, Start};
+use super::plan::{Plan, random};
+use super::shard::{Listener, Open, Parts};
 use super::shared::{Letter, Shared};
 use super::users::{self, Checker, Users};
 use crate::base::wall_clock::WallClock;
 
-/// Requests in flight per shard.
-const REQUESTS: usize = 65_536;
-/// The largest datagram: one that fits into an Ethernet frame.
-const DATAGRAM_BYTES: usize = 1472;
+/// A process of which no node has joined after this time gives up.
+const JOIN_PATIENCE: Duration = Duration::from_secs(20);
 /// How often the threads are looked at.
 const TURN: Duration = Duration::from_millis(20);
 
@@ -53,45 +52,6 @@ pub(crate) struct Running {
     nodes: u32,
     /// Threads that could not be pinned to their cores.
     unpinned: usize,
-}
-
-/// What the thread of a shard is made of.
-struct Parts {
-    index: usize,
-    sockets: Sockets,
-    /// The nodes, by place.
-    peers: Vec<Peer>,
-    clock: Clock,
-    rng: Rng,
-    start: Start,
-    shared: Arc<Shared>,
-    checker: Option<Checker>,
-    listener: Option<Listener>,
-}
-
-impl Parts {
-    /// Runs the shard to its end.
-    fn run(self, started: &Started) -> io::Result<Open> {
-        let Parts { index, sockets, peers, clock, rng, start, shared, checker, listener } = self;
-        let count = peers.len();
-        let mut shard: NodeShard =
-            Shard::new(sockets, count, REQUESTS, DATAGRAM_BYTES, clock, rng)?;
-        for (place, me) in (0..).zip(peers) {
-            start.start(&mut shard, place, me);
-        }
-        shared.figures[index].publish(Figure::Nodes, count as u64);
-        let mut server = Server::new(&shard, shared, index, count as u32, checker, listener)?;
-        started.shards.fetch_add(1, Ordering::Release);
-        shard.run(&mut server)?;
-        Ok(server.open())
-    }
-}
-
-/// How far the threads are.
-#[derive(Debug, Default)]
-struct Started {
-    shards: AtomicUsize,
-    unpinned: AtomicUsize,
 }
 
 /// What was open when a server was stopped.
@@ -126,53 +86,81 @@ impl Running {
             ))
         })?;
         let address = listener.address().map_err(StartError::broken)?;
-        let plan = Plan::new(options, threads).map_err(StartError::Request)?;
+        let introduction = options.join.map(|at| introduction(options, at)).transpose();
+        let introduction = introduction.map_err(StartError::Request)?;
+        let key = options.cluster_key.as_deref().map(read_key).transpose();
+        let key = key.map_err(StartError::Request)?;
+        // Two processes of one ring must not have the same identifiers.
+        let seed = options.seed.unwrap_or_else(random);
+        let plan = Plan::new(options, threads, seed).map_err(StartError::Request)?;
         let wall = WallClock::start();
         let clock = Clock::start();
         let start_us = wall.started_at().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        let start = plan.start(options, u64::try_from(start_us).unwrap_or(u64::MAX));
+        let start_us = u64::try_from(start_us).unwrap_or(u64::MAX);
+        let start = plan.start(options, start_us);
+        let bootstraps = Arc::new(introduction.map_or(Vec::new(), |it| it.peers));
         let shared = Arc::new(plan.shared(users, threads, &start.store));
         let checker = shared.users.is_closed().then(|| checker(&shared)).transpose();
         let checker = checker.map_err(StartError::broken)?;
         let page = options.metrics.map(|address| metrics::serve(address, Arc::clone(&shared)));
         let metrics = page.transpose().map_err(StartError::Request)?;
-        let started = Arc::new(Started::default());
+        let has_started: Vec<Arc<AtomicBool>> = (0..threads).map(|_| Arc::default()).collect();
+        let unpinned = Arc::new(AtomicUsize::new(0));
         let mut listener = Some(listener);
-        let mut running = Running {
-            shared,
-            threads: Vec::new(),
-            address,
-            metrics,
-            nodes: options.nodes,
-            unpinned: 0,
-        };
+        let (threads, nodes) = (Vec::new(), options.nodes);
+        let mut running = Running { shared, threads, address, metrics, nodes, unpinned: 0 };
         for (index, (sockets, peers)) in plan.sockets.into_iter().zip(plan.peers).enumerate() {
             let parts = Parts {
                 index,
                 sockets,
                 peers,
                 clock,
-                rng: Rng::new(options.seed, index as u64 + 1),
+                rng: Rng::new(seed, index as u64 + 1),
+                key,
                 start: start.clone(),
+                bootstraps: bootstraps.clone(),
+                has_started: has_started[index].clone(),
                 shared: running.shared.clone(),
                 checker: checker.clone(),
                 listener: listener.take(),
             };
-            let (core, started) = (cores[index % cores.len()], started.clone());
+            let (core, unpinned) = (cores[index % cores.len()], unpinned.clone());
             let run = move || {
-                let is_unpinned = !pin_to(core);
-                started.unpinned.fetch_add(usize::from(is_unpinned), Ordering::Relaxed);
-                parts.run(&started)
+                unpinned.fetch_add(usize::from(!pin_to(core)), Ordering::Relaxed);
+                parts.run()
             };
             let thread = thread::Builder::new().name(format!("shard-{index}"));
             running.threads.push(thread.spawn(run).map_err(StartError::broken)?);
         }
-        while started.shards.load(Ordering::Acquire) < threads {
-            running.check().map_err(StartError::Broken)?;
+        let is_started = || has_started.iter().all(|it| it.load(Ordering::Acquire));
+        running.wait_for_members(&clock, options, is_started)?;
+        running.unpinned = unpinned.load(Ordering::Relaxed);
+        Ok(running)
+    }
+
+    /// Waits until all nodes are members.
+    fn wait_for_members(
+        &self,
+        clock: &Clock,
+        options: &Options,
+        is_started: impl Fn() -> bool,
+    ) -> Result<(), StartError> {
+        let begun = clock.now();
+        while !is_started() {
+            self.check().map_err(StartError::Broken)?;
+            let is_lonely = self.shared.sum(Figure::Nodes) == 0;
+            if is_lonely && clock.now().since(begun) > JOIN_PATIENCE {
+                let from =
+                    options.join.map_or(String::new(), |address| format!("--join {address}: "));
+                return Err(StartError::Broken(format!(
+                    "{from}no node could join within {} s; do both processes have the same --cluster-key, \
+                     and can they reach each other over UDP?",
+                    JOIN_PATIENCE.as_secs()
+                )));
+            }
             thread::sleep(Duration::from_millis(1));
         }
-        running.unpinned = started.unpinned.load(Ordering::Relaxed);
-        Ok(running)
+        Ok(())
     }
 
     /// Threads that could not be pinned to their cores.
@@ -228,6 +216,18 @@ impl Running {
         }
         Ok(())
     }
+}
+
+/// The members of the ring to join, which a running process names.
+fn introduction(options: &Options, at: SocketAddr) -> Result<Introduction, String> {
+    let introduction = introduce(at)?;
+    let (own, theirs) = (options.replicas, introduction.replicas);
+    if own != theirs {
+        return Err(format!(
+            "--replicas {own}: the nodes that are joined keep {theirs} copies; write --replicas {theirs}"
+        ));
+    }
+    Ok(introduction)
 }
 
 /// Starts the thread that checks passwords. It answers through the mailboxes.

@@ -15,6 +15,7 @@ use hopwise_kernel::node::EventOf;
 use hopwise_kernel::{Context, Id, Peer, Rng, Router, Time};
 
 use super::items::{ROUNDS_OF_LIFE, copies, holdings, item_event, items, publishing, transfers};
+use super::room::keys_of_one_node;
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::outcome::Check;
@@ -190,15 +191,9 @@ fn config<S: System>(scenario: &Scenario, items: &Items) -> DirectoryConfig {
     }
 }
 
-/// Capacity for what one node may have to store. The names of a node lie on the arcs of `replicas`
-/// neighbours. Arcs are roughly exponential, so their number is negative binomial. In one of a hundred
-/// systems that have lost a third of their nodes, some node needs more.
+/// Capacity for what one node may have to store.
 fn limits(items: &Items, replicas: u8, nodes: u32) -> IndexLimits {
-    const GONE: f64 = 1.0 / 3.0;
-    const SYSTEMS_BEYOND: f64 = 1e-2;
-    let per_arc = f64::from(items.population) / (f64::from(nodes) * (1.0 - GONE)).max(1.0);
-    let beyond = SYSTEMS_BEYOND / f64::from(nodes);
-    let names = negative_binomial_quantile(replicas, per_arc, beyond, items.population);
+    let names = keys_of_one_node(items.population, replicas, nodes);
     let per_name = (copies(items) / f64::from(items.population)).min(f64::from(HOLDERS_KEPT));
     IndexLimits {
         names,
@@ -207,39 +202,9 @@ fn limits(items: &Items, replicas: u8, nodes: u32) -> IndexLimits {
     }
 }
 
-/// The least number that the sum of `arcs` geometric variables, each of this mean, exceeds with a
-/// probability of `beyond` at most; `most` if that is less.
-fn negative_binomial_quantile(arcs: u8, mean: f64, beyond: f64, most: u32) -> u32 {
-    let (arcs, success) = (f64::from(arcs), 1.0 / (1.0 + mean));
-    // Logarithms, because a population of a million may lie on one node.
-    let mut log_chance = arcs * success.ln();
-    let (mut at_most, mut count) = (log_chance.exp(), 0_u32);
-    let is_past_the_mean = |count: u32| f64::from(count) > arcs * mean;
-    while count < most && (!is_past_the_mean(count) || 1.0 - at_most > beyond.max(1e-12)) {
-        count += 1;
-        let ratio = (f64::from(count) + arcs - 1.0) / f64::from(count) * (1.0 - success);
-        log_chance += ratio.ln();
-        at_most += log_chance.exp();
-        if is_past_the_mean(count) && log_chance < -60.0 {
-            break; // What is left is rounding.
-        }
-    }
-    count
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A single arc: geometric, exceeded with probability (m / (1 + m))^(k + 1).
-    #[test]
-    fn one_arc_is_geometric() {
-        for (mean, beyond) in [(1.0, 1e-6), (3.0, 1e-3), (100.0, 1e-7)] {
-            let expected = (f64::ln(beyond) / f64::ln(mean / (1.0 + mean))).ceil() - 1.0;
-            let found = negative_binomial_quantile(1, mean, beyond, u32::MAX);
-            assert!((f64::from(found) - expected).abs() <= 1.0, "{found} instead of {expected}");
-        }
-    }
 
     #[test]
     fn a_node_has_room_for_the_longest_arcs_it_may_get() {

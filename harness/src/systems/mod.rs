@@ -7,7 +7,7 @@
 //!
 //! Another system is a module beside these and a line in [`BUILT_IN`].
 //!
-//! **Invariant:** no system knows another; a directory knows that the one below it routes.
+//! **Invariant:** no system knows another; a directory and a store know that the one below them routes.
 
 mod central;
 mod directory;
@@ -15,6 +15,8 @@ pub mod flood;
 mod items;
 mod registry;
 pub mod ring;
+mod room;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +25,13 @@ pub use self::directory::Directory;
 pub use self::flood::FloodSystem;
 pub use self::registry::{AnySystem, Registered, Registry};
 pub use self::ring::RingSystem;
+pub use self::store::Stored;
 
 /// The systems that come with Hopwise.
-pub const BUILT_IN: &[&dyn AnySystem] =
-    crate::systems![RingSystem, Directory<RingSystem>, CentralSystem, FloodSystem];
+pub const BUILT_IN: &[&dyn AnySystem] = crate::systems![
+    RingSystem,
+    Directory<RingSystem>,
+    Stored<RingSystem>,
+    CentralSystem,
+    FloodSystem
+];

@@ -12,7 +12,9 @@ use crate::measure::growth::{Figure, Law};
 use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
 use crate::plug::{Checker, System};
-use crate::scenario::{self, Named, Scenario, ScenarioError, Schema, SectionType, SystemSchema};
+use crate::scenario::{
+    self, Named, Scenario, ScenarioError, Schema, SectionType, Subject, SystemSchema,
+};
 use crate::workload::Workload;
 
 /// A [`System`] without its type: what a registry holds. Implemented by [`Registered`].
@@ -166,15 +168,15 @@ impl Registry {
     #[must_use]
     pub fn system(&self, scenario: &Scenario) -> &'static dyn AnySystem {
         let schema = self.schema.system(scenario);
-        self.find(schema.name, schema.has_items()).expect("its schema comes from the same systems")
+        self.find(schema.name, schema.subject()).expect("its schema comes from the same systems")
     }
 
-    /// The system of this name that has items, or that has none.
+    /// The system of this name that is asked for `subject`.
     #[must_use]
-    pub fn find(&self, name: &str, has_items: bool) -> Option<&'static dyn AnySystem> {
+    pub fn find(&self, name: &str, subject: Subject) -> Option<&'static dyn AnySystem> {
         let is_it = |system: &&&'static dyn AnySystem| {
             let schema = system.schema();
-            (schema.name, schema.has_items()) == (name, has_items)
+            (schema.name, schema.subject()) == (name, subject)
         };
         self.systems.iter().find(is_it).copied()
     }

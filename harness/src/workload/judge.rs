@@ -16,6 +16,7 @@ use super::truth::OwnerTruth;
 use super::{Truth, Workload};
 use crate::measure::event_log::{EventLog, LoggedLookup};
 use crate::measure::outcome::Deaths as DeathFigures;
+use crate::measure::stored::{Contents, ValueVerdicts};
 
 /// The interval between two calls of [`Truth::forget_before`].
 const FORGET_EVERY: Duration = Duration::from_secs(1);
@@ -62,6 +63,22 @@ pub enum Record<W: Workload> {
         by: Id,
         /// The other node.
         peer: Id,
+        /// When.
+        at: Time,
+    },
+    /// A question that [changes](Workload::is_change) something was issued.
+    Issued {
+        /// The question.
+        question: W::Question,
+        /// When.
+        at: Time,
+    },
+    /// Such a question ended.
+    Ended {
+        /// The question.
+        question: W::Question,
+        /// The answer; `None`: there was none.
+        answer: Option<W::Answer>,
         /// When.
         at: Time,
     },
@@ -117,6 +134,8 @@ pub struct Answered<W: Workload> {
     pub issued: Time,
     /// When the answer arrived.
     pub answered: Time,
+    /// Whether another question [follows](super::Next::Ask): judged, but not counted as a lookup.
+    pub is_part: bool,
     /// What else the log tells, if there is one.
     pub facts: Option<Facts>,
 }
@@ -197,13 +216,21 @@ impl<W: Workload> Judge<W> {
                 self.take_death(at, Death::Joined { id });
             }
             Record::Gone { id, at, announced, counted } => {
-                self.truth.leave(id, at);
+                if announced {
+                    self.truth.leave(id, at);
+                } else {
+                    self.truth.crash(id, at);
+                }
                 self.take_death(at, Death::Gone { id, announced, counted });
             }
             Record::DeclaredDead { by, peer, at, counted } => {
                 self.take_death(at, Death::Declared { by, peer, counted });
             }
             Record::Refuted { by, peer, at } => self.take_death(at, Death::Refuted { by, peer }),
+            Record::Issued { question, at } => self.truth.issue(&question, at),
+            Record::Ended { question, answer, at } => {
+                self.truth.end(&question, answer.as_ref(), at);
+            }
             Record::Answered(answered) => self.waiting.push_back(answered),
             Record::Unanswered { .. } | Record::Refused { .. } => {}
         }
@@ -228,6 +255,12 @@ impl<W: Workload> Judge<W> {
         self.deaths.as_ref().map(|deaths| deaths.figures(node_s, members))
     }
 
+    /// What the truth found out about values, if it judges values; see [`Truth::verdicts`].
+    #[must_use]
+    pub fn verdicts(&self, stored: &Contents, end: Time) -> Option<ValueVerdicts> {
+        self.truth.verdicts(stored, end)
+    }
+
     /// The intervals of the series in which the questions with incorrect answers were due.
     #[must_use]
     pub fn incorrect_in(&self) -> &[Time] {
@@ -237,8 +270,11 @@ impl<W: Workload> Judge<W> {
     /// Judges all answers up to `t`. Everything up to then must have been reported.
     pub fn settle(&mut self, t: Time) {
         while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.answered <= t) {
-            let Answered { question, answer, interval, issued, answered, facts } = waiting;
+            let Answered { question, answer, interval, issued, answered, facts, is_part } = waiting;
             let is_correct = self.truth.judge(&question, &answer, issued, answered);
+            if is_part {
+                continue;
+            }
             if let (Some(log), Some(facts)) = (&mut self.log, facts) {
                 let verdict = if is_correct { "correct" } else { "incorrect" };
                 let hops = Some(facts.hops);
@@ -277,7 +313,11 @@ fn write<W: Workload>(log: &mut EventLog, record: &Record<W>) {
             log.lookup(logged(question, how, *at, facts));
         }
         &Record::Refused { interval, count } => log.refused(interval, count),
-        Record::DeclaredDead { .. } | Record::Refuted { .. } | Record::Answered(_) => {}
+        Record::DeclaredDead { .. }
+        | Record::Refuted { .. }
+        | Record::Issued { .. }
+        | Record::Ended { .. }
+        | Record::Answered(_) => {}
     }
 }
 
@@ -331,6 +371,7 @@ mod tests {
                 issued: at(t),
                 answered: at(t + 1),
                 facts: None,
+                is_part: false,
             })
         };
         let holder = catalogue.holders(0)[0];

@@ -74,6 +74,13 @@ impl OwnerTruth {
         clockwise(&self.live, key).next().map(|(id, _)| id)
     }
 
+    /// The members at `at` in clockwise order from `key`, each with the end of its lifetime. `at` must
+    /// not lie before the time of the last [`forget_before`](OwnerTruth::forget_before).
+    pub fn first_from(&self, key: Id, at: Time) -> impl Iterator<Item = (Id, Time)> {
+        let lives = self.lifetimes_from(key).filter(move |(_, life)| life.meets(&(at..=at)));
+        lives.map(|(id, life)| (id, life.left))
+    }
+
     /// Whether `id` was a member at `at`, which must not lie before the time of the last
     /// [`forget_before`](OwnerTruth::forget_before). At [`Time::NEVER`]: whether it is one now.
     #[must_use]

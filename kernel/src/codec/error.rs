@@ -20,11 +20,15 @@ pub enum WireError {
     BadValue,
     /// The datagram contains no message.
     Empty,
+    /// The datagram is not sealed with the key of the cluster.
+    Forged,
+    /// The datagram has arrived before, or is too old to tell.
+    Replayed,
 }
 
 impl WireError {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [WireError; 7] = [
+    pub const ALL: [WireError; 9] = [
         WireError::Truncated,
         WireError::BadMagic,
         WireError::BadVersion,
@@ -32,6 +36,8 @@ impl WireError {
         WireError::BadLength,
         WireError::BadValue,
         WireError::Empty,
+        WireError::Forged,
+        WireError::Replayed,
     ];
 
     /// The name in reports.
@@ -45,6 +51,8 @@ impl WireError {
             WireError::BadLength => "bad_length",
             WireError::BadValue => "bad_value",
             WireError::Empty => "empty",
+            WireError::Forged => "forged",
+            WireError::Replayed => "replayed",
         }
     }
 }

@@ -13,11 +13,13 @@ pub mod clock;
 mod emulation;
 mod lag;
 mod outbox;
+pub mod seal;
 pub mod shard;
 mod shard_world;
 pub mod sockets;
 
 pub use self::affinity::{available_cores, pin_to};
+pub use self::seal::ClusterKey;
 pub use clock::Clock;
 pub use shard::{APPLICATION_TOKENS, Application, FIRST_APPLICATION_TOKEN, Shard, Turn};
 pub use sockets::{BindError, Layout, Sockets};

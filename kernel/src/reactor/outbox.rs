@@ -7,6 +7,7 @@ use crate::base::Address;
 use crate::codec::Codec;
 use crate::drive::Counters;
 use crate::reactor::batch::{BATCH, Batch};
+use crate::reactor::seal::{SEAL_BYTES, Seal};
 use crate::reactor::sockets::{Layout, Sockets};
 
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Outbox<C> {
     batch: Batch,
     /// Datagrams started since the last flush.
     open: Vec<Datagram>,
+    /// Seals what is sent, if the cluster has a key.
+    pub(crate) seal: Option<Seal>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +31,8 @@ struct Datagram {
 
 impl<C: Codec> Outbox<C> {
     pub(crate) fn new(datagram_bytes: usize, codec: C) -> Outbox<C> {
-        Outbox { codec, batch: Batch::new(datagram_bytes), open: Vec::with_capacity(BATCH) }
+        let (batch, open) = (Batch::new(datagram_bytes), Vec::with_capacity(BATCH));
+        Outbox { codec, batch, open, seal: None }
     }
 
     /// Adds a message from the node behind `socket` and returns the length of its frame. If the
@@ -43,11 +47,14 @@ impl<C: Codec> Outbox<C> {
         write: impl Fn(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
         let to = to.socket();
+        let sealed = if self.seal.is_some() { SEAL_BYTES } else { 0 };
         if sockets.layout() == Layout::PerCore {
             let fits = |datagram: &Datagram| !datagram.full && datagram.to == to;
             if let Some(index) = self.open.iter().rposition(fits) {
                 let datagram = &mut self.open[index];
-                let room = &mut self.batch.buffer(index)[datagram.length..];
+                let buffer = self.batch.buffer(index);
+                let end = buffer.len() - sealed;
+                let room = &mut buffer[datagram.length..end];
                 if let Some(length) = write(room) {
                     datagram.length += length;
                     return Some(length);
@@ -60,6 +67,8 @@ impl<C: Codec> Outbox<C> {
         }
         let index = self.open.len();
         let buffer = self.batch.buffer(index);
+        let end = buffer.len() - sealed;
+        let buffer = &mut buffer[..end];
         let header = self.codec.write_header(buffer);
         let Some(length) = header.and_then(|header| write(&mut buffer[header..])) else {
             counters.unsendable += 1;
@@ -73,6 +82,12 @@ impl<C: Codec> Outbox<C> {
 
     /// Sends all datagrams. Those that the operating system does not accept are counted and lost.
     pub(crate) fn flush(&mut self, sockets: &Sockets, counters: &mut Counters) {
+        if let Some(seal) = &mut self.seal {
+            for (index, datagram) in self.open.iter_mut().enumerate() {
+                let (from, room) = (sockets.address(datagram.socket), self.batch.buffer(index));
+                datagram.length = seal.close(from, datagram.to, room, datagram.length);
+            }
+        }
         let mut from = 0;
         while from < self.open.len() {
             let socket = self.open[from].socket;

@@ -34,6 +34,7 @@ use crate::reactor::clock::Clock;
 use crate::reactor::emulation::Emulation;
 use crate::reactor::lag::Lag;
 use crate::reactor::outbox::Outbox;
+use crate::reactor::seal::{ClusterKey, Seal};
 use crate::reactor::shard_world::ShardWorld;
 use crate::reactor::sockets::Sockets;
 
@@ -156,6 +157,11 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
     pub fn emulate(&mut self, transit: impl FnMut() -> Option<Duration> + 'static) {
         let emulation = Emulation::new(transit, self.clock, self.datagram_bytes, C::HEADER_BYTES);
         self.world.emulation = Some(emulation);
+    }
+
+    /// Seals all datagrams with this key from now on, and accepts only those that are sealed with it.
+    pub fn seal(&mut self, key: ClusterKey) {
+        self.world.outbox.seal = Some(Seal::new(key));
     }
 
     /// The current time.
@@ -364,7 +370,11 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             return;
         };
         let codec = self.world.codec;
-        match codec.parse(bytes) {
+        let opened = match &mut self.world.outbox.seal {
+            None => Ok(bytes),
+            Some(seal) => seal.open(from, self.world.sockets.address(socket), bytes),
+        };
+        match opened.and_then(|bytes| codec.parse(bytes)) {
             Err(reason) => self.world.counters.refused[reason as usize] += 1,
             Ok(messages) => {
                 for (envelope, message) in messages {

@@ -139,6 +139,11 @@ impl Sockets {
         }
     }
 
+    /// The address of the socket with this index.
+    pub(crate) fn address(&self, socket: usize) -> Address {
+        self.addresses[socket]
+    }
+
     /// The index of the socket bound to `address`; 0 if there is none.
     pub(crate) fn socket_at(&self, address: Address) -> usize {
         self.by_port

@@ -44,6 +44,10 @@ pub(super) struct Arrival {
     holders: Holders,
     asked: HolderSet,
     done: HolderSet,
+    /// Holders that have not answered for a while.
+    silent: HolderSet,
+    /// Whether one that has answered had every write that was acknowledged.
+    had_all: bool,
     retry_at: Option<Time>,
     /// When the node became a member.
     member_since: Time,
@@ -85,7 +89,8 @@ impl Arrival {
         if arriving != self.arriving {
             self.arriving = arriving;
             self.number = self.number.wrapping_add(1).max(1);
-            (self.asked, self.done, self.retry_at) = (0, 0, None);
+            (self.asked, self.done, self.silent) = (0, 0, 0);
+            (self.had_all, self.retry_at) = (false, None);
         }
     }
 
@@ -141,6 +146,7 @@ impl Arrival {
         if self.holders != *holders {
             self.asked = holders.carried_over(&self.holders, self.asked);
             self.done = holders.carried_over(&self.holders, self.done);
+            self.silent = holders.carried_over(&self.holders, self.silent);
             self.holders = *holders;
         }
     }
@@ -156,7 +162,9 @@ impl<R: Router> StoreNode<R> {
             self.arrival.retry_at = None;
         }
         let holders = self.holders;
-        if self.arrival.done == holders.all() {
+        let has_all = self.arrival.had_all || self.repairs.keeps_all_of(range, cx.now);
+        let silent = if has_all { self.arrival.silent } else { 0 };
+        if (self.arrival.done | silent) == holders.all() {
             return self.end_arrival(cx, range);
         }
         if self.arrival.retry_at.is_some() {
@@ -179,6 +187,10 @@ impl<R: Router> StoreNode<R> {
         self.arrival.arriving = None;
         self.arrival.ready_from = Some(range.from);
         self.arrival.retry_at = None;
+        if self.arrival.done != self.holders.all() {
+            // The last owner may have assigned numbers that were not heard of.
+            self.clock.lead(cx.now, self.config.skew);
+        }
         self.repairs.soon(cx.now);
         if core::mem::take(&mut self.arrival.is_new) {
             let items = self.table.within(range).count() as u32;
@@ -241,6 +253,10 @@ impl<R: Router> StoreNode<R> {
         let Some(place) = self.holders.place(from) else { return };
         match progress {
             Progress::Done => self.arrival.done |= 1 << place,
+            Progress::DoneByHolder => {
+                self.arrival.done |= 1 << place;
+                self.arrival.had_all = true;
+            }
             Progress::DoneByOwner => self.arrival.done = all,
             Progress::Begun | Progress::NotNow => {
                 self.arrival.asked &= !(1 << place);
@@ -248,6 +264,17 @@ impl<R: Router> StoreNode<R> {
             }
         }
         self.continue_arrival(cx);
+    }
+
+    /// A holder has not answered for a while. It is not waited for if another node had everything: what
+    /// only that holder has was not acknowledged.
+    pub(super) fn on_sync_silence(&mut self, cx: &mut Cx<'_, R>, holder: Peer, arrival: u32) {
+        if arrival == self.arrival.number
+            && let Some(place) = self.holders.place(holder)
+        {
+            self.arrival.silent |= 1 << place;
+            self.continue_arrival(cx);
+        }
     }
 
     /// A holder did not answer a request for newer items.

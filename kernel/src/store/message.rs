@@ -98,6 +98,13 @@ pub enum MessageWith<B, R> {
         /// The highest version number that the sender has seen.
         clock: u64,
     },
+    /// The sender owns a range and has copied it to its holders, of which the receiver is none.
+    Release {
+        /// The last cookie received from the receiver's socket.
+        cookie: Cookie,
+        /// The range.
+        range: Range,
+    },
     /// Reply to a request with an invalid cookie: the sender must repeat the request with this one.
     CookieReply {
         /// As in the request.
@@ -117,7 +124,12 @@ pub enum Question {
     /// To change an item.
     Write(Write),
     /// The value of an item.
-    Read(Name),
+    Read {
+        /// The item.
+        name: Name,
+        /// Whether the owner is silent, so that its first holder may answer.
+        owner_is_silent: bool,
+    },
     /// The references to a key.
     List(Id),
 }
@@ -128,7 +140,7 @@ impl Question {
     pub const fn key(&self) -> Id {
         match self {
             Question::Write(write) => write.name.key,
-            Question::Read(name) => name.key,
+            Question::Read { name, .. } => name.key,
             Question::List(key) => *key,
         }
     }
@@ -235,10 +247,13 @@ pub enum Progress {
     Begun = 0,
     /// It has sent all that it has. It may not have had everything.
     Done = 1,
+    /// It has sent all that it has. It kept copies for the owner of the range, and had every write that
+    /// was acknowledged.
+    DoneByHolder = 2,
     /// It has sent all that it has. It was the owner of the range just before, so it had everything.
-    DoneByOwner = 2,
+    DoneByOwner = 3,
     /// It has no items yet, or has too much to do.
-    NotNow = 3,
+    NotNow = 4,
 }
 
 impl Progress {
@@ -248,8 +263,9 @@ impl Progress {
         match number {
             0 => Some(Progress::Begun),
             1 => Some(Progress::Done),
-            2 => Some(Progress::DoneByOwner),
-            3 => Some(Progress::NotNow),
+            2 => Some(Progress::DoneByHolder),
+            3 => Some(Progress::DoneByOwner),
+            4 => Some(Progress::NotNow),
             _ => None,
         }
     }
@@ -309,6 +325,7 @@ impl<B, R> MessageWith<B, R> {
                 M::Compare { request, cookie, range, sum, is_owner }
             }
             M::Sync { request, cookie, range } => M::Sync { request, cookie, range },
+            M::Release { cookie, range } => M::Release { cookie, range },
             M::Synced { request, progress, clock } => M::Synced { request, progress, clock },
             M::CookieReply { request, topic, cookie } => M::CookieReply { request, topic, cookie },
         }

@@ -70,7 +70,7 @@ impl<R: Router> StoreNode<R> {
             holders: Holders::default(),
             arrival: Arrival::default(),
             owner: Owner::new(config.in_progress.into()),
-            repairs: Repairs::new(config.replicas()),
+            repairs: Repairs::new(config.replicas(), config.repair),
             counts: StoreCounts::default(),
             router_due: Time::NEVER,
             armed_at: Time::NEVER,
@@ -178,7 +178,7 @@ impl<R: Router> StoreNode<R> {
         let owner = Owner::new(config.in_progress.into()).heap_bytes();
         own + Table::new(config.limits).heap_bytes()
             + owner
-            + Repairs::new(config.replicas()).heap_bytes()
+            + Repairs::new(config.replicas(), config.repair).heap_bytes()
     }
 
     /// Calls the router, and handles what follows from it.
@@ -384,6 +384,11 @@ impl<R: Router> StoreNode<R> {
             MessageWith::Synced { request, progress, clock } => {
                 self.on_synced(cx, from, request, progress, clock);
             }
+            MessageWith::Release { cookie, range } => {
+                if cookie == self.cookie_for(from) {
+                    self.on_release(cx, range);
+                }
+            }
             MessageWith::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, from, request, cookie);
             }
@@ -457,6 +462,9 @@ impl<R: Router> StoreNode<R> {
             // A peer that is gone is not asked for long: the router finds out whether it is.
             if request.retries + 1 == ATTEMPTS {
                 self.route(cx, |router, cx| router.suspect(cx, request.to));
+                if let Kind::Sync { arrival, .. } = request.kind {
+                    self.on_sync_silence(cx, request.to, arrival);
+                }
             }
             return self.repeat(cx, handle);
         }

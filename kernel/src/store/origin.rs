@@ -66,7 +66,7 @@ impl<R: Router> StoreNode<R> {
 
     /// Reads an item. Ends in [`Event::Read`] with `token`, otherwise as [`write`](Self::write).
     pub fn read(&mut self, cx: &mut Cx<'_, R>, name: Name, token: u64) -> bool {
-        let operation = self.operation(cx, Question::Read(name), token);
+        let operation = self.operation(cx, Question::Read { name, owner_is_silent: false }, token);
         self.begin(cx, operation)
     }
 
@@ -145,7 +145,14 @@ impl<R: Router> StoreNode<R> {
                     return self.end_unreachable(cx, &operation);
                 }
                 let is_remote = done.owner.id != self.me.id;
+                let question = match operation.question {
+                    Question::Read { name, .. } => {
+                        Question::Read { name, owner_is_silent: done.under_suspicion }
+                    }
+                    other => other,
+                };
                 let operation = Operation {
+                    question,
                     asked: Some(done.owner),
                     stage: Stage::Asking,
                     hops: done.hops.saturating_add(is_remote.into()),
@@ -230,7 +237,7 @@ impl<R: Router> StoreNode<R> {
             return;
         }
         // A write is answered when all holders have it, which says little about a round trip.
-        let is_prompt = matches!(operation.question, Question::Read(_) | Question::List(_))
+        let is_prompt = !matches!(operation.question, Question::Write(_))
             && operation.stage == Stage::Asking
             && from.id != self.me.id;
         self.take_replied(cx, handle, id, is_prompt);
@@ -312,7 +319,7 @@ impl<R: Router> StoreNode<R> {
                 };
                 Event::Wrote(WriteEnd { token, outcome, hops, timeouts })
             }
-            Question::Read(_) => {
+            Question::Read { .. } => {
                 let outcome = match answer {
                     Answer::Found { version, remaining_ms, tag } => {
                         let remaining = Duration::from_millis(remaining_ms);
@@ -344,7 +351,7 @@ const fn fits(question: &Question, answer: &Answer) -> bool {
         Answer::Done { .. } | Answer::ConditionFailed { .. } | Answer::Unknown { .. } => {
             matches!(question, Question::Write(_))
         }
-        Answer::Found { .. } | Answer::Absent => matches!(question, Question::Read(_)),
+        Answer::Found { .. } | Answer::Absent => matches!(question, Question::Read { .. }),
         Answer::Listed { .. } => matches!(question, Question::List(_)),
     }
 }

@@ -167,10 +167,23 @@ impl<R: Router> StoreNode<R> {
                 }
                 self.on_write(cx, client, request, write, value);
             }
+            &Question::Read { name, owner_is_silent }
+                if !is_here && self.may_stand_in(cx.now, name.key, owner_is_silent) =>
+            {
+                self.on_read(cx, client, request, &name);
+            }
             _ if !is_here => self.answer(cx, client, request, Answer::NotHere, &[]),
-            Question::Read(name) => self.on_read(cx, client, request, name),
+            Question::Read { name, .. } => self.on_read(cx, client, request, name),
             Question::List(key) => self.on_list(cx, client, request, *key),
         }
+    }
+
+    /// Whether this node may answer reads of `key` for an owner that seems to be gone: it has every write
+    /// that the owner has acknowledged.
+    fn may_stand_in(&self, now: Time, key: Id, owner_is_silent: bool) -> bool {
+        let predecessor = self.router.predecessor();
+        let is_heir = predecessor.is_none_or(|predecessor| R::owns(key, self.me, predecessor));
+        (owner_is_silent || is_heir) && self.repairs.keeps_all(key, now)
     }
 
     /// The answer to an attempt at a write of which another attempt has arrived or may have arrived.

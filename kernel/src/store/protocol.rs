@@ -11,7 +11,7 @@ use crate::node::{
     OverRouter, Protocol,
 };
 use crate::store::event::Event;
-use crate::store::message::{Message, MessageWith, ParkedMessage, Question, Topic};
+use crate::store::message::{Message, MessageWith, ParkedMessage, Topic};
 use crate::store::request::Kind;
 
 /// The protocol of [`StoreNode`](crate::store::StoreNode)s over a router that speaks `P`.
@@ -84,7 +84,8 @@ impl<P: Protocol> Protocol for Stored<P> {
             MessageWith::Compare { .. }
             | MessageWith::Compared { .. }
             | MessageWith::Sync { .. }
-            | MessageWith::Synced { .. } => TrafficClass::Repair,
+            | MessageWith::Synced { .. }
+            | MessageWith::Release { .. } => TrafficClass::Repair,
             MessageWith::CookieReply { topic, .. } => match topic {
                 Topic::Ask => TrafficClass::Ask,
                 Topic::Copy => TrafficClass::Copy,
@@ -98,9 +99,7 @@ impl<P: Protocol> Protocol for Stored<P> {
     fn starts_work(message: &Message<'_, P>) -> bool {
         match message {
             MessageWith::Router(message) => P::starts_work(message),
-            MessageWith::Ask { question, .. } => {
-                matches!(question, Question::Read(_) | Question::List(_) | Question::Write(_))
-            }
+            MessageWith::Ask { .. } => true,
             _ => false,
         }
     }

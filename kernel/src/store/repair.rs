@@ -23,6 +23,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::base::{Id, Peer, Time};
 use crate::node::{LookupPurpose, RequestId, Router};
 use crate::store::arrival::before;
+use crate::store::holders::HolderSet;
 use crate::store::message::{Difference, MessageWith, Progress};
 use crate::store::node::{Cx, StoreNode};
 use crate::store::operation::Name;
@@ -43,6 +44,8 @@ const MAX_DEPTH: usize = 8;
 const OTHER_REPAIRS: usize = 4;
 /// Time from a change of the neighborhood to the repairs that it causes.
 const SOON: Duration = Duration::from_millis(100);
+/// Nodes behind the last holder that may forget their copies.
+const RELEASED: usize = 2;
 /// An item is stray if no owner has compared it for so many periods of repair.
 const STRAY_PERIODS: u32 = 4;
 
@@ -62,6 +65,10 @@ pub(super) struct Repairs {
     /// The ranges that owners have compared with this node.
     wards: Vec<Ward>,
     is_looking_up_stray: bool,
+    /// The time between two comparisons by an owner.
+    period: Duration,
+    /// The holders that have everything.
+    complete: HolderSet,
 }
 
 /// A range of which this node keeps copies for its owner.
@@ -69,6 +76,9 @@ pub(super) struct Repairs {
 struct Ward {
     range: Range,
     compared_at: Time,
+    /// Whether the copies were the same as the owner's items then. Later writes are acknowledged only
+    /// once they are here, too.
+    is_complete: bool,
 }
 
 /// Bytes that may be sent.
@@ -134,7 +144,7 @@ struct Level {
 }
 
 impl Repairs {
-    pub(super) fn new(replicas: usize) -> Repairs {
+    pub(super) fn new(replicas: usize, period: Option<Duration>) -> Repairs {
         Repairs {
             running: Vec::with_capacity(replicas + OTHER_REPAIRS),
             last: 0,
@@ -143,6 +153,8 @@ impl Repairs {
             budget: Budget::default(),
             wards: Vec::with_capacity(2 * replicas + 2),
             is_looking_up_stray: false,
+            period: period.unwrap_or_default(),
+            complete: 0,
         }
     }
 
@@ -156,6 +168,7 @@ impl Repairs {
 
     /// The neighborhood has changed.
     pub(super) fn soon(&mut self, now: Time) {
+        self.complete = 0;
         self.due = self.due.min(now + SOON);
     }
 
@@ -197,15 +210,43 @@ impl Repairs {
     }
 
     /// Whether an owner has compared `key` with this node lately.
-    fn is_ward(&self, key: Id, now: Time, period: Duration) -> bool {
-        let lately = period * STRAY_PERIODS;
-        self.wards.iter().any(|it| it.range.contains(key) && now.since(it.compared_at) < lately)
+    fn is_ward(&self, key: Id, now: Time) -> bool {
+        self.wards.iter().any(|it| it.range.contains(key) && self.is_recent(it, now))
+    }
+
+    /// Whether this node has every write under `key` that its owner has acknowledged.
+    pub(super) fn keeps_all(&self, key: Id, now: Time) -> bool {
+        let is_kept = |it: &Ward| it.is_complete && it.range.contains(key);
+        self.wards.iter().any(|it| is_kept(it) && self.is_recent(it, now))
+    }
+
+    /// Whether this node has every write in `range` that its owners have acknowledged.
+    pub(super) fn keeps_all_of(&self, range: Range, now: Time) -> bool {
+        // From the end of the range to its start: several owners in a row may be gone.
+        let mut left = range;
+        for _ in 0..self.wards.len() {
+            let is_last = |it: &&Ward| {
+                it.is_complete && it.range.contains(left.to) && self.is_recent(it, now)
+            };
+            match self.wards.iter().find(is_last) {
+                None => return false,
+                Some(ward) if ward.range.covers(left) => return true,
+                Some(ward) => left.to = ward.range.from,
+            }
+        }
+        false
+    }
+
+    fn is_recent(&self, ward: &Ward, now: Time) -> bool {
+        now.since(ward.compared_at) < self.period * STRAY_PERIODS
     }
 
     /// The owner of `range` has compared it with this node.
-    fn add_ward(&mut self, range: Range, now: Time) {
-        let new = Ward { range, compared_at: now };
+    fn add_ward(&mut self, range: Range, now: Time, is_same: bool) {
         let same = self.wards.iter().position(|it| it.range.to == range.to);
+        let was_complete =
+            same.is_some_and(|at| self.wards[at].is_complete && self.wards[at].range.covers(range));
+        let new = Ward { range, compared_at: now, is_complete: is_same || was_complete };
         let oldest = || {
             let ages = self.wards.iter().enumerate();
             ages.min_by_key(|(_, it)| it.compared_at).map(|(at, _)| at)
@@ -295,7 +336,7 @@ impl<R: Router> StoreNode<R> {
                 }
             }
         }
-        self.look_for_strays(cx, period);
+        self.look_for_strays(cx);
     }
 
     /// Takes the next step of a repair, unless it waits for a reply or has to wait for its turn to send.
@@ -362,11 +403,11 @@ impl<R: Router> StoreNode<R> {
         theirs: Sum,
         is_owner: bool,
     ) {
-        if is_owner && range.to == from.id {
-            self.repairs.add_ward(range, cx.now);
-        }
         let wall_us = self.clock.wall_us(cx.now);
         let mine = self.table.sum(range, wall_us);
+        if is_owner && range.to == from.id {
+            self.repairs.add_ward(range, cx.now, mine == theirs);
+        }
         let is_short = |sum: Sum| sum.count as usize <= MAX_FINGERPRINTS;
         let mut sums = [0; MAX_SUMS_BYTES];
         let (difference, length) = if mine == theirs {
@@ -550,13 +591,16 @@ impl<R: Router> StoreNode<R> {
             Purpose::Asked(request) if is_done => {
                 let progress = if self.arrival.has_ceded(range) {
                     Progress::DoneByOwner
+                } else if self.repairs.keeps_all_of(range, cx.now) {
+                    Progress::DoneByHolder
                 } else {
                     Progress::Done
                 };
                 let clock = self.clock.last();
                 self.send(cx, peer, &MessageWith::Synced { request, progress, clock });
             }
-            Purpose::Holder if is_done && is_behind => {
+            Purpose::Holder if is_done && !is_behind => self.on_holder_complete(cx, peer),
+            Purpose::Holder if is_done => {
                 let Range { from: after, to } = range;
                 let wait = self.wait(cx, 0);
                 if let Some(id) = cx.request(peer, 0, Kind::Sync { arrival: 0, after, to }, wait) {
@@ -613,10 +657,10 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Looks up the owner of an item that this node neither owns nor keeps for an owner.
-    fn look_for_strays(&mut self, cx: &mut Cx<'_, R>, period: Duration) {
+    fn look_for_strays(&mut self, cx: &mut Cx<'_, R>) {
         let is_busy = self.repairs.is_looking_up_stray
             || self.repairs.running.iter().any(|it| it.purpose == Purpose::Stray);
-        if is_busy || !self.arrival.is_complete() || self.is_new(cx.now, period) {
+        if is_busy || !self.arrival.is_complete() || self.is_new(cx.now) {
             return;
         }
         let whole = Range { from: self.me.id, to: self.me.id };
@@ -625,7 +669,7 @@ impl<R: Router> StoreNode<R> {
             .table
             .within(whole)
             .map(|(_, item)| item)
-            .find(|item| !item.in_round && self.is_stray(now, item.name.key, period));
+            .find(|item| !item.in_round && self.is_stray(now, item.name.key));
         let Some(key) = stray.map(|item| item.name.key) else { return };
         let deadline = cx.now + self.config.deadline;
         let wait = self.config.deadline + Duration::from_secs(1);
@@ -641,12 +685,37 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Whether the node has been a member for too short a time to know its wards.
-    fn is_new(&self, now: Time, period: Duration) -> bool {
-        now.since(self.arrival.member_since()) < period * STRAY_PERIODS
+    fn is_new(&self, now: Time) -> bool {
+        now.since(self.arrival.member_since()) < self.repairs.period * STRAY_PERIODS
     }
 
-    fn is_stray(&self, now: Time, key: Id, period: Duration) -> bool {
-        !self.arrival.has(key) && !self.repairs.is_ward(key, now, period)
+    fn is_stray(&self, now: Time, key: Id) -> bool {
+        !self.arrival.has(key) && !self.repairs.is_ward(key, now)
+    }
+
+    /// A holder has all items of this node's range. Once all holders have, the nodes behind them, which
+    /// were holders before others joined, may forget their copies.
+    fn on_holder_complete(&mut self, cx: &mut Cx<'_, R>, holder: Peer) {
+        let Some(place) = self.holders.place(holder) else { return };
+        let (before, all) = (self.repairs.complete, self.holders.all());
+        self.repairs.complete |= 1 << place;
+        let Some(range) = self.arrival.complete_range() else { return };
+        if before == all || self.repairs.complete != all || !self.arrival.is_complete() {
+            return;
+        }
+        let last = self.holders.peers().last();
+        let next = self.router.replicas();
+        let behind = last.and_then(|last| next.iter().position(|peer| peer == last));
+        let Some(behind) = behind else { return };
+        for &peer in next[behind + 1..].iter().take(RELEASED) {
+            let cookie = self.cookies.of(peer);
+            self.send(cx, peer, &MessageWith::Release { cookie, range });
+        }
+    }
+
+    /// Handles a release by a node that has proved its address.
+    pub(super) fn on_release(&mut self, cx: &Cx<'_, R>, range: Range) {
+        self.forget_strays(cx, range);
     }
 
     /// The owner of a stray item was found: gives it all that it owns.
@@ -660,14 +729,10 @@ impl<R: Router> StoreNode<R> {
 
     /// The owner of `range` has all that this node has of it.
     fn forget_strays(&mut self, cx: &Cx<'_, R>, range: Range) {
-        let Some(period) = self.config.repair else { return };
         let (repairs, arrival, now) = (&self.repairs, &self.arrival, cx.now);
         self.table.remove_if(|item| {
             let key = item.name.key;
-            range.contains(key)
-                && !item.in_round
-                && !arrival.has(key)
-                && !repairs.is_ward(key, now, period)
+            range.contains(key) && !item.in_round && !arrival.has(key) && !repairs.is_ward(key, now)
         });
     }
 

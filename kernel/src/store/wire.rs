@@ -37,7 +37,8 @@ const COMPARE: u8 = FIRST_KIND + 4;
 const COMPARED: u8 = FIRST_KIND + 5;
 const SYNC: u8 = FIRST_KIND + 6;
 const SYNCED: u8 = FIRST_KIND + 7;
-const COOKIE_REPLY: u8 = FIRST_KIND + 8;
+const RELEASE: u8 = FIRST_KIND + 8;
+const COOKIE_REPLY: u8 = FIRST_KIND + 9;
 
 impl<P: Body> Body for Stored<P> {
     #[inline]
@@ -55,7 +56,7 @@ impl<P: Body> Body for Stored<P> {
             MessageWith::Router(message) => P::length(message),
             MessageWith::Ask { question, value, .. } => match question {
                 Question::Write(_) => size_of::<AskHead>() + size_of::<WireWrite>() + value.len(),
-                Question::Read(_) => size_of::<AskHead>() + size_of::<WireName>(),
+                Question::Read { .. } => size_of::<AskHead>() + size_of::<WireName>(),
                 Question::List(_) => size_of::<AskHead>() + ID_BYTES,
             },
             MessageWith::Answer { value, .. } => size_of::<WireAnswer>() + value.len(),
@@ -65,6 +66,7 @@ impl<P: Body> Body for Stored<P> {
             MessageWith::Compared { sums, .. } => size_of::<WireCompared>() + sums.len(),
             MessageWith::Sync { .. } => size_of::<WireSync>(),
             MessageWith::Synced { .. } => size_of::<WireSynced>(),
+            MessageWith::Release { .. } => size_of::<WireRelease>(),
             MessageWith::CookieReply { .. } => size_of::<WireCookieReply>(),
         }
     }
@@ -84,8 +86,9 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
         MessageWith::Ask { request, cookie, question, value } => {
             let what = match question {
                 Question::Write(_) => 0,
-                Question::Read(_) => 1,
+                Question::Read { owner_is_silent: false, .. } => 1,
                 Question::List(_) => 2,
+                Question::Read { owner_is_silent: true, .. } => 3,
             };
             out.put(&AskHead { request: id(request), cookie: U64::new(cookie.0), what })?;
             match question {
@@ -96,7 +99,7 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
                     out.put(&WireWrite::new(&write)?)?;
                     out.put_bytes(value)?;
                 }
-                Question::Read(name) => out.put(&WireName::from(name))?,
+                Question::Read { name, .. } => out.put(&WireName::from(name))?,
                 Question::List(key) => out.put_bytes(&key.to_bytes())?,
             }
             Some(ASK)
@@ -160,6 +163,10 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
             out.put(&WireSynced { request, progress, clock: U64::new(clock) })?;
             Some(SYNCED)
         }
+        MessageWith::Release { cookie, range } => {
+            out.put(&WireRelease { cookie: U64::new(cookie.0), range: range.into() })?;
+            Some(RELEASE)
+        }
         MessageWith::CookieReply { request, topic, cookie } => {
             let (request, cookie) = (id(request), U64::new(cookie.0));
             out.put(&WireCookieReply { request, cookie, topic: topic as u8 })?;
@@ -181,7 +188,10 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
                     }
                     (Question::Write(write), value)
                 }
-                1 => (Question::Read(read_exact::<WireName>(rest)?.to_name()), &[][..]),
+                what @ (1 | 3) => {
+                    let name = read_exact::<WireName>(rest)?.to_name();
+                    (Question::Read { name, owner_is_silent: what == 3 }, &[][..])
+                }
                 2 => {
                     let key = rest.try_into().map_err(|_| WireError::BadLength)?;
                     (Question::List(Id::from_bytes(key)), &[][..])
@@ -254,6 +264,10 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
                 progress,
                 clock: wire.clock.get(),
             }
+        }
+        RELEASE => {
+            let wire = read_exact::<WireRelease>(payload)?;
+            MessageWith::Release { cookie: Cookie(wire.cookie.get()), range: wire.range.to_range() }
         }
         COOKIE_REPLY => {
             let wire = read_exact::<WireCookieReply>(payload)?;
@@ -561,6 +575,13 @@ struct WireSynced {
     request: U64,
     progress: u8,
     clock: U64,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireRelease {
+    cookie: U64,
+    range: WireRange,
 }
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]

@@ -7,6 +7,7 @@ mod directory;
 mod gnutella;
 mod hostile;
 mod last_node;
+mod linearizable;
 mod overlay;
 mod ring;
 mod store;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::measure::growth::{Figure, Law};
 use crate::scenario::{
-    Amount, Fault, FaultKind, Scenario, ScenarioError, SystemSchema, Target, paths_of, shortened,
-    value_of,
+    Amount, Fault, FaultKind, Scenario, ScenarioError, Subject, SystemSchema, Target, paths_of,
+    shortened, value_of,
 };
 use crate::systems::{AnySystem, Registry};
 
@@ -171,7 +171,7 @@ impl Plan {
                     }
                     let mut scenario = load(&values)?;
                     if !has_items {
-                        scenario.items = None;
+                        scenario.set_subject(Subject::Keys);
                     }
                     scenario.faults.extend(crash.fault());
                     scenario.name = format!("{}-{nodes}-{}", system.name, crash.name());
@@ -227,8 +227,9 @@ pub(super) fn contenders(
             known.push(found);
         }
     }
+    let subject = |has_items| if has_items { Subject::Items } else { Subject::Keys };
     let all = |has_items: bool| -> Option<Vec<&'static dyn AnySystem>> {
-        known.iter().map(|name| registry.find(name, has_items)).collect()
+        known.iter().map(|name| registry.find(name, subject(has_items))).collect()
     };
     let workload = |system: &&dyn AnySystem| (system.schema().name, system.schema().workload);
     let (systems, has_items) = match (all(true), all(false)) {
@@ -238,8 +239,8 @@ pub(super) fn contenders(
             // One of them has no items, and another has nothing else.
             let only = |has_items| {
                 known.iter().find_map(|name| {
-                    let system = registry.find(name, has_items);
-                    system.filter(|_| registry.find(name, !has_items).is_none())
+                    let system = registry.find(name, subject(has_items));
+                    system.filter(|_| registry.find(name, subject(!has_items)).is_none())
                 })
             };
             let (one, other) = (only(false), only(true));

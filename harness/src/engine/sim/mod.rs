@@ -60,6 +60,7 @@ use crate::engine::totals::Tables;
 use crate::measure::event_log::EventLog;
 use crate::measure::progress::Progress;
 use crate::measure::provenance::available_bytes;
+use crate::measure::stored::Contents;
 use crate::measure::{EngineError, Measured, Simulation};
 use crate::network::Network;
 use crate::plug::{Checker, Runner, Setting, System};
@@ -136,6 +137,7 @@ pub(crate) fn simulate<S: System>(
     let members = initial_members(scenario, S::members_at_start(scenario));
     let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
     let workload = S::Workload::new(scenario, without).map_err(EngineError::Request)?;
+    let workload = workload.with_replicas(S::replicas(scenario));
     let first = members[0];
     let setting = Setting { scenario, most_nodes, members: &members, first, workload: &workload };
     let system = system(&setting).map_err(EngineError::Request)?;
@@ -215,9 +217,10 @@ pub(crate) fn simulate<S: System>(
     let members: Vec<u32> = control.members().collect();
     let numbers = control.lookups_end();
     let (mut tables, mut trace_digest, mut check) = (Tables::default(), 0_u64, None);
-    let mut costs = Vec::new();
+    let (mut costs, mut stored) = (Vec::new(), Contents::default());
     for mut shard in shards.into_iter().filter_map(Mutex::into_inner) {
         tables.merge(&shard.tables(&members));
+        stored.merge(&shard.stored(control.now(), &members));
         trace_digest = trace_digest.wrapping_add(shard.digest());
         check = check.or(shard.findings(control.now()));
         costs::merge(&mut costs, &shard.costs_before(numbers));
@@ -225,7 +228,7 @@ pub(crate) fn simulate<S: System>(
     let simulated = control.now().since(Time::ZERO);
     let (mut sums, mut judge, course) =
         control.finish(&exchange, threads, &costs).map_err(EngineError::Broken)?;
-    sums.tables = tables;
+    (sums.tables, sums.stored) = (tables, stored);
     let events = sums.total.received;
     let mut measured = sums.measured::<S>(&mut judge, course);
     let simulation = Simulation { simulated, real, events, trace_digest, regime, check };

@@ -84,6 +84,7 @@ impl Runner for UdpEngine {
         let most_nodes = plan.most_nodes;
         let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
         let workload = S::Workload::new(scenario, without).map_err(EngineError::Request)?;
+        let workload = workload.with_replicas(S::replicas(scenario));
         let setting = Setting {
             scenario,
             most_nodes,

@@ -16,7 +16,9 @@ use super::scan::Scan;
 use super::shared::{ShardStatus, Shared};
 use crate::churn::Share;
 use crate::director::{Director, NodeControl};
+use crate::engine::store_work::StoreWork;
 use crate::engine::totals::{LookupCosts, Sums, Tables, sent};
+use crate::measure::stored::Contents;
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::workload::Workload;
 use crate::workload::judge::Record;
@@ -45,6 +47,7 @@ pub(super) struct ShardDriver<S: System> {
     /// Messages of the busiest node of the measured phase, among replaced nodes and, after the
     /// phase, all nodes.
     messages_max: u64,
+    store_work: StoreWork,
     scan: Scan,
 }
 
@@ -71,6 +74,7 @@ impl<S: System> ShardDriver<S> {
             earlier: 0,
             at_load_end: None,
             messages_max: 0,
+            store_work: StoreWork::default(),
             scan: Scan::new::<S>(nodes),
         }
     }
@@ -125,9 +129,24 @@ impl<S: System> ShardDriver<S> {
             total: *shard.counters(),
             changes: self.director.membership_changes(),
             tables,
+            stored: self.stored(shard),
             node_s: self.director.node_s(),
             series: self.director.series().clone(),
         }
+    }
+
+    /// What this shard's members store.
+    fn stored(&mut self, shard: &Shard<S::Node, S::Codec>) -> Contents {
+        let mut stored = Contents::default();
+        if S::STORES {
+            self.store_work.end(&self.system, nodes(shard));
+            stored.counts = self.store_work.measured();
+            let live = self.shared.live();
+            for node in self.director.members().filter_map(|member| shard.node(member)) {
+                self.system.add_stored(node, shard.now(), live, &mut stored);
+            }
+        }
+        stored
     }
 
     /// Records that were lost because the judge was too slow.
@@ -171,6 +190,7 @@ impl<S: System> ShardDriver<S> {
     fn turn_counters(&mut self, shard: &mut Shard<S::Node, S::Codec>, now: Time) {
         if self.at_from.is_none() && now >= self.shared.from() {
             self.at_from = Some(*shard.counters());
+            self.store_work.begin(&self.system, nodes(shard));
             self.earlier = self.director.in_progress() - self.director.outstanding();
             shard.reset_received();
         }
@@ -182,6 +202,7 @@ impl<S: System> ShardDriver<S> {
                 self.messages_max = self.messages_max.max(shard.received_max());
             }
             self.at_to = Some(*shard.counters());
+            self.store_work.end(&self.system, nodes(shard));
         }
         if now >= self.director.series().next_due() {
             let (sent, live) = (sent::<ProtocolOf<S>>(shard.counters()), self.director.live());
@@ -228,6 +249,7 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
             shared: &self.shared,
             share,
             replaced_max: &mut replaced_max,
+            store_work: &mut self.store_work,
         };
         self.director.turn(&mut nodes, now, now);
         if self.is_measuring() {
@@ -271,6 +293,7 @@ struct ReactorNodes<'a, S: System> {
     share: Share,
     /// Messages of the busiest replaced node.
     replaced_max: &'a mut u64,
+    store_work: &'a mut StoreWork,
 }
 
 impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
@@ -292,6 +315,7 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
         if graceful {
             self.shard.with(place, |node, cx| self.system.leave(node, cx));
         }
+        self.store_work.depart(self.system, self.shard.node(place));
         self.shard.remove(place);
     }
 
@@ -312,6 +336,13 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
         let started = self.shard.with(place, |node, cx| self.system.ask(node, cx, question, token));
         started == Some(true)
     }
+}
+
+/// The present nodes of a shard.
+fn nodes<N: Node, C: Codec<Protocol = N::Protocol>>(
+    shard: &Shard<N, C>,
+) -> impl Iterator<Item = &N> {
+    (0..shard.capacity() as u32).filter_map(|place| shard.node(place))
 }
 
 /// The present node of a shard that received the most messages, if any received one: their number

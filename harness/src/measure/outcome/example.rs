@@ -44,6 +44,7 @@ pub(crate) fn outcome() -> Outcome {
         check: None,
         lookups: Lookups::new(&metrics(), Duration::from_secs(10)),
         items: None,
+        store: None,
         maintenance: Maintenance::new(&traffic, 40_960.0),
         state: State {
             entries_mean: 27.3,

@@ -13,6 +13,7 @@ mod items;
 mod lookups;
 mod nodes;
 mod statistics;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ pub use self::health::{
 pub use self::items::{Asked, Items, TransferLatency, Transfers};
 pub use self::lookups::{Hops, Lag, Latency, Lookups, Messages, Timeouts};
 pub use self::nodes::{Keys, KindRate, Load, Maintenance, Membership, State};
+pub use self::store::{Durability, Failures, Operations, PerNode, Reads, Store, Upkeep, Writes};
 use crate::measure::provenance::{Build, Machine};
 pub use crate::scenario::Adaptation;
 
@@ -77,6 +79,9 @@ pub struct Outcome {
     /// Item queries and transfers, if there are items. `lookups` counts the queries as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<Items>,
+    /// Reads and writes of values, if nodes store any. `lookups` counts these operations as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
     /// Maintenance traffic.
     pub maintenance: Maintenance,
     /// Size of the nodes' state.

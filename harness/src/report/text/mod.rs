@@ -5,6 +5,7 @@
 
 mod health;
 mod page;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +22,7 @@ const BAR: usize = 48;
 const BARS: usize = 13;
 /// The same if the report tells of a ring's flaws.
 const BARS_BESIDE_FLAWS: usize = 10;
-/// The same if the report has a section on items.
+/// The same if the report has a section on items or values.
 const BARS_BESIDE_ITEMS: usize = 9;
 /// The same if it has both.
 const BARS_BESIDE_BOTH: usize = 3;
@@ -46,10 +47,14 @@ pub fn text(outcome: &Outcome) -> String {
     if let Some(items) = &outcome.items {
         self::items(items, &mut page);
     }
+    if let Some(store) = &outcome.store {
+        self::store::store(store, &mut page);
+    }
     page.blank();
     if outcome.lookups.issued > 0 {
         let is_flawed = outcome.health.as_ref().is_some_and(health::is_flawed);
-        let bars = match (outcome.items.is_some(), is_flawed) {
+        let has_section = outcome.items.is_some() || outcome.store.is_some();
+        let bars = match (has_section, is_flawed) {
             (false, false) => BARS,
             (false, true) => BARS_BESIDE_FLAWS,
             (true, false) => BARS_BESIDE_ITEMS,
@@ -310,10 +315,10 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
     let state = &outcome.state;
     let (mean, most) = (number(state.entries_mean), count(state.entries_max));
     let memory = bytes(state.bytes_per_node as f64);
-    // With items, references to them count as entries as well.
-    let tables = match outcome.items {
-        None => format!("{mean} peers known, at most {most}; {memory} of memory"),
-        Some(_) => format!("{mean} entries, at most {most}; {memory} of memory"),
+    // References to items and values count as entries as well.
+    let tables = match (&outcome.items, &outcome.store) {
+        (None, None) => format!("{mean} peers known, at most {most}; {memory} of memory"),
+        _ => format!("{mean} entries, at most {most}; {memory} of memory"),
     };
     page.row("node", tables);
     if let Some(load) = &outcome.load {

@@ -76,6 +76,11 @@ pub(super) fn crash(mut from: Arguments) -> Built {
     Ok(Command::Session(Session::Crash { count, over }))
 }
 
+/// `HOPWISE.BOOTSTRAP`
+pub(super) fn bootstrap(_: Arguments) -> Built {
+    Ok(Command::Session(Session::Bootstrap))
+}
+
 /// `HOPWISE.TOPOLOGY`
 pub(super) fn topology(_: Arguments) -> Built {
     Ok(Command::Session(Session::Topology))

@@ -56,6 +56,8 @@ pub(crate) enum Session {
     },
     /// About the nodes.
     Topology,
+    /// Some nodes, for a process that joins their ring.
+    Bootstrap,
 }
 
 impl Session {

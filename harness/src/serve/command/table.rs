@@ -48,6 +48,7 @@ static COMMANDS: &[Entry] = &[
     entry("getset", 2..=2, strings::get_and_set),
     entry("hello", 0..=MANY, session::hello),
     entry("hopwise.announce", 1..=2, dht::announce),
+    entry("hopwise.bootstrap", 0..=0, dht::bootstrap),
     entry("hopwise.crash", 1..=3, dht::crash),
     entry("hopwise.lookup", 1..=1, dht::lookup),
     entry("hopwise.providers", 1..=1, dht::providers),

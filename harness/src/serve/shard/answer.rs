@@ -6,6 +6,7 @@ use hopwise_kernel::Time;
 
 use super::Server;
 use super::figures::{info, topology};
+use crate::serve::cluster::{INTRODUCED, Introduction};
 use crate::serve::command::{About, Client, Credentials, Hello, Session, names};
 use crate::serve::connection::{Connection, MAX_RECEIVED};
 use crate::serve::figures::Figure;
@@ -36,6 +37,7 @@ impl Server {
                 Reply::Integer(items as i64)
             }
             Session::Topology => topology(&self.shared),
+            Session::Bootstrap => Reply::bulk(self.introduction().text()),
             Session::Client(client) => client_reply(connection, client),
             Session::Quit => {
                 connection.drop_input();
@@ -49,6 +51,14 @@ impl Server {
             Session::Crash { count, over } => return self.order_crash(token, count, over),
         };
         self.answer_now(token, &reply);
+    }
+
+    /// Some nodes of this shard, evenly spread over its places.
+    fn introduction(&self) -> Introduction {
+        let step = self.live.len().div_ceil(INTRODUCED).max(1);
+        let places = self.live.iter().step_by(step);
+        let peers = places.filter_map(|&place| self.peers.get(place as usize).copied()).collect();
+        Introduction { replicas: self.shared.replicas, peers }
     }
 
     /// Ends a check of a password.

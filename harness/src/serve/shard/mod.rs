@@ -1,7 +1,7 @@
 //! A shard of the server: the nodes and the connections of one core.
 //!
 //! ```text
-//!   one turn   letters → ends of calls → crashes → clients → tasks → renewals → replies → figures
+//!   one turn   letters → ends of calls → crashes → joins → clients → tasks → renewals → replies → figures
 //! ```
 //!
 //! One shard accepts connections and gives them to all in turn. (A listening socket per shard would
@@ -14,9 +14,11 @@ mod answer;
 mod clients;
 mod crash;
 mod figures;
+mod joins;
 mod letters;
 mod listener;
 mod nodes;
+mod parts;
 mod receivers;
 
 use std::collections::VecDeque;
@@ -27,14 +29,17 @@ use std::time::Duration;
 
 use hopwise_kernel::reactor::{APPLICATION_TOKENS, Application, FIRST_APPLICATION_TOKEN, Turn};
 use hopwise_kernel::store::Version;
-use hopwise_kernel::{Id, Time};
+use hopwise_kernel::{Id, Peer, Time};
 use mio::event::Event as Readiness;
 use mio::{Token, Waker};
 
 use self::crash::Crashes;
+use self::joins::Joins;
 pub(crate) use self::listener::Listener;
 use self::nodes::Origins;
-pub(crate) use self::nodes::{Codec, Node, NodeShard, Start};
+pub(crate) use self::nodes::Start;
+use self::nodes::{Codec, Node, NodeShard};
+pub(crate) use self::parts::Parts;
 use self::receivers::Receivers;
 use super::connection::Connection;
 use super::ledger::{Change, Ledger};
@@ -72,8 +77,11 @@ pub(crate) struct Server {
     /// Calls that have ended, and messages that have arrived, in this turn.
     ends: Vec<(u64, End)>,
     arrived: Vec<(Id, Arc<[u8]>)>,
-    /// The places of the live nodes.
+    /// The nodes of all places.
+    peers: Vec<Peer>,
+    /// The places of the live nodes that are members.
     live: Vec<u32>,
+    joins: Joins,
     /// Bytes that wait for clients, as of their last flush.
     output_bytes: usize,
     ledger: Ledger,
@@ -101,7 +109,7 @@ pub(crate) struct Open {
 }
 
 impl Server {
-    /// The server of shard `index`, whose nodes are at the first `nodes` places.
+    /// The server of shard `index`, whose nodes are `peers`. Those that `joins` does not name are members.
     ///
     /// # Errors
     ///
@@ -110,7 +118,8 @@ impl Server {
         shard: &NodeShard,
         shared: Arc<Shared>,
         index: usize,
-        nodes: u32,
+        peers: Vec<Peer>,
+        joins: Joins,
         checker: Option<Checker>,
         mut listener: Option<Listener>,
     ) -> io::Result<Server> {
@@ -130,7 +139,9 @@ impl Server {
             tasks: Tasks::default(),
             ends: Vec::new(),
             arrived: Vec::new(),
-            live: (0..nodes).collect(),
+            live: (0..peers.len() as u32).filter(|place| !joins.waiting.contains(place)).collect(),
+            peers,
+            joins,
             output_bytes: 0,
             unsent: VecDeque::new(),
             receivers: Receivers::default(),
@@ -201,10 +212,11 @@ impl Server {
 }
 
 impl Application<Node, Codec> for Server {
-    fn on_event(&mut self, _now: Time, _node: u32, event: nodes::Event, payload: &[u8]) {
+    fn on_event(&mut self, _now: Time, node: u32, event: nodes::Event, payload: &[u8]) {
         match nodes::translate(event, payload) {
             nodes::News::End(token, end) => self.ends.push((token, end)),
             nodes::News::Message(key, message) => self.arrived.push((key, message)),
+            nodes::News::JoinEnd(is_member) => self.on_join_end(node, is_member),
             nodes::News::Nothing => {}
         }
     }
@@ -238,6 +250,7 @@ impl Application<Node, Codec> for Server {
         }
         self.deliver_messages();
         self.crash_due(shard, now);
+        self.turn_joins(shard, now);
         let accept_at = self.accept(shard, now);
         let deadline = self.tasks.expire(now);
         self.renew(now);
@@ -258,6 +271,7 @@ impl Application<Node, Codec> for Server {
             return Turn::Until(now + PAUSE);
         }
         let own = self.published.next_due().min(self.sweep_at).min(self.crashes.next_due());
+        let own = own.min(self.joins.next_due());
         Turn::Until(deadline.min(accept_at).min(self.ledger.next_due()).min(own))
     }
 }

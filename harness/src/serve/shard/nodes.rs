@@ -25,8 +25,8 @@ pub(super) type Event = store::Event<ring::Event>;
 /// How nodes start.
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
-    /// All members, sorted by identifier.
-    pub(crate) members: Arc<Vec<Peer>>,
+    /// All members, sorted by identifier, if they begin a ring; `None` if they join one.
+    pub(crate) members: Option<Arc<Vec<Peer>>>,
     /// The configuration of the ring.
     pub(crate) ring: Arc<RingConfig>,
     /// The configuration of the store.
@@ -34,14 +34,16 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// Puts a node into place `place`, as a member.
+    /// Puts a node into place `place`, as a member if they begin a ring.
     pub(crate) fn start(&self, shard: &mut NodeShard, place: u32, me: Peer) {
         let router = RingNode::new(me, self.ring.clone(), shard.rng());
         let node = StoreNode::new(router, self.store.clone(), shard.rng());
         shard.insert(place, node);
-        shard.with(place, |node, cx| {
-            node.with_router(cx, |ring, cx| ring.start_linked(cx, &self.members));
-        });
+        if let Some(members) = &self.members {
+            shard.with(place, |node, cx| {
+                node.with_router(cx, |ring, cx| ring.start_linked(cx, members));
+            });
+        }
     }
 }
 
@@ -74,6 +76,8 @@ impl Nodes for Origins<'_> {
 pub(super) enum News {
     /// The call with this token has ended.
     End(u64, End),
+    /// A join has ended: the node is a member, or not.
+    JoinEnd(bool),
     /// A message to a key has arrived at its owner.
     Message(Id, Arc<[u8]>),
     /// Nothing.
@@ -97,6 +101,8 @@ pub(super) fn translate(event: Event, payload: &[u8]) -> News {
         store::Event::Router(ring::Event::Received { key, .. }) => {
             News::Message(key, payload.into())
         }
+        store::Event::Router(ring::Event::Joined) => News::JoinEnd(true),
+        store::Event::Router(ring::Event::JoinFailed) => News::JoinEnd(false),
         _ => News::Nothing,
     }
 }

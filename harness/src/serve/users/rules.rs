@@ -8,8 +8,8 @@ use super::file::{Commands, Entry};
 use crate::serve::command::Command;
 use crate::serve::protocol::Reply;
 
-/// Commands that need no user.
-const OPEN: &[&str] = &["auth", "hello", "quit", "reset"];
+/// Commands that need no user. What `hopwise.bootstrap` tells does not open the ring: the cluster key does.
+const OPEN: &[&str] = &["auth", "hello", "hopwise.bootstrap", "quit", "reset"];
 /// Commands that every user may use: they concern the connection only.
 const FREE: &[&str] =
     &["auth", "client", "command", "echo", "hello", "ping", "quit", "reset", "select"];

@@ -67,6 +67,7 @@ const CHANGE: Pairs =
 
 const FLOODS: (&str, &str) = ("system", "flood");
 const FLOOD: Pairs = &[FLOODS];
+const STORE: Pairs = &[("store.population", "10")];
 
 /// A value for every key, none of them the default, and what else must be set for it.
 const EXAMPLES: &[(&str, &str, Pairs)] = &[
@@ -116,6 +117,20 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("items.fetch", "false", &[]),
     ("items.refresh", "10s", &[]),
     ("items.publish_within", "0s", &[]),
+    ("store", "{ population = 10 }", &[]),
+    ("store.operations", "ycsb-f", &[]),
+    ("store.reads", "0.9", STORE),
+    ("store.population", "1000000", &[]),
+    ("store.value_bytes", "16", &[]),
+    ("store.lifetime", "1s", &[]),
+    ("store.preload", "false", &[]),
+    ("store.repair", "off", &[]),
+    ("store.repair_bytes_per_s", "1000", &[]),
+    ("store.node_items", "100", &[]),
+    ("store.node_bytes", "1", &[]),
+    ("store.keys", "{ distribution = \"zipf\" }", &[]),
+    ("store.keys.distribution", "latest", &[]),
+    ("store.keys.exponent", "0.5", &[("store.keys.distribution", "zipf")]),
     ("network", "{ loss = 0.5 }", &[]),
     ("network.latency", "{ model = \"constant\", one_way = \"7ms\" }", &[]),
     ("network.latency.model", "constant", &[]),
@@ -171,6 +186,7 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("expect.completed", "0.9", &[]),
     ("expect.correct", "1.0", &[]),
     ("expect.failed", "0.1", &[]),
+    ("expect.anomalies", "0", STORE),
     ("fault", "[{ kind = \"leave\", count = 3 }]", &[]),
     ("fault.0.at", "2s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
     ("fault.0.over", "3s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),

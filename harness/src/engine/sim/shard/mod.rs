@@ -26,9 +26,11 @@ use super::wire::Wire;
 use super::world::SimWorld;
 use crate::Scenario;
 use crate::engine::interruption::Interruption;
+use crate::engine::store_work::StoreWork;
 use crate::engine::totals::Tables;
 use crate::measure::health::{Findings, Look, Members};
 use crate::measure::outcome::Check;
+use crate::measure::stored::Contents;
 use crate::network::Network;
 use crate::plug::{Checker, NodeEvent, ProtocolOf, QuestionOf, System};
 
@@ -58,6 +60,7 @@ pub(super) struct Shard<S: System> {
     node_queues: Option<NodeQueues<S>>,
     checker: Option<Box<S::Checker>>,
     counting: Counting,
+    store_work: StoreWork,
     /// Messages of the busiest replaced node.
     replaced_max: u32,
     busiest: Option<Busiest>,
@@ -135,6 +138,7 @@ impl<S: System> Shard<S> {
             wire: scenario.wire.then(Wire::new),
             checker: None,
             counting: Counting::All,
+            store_work: StoreWork::default(),
             replaced_max: 0,
             busiest: None,
             findings: None,
@@ -227,10 +231,16 @@ impl<S: System> Shard<S> {
         match (self.counting, is_measured) {
             (Counting::All, true) => {
                 self.counting = Counting::Measured;
+                let nodes = self.places.iter().filter_map(|it| it.node.as_ref());
+                self.store_work.begin(&self.system, nodes);
                 self.places.iter_mut().for_each(|it| it.history.messages = 0);
                 (self.replaced_max, self.busiest) = (0, None);
             }
-            (Counting::Measured, false) => self.counting = Counting::Over,
+            (Counting::Measured, false) => {
+                self.counting = Counting::Over;
+                let nodes = self.places.iter().filter_map(|it| it.node.as_ref());
+                self.store_work.end(&self.system, nodes);
+            }
             _ => {}
         }
     }
@@ -247,6 +257,23 @@ impl<S: System> Shard<S> {
         let messages = self.places.iter().map(|it| it.history.messages);
         tables.add_load(messages.fold(self.replaced_max, u32::max).into());
         tables
+    }
+
+    /// What this shard's nodes among `members` store at `now`.
+    pub(super) fn stored(&mut self, now: Time, members: &[u32]) -> Contents {
+        let mut stored = Contents::default();
+        if !S::STORES {
+            return stored;
+        }
+        let nodes = self.places.iter().filter_map(|it| it.node.as_ref());
+        self.store_work.end(&self.system, nodes);
+        stored.counts = self.store_work.measured();
+        let partition = self.world.partition;
+        let mine = members.iter().filter(|&&place| partition.shard_of(place) == self.world.index);
+        for node in mine.filter_map(|&place| self.places[partition.index_of(place)].node.as_ref()) {
+            self.system.add_stored(node, now, members.len(), &mut stored);
+        }
+        stored
     }
 
     /// What lookups with lower numbers than `end` cost in this shard, without what was taken before.
@@ -456,6 +483,8 @@ impl<S: System> Shard<S> {
                     self.world.disarm_request(handle);
                 }
                 self.discard_queue(place);
+                let it = &self.places[self.world.partition.index_of(place)];
+                self.store_work.depart(&self.system, it.node.as_ref());
                 let it = self.place(place);
                 it.node = None;
                 it.history.timer_due = Time::NEVER;

@@ -1,0 +1,96 @@
+//! The part of the report about values.
+//!
+//! **Invariant:** the same for every system that stores values.
+
+use super::page::Page;
+use crate::measure::outcome::{
+    Durability, Failures, Operations, PerNode, Reads, Store, Upkeep, Writes,
+};
+use crate::report::units::{bytes, count, number};
+
+/// Writes the operations, their verdicts, and what nodes store.
+pub(super) fn store(store: &Store, page: &mut Page) {
+    reads(store, page);
+    writes(store, page);
+    let Durability { keys, lost, excused, excused_expected } = store.durability;
+    page.row(
+        "at the end",
+        format!(
+            "{} of {} values lost, {} of them excused ({} expected)",
+            count(lost),
+            count(keys),
+            count(excused),
+            number(excused_expected),
+        ),
+    );
+    let Upkeep { repairs_per_node_s, repair_bytes_per_node_s, digest_bytes_per_node_s } =
+        store.upkeep;
+    page.row(
+        "repair",
+        format!(
+            "{} copies, {}, and {} of digests per node per second",
+            number(repairs_per_node_s),
+            bytes(repair_bytes_per_node_s),
+            bytes(digest_bytes_per_node_s),
+        ),
+    );
+    per_node("items", &store.items, |it| count(it as u64), page);
+    per_node("bytes", &store.bytes, bytes, page);
+    per_node("requests", &store.requests, |it| count(it as u64), page);
+}
+
+fn reads(store: &Store, page: &mut Page) {
+    let Operations { reads, modifications, .. } = store.operations;
+    let Reads { found, absent, stale, lost, phantom, excused } = store.reads;
+    if reads + modifications == 0 {
+        return;
+    }
+    page.row("reads", format!("{} found, {} absent", count(found), count(absent)));
+    let verdicts = [count(stale), count(lost), count(phantom), count(excused)];
+    let [stale, lost, phantom, excused] = verdicts;
+    page.row("", format!("{stale} stale, {lost} lost, {phantom} phantom, {excused} excused"));
+}
+
+fn writes(store: &Store, page: &mut Page) {
+    let Writes { acknowledged, condition_failed, unknown, conflicts } = store.writes;
+    let Operations { writes, modifications, .. } = store.operations;
+    if writes + modifications > 0 {
+        page.row(
+            "writes",
+            format!(
+                "{} acknowledged, {} overtaken, {} unknown, {} conflicts",
+                count(acknowledged),
+                count(condition_failed),
+                count(unknown),
+                count(conflicts),
+            ),
+        );
+    }
+    let Failures { unreachable, overloaded, full, refused } = store.failures;
+    if unreachable + overloaded + full + refused > 0 {
+        let parts = [
+            (unreachable, "unreachable"),
+            (overloaded, "overloaded"),
+            (full, "full"),
+            (refused, "otherwise"),
+        ];
+        let parts = parts.into_iter().filter(|&(part, _)| part > 0);
+        let parts: Vec<_> = parts.map(|(part, why)| format!("{} {why}", count(part))).collect();
+        page.row("refused", parts.join(", "));
+    }
+}
+
+fn per_node(name: &str, each: &PerNode, unit: impl Fn(f64) -> String, page: &mut Page) {
+    let &PerNode { mean, p50, p99, max, max_per_mean, .. } = each;
+    page.row(
+        name,
+        format!(
+            "mean {}  p50 {}  p99 {}  max {}, {} × the mean",
+            unit(mean.round()),
+            unit(p50 as f64),
+            unit(p99 as f64),
+            unit(max as f64),
+            number(max_per_mean),
+        ),
+    );
+}

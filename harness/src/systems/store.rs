@@ -1,0 +1,346 @@
+//! A store of values on top of any system that routes.
+//!
+//! **Invariant:** the system below is configured as it is without a store.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use hopwise_kernel::codec::Body;
+use hopwise_kernel::node::{EventOf, Secret};
+use hopwise_kernel::store::{
+    self, Change, Condition, Hosts, Lifetime, MAX_REPLICAS, Name, ReadOutcome, StoreCodec,
+    StoreConfig, StoreCounts, StoreLimits, StoreNode, Stored as StoredProtocol, Version, Write,
+    WriteOutcome,
+};
+use hopwise_kernel::{Context, Id, Node as _, Peer, Rng, Router, Time};
+
+use super::items::timeout;
+use super::room::keys_of_one_node;
+use crate::Scenario;
+use crate::measure::growth::{Figure, Law};
+use crate::measure::outcome::Check;
+use crate::measure::stored::{Contents, NodeLoad};
+use crate::network::Network;
+use crate::plug::{Checker, Neighborhood, NodeEvent, ProtocolOf, Setting, System};
+use crate::scenario::Store;
+use crate::workload::values::value::{content_of, fill};
+use crate::workload::values::{Act, Answer, PRELOADED, Question, initial_stamp, key_of};
+use crate::workload::{ValueWorkload, Workload};
+
+/// The epoch lies this long before the start, so that no version of the run is as low as [`PRELOADED`].
+const START_US: u64 = 1_000_000;
+/// Copies are looked for on nodes this many mean arcs after their keys. None belongs farther away.
+const ARCS: u64 = 32;
+/// The longest value.
+const VALUE_MAX: usize = store::MAX_VALUE;
+
+/// The system `S` with a store.
+#[derive(Clone, Debug)]
+pub struct Stored<S> {
+    router: S,
+    workload: ValueWorkload,
+    config: Arc<StoreConfig>,
+    value_bytes: usize,
+    /// The keys that have a value from the start, in the order of their identifiers.
+    preloaded: Arc<Vec<(Id, u32)>>,
+    /// All keys at the end of the run, in the order of their identifiers.
+    all: Arc<OnceLock<Vec<(Id, u32)>>>,
+}
+
+/// The protocol of a store over `S`.
+type ProtocolOver<S> = StoredProtocol<ProtocolOf<S>>;
+
+impl<S: System> System for Stored<S>
+where
+    S::Node: Router,
+    ProtocolOf<S>: Body,
+{
+    type Node = StoreNode<S::Node>;
+    type Codec = StoreCodec<ProtocolOf<S>>;
+    type Workload = ValueWorkload;
+    type Checker = StoreChecker<S>;
+    type Section = S::Section;
+
+    const NAME: &'static str = S::NAME;
+    const IS_RING: bool = S::IS_RING;
+    const STORES: bool = true;
+    const GROWTH: &'static [(Figure, Law)] = S::GROWTH;
+
+    fn members_at_start(scenario: &Scenario) -> usize {
+        S::members_at_start(scenario)
+    }
+
+    fn memory_needed_bytes(scenario: &Scenario, nodes: usize) -> u64 {
+        let Some(store) = &scenario.store else { return 0 };
+        let config = config::<S>(scenario, store, &mut Rng::light(0));
+        let beside = StoreNode::<S::Node>::memory_beside_router(&config);
+        S::memory_needed_bytes(scenario, nodes) + (nodes * beside) as u64
+    }
+
+    fn new(setting: &Setting<'_, ValueWorkload>) -> Result<Stored<S>, String> {
+        let &Setting { scenario, most_nodes, members, first, workload } = setting;
+        let Some(store) = &scenario.store else {
+            return Err("there are no values to store: write a [store] section".to_owned());
+        };
+        let keys = S::Workload::new(scenario, &[])?;
+        let below = Setting { scenario, most_nodes, members, first, workload: &keys };
+        let preloaded = if store.preload { store.population } else { 0 };
+        Ok(Stored {
+            router: S::new(&below)?,
+            workload: workload.clone(),
+            config: Arc::new(config::<S>(scenario, store, &mut Rng::new(scenario.seed, 7))),
+            value_bytes: store.value_bytes as usize,
+            preloaded: Arc::new(in_order(preloaded)),
+            all: Arc::default(),
+        })
+    }
+
+    fn warnings(&self) -> &[String] {
+        self.router.warnings()
+    }
+
+    fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> Self::Node {
+        StoreNode::new(self.router.node(host, peer, rng), self.config.clone(), rng)
+    }
+
+    fn start_linked(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOver<S>>,
+        members: &[Peer],
+        rank: usize,
+    ) {
+        let replicas = self.config.replicas();
+        // It keeps the keys that it owns, and those of the members before it.
+        let after = members[(rank + members.len() - replicas % members.len()) % members.len()].id;
+        let keys = if members.len() <= replicas {
+            [&self.preloaded[..], &[]]
+        } else {
+            within(&self.preloaded, after, members[rank].id)
+        };
+        let mut value = [0; VALUE_MAX];
+        let value = &mut value[..self.value_bytes];
+        for &(id, key) in keys.into_iter().flatten() {
+            fill(initial_stamp(key), value);
+            node.preload(cx.now, Name::value(id), PRELOADED, value);
+        }
+        node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
+    }
+
+    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstrap: Peer) {
+        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstrap));
+    }
+
+    fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>) {
+        node.leave(cx, |router, cx| self.router.leave(router, cx));
+    }
+
+    fn ask(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOver<S>>,
+        Question { key, act }: Question,
+        token: u64,
+    ) -> bool {
+        let name = Name::value(key_of(key));
+        let (stamp, condition) = match act {
+            Act::Read | Act::Modify { .. } => return node.read(cx, name, token),
+            Act::Write { stamp } => (stamp, Condition::Always),
+            Act::Replace { stamp, version } => {
+                (stamp, version.map_or(Condition::Absent, Condition::Version))
+            }
+        };
+        let mut value = [0; VALUE_MAX];
+        let value = &mut value[..self.value_bytes];
+        fill(stamp, value);
+        let (change, lifetime) = (Change::Put, Lifetime::Default);
+        node.write(cx, &Write { name, change, condition, lifetime, tag: 0 }, value, token)
+    }
+
+    fn node_event(event: EventOf<ProtocolOver<S>>, payload: &[u8]) -> Option<NodeEvent<Answer>> {
+        let (token, answer, hops, timeouts) = match event {
+            store::Event::Read(end) => {
+                let answer = match end.outcome {
+                    ReadOutcome::Found { version, .. } => {
+                        Answer::Found { content: content_of(payload), version }
+                    }
+                    ReadOutcome::Absent => Answer::Absent,
+                    ReadOutcome::Refused(refusal) => Answer::Refused(refusal),
+                };
+                (end.token, answer, end.hops, end.timeouts)
+            }
+            store::Event::Wrote(end) => {
+                let answer = match end.outcome {
+                    WriteOutcome::Done { version, .. } => Answer::Written { version },
+                    WriteOutcome::ConditionFailed { .. } => Answer::ConditionFailed,
+                    WriteOutcome::Refused(refusal) => Answer::Refused(refusal),
+                    WriteOutcome::Unknown { .. } => Answer::Unknown,
+                };
+                (end.token, answer, end.hops, end.timeouts)
+            }
+            store::Event::Router(event) => {
+                return match S::node_event(event, payload)? {
+                    NodeEvent::Joined => Some(NodeEvent::Joined),
+                    NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
+                    NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),
+                    NodeEvent::Refuted { peer } => Some(NodeEvent::Refuted { peer }),
+                    _ => None,
+                };
+            }
+            store::Event::Listed(_)
+            | store::Event::Arrived { .. }
+            | store::Event::LookupEnded(_) => return None,
+        };
+        let (hops, timeouts) = (hops.into(), timeouts.into());
+        Some(NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion: false })
+    }
+
+    fn replicas(scenario: &Scenario) -> u32 {
+        S::replicas(scenario).clamp(1, MAX_REPLICAS as u32)
+    }
+
+    fn entries(&self, node: &Self::Node) -> usize {
+        self.router.entries(node.router()) + node.items() as usize
+    }
+
+    fn store_counts(&self, node: &Self::Node) -> StoreCounts {
+        node.counts()
+    }
+
+    fn add_stored(&self, node: &Self::Node, now: Time, live: usize, contents: &mut Contents) {
+        let StoreCounts { reads, writes, .. } = node.counts();
+        contents.nodes.push(NodeLoad {
+            items: node.items().into(),
+            bytes: node.bytes().into(),
+            requests: reads + writes,
+        });
+        let all = self.all.get_or_init(|| in_order(self.workload.keys()));
+        let id = node.peer().id;
+        let keys = match ARCS.checked_mul(u64::MAX / live.max(1) as u64) {
+            Some(reach) => {
+                let from = id.prefix().wrapping_sub(reach);
+                within(all, Id::from_parts(from, Id::ZERO.tail()), id)
+            }
+            None => [&all[..], &[]],
+        };
+        for &(id, key) in keys.into_iter().flatten() {
+            let version = node.version_of(now, Name::value(id));
+            contents.hold(key, version.unwrap_or(Version::NONE));
+        }
+    }
+
+    fn neighborhood<'a>(&self, node: &'a Self::Node) -> Option<Neighborhood<'a>> {
+        self.router.neighborhood(node.router())
+    }
+
+    fn memory_bytes(&self, node: &Self::Node) -> usize {
+        self.router.memory_bytes(node.router()) + node.memory_bytes()
+    }
+
+    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<StoreChecker<S>> {
+        S::checker(scenario, network, places).map(StoreChecker)
+    }
+}
+
+/// Checks the system below.
+pub struct StoreChecker<S: System>(S::Checker);
+
+impl<S: System> Checker<StoreNode<S::Node>> for StoreChecker<S>
+where
+    S::Node: Router,
+{
+    const EXISTS: bool = S::Checker::EXISTS;
+
+    #[inline]
+    fn time_is(&mut self, now: Time) {
+        self.0.time_is(now);
+    }
+
+    #[inline]
+    fn look(&mut self, now: Time, place: u32, node: Option<&StoreNode<S::Node>>) {
+        self.0.look(now, place, node.map(StoreNode::router));
+    }
+
+    fn findings(self, now: Time) -> Check {
+        self.0.findings(now)
+    }
+}
+
+impl<S: System> fmt::Debug for StoreChecker<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn config<S: System>(scenario: &Scenario, store: &Store, rng: &mut Rng) -> StoreConfig {
+    let replicas = S::replicas(scenario).clamp(1, MAX_REPLICAS as u32) as u8;
+    let defaults = StoreConfig { secret: Secret::random(rng), ..StoreConfig::default() };
+    StoreConfig {
+        replicas,
+        hosts: Hosts::Nodes,
+        limits: limits(store, replicas, scenario.nodes),
+        lifetime: store.lifetime,
+        deadline: scenario.workload.deadline,
+        timeout: timeout(scenario),
+        repair: store.repair,
+        repair_bytes_per_s: store.repair_bytes_per_s,
+        start_us: START_US,
+        ..defaults
+    }
+}
+
+/// The room of one node: as the scenario says, or as the population needs.
+fn limits(store: &Store, replicas: u8, nodes: u32) -> StoreLimits {
+    let growth = if store.operations.inserts() { 2 } else { 1 };
+    let needed = || growth * keys_of_one_node(store.population, replicas, nodes).max(1);
+    let items = store.node_items.unwrap_or_else(needed);
+    let bytes = store.node_bytes.unwrap_or(items.saturating_mul(store.value_bytes));
+    StoreLimits { items, bytes }
+}
+
+/// The keys with numbers below `count`, in the order of their identifiers.
+fn in_order(count: u32) -> Vec<(Id, u32)> {
+    let mut keys: Vec<(Id, u32)> = (0..count).map(|key| (key_of(key), key)).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// The keys after `after`, up to `until`, clockwise: at most two parts of `keys`.
+fn within(keys: &[(Id, u32)], after: Id, until: Id) -> [&[(Id, u32)]; 2] {
+    let first = keys.partition_point(|&(id, _)| id <= after);
+    let end = keys.partition_point(|&(id, _)| id <= until);
+    if after < until { [&keys[first..end], &[]] } else { [&keys[first..], &keys[..end]] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hopwise_kernel::Distance;
+
+    #[test]
+    fn arcs_of_keys_go_round_the_circle() {
+        let id = |place| Id::ZERO.add(Distance::multiple_of_power(place, 157));
+        let keys: Vec<(Id, u32)> = (0..8).map(|place| (id(place), place)).collect();
+        let found = |after, until| -> Vec<u32> {
+            let parts = within(&keys, id(after), id(until));
+            parts.into_iter().flatten().map(|&(_, key)| key).collect()
+        };
+        assert_eq!(found(1, 4), [2, 3, 4]);
+        assert_eq!(found(6, 1), [7, 0, 1]);
+        assert_eq!(found(3, 3), [4, 5, 6, 7, 0, 1, 2, 3], "one node has all");
+    }
+
+    #[test]
+    fn a_node_has_room_for_its_share_and_for_new_keys() {
+        use crate::scenario::Operations;
+        let store = Store { population: 1024, ..Store::default() };
+        let few = limits(&store, 3, 1024);
+        // Of three arcs with 1.5 keys each on average.
+        assert!((25..40).contains(&few.items), "{few:?}");
+        assert_eq!(few.bytes, few.items * 100);
+        let growing = Store { operations: Operations::YcsbD, ..store.clone() };
+        assert_eq!(limits(&growing, 3, 1024).items, 2 * few.items);
+        let set = Store { node_items: Some(7), node_bytes: Some(99), ..store };
+        assert_eq!(limits(&set, 3, 1024), StoreLimits { items: 7, bytes: 99 });
+    }
+}
