@@ -22,6 +22,10 @@ pub fn serve(env: &Environment, options: &Options, quiet: bool) -> Exit {
             return Exit::Failure;
         }
     };
+    if running.unpinned() > 0 && !quiet {
+        let count = running.unpinned();
+        env.tell(format_args!("{count} threads could not be pinned to their cores"));
+    }
     let output = StandardOutput::default();
     output.write(&running.ready_line());
     let served = running.wait(|| interrupts.load(Ordering::Relaxed) > 0);
@@ -33,18 +37,11 @@ pub fn serve(env: &Environment, options: &Options, quiet: bool) -> Exit {
         }
     };
     if !quiet {
-        tell(env, &drained);
+        let Drained { connections, commands, unfinished } = drained;
+        env.note(format_args!(
+            "stopped with {connections} connections open and {commands} commands in progress, of which \
+             {unfinished} did not end"
+        ));
     }
     env.status_of(output)
-}
-
-fn tell(env: &Environment, drained: &Drained) {
-    let Drained { connections, commands, unfinished, unpinned } = drained;
-    if *unpinned > 0 {
-        env.tell(format_args!("{unpinned} shards could not be pinned to their cores"));
-    }
-    env.note(format_args!(
-        "stopped with {connections} connections open and {commands} commands in progress, of which \
-         {unfinished} did not end"
-    ));
 }

@@ -8,12 +8,12 @@
 //! ```
 //!
 //! ```text
-//! start      nodes, threads, the listener      protocol    requests and replies as bytes
-//! shard      nodes and connections of a core   command     what a request asks for
-//! connection a client's socket and buffers     task        what a command does with its keys
-//! users      who may do what, and accounts     ledger      whose values are stored, and renewals
-//! shared     mailboxes between shards          metrics     figures for others to read
-//! cluster    several processes, one ring
+//! start, plan  nodes, threads, the listener    protocol   requests and replies as bytes
+//! shard        nodes and connections of a core command    what a request asks for
+//! connection   a client's socket and buffers   task       what a command does with its keys
+//! users        who may do what, and accounts   ledger     whose values are stored, and renewals
+//! shared       mailboxes between shards        metrics    figures for others to read
+//! cluster      several processes, one ring
 //! ```
 //!
 //! # What is promised
@@ -33,6 +33,7 @@ mod figures;
 mod ledger;
 mod metrics;
 mod options;
+mod plan;
 mod protocol;
 mod shard;
 mod shared;

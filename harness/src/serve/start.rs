@@ -9,38 +9,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crossbeam_utils::CachePadded;
-use hopwise_kernel::node::Secret;
-use hopwise_kernel::reactor::{Clock, Shard, Sockets, available_cores, pin_to};
-use hopwise_kernel::ring::RingConfig;
-use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::store::{Hosts, StoreConfig, StoreLimits};
-use hopwise_kernel::{Id, Peer, Rng};
+use hopwise_kernel::Rng;
+use hopwise_kernel::reactor::{Clock, available_cores, pin_to};
 
-use super::cluster::{PORT_BLOCK, bind_block, introduce, read_key};
-use super::figures::{Figure, Figures};
+use super::cluster::{Introduction, introduce, read_key};
+use super::figures::Figure;
 use super::metrics;
 use super::options::Options;
-use super::shard::{Joins, Listener, NodeShard, Open, Server, Start};
-use super::shared::{Letter, Mailbox, Shared};
+use super::plan::{Plan, random};
+use super::shard::{Listener, Open, Parts};
+use super::shared::{Letter, Shared};
 use super::users::{self, Checker, Users};
 use crate::base::wall_clock::WallClock;
 
-/// Requests in flight per shard.
-const REQUESTS: usize = 65_536;
-/// The largest datagram: one that fits into an Ethernet frame.
-const DATAGRAM_BYTES: usize = 1472;
-/// The length of successor lists: enough for one of two processes to be killed, whose nodes lie in random
-/// order in the ring.
-const SUCCESSORS: u8 = 24;
-/// Finger tables suit rings of so many nodes, however many there are at first.
-const RING_NODES: usize = 1 << 16;
-/// The room for items of one node.
-const LIMITS: StoreLimits = StoreLimits { items: 16_384, bytes: 8 << 20 };
-/// The most clients.
-const MAX_CLIENTS: usize = 10_000;
-/// Descriptors for everything but clients and the sockets of nodes.
-const SPARE_DESCRIPTORS: u64 = 128;
 /// A process of which no node has joined after this time gives up.
 const JOIN_PATIENCE: Duration = Duration::from_secs(20);
 /// How often the threads are looked at.
@@ -65,17 +46,12 @@ impl StartError {
 #[derive(Debug)]
 pub(crate) struct Running {
     shared: Arc<Shared>,
-    threads: Vec<thread::JoinHandle<io::Result<Ended>>>,
+    threads: Vec<thread::JoinHandle<io::Result<Open>>>,
     address: SocketAddr,
     metrics: Option<SocketAddr>,
     nodes: u32,
-}
-
-/// The end of the thread of a shard.
-#[derive(Clone, Copy, Debug)]
-struct Ended {
-    open: Open,
-    is_pinned: bool,
+    /// Threads that could not be pinned to their cores.
+    unpinned: usize,
 }
 
 /// What was open when a server was stopped.
@@ -87,8 +63,6 @@ pub(crate) struct Drained {
     pub(crate) commands: usize,
     /// Commands that had not ended when the server ended.
     pub(crate) unfinished: usize,
-    /// Shards whose threads could not be pinned.
-    pub(crate) unpinned: usize,
 }
 
 impl Running {
@@ -112,19 +86,13 @@ impl Running {
             ))
         })?;
         let address = listener.address().map_err(StartError::broken)?;
-        let introduction = options.join.map(introduce).transpose().map_err(StartError::Request)?;
-        let replicas = introduction.as_ref().map_or(options.replicas, |it| it.replicas);
-        if replicas != options.replicas {
-            return Err(StartError::Request(format!(
-                "--replicas {}: the nodes that are joined keep {replicas} copies; write --replicas {replicas}",
-                options.replicas
-            )));
-        }
+        let introduction = options.join.map(|at| introduction(options, at)).transpose();
+        let introduction = introduction.map_err(StartError::Request)?;
         let key = options.cluster_key.as_deref().map(read_key).transpose();
         let key = key.map_err(StartError::Request)?;
         // Two processes of one ring must not have the same identifiers.
         let seed = options.seed.unwrap_or_else(random);
-        let plan = Plan::new(options, threads, seed)?;
+        let plan = Plan::new(options, threads, seed).map_err(StartError::Request)?;
         let wall = WallClock::start();
         let clock = Clock::start();
         let start_us = wall.started_at().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
@@ -137,44 +105,50 @@ impl Running {
         let page = options.metrics.map(|address| metrics::serve(address, Arc::clone(&shared)));
         let metrics = page.transpose().map_err(StartError::Request)?;
         let has_started: Vec<Arc<AtomicBool>> = (0..threads).map(|_| Arc::default()).collect();
+        let unpinned = Arc::new(AtomicUsize::new(0));
         let mut listener = Some(listener);
-        let mut handles = Vec::new();
+        let (threads, nodes) = (Vec::new(), options.nodes);
+        let mut running = Running { shared, threads, address, metrics, nodes, unpinned: 0 };
         for (index, (sockets, peers)) in plan.sockets.into_iter().zip(plan.peers).enumerate() {
-            let core = cores[index % cores.len()];
-            let (shared, start, checker) = (shared.clone(), start.clone(), checker.clone());
-            let (listener, has_started) = (listener.take(), has_started[index].clone());
-            let (bootstraps, rng) = (bootstraps.clone(), Rng::new(seed, index as u64 + 1));
+            let parts = Parts {
+                index,
+                sockets,
+                peers,
+                clock,
+                rng: Rng::new(seed, index as u64 + 1),
+                key,
+                start: start.clone(),
+                bootstraps: bootstraps.clone(),
+                has_started: has_started[index].clone(),
+                shared: running.shared.clone(),
+                checker: checker.clone(),
+                listener: listener.take(),
+            };
+            let (core, unpinned) = (cores[index % cores.len()], unpinned.clone());
             let run = move || {
-                let is_pinned = pin_to(core);
-                let count = peers.len();
-                let mut shard: NodeShard =
-                    Shard::new(sockets, count, REQUESTS, DATAGRAM_BYTES, clock, rng)?;
-                if let Some(key) = key {
-                    shard.seal(key);
-                }
-                for (place, &me) in (0..).zip(&peers) {
-                    start.start(&mut shard, place, me);
-                }
-                let is_member = start.members.is_some();
-                let waiting =
-                    if is_member { Vec::new() } else { (0..count as u32).rev().collect() };
-                let members = if is_member { count as u64 } else { 0 };
-                shared.figures[index].publish(Figure::Nodes, members);
-                let joins = Joins::new(waiting, bootstraps, has_started);
-                let mut server =
-                    Server::new(&shard, shared.clone(), index, peers, joins, checker, listener)?;
-                shard.run(&mut server)?;
-                Ok(Ended { open: server.open(), is_pinned })
+                unpinned.fetch_add(usize::from(!pin_to(core)), Ordering::Relaxed);
+                parts.run()
             };
             let thread = thread::Builder::new().name(format!("shard-{index}"));
-            handles.push(thread.spawn(run).map_err(StartError::broken)?);
+            running.threads.push(thread.spawn(run).map_err(StartError::broken)?);
         }
-        let nodes = options.nodes;
-        let running = Running { shared, threads: handles, address, metrics, nodes };
+        let is_started = || has_started.iter().all(|it| it.load(Ordering::Acquire));
+        running.wait_for_members(&clock, options, is_started)?;
+        running.unpinned = unpinned.load(Ordering::Relaxed);
+        Ok(running)
+    }
+
+    /// Waits until all nodes are members.
+    fn wait_for_members(
+        &self,
+        clock: &Clock,
+        options: &Options,
+        is_started: impl Fn() -> bool,
+    ) -> Result<(), StartError> {
         let begun = clock.now();
-        while !has_started.iter().all(|it| it.load(Ordering::Acquire)) {
-            running.check().map_err(StartError::Broken)?;
-            let is_lonely = running.shared.sum(Figure::Nodes) == 0;
+        while !is_started() {
+            self.check().map_err(StartError::Broken)?;
+            let is_lonely = self.shared.sum(Figure::Nodes) == 0;
             if is_lonely && clock.now().since(begun) > JOIN_PATIENCE {
                 let from =
                     options.join.map_or(String::new(), |address| format!("--join {address}: "));
@@ -186,7 +160,12 @@ impl Running {
             }
             thread::sleep(Duration::from_millis(1));
         }
-        Ok(running)
+        Ok(())
+    }
+
+    /// Threads that could not be pinned to their cores.
+    pub(crate) fn unpinned(&self) -> usize {
+        self.unpinned
     }
 
     /// The line that says that clients may connect.
@@ -223,12 +202,10 @@ impl Running {
         let mut drained = Drained::default();
         for thread in self.threads {
             let ended = thread.join().map_err(|_| "the thread of a shard panicked".to_owned())?;
-            let Ended { open, is_pinned } =
-                ended.map_err(|error| format!("a shard stopped: {error}"))?;
+            let open = ended.map_err(|error| format!("a shard stopped: {error}"))?;
             drained.connections += open.connections;
             drained.commands += open.commands;
             drained.unfinished += open.unfinished;
-            drained.unpinned += usize::from(!is_pinned);
         }
         Ok(drained)
     }
@@ -241,79 +218,16 @@ impl Running {
     }
 }
 
-/// The division of the nodes among threads.
-struct Plan {
-    sockets: Vec<Sockets>,
-    /// The nodes of each shard, by place.
-    peers: Vec<Vec<Peer>>,
-    max_clients: usize,
-}
-
-impl Plan {
-    fn new(options: &Options, threads: usize, seed: u64) -> Result<Plan, StartError> {
-        let limit = crate::base::descriptors::limit();
-        let needed = SPARE_DESCRIPTORS + threads as u64;
-        let max_clients = limit.saturating_sub(needed).min(MAX_CLIENTS as u64) as usize;
-        if max_clients == 0 {
-            return Err(StartError::Request(format!(
-                "this process may open only {limit} descriptors (RLIMIT_NOFILE): raise it with \
-                 `ulimit -n 20000`"
-            )));
-        }
-        let share = |index: usize| (options.nodes as usize + threads - 1 - index) / threads;
-        let counts: Vec<usize> = (0..threads).map(share).collect();
-        let sockets = bind_block(options.nodes_at, &counts, &mut Rng::new(random(), 0))
-            .map_err(StartError::broken)?;
-        let mut rng = Rng::new(seed, 0);
-        let peers_of = |(sockets, &count): (&Sockets, &usize)| {
-            let address_of = |place| sockets.address_of(place);
-            (0..count as u32)
-                .map(|place| Peer { id: Id::random(&mut rng), address: address_of(place) })
-                .collect::<Vec<_>>()
-        };
-        let peers = sockets.iter().zip(&counts).map(peers_of).collect();
-        Ok(Plan { sockets, peers, max_clients })
+/// The members of the ring to join, which a running process names.
+fn introduction(options: &Options, at: SocketAddr) -> Result<Introduction, String> {
+    let introduction = introduce(at)?;
+    let (own, theirs) = (options.replicas, introduction.replicas);
+    if own != theirs {
+        return Err(format!(
+            "--replicas {own}: the nodes that are joined keep {theirs} copies; write --replicas {theirs}"
+        ));
     }
-
-    /// How the nodes start.
-    fn start(&self, options: &Options, start_us: u64) -> Start {
-        let mut members: Vec<Peer> = self.peers.concat();
-        members.sort_unstable_by_key(|peer| peer.id);
-        let is_joined = options.join.is_some();
-        let ring = RingConfig {
-            shape: Shape::for_ring(1, RING_NODES.max(options.nodes as usize), SUCCESSORS.into()),
-            successors: SUCCESSORS,
-            ..RingConfig::default()
-        };
-        let store = StoreConfig {
-            replicas: options.replicas,
-            hosts: Hosts::PortBlocks(PORT_BLOCK),
-            limits: LIMITS,
-            start_us,
-            // Drawn anew for each process, so that nobody can foretell the cookies.
-            secret: Secret::random(&mut Rng::new(random(), 0)),
-            ..StoreConfig::default()
-        };
-        let ring = RingConfig { deadline: store.deadline, ..ring };
-        let members = (!is_joined).then(|| Arc::new(members));
-        Start { members, ring: Arc::new(ring), store: Arc::new(store) }
-    }
-
-    fn shared(&self, users: Users, threads: usize, store: &StoreConfig) -> Shared {
-        let port = |sockets: &Sockets| sockets.address_of(0).port;
-        Shared {
-            mailboxes: (0..threads).map(|_| Mailbox::default()).collect(),
-            figures: (0..threads).map(|_| CachePadded::new(Figures::default())).collect(),
-            ports: self.sockets.iter().map(port).collect(),
-            users: Arc::new(users),
-            connections: CachePadded::new(AtomicUsize::new(0)),
-            max_connections: self.max_clients,
-            is_draining: AtomicBool::new(false),
-            replicas: store.replicas,
-            lifetime: store.lifetime,
-            start_ms: store.start_us / 1000,
-        }
-    }
+    Ok(introduction)
 }
 
 /// Starts the thread that checks passwords. It answers through the mailboxes.
@@ -330,11 +244,4 @@ fn checker(shared: &Arc<Shared>) -> io::Result<Checker> {
             thread::sleep(Duration::from_millis(1));
         }
     })
-}
-
-/// A number that nobody can foretell.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    // The standard library seeds it from the operating system.
-    std::hash::RandomState::new().build_hasher().finish()
 }

@@ -1,7 +1,9 @@
 //! Nodes crash, and values stay.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use hopwise_harness::base::wall_clock::WallClock;
 
 use super::{Server, ask, error, get};
 
@@ -14,7 +16,7 @@ fn every_value_outlives_the_crash_of_a_third_of_the_nodes() {
     }
     assert_eq!(get::<u32>(c, "HOPWISE.CRASH 20 OVER 10"), 20);
     // Reads go on meanwhile; those that find no owner say so, and none finds another value.
-    let from = Instant::now();
+    let from = WallClock::start();
     let (mut read, mut refused) = (0, 0);
     while from.elapsed() < Duration::from_secs(12) {
         for at in (0..200).step_by(7) {
@@ -24,8 +26,8 @@ fn every_value_outlives_the_crash_of_a_third_of_the_nodes() {
                     read += 1;
                 }
                 Err(why) => {
-                    let why = why.to_string();
-                    assert!(why.contains("CLUSTERDOWN") || why.contains("TRYAGAIN"), "{why}");
+                    let why = why.to_string().to_lowercase();
+                    assert!(why.contains("clusterdown") || why.contains("tryagain"), "{why}");
                     refused += 1;
                 }
             }
@@ -53,7 +55,7 @@ fn some_nodes_always_stay() {
     assert_eq!(get::<u32>(c, "HOPWISE.CRASH 6"), 6);
     assert!(error(c, "HOPWISE.CRASH 1").contains("at most 0 nodes can crash"));
     // Every command ends, whatever has crashed.
-    let from = Instant::now();
+    let from = WallClock::start();
     for at in 0..20 {
         let _ = ask::<String>(c, &format!("SET k{at} v"));
         assert_eq!(get::<String>(c, "PING"), "PONG");

@@ -107,3 +107,21 @@ fn requests_may_arrive_byte_by_byte() {
     plain.0.get_mut().shutdown(std::net::Shutdown::Write).expect("it is open");
     assert_eq!(plain.rest(), "$1\r\nv\r\n");
 }
+
+#[test]
+fn clients_beyond_the_most_are_turned_away() {
+    // 128 descriptors are spared, and two threads have a socket each.
+    let server = Server::start_limited(150, "--nodes 8 --threads 2");
+    let mut clients: Vec<_> = (0..25).map(|_| server.plain()).collect();
+    let (served, refused) = clients.split_at_mut(20);
+    for client in refused {
+        assert_eq!(client.rest(), "-ERR max number of clients reached\r\n");
+    }
+    for client in served {
+        client.send(b"PING\r\n");
+        assert_eq!(client.line(), "+PONG");
+    }
+    drop(clients);
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(get::<String>(&mut server.connect(), "PING"), "PONG");
+}

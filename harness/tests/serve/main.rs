@@ -8,6 +8,7 @@ mod crashes;
 mod hostile;
 mod order;
 mod stop;
+mod tools;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -31,7 +32,19 @@ struct Server {
 impl Server {
     /// A server with these arguments, separated by spaces.
     fn start(arguments: &str) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hopwise"))
+        Server::start_by(Command::new(env!("CARGO_BIN_EXE_hopwise")), arguments)
+    }
+
+    /// A server that may open so many descriptors.
+    fn start_limited(descriptors: u32, arguments: &str) -> Server {
+        let mut shell = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_hopwise");
+        shell.args(["-c", &format!("ulimit -n {descriptors}; exec {program} \"$@\""), "sh"]);
+        Server::start_by(shell, arguments)
+    }
+
+    fn start_by(mut program: Command, arguments: &str) -> Server {
+        let mut child = program
             .args("serve --listen 127.0.0.1:0 --metrics 127.0.0.1:0".split(' '))
             .args(arguments.split_whitespace())
             .stdin(Stdio::null())

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use hopwise_harness::base::wall_clock::WallClock;
 
 use super::{Server, get};
 
@@ -13,7 +15,7 @@ fn ctrl_c_ends_what_is_in_progress_and_says_what_was_open() {
     get::<String>(&mut c, "SET k v");
     let _idle = server.plain();
     thread::sleep(Duration::from_millis(50));
-    let from = Instant::now();
+    let from = WallClock::start();
     server.signal(libc::SIGINT);
     let (status, errors) = server.wait();
     assert_eq!(status.code(), Some(0), "{errors}");

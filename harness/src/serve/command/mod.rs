@@ -14,6 +14,8 @@ mod keyed;
 mod session;
 mod strings;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::keyed::{Action, Keyed, Part, Put, Shape};
 pub(crate) use self::session::{About, Client, Credentials, Hello, Session};

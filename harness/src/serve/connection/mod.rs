@@ -67,6 +67,8 @@ pub(crate) struct Connection {
     pub(crate) incomplete_since: Option<Time>,
     /// Since when too much output waits.
     pub(crate) slow_since: Option<Time>,
+    /// The bytes of output that its shard has counted.
+    pub(crate) counted: usize,
     input: Input,
     output: Output,
     replies: Replies,
@@ -93,6 +95,7 @@ impl Connection {
             is_closing: false,
             incomplete_since: None,
             slow_since: None,
+            counted: 0,
             input: Input::default(),
             output: Output::default(),
             replies: Replies::default(),

@@ -7,9 +7,9 @@ use std::fmt;
 /// The longest request, in bytes. A connection buffers no more.
 pub(crate) const MAX_REQUEST: usize = 64 << 10;
 /// The longest bulk string of a request, in bytes.
-pub(crate) const MAX_BULK: usize = 32 << 10;
+const MAX_BULK: usize = 32 << 10;
 /// The most arguments of a request: a command, and 1,024 keys with their values.
-pub(crate) const MAX_ARGUMENTS: usize = 1 + 2 * 1024;
+pub(super) const MAX_ARGUMENTS: usize = 1 + 2 * 1024;
 /// The longest number in a header, with its sign.
 const MAX_DIGITS: usize = 20;
 /// The shortest bulk string: `$0\r\n\r\n`.

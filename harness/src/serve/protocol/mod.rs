@@ -10,8 +10,6 @@ mod inline;
 mod reply;
 mod request;
 
-#[cfg(test)]
-pub(crate) use self::bounds::{MAX_ARGUMENTS, MAX_BULK};
 pub(crate) use self::bounds::{MAX_REQUEST, ProtocolError};
 pub(crate) use self::reply::{Reply, Version};
 pub(crate) use self::request::{Parsed, Request, parse};

@@ -75,6 +75,7 @@ impl Server {
     /// Closes a connection at once.
     pub(super) fn close(&mut self, shard: &NodeShard, token: u64) {
         let Some(mut connection) = self.connections.remove(token) else { return };
+        self.output_bytes -= connection.counted;
         // A socket that was never registered closes all the same.
         let _ = shard.registry().deregister(&mut connection.stream);
         self.receivers.remove(token, &connection.received);

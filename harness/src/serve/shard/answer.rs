@@ -137,6 +137,8 @@ impl Server {
             }
             connection.received.push(key);
             self.receivers.add(token, key, name.clone());
+            // At once, so that no message that is sent from now on is missed.
+            self.shared.figures[self.index].publish(Figure::Receivers, self.receivers.count());
         }
         let count = Reply::count(connection.received.len());
         Reply::Array(vec![Reply::bulk("hopwise.receive"), Reply::Bulk(name), count])

@@ -7,8 +7,8 @@
 
 use hopwise_kernel::{Address, Time};
 
-use super::Server;
 use super::nodes::NodeShard;
+use super::{MAX_OUTPUT_OF_ALL, Server};
 use crate::serve::command::{Action, Command, Keyed, parse};
 use crate::serve::connection::{Connection, MAX_OUTPUT};
 use crate::serve::figures::Figure;
@@ -63,9 +63,11 @@ impl Server {
     fn next(&mut self, token: u64, reads: &mut usize) -> Next {
         let can_begin = self.tasks.has_room() && self.unsent.is_empty();
         let is_draining = self.draining_since.is_some();
+        let is_output_full = self.output_bytes > MAX_OUTPUT_OF_ALL;
         let Some(connection) = self.connections.at_mut(token) else { return Next::Wait };
         loop {
-            if !connection.may_begin() || is_draining {
+            let is_behind = is_output_full && connection.unsent() > 0;
+            if !connection.may_begin() || is_draining || is_behind {
                 return Next::Wait;
             }
             if !can_begin {
@@ -77,8 +79,12 @@ impl Server {
                 return Next::Held(name, command);
             }
             match connection.next_request() {
-                Ok(Some(request)) if request.is_empty() => {}
-                Ok(Some(request)) => return Next::Request(request),
+                Ok(Some(request)) => {
+                    connection.incomplete_since = None;
+                    if !request.is_empty() {
+                        return Next::Request(request);
+                    }
+                }
                 Ok(None) if !connection.can_read() => {
                     if connection.is_closing {
                         // What is there will never be a whole request.
@@ -191,8 +197,11 @@ impl Server {
     /// Sends what a client takes, and closes a connection that is done.
     fn flush(&mut self, shard: &NodeShard, token: u64, now: Time) {
         let Some(connection) = self.connections.at_mut(token) else { return };
-        let was_full = !connection.may_begin();
+        let is_output_full = self.output_bytes > MAX_OUTPUT_OF_ALL;
+        let was_full = !connection.may_begin() || is_output_full;
         let Ok(count) = connection.send() else { return self.close(shard, token) };
+        self.output_bytes = self.output_bytes + connection.unsent() - connection.counted;
+        connection.counted = connection.unsent();
         self.shared.users.user(connection.user).account.charge_out(count as u64);
         self.shared.figures[self.index].add(Figure::BytesOut, count as u64);
         if connection.is_done() && !connection.has_input() && connection.held.is_none() {

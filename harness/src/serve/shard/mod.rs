@@ -18,6 +18,7 @@ mod joins;
 mod letters;
 mod listener;
 mod nodes;
+mod parts;
 mod receivers;
 
 use std::collections::VecDeque;
@@ -33,10 +34,12 @@ use mio::event::Event as Readiness;
 use mio::{Token, Waker};
 
 use self::crash::Crashes;
-pub(crate) use self::joins::Joins;
+use self::joins::Joins;
 pub(crate) use self::listener::Listener;
 use self::nodes::Origins;
-pub(crate) use self::nodes::{Codec, Node, NodeShard, Start};
+pub(crate) use self::nodes::Start;
+use self::nodes::{Codec, Node, NodeShard};
+pub(crate) use self::parts::Parts;
 use self::receivers::Receivers;
 use super::connection::Connection;
 use super::ledger::{Change, Ledger};
@@ -51,6 +54,8 @@ const LISTENER: Token = Token(FIRST_APPLICATION_TOKEN.0 + 1);
 const FIRST_CONNECTION: usize = FIRST_APPLICATION_TOKEN.0 + 2;
 /// The most connections of a shard.
 const MAX_CONNECTIONS: usize = APPLICATION_TOKENS - 2;
+/// While more bytes than this wait for all clients of a shard, those that are behind ask for nothing new.
+const MAX_OUTPUT_OF_ALL: usize = 128 << 20;
 /// How long the shard waits for what it cannot be told of.
 const PAUSE: Duration = Duration::from_millis(1);
 /// The time from the order to stop until the shard stops at the latest.
@@ -77,6 +82,8 @@ pub(crate) struct Server {
     /// The places of the live nodes that are members.
     live: Vec<u32>,
     joins: Joins,
+    /// Bytes that wait for clients, as of their last flush.
+    output_bytes: usize,
     ledger: Ledger,
     /// Letters for which there was no room. While there are some, no command begins.
     unsent: VecDeque<(usize, Letter)>,
@@ -135,6 +142,7 @@ impl Server {
             live: (0..peers.len() as u32).filter(|place| !joins.waiting.contains(place)).collect(),
             peers,
             joins,
+            output_bytes: 0,
             unsent: VecDeque::new(),
             receivers: Receivers::default(),
             crashes: Crashes::default(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hopwise_kernel::Id;
 use std::collections::HashMap;
 
-use super::Server;
+use super::{MAX_OUTPUT_OF_ALL, Server};
 use crate::serve::figures::Figure;
 use crate::serve::protocol::Reply;
 use crate::serve::shared::Letter;
@@ -74,7 +74,8 @@ impl Server {
         for (token, name) in all {
             let Some(connection) = self.connections.at_mut(*token) else { continue };
             let parts = [b"hopwise.message".as_slice(), name, message].map(Reply::bulk);
-            if connection.push(&Reply::Push(parts.into())) {
+            let has_room = self.output_bytes <= MAX_OUTPUT_OF_ALL;
+            if has_room && connection.push(&Reply::Push(parts.into())) {
                 reached.push(*token);
             } else {
                 self.receivers.lost += 1;

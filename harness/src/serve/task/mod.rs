@@ -11,6 +11,8 @@ mod nodes;
 mod outcome;
 mod part;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::nodes::{Call, End, Nodes};
 pub(crate) use self::outcome::{Effect, EffectKind, Life};
