@@ -3,7 +3,7 @@
 
 use hopwise_harness::conformance;
 use hopwise_harness::conformance::CountingAllocator;
-use hopwise_harness::systems::{CentralSystem, Directory, FloodSystem, RingSystem};
+use hopwise_harness::systems::{CentralSystem, Directory, FloodSystem, RingSystem, Stored};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -16,6 +16,11 @@ fn ring() {
 #[test]
 fn references_on_a_ring() {
     println!("{}", conformance::<Directory<RingSystem>>());
+}
+
+#[test]
+fn values_on_a_ring() {
+    println!("{}", conformance::<Stored<RingSystem>>());
 }
 
 #[test]

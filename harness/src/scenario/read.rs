@@ -312,6 +312,7 @@ impl Schema {
             return Err(Problem { path: section.to_owned(), message });
         }
         scenario.set_subject(first);
+        scenario.expect.anomalies = None; // Of a store that is gone.
         adapted.push(Adaptation {
             key: section.to_owned(),
             from: "the scenario's".to_owned(),

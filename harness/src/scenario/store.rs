@@ -190,7 +190,8 @@ impl Section for Store {
         Key::integer(
             "store.node_bytes",
             "a whole number, at least 1",
-            "Room of a node for the bytes of all its values. Unless set, node_items values.",
+            "Room of a node for the bytes of all its values. Unless set, there is room for node_items values and, while \
+             they are overwritten, a quarter more.",
         ),
         Key::new(
             "store.keys",

@@ -31,6 +31,8 @@ use crate::workload::{ValueWorkload, Workload};
 const START_US: u64 = 1_000_000;
 /// Copies are looked for on nodes this many mean arcs after their keys. None belongs farther away.
 const ARCS: u64 = 32;
+/// Values being overwritten for which a small node has room, and a large one for a quarter of its items.
+const OVERWRITTEN: u32 = 8;
 /// The longest value.
 const VALUE_MAX: usize = store::MAX_VALUE;
 
@@ -294,7 +296,9 @@ fn limits(store: &Store, replicas: u8, nodes: u32) -> StoreLimits {
     let growth = if store.operations.inserts() { 2 } else { 1 };
     let needed = || growth * keys_of_one_node(store.population, replicas, nodes).max(1);
     let items = store.node_items.unwrap_or_else(needed);
-    let bytes = store.node_bytes.unwrap_or(items.saturating_mul(store.value_bytes));
+    // While an item is overwritten, its old value is there beside the new one.
+    let values = items.saturating_add(items / 4 + OVERWRITTEN);
+    let bytes = store.node_bytes.unwrap_or(values.saturating_mul(store.value_bytes));
     StoreLimits { items, bytes }
 }
 
@@ -337,7 +341,7 @@ mod tests {
         let few = limits(&store, 3, 1024);
         // Of three arcs with 1.5 keys each on average.
         assert!((25..40).contains(&few.items), "{few:?}");
-        assert_eq!(few.bytes, few.items * 100);
+        assert_eq!(few.bytes, (few.items + few.items / 4 + OVERWRITTEN) * 100);
         let growing = Store { operations: Operations::YcsbD, ..store.clone() };
         assert_eq!(limits(&growing, 3, 1024).items, 2 * few.items);
         let set = Store { node_items: Some(7), node_bytes: Some(99), ..store };

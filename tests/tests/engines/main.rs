@@ -12,6 +12,7 @@ mod load;
 mod program;
 mod sim;
 mod stationary;
+mod store;
 mod sweep;
 mod systems;
 mod trace;

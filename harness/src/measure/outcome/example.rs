@@ -5,10 +5,13 @@
 use std::time::{Duration, SystemTime};
 
 use hopwise_kernel::items::Match;
+use hopwise_kernel::store::StoreCounts;
 
 use super::*;
 use crate::measure::metrics::{Metrics, Traffic};
+use crate::measure::stored::{Contents, NodeLoad, ValueVerdicts};
 use crate::measure::tally::Tally;
+use crate::measure::value_tally::ValueTally;
 
 /// A plausible run of 4,096 nodes.
 pub(crate) fn outcome() -> Outcome {
@@ -130,6 +133,33 @@ pub(crate) fn items() -> Items {
     let mut sent = Traffic::new();
     sent.record("publish", 41_000, 41_000 * 90);
     Items::new(&tally, &sent, 40_960.0)
+}
+
+/// The section of a run that stores values: reads and writes, some of which went wrong.
+pub(crate) fn store() -> Store {
+    let tally = ValueTally {
+        reads: 5_001,
+        writes: 5_000,
+        found: 4_000,
+        absent: 1_000,
+        acknowledged: 4_990,
+        unknown: 10,
+        unreachable: 1,
+        ..ValueTally::default()
+    };
+    let verdicts = ValueVerdicts {
+        stale: 1,
+        excused: 2,
+        keys: 4_096,
+        lost_for_good: 3,
+        excused_for_good: 2,
+        expected: 1.5,
+        ..ValueVerdicts::default()
+    };
+    let counts = StoreCounts { repairs: 40_960, repair_bytes: 4_096_000, ..StoreCounts::default() };
+    let load = |items| NodeLoad { items, bytes: 100 * items, requests: 2 * items };
+    let nodes = (0..=6).map(load).collect();
+    Store::new(&tally, &Contents { counts, nodes, versions: Vec::new() }, &verdicts, 40_960.0)
 }
 
 /// 10,001 lookups: 10,000 completed, one of them wrongly, and one failed.

@@ -17,6 +17,7 @@ fn json_and_back_is_the_same() {
     let keys = Some(Keys { keys_mean: 1.5, p1: 0, p99: 9, max: 11 });
     outcome.load = Some(Load { messages_max: 77, keys });
     outcome.items = Some(example::items());
+    outcome.store = Some(example::store());
     outcome.engine.trace_digest = Some("00ff".into());
     let finding = Finding { at_s: 1.5, broken: "a rule".into(), replay: None };
     outcome.check = Some(Check { violations: 1, first: Some(finding), ..Check::default() });

@@ -22,9 +22,11 @@ const BAR: usize = 48;
 const BARS: usize = 13;
 /// The same if the report tells of a ring's flaws.
 const BARS_BESIDE_FLAWS: usize = 10;
-/// The same if the report has a section on items or values.
+/// The same if the report has a section on items.
 const BARS_BESIDE_ITEMS: usize = 9;
-/// The same if it has both.
+/// The same if the report has a section on values, with or without flaws.
+const BARS_BESIDE_VALUES: usize = 3;
+/// The same if it has items and flaws.
 const BARS_BESIDE_BOTH: usize = 3;
 /// Message kinds that are listed; the rest are added up.
 const KINDS: usize = 5;
@@ -53,8 +55,8 @@ pub fn text(outcome: &Outcome) -> String {
     page.blank();
     if outcome.lookups.issued > 0 {
         let is_flawed = outcome.health.as_ref().is_some_and(health::is_flawed);
-        let has_section = outcome.items.is_some() || outcome.store.is_some();
-        let bars = match (has_section, is_flawed) {
+        let bars = match (outcome.items.is_some(), is_flawed) {
+            _ if outcome.store.is_some() => BARS_BESIDE_VALUES,
             (false, false) => BARS,
             (false, true) => BARS_BESIDE_FLAWS,
             (true, false) => BARS_BESIDE_ITEMS,

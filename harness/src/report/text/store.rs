@@ -34,9 +34,8 @@ pub(super) fn store(store: &Store, page: &mut Page) {
             bytes(digest_bytes_per_node_s),
         ),
     );
-    per_node("items", &store.items, |it| count(it as u64), page);
-    per_node("bytes", &store.bytes, bytes, page);
-    per_node("requests", &store.requests, |it| count(it as u64), page);
+    per_node("items", &store.items, page);
+    per_node("requests", &store.requests, page);
 }
 
 fn reads(store: &Store, page: &mut Page) {
@@ -80,16 +79,16 @@ fn writes(store: &Store, page: &mut Page) {
     }
 }
 
-fn per_node(name: &str, each: &PerNode, unit: impl Fn(f64) -> String, page: &mut Page) {
+fn per_node(name: &str, each: &PerNode, page: &mut Page) {
     let &PerNode { mean, p50, p99, max, max_per_mean, .. } = each;
     page.row(
         name,
         format!(
             "mean {}  p50 {}  p99 {}  max {}, {} × the mean",
-            unit(mean.round()),
-            unit(p50 as f64),
-            unit(p99 as f64),
-            unit(max as f64),
+            number(mean),
+            count(p50),
+            count(p99),
+            count(max),
             number(max_per_mean),
         ),
     );

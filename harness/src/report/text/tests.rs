@@ -139,6 +139,26 @@ fn tells_how_well_a_ring_is() {
 }
 
 #[test]
+fn tells_of_values_where_nodes_store_any() {
+    let outcome = Outcome { store: Some(example::store()), ..example::outcome() };
+    let text = text(&outcome);
+    for line in [
+        "reads         4,000 found, 1,000 absent",
+        "              1 stale, 0 lost, 0 phantom, 2 excused",
+        "writes        4,990 acknowledged, 0 overtaken, 10 unknown, 0 conflicts",
+        "refused       1 unreachable",
+        "at the end    3 of 4,096 values lost, 2 of them excused (1.50 expected)",
+        "repair        1.00 copies, 100 B, and 0 B of digests per node per second",
+        "items         mean 3.00  p50 3  p99 6  max 6, 2.00 × the mean",
+        "requests      mean 6.00  p50 6  p99 12  max 12, 2.00 × the mean",
+        "node          27.3 entries, at most 29; 1.46 KiB of memory",
+    ] {
+        assert_has(&text, line);
+    }
+    assert_fits(&text);
+}
+
+#[test]
 fn cuts_nothing_whatever_came() {
     let mut outcome = example::outcome();
     outcome.machine.cpu = "Processor With A Very Long Marketing Name ".repeat(4);
