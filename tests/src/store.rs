@@ -86,7 +86,8 @@ impl StoreRing {
             ..RingConfig::default()
         };
         let memory = Memory::new(PLACES as usize, seed);
-        let mut store = StoreRing { memory, ring: Arc::new(ring), config: Arc::new(config), is_skewed };
+        let mut store =
+            StoreRing { memory, ring: Arc::new(ring), config: Arc::new(config), is_skewed };
         let ring = sorted((0..count).map(|node| store.memory.peer(node)));
         for node in 0..count {
             store.insert(node);

@@ -152,8 +152,10 @@ pub struct Requests<K> {
     capacity: usize,
     /// Entry numbers plus one, 0 if vacant. Probed linearly from the low bits of the identifier.
     index: Box<[u32]>,
-    payloads: Box<[Payload]>,
+    payloads: Vec<Payload>,
+    /// Payloads that were kept and are free again.
     free_payloads: Vec<u16>,
+    payloads_max: usize,
     /// Requests in flight by source.
     by_source: [u32; 256],
 }
@@ -186,9 +188,9 @@ impl<K: RequestKind> Requests<K> {
             len: 0,
             capacity,
             index: vec![0; (capacity * 2).next_power_of_two().max(2)].into_boxed_slice(),
-            payloads: vec![Payload { length: None, bytes: [0; MAX_PAYLOAD] }; payloads]
-                .into_boxed_slice(),
-            free_payloads: (0..payloads as u16).rev().collect(),
+            payloads: Vec::with_capacity(payloads),
+            free_payloads: Vec::with_capacity(payloads),
+            payloads_max: payloads,
             by_source: [0; 256],
         }
     }
@@ -341,11 +343,20 @@ impl<K: RequestKind> Requests<K> {
     /// Keeps a payload until it is [freed](Self::free_payload). Returns `None` if it is longer than
     /// [`MAX_PAYLOAD`] or too many payloads are kept.
     pub fn keep_payload(&mut self, bytes: &[u8]) -> Option<PayloadHandle> {
-        let at = *self.free_payloads.last()?;
+        if bytes.len() > MAX_PAYLOAD {
+            return None;
+        }
+        let at = match self.free_payloads.pop() {
+            Some(at) => at,
+            None if self.payloads.len() < self.payloads_max => {
+                self.payloads.push(Payload { length: None, bytes: [0; MAX_PAYLOAD] });
+                (self.payloads.len() - 1) as u16
+            }
+            None => return None,
+        };
         let payload = &mut self.payloads[usize::from(at)];
-        payload.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        payload.bytes[..bytes.len()].copy_from_slice(bytes);
         payload.length = Some(bytes.len() as u16);
-        self.free_payloads.pop();
         Some(PayloadHandle(at))
     }
 

@@ -40,7 +40,7 @@ pub enum Kind {
 }
 
 impl RequestKind for Kind {
-    const MAX_PAYLOADS: usize = 4096;
+    const MAX_PAYLOADS: usize = u16::MAX as usize;
 
     fn payload(&self) -> Option<PayloadHandle> {
         match self {
