@@ -110,9 +110,8 @@ fn alike(it: &Operation, operations: &[Operation]) -> Alike {
                 Action::Add(term) => Some(term),
                 _ => None,
             });
-            let (low, high) = added.fold((value, value), |(low, high), term| {
-                (low + term.min(0), high + term.max(0))
-            });
+            let (low, high) = added
+                .fold((value, value), |(low, high), term| (low + term.min(0), high + term.max(0)));
             let is_seen = operations.iter().any(|it| match it.end {
                 End::Found(_, number) => (low..=high).contains(&number),
                 End::Done { sum, .. } => {

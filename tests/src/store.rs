@@ -10,8 +10,8 @@ use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{self, Ring, RingConfig, RingNode};
 use hopwise_kernel::store::{
-    self, Change, Condition, Lifetime, Name, ReadOutcome, StoreConfig, StoreLimits, StoreNode, Stored,
-    Version, Write, WriteOutcome,
+    self, Change, Condition, Lifetime, Name, ReadOutcome, StoreConfig, StoreLimits, StoreNode,
+    Stored, Version, Write, WriteOutcome,
 };
 use hopwise_kernel::{Address, Id, Node, Peer, Rng};
 
@@ -86,7 +86,8 @@ impl StoreRing {
             ..RingConfig::default()
         };
         let memory = Memory::new(PLACES as usize, seed);
-        let mut store = StoreRing { memory, ring: Arc::new(ring), config: Arc::new(config), is_skewed };
+        let mut store =
+            StoreRing { memory, ring: Arc::new(ring), config: Arc::new(config), is_skewed };
         let ring = sorted((0..count).map(|node| store.memory.peer(node)));
         for node in 0..count {
             store.insert(node);

@@ -89,8 +89,7 @@ impl Arrival {
         let before = core::mem::replace(&mut self.predecessor, predecessor);
         (self.me, self.ceded) = (Some(me.id), None);
         let Some(Peer { id: from, .. }) = predecessor else { return };
-        self.before_last =
-            before.filter(|it| from.is_between(it.id, me.id)).map(|it| (it.id, now));
+        self.before_last = before.filter(|it| from.is_between(it.id, me.id)).map(|it| (it.id, now));
         let arriving = match self.ready_from {
             None => Some(Range { from, to: me.id }),
             Some(ready_from) if ready_from == from => None,
@@ -146,7 +145,10 @@ impl Arrival {
             mine.contains(range.to) || range.contains(mine.to) && mine.to != range.from
         });
         let is_known = |(id, since): (Id, Time)| {
-            id != peer.id && range.to == peer.id && range.contains(id) && id != range.from
+            id != peer.id
+                && range.to == peer.id
+                && range.contains(id)
+                && id != range.from
                 && now.since(since) < ACQUAINTANCE
         };
         owns_any || self.before_last.is_some_and(is_known)
@@ -210,9 +212,11 @@ impl<R: Router> StoreNode<R> {
         }
         let next_is_holder = next.is_none_or(|next| holders.place(next).is_some());
         let other = next.filter(|_| !next_is_holder).map(|next| (next, NEXT));
-        let places = holders.peers().iter().enumerate().map(|(place, &it)| {
-            (it, 1 << place | if Some(it) == next { NEXT } else { 0 })
-        });
+        let places = holders
+            .peers()
+            .iter()
+            .enumerate()
+            .map(|(place, &it)| (it, 1 << place | if Some(it) == next { NEXT } else { 0 }));
         for (peer, bits) in places.chain(other) {
             if bits & !(self.arrival.asked | self.arrival.done) == 0 {
                 continue;

@@ -11,11 +11,10 @@ use hopwise_kernel::items::{self, Hit, HitList, Items, MAX_TEXT, Match, Query, T
 use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId, Secret};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
 use hopwise_kernel::ring::{self, Ring};
-use hopwise_kernel::store::operation::MAX_LISTED;
 use hopwise_kernel::store::message::{Answer, CopyOf, Difference, Progress, Question};
+use hopwise_kernel::store::operation::MAX_LISTED;
 use hopwise_kernel::store::{
-    self, Change, Condition, Lifetime, MAX_VALUE, Name, Range, Refusal, Stored, Sum,
-    Version, Write,
+    self, Change, Condition, Lifetime, MAX_VALUE, Name, Range, Refusal, Stored, Sum, Version, Write,
 };
 use hopwise_kernel::{Address, Id, Peer, Peers};
 
