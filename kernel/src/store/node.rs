@@ -313,7 +313,11 @@ impl<R: Router> StoreNode<R> {
         let Some(id) = cx.retransmit(handle, wait) else { return };
         let Some(&request) = cx.own_requests().at(handle) else { return };
         match request.kind {
-            Kind::Operation(operation) => self.send_question(cx, request.to, id, &operation),
+            Kind::Operation(operation) => {
+                // No attempt without a cookie is carried out, so this one is still the first.
+                let id = if operation.is_unsure { id } else { id.with_attempt(0) };
+                self.send_question(cx, request.to, id, &operation);
+            }
             Kind::Copy(copy) | Kind::Push { item: copy, .. } => {
                 self.send_copy(cx, request.to, id, copy);
             }

@@ -213,12 +213,12 @@ impl<R: Router> StoreNode<R> {
                         && fits(&operation.question, &answer)
                         && operation.asked.is_some_and(|it| it.is_same_destination(from)) =>
                 {
-                    Some((handle, operation))
+                    Some((handle, operation, request.retries))
                 }
                 _ => None,
             }
         });
-        let Some((handle, operation)) = found else {
+        let Some((handle, operation, retries)) = found else {
             return cx.world.count_drop(DropReason::Unmatched);
         };
         if answer == Answer::InProgress {
@@ -229,9 +229,11 @@ impl<R: Router> StoreNode<R> {
             }
             return;
         }
-        // A write is answered when all holders have it, which says little about a round trip.
+        // A write is answered when all holders have it, which says little about a round trip. So does an
+        // answer after a cookie.
         let is_prompt = matches!(operation.question, Question::Read(_) | Question::List(_))
             && operation.stage == Stage::Asking
+            && (operation.is_unsure || retries == 0)
             && from.id != self.me.id;
         self.take_replied(cx, handle, id, is_prompt);
         if answer == Answer::NotHere {
