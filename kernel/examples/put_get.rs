@@ -36,7 +36,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let config = Arc::new(StoreConfig { replicas: 8, deadline, ..StoreConfig::default() });
     for (place, me) in (0..).zip(peers) {
         let router = RingNode::new(me, RingConfig::default(), shard.rng());
-        let node = StoreNode::new(router, config.clone(), shard.rng());
+        let node = StoreNode::new(router, config.clone());
         shard.insert(place, node);
         shard.with(place, |node, cx| node.with_router(cx, |it, cx| it.start_linked(cx, &ring)));
     }

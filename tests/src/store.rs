@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hopwise_kernel::drive::Memory;
 use hopwise_kernel::drive::memory::DELAY;
+use hopwise_kernel::node::Secret;
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{self, Ring, RingConfig, RingNode};
 use hopwise_kernel::store::{
@@ -64,7 +65,7 @@ pub struct StoreRing {
     pub memory: Memory<StoreNode<RingNode>>,
     ring: Arc<RingConfig>,
     config: Arc<StoreConfig>,
-    /// Whether the clocks of the nodes differ.
+    /// Whether the clocks and the secrets of the nodes differ.
     is_skewed: bool,
 }
 
@@ -75,7 +76,8 @@ impl StoreRing {
         StoreRing::with_clocks(count, config, seed, false)
     }
 
-    /// As [`new`](Self::new). If it `is_skewed`, the clocks of nodes differ by nearly as much as they may.
+    /// As [`new`](Self::new). If it `is_skewed`, the clocks of nodes differ by nearly as much as they may,
+    /// and so do their secrets: nodes seldom know the cookie that they need.
     #[must_use]
     pub fn with_clocks(count: u32, config: StoreConfig, seed: u64, is_skewed: bool) -> StoreRing {
         let shape = Shape::for_ring(1, NODES as usize, SUCCESSORS.into());
@@ -104,9 +106,10 @@ impl StoreRing {
         if self.is_skewed {
             let most_us = u64::try_from(config.skew.as_micros()).unwrap_or(u64::MAX) * 9 / 10;
             let start_us = config.start_us + u64::from(node) * 0x9e37_79b9 % most_us.max(1);
-            config = Arc::new(StoreConfig { start_us, ..(*config).clone() });
+            let secret = Secret::random(&mut Rng::new(node.into(), 9));
+            config = Arc::new(StoreConfig { start_us, secret, ..(*config).clone() });
         }
-        self.memory.put(node, |me, rng| StoreNode::new(RingNode::new(me, ring, rng), config, rng));
+        self.memory.put(node, |me, rng| StoreNode::new(RingNode::new(me, ring, rng), config));
     }
 
     /// Makes a node join the ring of which the node in place `bootstrap` is a member.

@@ -17,13 +17,14 @@ use hopwise_kernel::drive::Memory;
 use hopwise_kernel::flood::{FloodConfig, Strategy};
 use hopwise_kernel::items::{Event as ItemsEvent, Match, Query};
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{Event as RingEvent, LookupMode, Ring, RingConfig};
+use hopwise_kernel::ring::{Event as RingEvent, LookupMode, Ring, RingConfig, RingNode};
+use hopwise_kernel::store::{ReadOutcome, Stored, WriteOutcome};
 use hopwise_kernel::{Address, Id, Peer, Rng, central, directory as kernel_directory};
 use hopwise_tests::central::{Central, NAMES, PEERS, text};
 use hopwise_tests::flooding::NAMES as FLOODED_NAMES;
 use hopwise_tests::forge::{Forge, Script};
 use hopwise_tests::ring::owner_in;
-use hopwise_tests::{Attack, Directory, Flooding, LinkedRing, directory};
+use hopwise_tests::{Attack, Directory, Flooding, LinkedRing, StoreRing, directory, store};
 
 const NODES: u32 = 64;
 /// Number of turns. Each takes one second: about one stabilize round per node.
@@ -243,6 +244,60 @@ fn references_on_a_ring_allocate_nothing() {
     COUNTING.set(false);
     assert_eq!(COUNT.take(), 0, "heap allocations of references on a ring");
     assert!(found > 20_000 && joined > 20, "{found} found, {joined} joined");
+    assert_counting_works();
+}
+
+/// Puts, reads, sums, deletions, lists and hostile datagrams, and handovers and repairs when nodes leave
+/// and rejoin.
+#[test]
+fn a_store_allocates_nothing() {
+    const TURN: Duration = Duration::from_millis(20);
+    let mut ring = StoreRing::new(store::NODES, store::config(), 5);
+    ring.memory.make_room();
+    let nodes: Vec<Peer> = (0..store::NODES).map(|node| ring.memory.peer(node)).collect();
+    let stranger = Address::new([127, 0, 0, 2], 9, 0);
+    let forge = Forge { ring: &nodes, stranger, genuine: &[] };
+    let mut bytes = vec![0; SCRIPT_BYTES];
+    Rng::new(5, 0).fill(&mut bytes);
+    let (mut script, mut datagram) = (Script::new(&bytes), Vec::with_capacity(16 * 1024));
+    let keys = store::keys(50);
+    let mut turns = |count: u64| {
+        let (mut done, mut arrived) = (0, 0);
+        for turn in 0..count {
+            // One node after the other is absent for a while.
+            let absent = (turn / 1_000 % u64::from(store::NODES)) as u32;
+            if turn % 1_000 == 0 {
+                ring.memory.with(absent, |it, cx| it.leave(cx, RingNode::leave));
+            } else if turn % 1_000 == 500 {
+                ring.join(absent, (absent + 1) % store::NODES);
+            }
+            for _ in 0..2 {
+                let mut choices = [0; 8];
+                ring.memory.rng().fill(&mut choices);
+                let node = ring.memory.rng().below(nodes.len() as u64) as u32;
+                ring.begin_any(node, &keys, &mut Script::new(&choices));
+            }
+            let from = forge.datagram::<Stored<Ring>>(&mut script, &mut datagram);
+            ring.memory.inject_bytes(from, nodes[0].address, &datagram);
+            ring.memory.run_for(TURN);
+            for (_, event) in ring.memory.events() {
+                done += u32::from(match event {
+                    store::Event::Wrote(end) => matches!(end.outcome, WriteOutcome::Done { .. }),
+                    store::Event::Read(end) => !matches!(end.outcome, ReadOutcome::Refused(_)),
+                    store::Event::Listed(end) => end.outcome.is_ok(),
+                    _ => false,
+                });
+                arrived += u32::from(matches!(event, store::Event::Arrived { .. }));
+            }
+        }
+        (done, arrived)
+    };
+    turns(4_000);
+    COUNTING.set(true);
+    let (done, arrived) = turns(21_000);
+    COUNTING.set(false);
+    assert_eq!(COUNT.take(), 0, "heap allocations of a store");
+    assert!(done > 30_000 && arrived > 15, "{done} done, {arrived} arrived");
     assert_counting_works();
 }
 

@@ -102,7 +102,7 @@ where
     }
 
     fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> Self::Node {
-        StoreNode::new(self.router.node(host, peer, rng), self.config.clone(), rng)
+        StoreNode::new(self.router.node(host, peer, rng), self.config.clone())
     }
 
     fn start_linked(

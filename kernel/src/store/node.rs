@@ -5,7 +5,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::base::{Peer, Rng, Time};
+use crate::base::{Peer, Time};
 use crate::node::{
     Context, Cookie, DropReason, Intercepted, Layer, LookupEnd, Node, RequestHandle, RequestId,
     RequestTables, RoundTrips, Router, call_router,
@@ -59,7 +59,7 @@ pub struct StoreNode<R> {
 impl<R: Router> StoreNode<R> {
     /// A node without items, on top of `router`, which is not yet a member of its overlay.
     #[must_use]
-    pub fn new(router: R, config: Arc<StoreConfig>, _rng: &mut Rng) -> StoreNode<R> {
+    pub fn new(router: R, config: Arc<StoreConfig>) -> StoreNode<R> {
         StoreNode {
             me: router.peer(),
             router,
@@ -316,7 +316,11 @@ impl<R: Router> StoreNode<R> {
         let Some(id) = cx.retransmit(handle, wait) else { return };
         let Some(&request) = cx.own_requests().at(handle) else { return };
         match request.kind {
-            Kind::Operation(operation) => self.send_question(cx, request.to, id, &operation),
+            Kind::Operation(operation) => {
+                // No attempt without a cookie is carried out, so this one is still the first.
+                let id = if operation.is_unsure { id } else { id.with_attempt(0) };
+                self.send_question(cx, request.to, id, &operation);
+            }
             Kind::Copy(copy) | Kind::Push { item: copy, .. } => {
                 self.send_copy(cx, request.to, id, copy);
             }
@@ -458,6 +462,7 @@ impl<R: Router> StoreNode<R> {
             }
             Kind::Stray(_) => true,
             Kind::Copy(copy) if !self.is_copying(copy, request.to) => true,
+            Kind::Push { item, .. } if self.table.at(item.item).is_none() => true,
             _ => request.retries + 1 >= MOST_ATTEMPTS || !self.router.is_member(),
         };
         if !is_last {
@@ -477,6 +482,10 @@ impl<R: Router> StoreNode<R> {
         match request.kind {
             Kind::Operation(operation) => self.on_operation_silence(cx, &request, operation),
             Kind::Copy(copy) => self.on_copy_failed(cx, request.to, copy),
+            // The item has expired meanwhile.
+            Kind::Push { repair, item } if self.table.at(item.item).is_none() => {
+                self.on_pushed(cx, repair, true, false);
+            }
             Kind::Push { repair, .. } | Kind::Compare(repair) => self.end_repair(cx, repair, false),
             Kind::Sync { arrival, .. } => self.on_sync_failed(cx, request.to, arrival),
             Kind::Stray(_) => self.repairs.end_stray_lookup(),

@@ -163,7 +163,8 @@ pub enum ReadOutcome {
 pub struct ListEnd {
     /// The caller's token.
     pub token: u64,
-    /// The number of references to the key, or why they were not read. The addresses of the first
+    /// The number of references to the key, with those whose copies are not yet confirmed; or why they
+    /// were not read. The addresses of the first
     /// [`MAX_LISTED`] are the payload of the event: [`listed`].
     pub outcome: Result<u16, Refusal>,
     /// Hops of the last lookup, and one more to the owner.

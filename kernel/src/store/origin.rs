@@ -173,12 +173,7 @@ impl<R: Router> StoreNode<R> {
         }
         if is_local {
             let mut room = [0; MAX_VALUE];
-            let value = operation.payload.map_or(&[][..], |payload| {
-                let value = cx.own_requests().payload(payload);
-                let room = &mut room[..value.len().min(MAX_VALUE)];
-                room.copy_from_slice(&value[..room.len()]);
-                room
-            });
+            let value = Self::value_of(cx, &operation, &mut room);
             self.on_ask(cx, self.me, id, &operation.question, value);
         } else {
             self.send_question(cx, owner, id, &operation);
@@ -194,13 +189,21 @@ impl<R: Router> StoreNode<R> {
     ) {
         let (cookie, question) = (self.cookies.of(to), operation.question);
         let mut room = [0; MAX_VALUE];
-        let value = operation.payload.map_or(&[][..], |payload| {
-            let value = cx.own_requests().payload(payload);
-            let room = &mut room[..value.len().min(MAX_VALUE)];
-            room.copy_from_slice(&value[..room.len()]);
-            room
-        });
+        let value = Self::value_of(cx, operation, &mut room);
         self.send(cx, to, &MessageWith::Ask { request, cookie, question, value });
+    }
+
+    /// Copies the value that goes beside a question to the start of `room`. Returns it.
+    fn value_of<'a>(
+        cx: &Cx<'_, R>,
+        operation: &Operation,
+        room: &'a mut [u8; MAX_VALUE],
+    ) -> &'a [u8] {
+        let Some(payload) = operation.payload else { return &[] };
+        let value = cx.own_requests().payload(payload);
+        let room = &mut room[..value.len().min(MAX_VALUE)];
+        room.copy_from_slice(&value[..room.len()]);
+        room
     }
 
     /// Handles the answer of the node that was asked, also if it is asked no more.
@@ -220,12 +223,12 @@ impl<R: Router> StoreNode<R> {
                         && fits(&operation.question, &answer)
                         && operation.asked.is_some_and(|it| it.is_same_destination(from)) =>
                 {
-                    Some((handle, operation))
+                    Some((handle, operation, request.retries))
                 }
                 _ => None,
             }
         });
-        let Some((handle, operation)) = found else {
+        let Some((handle, operation, retries)) = found else {
             return cx.world.count_drop(DropReason::Unmatched);
         };
         if answer == Answer::InProgress {
@@ -236,14 +239,21 @@ impl<R: Router> StoreNode<R> {
             }
             return;
         }
-        // A write is answered when all holders have it, which says little about a round trip.
+        // A write is answered when all holders have it, which says little about a round trip. So does an
+        // answer after a cookie.
         let is_prompt = !matches!(operation.question, Question::Write(_))
             && operation.stage == Stage::Asking
+            && (operation.is_unsure || retries == 0)
             && from.id != self.me.id;
         self.take_replied(cx, handle, id, is_prompt);
         if answer == Answer::NotHere {
             let asked = operation.asked.filter(|_| operation.is_unsure);
             self.pause(cx, id.with_attempt(0), Operation { asked, ..operation });
+        } else if matches!(answer, Answer::Refused(Refusal::Overloaded | Refusal::Full))
+            && operation.is_unsure
+        {
+            // This attempt was refused; an earlier one may have been carried out.
+            self.end_unreachable(cx, &operation);
         } else {
             self.end(cx, &operation, answer, value);
         }

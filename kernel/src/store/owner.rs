@@ -368,7 +368,8 @@ impl<R: Router> StoreNode<R> {
         queued.or_else(|| self.table.at(handle).map(|item| item.body))
     }
 
-    /// Answers at once if the newest version is committed, otherwise when it is.
+    /// Answers a write that changes nothing: at once if the newest version is committed, otherwise when it
+    /// is. The answer is remembered: another attempt may be on its way, and must not change anything.
     fn answer_fact(
         &mut self,
         cx: &mut Cx<'_, R>,
@@ -382,7 +383,10 @@ impl<R: Router> StoreNode<R> {
             Some((handle, item)) if item.in_round || !item.settled => {
                 self.wait_for(cx, client, request, handle, Pending::Fact(answer));
             }
-            _ => self.answer(cx, client, request, answer, &[]),
+            _ => {
+                self.owner.remember(Answered { client, request, answer, at: cx.now });
+                self.answer(cx, client, request, answer, &[]);
+            }
         }
     }
 

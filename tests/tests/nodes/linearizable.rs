@@ -244,12 +244,7 @@ impl Trial {
                     };
                     (it.token, end)
                 }
-                other => {
-                    if std::env::var("DEBUG").is_ok() {
-                        println!("{now} {node} {other:?}");
-                    }
-                    continue;
-                }
+                _ => continue,
             };
             let it = self.pending.remove(&token).expect("each operation ends once");
             assert_eq!(it.client, node, "it ends where it began");
@@ -257,11 +252,7 @@ impl Trial {
             // A node may be stopped meanwhile, and the test looks at the ends from time to time.
             let grace = Duration::from_millis(if self.plan.faults { 3_500 } else { 320 });
             let limit = (DEADLINE + grace).as_nanos() as u64;
-            assert!(
-                took <= limit,
-                "token {token} at {node} {:?} took {took} ns at {now}",
-                it.action
-            );
+            assert!(took <= limit, "{:?} took {took} ns", it.action);
             let Some(end) = end else { continue };
             match end {
                 End::Found(version, _) | End::Done { version, .. } | End::Failed(version) => {
@@ -454,7 +445,8 @@ fn trial(plan: Plan) -> usize {
 
 #[test]
 fn each_key_is_linearizable_while_nodes_come_and_go() {
-    let operations: usize = (0..12).map(|seed| trial(Plan::of(seed))).sum();
+    // In 4 and 56, nodes that joined next to each other once owned the same keys.
+    let operations: usize = (0..12).chain([56]).map(|seed| trial(Plan::of(seed))).sum();
     println!("{operations} operations");
 }
 
@@ -480,7 +472,6 @@ fn campaign() {
         if let Ok(absence) = std::env::var("ABSENCE") {
             plan.absence = Duration::from_millis(absence.parse().expect("a number"));
         }
-        println!("seed {seed}");
         match std::panic::catch_unwind(|| trial(plan)) {
             Ok(count) => operations += count,
             Err(_) => failed.push(seed),

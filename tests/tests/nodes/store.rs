@@ -299,6 +299,17 @@ fn replies_to_unproven_senders_are_no_longer_than_requests() {
     assert!(store.memory.nodes().all(|node| node.items() == 0), "nothing was stored");
 }
 
+/// An owner that has forgotten answers takes a write that was sent again because of its cookie as new.
+#[test]
+fn a_busy_owner_takes_first_writes_of_others() {
+    let config = StoreConfig { in_progress: 4, ..config() };
+    let mut store = StoreRing::with_clocks(NODES, config, 14, true);
+    let key = keys(1)[0];
+    for node in 0..NODES {
+        done(store.write_now(node, &put(key), b"a"));
+    }
+}
+
 /// Operations of a node that leaves end, too, if it stays in its place.
 #[test]
 fn operations_end_at_a_node_that_leaves() {

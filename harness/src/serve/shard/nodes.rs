@@ -37,7 +37,7 @@ impl Start {
     /// Puts a node into place `place`, as a member if they begin a ring.
     pub(crate) fn start(&self, shard: &mut NodeShard, place: u32, me: Peer) {
         let router = RingNode::new(me, self.ring.clone(), shard.rng());
-        let node = StoreNode::new(router, self.store.clone(), shard.rng());
+        let node = StoreNode::new(router, self.store.clone());
         shard.insert(place, node);
         if let Some(members) = &self.members {
             shard.with(place, |node, cx| {
