@@ -17,7 +17,7 @@ use crate::serve::connection::Connection;
 use crate::serve::shared::Letter;
 
 /// The most clients that are accepted in one turn.
-const ACCEPTS_PER_TURN: usize = 64;
+const ACCEPTS_PER_TURN: usize = 256;
 /// Time between two looks through all connections.
 const SWEEP: Duration = Duration::from_secs(1);
 /// A request must be complete after this time.

@@ -4,12 +4,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use hopwise_kernel::Time;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 
+/// Clients that may wait to be accepted. One beyond waits a second before it tries again.
+const BACKLOG: i32 = 4096;
 /// After a failure, for instance for want of descriptors, nobody is accepted for this time.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -32,6 +35,9 @@ impl Listener {
     /// The error of the operating system if it cannot.
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Listener> {
         let socket = TcpListener::bind(address)?;
+        // SAFETY: the descriptor is open. Listening once more changes the length of the queue; if it
+        // cannot be changed, a short one works, too.
+        unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) };
         Ok(Listener { socket, is_ready: true, retry_at: Time::ZERO, next_shard: 0 })
     }
 
