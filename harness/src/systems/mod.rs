@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** no system knows another; a directory and a store know that the one below them routes.
 
+mod arcs;
 mod central;
 mod directory;
 pub mod flood;

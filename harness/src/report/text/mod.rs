@@ -24,8 +24,10 @@ const BARS: usize = 13;
 const BARS_BESIDE_FLAWS: usize = 10;
 /// The same if the report has a section on items.
 const BARS_BESIDE_ITEMS: usize = 9;
-/// The same if the report has a section on values, with or without flaws.
-const BARS_BESIDE_VALUES: usize = 3;
+/// The same if the report has a section on values.
+const BARS_BESIDE_VALUES: usize = 6;
+/// The same if it has values and flaws.
+const BARS_BESIDE_VALUES_AND_FLAWS: usize = 2;
 /// The same if it has items and flaws.
 const BARS_BESIDE_BOTH: usize = 3;
 /// Message kinds that are listed; the rest are added up.
@@ -56,7 +58,8 @@ pub fn text(outcome: &Outcome) -> String {
     if outcome.lookups.issued > 0 {
         let is_flawed = outcome.health.as_ref().is_some_and(health::is_flawed);
         let bars = match (outcome.items.is_some(), is_flawed) {
-            _ if outcome.store.is_some() => BARS_BESIDE_VALUES,
+            (_, true) if outcome.store.is_some() => BARS_BESIDE_VALUES_AND_FLAWS,
+            (_, false) if outcome.store.is_some() => BARS_BESIDE_VALUES,
             (false, false) => BARS,
             (false, true) => BARS_BESIDE_FLAWS,
             (true, false) => BARS_BESIDE_ITEMS,

@@ -44,10 +44,18 @@ fn reads(store: &Store, page: &mut Page) {
     if reads + modifications == 0 {
         return;
     }
-    page.row("reads", format!("{} found, {} absent", count(found), count(absent)));
-    let verdicts = [count(stale), count(lost), count(phantom), count(excused)];
-    let [stale, lost, phantom, excused] = verdicts;
-    page.row("", format!("{stale} stale, {lost} lost, {phantom} phantom, {excused} excused"));
+    page.row(
+        "reads",
+        format!(
+            "{} found, {} absent; {} stale, {} lost, {} phantom, {} excused",
+            count(found),
+            count(absent),
+            count(stale),
+            count(lost),
+            count(phantom),
+            count(excused),
+        ),
+    );
 }
 
 fn writes(store: &Store, page: &mut Page) {

@@ -143,8 +143,7 @@ fn tells_of_values_where_nodes_store_any() {
     let outcome = Outcome { store: Some(example::store()), ..example::outcome() };
     let text = text(&outcome);
     for line in [
-        "reads         4,000 found, 1,000 absent",
-        "              1 stale, 0 lost, 0 phantom, 2 excused",
+        "reads         4,000 found, 1,000 absent; 1 stale, 0 lost, 0 phantom, 2 excused",
         "writes        4,990 acknowledged, 0 overtaken, 10 unknown, 0 conflicts",
         "refused       1 unreachable",
         "at the end    3 of 4,096 values lost, 2 of them excused (1.50 expected)",
