@@ -6,7 +6,9 @@ use core::time::Duration;
 
 use crate::base::Address;
 use crate::node::{Secret, TimeoutPolicy};
-use crate::store::holders::MAX_REPLICAS;
+
+/// The most nodes that keep an item, its owner among them.
+pub const MAX_REPLICAS: usize = 16;
 
 /// The configuration of a store.
 #[derive(Clone, Debug)]

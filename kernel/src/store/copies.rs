@@ -6,7 +6,7 @@ use crate::base::{Peer, Time};
 use crate::node::{DropReason, RequestId, Router};
 use crate::store::message::{CopyOf, MessageWith};
 use crate::store::node::{Cx, StoreNode};
-use crate::store::operation::MAX_VALUE;
+use crate::store::operation::{MAX_VALUE, Name};
 use crate::store::protocol::BAD_CLOCK;
 use crate::store::request::{CopyRequest, Kind};
 use crate::store::slab::Stored;
@@ -85,5 +85,62 @@ impl<R: Router> StoreNode<R> {
     /// A request to copy this version of an item.
     pub(super) fn copy_request(&self, item: ItemHandle) -> Option<CopyRequest> {
         Some(CopyRequest { item, number: self.table.at(item)?.body.version.number })
+    }
+
+    /// Merges a version that came from another node. Returns the version that this node then holds, or
+    /// `None` if it has no room.
+    pub(super) fn merge(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        name: Name,
+        body: Body,
+        value: &[u8],
+    ) -> Option<Version> {
+        let wall_us = self.clock.wall_us(cx.now);
+        let handle = self.table.find(&name);
+        let newest = handle.and_then(|handle| self.newest(handle));
+        if let Some(newest) = newest {
+            let (lower, higher) = if newest.version < body.version {
+                (newest.version, body)
+            } else {
+                (body.version, newest)
+            };
+            if lower > higher.previous && lower != higher.version {
+                self.counts.conflicts += u64::from(newest.is_present(wall_us));
+            }
+            if newest.version >= body.version {
+                return Some(newest.version);
+            }
+        }
+        if body.expires_us <= wall_us {
+            return Some(body.version);
+        }
+        let stored = self.keep(wall_us, value)?;
+        let body = Body { value: stored, ..body };
+        let round = handle.and_then(|handle| self.owner.round_of(handle));
+        let entered = match (handle, round) {
+            (Some(_), Some(round)) => {
+                if let Some(queued) = self.owner.rounds[round].queued.replace(body) {
+                    self.table.free(queued.value);
+                }
+                true
+            }
+            (Some(handle), None) => {
+                self.table.replace(handle, body);
+                true
+            }
+            (None, _) => {
+                self.table.insert(name, body).is_some() || {
+                    self.table.purge(wall_us);
+                    self.table.insert(name, body).is_some()
+                }
+            }
+        };
+        if !entered {
+            self.table.free(stored);
+            self.counts.full += 1;
+            return None;
+        }
+        Some(body.version)
     }
 }

@@ -5,10 +5,8 @@
 
 use crate::base::{Address, Peer};
 use crate::node::Cookie;
-use crate::store::config::Hosts;
+use crate::store::config::{Hosts, MAX_REPLICAS};
 
-/// The most nodes that keep an item, its owner among them.
-pub const MAX_REPLICAS: usize = 16;
 /// The most holders besides the owner.
 pub(super) const MAX_HOLDERS: usize = MAX_REPLICAS - 1;
 

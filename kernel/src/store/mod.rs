@@ -14,10 +14,12 @@
 //! ```text
 //! node       state, and the dispatch of inputs     operation  what an application asks, how it ends
 //! origin     the asking side of reads and writes   version    the order of the writes of an item
-//! owner      reads, writes, rounds of copies       table      the items of one node, in the order of
-//! holders    the nodes that keep copies                       their keys; slab: the bytes of values
-//! arrival    takes over a range of keys            sum        fingerprints of ranges of items
-//! repair     mends copies that differ
+//! owner      reads and writes at the owner         table      the items of one node, in the order of
+//! commit     rounds of copies; their state: rounds            their keys; slab: the bytes of values
+//! holders    the nodes that keep copies            sum        fingerprints of ranges of items
+//! arrive     takes over a range of keys; its state: arrival
+//! repair     mends copies that differ; its state: repairs
+//! copies     copies in messages                    strays     copies that no owner needs any more
 //! ```
 //!
 //! # What is promised
@@ -38,6 +40,8 @@
 //! router below behaves as it does without a store; no item is evicted before it expires.
 
 mod arrival;
+mod arrive;
+mod commit;
 pub mod config;
 mod copies;
 pub mod counts;
@@ -50,17 +54,19 @@ mod origin;
 mod owner;
 pub mod protocol;
 mod repair;
+mod repairs;
 pub mod request;
+mod rounds;
 mod slab;
+mod strays;
 pub mod sum;
 mod table;
 pub mod version;
 pub mod wire;
 
-pub use config::{Hosts, StoreConfig, StoreLimits};
+pub use config::{Hosts, MAX_REPLICAS, StoreConfig, StoreLimits};
 pub use counts::StoreCounts;
 pub use event::Event;
-pub use holders::MAX_REPLICAS;
 pub use message::{Message, MessageWith};
 pub use node::StoreNode;
 pub use operation::{

@@ -17,10 +17,10 @@ use crate::store::event::Event;
 use crate::store::holders::{Cookies, Holders};
 use crate::store::message::{Message, MessageWith, Topic};
 use crate::store::operation::Name;
-use crate::store::owner::Owner;
 use crate::store::protocol::Stored;
-use crate::store::repair::Repairs;
+use crate::store::repairs::Repairs;
 use crate::store::request::{Kind, Operation, Stage};
+use crate::store::rounds::Owner;
 use crate::store::table::{Body, Table};
 use crate::store::version::{Version, VersionClock};
 
@@ -68,7 +68,7 @@ impl<R: Router> StoreNode<R> {
             round_trips: RoundTrips::default(),
             cookies: Cookies::default(),
             holders: Holders::default(),
-            arrival: Arrival::default(),
+            arrival: Arrival::new(),
             owner: Owner::new(config.in_progress.into()),
             repairs: Repairs::new(config.replicas(), config.repair),
             counts: StoreCounts::default(),

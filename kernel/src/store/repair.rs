@@ -15,302 +15,23 @@
 //! **Invariant:** all repairs of a node together send at most the configured bytes per second, but for
 //! one burst of `BURST_ITEMS` items each; a repair removes no item that another node has not taken.
 
-use alloc::vec::Vec;
-use core::time::Duration;
-
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::base::{Id, Peer, Time};
-use crate::node::{LookupPurpose, RequestId, Router};
-use crate::store::arrival::before;
-use crate::store::holders::HolderSet;
+use crate::base::{Peer, Time};
+use crate::node::{MessageOf, RequestId, Router};
 use crate::store::message::{Difference, MessageWith, Progress};
 use crate::store::node::{Cx, StoreNode};
 use crate::store::operation::Name;
+use crate::store::repairs::{Level, MAX_DEPTH, Purpose, Repair, State};
 use crate::store::request::Kind;
-use crate::store::sum::{PARTS, PackedSum, Range, Sum, fingerprint};
+use crate::store::sum::{
+    MAX_FINGERPRINTS, MAX_SUMS_BYTES, PARTS, PackedSum, Range, Sum, fingerprint,
+};
 use crate::store::table::{Item, ItemHandle};
 use crate::store::wire::COPY_HEAD_BYTES;
 
-/// The most items whose fingerprints are sent.
-const MAX_FINGERPRINTS: usize = 64;
-/// The longest list of sums or fingerprints in a message.
-pub(super) const MAX_SUMS_BYTES: usize = MAX_FINGERPRINTS * size_of::<u64>();
 /// Items that a repair sends before it waits for the replies.
 const BURST_ITEMS: usize = 32;
-/// Ranges are split so often; what differs then is copied whole.
-const MAX_DEPTH: usize = 8;
-/// Repairs at a time besides one for each holder.
-const OTHER_REPAIRS: usize = 4;
-/// Time from a change of the neighborhood to the repairs that it causes.
-const SOON: Duration = Duration::from_millis(100);
-/// Nodes behind the last holder that may forget their copies.
-const RELEASED: usize = 2;
-/// An item is stray if no owner has compared it for so many periods of repair.
-const STRAY_PERIODS: u32 = 4;
-
-const _: () = assert!(PARTS * size_of::<PackedSum>() <= MAX_SUMS_BYTES);
-
-/// The repairs of a node.
-#[derive(Debug)]
-pub(super) struct Repairs {
-    running: Vec<Repair>,
-    /// The number of the last repair.
-    last: u32,
-    /// When the owner compares its range with the holders again.
-    due: Time,
-    /// When a repair may send again.
-    wake_at: Time,
-    budget: Budget,
-    /// The ranges that owners have compared with this node.
-    wards: Vec<Ward>,
-    is_looking_up_stray: bool,
-    /// The time between two comparisons by an owner.
-    period: Duration,
-    /// The holders that have everything.
-    complete: HolderSet,
-}
-
-/// A range of which this node keeps copies for its owner.
-#[derive(Clone, Copy, Debug)]
-struct Ward {
-    owner: Peer,
-    range: Range,
-    compared_at: Time,
-    /// Whether the copies were the same as the owner's items then. Later writes are acknowledged only
-    /// once they are here, too.
-    is_complete: bool,
-}
-
-/// Bytes that may be sent.
-#[derive(Clone, Copy, Debug, Default)]
-struct Budget {
-    bytes: i64,
-    at: Time,
-}
-
-/// A repair in progress.
-#[derive(Clone, Copy, Debug)]
-struct Repair {
-    number: u32,
-    peer: Peer,
-    range: Range,
-    purpose: Purpose,
-    /// The parts of nested ranges that are still to be compared.
-    levels: [Level; MAX_DEPTH],
-    depth: u8,
-    state: State,
-    /// The range that `state` is about.
-    current: Range,
-    /// The last item of `current` that was copied, if all of them are.
-    copied: Option<Name>,
-    /// Copies whose replies are missing.
-    in_flight: u16,
-    /// Whether the peer has something newer.
-    is_behind: bool,
-    /// Whether the peer could not take a copy, or could not be sent it.
-    has_failed: bool,
-}
-
-/// What a repair is for.
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Purpose {
-    /// This node owns the range, and the peer is a holder.
-    Holder,
-    /// The peer has asked for the items.
-    Asked(RequestId),
-    /// The peer owns the range, and this node is to forget its items.
-    Stray,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    /// The next range is to be compared.
-    Next,
-    /// The peer is to say how it differs.
-    Comparing,
-    /// All items in `current` are copied.
-    CopyingAll,
-    /// Waits for the replies to all copies.
-    Waiting,
-}
-
-/// The parts of a range that differ.
-#[derive(Clone, Copy, Debug, Default)]
-struct Level {
-    range: Range,
-    differ: u16,
-    /// Those of which the peer has nothing.
-    empty: u16,
-}
-
-impl Repairs {
-    pub(super) fn new(replicas: usize, period: Option<Duration>) -> Repairs {
-        Repairs {
-            running: Vec::with_capacity(replicas + OTHER_REPAIRS),
-            last: 0,
-            due: Time::NEVER,
-            wake_at: Time::NEVER,
-            budget: Budget::default(),
-            wards: Vec::with_capacity(2 * replicas + 2),
-            is_looking_up_stray: false,
-            period: period.unwrap_or_default(),
-            complete: 0,
-        }
-    }
-
-    pub(super) const fn heap_bytes(&self) -> usize {
-        self.running.capacity() * size_of::<Repair>() + self.wards.capacity() * size_of::<Ward>()
-    }
-
-    pub(super) fn next_at(&self) -> Time {
-        self.due.min(self.wake_at)
-    }
-
-    /// The neighborhood has changed.
-    pub(super) fn soon(&mut self, now: Time) {
-        self.complete = 0;
-        self.due = self.due.min(now + SOON);
-    }
-
-    /// Ends all repairs.
-    pub(super) fn stop(&mut self) {
-        self.running.clear();
-        self.wards.clear();
-        (self.due, self.wake_at) = (Time::NEVER, Time::NEVER);
-    }
-
-    pub(super) const fn end_stray_lookup(&mut self) {
-        self.is_looking_up_stray = false;
-    }
-
-    fn position(&self, number: u32) -> Option<usize> {
-        self.running.iter().position(|repair| repair.number == number)
-    }
-
-    fn begin(&mut self, peer: Peer, range: Range, purpose: Purpose) -> bool {
-        let has_room = self.running.len() < self.running.capacity();
-        if has_room {
-            self.last = self.last.wrapping_add(1);
-            self.running.push(Repair {
-                number: self.last,
-                peer,
-                range,
-                purpose,
-                levels: [Level::default(); MAX_DEPTH],
-                depth: 0,
-                state: State::Next,
-                current: range,
-                copied: None,
-                in_flight: 0,
-                is_behind: false,
-                has_failed: false,
-            });
-        }
-        has_room
-    }
-
-    /// Whether an owner has compared `key` with this node lately.
-    fn is_ward(&self, key: Id, now: Time) -> bool {
-        self.wards.iter().any(|it| it.range.contains(key) && self.is_recent(it, now))
-    }
-
-    /// Whether this node has every write under `key` that its owner has acknowledged.
-    pub(super) fn keeps_all(&self, key: Id, now: Time) -> bool {
-        let is_kept = |it: &Ward| it.is_complete && it.range.contains(key);
-        self.wards.iter().any(|it| is_kept(it) && self.is_recent(it, now))
-    }
-
-    /// Whether this node has every write in `range` that its owners have acknowledged.
-    pub(super) fn keeps_all_of(&self, range: Range, now: Time) -> bool {
-        // From the end of the range to its start: several owners in a row may be gone.
-        let mut left = range;
-        for _ in 0..self.wards.len() {
-            let is_last = |it: &&Ward| {
-                it.is_complete && it.range.contains(left.to) && self.is_recent(it, now)
-            };
-            match self.wards.iter().find(is_last) {
-                None => return false,
-                Some(ward) if ward.range.covers(left) => return true,
-                Some(ward) => left.to = ward.range.from,
-            }
-        }
-        false
-    }
-
-    /// The nodes that owned keys of `range` when they last compared them with this node.
-    pub(super) fn owners_within(&self, range: Range) -> impl Iterator<Item = Peer> {
-        let within = self
-            .wards
-            .iter()
-            .filter(move |it| range.contains(it.range.to) && it.range.to != range.from);
-        within.map(|it| it.owner)
-    }
-
-    fn is_recent(&self, ward: &Ward, now: Time) -> bool {
-        now.since(ward.compared_at) < self.period * STRAY_PERIODS
-    }
-
-    /// The owner of `range` has compared it with this node.
-    fn add_ward(&mut self, owner: Peer, range: Range, now: Time, is_same: bool) {
-        let same = self.wards.iter().position(|it| it.range.to == range.to);
-        let was_complete =
-            same.is_some_and(|at| self.wards[at].is_complete && self.wards[at].range.covers(range));
-        let new = Ward { owner, range, compared_at: now, is_complete: is_same || was_complete };
-        let oldest = || {
-            let ages = self.wards.iter().enumerate();
-            ages.min_by_key(|(_, it)| it.compared_at).map(|(at, _)| at)
-        };
-        match same.or_else(|| (self.wards.len() == self.wards.capacity()).then(oldest).flatten()) {
-            Some(at) => self.wards[at] = new,
-            None => self.wards.push(new),
-        }
-    }
-}
-
-impl Budget {
-    /// Bytes that may be sent at `now`; none if it is not positive.
-    fn refill(&mut self, now: Time, bytes_per_s: u32) {
-        let rate = f64::from(bytes_per_s);
-        let earned = (now.since(self.at).as_secs_f64() * rate) as i64;
-        if earned > 0 {
-            // A tenth of a second is saved up at most.
-            let most = i64::from(bytes_per_s / 10).max(1);
-            self.bytes = self.bytes.saturating_add(earned).min(most);
-            self.at = now;
-        }
-    }
-
-    /// When something may be sent again.
-    fn ready_at(&self, bytes_per_s: u32) -> Time {
-        if self.bytes > 0 {
-            return self.at;
-        }
-        let missing = (1 - self.bytes) as f64 / f64::from(bytes_per_s.max(1));
-        // A little more, so that what is earned by then does not round down to less.
-        self.at + Duration::from_secs_f64(missing.min(3600.0)) + Duration::from_micros(1)
-    }
-}
-
-impl Repair {
-    /// Moves on to the next range. Returns false if there is none.
-    fn advance(&mut self) -> bool {
-        while let Some(level) = self.levels[..usize::from(self.depth)].last_mut() {
-            if level.differ == 0 {
-                self.depth -= 1;
-                continue;
-            }
-            let number = level.differ.trailing_zeros();
-            level.differ &= level.differ - 1;
-            let Some(part) = level.range.part(number as usize) else { continue };
-            let is_empty = level.empty & 1 << number != 0;
-            (self.current, self.copied) = (part, None);
-            self.state = if is_empty { State::CopyingAll } else { State::Next };
-            return true;
-        }
-        false
-    }
-}
 
 impl<R: Router> StoreNode<R> {
     /// Does what is due: begins repairs, and continues those that may send.
@@ -354,7 +75,7 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Takes the next step of a repair, unless it waits for a reply or has to wait for its turn to send.
-    fn continue_repair(&mut self, cx: &mut Cx<'_, R>, number: u32) {
+    pub(super) fn continue_repair(&mut self, cx: &mut Cx<'_, R>, number: u32) {
         let rate = self.config.repair_bytes_per_s;
         self.repairs.budget.refill(cx.now, rate);
         let Some(at) = self.repairs.position(number) else { return };
@@ -657,96 +378,13 @@ impl<R: Router> StoreNode<R> {
         self.send(cx, to, &MessageWith::Synced { request, progress, is_predecessor, clock });
     }
 
-    fn count_digest(
-        &mut self,
-        message: &MessageWith<&[u8], crate::node::MessageOf<'_, R::Protocol>>,
-    ) {
+    fn count_digest(&mut self, message: &MessageWith<&[u8], MessageOf<'_, R::Protocol>>) {
         let bytes = match message {
             MessageWith::Compare { .. } => size_of::<Range>() + size_of::<PackedSum>(),
             MessageWith::Compared { sums, .. } => 1 + sums.len(),
             _ => 0,
         };
         self.counts.digest_bytes += bytes as u64;
-    }
-
-    /// Looks up the owner of an item that this node neither owns nor keeps for an owner.
-    fn look_for_strays(&mut self, cx: &mut Cx<'_, R>) {
-        let is_busy = self.repairs.is_looking_up_stray
-            || self.repairs.running.iter().any(|it| it.purpose == Purpose::Stray);
-        if is_busy || !self.arrival.is_complete() || self.is_new(cx.now) {
-            return;
-        }
-        let whole = Range { from: self.me.id, to: self.me.id };
-        let now = cx.now;
-        let stray = self
-            .table
-            .within(whole)
-            .map(|(_, item)| item)
-            .find(|item| !item.in_round && self.is_stray(now, item.name.key));
-        let Some(key) = stray.map(|item| item.name.key) else { return };
-        let deadline = cx.now + self.config.deadline;
-        let wait = self.config.deadline + Duration::from_secs(1);
-        let Some(RequestId(token)) = cx.request(self.me, 0, Kind::Stray(key), wait) else { return };
-        self.repairs.is_looking_up_stray = true;
-        let started = self.route(cx, |router, cx| {
-            router.look_up(cx, key, token, LookupPurpose::Maintenance, deadline)
-        });
-        if !started {
-            self.take_waiting(cx, token);
-            self.repairs.end_stray_lookup();
-        }
-    }
-
-    /// Whether the node has been a member for too short a time to know its wards.
-    fn is_new(&self, now: Time) -> bool {
-        now.since(self.arrival.member_since()) < self.repairs.period * STRAY_PERIODS
-    }
-
-    fn is_stray(&self, now: Time, key: Id) -> bool {
-        !self.arrival.has(key) && !self.repairs.is_ward(key, now)
-    }
-
-    /// A holder has all items of this node's range. Once all holders have, the nodes behind them, which
-    /// were holders before others joined, may forget their copies.
-    fn on_holder_complete(&mut self, cx: &mut Cx<'_, R>, holder: Peer) {
-        let Some(place) = self.holders.place(holder) else { return };
-        let (before, all) = (self.repairs.complete, self.holders.all());
-        self.repairs.complete |= 1 << place;
-        let Some(range) = self.arrival.complete_range() else { return };
-        if before == all || self.repairs.complete != all || !self.arrival.is_complete() {
-            return;
-        }
-        let last = self.holders.peers().last();
-        let next = self.router.replicas();
-        let behind = last.and_then(|last| next.iter().position(|peer| peer == last));
-        let Some(behind) = behind else { return };
-        for &peer in next[behind + 1..].iter().take(RELEASED) {
-            let cookie = self.cookies.of(peer);
-            self.send(cx, peer, &MessageWith::Release { cookie, range });
-        }
-    }
-
-    /// Handles a release by a node that has proved its address.
-    pub(super) fn on_release(&mut self, cx: &Cx<'_, R>, range: Range) {
-        self.forget_strays(cx, range);
-    }
-
-    /// The owner of a stray item was found: gives it all that it owns.
-    pub(super) fn return_strays(&mut self, cx: &mut Cx<'_, R>, key: Id, owner: Peer) {
-        self.repairs.end_stray_lookup();
-        let range = Range { from: before(key), to: owner.id };
-        if owner.id != self.me.id && self.repairs.begin(owner, range, Purpose::Stray) {
-            self.continue_repair(cx, self.repairs.last);
-        }
-    }
-
-    /// The owner of `range` has all that this node has of it.
-    fn forget_strays(&mut self, cx: &Cx<'_, R>, range: Range) {
-        let (repairs, arrival, now) = (&self.repairs, &self.arrival, cx.now);
-        self.table.remove_if(|item| {
-            let key = item.name.key;
-            range.contains(key) && !item.in_round && !arrival.has(key) && !repairs.is_ward(key, now)
-        });
     }
 
     /// Sends to the next node what no other node has, before this node leaves: everything if items are

@@ -8,13 +8,19 @@
 use zerocopy::byteorder::network_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::base::Id;
 use crate::base::rng::mix;
+use crate::base::{Distance, Id};
 use crate::store::operation::Name;
 use crate::store::version::Version;
 
 /// The number of parts into which a range is split.
 pub(super) const PARTS: usize = 16;
+/// The most items whose fingerprints are sent.
+pub(super) const MAX_FINGERPRINTS: usize = 64;
+/// The longest list of sums or fingerprints in a message.
+pub(super) const MAX_SUMS_BYTES: usize = MAX_FINGERPRINTS * size_of::<u64>();
+
+const _: () = assert!(PARTS * size_of::<PackedSum>() <= MAX_SUMS_BYTES);
 
 /// The clockwise arc of keys from `from` (excluded) to `to` (included); the whole circle if both are
 /// the same.
@@ -27,6 +33,12 @@ pub struct Range {
 }
 
 impl Range {
+    /// The range of one key.
+    #[must_use]
+    pub fn of_key(key: Id) -> Range {
+        Range { from: key.add(Distance::MAX), to: key }
+    }
+
     /// Whether `key` lies in this range.
     #[must_use]
     pub fn contains(self, key: Id) -> bool {
@@ -47,7 +59,7 @@ impl Range {
     #[must_use]
     pub(super) fn part(self, number: usize) -> Option<Range> {
         let width = self.from.distance_to(self.to).sixteenth();
-        if width == crate::Distance::ZERO {
+        if width == Distance::ZERO {
             return None;
         }
         let mut from = self.from;
@@ -146,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_range_of_few_keys_is_not_split() {
-        let to = Id::ZERO.add(crate::Distance::multiple_of_power(15, 0));
+        let to = Id::ZERO.add(Distance::multiple_of_power(15, 0));
         assert_eq!(Range { from: Id::ZERO, to }.part(0), None);
     }
 }

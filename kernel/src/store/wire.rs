@@ -19,8 +19,7 @@ use crate::store::operation::{
     Change, Condition, Lifetime, MAX_LISTED, MAX_VALUE, Name, Refusal, Write,
 };
 use crate::store::protocol::Stored;
-use crate::store::repair::MAX_SUMS_BYTES;
-use crate::store::sum::{Range, Sum};
+use crate::store::sum::{MAX_SUMS_BYTES, Range, Sum};
 use crate::store::version::Version;
 
 /// The codec of a store over a router that speaks `P`, in this project's wire format.

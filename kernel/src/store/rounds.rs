@@ -1,0 +1,133 @@
+//! The operations in progress at an owner: rounds of copies, and what waits for them.
+//!
+//! **Invariant:** their numbers are bounded; an item has one round at a time.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::{Peer, Time};
+use crate::node::RequestId;
+use crate::store::holders::HolderSet;
+use crate::store::message::Answer;
+use crate::store::table::{Body, ItemHandle};
+
+/// Time between two searches for answers that are overdue.
+pub(super) const SWEEP: Duration = Duration::from_millis(250);
+
+/// The operations in progress at an owner.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) rounds: Vec<Round>,
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) answered: Vec<Answered>,
+    /// The entry of `answered` that is overwritten next.
+    pub(super) oldest: usize,
+    /// When the last entry of `answered` that was overwritten had been answered.
+    pub(super) forgotten: Time,
+    pub(super) sweep_at: Time,
+    pub(super) most: usize,
+}
+
+/// A round of copies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round {
+    pub(super) item: ItemHandle,
+    /// What reads see.
+    pub(super) before: Before,
+    pub(super) queued: Option<Body>,
+    pub(super) acked: HolderSet,
+    /// Holders that do not take the copy.
+    pub(super) failed: HolderSet,
+}
+
+/// The committed version before a round.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Before {
+    /// The item was not settled.
+    Unknown,
+    /// There was no item.
+    Absent,
+    Committed(Body),
+}
+
+/// An operation that is answered when a version is committed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) item: ItemHandle,
+    /// The number of the version.
+    pub(super) number: u64,
+    pub(super) client: Peer,
+    pub(super) request: RequestId,
+    pub(super) answer: Pending,
+    pub(super) until: Time,
+}
+
+/// The answer once the version is committed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pending {
+    /// A write of this version.
+    Write(Answer),
+    /// What follows from the version, without a change.
+    Fact(Answer),
+    /// The value.
+    Value,
+}
+
+/// An answer that is sent again if the request is repeated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answered {
+    pub(super) client: Peer,
+    pub(super) request: RequestId,
+    pub(super) answer: Answer,
+    pub(super) at: Time,
+}
+
+impl Owner {
+    pub(super) fn new(most: usize) -> Owner {
+        Owner {
+            rounds: Vec::with_capacity(most),
+            waiting: Vec::with_capacity(most),
+            answered: Vec::with_capacity(most),
+            oldest: 0,
+            forgotten: Time::ZERO,
+            sweep_at: Time::NEVER,
+            most,
+        }
+    }
+
+    pub(super) const fn sweep_at(&self) -> Time {
+        self.sweep_at
+    }
+
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.most * (size_of::<Round>() + size_of::<Waiting>() + size_of::<Answered>())
+    }
+
+    pub(super) fn round_of(&self, item: ItemHandle) -> Option<usize> {
+        self.rounds.iter().position(|round| round.item == item)
+    }
+
+    pub(super) const fn is_full(&self) -> bool {
+        self.waiting.len() >= self.most || self.rounds.len() >= self.most
+    }
+
+    pub(super) fn remember(&mut self, answered: Answered) {
+        if self.answered.len() < self.most {
+            self.answered.push(answered);
+        } else if let Some(oldest) = self.answered.get_mut(self.oldest) {
+            self.forgotten = oldest.at;
+            *oldest = answered;
+            self.oldest = (self.oldest + 1) % self.most;
+        }
+    }
+}
+
+impl Pending {
+    /// The answer if the version is not committed.
+    pub(super) const fn failed(self, unknown: Answer) -> Answer {
+        match self {
+            Pending::Write(_) => unknown,
+            Pending::Fact(_) | Pending::Value => Answer::NotHere,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Stray items: copies that no owner has compared for some time. They go back to their owner.
+//!
+//! Nodes that join push others out of the set of holders. Once all holders have everything, the owner
+//! tells the nodes behind them to forget their copies. What is missed that way becomes stray.
+//!
+//! **Invariant:** a node forgets an item only if it neither owns it nor keeps it for an owner, and if an
+//! owner has it.
+
+use core::time::Duration;
+
+use crate::base::{Id, Peer, Time};
+use crate::node::{LookupPurpose, RequestId, Router};
+use crate::store::message::MessageWith;
+use crate::store::node::{Cx, StoreNode};
+use crate::store::repairs::{Purpose, STRAY_PERIODS};
+use crate::store::request::Kind;
+use crate::store::sum::Range;
+
+/// Nodes behind the last holder that may forget their copies.
+const RELEASED: usize = 2;
+
+impl<R: Router> StoreNode<R> {
+    /// Looks up the owner of an item that this node neither owns nor keeps for an owner.
+    pub(super) fn look_for_strays(&mut self, cx: &mut Cx<'_, R>) {
+        let is_busy = self.repairs.is_looking_up_stray
+            || self.repairs.running.iter().any(|it| it.purpose == Purpose::Stray);
+        if is_busy || !self.arrival.is_complete() || self.is_new(cx.now) {
+            return;
+        }
+        let whole = Range { from: self.me.id, to: self.me.id };
+        let now = cx.now;
+        let stray = self
+            .table
+            .within(whole)
+            .map(|(_, item)| item)
+            .find(|item| !item.in_round && self.is_stray(now, item.name.key));
+        let Some(key) = stray.map(|item| item.name.key) else { return };
+        let deadline = cx.now + self.config.deadline;
+        let wait = self.config.deadline + Duration::from_secs(1);
+        let Some(RequestId(token)) = cx.request(self.me, 0, Kind::Stray(key), wait) else { return };
+        self.repairs.is_looking_up_stray = true;
+        let started = self.route(cx, |router, cx| {
+            router.look_up(cx, key, token, LookupPurpose::Maintenance, deadline)
+        });
+        if !started {
+            self.take_waiting(cx, token);
+            self.repairs.end_stray_lookup();
+        }
+    }
+
+    /// Whether the node has been a member for too short a time to know its wards.
+    fn is_new(&self, now: Time) -> bool {
+        now.since(self.arrival.member_since()) < self.repairs.period * STRAY_PERIODS
+    }
+
+    fn is_stray(&self, now: Time, key: Id) -> bool {
+        !self.arrival.has(key) && !self.repairs.is_ward(key, now)
+    }
+
+    /// A holder has all items of this node's range. Once all holders have, the nodes behind them, which
+    /// were holders before others joined, may forget their copies.
+    pub(super) fn on_holder_complete(&mut self, cx: &mut Cx<'_, R>, holder: Peer) {
+        let Some(place) = self.holders.place(holder) else { return };
+        let (before, all) = (self.repairs.complete, self.holders.all());
+        self.repairs.complete |= 1 << place;
+        let Some(range) = self.arrival.complete_range() else { return };
+        if before == all || self.repairs.complete != all || !self.arrival.is_complete() {
+            return;
+        }
+        let last = self.holders.peers().last();
+        let next = self.router.replicas();
+        let behind = last.and_then(|last| next.iter().position(|peer| peer == last));
+        let Some(behind) = behind else { return };
+        for &peer in next[behind + 1..].iter().take(RELEASED) {
+            let cookie = self.cookies.of(peer);
+            self.send(cx, peer, &MessageWith::Release { cookie, range });
+        }
+    }
+
+    /// Handles a release by a node that has proved its address.
+    pub(super) fn on_release(&mut self, cx: &Cx<'_, R>, range: Range) {
+        self.forget_strays(cx, range);
+    }
+
+    /// The owner of a stray item was found: gives it all that it owns.
+    pub(super) fn return_strays(&mut self, cx: &mut Cx<'_, R>, key: Id, owner: Peer) {
+        self.repairs.end_stray_lookup();
+        let range = Range { from: Range::of_key(key).from, to: owner.id };
+        if owner.id != self.me.id && self.repairs.begin(owner, range, Purpose::Stray) {
+            self.continue_repair(cx, self.repairs.last);
+        }
+    }
+
+    /// The owner of `range` has all that this node has of it.
+    pub(super) fn forget_strays(&mut self, cx: &Cx<'_, R>, range: Range) {
+        let (repairs, arrival, now) = (&self.repairs, &self.arrival, cx.now);
+        self.table.remove_if(|item| {
+            let key = item.name.key;
+            range.contains(key) && !item.in_round && !arrival.has(key) && !repairs.is_ward(key, now)
+        });
+    }
+}
