@@ -30,6 +30,8 @@ pub(crate) struct Change {
     pub(crate) user: u32,
     /// What has changed.
     pub(crate) effect: Effect,
+    /// Bytes that the user had reserved for it. They are given back once the value is charged.
+    pub(crate) reserved: u64,
 }
 
 /// The keys of one part of the key space.
@@ -92,7 +94,12 @@ impl Ledger {
 
     /// Takes note of a change. One that is older than the last is ignored.
     pub(crate) fn apply(&mut self, now: Time, change: Change, users: &Users) {
-        let Change { user, effect: Effect { key, version, kind } } = change;
+        self.charge(now, change, users);
+        users.user(change.user).account.unreserve(change.reserved);
+    }
+
+    fn charge(&mut self, now: Time, change: Change, users: &Users) {
+        let Change { user, effect: Effect { key, version, kind }, .. } = change;
         let old = self.entries.get(&key);
         if old.is_some_and(|old| old.version > version) {
             return;
@@ -173,7 +180,8 @@ mod tests {
 
     fn change(number: u64, version: u64, kind: EffectKind) -> Change {
         let version = Version { number: version, writer: 0 };
-        Change { user: 0, effect: Effect { key: key(number), version, kind } }
+        let effect = Effect { key: key(number), version, kind };
+        Change { user: 0, effect, reserved: 0 }
     }
 
     fn at(seconds: u64) -> Time {

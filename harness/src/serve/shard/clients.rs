@@ -13,7 +13,7 @@ use crate::serve::command::{Action, Command, Keyed, parse};
 use crate::serve::connection::{Connection, MAX_OUTPUT};
 use crate::serve::figures::Figure;
 use crate::serve::protocol::{Reply, Request};
-use crate::serve::task::Caller;
+use crate::serve::task::{Caller, EffectKind};
 
 /// The most requests of one connection that are handled in one turn.
 const REQUESTS_PER_TURN: usize = 64;
@@ -174,10 +174,16 @@ impl Server {
     /// Ends tasks: their replies, and what they have changed.
     pub(super) fn finish_tasks(&mut self, now: Time) {
         for finished in self.tasks.take_finished() {
-            let Caller { connection, sequence, user, reserved } = finished.caller;
+            let Caller { connection, sequence, user, mut reserved } = finished.caller;
             for &effect in &finished.effects {
-                self.account(now, super::Change { user, effect });
+                let bytes = match effect.kind {
+                    EffectKind::Stored(bytes, _) => bytes.min(reserved),
+                    _ => 0,
+                };
+                reserved -= bytes;
+                self.account(now, super::Change { user, effect, reserved: bytes });
             }
+            // What was reserved and not stored.
             let users = &self.shared.users;
             users.user(user).account.unreserve(reserved);
             match (connection, finished.keys.first()) {

@@ -28,7 +28,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hopwise_kernel::reactor::{APPLICATION_TOKENS, Application, FIRST_APPLICATION_TOKEN, Turn};
-use hopwise_kernel::store::Version;
 use hopwise_kernel::{Id, Peer, Time};
 use mio::event::Event as Readiness;
 use mio::{Token, Waker};
@@ -185,9 +184,6 @@ impl Server {
 
     /// Gives a change to the shard that accounts for its key.
     fn account(&mut self, now: Time, change: Change) {
-        if change.effect.version == Version::NONE {
-            return;
-        }
         match self.shared.shard_of(change.effect.key) {
             shard if shard == self.index => self.ledger.apply(now, change, &self.shared.users),
             shard => self.send(shard, Letter::Changed(change)),
