@@ -18,6 +18,7 @@ use super::figures::Figures;
 use super::options::Options;
 use super::shard::Start;
 use super::shared::{Mailbox, Shared};
+use super::task::CALL_DEADLINE;
 use super::users::Users;
 use crate::base::descriptors;
 
@@ -86,6 +87,7 @@ impl Plan {
             replicas: options.replicas,
             hosts: Hosts::PortBlocks(PORT_BLOCK),
             limits: LIMITS,
+            deadline: CALL_DEADLINE,
             start_us,
             // Drawn anew for each process, so that nobody can foretell the cookies.
             secret: Secret::random(&mut Rng::new(random(), 0)),

@@ -18,7 +18,7 @@ use crate::store::holders::{HolderSet, Holders};
 use crate::store::message::Answer;
 use crate::store::node::{Cx, StoreNode};
 use crate::store::request::{CopyRequest, Kind};
-use crate::store::rounds::{Answered, Before, Pending, Round, SWEEP, Waiting};
+use crate::store::rounds::{Before, Pending, Round, SWEEP, Waiting};
 use crate::store::table::{Body, ItemHandle};
 use crate::store::version::Version;
 
@@ -131,7 +131,7 @@ impl<R: Router> StoreNode<R> {
                 (_, Some(body)) => self.answer_value(cx, client, request, Some(body)),
                 (answer, None) => {
                     if !matches!(waiting.answer, Pending::Value) && answer != Answer::NotHere {
-                        self.owner.remember(Answered { client, request, answer, at: cx.now });
+                        self.owner.answered.add(cx.now, client, request, answer);
                     }
                     self.answer(cx, client, request, answer, &[]);
                 }

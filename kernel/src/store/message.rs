@@ -24,6 +24,8 @@ pub enum MessageWith<B, R> {
         request: RequestId,
         /// The last cookie received from the receiver's socket, or zero.
         cookie: Cookie,
+        /// Milliseconds since the operation began, at most 65,535. Earlier attempts are not older.
+        age_ms: u16,
         /// What is asked.
         question: Question,
         /// The value to put.
@@ -221,7 +223,7 @@ pub enum Difference {
     None = 0,
     /// There are none.
     Empty = 1,
-    /// The sums of the [`PARTS`](crate::store::sum::PARTS) parts of the range follow.
+    /// The sums of the 16 equal parts of the range follow.
     Parts = 2,
     /// The fingerprints of all items follow.
     Items = 3,
@@ -310,8 +312,8 @@ impl<B, R> MessageWith<B, R> {
         use MessageWith as M;
         match self {
             M::Router(message) => M::Router(router(with, message)),
-            M::Ask { request, cookie, question, value } => {
-                M::Ask { request, cookie, question, value: bytes(with, value) }
+            M::Ask { request, cookie, age_ms, question, value } => {
+                M::Ask { request, cookie, age_ms, question, value: bytes(with, value) }
             }
             M::Answer { request, answer, value } => {
                 M::Answer { request, answer, value: bytes(with, value) }

@@ -39,6 +39,7 @@
 //! **Invariant:** an operation that was started ends in one event with its token, by its deadline; the
 //! router below behaves as it does without a store; no item is evicted before it expires.
 
+mod answered;
 mod arrival;
 mod arrive;
 mod commit;

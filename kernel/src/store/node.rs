@@ -15,7 +15,7 @@ use crate::store::config::StoreConfig;
 use crate::store::counts::StoreCounts;
 use crate::store::event::Event;
 use crate::store::holders::{Cookies, Holders};
-use crate::store::message::{Message, MessageWith, Topic};
+use crate::store::message::{Message, MessageWith, Question, Topic};
 use crate::store::operation::Name;
 use crate::store::protocol::Stored;
 use crate::store::repairs::Repairs;
@@ -45,6 +45,8 @@ pub struct StoreNode<R> {
     pub(super) table: Table,
     pub(super) clock: VersionClock,
     pub(super) round_trips: RoundTrips,
+    /// Those of writes: the owner answers once it has heard from all holders.
+    pub(super) write_round_trips: RoundTrips,
     pub(super) cookies: Cookies,
     pub(super) holders: Holders,
     pub(super) arrival: Arrival,
@@ -66,6 +68,7 @@ impl<R: Router> StoreNode<R> {
             table: Table::new(config.limits),
             clock: VersionClock::new(config.start_us),
             round_trips: RoundTrips::default(),
+            write_round_trips: RoundTrips::default(),
             cookies: Cookies::default(),
             holders: Holders::default(),
             arrival: Arrival::new(),
@@ -270,7 +273,23 @@ impl<R: Router> StoreNode<R> {
 
     /// How long to wait for a reply after `retries` unanswered attempts.
     pub(super) fn wait(&self, cx: &Cx<'_, R>, retries: u8) -> Duration {
-        let first = self.round_trips.timeout(self.config.timeout) + cx.world.lag() * 2;
+        self.backed_off(cx, &self.round_trips, retries)
+    }
+
+    /// How long to wait for the answer to a question after `retries` unanswered attempts.
+    pub(super) fn wait_for_answer(
+        &self,
+        cx: &Cx<'_, R>,
+        question: &Question,
+        retries: u8,
+    ) -> Duration {
+        let is_write = matches!(question, Question::Write(_));
+        let measured = if is_write { &self.write_round_trips } else { &self.round_trips };
+        self.backed_off(cx, measured, retries)
+    }
+
+    fn backed_off(&self, cx: &Cx<'_, R>, measured: &RoundTrips, retries: u8) -> Duration {
+        let first = measured.timeout(self.config.timeout) + cx.world.lag() * 2;
         (first * (1 << retries.min(8))).min(MAX_WAIT.max(first))
     }
 
@@ -312,7 +331,12 @@ impl<R: Router> StoreNode<R> {
     /// Sends a request again, as another attempt.
     fn repeat(&mut self, cx: &mut Cx<'_, R>, handle: RequestHandle) {
         let retries = cx.own_requests().at(handle).map_or(0, |request| request.retries);
-        let wait = self.wait(cx, retries.saturating_add(1));
+        let wait = match cx.own_requests().at(handle).map(|request| request.kind) {
+            Some(Kind::Operation(operation)) => {
+                self.wait_for_answer(cx, &operation.question, retries.saturating_add(1))
+            }
+            _ => self.wait(cx, retries.saturating_add(1)),
+        };
         let Some(id) = cx.retransmit(handle, wait) else { return };
         let Some(&request) = cx.own_requests().at(handle) else { return };
         match request.kind {
@@ -361,9 +385,10 @@ impl<R: Router> StoreNode<R> {
     fn on_message(&mut self, cx: &mut Cx<'_, R>, from: Peer, message: MessageOver<'_, R>) {
         match message {
             MessageWith::Router(_) => {}
-            MessageWith::Ask { request, cookie, question, value } => {
+            MessageWith::Ask { request, cookie, age_ms, question, value } => {
                 if self.is_proven(cx, from, request, cookie, Topic::Ask) {
-                    self.on_ask(cx, from, request, &question, value);
+                    let age = Duration::from_millis(age_ms.into());
+                    self.on_ask(cx, from, request, age, &question, value);
                 }
             }
             MessageWith::Answer { request, answer, value } => {

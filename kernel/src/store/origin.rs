@@ -167,14 +167,17 @@ impl<R: Router> StoreNode<R> {
     fn ask(&mut self, cx: &mut Cx<'_, R>, id: RequestId, owner: Peer, operation: Operation) {
         let left = operation.deadline.since(cx.now);
         let is_local = owner.id == self.me.id;
-        let wait = if is_local { left } else { self.wait(cx, 0).min(left) };
+        let wait = self.wait_for_answer(cx, &operation.question, 0).min(left);
+        let wait = if is_local { left } else { wait };
         if cx.request_as(id, owner, 0, Kind::Operation(operation), wait).is_none() {
-            return self.end_unreachable(cx, &operation);
+            // It was not asked.
+            let stage = Stage::LookingUp;
+            return self.end_unreachable(cx, &Operation { stage, ..operation });
         }
         if is_local {
             let mut room = [0; MAX_VALUE];
             let value = Self::value_of(cx, &operation, &mut room);
-            self.on_ask(cx, self.me, id, &operation.question, value);
+            self.on_ask(cx, self.me, id, Duration::ZERO, &operation.question, value);
         } else {
             self.send_question(cx, owner, id, &operation);
         }
@@ -190,7 +193,9 @@ impl<R: Router> StoreNode<R> {
         let (cookie, question) = (self.cookies.of(to), operation.question);
         let mut room = [0; MAX_VALUE];
         let value = Self::value_of(cx, operation, &mut room);
-        self.send(cx, to, &MessageWith::Ask { request, cookie, question, value });
+        let age = self.config.deadline.saturating_sub(operation.deadline.since(cx.now));
+        let age_ms = u16::try_from(age.as_millis()).unwrap_or(u16::MAX);
+        self.send(cx, to, &MessageWith::Ask { request, cookie, age_ms, question, value });
     }
 
     /// Copies the value that goes beside a question to the start of `room`. Returns it.
@@ -233,19 +238,22 @@ impl<R: Router> StoreNode<R> {
         };
         if answer == Answer::InProgress {
             let left = operation.deadline.since(cx.now);
-            let wait = (self.wait(cx, 0) * PATIENCE).min(left);
+            let wait = (self.wait_for_answer(cx, &operation.question, 0) * PATIENCE).min(left);
             if operation.stage == Stage::Asking {
                 cx.world.arm_request(handle, cx.now + wait);
             }
             return;
         }
-        // A write is answered when all holders have it, which says little about a round trip. So does an
-        // answer after a cookie.
-        let is_prompt = !matches!(operation.question, Question::Write(_))
-            && operation.stage == Stage::Asking
+        // An answer after a cookie says little about a round trip.
+        let is_prompt = operation.stage == Stage::Asking
             && (operation.is_unsure || retries == 0)
             && from.id != self.me.id;
-        self.take_replied(cx, handle, id, is_prompt);
+        let is_write = matches!(operation.question, Question::Write(_));
+        let sent = cx.own_requests().at(handle).and_then(|it| it.round_trip(id, cx.now));
+        if let Some(round_trip) = sent.filter(|_| is_write && is_prompt) {
+            self.write_round_trips.record(round_trip);
+        }
+        self.take_replied(cx, handle, id, is_prompt && !is_write);
         if answer == Answer::NotHere {
             let asked = operation.asked.filter(|_| operation.is_unsure);
             self.pause(cx, id.with_attempt(0), Operation { asked, ..operation });
@@ -298,7 +306,8 @@ impl<R: Router> StoreNode<R> {
     /// Ends an operation that no owner has answered.
     fn end_unreachable(&self, cx: &mut Cx<'_, R>, operation: &Operation) {
         let is_write = matches!(operation.question, Question::Write(_));
-        let answer = if is_write && operation.asked.is_some() {
+        let is_asking = operation.stage == Stage::Asking;
+        let answer = if is_write && (operation.is_unsure || is_asking) {
             Answer::Unknown { answered: 0, needed: self.config.replicas() as u8 }
         } else {
             Answer::Refused(Refusal::Unreachable)

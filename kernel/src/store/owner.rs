@@ -17,28 +17,29 @@ use crate::store::node::{Cx, StoreNode};
 use crate::store::operation::{
     Change, Condition, Lifetime, MAX_LISTED, MAX_VALUE, Name, Refusal, Write,
 };
-use crate::store::rounds::{Answered, Before, Pending, SWEEP, Waiting};
+use crate::store::rounds::{Before, Pending, SWEEP, Waiting};
 use crate::store::table::{Body, ItemHandle};
 use crate::store::version::Version;
 
-/// A repeated request that is not remembered may have been carried out, if answers of the last so many
-/// seconds have been forgotten.
-const REPEATS_WITHIN: Duration = Duration::from_secs(10);
+/// The longest time that a message takes, beyond what its sender has counted.
+const TRANSIT: Duration = Duration::from_secs(1);
 
 impl<R: Router> StoreNode<R> {
-    /// Handles a question of `client`, which may be this node itself.
+    /// Handles a question of `client`, which may be this node itself. The operation began `age` ago, at
+    /// most.
     pub(super) fn on_ask(
         &mut self,
         cx: &mut Cx<'_, R>,
         client: Peer,
         request: RequestId,
+        age: Duration,
         question: &Question,
         value: &[u8],
     ) {
         let is_here = self.arrival.has(question.key()) && self.router.is_member();
         match question {
             Question::Write(write) => {
-                if let Some(answer) = self.answer_of_repeated(client, request, cx.now) {
+                if let Some(answer) = self.answer_of_repeated(cx.now, client, request, age) {
                     return self.answer(cx, client, request, answer, &[]);
                 }
                 if !is_here {
@@ -66,17 +67,22 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// The answer to an attempt at a write of which another attempt has arrived or may have arrived.
-    fn answer_of_repeated(&self, client: Peer, request: RequestId, now: Time) -> Option<Answer> {
+    fn answer_of_repeated(
+        &self,
+        now: Time,
+        client: Peer,
+        request: RequestId,
+        age: Duration,
+    ) -> Option<Answer> {
         let is_it = |peer: Peer, id: RequestId| peer == client && id.is_same_request(request);
         if self.owner.waiting.iter().any(|it| is_it(it.client, it.request)) {
             return Some(Answer::InProgress);
         }
-        if let Some(done) = self.owner.answered.iter().find(|it| is_it(it.client, it.request)) {
-            return Some(done.answer);
+        if let Some(answer) = self.owner.answered.find(client, request) {
+            return Some(answer);
         }
-        let is_forgotten = request.attempt() > 0
-            && self.owner.forgotten != Time::ZERO
-            && now.since(self.owner.forgotten) < REPEATS_WITHIN;
+        let is_forgotten =
+            request.attempt() > 0 && self.owner.answered.has_forgotten(now, age + TRANSIT);
         let needed = self.config.replicas() as u8;
         is_forgotten.then_some(Answer::Unknown { answered: 0, needed })
     }
@@ -263,7 +269,7 @@ impl<R: Router> StoreNode<R> {
                 self.wait_for(cx, client, request, handle, Pending::Fact(answer));
             }
             _ => {
-                self.owner.remember(Answered { client, request, answer, at: cx.now });
+                self.owner.answered.add(cx.now, client, request, answer);
                 self.answer(cx, client, request, answer, &[]);
             }
         }

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use crate::base::{Peer, Time};
 use crate::node::RequestId;
+use crate::store::answered::AnsweredRequests;
 use crate::store::holders::HolderSet;
 use crate::store::message::Answer;
 use crate::store::table::{Body, ItemHandle};
@@ -14,16 +15,15 @@ use crate::store::table::{Body, ItemHandle};
 /// Time between two searches for answers that are overdue.
 pub(super) const SWEEP: Duration = Duration::from_millis(250);
 
+/// Answers that are remembered, for each operation that may be in progress.
+const ANSWERED: usize = 4;
+
 /// The operations in progress at an owner.
 #[derive(Debug)]
 pub(super) struct Owner {
     pub(super) rounds: Vec<Round>,
     pub(super) waiting: Vec<Waiting>,
-    pub(super) answered: Vec<Answered>,
-    /// The entry of `answered` that is overwritten next.
-    pub(super) oldest: usize,
-    /// When the last entry of `answered` that was overwritten had been answered.
-    pub(super) forgotten: Time,
+    pub(super) answered: AnsweredRequests,
     pub(super) sweep_at: Time,
     pub(super) most: usize,
 }
@@ -73,23 +73,12 @@ pub(super) enum Pending {
     Value,
 }
 
-/// An answer that is sent again if the request is repeated.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answered {
-    pub(super) client: Peer,
-    pub(super) request: RequestId,
-    pub(super) answer: Answer,
-    pub(super) at: Time,
-}
-
 impl Owner {
     pub(super) fn new(most: usize) -> Owner {
         Owner {
             rounds: Vec::with_capacity(most),
             waiting: Vec::with_capacity(most),
-            answered: Vec::with_capacity(most),
-            oldest: 0,
-            forgotten: Time::ZERO,
+            answered: AnsweredRequests::new(ANSWERED * most),
             sweep_at: Time::NEVER,
             most,
         }
@@ -100,7 +89,7 @@ impl Owner {
     }
 
     pub(super) const fn heap_bytes(&self) -> usize {
-        self.most * (size_of::<Round>() + size_of::<Waiting>() + size_of::<Answered>())
+        self.most * (size_of::<Round>() + size_of::<Waiting>()) + self.answered.heap_bytes()
     }
 
     pub(super) fn round_of(&self, item: ItemHandle) -> Option<usize> {
@@ -109,16 +98,6 @@ impl Owner {
 
     pub(super) const fn is_full(&self) -> bool {
         self.waiting.len() >= self.most || self.rounds.len() >= self.most
-    }
-
-    pub(super) fn remember(&mut self, answered: Answered) {
-        if self.answered.len() < self.most {
-            self.answered.push(answered);
-        } else if let Some(oldest) = self.answered.get_mut(self.oldest) {
-            self.forgotten = oldest.at;
-            *oldest = answered;
-            self.oldest = (self.oldest + 1) % self.most;
-        }
     }
 }
 

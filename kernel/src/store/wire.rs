@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use zerocopy::byteorder::network_endian::{I64, U32, U64};
+use zerocopy::byteorder::network_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::id::ID_BYTES;
@@ -82,14 +82,15 @@ impl<P: Body> Body for Stored<P> {
 fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option<u8> {
     match *message {
         MessageWith::Router(_) => None,
-        MessageWith::Ask { request, cookie, question, value } => {
+        MessageWith::Ask { request, cookie, age_ms, question, value } => {
             let what = match question {
                 Question::Write(_) => 0,
                 Question::Read { owner_is_silent: false, .. } => 1,
                 Question::List(_) => 2,
                 Question::Read { owner_is_silent: true, .. } => 3,
             };
-            out.put(&AskHead { request: id(request), cookie: U64::new(cookie.0), what })?;
+            let (cookie, age_ms) = (U64::new(cookie.0), U16::new(age_ms));
+            out.put(&AskHead { request: id(request), cookie, age_ms, what })?;
             match question {
                 Question::Write(write) => {
                     if !may_have_value(&write, value) {
@@ -202,7 +203,7 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
                 _ => return Err(WireError::BadValue),
             };
             let (request, cookie) = (request(head.request), Cookie(head.cookie.get()));
-            MessageWith::Ask { request, cookie, question, value }
+            MessageWith::Ask { request, cookie, age_ms: head.age_ms.get(), question, value }
         }
         ANSWER => {
             let (wire, value) = read_prefix::<WireAnswer>(payload)?;
@@ -388,6 +389,7 @@ impl WireRange {
 struct AskHead {
     request: U64,
     cookie: U64,
+    age_ms: U16,
     what: u8,
 }
 

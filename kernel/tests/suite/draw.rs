@@ -258,7 +258,7 @@ impl Drawn for Stored<Ring> {
                     1 => (Question::Read { name, owner_is_silent: flag }, &[][..]),
                     _ => (Question::List(name.key), &[][..]),
                 };
-                Message::Ask { request, cookie, question, value }
+                Message::Ask { request, cookie, age_ms: draw.slots[1], question, value }
             }
             1 => {
                 let (answer, value) = draw.answer();

@@ -265,7 +265,7 @@ fn limits_of_a_stores_messages_are_exact() {
     let ask = |change, length: usize| {
         let (condition, lifetime) = (Condition::Always, Lifetime::Default);
         let question = Question::Write(Write { name, change, condition, lifetime, tag: 0 });
-        MessageWith::Ask { request, cookie, question, value: &bytes[..length] }
+        MessageWith::Ask { request, cookie, age_ms: 0, question, value: &bytes[..length] }
     };
     assert!(fits(ask(Change::Put, MAX_VALUE)) && !fits(ask(Change::Put, MAX_VALUE + 1)));
     for change in [Change::Delete, Change::Add(1), Change::Touch] {

@@ -258,7 +258,8 @@ impl<P: Forged> Forged for Stored<P> {
         match kind {
             0 => {
                 let (question, value) = question(forge, script);
-                Message::Ask { request, cookie, question, value }
+                let age_ms = script.below(1 << 16) as u16;
+                Message::Ask { request, cookie, age_ms, question, value }
             }
             1 => {
                 let (answer, value) = answer(script);

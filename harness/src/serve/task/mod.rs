@@ -24,5 +24,10 @@ use std::time::Duration;
 pub(crate) const KEPT: u8 = 1;
 /// Tag of a value that expires.
 pub(crate) const EXPIRES: u8 = 0;
+/// What a client is told when the store gives up after [`CALL_DEADLINE`].
+pub(crate) const UNREACHABLE: &str = "CLUSTERDOWN no owner of the key answered within 8 s";
+/// A call of the store ends by this time after it began: after the crash of many nodes, others take over
+/// their keys within seconds.
+pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(8);
 /// A command ends by this time after it began.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);

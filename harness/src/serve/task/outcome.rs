@@ -7,7 +7,7 @@ use std::time::Duration;
 use hopwise_kernel::store::{Refusal, Version};
 use hopwise_kernel::{Address, Id, Peer};
 
-use super::KEPT;
+use super::{KEPT, UNREACHABLE};
 use crate::serve::command::Shape;
 use crate::serve::protocol::Reply;
 
@@ -76,7 +76,7 @@ pub(crate) enum Life {
 /// The text of a refusal.
 pub(super) fn refusal(why: Refusal) -> &'static str {
     match why {
-        Refusal::Unreachable => "CLUSTERDOWN no owner of the key answered within 5 s",
+        Refusal::Unreachable => UNREACHABLE,
         Refusal::Overloaded => "TRYAGAIN the owner of the key has too much to do",
         Refusal::Full => "OOM the owner of the key has no room for the value",
         Refusal::NotANumber => "ERR value is not an integer or out of range",

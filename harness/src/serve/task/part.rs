@@ -13,7 +13,7 @@ use hopwise_kernel::store::{
 
 use super::nodes::{Call, End};
 use super::outcome::{Effect, EffectKind, Found, Life, Outcome, refusal};
-use super::{EXPIRES, KEPT};
+use super::{EXPIRES, KEPT, UNREACHABLE};
 use crate::serve::command::{Action, Part, Put};
 
 /// How often a part begins, at most.
@@ -112,7 +112,7 @@ impl Progress {
             End::Listed(Ok(_), addresses) => Step::done(Outcome::Providers(addresses)),
             End::Found(owner, hops) => Step::done(Outcome::Owner(owner, hops, took)),
             End::Sent => Step::done(Outcome::Did(true)),
-            End::Failed => Step::failed("CLUSTERDOWN no owner of the key answered within 5 s"),
+            End::Failed => Step::failed(UNREACHABLE),
             End::OriginCrashed => self.on_origin_crashed(part),
         }
     }

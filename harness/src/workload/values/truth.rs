@@ -46,7 +46,7 @@ pub(super) struct Terms {
     pub(super) replicas: usize,
 }
 
-/// See the [module](self).
+/// The truth about values: judges reads by all writes of their keys.
 #[derive(Debug)]
 pub struct ValueTruth {
     terms: Terms,
