@@ -181,7 +181,8 @@ impl<K: RequestKind> Requests<K> {
     #[must_use]
     pub fn new(capacity: usize) -> Requests<K> {
         assert!(capacity < NONE as usize / 4, "a table holds fewer than 2^30 requests");
-        let payloads = K::MAX_PAYLOADS.min(capacity).min(u16::MAX.into());
+        // No more than there can be requests, but for very small tables.
+        let payloads = K::MAX_PAYLOADS.min(capacity.max(64)).min(u16::MAX.into());
         Requests {
             entries: Vec::with_capacity(capacity),
             free: NONE,

@@ -140,6 +140,7 @@ fn figures_of_every_scenario_follow_from_its_events() {
     for named in hopwise_harness::scenario::BUILT_IN {
         let (warmup, measure) = match named.name {
             "saturate" => ("50ms", "50ms"),
+            name if name.starts_with("ycsb") => ("50ms", "50ms"),
             "dht-comparison" => ("1s", "60s"),
             _ => ("1s", "4s"),
         };
@@ -160,7 +161,7 @@ fn figures_of_every_scenario_follow_from_its_events() {
         if let hopwise_harness::scenario::Load::InFlight(count) = &mut scenario.workload.load {
             *count = (*count).min(64);
         }
-        let answers_are_owners = scenario.items.is_none();
+        let answers_are_owners = scenario.items.is_none() && scenario.store.is_none();
         let (measured, rows) = run_logged(&scenario, u64::MAX);
         assert!(measured.metrics.completed > 0, "{}", named.name);
         assert_recomputed(&measured, &rows, answers_are_owners, named.name);
@@ -179,7 +180,7 @@ fn figures_over_udp_follow_from_events() {
             .chain([("engine", "udp"), ("threads", "2"), ("phases.warmup", "1s")])
             .collect();
         let scenario = scenario(name, &values);
-        let answers_are_owners = scenario.items.is_none();
+        let answers_are_owners = scenario.items.is_none() && scenario.store.is_none();
         let (measured, rows) = run_logged(&scenario, u64::MAX);
         assert!(measured.metrics.completed > 0, "{name}");
         assert_recomputed(&measured, &rows, answers_are_owners, name);
