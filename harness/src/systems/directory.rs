@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** the system below is configured as it is without a directory.
 
-use std::fmt;
 use std::sync::Arc;
 
 use hopwise_kernel::codec::Body;
@@ -12,15 +11,15 @@ use hopwise_kernel::directory::{
 use hopwise_kernel::items::index::MAX_LISTED_HOLDERS;
 use hopwise_kernel::items::{IndexLimits, ResponderConfig, Text};
 use hopwise_kernel::node::EventOf;
-use hopwise_kernel::{Context, Id, Peer, Rng, Router, Time};
+use hopwise_kernel::{Context, Id, Peer, Rng, Router};
 
 use super::items::{ROUNDS_OF_LIFE, copies, holdings, item_event, items, publishing, transfers};
 use super::room::keys_of_one_node;
+use super::router_checker::RouterChecker;
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
-use crate::measure::outcome::Check;
 use crate::network::Network;
-use crate::plug::{Checker, Neighborhood, NodeEvent, ProtocolOf, Setting, System};
+use crate::plug::{Neighborhood, NodeEvent, ProtocolOf, Setting, System};
 use crate::scenario::Items;
 use crate::workload::items::{Catalogue, Wanted};
 use crate::workload::{ItemWorkload, Workload};
@@ -48,7 +47,7 @@ where
     type Node = DirectoryNode<S::Node>;
     type Codec = DirectoryCodec<ProtocolOf<S>>;
     type Workload = ItemWorkload;
-    type Checker = DirectoryChecker<S>;
+    type Checker = RouterChecker<S, DirectoryNode<S::Node>>;
     type Section = S::Section;
 
     const NAME: &'static str = S::NAME;
@@ -142,38 +141,9 @@ where
         self.router.memory_bytes(node.router()) + node.memory_bytes()
     }
 
-    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<DirectoryChecker<S>> {
-        S::checker(scenario, network, places).map(DirectoryChecker)
-    }
-}
-
-/// Checks the system below.
-pub struct DirectoryChecker<S: System>(S::Checker);
-
-impl<S: System> Checker<DirectoryNode<S::Node>> for DirectoryChecker<S>
-where
-    S::Node: Router,
-{
-    const EXISTS: bool = S::Checker::EXISTS;
-
-    #[inline]
-    fn time_is(&mut self, now: Time) {
-        self.0.time_is(now);
-    }
-
-    #[inline]
-    fn look(&mut self, now: Time, place: u32, node: Option<&DirectoryNode<S::Node>>) {
-        self.0.look(now, place, node.map(DirectoryNode::router));
-    }
-
-    fn findings(self, now: Time) -> Check {
-        self.0.findings(now)
-    }
-}
-
-impl<S: System> fmt::Debug for DirectoryChecker<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<Self::Checker> {
+        let below = S::checker(scenario, network, places)?;
+        Some(RouterChecker::new(below, DirectoryNode::router))
     }
 }
 

@@ -17,6 +17,7 @@ mod items;
 mod registry;
 pub mod ring;
 mod room;
+mod router_checker;
 mod store;
 #[cfg(test)]
 mod tests;

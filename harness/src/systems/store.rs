@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** the system below is configured as it is without a store.
 
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use hopwise_kernel::codec::Body;
@@ -17,12 +16,12 @@ use hopwise_kernel::{Context, Id, Node as _, Peer, Rng, Router, Time};
 use super::arcs::{in_order, within};
 use super::items::timeout;
 use super::room::keys_of_one_node;
+use super::router_checker::RouterChecker;
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
-use crate::measure::outcome::Check;
 use crate::measure::stored::{Contents, NodeLoad};
 use crate::network::Network;
-use crate::plug::{Checker, Neighborhood, NodeEvent, ProtocolOf, Setting, System};
+use crate::plug::{Neighborhood, NodeEvent, ProtocolOf, Setting, System};
 use crate::scenario::Store;
 use crate::workload::values::value::{content_of, fill};
 use crate::workload::values::{Act, Answer, PRELOADED, Question, initial_stamp, key_of};
@@ -61,7 +60,7 @@ where
     type Node = StoreNode<S::Node>;
     type Codec = StoreCodec<ProtocolOf<S>>;
     type Workload = ValueWorkload;
-    type Checker = StoreChecker<S>;
+    type Checker = RouterChecker<S, StoreNode<S::Node>>;
     type Section = S::Section;
 
     const NAME: &'static str = S::NAME;
@@ -240,38 +239,9 @@ where
         self.router.memory_bytes(node.router()) + node.memory_bytes()
     }
 
-    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<StoreChecker<S>> {
-        S::checker(scenario, network, places).map(StoreChecker)
-    }
-}
-
-/// Checks the system below.
-pub struct StoreChecker<S: System>(S::Checker);
-
-impl<S: System> Checker<StoreNode<S::Node>> for StoreChecker<S>
-where
-    S::Node: Router,
-{
-    const EXISTS: bool = S::Checker::EXISTS;
-
-    #[inline]
-    fn time_is(&mut self, now: Time) {
-        self.0.time_is(now);
-    }
-
-    #[inline]
-    fn look(&mut self, now: Time, place: u32, node: Option<&StoreNode<S::Node>>) {
-        self.0.look(now, place, node.map(StoreNode::router));
-    }
-
-    fn findings(self, now: Time) -> Check {
-        self.0.findings(now)
-    }
-}
-
-impl<S: System> fmt::Debug for StoreChecker<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+    fn checker(scenario: &Scenario, network: &Network, places: u32) -> Option<Self::Checker> {
+        let below = S::checker(scenario, network, places)?;
+        Some(RouterChecker::new(below, StoreNode::router))
     }
 }
 

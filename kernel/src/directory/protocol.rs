@@ -11,7 +11,7 @@ use crate::directory::message::{Message, MessageWith, ParkedMessage};
 use crate::items::{self, Items};
 use crate::node::{
     Arena, Carries, Class, EventOf, LayeredRequests, MAX_CLASSES, MAX_DROP_REASONS, MessageOf,
-    OverRouter, Protocol, RequestTables, Requests,
+    OverRouter, Protocol, RequestTables, Requests, concat,
 };
 
 /// The protocol of [`DirectoryNode`](crate::directory::DirectoryNode)s over a router that speaks `P`.
@@ -21,33 +21,8 @@ pub struct Directory<P>(PhantomData<fn() -> P>);
 const FIRST_ROUTER_CLASS: usize = Items::CLASSES.len();
 
 impl<P: Protocol> Directory<P> {
-    const ALL_CLASSES: [Class; MAX_CLASSES] = {
-        let mut all = [Class::other(""); MAX_CLASSES];
-        let mut at = 0;
-        while at < FIRST_ROUTER_CLASS + P::CLASSES.len() {
-            all[at] = if at < FIRST_ROUTER_CLASS {
-                Items::CLASSES[at]
-            } else {
-                P::CLASSES[at - FIRST_ROUTER_CLASS]
-            };
-            at += 1;
-        }
-        all
-    };
-
-    const ALL_DROPS: [&'static str; MAX_DROP_REASONS] = {
-        let mut all = [""; MAX_DROP_REASONS];
-        let mut at = 0;
-        while at < Items::DROPS.len() + P::DROPS.len() {
-            all[at] = if at < Items::DROPS.len() {
-                Items::DROPS[at]
-            } else {
-                P::DROPS[at - Items::DROPS.len()]
-            };
-            at += 1;
-        }
-        all
-    };
+    const ALL_CLASSES: [Class; MAX_CLASSES] = concat(Items::CLASSES, P::CLASSES, Class::other(""));
+    const ALL_DROPS: [&'static str; MAX_DROP_REASONS] = concat(Items::DROPS, P::DROPS, "");
 }
 
 impl<P: Protocol> Protocol for Directory<P> {

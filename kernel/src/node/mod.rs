@@ -44,7 +44,7 @@ pub use cookie::{Cookie, LastCookie};
 pub use drop_reason::{DropReason, MAX_DROP_REASONS};
 pub use loss_estimate::{Confidence, LossEstimate};
 pub use peer_round_trips::PeerRoundTrips;
-pub use protocol::{Class, EventOf, MAX_CLASSES, MessageOf, ParkedOf, Protocol};
+pub use protocol::{Class, EventOf, MAX_CLASSES, MessageOf, ParkedOf, Protocol, concat};
 pub use requests::{
     MAX_ATTEMPTS, MAX_PAYLOAD, PayloadHandle, Request, RequestHandle, RequestId, RequestKind,
     Requests, Source,

@@ -88,3 +88,16 @@ impl Class {
         Class { name, is_lookup: false, is_maintenance: false }
     }
 }
+
+/// The elements of `own`, then those of `below`, then `rest`: for the constants of a protocol that carries
+/// another one.
+#[must_use]
+pub const fn concat<T: Copy, const N: usize>(own: &[T], below: &[T], rest: T) -> [T; N] {
+    let mut all = [rest; N];
+    let mut at = 0;
+    while at < own.len() + below.len() {
+        all[at] = if at < own.len() { own[at] } else { below[at - own.len()] };
+        at += 1;
+    }
+    all
+}

@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 
 use crate::node::{
     Arena, Class, DropReason, EventOf, LayeredRequests, MAX_CLASSES, MAX_DROP_REASONS, MessageOf,
-    OverRouter, Protocol,
+    OverRouter, Protocol, concat,
 };
 use crate::store::event::Event;
 use crate::store::message::{Message, MessageWith, ParkedMessage, Topic};
@@ -38,30 +38,8 @@ const OWN_DROPS: [&str; 1] = ["bad_clock"];
 pub const BAD_CLOCK: DropReason = DropReason::Own(0);
 
 impl<P: Protocol> Stored<P> {
-    const ALL_CLASSES: [Class; MAX_CLASSES] = {
-        let mut all = [Class::other(""); MAX_CLASSES];
-        let mut at = 0;
-        while at < OWN_CLASSES.len() + P::CLASSES.len() {
-            all[at] = if at < OWN_CLASSES.len() {
-                OWN_CLASSES[at]
-            } else {
-                P::CLASSES[at - OWN_CLASSES.len()]
-            };
-            at += 1;
-        }
-        all
-    };
-
-    const ALL_DROPS: [&'static str; MAX_DROP_REASONS] = {
-        let mut all = [""; MAX_DROP_REASONS];
-        let mut at = 0;
-        while at < OWN_DROPS.len() + P::DROPS.len() {
-            all[at] =
-                if at < OWN_DROPS.len() { OWN_DROPS[at] } else { P::DROPS[at - OWN_DROPS.len()] };
-            at += 1;
-        }
-        all
-    };
+    const ALL_CLASSES: [Class; MAX_CLASSES] = concat(&OWN_CLASSES, P::CLASSES, Class::other(""));
+    const ALL_DROPS: [&'static str; MAX_DROP_REASONS] = concat(&OWN_DROPS, P::DROPS, "");
 }
 
 impl<P: Protocol> Protocol for Stored<P> {
