@@ -34,7 +34,7 @@ pub struct ValueVerdicts {
     pub stale: u64,
     /// Reads of the measured phase that found nothing where a value had been acknowledged before.
     pub lost: u64,
-    /// Reads of the measured phase that returned what nobody wrote.
+    /// Reads of the measured phase that returned what no write had written.
     pub phantom: u64,
     /// Reads of the measured phase that were stale or lost because all holders of the newest
     /// acknowledged value were gone.

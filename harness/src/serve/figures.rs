@@ -1,6 +1,6 @@
 //! What a shard counts, published for everybody to read.
 //!
-//! **Invariant:** only the shard writes its figures; nobody waits for them.
+//! **Invariant:** only the shard writes its figures; no reader makes it wait.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

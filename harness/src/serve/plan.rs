@@ -89,7 +89,7 @@ impl Plan {
             limits: LIMITS,
             deadline: CALL_DEADLINE,
             start_us,
-            // Drawn anew for each process, so that nobody can foretell the cookies.
+            // Drawn anew for each process, so that cookies are unpredictable.
             secret: Secret::random(&mut Rng::new(random(), 0)),
             ..StoreConfig::default()
         };
@@ -116,7 +116,7 @@ impl Plan {
     }
 }
 
-/// A number that nobody can foretell.
+/// An unpredictable number.
 pub(super) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     // The standard library seeds it from the operating system.

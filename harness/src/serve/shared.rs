@@ -136,7 +136,7 @@ impl Mailbox {
     /// Makes the shard look into its mailbox.
     pub(crate) fn wake(&self) {
         if let Some(waker) = self.waker.get() {
-            // It fails only if the poll is gone, and then there is nobody to wake.
+            // It fails only if the poll is gone, and then there is no thread to wake.
             let _ = waker.wake();
         }
     }

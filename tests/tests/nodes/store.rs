@@ -262,7 +262,7 @@ fn sums(store: &StoreRing) -> (u64, u64, u64) {
         .fold((0, 0, 0), |(a, b, c), it| (a + it.repairs, b + it.repair_bytes, c + it.digest_bytes))
 }
 
-/// Whoever has not proved an address gets at most what was sent in its name.
+/// A sender that has not proved its address gets at most as many bytes as it has sent.
 #[test]
 fn replies_to_unproven_senders_are_no_longer_than_requests() {
     let config = StoreConfig { repair: None, ..config() };

@@ -53,7 +53,7 @@ pub struct Reads {
     pub stale: u64,
     /// Nothing, though a value had been acknowledged before the read began, without an excuse.
     pub lost: u64,
-    /// A value that nobody had begun to write when the read ended, or damaged bytes.
+    /// A value that no write had begun to write when the read ended, or damaged bytes.
     pub phantom: u64,
     /// An overwritten value or nothing, after all holders of the newest value were gone within 5 s of
     /// each other.
@@ -93,7 +93,7 @@ pub struct Durability {
     /// Keys with an acknowledged value that has not expired.
     pub keys: u64,
     /// Keys of these whose newest acknowledged version no member holds. Copies are looked for within 32
-    /// mean arcs after the key; nobody would find one that is farther away.
+    /// mean arcs after the key; no lookup would find one that is farther away.
     pub lost: u64,
     /// Lost keys whose holders at the time of acknowledgement were gone within 5 s of each other, so
     /// perhaps before one of them could copy the value on.

@@ -17,7 +17,7 @@ use crate::serve::shared::Shared;
 const CLIENT_TIME: Duration = Duration::from_secs(2);
 /// The most bytes of a request that are read.
 const MAX_REQUEST: usize = 8 << 10;
-/// After a failure to accept, nobody is accepted for this time.
+/// After a failure to accept, no client is accepted for this time.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Serves the page at `address`, on a thread of its own, until the process ends. Returns the address at

@@ -13,7 +13,7 @@ use mio::{Interest, Registry, Token};
 
 /// Clients that may wait to be accepted. One beyond waits a second before it tries again.
 const BACKLOG: i32 = 4096;
-/// After a failure, for instance for want of descriptors, nobody is accepted for this time.
+/// After a failure, for instance for want of descriptors, no client is accepted for this time.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// See the [module](self).

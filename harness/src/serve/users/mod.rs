@@ -55,7 +55,7 @@ impl Users {
         Users { all: vec![first], is_closed: false }
     }
 
-    /// The users of a file, and nobody, who may only say who they are.
+    /// The users of a file, and one for connections without a user, which may only authenticate.
     pub(crate) fn of(entries: Vec<Entry>) -> Users {
         let nobody = User {
             name: "(nobody)".to_owned(),

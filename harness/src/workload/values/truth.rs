@@ -5,7 +5,7 @@
 //! the writes of its key:
 //!
 //! ```text
-//! phantom  it returned what nobody had begun to write when it ended, or damaged bytes
+//! phantom  it returned a value that no write had begun to write when it ended, or damaged bytes
 //! stale    it returned a write that had ended before an acknowledged write began, which had ended before
 //!          the read began
 //! lost     it found nothing, though an acknowledged write had ended before the read began, and no value
