@@ -217,7 +217,7 @@ fn its_keys_are_read_checked_and_written_like_all_others() {
         ("own.list", "0", "own.list = 0 is not accepted: write a whole number from 1 to 40"),
         ("own.list", "many", "own.list = \"many\" is not accepted: write a whole number"),
         ("system", "onw", "\"own\", \"ring\", \"central\" or \"flood\" (the nearest is \"own\")"),
-        ("items.population", "5", "items are not accepted with system = \"own\""),
+        ("items.population", "5", "items is not accepted with system = \"own\""),
     ] {
         let error = set(key, value).expect_err(expected).to_string();
         assert!(error.contains(expected), "{error}");
