@@ -47,6 +47,9 @@ impl Start {
     }
 }
 
+/// Nodes that are tried for a call before it is refused.
+const ORIGINS_TRIED: usize = 4;
+
 /// The live nodes of a shard. Each call starts at one of them, drawn at random.
 pub(super) struct Origins<'s> {
     pub(super) shard: &'s mut NodeShard,
@@ -56,6 +59,13 @@ pub(super) struct Origins<'s> {
 
 impl Nodes for Origins<'_> {
     fn start(&mut self, call: Call<'_>, token: u64) -> Option<u32> {
+        // A node that has lost all its contacts refuses.
+        (0..ORIGINS_TRIED).find_map(|_| self.start_at_any(call, token))
+    }
+}
+
+impl Origins<'_> {
+    fn start_at_any(&mut self, call: Call<'_>, token: u64) -> Option<u32> {
         let count = self.live.len() as u64;
         let at = if count == 0 { 0 } else { self.shard.rng().below(count) };
         let place = *self.live.get(at as usize)?;
