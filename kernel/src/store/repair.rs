@@ -15,6 +15,8 @@
 //! **Invariant:** all repairs of a node together send at most the configured bytes per second, but for
 //! one burst of `BURST_ITEMS` items each; a repair removes no item that another node has not taken.
 
+use core::time::Duration;
+
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::base::{Peer, Time};
@@ -30,6 +32,8 @@ use crate::store::sum::{
 use crate::store::table::{Item, ItemHandle};
 use crate::store::wire::COPY_HEAD_BYTES;
 
+/// A node that has not arrived after this time sends others what it has all the same.
+const LONGEST_ARRIVAL: Duration = Duration::from_secs(10);
 /// Items that a repair sends before it waits for the replies.
 const BURST_ITEMS: usize = 32;
 
@@ -363,7 +367,10 @@ impl<R: Router> StoreNode<R> {
             repair.purpose = Purpose::Asked(request);
             return self.send_synced(cx, from, request, Progress::Begun);
         }
-        let is_begun = self.arrival.has_arrived()
+        // Nodes that all wait for each other have nothing to wait for.
+        let may_have_all = self.arrival.has_arrived()
+            || cx.now.since(self.arrival.member_since()) > LONGEST_ARRIVAL;
+        let is_begun = may_have_all
             && !self.arrival.must_wait(cx.now, from, range)
             && self.repairs.begin(from, range, Purpose::Asked(request));
         let progress = if is_begun { Progress::Begun } else { Progress::NotNow };
@@ -387,12 +394,13 @@ impl<R: Router> StoreNode<R> {
         self.counts.digest_bytes += bytes as u64;
     }
 
-    /// Sends to the next node what no other node has, before this node leaves: everything if items are
-    /// not copied, otherwise what is not settled.
+    /// Sends to the next node what no other node has, before this node leaves: everything unless
+    /// all holders have it, otherwise what is not settled.
     pub(super) fn hand_over_all(&mut self, cx: &mut Cx<'_, R>) {
         let Some(&next) = self.router.replicas().first() else { return };
         let Some(range) = self.arrival.complete_range() else { return };
-        let is_alone = self.config.replicas() == 1;
+        // Nothing is known to be elsewhere before all holders have been found complete.
+        let is_alone = self.config.replicas() == 1 || self.repairs.complete != self.holders.all();
         let wall_us = self.clock.wall_us(cx.now);
         for (handle, item) in self.table.within(range) {
             if (is_alone || !item.settled)

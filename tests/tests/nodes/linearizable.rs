@@ -443,6 +443,12 @@ fn trial(plan: Plan) -> usize {
     trial.history.iter().map(Vec::len).sum()
 }
 
+/// The nodes that were left all waited for each other: none had ever had all items of its range.
+#[test]
+fn nodes_that_all_wait_for_each_other_go_on() {
+    trial(Plan::of(378));
+}
+
 #[test]
 fn each_key_is_linearizable_while_nodes_come_and_go() {
     // In 4 and 56, nodes that joined next to each other once owned the same keys.
