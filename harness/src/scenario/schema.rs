@@ -140,13 +140,13 @@ impl Schema {
         names
     }
 
-    /// Whether there is a system of this name that is asked for `subject`.
+    /// Whether there is a system of this name whose questions are about `subject`.
     #[must_use]
     pub fn knows(&self, system: &str, subject: Subject) -> bool {
         self.systems.iter().any(|it| (it.name, it.subject()) == (system, subject))
     }
 
-    /// What the system of this name is asked for if the scenario does not say.
+    /// The subject of the questions to the system of this name if the scenario does not say.
     pub(super) fn first_subject(&self, system: &str) -> Subject {
         let known = Subject::ALL.into_iter().find(|&subject| self.knows(system, subject));
         known.unwrap_or(Subject::Keys)

@@ -16,7 +16,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// All subjects. A system that knows several is asked for the first one by default.
+    /// All subjects. For a system that knows several, the first one is the default.
     pub const ALL: [Subject; 3] = [Subject::Keys, Subject::Items, Subject::Values];
 
     /// The subject of a workload of this name.

@@ -171,7 +171,7 @@ impl Registry {
         self.find(schema.name, schema.subject()).expect("its schema comes from the same systems")
     }
 
-    /// The system of this name that is asked for `subject`.
+    /// The system of this name whose questions are about `subject`.
     #[must_use]
     pub fn find(&self, name: &str, subject: Subject) -> Option<&'static dyn AnySystem> {
         let is_it = |system: &&&'static dyn AnySystem| {

@@ -52,7 +52,7 @@ pub(super) struct Arrival {
     pub(super) is_member: bool,
 }
 
-/// A node that is asked for items.
+/// A node that this node asks for items.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source {
     pub(super) peer: Peer,

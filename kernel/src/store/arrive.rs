@@ -45,7 +45,7 @@ impl<R: Router> StoreNode<R> {
         }
         let Some(range) = self.arrival.arriving else { return };
         if !self.arrival.has_arrived() || self.arrival.sources.is_empty() {
-            // Who owned the range before is known from then on, whatever they compare later.
+            // The previous owners of the range, as they have compared it with this node.
             for owner in self.repairs.owners_within(range) {
                 self.arrival.add_source(owner);
             }

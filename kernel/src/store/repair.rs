@@ -400,14 +400,14 @@ impl<R: Router> StoreNode<R> {
         let Some(&next) = self.router.replicas().first() else { return };
         let Some(range) = self.arrival.complete_range() else { return };
         // Nothing is known to be elsewhere before all holders have been found complete.
-        let is_alone = self.config.replicas() == 1 || self.repairs.complete != self.holders.all();
+        let sends_all = self.config.replicas() == 1 || self.repairs.complete != self.holders.all();
         let wall_us = self.clock.wall_us(cx.now);
         for (handle, item) in self.table.within(range) {
-            if (is_alone || !item.settled)
+            if (sends_all || !item.settled)
                 && item.body.expires_us > wall_us
                 && let Some(copy) = self.copy_request(handle)
             {
-                // The reply finds nobody, so it has no request.
+                // The node is gone when the reply arrives, so no request waits for it.
                 let id = RequestId::first(cx.rng.next_u64());
                 self.send_copy(cx, next, id, copy);
             }
