@@ -193,6 +193,42 @@ fn values_survive_crashes_between_repairs() {
     }
 }
 
+/// Nodes that held an older version before others joined do not bring it back.
+#[test]
+fn without_a_holder_left_a_value_is_absent_and_never_old() {
+    let mut store = StoreRing::new(NODES, config(), 15);
+    let all = keys(200);
+    store.fill(&all, b"old");
+    for node in NODES..NODES + 4 {
+        store.insert(node);
+        store.join(node, 0);
+    }
+    store.memory.run_for(HEALING);
+    store.fill(&all, b"new");
+    for round in 0..3 {
+        let dead = store.keepers(all[round]);
+        let lost: Vec<Id> =
+            all.iter().copied().filter(|&key| held_only_by(&store, key, &dead)).collect();
+        assert!(lost.contains(&all[round]), "its holders crash at once");
+        for node in dead {
+            store.memory.remove(node);
+        }
+        store.memory.run_for(HEALING);
+        let reader = store.keepers(all[0])[0];
+        for &key in &all {
+            let value = store.value(reader, key);
+            let expected = (!lost.contains(&key)).then_some(&b"new"[..]);
+            assert_eq!(value.as_deref(), expected, "{key}");
+        }
+        store.fill(&lost, b"new");
+    }
+}
+
+/// Whether no node but `nodes` holds a value of `key`.
+fn held_only_by(store: &StoreRing, key: Id, nodes: &[u32]) -> bool {
+    store.held(key).iter().all(|(holder, _)| nodes.contains(holder))
+}
+
 #[test]
 fn a_node_that_joins_serves_its_range_once_it_has_it() {
     let mut store = StoreRing::new(NODES, config(), 9);
