@@ -23,7 +23,7 @@ pub struct NodeLoad {
     pub items: u64,
     /// Bytes of their values.
     pub bytes: u64,
-    /// Reads and writes that it answered as owner, since it was built.
+    /// Reads and writes that it answered, since it was built.
     pub requests: u64,
 }
 
@@ -89,6 +89,7 @@ pub fn since(now: StoreCounts, before: StoreCounts) -> StoreCounts {
 fn each(a: StoreCounts, b: StoreCounts, f: impl Fn(u64, u64) -> u64) -> StoreCounts {
     StoreCounts {
         reads: f(a.reads, b.reads),
+        reads_as_holder: f(a.reads_as_holder, b.reads_as_holder),
         writes: f(a.writes, b.writes),
         conflicts: f(a.conflicts, b.conflicts),
         repairs: f(a.repairs, b.repairs),

@@ -39,6 +39,8 @@ pub struct Store {
     pub lifetime: Duration,
     /// Whether all keys have a value at the start.
     pub preload: bool,
+    /// Reads per second at its owner that make a value popular; 0: none is.
+    pub popular_reads_per_s: u32,
     /// Mean time between two comparisons of copies; `None` ("off"): never.
     #[serde(with = "duration::or_off")]
     pub repair: Option<Duration>,
@@ -63,6 +65,7 @@ impl Default for Store {
             value_bytes: 100,
             lifetime: Duration::from_secs(3600),
             preload: true,
+            popular_reads_per_s: 100,
             repair: Some(Duration::from_secs(10)),
             repair_bytes_per_s: 1 << 20,
             node_items: None,
@@ -168,6 +171,12 @@ impl Section for Store {
             "store.preload",
             "All keys have a value at the start, at their owners and holders. With start = \
              \"joined\" it is false.",
+        ),
+        Key::integer(
+            "store.popular_reads_per_s",
+            "a whole number; 0 for never",
+            "A value that is read so many times per second at its owner is popular: its holders answer \
+             reads of it, too.",
         ),
         Key::new(
             "store.repair",

@@ -255,6 +255,7 @@ fn config<S: System>(scenario: &Scenario, store: &Store, rng: &mut Rng) -> Store
         lifetime: store.lifetime,
         deadline: scenario.workload.deadline,
         timeout: timeout(scenario),
+        popular_reads_per_s: (store.popular_reads_per_s > 0).then_some(store.popular_reads_per_s),
         repair: store.repair,
         repair_bytes_per_s: store.repair_bytes_per_s,
         start_us: START_US,

@@ -57,7 +57,10 @@ impl<R: Router> StoreNode<R> {
         let all = self.holders.all();
         while let Some(at) = self.owner.round_of(item) {
             let Round { acked, failed, .. } = self.owner.rounds[at];
-            if acked & all == all {
+            if acked & all == all && cx.now < self.popular.exposed_until() {
+                self.owner.sweep_at = self.owner.sweep_at.min(self.popular.exposed_until());
+                return;
+            } else if acked & all == all {
                 self.commit(cx, at);
             } else if (acked | failed) & all == all {
                 return self.fail_round(cx, at);
@@ -79,6 +82,8 @@ impl<R: Router> StoreNode<R> {
         if let Some(next) = queued {
             item.body = next;
             self.begin_round(cx, handle, Before::Committed(committed));
+        } else {
+            self.grant(cx, handle);
         }
         self.end_waiting(
             cx,
@@ -274,7 +279,13 @@ impl<R: Router> StoreNode<R> {
         let now = cx.now;
         let unknown = self.unknown(0);
         self.end_waiting(cx, |it| it.until <= now, |it| (it.answer.failed(unknown), None));
-        let is_idle = self.owner.waiting.is_empty();
+        // Those that have waited for the end of grants.
+        for at in (0..self.owner.rounds.len()).rev() {
+            if let Some(&Round { item, .. }) = self.owner.rounds.get(at) {
+                self.check_round(cx, item);
+            }
+        }
+        let is_idle = self.owner.waiting.is_empty() && self.owner.rounds.is_empty();
         self.owner.sweep_at = if is_idle { Time::NEVER } else { now + SWEEP };
     }
 }

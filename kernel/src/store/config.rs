@@ -25,6 +25,9 @@ pub struct StoreConfig {
     pub max_lifetime: Duration,
     /// The most by which the clocks of two nodes differ.
     pub skew: Duration,
+    /// A value that is read so many times a second at its owner is popular: its holders answer reads, too.
+    /// `None`: none is.
+    pub popular_reads_per_s: Option<u32>,
     /// The operations of others that a node has in progress, at most.
     pub in_progress: u16,
     /// An operation without an answer fails after this time.
@@ -93,6 +96,7 @@ impl Default for StoreConfig {
             lifetime: Duration::from_secs(3600),
             max_lifetime: Duration::from_secs(30 * 24 * 3600),
             skew: Duration::from_secs(10),
+            popular_reads_per_s: Some(100),
             in_progress: 256,
             deadline: Duration::from_secs(5),
             timeout: TimeoutPolicy::Adaptive,

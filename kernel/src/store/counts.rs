@@ -5,8 +5,10 @@
 /// Counts since the node was built.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct StoreCounts {
-    /// Reads answered as owner.
+    /// Reads answered.
     pub reads: u64,
+    /// Reads of popular values answered as a holder.
+    pub reads_as_holder: u64,
     /// Writes carried out as owner.
     pub writes: u64,
     /// Versions that won over one that their writer had not seen.

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** plain data. Messages of the router are wrapped and never inspected.
 
-use crate::base::Id;
+use crate::base::{Id, Peer};
 use crate::node::{Cookie, MessageOf, Protocol, RequestId, Span};
 use crate::store::operation::{Name, Refusal, Write};
 use crate::store::sum::{Range, Sum};
@@ -108,6 +108,23 @@ pub enum MessageWith<B, R> {
         cookie: Cookie,
         /// The range.
         range: Range,
+    },
+    /// The sender owns a value and allows the receiver, which is a holder, to answer reads of this
+    /// version for a while.
+    Grant {
+        /// The last cookie received from the receiver's socket.
+        cookie: Cookie,
+        /// The key of the value.
+        key: Id,
+        /// The version, which is committed.
+        version: Version,
+    },
+    /// Goes before the answer to a read: the next reads of this value may be sent to a holder.
+    AlsoAt {
+        /// As in the request.
+        request: RequestId,
+        /// The holder.
+        holder: Peer,
     },
     /// Reply to a request with an invalid cookie: the sender must repeat the request with this one.
     CookieReply {
@@ -330,6 +347,8 @@ impl<B, R> MessageWith<B, R> {
             }
             M::Sync { request, cookie, range } => M::Sync { request, cookie, range },
             M::Release { cookie, range } => M::Release { cookie, range },
+            M::Grant { cookie, key, version } => M::Grant { cookie, key, version },
+            M::AlsoAt { request, holder } => M::AlsoAt { request, holder },
             M::Synced { request, progress, is_predecessor, clock } => {
                 M::Synced { request, progress, is_predecessor, clock }
             }

@@ -19,6 +19,7 @@
 //! holders    the nodes that keep copies            sum        fingerprints of ranges of items
 //! arrive     takes over a range of keys; its state: arrival
 //! repair     mends copies that differ; its state: repairs
+//! spread     lets holders answer reads of popular values; its state: popular
 //! copies     copies in messages                    strays     copies that no owner needs any more
 //! ```
 //!
@@ -53,12 +54,14 @@ pub mod node;
 pub mod operation;
 mod origin;
 mod owner;
+mod popular;
 pub mod protocol;
 mod repair;
 mod repairs;
 pub mod request;
 mod rounds;
 mod slab;
+mod spread;
 mod strays;
 pub mod sum;
 mod table;

@@ -17,6 +17,7 @@ use crate::store::event::Event;
 use crate::store::holders::{Cookies, Holders};
 use crate::store::message::{Message, MessageWith, Question, Topic};
 use crate::store::operation::Name;
+use crate::store::popular::Popular;
 use crate::store::protocol::Stored;
 use crate::store::repairs::Repairs;
 use crate::store::request::{Kind, Operation, Stage};
@@ -52,6 +53,7 @@ pub struct StoreNode<R> {
     pub(super) arrival: Arrival,
     pub(super) owner: Owner,
     pub(super) repairs: Repairs,
+    pub(super) popular: Popular,
     pub(super) counts: StoreCounts,
     /// The time for which the router has armed its timer.
     router_due: Time,
@@ -74,6 +76,7 @@ impl<R: Router> StoreNode<R> {
             arrival: Arrival::new(),
             owner: Owner::new(config.in_progress.into()),
             repairs: Repairs::new(config.replicas(), config.repair),
+            popular: Popular::new(config.popular_reads_per_s),
             counts: StoreCounts::default(),
             router_due: Time::NEVER,
             armed_at: Time::NEVER,
@@ -175,6 +178,7 @@ impl<R: Router> StoreNode<R> {
             + self.owner.heap_bytes()
             + self.repairs.heap_bytes()
             + self.arrival.heap_bytes()
+            + self.popular.heap_bytes()
     }
 
     /// The memory in bytes of a node with this configuration, without the router.
@@ -185,6 +189,7 @@ impl<R: Router> StoreNode<R> {
         own + Table::new(config.limits).heap_bytes()
             + owner
             + Repairs::new(config.replicas(), config.repair).heap_bytes()
+            + Popular::new(config.popular_reads_per_s).heap_bytes()
     }
 
     /// Calls the router, and handles what follows from it.
@@ -230,6 +235,7 @@ impl<R: Router> StoreNode<R> {
     }
 
     fn on_holders_changed(&mut self, cx: &mut Cx<'_, R>, before: &Holders) {
+        self.popular.on_holders_changed();
         self.copy_to_new_holders(cx, before);
         self.continue_arrival(cx);
         self.repairs.soon(cx.now);
@@ -298,7 +304,7 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// The secret cookie of the socket of `from`.
-    fn cookie_for(&self, from: Peer) -> Cookie {
+    pub(super) fn cookie_for(&self, from: Peer) -> Cookie {
         self.config.secret.cookie_for(from.address.socket())
     }
 
@@ -422,6 +428,12 @@ impl<R: Router> StoreNode<R> {
                 if cookie == self.cookie_for(from) {
                     self.on_release(cx, range);
                 }
+            }
+            MessageWith::Grant { cookie, key, version } => {
+                self.on_grant(cx, from, cookie, key, version);
+            }
+            MessageWith::AlsoAt { request, holder } => {
+                self.on_also_at(cx, from, request, holder);
             }
             MessageWith::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, from, request, cookie);

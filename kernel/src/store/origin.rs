@@ -97,9 +97,27 @@ impl<R: Router> StoreNode<R> {
             return false;
         }
         let id = RequestId::first(cx.rng.next_u64());
-        let is_started = self.look_up_owner(cx, id, operation);
+        let is_started = match self.assigned_holder(cx, &operation.question) {
+            Some(holder) => {
+                let (stage, hops) = (Stage::Asking, u8::from(holder.id != self.me.id));
+                let operation = Operation { asked: Some(holder), stage, hops, ..operation };
+                self.ask(cx, id, holder, operation);
+                true
+            }
+            None => self.look_up_owner(cx, id, operation),
+        };
         self.arm(cx);
         is_started
+    }
+
+    /// The holder that an owner has named for the reads of a popular value.
+    fn assigned_holder(&self, cx: &Cx<'_, R>, question: &Question) -> Option<Peer> {
+        match question {
+            Question::Read { name, .. } if name.provider.is_none() => {
+                self.popular.assigned(cx.now, name.key)
+            }
+            _ => None,
+        }
     }
 
     /// Looks up the owner to ask. Returns false if too many requests are in flight; then nothing waits.
@@ -255,6 +273,10 @@ impl<R: Router> StoreNode<R> {
         }
         self.take_replied(cx, handle, id, is_prompt && !is_write);
         if answer == Answer::NotHere {
+            if self.popular.unassign(operation.question.key(), from) {
+                let again = Operation { asked: None, is_unsure: false, ..operation };
+                return self.look_up_again(cx, id.with_attempt(0), &again);
+            }
             let asked = operation.asked.filter(|_| operation.is_unsure);
             self.pause(cx, id.with_attempt(0), Operation { asked, ..operation });
         } else if matches!(answer, Answer::Refused(Refusal::Overloaded | Refusal::Full))
@@ -294,6 +316,7 @@ impl<R: Router> StoreNode<R> {
             Stage::LookingUp => self.end_unreachable(cx, &operation),
             Stage::Pausing => self.look_up_again(cx, id, &operation),
             Stage::Asking => {
+                self.popular.unassign(operation.question.key(), request.to);
                 self.round_trips.record_timeout();
                 self.route(cx, |router, cx| router.suspect(cx, request.to));
                 let timeouts = operation.timeouts.saturating_add(1);

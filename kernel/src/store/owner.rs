@@ -17,12 +17,10 @@ use crate::store::node::{Cx, StoreNode};
 use crate::store::operation::{
     Change, Condition, Lifetime, MAX_LISTED, MAX_VALUE, Name, Refusal, Write,
 };
+use crate::store::popular::TRANSIT;
 use crate::store::rounds::{Before, Pending, SWEEP, Waiting};
 use crate::store::table::{Body, ItemHandle};
 use crate::store::version::Version;
-
-/// The longest time that a message takes, beyond what its sender has counted.
-const TRANSIT: Duration = Duration::from_secs(1);
 
 impl<R: Router> StoreNode<R> {
     /// Handles a question of `client`, which may be this node itself. The operation began `age` ago, at
@@ -52,6 +50,8 @@ impl<R: Router> StoreNode<R> {
             {
                 self.on_read(cx, client, request, &name);
             }
+            Question::Read { name, .. }
+                if !is_here && self.answer_for_owner(cx, client, request, name) => {}
             _ if !is_here => self.answer(cx, client, request, Answer::NotHere, &[]),
             Question::Read { name, .. } => self.on_read(cx, client, request, name),
             Question::List(key) => self.on_list(cx, client, request, *key),
@@ -94,7 +94,12 @@ impl<R: Router> StoreNode<R> {
         };
         let Some(&item) = self.table.at(handle) else { return };
         let seen = match self.owner.round_of(handle) {
-            None if item.settled => Some(Some(item.body)),
+            None if item.settled => {
+                if self.arrival.has(name.key) {
+                    self.spread_read(cx, client, request, handle);
+                }
+                Some(Some(item.body))
+            }
             None => None,
             Some(round) => match self.owner.rounds[round].before {
                 Before::Unknown => None,

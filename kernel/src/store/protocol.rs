@@ -57,7 +57,10 @@ impl<P: Protocol> Protocol for Stored<P> {
     fn class(message: &Message<'_, P>) -> usize {
         let class = match message {
             MessageWith::Router(message) => return OWN_CLASSES.len() + P::class(message),
-            MessageWith::Ask { .. } | MessageWith::Answer { .. } => TrafficClass::Ask,
+            MessageWith::Ask { .. }
+            | MessageWith::Answer { .. }
+            | MessageWith::Grant { .. }
+            | MessageWith::AlsoAt { .. } => TrafficClass::Ask,
             MessageWith::Copy { .. } | MessageWith::Copied { .. } => TrafficClass::Copy,
             MessageWith::Compare { .. }
             | MessageWith::Compared { .. }

@@ -328,7 +328,9 @@ impl<R: Router> StoreNode<R> {
         let is_done = is_done && !has_failed;
         match purpose {
             Purpose::Asked(request) if is_done => {
-                let progress = if self.arrival.must_wait(cx.now, peer, range) {
+                let must_wait =
+                    self.arrival.must_wait(cx.now, peer, range) || self.has_grants(cx, range, peer);
+                let progress = if must_wait {
                     Progress::NotNow
                 } else if self.arrival.has_ceded(range) {
                     Progress::DoneByOwner
@@ -372,6 +374,7 @@ impl<R: Router> StoreNode<R> {
             || cx.now.since(self.arrival.member_since()) > LONGEST_ARRIVAL;
         let is_begun = may_have_all
             && !self.arrival.must_wait(cx.now, from, range)
+            && !self.has_grants(cx, range, from)
             && self.repairs.begin(from, range, Purpose::Asked(request));
         let progress = if is_begun { Progress::Begun } else { Progress::NotNow };
         self.send_synced(cx, from, request, progress);

@@ -9,7 +9,7 @@ use zerocopy::byteorder::network_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::id::ID_BYTES;
-use crate::base::{Address, Id};
+use crate::base::{Address, Id, PackedPeer};
 use crate::codec::{Body, Framed, WireError, Writer, read_exact, read_prefix};
 use crate::node::{Cookie, RequestId};
 use crate::store::message::{
@@ -38,6 +38,8 @@ const SYNC: u8 = FIRST_KIND + 6;
 const SYNCED: u8 = FIRST_KIND + 7;
 const RELEASE: u8 = FIRST_KIND + 8;
 const COOKIE_REPLY: u8 = FIRST_KIND + 9;
+const GRANT: u8 = FIRST_KIND + 10;
+const ALSO_AT: u8 = FIRST_KIND + 11;
 
 impl<P: Body> Body for Stored<P> {
     #[inline]
@@ -66,6 +68,8 @@ impl<P: Body> Body for Stored<P> {
             MessageWith::Sync { .. } => size_of::<WireSync>(),
             MessageWith::Synced { .. } => size_of::<WireSynced>(),
             MessageWith::Release { .. } => size_of::<WireRelease>(),
+            MessageWith::Grant { .. } => size_of::<WireGrant>(),
+            MessageWith::AlsoAt { .. } => size_of::<WireAlsoAt>(),
             MessageWith::CookieReply { .. } => size_of::<WireCookieReply>(),
         }
     }
@@ -171,6 +175,15 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
             out.put(&WireRelease { cookie: U64::new(cookie.0), range: range.into() })?;
             Some(RELEASE)
         }
+        MessageWith::Grant { cookie, key, version } => {
+            let (cookie, key) = (U64::new(cookie.0), key.to_bytes());
+            out.put(&WireGrant { cookie, key, version: version.into() })?;
+            Some(GRANT)
+        }
+        MessageWith::AlsoAt { request, holder } => {
+            out.put(&WireAlsoAt { request: id(request), holder: holder.into() })?;
+            Some(ALSO_AT)
+        }
         MessageWith::CookieReply { request, topic, cookie } => {
             let (request, cookie) = (id(request), U64::new(cookie.0));
             out.put(&WireCookieReply { request, cookie, topic: topic as u8 })?;
@@ -273,6 +286,15 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
         RELEASE => {
             let wire = read_exact::<WireRelease>(payload)?;
             MessageWith::Release { cookie: Cookie(wire.cookie.get()), range: wire.range.to_range() }
+        }
+        GRANT => {
+            let wire = read_exact::<WireGrant>(payload)?;
+            let (cookie, key) = (Cookie(wire.cookie.get()), Id::from_bytes(wire.key));
+            MessageWith::Grant { cookie, key, version: wire.version.to_version() }
+        }
+        ALSO_AT => {
+            let wire = read_exact::<WireAlsoAt>(payload)?;
+            MessageWith::AlsoAt { request: request(wire.request), holder: wire.holder.to_peer() }
         }
         COOKIE_REPLY => {
             let wire = read_exact::<WireCookieReply>(payload)?;
@@ -589,6 +611,21 @@ struct WireSynced {
 struct WireRelease {
     cookie: U64,
     range: WireRange,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireGrant {
+    cookie: U64,
+    key: [u8; ID_BYTES],
+    version: WireVersion,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireAlsoAt {
+    request: U64,
+    holder: PackedPeer,
 }
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]

@@ -243,7 +243,7 @@ impl Drawn for Directory<Ring> {
 }
 
 impl Drawn for Stored<Ring> {
-    const KINDS: u8 = 10 + Ring::KINDS;
+    const KINDS: u8 = 12 + Ring::KINDS;
 
     fn message(draw: &Draw, kind: u8) -> store::Message<'_, Ring> {
         use store::MessageWith as Message;
@@ -290,7 +290,9 @@ impl Drawn for Stored<Ring> {
                 Message::CookieReply { request, topic, cookie }
             }
             9 => Message::Release { cookie, range },
-            kind => Message::Router(Ring::message(draw, kind - 10)),
+            10 => Message::Grant { cookie, key: name.key, version },
+            11 => Message::AlsoAt { request, holder: draw.peer },
+            kind => Message::Router(Ring::message(draw, kind - 12)),
         }
     }
 

@@ -37,6 +37,8 @@ struct Plan {
     absence: Duration,
     /// Whether the clocks of nodes differ.
     is_skewed: bool,
+    /// Reads per second that make a value popular.
+    popular: Option<u32>,
     /// Whether messages are lost and doubled, and nodes are stopped, from time to time.
     faults: bool,
 }
@@ -56,6 +58,7 @@ impl Plan {
             lasting: if is_small { 1 } else { 4 },
             absence: Duration::from_secs(60),
             is_skewed: rng.below(3) == 0,
+            popular: [None, Some(1), Some(3), Some(20)][rng.below(4) as usize],
             faults: false,
         }
     }
@@ -431,7 +434,8 @@ impl Trial {
 }
 
 fn trial(plan: Plan) -> usize {
-    let config = StoreConfig { repair: Some(Duration::from_secs(2)), ..config() };
+    let repair = Some(Duration::from_secs(2));
+    let config = StoreConfig { repair, popular_reads_per_s: plan.popular, ..config() };
     let mut trial = Trial::new(plan, config);
     trial.run();
     if !plan.faults {

@@ -346,6 +346,32 @@ fn a_busy_owner_takes_first_writes_of_others() {
     }
 }
 
+/// The owner and the holders share the reads of a popular value, and all see each write at once.
+#[test]
+fn holders_answer_reads_of_popular_values() {
+    const ROUNDS: u32 = 40;
+    let config = StoreConfig { replicas: 4, popular_reads_per_s: Some(50), ..config() };
+    let mut store = StoreRing::new(NODES, config, 16);
+    let [popular, rare] = keys(2)[..] else { unreachable!() };
+    store.fill(&[popular, rare], b"first");
+    for round in 0..ROUNDS {
+        let value = round.to_string().into_bytes();
+        done(store.write_now(round % NODES, &put(popular), &value));
+        for node in 0..NODES {
+            assert_eq!(store.value(node, popular).as_deref(), Some(&value[..]), "round {round}");
+        }
+        assert_eq!(store.value(round % NODES, rare).as_deref(), Some(&b"first"[..]));
+    }
+    let keepers = store.keepers(popular);
+    let reads = |node: u32| store.memory.node(node).map_or(0, |it| it.counts().reads);
+    let as_holder: u64 = store.memory.nodes().map(|it| it.counts().reads_as_holder).sum();
+    let total: u64 = (0..NODES).map(reads).sum();
+    let most = keepers.iter().map(|&node| reads(node)).max();
+    println!("{total} reads, {as_holder} by holders, at most {most:?} by one node");
+    assert!(as_holder * 2 > total, "{as_holder} of {total} by holders");
+    assert!(most < Some(total * 6 / 10), "{most:?} of {total} by one node");
+}
+
 /// Operations of a node that leaves end, too, if it stays in its place.
 #[test]
 fn operations_end_at_a_node_that_leaves() {

@@ -27,7 +27,7 @@ pub struct Store {
     pub items: PerNode,
     /// Bytes of values of each member at the end of the run.
     pub bytes: PerNode,
-    /// Reads and writes that each member at the end of the run answered as owner, since it was built.
+    /// Reads and writes that each member at the end of the run answered, since it was built.
     pub requests: PerNode,
 }
 
@@ -58,6 +58,8 @@ pub struct Reads {
     /// An overwritten value or nothing, after all holders of the newest value were gone within 5 s of
     /// each other.
     pub excused: u64,
+    /// Reads of popular values that holders answered instead of the owner, as these count them.
+    pub by_holders: u64,
 }
 
 /// How writes ended.
@@ -156,6 +158,7 @@ impl Store {
                 lost,
                 phantom,
                 excused,
+                by_holders: counts.reads_as_holder,
             },
             writes: Writes {
                 acknowledged: tally.acknowledged,

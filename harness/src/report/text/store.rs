@@ -40,7 +40,7 @@ pub(super) fn store(store: &Store, page: &mut Page) {
 
 fn reads(store: &Store, page: &mut Page) {
     let Operations { reads, modifications, .. } = store.operations;
-    let Reads { found, absent, stale, lost, phantom, excused } = store.reads;
+    let Reads { found, absent, stale, lost, phantom, excused, by_holders } = store.reads;
     if reads + modifications == 0 {
         return;
     }
@@ -56,6 +56,9 @@ fn reads(store: &Store, page: &mut Page) {
             count(excused),
         ),
     );
+    if by_holders > 0 {
+        page.row("popular", format!("{} reads answered by holders", count(by_holders)));
+    }
 }
 
 fn writes(store: &Store, page: &mut Page) {
