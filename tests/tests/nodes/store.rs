@@ -12,7 +12,9 @@ use hopwise_kernel::store::{
 use hopwise_kernel::{Address, Id, Peer, Rng};
 use hopwise_tests::StoreRing;
 use hopwise_tests::forge::{Forge, Forged, Lists, Script};
-use hopwise_tests::store::{A_MOMENT, DEADLINE, HEALING, NODES, attack, config, keys, put};
+use hopwise_tests::store::{
+    A_MOMENT, DEADLINE, Event, HEALING, NODES, PLACES, attack, config, keys, put,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -137,7 +139,7 @@ fn references_of_a_key_are_listed() {
     store.memory.run_for(A_MOMENT);
     let mut listed = None;
     for (_, event, payload) in store.memory.reports() {
-        if let hopwise_tests::store::Event::Listed(end) = event {
+        if let Event::Listed(end) = event {
             assert_eq!((end.token, end.outcome), (9, Ok(4)));
             listed = Some(hopwise_kernel::store::operation::listed(payload).collect::<Vec<_>>());
         }
@@ -370,6 +372,57 @@ fn holders_answer_reads_of_popular_values() {
     println!("{total} reads, {as_holder} by holders, at most {most:?} by one node");
     assert!(as_holder * 2 > total, "{as_holder} of {total} by holders");
     assert!(most < Some(total * 6 / 10), "{most:?} of {total} by one node");
+}
+
+/// A node that joins takes over a popular value, or the place of a holder that may answer for it. No read
+/// returns what was overwritten before it began.
+#[test]
+fn reads_of_popular_values_never_go_back_when_a_node_joins() {
+    let config = StoreConfig { popular_reads_per_s: Some(5), ..config() };
+    let mut by_holders = 0;
+    for (joiner, is_owner) in (NODES..PLACES).flat_map(|node| [(node, true), (node, false)]) {
+        let mut store = StoreRing::new(NODES, config.clone(), 17);
+        let me = store.memory.peer(joiner).id;
+        let ring = store.ring();
+        let before = ring.iter().rfind(|peer| peer.id < me).unwrap_or(&ring[NODES as usize - 1]);
+        // The first key is this node's once it has joined; of the other one it becomes the first holder.
+        let key = if is_owner { me } else { before.id };
+        store.insert(joiner);
+        let mut acknowledged = done(store.write_now(0, &put(key), b"0")).0;
+        let (mut reads, mut writing) = (std::collections::BTreeMap::new(), false);
+        for ms in 0..4_000_u64 {
+            if ms == 1_000 {
+                store.join(joiner, 0);
+            }
+            let node = store.memory.rng().below(NODES.into()) as u32;
+            if store.read(node, key, ms) {
+                reads.insert(ms, acknowledged);
+            }
+            if !writing {
+                writing = store.write(node, &put(key), ms.to_string().as_bytes(), u64::MAX);
+            }
+            store.memory.run_for(Duration::from_millis(1));
+            for (_, event) in store.memory.events() {
+                match event {
+                    Event::Wrote(end) => {
+                        writing = false;
+                        if let WriteOutcome::Done { version, .. } = end.outcome {
+                            acknowledged = acknowledged.max(version);
+                        }
+                    }
+                    Event::Read(end) => {
+                        let least = reads.remove(&end.token);
+                        if let ReadOutcome::Found { version, .. } = end.outcome {
+                            assert!(Some(version) >= least, "{joiner}, {is_owner}: after {ms} ms");
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        by_holders += store.memory.nodes().map(|it| it.counts().reads_as_holder).sum::<u64>();
+    }
+    assert!(by_holders > 10_000, "{by_holders} reads were answered by holders");
 }
 
 /// Operations of a node that leaves end, too, if it stays in its place.
