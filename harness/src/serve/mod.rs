@@ -42,6 +42,7 @@ mod start;
 mod task;
 mod users;
 
+pub use self::connection::commands_in;
 pub use self::options::Options;
 pub(crate) use self::start::{Drained, Running, StartError};
 pub(crate) use self::users::{NewUser, append as append_user, hash as hash_password};

@@ -31,6 +31,8 @@
 //! its start and its end. A write that ends as [`Unknown`](WriteOutcome::Unknown) may have taken
 //! effect, or may do so later.
 //!
+//! The owner of a popular value allows its holders to answer reads, too: each key stays linearizable.
+//!
 //! When a live node is taken for dead, two nodes can own a key for a while. Then the highest
 //! [`Version`] wins in the end: a conditional write or an addition can be overwritten by one that did
 //! not see it. Holders count the cases that they see ([`StoreCounts::conflicts`]).

@@ -4,6 +4,7 @@
 
 use std::io::{self, Read};
 
+use crate::serve::command;
 use crate::serve::protocol::{MAX_REQUEST, Parsed, ProtocolError, parse};
 
 /// Bytes to read at a time.
@@ -68,6 +69,32 @@ impl Input {
         self.bytes.drain(..self.parsed);
         self.parsed = 0;
     }
+}
+
+/// What a server reads from a client whose `bytes` arrive in pieces of at most `piece` bytes: each command or
+/// the error reply to it, and last the error after which the connection closes.
+#[must_use]
+pub fn commands_in(mut bytes: &[u8], piece: usize) -> Vec<String> {
+    let (mut input, mut read) = (Input::default(), Vec::new());
+    while !bytes.is_empty() {
+        let mut part = &bytes[..piece.clamp(1, bytes.len())];
+        let length = input.read(&mut part).unwrap_or(0);
+        bytes = &bytes[length..];
+        loop {
+            match input.next() {
+                Ok(Parsed::Request(request, _)) if request.is_empty() => {}
+                Ok(Parsed::Request(request, _)) => read.push(format!("{:?}", command::parse(request, 0))),
+                // There is always room for a request that may yet be right.
+                Ok(Parsed::AtLeast(_)) if length > 0 => break,
+                Ok(Parsed::AtLeast(least)) => panic!("no room for {least} bytes"),
+                Err(error) => {
+                    read.push(error.to_string());
+                    return read;
+                }
+            }
+        }
+    }
+    read
 }
 
 #[cfg(test)]

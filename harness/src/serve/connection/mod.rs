@@ -25,6 +25,8 @@ use super::command::{Command, Hello};
 use super::protocol::{MAX_REQUEST, Parsed, ProtocolError, Reply, Version};
 use super::users;
 
+pub use self::input::commands_in;
+
 /// No request is taken while more bytes of output wait for the client.
 pub(crate) const MAX_OUTPUT: usize = 256 << 10;
 /// No request is taken while so many replies or keys are in progress.
