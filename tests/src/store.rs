@@ -163,6 +163,12 @@ impl StoreRing {
         self.memory.with(node, |it, cx| it.read(cx, Name::value(key), token)) == Some(true)
     }
 
+    /// Starts a read at a node, which asks the node in place `owner` first. Its end carries `token`.
+    pub fn read_from(&mut self, node: u32, owner: u32, key: Id, token: u64) -> bool {
+        let (owner, name) = (self.memory.peer(owner), Name::value(key));
+        self.memory.with(node, |it, cx| it.read_from(cx, owner, name, token)) == Some(true)
+    }
+
     /// Writes at a node, and waits for the end. Other events are lost.
     ///
     /// # Panics

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use crate::base::{Address, Id};
+use crate::base::{Address, Id, Peer};
 use crate::store::version::Version;
 
 /// The longest value, in bytes.
@@ -132,8 +132,13 @@ pub enum WriteOutcome {
 pub struct ReadEnd {
     /// The caller's token.
     pub token: u64,
+    /// The key of the item.
+    pub key: Id,
     /// How it ended.
     pub outcome: ReadOutcome,
+    /// The owner that a lookup has found and that has answered. `None` if no node has, or if it was asked
+    /// without a lookup.
+    pub owner: Option<Peer>,
     /// Hops of the last lookup, and one more to the owner.
     pub hops: u8,
     /// Contacts that did not answer in time.

@@ -67,7 +67,17 @@ impl<R: Router> StoreNode<R> {
     /// Reads an item. Ends in [`Event::Read`] with `token`, otherwise as [`write`](Self::write).
     pub fn read(&mut self, cx: &mut Cx<'_, R>, name: Name, token: u64) -> bool {
         let operation = self.operation(cx, Question::Read { name, owner_is_silent: false }, token);
-        self.begin(cx, operation)
+        match self.popular.assigned(cx.now, name.key).filter(|_| name.provider.is_none()) {
+            Some(holder) => self.begin_at(cx, operation, holder),
+            None => self.begin(cx, operation),
+        }
+    }
+
+    /// As [`read`](Self::read), but asks `owner` without a lookup, because it owned the key lately. If it
+    /// does not any more, the owner is looked up.
+    pub fn read_from(&mut self, cx: &mut Cx<'_, R>, owner: Peer, name: Name, token: u64) -> bool {
+        let operation = self.operation(cx, Question::Read { name, owner_is_silent: false }, token);
+        self.begin_at(cx, operation, owner)
     }
 
     /// Lists the references to `key`. Ends in [`Event::Listed`] with `token`, otherwise as
@@ -84,6 +94,7 @@ impl<R: Router> StoreNode<R> {
             deadline: cx.now + self.config.deadline,
             payload: None,
             asked: None,
+            is_guess: false,
             is_unsure: false,
             stage: Stage::LookingUp,
             pauses: 0,
@@ -97,27 +108,22 @@ impl<R: Router> StoreNode<R> {
             return false;
         }
         let id = RequestId::first(cx.rng.next_u64());
-        let is_started = match self.assigned_holder(cx, &operation.question) {
-            Some(holder) => {
-                let (stage, hops) = (Stage::Asking, u8::from(holder.id != self.me.id));
-                let operation = Operation { asked: Some(holder), stage, hops, ..operation };
-                self.ask(cx, id, holder, operation);
-                true
-            }
-            None => self.look_up_owner(cx, id, operation),
-        };
+        let is_started = self.look_up_owner(cx, id, operation);
         self.arm(cx);
         is_started
     }
 
-    /// The holder that an owner has named for the reads of a popular value.
-    fn assigned_holder(&self, cx: &Cx<'_, R>, question: &Question) -> Option<Peer> {
-        match question {
-            Question::Read { name, .. } if name.provider.is_none() => {
-                self.popular.assigned(cx.now, name.key)
-            }
-            _ => None,
+    /// Begins an operation at the node that is likely to answer.
+    fn begin_at(&mut self, cx: &mut Cx<'_, R>, operation: Operation, node: Peer) -> bool {
+        if !self.router.is_member() {
+            return false;
         }
+        let id = RequestId::first(cx.rng.next_u64());
+        let (asked, stage, is_guess) = (Some(node), Stage::Asking, true);
+        let hops = u8::from(node.id != self.me.id);
+        self.ask(cx, id, node, Operation { asked, stage, is_guess, hops, ..operation });
+        self.arm(cx);
+        true
     }
 
     /// Looks up the owner to ask. Returns false if too many requests are in flight; then nothing waits.
@@ -172,6 +178,7 @@ impl<R: Router> StoreNode<R> {
                 let operation = Operation {
                     question,
                     asked: Some(done.owner),
+                    is_guess: false,
                     stage: Stage::Asking,
                     hops: done.hops.saturating_add(is_remote.into()),
                     timeouts: operation.timeouts.saturating_add(done.timeouts),
@@ -273,8 +280,9 @@ impl<R: Router> StoreNode<R> {
         }
         self.take_replied(cx, handle, id, is_prompt && !is_write);
         if answer == Answer::NotHere {
-            if self.popular.unassign(operation.question.key(), from) {
-                let again = Operation { asked: None, is_unsure: false, ..operation };
+            if operation.is_guess {
+                self.popular.unassign(operation.question.key(), from);
+                let again = Operation { asked: None, ..operation };
                 return self.look_up_again(cx, id.with_attempt(0), &again);
             }
             let asked = operation.asked.filter(|_| operation.is_unsure);
@@ -320,7 +328,8 @@ impl<R: Router> StoreNode<R> {
                 self.round_trips.record_timeout();
                 self.route(cx, |router, cx| router.suspect(cx, request.to));
                 let timeouts = operation.timeouts.saturating_add(1);
-                let operation = Operation { timeouts, is_unsure: true, ..operation };
+                let operation =
+                    Operation { timeouts, is_unsure: true, is_guess: false, ..operation };
                 self.look_up_again(cx, id, &operation);
             }
         }
@@ -340,7 +349,7 @@ impl<R: Router> StoreNode<R> {
 
     /// Ends an operation: reports the answer to the application.
     fn end(&self, cx: &mut Cx<'_, R>, operation: &Operation, answer: Answer, value: &[u8]) {
-        let &Operation { token, hops, timeouts, payload, .. } = operation;
+        let &Operation { token, hops, timeouts, payload, asked, .. } = operation;
         if let Some(payload) = payload {
             cx.requests.own_mut().free_payload(payload);
         }
@@ -361,7 +370,7 @@ impl<R: Router> StoreNode<R> {
                 };
                 Event::Wrote(WriteEnd { token, outcome, hops, timeouts })
             }
-            Question::Read { .. } => {
+            Question::Read { name, .. } => {
                 let outcome = match answer {
                     Answer::Found { version, remaining_ms, tag } => {
                         let remaining = Duration::from_millis(remaining_ms);
@@ -371,7 +380,9 @@ impl<R: Router> StoreNode<R> {
                     Answer::Refused(refusal) => ReadOutcome::Refused(refusal),
                     _ => ReadOutcome::Refused(Refusal::Unreachable),
                 };
-                Event::Read(ReadEnd { token, outcome, hops, timeouts })
+                let is_answered = !matches!(outcome, ReadOutcome::Refused(_));
+                let owner = asked.filter(|_| is_answered && !operation.is_guess);
+                Event::Read(ReadEnd { token, key: name.key, outcome, owner, hops, timeouts })
             }
             Question::List(_) => {
                 let outcome = match answer {

@@ -223,11 +223,9 @@ impl Popular {
         Some(it.holder)
     }
 
-    /// The holder does not answer for `key`. Returns whether it was asked because an owner had named it.
-    pub(super) fn unassign(&mut self, key: Id, holder: Peer) -> bool {
-        let before = self.assigned.len();
+    /// The holder does not answer for `key`.
+    pub(super) fn unassign(&mut self, key: Id, holder: Peer) {
         self.assigned.retain(|it| it.key != key || it.holder != holder);
-        self.assigned.len() != before
     }
 }
 

@@ -199,6 +199,15 @@ impl Trial {
         self.last_token += 1;
         let (id, token) = (self.keys[key], self.last_token);
         let is_begun = match action {
+            // Perhaps at a node that owned the key once, or never.
+            Action::Read if self.rng.below(3) == 0 => {
+                let asked = if self.rng.below(2) == 0 {
+                    self.rng.below(PLACES.into()) as u32
+                } else {
+                    self.any_client(key)
+                };
+                self.store.read_from(client, asked, id, token)
+            }
             Action::Read => self.store.read(client, id, token),
             Action::Put(value, at) => {
                 let condition = at.map_or(Condition::Always, Condition::Version);

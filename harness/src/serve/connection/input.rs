@@ -83,7 +83,9 @@ pub fn commands_in(mut bytes: &[u8], piece: usize) -> Vec<String> {
         loop {
             match input.next() {
                 Ok(Parsed::Request(request, _)) if request.is_empty() => {}
-                Ok(Parsed::Request(request, _)) => read.push(format!("{:?}", command::parse(request, 0))),
+                Ok(Parsed::Request(request, _)) => {
+                    read.push(format!("{:?}", command::parse(request, 0)))
+                }
                 // There is always room for a request that may yet be right.
                 Ok(Parsed::AtLeast(_)) if length > 0 => break,
                 Ok(Parsed::AtLeast(least)) => panic!("no room for {least} bytes"),

@@ -18,6 +18,7 @@ mod joins;
 mod letters;
 mod listener;
 mod nodes;
+mod owners;
 mod parts;
 mod receivers;
 
@@ -28,6 +29,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hopwise_kernel::reactor::{APPLICATION_TOKENS, Application, FIRST_APPLICATION_TOKEN, Turn};
+use hopwise_kernel::store::{self, ReadOutcome};
 use hopwise_kernel::{Id, Peer, Time};
 use mio::event::Event as Readiness;
 use mio::{Token, Waker};
@@ -38,6 +40,7 @@ pub(crate) use self::listener::Listener;
 use self::nodes::Origins;
 pub(crate) use self::nodes::Start;
 use self::nodes::{Codec, Node, NodeShard};
+use self::owners::Owners;
 pub(crate) use self::parts::Parts;
 use self::receivers::Receivers;
 use super::connection::Connection;
@@ -80,6 +83,7 @@ pub(crate) struct Server {
     peers: Vec<Peer>,
     /// The places of the live nodes that are members.
     live: Vec<u32>,
+    owners: Owners,
     joins: Joins,
     /// Bytes that wait for clients, as of their last flush.
     output_bytes: usize,
@@ -140,6 +144,7 @@ impl Server {
             arrived: Vec::new(),
             live: (0..peers.len() as u32).filter(|place| !joins.waiting.contains(place)).collect(),
             peers,
+            owners: Owners::default(),
             joins,
             output_bytes: 0,
             unsent: VecDeque::new(),
@@ -209,6 +214,15 @@ impl Server {
 
 impl Application<Node, Codec> for Server {
     fn on_event(&mut self, _now: Time, node: u32, event: nodes::Event, payload: &[u8]) {
+        if let store::Event::Read(end) = event {
+            match end.owner {
+                Some(owner) => self.owners.learn(end.key, owner),
+                None if matches!(end.outcome, ReadOutcome::Refused(_)) => {
+                    self.owners.forget(end.key)
+                }
+                None => {}
+            }
+        }
         match nodes::translate(event, payload) {
             nodes::News::End(token, end) => self.ends.push((token, end)),
             nodes::News::Message(key, message) => self.arrived.push((key, message)),
@@ -252,7 +266,8 @@ impl Application<Node, Codec> for Server {
         self.renew(now);
         self.finish_tasks(now);
         self.serve_queue(shard, now);
-        let has_started = self.tasks.start(now, &mut Origins { shard, live: &self.live });
+        let mut origins = Origins { shard, live: &self.live, owners: &self.owners };
+        let has_started = self.tasks.start(now, &mut origins);
         self.finish_tasks(now);
         self.publish(shard, now);
         self.sweep(shard, now);

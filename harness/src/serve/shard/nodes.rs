@@ -11,6 +11,7 @@ use hopwise_kernel::store::operation::listed;
 use hopwise_kernel::store::{self, StoreCodec, StoreConfig, StoreNode};
 use hopwise_kernel::{Id, Peer};
 
+use super::owners::Owners;
 use crate::serve::task::{Call, End, Nodes};
 
 /// The nodes of the server.
@@ -55,6 +56,7 @@ pub(super) struct Origins<'s> {
     pub(super) shard: &'s mut NodeShard,
     /// Their places.
     pub(super) live: &'s [u32],
+    pub(super) owners: &'s Owners,
 }
 
 impl Nodes for Origins<'_> {
@@ -70,7 +72,10 @@ impl Origins<'_> {
         let at = if count == 0 { 0 } else { self.shard.rng().below(count) };
         let place = *self.live.get(at as usize)?;
         let has_started = self.shard.with(place, |node, cx| match call {
-            Call::Read(name) => node.read(cx, name, token),
+            Call::Read(name) => match self.owners.of(name.key) {
+                Some(owner) => node.read_from(cx, owner, name, token),
+                None => node.read(cx, name, token),
+            },
             Call::Write(write, value) => node.write(cx, &write, value, token),
             Call::List(key) => node.list(cx, key, token),
             Call::Lookup(key) => node.with_router(cx, |ring, cx| ring.lookup(cx, key, token)),
