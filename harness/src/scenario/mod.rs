@@ -52,7 +52,7 @@ pub use self::error::ScenarioError;
 pub use self::fault::{Amount, Fault, FaultKind, Target};
 use self::impossible::Verdict;
 pub use self::impossible::{Impossible, is_share, require, require_or_adapt, require_that};
-pub use self::items::{Items, Replication};
+pub use self::items::{Items, Publish, Replication};
 pub(crate) use self::key::quoted;
 pub use self::key::{
     Choice, DURATION, DURATION_ABOVE_ZERO, Key, Kind, PERIOD, PERIOD_MIN, PERIOD_OR_OFF, SHARE,

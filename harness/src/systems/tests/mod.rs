@@ -117,6 +117,8 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("items.fetch", "false", &[]),
     ("items.refresh", "10s", &[]),
     ("items.publish_within", "0s", &[]),
+    ("items.publish", "words", &[]),
+    ("items.references_per_word", "65536", &[]),
     ("store", "{ population = 10 }", &[]),
     ("store.operations", "ycsb-f", &[]),
     ("store.reads", "0.9", STORE),
