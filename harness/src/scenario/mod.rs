@@ -68,7 +68,7 @@ pub use self::section::{Section, SectionType, Sections};
 use self::section::{WrongType, read};
 pub(crate) use self::shortened::shortened;
 pub(crate) use self::source::count_of;
-pub use self::store::{Operations, Popularity, Store};
+pub use self::store::{Operations, Popularity, Store, StoreKind};
 pub use self::subject::Subject;
 pub(crate) use self::tree::{ends_in, is_within, paths_of, value_of, without_indices};
 pub use self::udp::{Sockets, Udp};

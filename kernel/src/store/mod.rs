@@ -11,6 +11,9 @@
 //! the key stands for. A key has one value and any number of references. Items are soft state: they
 //! expire unless they are written again.
 //!
+//! A value can also stay with the node that writes it ([`StoreNode::publish`]): then the item under the key
+//! is a small [`Reference`] to it, and [`StoreNode::fetch`] reads that and asks the node.
+//!
 //! ```text
 //! node       state, and the dispatch of inputs     operation  what an application asks, how it ends
 //! origin     the asking side of reads and writes   version    the order of the writes of an item
@@ -20,6 +23,7 @@
 //! arrive     takes over a range of keys; its state: arrival
 //! repair     mends copies that differ; its state: repairs
 //! copies     copies in messages                    strays     copies that no owner needs any more
+//! indirect   values that stay with their writers; their table: provided; what the store keeps: reference
 //! ```
 //!
 //! # What is promised
@@ -48,12 +52,15 @@ mod copies;
 pub mod counts;
 pub mod event;
 mod holders;
+mod indirect;
 pub mod message;
 pub mod node;
 pub mod operation;
 mod origin;
 mod owner;
 pub mod protocol;
+mod provided;
+pub mod reference;
 mod repair;
 mod repairs;
 pub mod request;
@@ -75,6 +82,7 @@ pub use operation::{
     WriteEnd, WriteOutcome,
 };
 pub use protocol::Stored;
+pub use reference::{REFERENCE_BYTES, Reference};
 pub use sum::{Range, Sum};
 pub use version::{Version, VersionClock};
 pub use wire::StoreCodec;

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use crate::base::{Address, Id};
+use crate::base::{Address, Id, Peer};
 use crate::store::version::Version;
 
 /// The longest value, in bytes.
@@ -134,7 +134,8 @@ pub struct ReadEnd {
     pub token: u64,
     /// How it ended.
     pub outcome: ReadOutcome,
-    /// Hops of the last lookup, and one more to the owner.
+    /// Hops of the last lookup, and one more to the owner, and one more to the provider of a value that
+    /// is fetched.
     pub hops: u8,
     /// Contacts that did not answer in time.
     pub timeouts: u8,
@@ -154,6 +155,13 @@ pub enum ReadOutcome {
     },
     /// There is no such item.
     Absent,
+    /// There is a reference, but its provider does not have the value or does not answer.
+    NotProvided {
+        /// The version of the reference.
+        version: Version,
+        /// The provider; `None` if the item is no reference.
+        provider: Option<Peer>,
+    },
     /// It was not read.
     Refused(Refusal),
 }

@@ -22,7 +22,7 @@ pub struct Stored<P>(PhantomData<fn() -> P>);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum TrafficClass {
-    /// Questions of an application, and their answers.
+    /// Questions of an application, requests for values, and their answers.
     Ask,
     /// Copies on behalf of writes.
     Copy,
@@ -57,7 +57,10 @@ impl<P: Protocol> Protocol for Stored<P> {
     fn class(message: &Message<'_, P>) -> usize {
         let class = match message {
             MessageWith::Router(message) => return OWN_CLASSES.len() + P::class(message),
-            MessageWith::Ask { .. } | MessageWith::Answer { .. } => TrafficClass::Ask,
+            MessageWith::Ask { .. }
+            | MessageWith::Answer { .. }
+            | MessageWith::Fetch { .. }
+            | MessageWith::Fetched { .. } => TrafficClass::Ask,
             MessageWith::Copy { .. } | MessageWith::Copied { .. } => TrafficClass::Copy,
             MessageWith::Compare { .. }
             | MessageWith::Compared { .. }

@@ -256,7 +256,7 @@ impl Drawn for Directory<Ring> {
 }
 
 impl Drawn for Stored<Ring> {
-    const KINDS: u8 = 10 + Ring::KINDS;
+    const KINDS: u8 = 12 + Ring::KINDS;
 
     fn message(draw: &Draw, kind: u8) -> store::Message<'_, Ring> {
         use store::MessageWith as Message;
@@ -303,7 +303,12 @@ impl Drawn for Stored<Ring> {
                 Message::CookieReply { request, topic, cookie }
             }
             9 => Message::Release { cookie, range },
-            kind => Message::Router(Ring::message(draw, kind - 10)),
+            10 => Message::Fetch { request, cookie, key: from, serial: number },
+            11 => {
+                let value = if flag { &draw.payload[..] } else { &[] };
+                Message::Fetched { request, held: flag, value }
+            }
+            kind => Message::Router(Ring::message(draw, kind - 12)),
         }
     }
 

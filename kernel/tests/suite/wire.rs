@@ -300,6 +300,10 @@ fn limits_of_a_stores_messages_are_exact() {
         MessageWith::Compared { request, difference, sums }
     };
     assert!(fits(compared(512)) && !fits(compared(513)));
+    let fetched =
+        |held, length: usize| MessageWith::Fetched { request, held, value: &bytes[..length] };
+    assert!(fits(fetched(true, MAX_VALUE)) && !fits(fetched(true, MAX_VALUE + 1)));
+    assert!(fits(fetched(false, 0)) && !fits(fetched(false, 1)));
 }
 
 /// Each kind of malformed datagram has its own reason.

@@ -251,7 +251,7 @@ impl<P: Forged> Forged for Directory<P> {
 }
 
 impl<P: Forged> Forged for Stored<P> {
-    const KINDS: usize = 10 + P::KINDS;
+    const KINDS: usize = 12 + P::KINDS;
 
     fn message<'a, 's: 'a>(
         forge: &Forge<'_>,
@@ -260,8 +260,8 @@ impl<P: Forged> Forged for Stored<P> {
         lists: &'a Lists,
     ) -> store::Message<'a, P> {
         use store::MessageWith as Message;
-        if kind >= 10 {
-            return Message::Router(P::message(forge, kind - 10, script, lists));
+        if kind >= 12 {
+            return Message::Router(P::message(forge, kind - 12, script, lists));
         }
         let (request, cookie) = (RequestId(script.number()), cookie(forge, script));
         match kind {
@@ -301,6 +301,15 @@ impl<P: Forged> Forged for Stored<P> {
                 Message::Synced { request, progress, is_predecessor, clock: time(script) }
             }
             8 => Message::Release { cookie, range: range(forge, script) },
+            9 => {
+                let (key, serial) = (forge.id(script), script.number());
+                Message::Fetch { request, cookie, key, serial }
+            }
+            10 => {
+                let held = script.flag();
+                let length = if held { script.below(MAX_VALUE + 1) } else { 0 };
+                Message::Fetched { request, held, value: script.take(length) }
+            }
             _ => {
                 let topic = store::message::Topic::from_number(script.byte() % 3);
                 let topic = topic.expect("there are 3");

@@ -817,7 +817,7 @@ fn references_by_word_are_refused_where_there_are_none() {
 #[test]
 fn a_flood_of_publications_fills_a_word_and_no_more() {
     let mut small = by_words_once();
-    small.store.words = Some(WordLimits { references: 200, per_word: 150 });
+    small.store.words = Some(WordLimits { references: 600, per_word: 150 });
     let mut stored = Directory::published(small, 67);
     let victim = stored.keepers_of_word("zebra")[0];
     let flooder = stored.memory.peer(NODES);

@@ -93,6 +93,7 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         (&[("items.bytes", "1025")], &["items.bytes = 1025", "from 1 to 1024"]),
         (&[("items.fetch", "maybe")], &["items.fetch = \"maybe\"", "true or false"]),
         (&[("items.refresh", "0s")], &["items.refresh = \"0s\"", "at least \"1ms\""]),
+        (&[("store.kind", "indirect")], &["store.kind = \"indirect\"", "\"reference\""]),
         (&[("items.publish", "word")], &["items.publish = \"word\"", "\"words\""]),
         (
             &[("items.references_per_word", "0")],

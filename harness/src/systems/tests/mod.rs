@@ -120,6 +120,7 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("items.publish", "words", &[]),
     ("items.references_per_word", "65536", &[]),
     ("store", "{ population = 10 }", &[]),
+    ("store.kind", "reference", &[]),
     ("store.operations", "ycsb-f", &[]),
     ("store.reads", "0.9", STORE),
     ("store.population", "1000000", &[]),
