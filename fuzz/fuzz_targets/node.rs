@@ -12,7 +12,7 @@ fuzz_target!(|script: &[u8]| {
         0 => Attack::new().play(script),
         1 => central::attack(script, SEED),
         2 => flooding::attack(script, SEED),
-        3 => directory::attack(script, SEED),
+        3 => directory::attack(directory::by_words(), script, SEED),
         _ => store::attack(script, SEED),
     }
 });

@@ -10,7 +10,7 @@ use hopwise_kernel::drive::Memory;
 use hopwise_kernel::drive::memory::DELAY;
 use hopwise_kernel::items::{
     self, Holdings, IndexLimits, Match, Names, PublishingConfig, Query, ResponderConfig, Text,
-    TransferConfig,
+    TransferConfig, WordIndex, WordLimits,
 };
 use hopwise_kernel::node::TimeoutPolicy;
 use hopwise_kernel::ring::fingers::Shape;
@@ -75,10 +75,19 @@ fn store_config() -> DirectoryConfig {
             limits: IndexLimits { names: 500, entries: 1000, entries_per_name: 50 },
             lifetime: LIFETIME,
         },
+        words: None,
         publishing: PublishingConfig { spread: SPREAD, refresh: REFRESH },
         replicas: REPLICAS,
         deadline: DEADLINE,
     }
+}
+
+/// The default configuration, but items are published under their words as well.
+#[must_use]
+pub fn by_words() -> Config {
+    let mut config = config();
+    config.store.words = Some(WordLimits { references: 500, per_word: 300 });
+    config
 }
 
 /// The default configuration, but items are published only once.
@@ -165,8 +174,12 @@ impl Directory {
     /// The nodes that should keep references to an item: its owner and the owner's successors.
     #[must_use]
     pub fn keepers(&self, item: u32) -> Vec<Peer> {
+        self.keepers_of(key_of(item))
+    }
+
+    fn keepers_of(&self, key: Id) -> Vec<Peer> {
         let ring = self.ring();
-        let owner = owner_in(&ring, key_of(item));
+        let owner = owner_in(&ring, key);
         let at = ring.iter().position(|&peer| peer == owner).expect("the owner is a member");
         let replicas = usize::from(self.config.replicas).min(ring.len());
         (0..replicas).map(|steps| ring[(at + steps) % ring.len()]).collect()
@@ -191,6 +204,26 @@ impl Directory {
             .collect();
         holders.sort_by_key(|peer| peer.id);
         holders
+    }
+
+    /// The names that a node keeps under a word with each holder, in order.
+    #[must_use]
+    pub fn known_under(&self, keeper: Peer, word: &str) -> Vec<(Text, Peer)> {
+        let node = self.memory.node(keeper.address.slot.into());
+        let Some(words) = node.and_then(DirectoryNode::words) else { return Vec::new() };
+        let mut known: Vec<(Text, Peer)> = (0..words.slots())
+            .filter_map(|place| words.at(self.memory.now(), place))
+            .filter(|(hit, number, _)| items::words::word(&hit.name, *number) == Some(text(word)))
+            .map(|(hit, ..)| (hit.name, hit.holder))
+            .collect();
+        known.sort_by_key(|(name, holder)| (*name, holder.id));
+        known
+    }
+
+    /// The nodes that should keep references under this word: its owner and the owner's successors.
+    #[must_use]
+    pub fn keepers_of_word(&self, word: &str) -> Vec<Peer> {
+        self.keepers_of(Id::of_name(word.as_bytes()))
     }
 
     /// Checks that only the keepers of each item have references to it, and to all its live
@@ -298,6 +331,8 @@ impl Directory {
             assert!(
                 index.len() <= limits.entries as usize && index.names() <= limits.names as usize
             );
+            let references = self.config.words.map_or(0, |limits| limits.references as usize);
+            assert!(node.words().map_or(0, WordIndex::len) <= references);
         }
     }
 
@@ -335,8 +370,8 @@ impl Directory {
 ///
 /// If [`Directory::play`] panics, or if an item is not found after the ring has healed and everything
 /// was published again.
-pub fn attack(script: &[u8], seed: u64) {
-    let mut stored = Directory::published(config(), seed);
+pub fn attack(config: Config, script: &[u8], seed: u64) {
+    let mut stored = Directory::published(config, seed);
     let genuine = stored.record(Duration::from_secs(3));
     // The recorded datagrams must not reveal future random numbers.
     *stored.memory.rng() = Rng::new(seed, 1);

@@ -46,6 +46,12 @@ pub fn config() -> StoreConfig {
     }
 }
 
+/// The default configuration, with room for values that nodes provide themselves.
+#[must_use]
+pub fn by_reference() -> StoreConfig {
+    StoreConfig { provided: Some(StoreLimits { items: 100, bytes: 50_000 }), ..config() }
+}
+
 /// A put of a value, whatever was there.
 #[must_use]
 pub fn put(key: Id) -> Write {
@@ -169,6 +175,16 @@ impl StoreRing {
         self.memory.with(node, |it, cx| it.read_from(cx, owner, name, token)) == Some(true)
     }
 
+    /// Starts a write at a node that keeps the value itself. Its end carries `token`.
+    pub fn publish(&mut self, node: u32, write: &Write, value: &[u8], token: u64) -> bool {
+        self.memory.with(node, |it, cx| it.publish(cx, write, value, token)) == Some(true)
+    }
+
+    /// Starts a read at a node of a value that another node keeps. Its end carries `token`.
+    pub fn fetch(&mut self, node: u32, key: Id, token: u64) -> bool {
+        self.memory.with(node, |it, cx| it.fetch(cx, key, token)) == Some(true)
+    }
+
     /// Writes at a node, and waits for the end. Other events are lost.
     ///
     /// # Panics
@@ -177,6 +193,21 @@ impl StoreRing {
     pub fn write_now(&mut self, node: u32, write: &Write, value: &[u8]) -> WriteOutcome {
         self.memory.events().for_each(drop);
         assert!(self.write(node, write, value, 77), "a member starts a write");
+        self.end_of_write()
+    }
+
+    /// As [`write_now`](Self::write_now), but the node keeps the value itself.
+    ///
+    /// # Panics
+    ///
+    /// If the write is not started, or does not end in time.
+    pub fn publish_now(&mut self, node: u32, write: &Write, value: &[u8]) -> WriteOutcome {
+        self.memory.events().for_each(drop);
+        assert!(self.publish(node, write, value, 77), "a member starts a write");
+        self.end_of_write()
+    }
+
+    fn end_of_write(&mut self) -> WriteOutcome {
         let end = self.memory.now() + DEADLINE + Duration::from_secs(2);
         while self.memory.now() < end {
             self.memory.run_for(Duration::from_millis(5));
@@ -199,6 +230,21 @@ impl StoreRing {
     pub fn read_now(&mut self, node: u32, key: Id) -> (ReadOutcome, Vec<u8>) {
         self.memory.events().for_each(drop);
         assert!(self.read(node, key, 78), "a member starts a read");
+        self.end_of_read()
+    }
+
+    /// As [`read_now`](Self::read_now), of a value that another node keeps.
+    ///
+    /// # Panics
+    ///
+    /// If the read is not started, or does not end in time.
+    pub fn fetch_now(&mut self, node: u32, key: Id) -> (ReadOutcome, Vec<u8>) {
+        self.memory.events().for_each(drop);
+        assert!(self.fetch(node, key, 78), "a member starts a read");
+        self.end_of_read()
+    }
+
+    fn end_of_read(&mut self) -> (ReadOutcome, Vec<u8>) {
         let end = self.memory.now() + DEADLINE + Duration::from_secs(2);
         while self.memory.now() < end {
             self.memory.run_for(Duration::from_millis(5));
@@ -222,7 +268,7 @@ impl StoreRing {
         match self.read_now(node, key) {
             (ReadOutcome::Found { .. }, value) => Some(value),
             (ReadOutcome::Absent, _) => None,
-            (ReadOutcome::Refused(refusal), _) => panic!("{key} was not read: {refusal:?}"),
+            (outcome, _) => panic!("{key} was not read: {outcome:?}"),
         }
     }
 
@@ -261,7 +307,9 @@ impl StoreRing {
     pub fn begin_any(&mut self, node: u32, keys: &[Id], script: &mut Script<'_>) -> bool {
         let key = keys[script.below(keys.len())];
         let value = [script.byte(); 100];
-        let (change, length) = match script.below(6) {
+        let (change, length) = match script.below(8) {
+            6 => return self.fetch(node, key, 1),
+            7 => return self.publish(node, &put(key), &value, 1),
             0 => return self.read(node, key, 1),
             1 => return self.memory.with(node, |it, cx| it.list(cx, key, 1)) == Some(true),
             2 => (Change::Add(1), 0),
@@ -299,6 +347,8 @@ impl StoreRing {
         let limits = self.config.limits;
         for node in self.memory.nodes() {
             assert!(node.items() <= limits.items && node.bytes() <= limits.bytes);
+            let limits = self.config.provided.unwrap_or(StoreLimits { items: 0, bytes: 0 });
+            assert!(node.provided() <= limits.items && node.provided_bytes() <= limits.bytes);
         }
     }
 
@@ -355,7 +405,7 @@ impl StoreRing {
 ///
 /// If [`StoreRing::play`] panics, or if values are not written and read after the ring has healed.
 pub fn attack(script: &[u8], seed: u64) {
-    let mut store = StoreRing::new(NODES, config(), seed);
+    let mut store = StoreRing::new(NODES, by_reference(), seed);
     let genuine = store.record(Duration::from_secs(2));
     // The recorded datagrams must not reveal future random numbers.
     *store.memory.rng() = Rng::new(seed, 1);

@@ -206,7 +206,8 @@ fn outcome_of(
     };
     let store = measured.values.as_ref().map(|(contents, verdicts)| {
         let tally = &measured.metrics.items.values;
-        outcome::Store::new(tally, contents, verdicts, measured.node_s)
+        let (bytes, node_s) = (measured.lookup_bytes, measured.node_s);
+        outcome::Store::new(tally, contents, verdicts, bytes, node_s)
     });
     let simulation = measured.simulation.as_ref();
     let drops = measured.drops.iter().map(|&(reason, count)| (reason.to_owned(), count));

@@ -161,6 +161,7 @@ impl Sums {
         Measured {
             traffic: traffic_of::<ProtocolOf<S>>(&self.counters, |_| true),
             maintenance: traffic_of::<ProtocolOf<S>>(&self.counters, |class| class.is_maintenance),
+            lookup_bytes: traffic_of::<ProtocolOf<S>>(&self.counters, |it| it.is_lookup).bytes(),
             capacity_per_s,
             measured,
             measured_wall,

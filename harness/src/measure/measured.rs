@@ -46,6 +46,8 @@ pub struct Measured {
     pub metrics: Metrics,
     /// All messages of the measured phase.
     pub traffic: Traffic,
+    /// Bytes of the messages of the measured phase that lookups and operations caused.
+    pub lookup_bytes: u64,
     /// Maintenance messages of the measured phase.
     pub maintenance: Traffic,
     /// Lookups per second of a closed loop just before the warm-up, if the load is a multiple of

@@ -23,7 +23,8 @@ pub struct NodeLoad {
     pub items: u64,
     /// Bytes of their values.
     pub bytes: u64,
-    /// Reads and writes that it answered, since it was built.
+    /// Reads and writes that it answered, and requests for values that it provides, since it
+    /// was built.
     pub requests: u64,
 }
 
@@ -39,6 +40,8 @@ pub struct ValueVerdicts {
     /// Reads of the measured phase that were stale or lost because all holders of the newest
     /// acknowledged value were gone.
     pub excused: u64,
+    /// Reads of the measured phase that found a reference whose provider had left or failed.
+    pub not_provided: u64,
     /// Keys with an acknowledged value at the end of the run.
     pub keys: u64,
     /// Keys whose newest acknowledged version no member holds at the end.
@@ -91,6 +94,7 @@ fn each(a: StoreCounts, b: StoreCounts, f: impl Fn(u64, u64) -> u64) -> StoreCou
         reads: f(a.reads, b.reads),
         reads_as_holder: f(a.reads_as_holder, b.reads_as_holder),
         writes: f(a.writes, b.writes),
+        fetches: f(a.fetches, b.fetches),
         conflicts: f(a.conflicts, b.conflicts),
         repairs: f(a.repairs, b.repairs),
         repair_bytes: f(a.repair_bytes, b.repair_bytes),

@@ -18,6 +18,8 @@ pub struct Tally {
     pub exact: Asked,
     /// All other queries.
     pub fuzzy: Asked,
+    /// Those of them that are for words. Their correct answers are not counted.
+    pub words: Asked,
     /// Answers that no item matches.
     pub found_none: u64,
     /// Items received from a holder.
@@ -48,6 +50,7 @@ impl Default for Tally {
         Tally {
             exact: Asked::default(),
             fuzzy: Asked::default(),
+            words: Asked::default(),
             found_none: 0,
             transfers: 0,
             transfers_failed: 0,
@@ -62,6 +65,7 @@ impl Tally {
     /// Records that a query was answered or failed.
     pub fn record_issued(&mut self, how: Match) {
         self.asked(how).issued += 1;
+        self.words.issued += u64::from(how == Match::Words);
     }
 
     /// Records that an answer was correct.
@@ -72,6 +76,7 @@ impl Tally {
     /// Records that the requester obtained an item or, where items are not fetched, knows a holder.
     pub fn record_obtained(&mut self, how: Match) {
         self.asked(how).obtained += 1;
+        self.words.obtained += u64::from(how == Match::Words);
     }
 
     /// Records an answer that no item matches.
@@ -102,6 +107,7 @@ impl Tally {
     pub fn merge(&mut self, other: &Tally) {
         self.exact.merge(other.exact);
         self.fuzzy.merge(other.fuzzy);
+        self.words.merge(other.words);
         self.found_none += other.found_none;
         self.transfers += other.transfers;
         self.transfers_failed += other.transfers_failed;
@@ -112,7 +118,7 @@ impl Tally {
 
     /// Sets all counters to 0 without freeing memory.
     pub fn clear(&mut self) {
-        (self.exact, self.fuzzy) = (Asked::default(), Asked::default());
+        (self.exact, self.fuzzy, self.words) = Default::default();
         let Tally { found_none, transfers, transfers_failed, transfer_bytes, .. } = self;
         for count in [found_none, transfers, transfers_failed, transfer_bytes] {
             *count = 0;

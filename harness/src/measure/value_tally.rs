@@ -15,6 +15,8 @@ pub struct ValueTally {
     pub found: u64,
     /// Reads that found none.
     pub absent: u64,
+    /// Reads that found a reference, but not the value.
+    pub not_provided: u64,
     /// Writes that were acknowledged, those after reads included.
     pub acknowledged: u64,
     /// Writes after reads that changed nothing: another write came in between.
@@ -39,6 +41,7 @@ impl ValueTally {
         self.modifications += other.modifications;
         self.found += other.found;
         self.absent += other.absent;
+        self.not_provided += other.not_provided;
         self.acknowledged += other.acknowledged;
         self.condition_failed += other.condition_failed;
         self.unknown += other.unknown;

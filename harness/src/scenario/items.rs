@@ -15,6 +15,8 @@ use super::{Keys, Scenario, Section, duration};
 const ITEMS_MAX: u32 = 1_000_000;
 /// Copies of items, at most: the harness keeps the holders of each item in tables.
 const COPIES_MAX: f64 = 268_435_456.0;
+/// References of one word, at most.
+const REFERENCES_PER_WORD_MAX: u32 = 65_536;
 
 /// A population of named items: the nodes that hold them, and the queries for them.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -43,6 +45,10 @@ pub struct Items {
     /// Longest time between joining and first publishing.
     #[serde(with = "duration")]
     pub publish_within: Duration,
+    /// Under what a ring keeps references to items.
+    pub publish: Publish,
+    /// The most references that a node of a ring keeps for one word.
+    pub references_per_word: u32,
 }
 
 impl Default for Items {
@@ -57,8 +63,20 @@ impl Default for Items {
             fetch: true,
             refresh: Duration::from_secs(60),
             publish_within: Duration::from_secs(1),
+            publish: Publish::Names,
+            references_per_word: 512,
         }
     }
+}
+
+/// Under what a ring keeps references to items.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Publish {
+    /// Under the hash of the name.
+    Names,
+    /// Under the hash of each of its words as well.
+    Words,
 }
 
 /// How the number of holders of an item depends on its popularity (Cohen and Shenker, *Replication
@@ -119,6 +137,20 @@ impl Section for Items {
             DURATION,
             "Longest time between a node's join and its first publication. The time is random.",
         ),
+        Key::word(
+            "items.publish",
+            &["names", "words"],
+            "Under what a ring keeps references to items. names: under the hash of the name, so that \
+             only exact names are found. words: under the hash of each word of the name as well, so that \
+             queries for words find items; other pieces of names remain unfound. The other systems \
+             find words in any case.",
+        ),
+        Key::integer(
+            "items.references_per_word",
+            "a whole number from 1 to 65536",
+            "The most references that a node of a ring keeps for one word, with items.publish = \
+             \"words\". Further ones are dropped and counted (word_full).",
+        ),
     ];
 
     fn check(&self, all: &Scenario) -> Verdict {
@@ -132,6 +164,8 @@ impl Section for Items {
         require(is_share(*fuzzy), "items.fuzzy")?;
         require((1..=MAX_PAYLOAD as u32).contains(bytes), "items.bytes")?;
         require(*refresh >= PERIOD_MIN, "items.refresh")?;
+        let most = 1..=REFERENCES_PER_WORD_MAX;
+        require(most.contains(&self.references_per_word), "items.references_per_word")?;
         require_that(all.workload.keys == Keys::Uniform, "workload.keys", || {
             "{ distribution = \"uniform\" }, or nothing: lookups ask for items, and items.exponent \
              sets their skew"

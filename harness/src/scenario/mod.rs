@@ -52,7 +52,7 @@ pub use self::error::ScenarioError;
 pub use self::fault::{Amount, Fault, FaultKind, Target};
 use self::impossible::Verdict;
 pub use self::impossible::{Impossible, is_share, require, require_or_adapt, require_that};
-pub use self::items::{Items, Replication};
+pub use self::items::{Items, Publish, Replication};
 pub(crate) use self::key::quoted;
 pub use self::key::{
     Choice, DURATION, DURATION_ABOVE_ZERO, Key, Kind, PERIOD, PERIOD_MIN, PERIOD_OR_OFF, SHARE,
@@ -68,7 +68,7 @@ pub use self::section::{Section, SectionType, Sections};
 use self::section::{WrongType, read};
 pub(crate) use self::shortened::shortened;
 pub(crate) use self::source::count_of;
-pub use self::store::{Operations, Popularity, Store};
+pub use self::store::{Operations, Popularity, Store, StoreKind};
 pub use self::subject::Subject;
 pub(crate) use self::tree::{ends_in, is_within, paths_of, value_of, without_indices};
 pub use self::udp::{Sockets, Udp};

@@ -25,6 +25,8 @@ const EXPONENT: f64 = 0.99;
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
+    /// Where values are kept.
+    pub kind: StoreKind,
     /// What lookups do.
     pub operations: Operations,
     /// Share of reads; goes with [`Operations::Mix`]. See [`Store::read_share`].
@@ -59,6 +61,7 @@ pub struct Store {
 impl Default for Store {
     fn default() -> Store {
         Store {
+            kind: StoreKind::Direct,
             operations: Operations::Mix,
             reads: None,
             population: 10_000,
@@ -73,6 +76,16 @@ impl Default for Store {
             keys: Popularity::Uniform,
         }
     }
+}
+
+/// Where values are kept (Wehrle, Götz and Rieche, *Distributed Hash Tables*, 2005).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoreKind {
+    /// At the owner of the key and its holders.
+    Direct,
+    /// At the node that wrote the value. The owner and its holders keep a reference to it.
+    Reference,
 }
 
 /// What lookups do. The letters are the core workloads of YCSB (Cooper et al., *Benchmarking cloud
@@ -144,6 +157,13 @@ impl Section for Store {
              stored. ring.replicas is the number of copies. Not with items.",
         ),
         Key::word(
+            "store.kind",
+            &["direct", "reference"],
+            "Where values are kept. direct: at the owner of the key and its holders. reference: at \
+             the node that wrote the value; the owner and its holders keep a reference to it, and a \
+             read fetches the value from there. The value is gone when that node leaves or fails.",
+        ),
+        Key::word(
             "store.operations",
             &[
                 "get", "put", "mix", "ycsb-a", "ycsb-b", "ycsb-c", "ycsb-d", "ycsb-e", "ycsb-f",
@@ -192,7 +212,8 @@ impl Section for Store {
         Key::integer(
             "store.node_items",
             "a whole number from 1 to 16777216",
-            "Room of a node for items. Unless set, it follows from store.population, ring.replicas \
+            "Room of a node for items, and again for values that it provides itself with store.kind = \
+             \"reference\". Unless set, it follows from store.population, ring.replicas \
              and nodes: one of a hundred systems that have lost a third of their nodes needs more. \
              With writes of new keys, there is room for as many again.",
         ),

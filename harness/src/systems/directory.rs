@@ -9,7 +9,7 @@ use hopwise_kernel::directory::{
     self, Directory as DirectoryProtocol, DirectoryCodec, DirectoryConfig, DirectoryNode,
 };
 use hopwise_kernel::items::index::MAX_LISTED_HOLDERS;
-use hopwise_kernel::items::{IndexLimits, ResponderConfig, Text};
+use hopwise_kernel::items::{IndexLimits, ResponderConfig, Text, WordIndex, WordLimits};
 use hopwise_kernel::node::EventOf;
 use hopwise_kernel::{Context, Id, Peer, Rng, Router};
 
@@ -20,8 +20,8 @@ use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
 use crate::plug::{Neighborhood, NodeEvent, ProtocolOf, Setting, System};
-use crate::scenario::Items;
-use crate::workload::items::{Catalogue, Wanted};
+use crate::scenario::{Items, Publish};
+use crate::workload::items::{Catalogue, WORDS_PER_NAME, Wanted, vocabulary_size};
 use crate::workload::{ItemWorkload, Workload};
 
 /// The most holders that an owner stores for one name: those that an answer lists, which are the most
@@ -130,7 +130,9 @@ where
     }
 
     fn entries(&self, node: &Self::Node) -> usize {
-        self.router.entries(node.router()) + node.index().len()
+        self.router.entries(node.router())
+            + node.index().len()
+            + node.words().map_or(0, WordIndex::len)
     }
 
     fn neighborhood<'a>(&self, node: &'a Self::Node) -> Option<Neighborhood<'a>> {
@@ -155,6 +157,8 @@ fn config<S: System>(scenario: &Scenario, items: &Items) -> DirectoryConfig {
             limits: limits(items, replicas, scenario.nodes),
             lifetime: items.refresh * ROUNDS_OF_LIFE,
         },
+        words: (items.publish == Publish::Words)
+            .then(|| word_limits(items, replicas, scenario.nodes)),
         publishing: publishing(items),
         replicas,
         deadline: scenario.workload.deadline,
@@ -172,6 +176,19 @@ fn limits(items: &Items, replicas: u8, nodes: u32) -> IndexLimits {
     }
 }
 
+/// Capacity for the references by word that one node may have to store.
+fn word_limits(items: &Items, replicas: u8, nodes: u32) -> WordLimits {
+    let vocabulary = vocabulary_size(items.population) as u32;
+    let words = f64::from(keys_of_one_node(vocabulary, replicas, nodes));
+    let names = words * WORDS_PER_NAME * f64::from(items.population) / f64::from(vocabulary);
+    // Words occur in more or fewer names than on average: five standard deviations.
+    let names = names + 5.0 * names.sqrt();
+    let holders = (copies(items) / f64::from(items.population)).min(f64::from(HOLDERS_KEPT));
+    let per_word = items.references_per_word;
+    let references = (names * holders).ceil().min(words * f64::from(per_word));
+    WordLimits { references: references as u32, per_word }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,5 +202,19 @@ mod tests {
         assert_eq!(limits.entries, 3 * limits.names, "no more than an answer lists");
         let one = super::limits(&items, 3, 1);
         assert_eq!(one.names, 1024, "one node has all");
+    }
+
+    #[test]
+    fn a_node_has_room_for_the_words_it_may_get() {
+        let items = Items { population: 1024, replicas: 2.0, ..Items::default() };
+        // 96 words, each in 32 names with two holders. One node has all of them.
+        let one = word_limits(&items, 3, 1).references;
+        assert!((6144..7000).contains(&one), "{one}");
+        // Three arcs with a tenth of a word each on average, and some with several.
+        let many = word_limits(&items, 3, 1024).references;
+        assert!((4 * 64..8 * 64).contains(&many), "{many}");
+        let few = Items { references_per_word: 5, ..items };
+        let words = keys_of_one_node(96, 3, 1024);
+        assert_eq!(word_limits(&few, 3, 1024), WordLimits { references: 5 * words, per_word: 5 });
     }
 }

@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use hopwise_kernel::codec::Body;
 use hopwise_kernel::node::{EventOf, Secret};
 use hopwise_kernel::store::{
-    self, Change, Condition, Hosts, Lifetime, MAX_REPLICAS, Name, ReadOutcome, StoreCodec,
-    StoreConfig, StoreCounts, StoreLimits, StoreNode, Stored as StoredProtocol, Version, Write,
-    WriteOutcome,
+    self, Change, Condition, Hosts, Lifetime, MAX_REPLICAS, Name, REFERENCE_BYTES, ReadOutcome,
+    Reference, StoreCodec, StoreConfig, StoreCounts, StoreLimits, StoreNode,
+    Stored as StoredProtocol, Version, Write, WriteOutcome,
 };
 use hopwise_kernel::{Context, Id, Node as _, Peer, Rng, Router, Time};
 
@@ -22,7 +22,7 @@ use crate::measure::growth::{Figure, Law};
 use crate::measure::stored::{Contents, NodeLoad};
 use crate::network::Network;
 use crate::plug::{Neighborhood, NodeEvent, ProtocolOf, Setting, System};
-use crate::scenario::Store;
+use crate::scenario::{Store, StoreKind};
 use crate::workload::values::value::{content_of, fill};
 use crate::workload::values::{Act, Answer, PRELOADED, Question, initial_stamp, key_of};
 use crate::workload::{ValueWorkload, Workload};
@@ -33,6 +33,9 @@ const START_US: u64 = 1_000_000;
 const ARCS: u64 = 32;
 /// Values being overwritten for which a small node has room, and a large one for a quarter of its items.
 const OVERWRITTEN: u32 = 8;
+/// A node has room for the values of so many times the keys that it may own, and for this many at least.
+const WRITTEN_SHARES: u32 = 4;
+const WRITTEN_MIN: u32 = 256;
 /// The longest value.
 const VALUE_MAX: usize = store::MAX_VALUE;
 
@@ -43,6 +46,7 @@ pub struct Stored<S> {
     workload: ValueWorkload,
     config: Arc<StoreConfig>,
     value_bytes: usize,
+    kind: StoreKind,
     /// The keys that have a value from the start, in the order of their identifiers.
     preloaded: Arc<Vec<(Id, u32)>>,
     /// All keys at the end of the run, in the order of their identifiers.
@@ -92,6 +96,7 @@ where
             workload: workload.clone(),
             config: Arc::new(config::<S>(scenario, store, &mut Rng::new(scenario.seed, 7))),
             value_bytes: store.value_bytes as usize,
+            kind: store.kind,
             preloaded: Arc::new(in_order(preloaded)),
             all: Arc::default(),
         })
@@ -123,8 +128,22 @@ where
         let mut value = [0; VALUE_MAX];
         let value = &mut value[..self.value_bytes];
         for &(id, key) in keys.into_iter().flatten() {
-            fill(initial_stamp(key), value);
+            let stamp = initial_stamp(key);
+            fill(stamp, value);
+            let provider = members[key as usize % members.len()];
+            let reference = Reference { provider, serial: stamp }.to_bytes();
+            let value = match self.kind {
+                StoreKind::Direct => &*value,
+                StoreKind::Reference => &reference,
+            };
             node.preload(cx.now, Name::value(id), PRELOADED, value);
+        }
+        if self.kind == StoreKind::Reference {
+            for key in (rank..self.preloaded.len()).step_by(members.len()) {
+                let stamp = initial_stamp(key as u32);
+                fill(stamp, value);
+                node.preload_provided(cx.now, key_of(key as u32), stamp, value);
+            }
         }
         node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
     }
@@ -146,7 +165,12 @@ where
     ) -> bool {
         let name = Name::value(key_of(key));
         let (stamp, condition) = match act {
-            Act::Read | Act::Modify { .. } => return node.read(cx, name, token),
+            Act::Read | Act::Modify { .. } => {
+                return match self.kind {
+                    StoreKind::Direct => node.read(cx, name, token),
+                    StoreKind::Reference => node.fetch(cx, name.key, token),
+                };
+            }
             Act::Write { stamp } => (stamp, Condition::Always),
             Act::Replace { stamp, version } => {
                 (stamp, version.map_or(Condition::Absent, Condition::Version))
@@ -156,7 +180,11 @@ where
         let value = &mut value[..self.value_bytes];
         fill(stamp, value);
         let (change, lifetime) = (Change::Put, Lifetime::Default);
-        node.write(cx, &Write { name, change, condition, lifetime, tag: 0 }, value, token)
+        let write = Write { name, change, condition, lifetime, tag: 0 };
+        match self.kind {
+            StoreKind::Direct => node.write(cx, &write, value, token),
+            StoreKind::Reference => node.publish(cx, &write, value, token),
+        }
     }
 
     fn node_event(event: EventOf<ProtocolOver<S>>, payload: &[u8]) -> Option<NodeEvent<Answer>> {
@@ -167,6 +195,9 @@ where
                         Answer::Found { content: content_of(payload), version }
                     }
                     ReadOutcome::Absent => Answer::Absent,
+                    ReadOutcome::NotProvided { version, provider } => {
+                        Answer::NotProvided { version, provider: provider.map(|peer| peer.id) }
+                    }
                     ReadOutcome::Refused(refusal) => Answer::Refused(refusal),
                 };
                 (end.token, answer, end.hops, end.timeouts)
@@ -202,7 +233,7 @@ where
     }
 
     fn entries(&self, node: &Self::Node) -> usize {
-        self.router.entries(node.router()) + node.items() as usize
+        self.router.entries(node.router()) + (node.items() + node.provided()) as usize
     }
 
     fn store_counts(&self, node: &Self::Node) -> StoreCounts {
@@ -210,11 +241,11 @@ where
     }
 
     fn add_stored(&self, node: &Self::Node, now: Time, live: usize, contents: &mut Contents) {
-        let StoreCounts { reads, writes, .. } = node.counts();
+        let StoreCounts { reads, writes, fetches, .. } = node.counts();
         contents.nodes.push(NodeLoad {
-            items: node.items().into(),
-            bytes: node.bytes().into(),
-            requests: reads + writes,
+            items: (node.items() + node.provided()).into(),
+            bytes: (node.bytes() + node.provided_bytes()).into(),
+            requests: reads + writes + fetches,
         });
         let all = self.all.get_or_init(|| in_order(self.workload.keys()));
         let id = node.peer().id;
@@ -252,6 +283,7 @@ fn config<S: System>(scenario: &Scenario, store: &Store, rng: &mut Rng) -> Store
         replicas,
         hosts: Hosts::Nodes,
         limits: limits(store, replicas, scenario.nodes),
+        provided: provided_limits(store, scenario.nodes),
         lifetime: store.lifetime,
         deadline: scenario.workload.deadline,
         timeout: timeout(scenario),
@@ -270,8 +302,24 @@ fn limits(store: &Store, replicas: u8, nodes: u32) -> StoreLimits {
     let items = store.node_items.unwrap_or_else(needed);
     // While an item is overwritten, its old value is there beside the new one.
     let values = items.saturating_add(items / 4 + OVERWRITTEN);
-    let bytes = store.node_bytes.unwrap_or(values.saturating_mul(store.value_bytes));
+    let value_bytes = match store.kind {
+        StoreKind::Direct => store.value_bytes,
+        StoreKind::Reference => REFERENCE_BYTES as u32,
+    };
+    let bytes = store.node_bytes.unwrap_or(values.saturating_mul(value_bytes));
     StoreLimits { items, bytes }
+}
+
+/// The room of one node for the values that it writes. It keeps a value also if another node overwrites
+/// the key, so it may need several times its share of the keys.
+fn provided_limits(store: &Store, nodes: u32) -> Option<StoreLimits> {
+    let most = store.population.saturating_mul(if store.operations.inserts() { 2 } else { 1 });
+    let share = || keys_of_one_node(store.population, 1, nodes).max(1);
+    let needed = || share().saturating_mul(WRITTEN_SHARES).max(WRITTEN_MIN).min(most);
+    let items = store.node_items.unwrap_or_else(needed);
+    let values = items.saturating_add(items / 4 + OVERWRITTEN);
+    let bytes = store.node_bytes.unwrap_or(values.saturating_mul(store.value_bytes));
+    (store.kind == StoreKind::Reference).then_some(StoreLimits { items: values, bytes })
 }
 
 #[cfg(test)]
@@ -288,6 +336,12 @@ mod tests {
         assert_eq!(few.bytes, (few.items + few.items / 4 + OVERWRITTEN) * 100);
         let growing = Store { operations: Operations::YcsbD, ..store.clone() };
         assert_eq!(limits(&growing, 3, 1024).items, 2 * few.items);
+        assert_eq!(provided_limits(&store, 1024), None);
+        let kept = Store { kind: StoreKind::Reference, ..store.clone() };
+        assert_eq!(limits(&kept, 3, 1024).items, few.items);
+        assert!(limits(&kept, 3, 1024).bytes < few.bytes, "references are shorter");
+        let own = provided_limits(&kept, 1024).expect("nodes keep values");
+        assert!(own.items >= WRITTEN_MIN && own.bytes == 100 * own.items, "{own:?}");
         let set = Store { node_items: Some(7), node_bytes: Some(99), ..store };
         assert_eq!(limits(&set, 3, 1024), StoreLimits { items: 7, bytes: 99 });
     }

@@ -77,8 +77,9 @@ impl CentralPeer {
             return false;
         }
         let (cookie, deadline) = (Cookie::default(), cx.now + self.config.deadline);
+        let (words_asked, hops, timeouts, beside) = (0, 1, 0, None);
         let pending =
-            PendingQuery { token, query, cookie, deadline, hops: 1, timeouts: 0, beside: None };
+            PendingQuery { token, query, cookie, deadline, words_asked, hops, timeouts, beside };
         cx.carry(|cx| self.client.ask(cx, self.server, pending))
     }
 
@@ -102,7 +103,7 @@ impl CentralPeer {
     pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_, Central>) {
         self.armed_at = Time::NEVER;
         if let Some(index) = self.client.publisher.take_due(cx.now) {
-            cx.carry(|cx| self.client.publish(cx, self.server, index));
+            cx.carry(|cx| self.client.publish(cx, self.server, index, None));
         }
         self.arm(cx);
     }

@@ -24,7 +24,8 @@ use core::time::Duration;
 use crate::base::{Id, Peer, Time};
 use crate::directory::message::MessageWith;
 use crate::directory::protocol::Directory;
-use crate::items::{Hit, Index};
+use crate::items::words::word;
+use crate::items::{Hit, Index, WordIndex};
 use crate::node::{Context, Router};
 
 /// Slots of the index that one step visits.
@@ -41,13 +42,15 @@ pub(super) struct Handover {
     lost: bool,
     /// The place in the index that comes next.
     slot: u32,
+    /// The place in the index of words that comes next, once the other is done.
+    word_slot: u32,
     next_at: Time,
 }
 
 impl Handover {
     /// No handover.
     pub(super) const fn new() -> Handover {
-        Handover { known: None, lost: false, slot: 0, next_at: Time::NEVER }
+        Handover { known: None, lost: false, slot: 0, word_slot: 0, next_at: Time::NEVER }
     }
 
     /// The time of the next step.
@@ -68,7 +71,7 @@ impl Handover {
         self.lost = false;
         let old = self.known.replace(new);
         if old.is_some_and(|old| !old.id.is_between(new.id, me.id)) {
-            (self.slot, self.next_at) = (0, now);
+            (self.slot, self.word_slot, self.next_at) = (0, 0, now);
         }
     }
 
@@ -78,6 +81,7 @@ impl Handover {
         cx: &mut Context<'_, Directory<R::Protocol>>,
         me: Peer,
         index: &Index,
+        words: Option<&WordIndex>,
     ) {
         let now = cx.now;
         if now < self.next_at {
@@ -87,14 +91,45 @@ impl Handover {
             self.next_at = Time::NEVER;
             return;
         };
-        let end = self.slot.saturating_add(SLOTS_PER_STEP).min(index.slots());
-        for (hit, expires) in (self.slot..end).filter_map(|slot| index.at(now, slot)) {
-            if !R::owns(key_of(&hit), me, newcomer) {
-                send_copy::<R>(cx, me, newcomer, &hit, 0, expires.since(now));
+        let mut is_over = true;
+        let mut send = |reference: &Reference, expires: Time| {
+            if !R::owns(reference.key(), me, newcomer) {
+                send_copy::<R>(cx, me, newcomer, reference, 0, expires.since(now));
             }
+        };
+        if self.slot < index.slots() {
+            let end = self.slot.saturating_add(SLOTS_PER_STEP).min(index.slots());
+            let references = (self.slot..end).filter_map(|slot| index.at(now, slot));
+            references.for_each(|(hit, expires)| send(&Reference { hit, word: None }, expires));
+            self.slot = end;
+            is_over = end == index.slots() && words.is_none_or(WordIndex::is_empty);
+        } else if let Some(words) = words {
+            let end = self.word_slot.saturating_add(SLOTS_PER_STEP).min(words.slots());
+            let references = (self.word_slot..end).filter_map(|slot| words.at(now, slot));
+            references.for_each(|(hit, word, expires)| {
+                send(&Reference { hit, word: Some(word) }, expires);
+            });
+            self.word_slot = end;
+            is_over = end == words.slots();
         }
-        self.slot = end;
-        self.next_at = if end < index.slots() { now + PAUSE } else { Time::NEVER };
+        self.next_at = if is_over { Time::NEVER } else { now + PAUSE };
+    }
+}
+
+/// A reference as nodes hand it over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reference {
+    pub(super) hit: Hit,
+    /// The number of the word of the name under which it is kept; `None`: under the whole name.
+    pub(super) word: Option<u8>,
+}
+
+impl Reference {
+    /// Its key: the hash of the name or of the word.
+    pub(super) fn key(&self) -> Id {
+        let name = &self.hit.name;
+        let word = self.word.and_then(|number| word(name, number));
+        Id::of_name(word.as_ref().unwrap_or(name).as_bytes())
     }
 }
 
@@ -106,19 +141,22 @@ pub(super) fn hand_over_all<R: Router>(
     predecessor: Option<Peer>,
     successor: Peer,
     index: &Index,
+    words: Option<&WordIndex>,
     copies: u8,
 ) {
     let now = cx.now;
-    for (hit, expires) in (0..index.slots()).filter_map(|slot| index.at(now, slot)) {
-        if predecessor.is_none_or(|peer| R::owns(key_of(&hit), me, peer)) {
-            send_copy::<R>(cx, me, successor, &hit, copies, expires.since(now));
+    let mut send = |reference: &Reference, expires: Time| {
+        if predecessor.is_none_or(|peer| R::owns(reference.key(), me, peer)) {
+            send_copy::<R>(cx, me, successor, reference, copies, expires.since(now));
         }
+    };
+    for (hit, expires) in (0..index.slots()).filter_map(|slot| index.at(now, slot)) {
+        send(&Reference { hit, word: None }, expires);
     }
-}
-
-/// The key of a reference: the hash of its name.
-pub(super) fn key_of(hit: &Hit) -> Id {
-    Id::of_name(hit.name.as_bytes())
+    let Some(words) = words else { return };
+    for (hit, word, expires) in (0..words.slots()).filter_map(|slot| words.at(now, slot)) {
+        send(&Reference { hit, word: Some(word) }, expires);
+    }
 }
 
 /// Sends a reference that expires after `lifetime` to `to`, which makes `copies` further copies.
@@ -126,10 +164,10 @@ pub(super) fn send_copy<R: Router>(
     cx: &mut Context<'_, Directory<R::Protocol>>,
     me: Peer,
     to: Peer,
-    hit: &Hit,
+    &Reference { hit, word }: &Reference,
     copies: u8,
     lifetime: Duration,
 ) {
     let lifetime_ms = u32::try_from(lifetime.as_millis()).unwrap_or(u32::MAX);
-    cx.world.send(me, to, &MessageWith::Copy { hit: *hit, copies, lifetime_ms });
+    cx.world.send(me, to, &MessageWith::Copy { hit, word, copies, lifetime_ms });
 }

@@ -21,6 +21,9 @@ pub enum MessageWith<I, R> {
     Copy {
         /// The item and its holder.
         hit: Hit,
+        /// The number of the word of the name under which the reference is kept; `None`: under the whole
+        /// name.
+        word: Option<u8>,
         /// Further copies that the nodes after the receiver store; at most [`MAX_COPIES`].
         copies: u8,
         /// The reference expires after this time unless it is renewed.

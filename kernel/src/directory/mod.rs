@@ -12,7 +12,19 @@
 //! the owner answers from them. When a node joins or leaves, references are handed over.
 //!
 //! Queries find exact names only: a part of a name has another hash, and so another owner, which
-//! does not know the name.
+//! does not know the name. With [`DirectoryConfig::words`], items are published under the hash of each
+//! of their words as well, and queries for words find them:
+//!
+//! ```text
+//! holder      lookup(SHA-1 of a word) ──▶ owner   PublishWord ──▶ owner ── Copy ──▶ successor ── …
+//! requester   lookup(SHA-1 of its longest word) ──▶ owner   Find ──▶ owner,   Fetch ──▶ holder
+//! ```
+//!
+//! The owner of a word keeps whole names, so it alone finds those with all words of a query. Of a popular
+//! word it keeps no more than [`WordLimits::per_word`](crate::items::WordLimits::per_word) references:
+//! further ones are dropped and counted (`word_full`). An answer lists as many hits as fit into a message, best
+//! first; answers that lack some are counted (`answer_cut`). Prefixes and other pieces of names
+//! remain unfound.
 //!
 //! Nodes accept copies only from neighbors, but an attacker that can forge source addresses can
 //! forge a neighbor's. Published references can be wrong, too. A reference is therefore only a
@@ -34,5 +46,5 @@ mod replication;
 pub use event::Event;
 pub use message::{MAX_COPIES, Message, MessageWith};
 pub use node::{DirectoryConfig, DirectoryNode};
-pub use protocol::Directory;
+pub use protocol::{ANSWER_CUT, Directory, WORD_FULL};
 pub use wire::DirectoryCodec;

@@ -2,18 +2,19 @@
 //!
 //! **Invariant:** the router below behaves as it does without a directory.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::base::{Peer, Rng, Time};
-use crate::directory::handover::{Handover, hand_over_all};
+use crate::directory::handover::{Handover, Reference, hand_over_all};
 use crate::directory::message::{Message, MessageWith};
 use crate::directory::protocol::Directory;
 use crate::items;
 use crate::items::request::Kind;
 use crate::items::{
-    Hit, Holdings, Index, IndexClient, Items, PublishingConfig, Responder, ResponderConfig,
-    TransferConfig,
+    Hit, Holdings, Index, IndexClient, PublishingConfig, Responder, ResponderConfig,
+    TransferConfig, WordIndex, WordLimits,
 };
 use crate::node::{
     Context, DropReason, Intercepted, Layer, Node, RequestHandle, Router, call_router,
@@ -26,6 +27,8 @@ pub struct DirectoryConfig {
     pub transfers: Arc<TransferConfig>,
     /// The index of references.
     pub responder: ResponderConfig,
+    /// The index of references by word, if items are published under the words of their names as well.
+    pub words: Option<WordLimits>,
     /// The schedule of publications.
     pub publishing: PublishingConfig,
     /// The number of nodes that store a reference: its owner and the nodes that follow it,
@@ -42,6 +45,8 @@ pub struct DirectoryNode<R> {
     pub(super) config: Arc<DirectoryConfig>,
     pub(super) client: IndexClient,
     pub(super) responder: Responder,
+    /// References by word. `None` in a directory of whole names, which it does not make larger.
+    pub(super) words: Option<Box<WordIndex>>,
     pub(super) handover: Handover,
     /// The time for which the router has armed its timer.
     pub(super) router_due: Time,
@@ -62,6 +67,7 @@ impl<R: Router> DirectoryNode<R> {
             router,
             client: IndexClient::new(me, holdings, transfers, config.publishing, rng),
             responder: Responder::exact(me, &config.responder, rng),
+            words: config.words.map(|limits| Box::new(WordIndex::new(limits, rng))),
             handover: Handover::new(),
             router_due: Time::NEVER,
             armed_at: Time::NEVER,
@@ -111,8 +117,8 @@ impl<R: Router> DirectoryNode<R> {
         if let Some(&successor) = self.router.replicas().first() {
             let (me, predecessor) = (self.me(), self.router.predecessor());
             // Before the router leaves, because nodes accept copies only from their neighbors.
-            let index = self.responder.index();
-            hand_over_all::<R>(cx, me, predecessor, successor, index, self.copies());
+            let (index, words) = (self.responder.index(), self.words.as_deref());
+            hand_over_all::<R>(cx, me, predecessor, successor, index, words, self.copies());
         }
         self.client.publisher.stop();
         self.handover = Handover::new();
@@ -125,11 +131,17 @@ impl<R: Router> DirectoryNode<R> {
         self.responder.index()
     }
 
+    /// The references that the node stores under words.
+    #[must_use]
+    pub fn words(&self) -> Option<&WordIndex> {
+        self.words.as_deref()
+    }
+
     /// The memory of the node in bytes, without the router, and without the configuration and the
     /// names, which may be shared.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let references = self.index().heap_bytes();
+        let references = self.index().heap_bytes() + self.words().map_or(0, word_index_bytes);
         let own = size_of::<Self>() - size_of::<R>();
         own + references + self.client.transfers.holdings().heap_bytes()
     }
@@ -138,7 +150,9 @@ impl<R: Router> DirectoryNode<R> {
     #[must_use]
     pub fn memory_beside_router(config: &DirectoryConfig) -> usize {
         let responder = Responder::exact(Peer::default(), &config.responder, &mut Rng::light(0));
-        size_of::<Self>() - size_of::<R>() + responder.index().heap_bytes()
+        let words = config.words.map(|limits| WordIndex::new(limits, &mut Rng::light(0)));
+        let words = words.as_ref().map_or(0, word_index_bytes);
+        size_of::<Self>() - size_of::<R>() + responder.index().heap_bytes() + words
     }
 
     pub(super) const fn me(&self) -> Peer {
@@ -163,18 +177,16 @@ impl<R: Router> DirectoryNode<R> {
     ) {
         match message {
             items::Message::Publish { request, cookie, name } => {
-                let publish = |cx: &mut Context<'_, Items>| {
-                    self.responder.on_publish(cx, from, request, cookie, name)
-                };
-                if cx.carry(publish) {
-                    let (hit, lifetime) = (Hit { holder: from, name }, self.responder.lifetime());
-                    self.send_copies(cx, &hit, self.copies(), lifetime);
-                }
+                self.on_publish(cx, from, request, cookie, name);
+            }
+            items::Message::PublishWord { request, cookie, word, name } => {
+                let reference = Reference { hit: Hit { holder: from, name }, word: Some(word) };
+                self.on_publish_word(cx, from, request, cookie, &reference);
             }
             items::Message::Find { request, cookie, query } => {
-                let query = query.exact();
-                cx.carry(|cx| self.responder.on_find(cx, from, request, cookie, &query));
+                self.on_find(cx, from, request, cookie, query);
             }
+            items::Message::Found { request, hits } => self.on_found(cx, from, request, hits),
             message => cx.carry(|cx| self.client.handle_message(cx, from, message)),
         }
     }
@@ -196,6 +208,10 @@ impl<R: Router> DirectoryNode<R> {
         }
         true
     }
+}
+
+fn word_index_bytes(words: &WordIndex) -> usize {
+    size_of_val(words) + words.heap_bytes()
 }
 
 impl<R: Router> Node for DirectoryNode<R> {
@@ -220,9 +236,9 @@ impl<R: Router> Node for DirectoryNode<R> {
                     self.on_items(cx, from, message);
                 }
             }
-            MessageWith::Copy { hit, copies, lifetime_ms } => {
+            MessageWith::Copy { hit, word, copies, lifetime_ms } => {
                 if self.accepts(cx, from, true) {
-                    self.on_copy(cx, from, &hit, copies, lifetime_ms);
+                    self.on_copy(cx, from, &Reference { hit, word }, copies, lifetime_ms);
                 }
             }
         }
@@ -235,8 +251,12 @@ impl<R: Router> Node for DirectoryNode<R> {
             self.with_router(cx, |router, cx| router.handle_timeout(cx));
         }
         self.responder.expire(cx.now);
+        if let Some(words) = &mut self.words {
+            words.expire(cx.now);
+        }
         self.publish_next(cx);
-        self.handover.step::<R>(cx, self.me(), self.responder.index());
+        let (me, index) = (self.me(), self.responder.index());
+        self.handover.step::<R>(cx, me, index, self.words.as_deref());
         self.arm(cx);
     }
 

@@ -10,8 +10,8 @@ use crate::directory::event::Event;
 use crate::directory::message::{Message, MessageWith, ParkedMessage};
 use crate::items::{self, Items};
 use crate::node::{
-    Arena, Carries, Class, EventOf, LayeredRequests, MAX_CLASSES, MAX_DROP_REASONS, MessageOf,
-    OverRouter, Protocol, RequestTables, Requests, concat,
+    Arena, Carries, Class, DropReason, EventOf, LayeredRequests, MAX_CLASSES, MAX_DROP_REASONS,
+    MessageOf, OverRouter, Protocol, RequestTables, Requests, concat,
 };
 
 /// The protocol of [`DirectoryNode`](crate::directory::DirectoryNode)s over a router that speaks `P`.
@@ -20,9 +20,18 @@ pub struct Directory<P>(PhantomData<fn() -> P>);
 /// The index of the router's first class in [`CLASSES`](Protocol::CLASSES).
 const FIRST_ROUTER_CLASS: usize = Items::CLASSES.len();
 
+/// Reasons to drop a message, in the order of [`DROPS`](Protocol::DROPS); those of items come first.
+const OWN_DROPS: [&str; 3] = [Items::DROPS[0], "word_full", "answer_cut"];
+
+/// A word has as many references as it may have. The new one is not kept.
+pub const WORD_FULL: DropReason = DropReason::Own(1);
+
+/// Not all hits had room in an answer about words. It lists the best ones.
+pub const ANSWER_CUT: DropReason = DropReason::Own(2);
+
 impl<P: Protocol> Directory<P> {
     const ALL_CLASSES: [Class; MAX_CLASSES] = concat(Items::CLASSES, P::CLASSES, Class::other(""));
-    const ALL_DROPS: [&'static str; MAX_DROP_REASONS] = concat(Items::DROPS, P::DROPS, "");
+    const ALL_DROPS: [&'static str; MAX_DROP_REASONS] = concat(&OWN_DROPS, P::DROPS, "");
 }
 
 impl<P: Protocol> Protocol for Directory<P> {
@@ -34,7 +43,7 @@ impl<P: Protocol> Protocol for Directory<P> {
     const CLASSES: &'static [Class] =
         Self::ALL_CLASSES.split_at(FIRST_ROUTER_CLASS + P::CLASSES.len()).0;
     const DROPS: &'static [&'static str] =
-        Self::ALL_DROPS.split_at(Items::DROPS.len() + P::DROPS.len()).0;
+        Self::ALL_DROPS.split_at(OWN_DROPS.len() + P::DROPS.len()).0;
 
     #[inline]
     fn class(message: &Message<'_, P>) -> usize {
@@ -59,8 +68,8 @@ impl<P: Protocol> Protocol for Directory<P> {
         match message {
             MessageWith::Router(message) => MessageWith::Router(P::park(message, arena)),
             MessageWith::Items(message) => MessageWith::Items(Items::park(message, arena)),
-            &MessageWith::Copy { hit, copies, lifetime_ms } => {
-                MessageWith::Copy { hit, copies, lifetime_ms }
+            &MessageWith::Copy { hit, word, copies, lifetime_ms } => {
+                MessageWith::Copy { hit, word, copies, lifetime_ms }
             }
         }
     }
@@ -70,8 +79,8 @@ impl<P: Protocol> Protocol for Directory<P> {
         match parked {
             MessageWith::Router(parked) => MessageWith::Router(P::recall(parked, arena)),
             MessageWith::Items(parked) => MessageWith::Items(Items::recall(parked, arena)),
-            &MessageWith::Copy { hit, copies, lifetime_ms } => {
-                MessageWith::Copy { hit, copies, lifetime_ms }
+            &MessageWith::Copy { hit, word, copies, lifetime_ms } => {
+                MessageWith::Copy { hit, word, copies, lifetime_ms }
             }
         }
     }
@@ -94,7 +103,7 @@ impl<P: Protocol> Carries<Items> for Directory<P> {
 impl<P: Protocol> OverRouter for Directory<P> {
     type Below = P;
 
-    const FIRST_ROUTER_DROP: u8 = Items::DROPS.len() as u8;
+    const FIRST_ROUTER_DROP: u8 = OWN_DROPS.len() as u8;
 
     #[inline]
     fn wrap_router(message: MessageOf<'_, P>) -> Message<'_, P> {

@@ -13,19 +13,25 @@
 //!   └─ late answer: the query is answered, and the end of the lookup is ignored
 //! ```
 //!
+//! In a directory of words, a query for words goes to the owner of its longest word, which as a rule is the
+//! rarest. That node knows the whole names, and lists those that have all the words. If it knows none, the
+//! next word is asked: the list of a popular word may lack the item.
+//!
 //! **Invariant:** a query that was started ends in one event with its token, by its deadline.
 
 use core::time::Duration;
 
-use crate::base::{Id, Time};
+use crate::base::{Id, Peer, Time};
 use crate::directory::event::Event;
+use crate::directory::message::MessageWith;
 use crate::directory::node::DirectoryNode;
-use crate::directory::protocol::Directory;
+use crate::directory::protocol::{ANSWER_CUT, Directory};
 use crate::items;
 use crate::items::repeat::repeat;
 use crate::items::request::{Kind, PendingQuery, Request};
 use crate::items::requester::{self, finish_query};
-use crate::items::{HitList, Query};
+use crate::items::words::{LongestFirst, different_words};
+use crate::items::{HitList, Hits, Match, Query, Text, Topic};
 use crate::node::{
     Context, Cookie, LookupDone, LookupEnd, LookupPurpose, Protocol, RequestId, Router,
 };
@@ -36,7 +42,8 @@ const LOOKUP_GRACE: Duration = Duration::from_secs(1);
 
 impl<R: Router> DirectoryNode<R> {
     /// Looks up the owner of the hash of the query's text, asks it for the holders of the item with
-    /// exactly this name (whatever the kind of `query`), and fetches the item. Ends in
+    /// exactly this name, and fetches the item. In a directory of words, a query for words finds the best
+    /// name that has them; any other query finds exact names only, whatever its kind. Ends in
     /// [`Found`](items::Event::Found) or, after the configured deadline, in
     /// [`NotFound`](items::Event::NotFound); both carry `token`. After the former see
     /// [`Transfers::fetch`](crate::items::Transfers::fetch).
@@ -50,9 +57,10 @@ impl<R: Router> DirectoryNode<R> {
         token: u64,
     ) -> bool {
         let (cookie, deadline) = (Cookie::default(), cx.now + self.config.deadline);
-        let query = query.exact();
+        let query = if self.is_by_words(&query) { query } else { query.exact() };
+        let (words_asked, hops, timeouts, beside) = (0, 0, 0, None);
         let pending =
-            PendingQuery { token, query, cookie, deadline, hops: 0, timeouts: 0, beside: None };
+            PendingQuery { token, query, cookie, deadline, words_asked, hops, timeouts, beside };
         self.router.is_member() && self.look_up(cx, pending)
     }
 
@@ -62,8 +70,88 @@ impl<R: Router> DirectoryNode<R> {
         cx: &mut Context<'_, Directory<R::Protocol>>,
         pending: PendingQuery,
     ) -> bool {
-        let (key, deadline) = (Id::of_name(pending.query.text.as_bytes()), pending.deadline);
+        let text = text_to_look_up(&pending).unwrap_or(pending.query.text);
+        let (key, deadline) = (Id::of_name(text.as_bytes()), pending.deadline);
         self.look_up_for(cx, key, Kind::Find(pending), LookupPurpose::User, deadline)
+    }
+
+    /// Whether a query is answered from the index of words.
+    fn is_by_words(&self, query: &Query) -> bool {
+        self.words.is_some()
+            && query.how == Match::Words
+            && different_words(&query.text).next().is_some()
+    }
+
+    /// Handles a query.
+    pub(super) fn on_find(
+        &mut self,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
+        from: Peer,
+        request: RequestId,
+        cookie: Cookie,
+        query: Query,
+    ) {
+        let responder = &self.responder;
+        if !self.is_by_words(&query) {
+            let query = query.exact();
+            cx.carry(|cx| responder.on_find(cx, from, request, cookie, &query));
+        } else if cx.carry(|cx| responder.check_cookie(cx, from, request, cookie, Topic::Find)) {
+            let found = self.find(cx, &query);
+            let found = items::Message::Found { request, hits: found.hits() };
+            cx.world.send(self.me(), from, &MessageWith::Items(found));
+        }
+    }
+
+    /// Handles the answer to a query.
+    pub(super) fn on_found(
+        &mut self,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
+        from: Peer,
+        request: RequestId,
+        hits: Hits<'_>,
+    ) {
+        let transfers = &mut self.client.transfers;
+        if let Some(pending) = cx.carry(|cx| requester::take_answered(cx, transfers, from, request))
+        {
+            self.finish(cx, &pending, hits);
+        }
+    }
+
+    /// The hits of a query in the indexes of this node.
+    fn find(&self, cx: &mut Context<'_, Directory<R::Protocol>>, query: &Query) -> HitList {
+        let mut found = HitList::default();
+        match &self.words {
+            Some(words) if query.how == Match::Words => {
+                // The list of one word has the names that have all of them.
+                let all = LongestFirst::of(&query.text);
+                let is_whole = all.iter().all(|word| {
+                    !found.hits().is_empty() || words.find(cx.now, word, query, &mut found)
+                });
+                if !is_whole {
+                    cx.world.count_drop(ANSWER_CUT);
+                }
+            }
+            _ => self.responder.index().find(cx.now, query, &mut found),
+        }
+        found
+    }
+
+    /// Ends a query with these hits. If there are none, asks for the next word instead, if there is one.
+    fn finish(
+        &mut self,
+        cx: &mut Context<'_, Directory<R::Protocol>>,
+        pending: &PendingQuery,
+        hits: Hits<'_>,
+    ) {
+        let words_asked = pending.words_asked.saturating_add(1);
+        let next = PendingQuery { words_asked, beside: None, ..*pending };
+        let is_asked = hits.is_empty()
+            && next.query.how == Match::Words
+            && text_to_look_up(&next).is_some()
+            && self.look_up(cx, next);
+        if !is_asked {
+            cx.carry(|cx| finish_query(cx, &mut self.client.transfers, pending, hits));
+        }
     }
 
     /// Starts a lookup of `key` and lets a request of kind `kind` wait for it.
@@ -123,7 +211,7 @@ impl<R: Router> DirectoryNode<R> {
                 }
             }
             (Some(Kind::Publish(publication)), LookupEnd::Done(done)) => {
-                self.publish_at(cx, done.owner, publication.index);
+                self.publish_at(cx, done.owner, publication);
             }
             // The publication is repeated in the next round.
             (Some(_), _) => {}
@@ -143,11 +231,9 @@ impl<R: Router> DirectoryNode<R> {
         let pending = PendingQuery { beside: None, ..pending };
         let timeouts = pending.timeouts.saturating_add(done.timeouts);
         if done.owner.id == self.me().id {
-            let mut found = HitList::default();
-            self.responder.index().find(cx.now, &pending.query, &mut found);
+            let found = self.find(cx, &pending.query);
             let pending = PendingQuery { timeouts, hops: done.hops, ..pending };
-            cx.carry(|cx| finish_query(cx, &mut self.client.transfers, &pending, found.hits()));
-            return;
+            return self.finish(cx, &pending, found.hits());
         }
         let pending = PendingQuery { timeouts, hops: done.hops.saturating_add(1), ..pending };
         let asked = match earlier.filter(|earlier| earlier.to == done.owner) {
@@ -200,6 +286,14 @@ impl<R: Router> DirectoryNode<R> {
     pub(super) fn fail_query(cx: &mut Context<'_, Directory<R::Protocol>>, pending: &PendingQuery) {
         let PendingQuery { token, timeouts, .. } = *pending;
         cx.report(Event::Items(items::Event::NotFound { token, timeouts }));
+    }
+}
+
+/// The text whose owner is asked next: the whole text, or one of its words. `None` after the last word.
+fn text_to_look_up(pending: &PendingQuery) -> Option<Text> {
+    match pending.query.how {
+        Match::Words => LongestFirst::of(&pending.query.text).at(pending.words_asked),
+        _ => Some(pending.query.text),
     }
 }
 

@@ -40,9 +40,10 @@ impl IndexClient {
         requester::ask(cx, &self.transfers, to, pending)
     }
 
-    /// Publishes the item at `index` of the holdings to the index at `to`.
-    pub fn publish(&mut self, cx: &mut Context<'_, Items>, to: Peer, index: u32) {
-        self.publisher.publish(cx, &self.transfers, to, index);
+    /// Publishes the item at `index` of the holdings to the index at `to`, under the `word` of its name
+    /// with this number or under the whole name.
+    pub fn publish(&mut self, cx: &mut Context<'_, Items>, to: Peer, index: u32, word: Option<u8>) {
+        self.publisher.publish(cx, &self.transfers, to, index, word);
     }
 
     /// Handles the timeout of a request. Publications are repeated only while the node is a member.

@@ -28,7 +28,20 @@ pub enum MessageWith<H, B> {
         /// The item's name.
         name: Text,
     },
-    /// Reply to [`MessageWith::Publish`]: the entry is in the index.
+    /// As [`MessageWith::Publish`], but under one of the words of the name. Only a directory of words
+    /// handles it.
+    PublishWord {
+        /// Chosen by the sender.
+        request: RequestId,
+        /// The last cookie received from this node, or zero.
+        cookie: Cookie,
+        /// The number of the word in the name. There is such a word.
+        word: u8,
+        /// The item's name.
+        name: Text,
+    },
+    /// Reply to [`MessageWith::Publish`]: the entry is in the index. Reply to
+    /// [`MessageWith::PublishWord`]: so it is, or the word has as many references as it may have.
     Published {
         /// As in the request.
         request: RequestId,
@@ -85,7 +98,10 @@ impl<H, B> MessageWith<H, B> {
     pub const fn is_request(&self) -> bool {
         matches!(
             self,
-            MessageWith::Publish { .. } | MessageWith::Find { .. } | MessageWith::Fetch { .. }
+            MessageWith::Publish { .. }
+                | MessageWith::PublishWord { .. }
+                | MessageWith::Find { .. }
+                | MessageWith::Fetch { .. }
         )
     }
 
@@ -103,6 +119,9 @@ impl<H, B> MessageWith<H, B> {
             M::Found { request, hits } => M::Found { request, hits: found(with, hits) },
             M::Item { request, payload } => M::Item { request, payload: bytes(with, payload) },
             M::Publish { request, cookie, name } => M::Publish { request, cookie, name },
+            M::PublishWord { request, cookie, word, name } => {
+                M::PublishWord { request, cookie, word, name }
+            }
             M::Published { request } => M::Published { request },
             M::Find { request, cookie, query } => M::Find { request, cookie, query },
             M::Fetch { request, cookie, name } => M::Fetch { request, cookie, name },

@@ -8,6 +8,7 @@
 //!
 //! index       names and their holders        responder  serves an index: takes publications, answers
 //! ranking     the best matches of a query               queries
+//! words       the words of a text            word_index names by word, and their holders
 //! publisher   publishes holdings             requester  queries an index
 //! client      the peer of an index: publishes, queries, fetches, serves
 //!
@@ -36,6 +37,8 @@ pub mod responder;
 pub mod text;
 pub mod transfers;
 pub mod wire;
+pub mod word_index;
+pub mod words;
 
 pub use client::IndexClient;
 pub use event::{Event, Found};
@@ -51,3 +54,4 @@ pub use request::PendingFetch;
 pub use responder::{Responder, ResponderConfig};
 pub use text::{MAX_TEXT, Text, TextError};
 pub use transfers::{TransferConfig, Transfers};
+pub use word_index::{WordIndex, WordLimits, WordRefusal};

@@ -41,7 +41,9 @@ impl Protocol for Items {
     #[inline]
     fn class(message: &Message<'_>) -> usize {
         let class = match message {
-            Message::Publish { .. } | Message::Published { .. } => TrafficClass::Publish,
+            Message::Publish { .. } | Message::PublishWord { .. } | Message::Published { .. } => {
+                TrafficClass::Publish
+            }
             Message::Find { .. } | Message::Found { .. } => TrafficClass::Lookup,
             Message::Fetch { .. } | Message::Item { .. } => TrafficClass::Transfer,
             Message::CookieReply { topic, .. } => match topic {

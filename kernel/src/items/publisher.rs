@@ -15,6 +15,7 @@ use crate::items::message::Message;
 use crate::items::protocol::Items;
 use crate::items::repeat::repeat;
 use crate::items::request::{Kind, Publication, Request};
+use crate::items::text::Text;
 use crate::items::transfers::Transfers;
 use crate::node::{Context, Cookie, RequestId};
 
@@ -96,16 +97,18 @@ impl Publisher {
         Some(index)
     }
 
-    /// Publishes the item at `index` of the holdings to the index at `to`.
+    /// Publishes the item at `index` of the holdings to the index at `to`, under the `word` of its name
+    /// with this number or under the whole name.
     pub fn publish(
         &mut self,
         cx: &mut Context<'_, Items>,
         transfers: &Transfers,
         to: Peer,
         index: u32,
+        word: Option<u8>,
     ) {
         let cookie = transfers.index_cookie.for_peer(to);
-        self.send(cx, transfers, to, Publication { index, cookie }, 0);
+        self.send(cx, transfers, to, Publication { index, word, cookie }, 0);
     }
 
     /// Handles a cookie from the index. `request` was the publication and is no longer in flight.
@@ -158,8 +161,7 @@ impl Publisher {
         } else if let Some(name) = transfers.holdings().name(publication.index as usize)
             && repeat(cx, request, request.kind, wait)
         {
-            let publish =
-                Message::Publish { request: request.id, cookie: publication.cookie, name };
+            let publish = message(request.id, publication, name);
             cx.world.send(transfers.me(), request.to, &publish);
         }
         again
@@ -180,9 +182,17 @@ impl Publisher {
         retries: u8,
     ) {
         let Some(name) = transfers.holdings().name(publication.index as usize) else { return };
-        let (cookie, wait) = (publication.cookie, transfers.timeout(retries));
+        let wait = transfers.timeout(retries);
         if let Some(request) = cx.request(to, retries, Kind::Publish(publication), wait) {
-            cx.world.send(transfers.me(), to, &Message::Publish { request, cookie, name });
+            cx.world.send(transfers.me(), to, &message(request, publication, name));
         }
+    }
+}
+
+fn message(request: RequestId, publication: Publication, name: Text) -> Message<'static> {
+    let Publication { word, cookie, .. } = publication;
+    match word {
+        Some(word) => Message::PublishWord { request, cookie, word, name },
+        None => Message::Publish { request, cookie, name },
     }
 }

@@ -10,6 +10,7 @@
 //! **Invariant:** a signature never excludes a name that matches.
 
 use crate::items::text::Text;
+use crate::items::words::words;
 
 /// How a name must match the text of a query. Bytes are compared as they are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -117,10 +118,6 @@ impl Signature {
     pub const fn may_match(self, query: Signature) -> bool {
         self.0 & query.0 == query.0
     }
-}
-
-fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|&byte| byte == b' ').filter(|word| !word.is_empty())
 }
 
 fn contains(name: &[u8], text: &[u8]) -> bool {

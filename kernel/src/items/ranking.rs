@@ -34,15 +34,20 @@ impl Default for TopNames {
 }
 
 impl TopNames {
-    /// Adds a name if it is better than the worst one kept, or there is room.
-    pub(super) fn offer(&mut self, new: RankedName) {
+    /// Adds a name if it is better than the worst one kept, or there is room; each name once. Returns whether there was room: no name had to be left out.
+    pub(super) fn offer(&mut self, new: RankedName) -> bool {
         let at = self.iter().take_while(|known| **known < new).count();
-        if at == MAX_LISTED_NAMES {
-            return;
+        if self.ranked[..self.len].get(at) == Some(&Some(new)) {
+            return true;
         }
+        if at == MAX_LISTED_NAMES {
+            return false;
+        }
+        let has_room = self.len < MAX_LISTED_NAMES;
         self.len = (self.len + 1).min(MAX_LISTED_NAMES);
         self.ranked[at..self.len].rotate_right(1);
         self.ranked[at] = Some(new);
+        has_room
     }
 
     /// The names kept, best first.

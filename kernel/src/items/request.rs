@@ -35,6 +35,8 @@ impl RequestKind for Kind {
 pub struct Publication {
     /// The index of the item in this node's holdings.
     pub index: u32,
+    /// The number of the word of its name under which it is published; `None`: under the whole name.
+    pub word: Option<u8>,
     /// The cookie that was sent.
     pub cookie: Cookie,
 }
@@ -50,6 +52,9 @@ pub struct PendingQuery {
     pub cookie: Cookie,
     /// The time at which the query fails.
     pub deadline: Time,
+    /// How many words of the query have been asked before, the longest first. 0 in a query that is not by
+    /// words, or is for an index of whole names.
+    pub words_asked: u8,
     /// Hops to the node that holds the index.
     pub hops: u8,
     /// Contacts that did not answer.

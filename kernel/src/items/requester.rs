@@ -58,11 +58,23 @@ pub fn on_found(
     id: RequestId,
     hits: Hits<'_>,
 ) {
-    let is_find = |kind: &Kind| matches!(kind, Kind::Find(_));
-    let Some(request) = cx.match_reply(id, from, is_find) else { return };
-    let Kind::Find(pending) = request.kind else { return };
+    if let Some(pending) = take_answered(cx, transfers, from, id) {
+        finish_query(cx, transfers, &pending, hits);
+    }
+}
+
+/// Removes the query that an answer of the index replies to, and returns it; `None` if the answer matches no
+/// request.
+pub fn take_answered(
+    cx: &mut Context<'_, Items>,
+    transfers: &mut Transfers,
+    from: Peer,
+    id: RequestId,
+) -> Option<PendingQuery> {
+    let request = cx.match_reply(id, from, |kind| matches!(kind, Kind::Find(_)))?;
+    let Kind::Find(pending) = request.kind else { return None };
     transfers.record_reply(cx.now, &request);
-    finish_query(cx, transfers, &pending, hits);
+    Some(pending)
 }
 
 /// The index did not answer. `request` was the query and is no longer in flight. Repeats it, or

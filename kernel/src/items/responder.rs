@@ -136,7 +136,7 @@ impl Responder {
     }
 
     /// Whether the request carries a valid cookie. If not, replies with one.
-    fn check_cookie(
+    pub(crate) fn check_cookie(
         &self,
         cx: &mut Context<'_, Items>,
         from: Peer,

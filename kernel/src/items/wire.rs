@@ -11,6 +11,7 @@ use crate::items::message::{Message, Topic};
 use crate::items::protocol::Items;
 use crate::items::query::{Match, Query};
 use crate::items::text::{Text, TextError};
+use crate::items::words::word;
 use crate::node::{Cookie, MAX_PAYLOAD, RequestId};
 
 /// The first kind number of this protocol. Systems number their own messages from 1.
@@ -22,6 +23,16 @@ impl Body for Items {
             Message::Publish { request, cookie, name } => {
                 put_named(out, request, cookie, name)?;
                 Kind::Publish
+            }
+            Message::PublishWord { request, cookie, word: number, name } => {
+                word(&name, number)?;
+                out.put(&WirePublishWord {
+                    request: U64::new(request.0),
+                    cookie: U64::new(cookie.0),
+                    word: number,
+                })?;
+                out.put_bytes(name.as_bytes())?;
+                Kind::PublishWord
             }
             Message::Fetch { request, cookie, name } => {
                 put_named(out, request, cookie, name)?;
@@ -71,6 +82,9 @@ impl Body for Items {
             Message::Publish { name, .. } | Message::Fetch { name, .. } => {
                 size_of::<WireNamed>() + name.as_bytes().len()
             }
+            Message::PublishWord { name, .. } => {
+                size_of::<WirePublishWord>() + name.as_bytes().len()
+            }
             Message::Find { query, .. } => size_of::<WireFind>() + query.text.as_bytes().len(),
             Message::Found { hits, .. } => size_of::<U64>() + hits.as_bytes().len(),
             Message::Item { payload, .. } => size_of::<U64>() + payload.len(),
@@ -84,6 +98,12 @@ impl Body for Items {
             Kind::Publish => {
                 let (request, cookie, name) = read_named(payload)?;
                 Message::Publish { request, cookie, name }
+            }
+            Kind::PublishWord => {
+                let (wire, rest) = read_prefix::<WirePublishWord>(payload)?;
+                let (request, cookie) = (request(&wire.request), Cookie(wire.cookie.get()));
+                let (word, name) = read_word(wire.word, rest)?;
+                Message::PublishWord { request, cookie, word, name }
             }
             Kind::Fetch => {
                 let (request, cookie, name) = read_named(payload)?;
@@ -127,6 +147,13 @@ pub(crate) fn read_text(bytes: &[u8]) -> Result<Text, WireError> {
     })
 }
 
+/// Reads all of `bytes` as a name that has a word with this number.
+pub(crate) fn read_word(number: u8, bytes: &[u8]) -> Result<(u8, Text), WireError> {
+    let name = read_text(bytes)?;
+    word(&name, number).ok_or(WireError::BadValue)?;
+    Ok((number, name))
+}
+
 /// Reads a query with all of `bytes` as its text.
 pub(crate) fn read_query(how: u8, bytes: &[u8]) -> Result<Query, WireError> {
     let how = Match::from_number(how).ok_or(WireError::BadValue)?;
@@ -143,6 +170,7 @@ enum Kind {
     Fetch = FIRST_KIND + 4,
     Item = FIRST_KIND + 5,
     CookieReply = FIRST_KIND + 6,
+    PublishWord = FIRST_KIND + 7,
 }
 
 impl Kind {
@@ -155,6 +183,7 @@ impl Kind {
             4 => Kind::Fetch,
             5 => Kind::Item,
             6 => Kind::CookieReply,
+            7 => Kind::PublishWord,
             _ => return None,
         })
     }
@@ -166,6 +195,15 @@ impl Kind {
 struct WireNamed {
     request: U64,
     cookie: U64,
+}
+
+/// [`Kind::PublishWord`]; the name follows.
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WirePublishWord {
+    request: U64,
+    cookie: U64,
+    word: u8,
 }
 
 /// [`Kind::Find`]; the text of the query follows.

@@ -19,6 +19,9 @@ pub struct StoreConfig {
     pub hosts: Hosts,
     /// The room for items of one node.
     pub limits: StoreLimits,
+    /// The room for values of one node that it provides itself, for
+    /// [`StoreNode::publish`](crate::store::StoreNode::publish); `None`: it provides none.
+    pub provided: Option<StoreLimits>,
     /// How long an item lives, unless the write says otherwise.
     pub lifetime: Duration,
     /// The longest life of an item.
@@ -93,6 +96,7 @@ impl Default for StoreConfig {
             replicas: 3,
             hosts: Hosts::Nodes,
             limits: StoreLimits { items: 4096, bytes: 1 << 20 },
+            provided: None,
             lifetime: Duration::from_secs(3600),
             max_lifetime: Duration::from_secs(30 * 24 * 3600),
             skew: Duration::from_secs(10),

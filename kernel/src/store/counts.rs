@@ -11,6 +11,8 @@ pub struct StoreCounts {
     pub reads_as_holder: u64,
     /// Writes carried out as owner.
     pub writes: u64,
+    /// Requests for values that the node provides.
+    pub fetches: u64,
     /// Versions that won over one that their writer had not seen.
     pub conflicts: u64,
     /// Copies sent to mend a holder, or to hand items over.

@@ -126,6 +126,26 @@ pub enum MessageWith<B, R> {
         /// The holder.
         holder: Peer,
     },
+    /// Asks the provider that a reference names for the value.
+    Fetch {
+        /// Chosen by the sender.
+        request: RequestId,
+        /// The last cookie received from the receiver's socket, or zero.
+        cookie: Cookie,
+        /// The key.
+        key: Id,
+        /// The number of the value at the receiver.
+        serial: u64,
+    },
+    /// Reply to [`MessageWith::Fetch`].
+    Fetched {
+        /// As in the request.
+        request: RequestId,
+        /// Whether the sender has the value.
+        held: bool,
+        /// The value.
+        value: B,
+    },
     /// Reply to a request with an invalid cookie: the sender must repeat the request with this one.
     CookieReply {
         /// As in the request.
@@ -296,7 +316,7 @@ impl Progress {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Topic {
-    /// A question of an application.
+    /// A question of an application, or a request for a value.
     Ask = 0,
     /// A copy on behalf of a write.
     Copy = 1,
@@ -351,6 +371,10 @@ impl<B, R> MessageWith<B, R> {
             M::AlsoAt { request, holder } => M::AlsoAt { request, holder },
             M::Synced { request, progress, is_predecessor, clock } => {
                 M::Synced { request, progress, is_predecessor, clock }
+            }
+            M::Fetch { request, cookie, key, serial } => M::Fetch { request, cookie, key, serial },
+            M::Fetched { request, held, value } => {
+                M::Fetched { request, held, value: bytes(with, value) }
             }
             M::CookieReply { request, topic, cookie } => M::CookieReply { request, topic, cookie },
         }

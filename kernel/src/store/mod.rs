@@ -11,6 +11,9 @@
 //! the key stands for. A key has one value and any number of references. Items are soft state: they
 //! expire unless they are written again.
 //!
+//! A value can also stay with the node that writes it ([`StoreNode::publish`]): then the item under the key
+//! is a small [`Reference`] to it, and [`StoreNode::fetch`] reads that and asks the node.
+//!
 //! ```text
 //! node       state, and the dispatch of inputs     operation  what an application asks, how it ends
 //! origin     the asking side of reads and writes   version    the order of the writes of an item
@@ -21,6 +24,7 @@
 //! repair     mends copies that differ; its state: repairs
 //! spread     lets holders answer reads of popular values; its state: popular
 //! copies     copies in messages                    strays     copies that no owner needs any more
+//! indirect   values that stay with their writers; their table: provided; what the store keeps: reference
 //! ```
 //!
 //! # What is promised
@@ -51,6 +55,7 @@ mod copies;
 pub mod counts;
 pub mod event;
 mod holders;
+mod indirect;
 pub mod message;
 pub mod node;
 pub mod operation;
@@ -58,6 +63,8 @@ mod origin;
 mod owner;
 mod popular;
 pub mod protocol;
+mod provided;
+pub mod reference;
 mod repair;
 mod repairs;
 pub mod request;
@@ -80,6 +87,7 @@ pub use operation::{
     WriteEnd, WriteOutcome,
 };
 pub use protocol::Stored;
+pub use reference::{REFERENCE_BYTES, Reference};
 pub use sum::{Range, Sum};
 pub use version::{Version, VersionClock};
 pub use wire::StoreCodec;

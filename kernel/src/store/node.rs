@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the router below behaves as it does without a store.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -15,10 +16,12 @@ use crate::store::config::StoreConfig;
 use crate::store::counts::StoreCounts;
 use crate::store::event::Event;
 use crate::store::holders::{Cookies, Holders};
+use crate::store::indirect::FETCH_ATTEMPTS;
 use crate::store::message::{Message, MessageWith, Question, Topic};
-use crate::store::operation::Name;
+use crate::store::operation::{MAX_VALUE, Name};
 use crate::store::popular::Popular;
 use crate::store::protocol::Stored;
+use crate::store::provided::Provided;
 use crate::store::repairs::Repairs;
 use crate::store::request::{Kind, Operation, Stage};
 use crate::store::rounds::Owner;
@@ -54,6 +57,8 @@ pub struct StoreNode<R> {
     pub(super) owner: Owner,
     pub(super) repairs: Repairs,
     pub(super) popular: Popular,
+    /// The values that the node provides itself; `None` if it provides none.
+    pub(super) provided: Option<Box<Provided>>,
     pub(super) counts: StoreCounts,
     /// The time for which the router has armed its timer.
     router_due: Time,
@@ -77,6 +82,7 @@ impl<R: Router> StoreNode<R> {
             owner: Owner::new(config.in_progress.into()),
             repairs: Repairs::new(config.replicas(), config.repair),
             popular: Popular::new(config.popular_reads_per_s),
+            provided: config.provided.map(|limits| Box::new(Provided::new(limits))),
             counts: StoreCounts::default(),
             router_due: Time::NEVER,
             armed_at: Time::NEVER,
@@ -139,6 +145,13 @@ impl<R: Router> StoreNode<R> {
         true
     }
 
+    /// Copies the value of an item that this node holds to the start of `room`, and returns it.
+    #[must_use]
+    pub fn value_of_item<'a>(&self, name: Name, room: &'a mut [u8; MAX_VALUE]) -> Option<&'a [u8]> {
+        let body = self.table.at(self.table.find(&name)?)?.body;
+        Some(self.table.read(body.value, room))
+    }
+
     /// The version of an item that this node holds, unless it is deleted or has expired.
     #[must_use]
     pub fn version_of(&self, now: Time, name: Name) -> Option<Version> {
@@ -158,10 +171,22 @@ impl<R: Router> StoreNode<R> {
         self.table.len() as u32
     }
 
-    /// Bytes of all values.
+    /// Bytes of all values of items.
     #[must_use]
     pub const fn bytes(&self) -> u32 {
         self.table.bytes() as u32
+    }
+
+    /// The number of values that the node provides itself, with those that have expired lately.
+    #[must_use]
+    pub fn provided(&self) -> u32 {
+        self.provided.as_ref().map_or(0, |provided| provided.len() as u32)
+    }
+
+    /// Bytes of all values that the node provides itself.
+    #[must_use]
+    pub fn provided_bytes(&self) -> u32 {
+        self.provided.as_ref().map_or(0, |provided| provided.bytes() as u32)
     }
 
     /// What the node has done.
@@ -172,13 +197,15 @@ impl<R: Router> StoreNode<R> {
 
     /// The memory of the node in bytes, without the router and the configuration, which may be shared.
     #[must_use]
-    pub const fn memory_bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         let own = size_of::<Self>() - size_of::<R>();
+        let provided = self.provided.as_ref().map_or(0, |it| size_of_val(&**it) + it.heap_bytes());
         own + self.table.heap_bytes()
             + self.owner.heap_bytes()
             + self.repairs.heap_bytes()
             + self.arrival.heap_bytes()
             + self.popular.heap_bytes()
+            + provided
     }
 
     /// The memory in bytes of a node with this configuration, without the router.
@@ -186,7 +213,11 @@ impl<R: Router> StoreNode<R> {
     pub fn memory_beside_router(config: &StoreConfig) -> usize {
         let own = size_of::<Self>() - size_of::<R>();
         let owner = Owner::new(config.in_progress.into()).heap_bytes();
+        let provided = config
+            .provided
+            .map_or(0, |limits| size_of::<Provided>() + Provided::new(limits).heap_bytes());
         own + Table::new(config.limits).heap_bytes()
+            + provided
             + owner
             + Repairs::new(config.replicas(), config.repair).heap_bytes()
             + Popular::new(config.popular_reads_per_s).heap_bytes()
@@ -356,6 +387,7 @@ impl<R: Router> StoreNode<R> {
             }
             Kind::Compare(repair) => self.send_compare(cx, request.to, id, repair),
             Kind::Sync { after, to, .. } => self.send_sync(cx, request.to, id, after, to),
+            Kind::Fetch(fetch) => self.send_fetch(cx, request.to, id, &fetch),
             Kind::Stray(_) => {}
         }
     }
@@ -435,6 +467,14 @@ impl<R: Router> StoreNode<R> {
             MessageWith::AlsoAt { request, holder } => {
                 self.on_also_at(cx, from, request, holder);
             }
+            MessageWith::Fetch { request, cookie, key, serial } => {
+                if self.is_proven(cx, from, request, cookie, Topic::Ask) {
+                    self.on_fetch(cx, from, request, key, serial);
+                }
+            }
+            MessageWith::Fetched { request, held, value } => {
+                self.on_fetched(cx, from, request, held, value);
+            }
             MessageWith::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, from, request, cookie);
             }
@@ -498,6 +538,7 @@ impl<R: Router> StoreNode<R> {
                     || cx.now >= operation.deadline
                     || request.retries + 1 >= ATTEMPTS
             }
+            Kind::Fetch(fetch) => cx.now >= fetch.deadline || request.retries + 1 >= FETCH_ATTEMPTS,
             Kind::Stray(_) => true,
             Kind::Copy(copy) if !self.is_copying(copy, request.to) => true,
             Kind::Push { item, .. } if self.table.at(item.item).is_none() => true,
@@ -527,6 +568,7 @@ impl<R: Router> StoreNode<R> {
             Kind::Push { repair, .. } | Kind::Compare(repair) => self.end_repair(cx, repair, false),
             Kind::Sync { arrival, .. } => self.on_sync_failed(cx, request.to, arrival),
             Kind::Stray(_) => self.repairs.end_stray_lookup(),
+            Kind::Fetch(fetch) => Self::on_fetch_silence(cx, &request, fetch),
         }
     }
 }

@@ -139,7 +139,8 @@ pub struct ReadEnd {
     /// The owner that a lookup has found and that has answered. `None` if no node has, or if it was asked
     /// without a lookup.
     pub owner: Option<Peer>,
-    /// Hops of the last lookup, and one more to the owner.
+    /// Hops of the last lookup, and one more to the owner, and one more to the provider of a value that
+    /// is fetched.
     pub hops: u8,
     /// Contacts that did not answer in time.
     pub timeouts: u8,
@@ -159,6 +160,13 @@ pub enum ReadOutcome {
     },
     /// There is no such item.
     Absent,
+    /// There is a reference, but its provider does not have the value or does not answer.
+    NotProvided {
+        /// The version of the reference.
+        version: Version,
+        /// The provider; `None` if the item is no reference.
+        provider: Option<Peer>,
+    },
     /// It was not read.
     Refused(Refusal),
 }

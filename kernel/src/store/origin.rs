@@ -42,6 +42,19 @@ impl<R: Router> StoreNode<R> {
     /// Returns whether the write was started. It is refused if the value is longer than
     /// [`MAX_VALUE`], if too many requests are in flight, or if the node is not a member.
     pub fn write(&mut self, cx: &mut Cx<'_, R>, write: &Write, value: &[u8], token: u64) -> bool {
+        self.write_as(cx, write, value, false, token)
+    }
+
+    /// As [`write`](Self::write). If it is `by_reference`, the value is a reference to one that this node
+    /// provides.
+    pub(super) fn write_as(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        write: &Write,
+        value: &[u8],
+        by_reference: bool,
+        token: u64,
+    ) -> bool {
         let is_put = write.change == Change::Put;
         if value.len() > MAX_VALUE || (!is_put && !value.is_empty()) {
             return false;
@@ -56,7 +69,8 @@ impl<R: Router> StoreNode<R> {
                 }
             },
         };
-        let operation = Operation { payload, ..self.operation(cx, Question::Write(*write), token) };
+        let operation = self.operation(cx, Question::Write(*write), token);
+        let operation = Operation { payload, by_reference, ..operation };
         let is_started = self.begin(cx, operation);
         if let Some(payload) = payload.filter(|_| !is_started) {
             cx.requests.own_mut().free_payload(payload);
@@ -66,7 +80,20 @@ impl<R: Router> StoreNode<R> {
 
     /// Reads an item. Ends in [`Event::Read`] with `token`, otherwise as [`write`](Self::write).
     pub fn read(&mut self, cx: &mut Cx<'_, R>, name: Name, token: u64) -> bool {
+        self.read_as(cx, name, false, token)
+    }
+
+    /// As [`read`](Self::read). If it is `by_reference`, the item is a reference, and the value is fetched
+    /// from its provider.
+    pub(super) fn read_as(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        name: Name,
+        by_reference: bool,
+        token: u64,
+    ) -> bool {
         let operation = self.operation(cx, Question::Read { name, owner_is_silent: false }, token);
+        let operation = Operation { by_reference, ..operation };
         match self.popular.assigned(cx.now, name.key).filter(|_| name.provider.is_none()) {
             Some(holder) => self.begin_at(cx, operation, holder),
             None => self.begin(cx, operation),
@@ -96,6 +123,7 @@ impl<R: Router> StoreNode<R> {
             asked: None,
             is_guess: false,
             is_unsure: false,
+            by_reference: false,
             stage: Stage::LookingUp,
             pauses: 0,
             hops: 0,
@@ -336,7 +364,7 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Ends an operation that no owner has answered.
-    fn end_unreachable(&self, cx: &mut Cx<'_, R>, operation: &Operation) {
+    fn end_unreachable(&mut self, cx: &mut Cx<'_, R>, operation: &Operation) {
         let is_write = matches!(operation.question, Question::Write(_));
         let is_asking = operation.stage == Stage::Asking;
         let answer = if is_write && (operation.is_unsure || is_asking) {
@@ -348,8 +376,16 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Ends an operation: reports the answer to the application.
-    fn end(&self, cx: &mut Cx<'_, R>, operation: &Operation, answer: Answer, value: &[u8]) {
-        let &Operation { token, hops, timeouts, payload, asked, .. } = operation;
+    fn end(&mut self, cx: &mut Cx<'_, R>, operation: &Operation, answer: Answer, value: &[u8]) {
+        let &Operation { token, hops, timeouts, payload, asked, by_reference, .. } = operation;
+        if by_reference {
+            if matches!(answer, Answer::Found { .. }) {
+                return self.fetch_value(cx, operation, answer, value);
+            }
+            let mut room = [0; MAX_VALUE];
+            let reference = Self::value_of(cx, operation, &mut room);
+            self.on_reference_written(cx, operation, answer, reference);
+        }
         if let Some(payload) = payload {
             cx.requests.own_mut().free_payload(payload);
         }

@@ -22,7 +22,7 @@ pub struct Stored<P>(PhantomData<fn() -> P>);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum TrafficClass {
-    /// Questions of an application, and their answers.
+    /// Questions of an application, requests for values, and their answers.
     Ask,
     /// Copies on behalf of writes.
     Copy,
@@ -60,7 +60,9 @@ impl<P: Protocol> Protocol for Stored<P> {
             MessageWith::Ask { .. }
             | MessageWith::Answer { .. }
             | MessageWith::Grant { .. }
-            | MessageWith::AlsoAt { .. } => TrafficClass::Ask,
+            | MessageWith::AlsoAt { .. }
+            | MessageWith::Fetch { .. }
+            | MessageWith::Fetched { .. } => TrafficClass::Ask,
             MessageWith::Copy { .. } | MessageWith::Copied { .. } => TrafficClass::Copy,
             MessageWith::Compare { .. }
             | MessageWith::Compared { .. }

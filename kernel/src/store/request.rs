@@ -6,6 +6,7 @@ use crate::base::{Id, Peer, Time};
 use crate::node::{PayloadHandle, RequestKind};
 use crate::store::message::Question;
 use crate::store::table::ItemHandle;
+use crate::store::version::Version;
 
 /// A request in flight.
 pub type Request = crate::node::Request<Kind>;
@@ -37,6 +38,8 @@ pub enum Kind {
     },
     /// A lookup of the owner of a stray item.
     Stray(Id),
+    /// A request for a value, sent to the provider that its reference names.
+    Fetch(FetchRequest),
 }
 
 impl RequestKind for Kind {
@@ -50,7 +53,7 @@ impl RequestKind for Kind {
     }
 
     fn is_contact(&self) -> bool {
-        matches!(self, Kind::Operation(Operation { stage: Stage::Asking, .. }))
+        matches!(self, Kind::Operation(Operation { stage: Stage::Asking, .. }) | Kind::Fetch(_))
     }
 }
 
@@ -61,6 +64,29 @@ pub struct CopyRequest {
     pub(super) item: ItemHandle,
     /// The number of the version.
     pub(super) number: u64,
+}
+
+/// A fetch of a value whose reference has been read.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct FetchRequest {
+    /// The caller's token.
+    pub token: u64,
+    /// When it fails.
+    pub deadline: Time,
+    /// The key.
+    pub key: Id,
+    /// The number of the value at its provider.
+    pub serial: u64,
+    /// The version of the reference.
+    pub version: Version,
+    /// What is left of the life of the reference, in milliseconds.
+    pub remaining_ms: u64,
+    /// The application's number.
+    pub tag: u8,
+    /// Hops to the owner of the reference, and one more to the provider.
+    pub hops: u8,
+    /// Contacts that did not answer in time.
+    pub timeouts: u8,
 }
 
 /// An operation of the application at its origin.
@@ -80,6 +106,8 @@ pub struct Operation {
     pub is_guess: bool,
     /// Whether an attempt was not answered in time: that node may have carried out the operation.
     pub is_unsure: bool,
+    /// Whether the item is a reference to the value that the application writes or reads.
+    pub by_reference: bool,
     /// What the request waits for.
     pub stage: Stage,
     /// Pauses so far.

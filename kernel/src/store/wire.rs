@@ -40,6 +40,8 @@ const RELEASE: u8 = FIRST_KIND + 8;
 const COOKIE_REPLY: u8 = FIRST_KIND + 9;
 const GRANT: u8 = FIRST_KIND + 10;
 const ALSO_AT: u8 = FIRST_KIND + 11;
+const FETCH: u8 = FIRST_KIND + 12;
+const FETCHED: u8 = FIRST_KIND + 13;
 
 impl<P: Body> Body for Stored<P> {
     #[inline]
@@ -71,6 +73,8 @@ impl<P: Body> Body for Stored<P> {
             MessageWith::Grant { .. } => size_of::<WireGrant>(),
             MessageWith::AlsoAt { .. } => size_of::<WireAlsoAt>(),
             MessageWith::CookieReply { .. } => size_of::<WireCookieReply>(),
+            MessageWith::Fetch { .. } => size_of::<WireFetch>(),
+            MessageWith::Fetched { value, .. } => size_of::<WireFetched>() + value.len(),
         }
     }
 
@@ -189,6 +193,19 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
             out.put(&WireCookieReply { request, cookie, topic: topic as u8 })?;
             Some(COOKIE_REPLY)
         }
+        MessageWith::Fetch { request, cookie, key, serial } => {
+            let (request, cookie) = (id(request), U64::new(cookie.0));
+            out.put(&WireFetch { request, cookie, key: key.to_bytes(), serial: U64::new(serial) })?;
+            Some(FETCH)
+        }
+        MessageWith::Fetched { request, held, value } => {
+            if value.len() > MAX_VALUE || !held && !value.is_empty() {
+                return None;
+            }
+            out.put(&WireFetched { request: id(request), held: held.into() })?;
+            out.put_bytes(value)?;
+            Some(FETCHED)
+        }
     }
 }
 
@@ -303,6 +320,20 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
                 topic: Topic::from_number(wire.topic).ok_or(WireError::BadValue)?,
                 cookie: Cookie(wire.cookie.get()),
             }
+        }
+        FETCH => {
+            let wire = read_exact::<WireFetch>(payload)?;
+            let (request, cookie) = (request(wire.request), Cookie(wire.cookie.get()));
+            let (key, serial) = (Id::from_bytes(wire.key), wire.serial.get());
+            MessageWith::Fetch { request, cookie, key, serial }
+        }
+        FETCHED => {
+            let (wire, value) = read_prefix::<WireFetched>(payload)?;
+            let held = flag(wire.held)?;
+            if value.len() > MAX_VALUE || !held && !value.is_empty() {
+                return Err(WireError::BadLength);
+            }
+            MessageWith::Fetched { request: request(wire.request), held, value }
         }
         _ => return Err(WireError::BadKind),
     })
@@ -634,4 +665,20 @@ struct WireCookieReply {
     request: U64,
     cookie: U64,
     topic: u8,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireFetch {
+    request: U64,
+    cookie: U64,
+    key: [u8; ID_BYTES],
+    serial: U64,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireFetched {
+    request: U64,
+    held: u8,
 }

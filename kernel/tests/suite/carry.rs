@@ -20,7 +20,7 @@ use hopwise_kernel::{Id, Peer, Rng, Time};
 const CAPACITY: usize = 7;
 const NODE: u32 = 3;
 const WAIT: Duration = Duration::from_secs(1);
-const KIND: Kind = Kind::Publish(Publication { index: 0, cookie: Cookie(0) });
+const KIND: Kind = Kind::Publish(Publication { index: 0, word: None, cookie: Cookie(0) });
 
 /// A world that records all calls.
 struct Record<P: Protocol> {

@@ -7,6 +7,7 @@ use hopwise_kernel::codec::{Body, Envelope};
 use hopwise_kernel::directory::{self, Directory, MAX_COPIES};
 use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
 use hopwise_kernel::flood::{self, Flood};
+use hopwise_kernel::items::words::different_words;
 use hopwise_kernel::items::{self, Hit, HitList, Items, Match, Query, Text, Topic};
 use hopwise_kernel::node::{Cookie, MessageOf, RequestId};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
@@ -82,6 +83,12 @@ impl Draw {
     fn hit(&self) -> Hit {
         Hit { holder: self.peer, name: self.query.text }
     }
+
+    /// The number of one of the words of `text`; `None` if it has none.
+    fn word_of(&self, text: &Text) -> Option<u8> {
+        let words: Vec<u8> = different_words(text).map(|(number, _)| number).collect();
+        words.get(usize::from(self.bytes[0]) % words.len().max(1)).copied()
+    }
 }
 
 impl Drawn for Ring {
@@ -147,7 +154,7 @@ impl Drawn for Ring {
 }
 
 impl Drawn for Items {
-    const KINDS: u8 = 7;
+    const KINDS: u8 = 8;
 
     fn message(draw: &Draw, kind: u8) -> items::Message<'_> {
         use items::Message;
@@ -159,6 +166,10 @@ impl Drawn for Items {
             3 => Message::Found { request, hits: draw.found.hits() },
             4 => Message::Fetch { request, cookie, name: query.text },
             5 => Message::Item { request, payload: &draw.payload },
+            6 => match draw.word_of(&query.text) {
+                Some(word) => Message::PublishWord { request, cookie, word, name: query.text },
+                None => Message::Publish { request, cookie, name: query.text },
+            },
             _ => Message::CookieReply { request, topic: draw.topic, cookie },
         }
     }
@@ -227,7 +238,9 @@ impl Drawn for Directory<Ring> {
         match kind {
             0 => {
                 let lifetime_ms = u32::from(draw.slots[0]) << (shift % 17);
-                Message::Copy { hit: draw.hit(), copies: copies % (MAX_COPIES + 1), lifetime_ms }
+                let (hit, copies) = (draw.hit(), copies % (MAX_COPIES + 1));
+                let word = draw.word_of(&hit.name).filter(|_| draw.flag);
+                Message::Copy { hit, word, copies, lifetime_ms }
             }
             kind if kind <= Items::KINDS => Message::Items(Items::message(draw, kind - 1)),
             kind => Message::Router(Ring::message(draw, kind - 1 - Items::KINDS)),
@@ -243,7 +256,7 @@ impl Drawn for Directory<Ring> {
 }
 
 impl Drawn for Stored<Ring> {
-    const KINDS: u8 = 12 + Ring::KINDS;
+    const KINDS: u8 = 14 + Ring::KINDS;
 
     fn message(draw: &Draw, kind: u8) -> store::Message<'_, Ring> {
         use store::MessageWith as Message;
@@ -292,7 +305,12 @@ impl Drawn for Stored<Ring> {
             9 => Message::Release { cookie, range },
             10 => Message::Grant { cookie, key: name.key, version },
             11 => Message::AlsoAt { request, holder: draw.peer },
-            kind => Message::Router(Ring::message(draw, kind - 12)),
+            12 => Message::Fetch { request, cookie, key: from, serial: number },
+            13 => {
+                let value = if flag { &draw.payload[..] } else { &[] };
+                Message::Fetched { request, held: flag, value }
+            }
+            kind => Message::Router(Ring::message(draw, kind - 14)),
         }
     }
 

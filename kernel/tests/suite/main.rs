@@ -17,3 +17,4 @@ mod successors;
 mod suspects;
 mod timer;
 mod wire;
+mod words;

@@ -245,9 +245,19 @@ fn limits_of_item_messages_are_exact() {
     assert!(fits(walk(MAX_WALK)) && !fits(walk(MAX_WALK + 1)));
 
     let hit = Hit { holder: origin, name: text };
-    let copy = |copies| MessageWith::Copy { hit, copies, lifetime_ms: u32::MAX };
+    let copy = |word, copies| MessageWith::Copy { hit, word, copies, lifetime_ms: u32::MAX };
     let fits = |message| datagram_of::<Directory<Ring>>(message).is_some();
-    assert!(fits(copy(0)) && fits(copy(MAX_COPIES)) && !fits(copy(MAX_COPIES + 1)));
+    for word in [None, Some(0)] {
+        assert!(fits(copy(word, 0)) && fits(copy(word, MAX_COPIES)));
+        assert!(!fits(copy(word, MAX_COPIES + 1)));
+    }
+    assert!(!fits(copy(Some(1), 0)), "the name has one word");
+    let (request, cookie) = (search, Cookie(1));
+    let publish = |word| {
+        let message = items::Message::PublishWord { request, cookie, word, name: text };
+        datagram_of::<Items>(message).is_some()
+    };
+    assert!(publish(0) && !publish(1) && !publish(u8::MAX));
 
     let bytes = [0; MAX_PAYLOAD + 1];
     let item = |length| items::Message::Item { request: search, payload: &bytes[..length] };
@@ -290,6 +300,10 @@ fn limits_of_a_stores_messages_are_exact() {
         MessageWith::Compared { request, difference, sums }
     };
     assert!(fits(compared(512)) && !fits(compared(513)));
+    let fetched =
+        |held, length: usize| MessageWith::Fetched { request, held, value: &bytes[..length] };
+    assert!(fits(fetched(true, MAX_VALUE)) && !fits(fetched(true, MAX_VALUE + 1)));
+    assert!(fits(fetched(false, 0)) && !fits(fetched(false, 1)));
 }
 
 /// Each kind of malformed datagram has its own reason.

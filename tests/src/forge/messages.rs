@@ -7,6 +7,7 @@ use hopwise_kernel::codec::Body;
 use hopwise_kernel::directory::{self, Directory, MAX_COPIES};
 use hopwise_kernel::flood::message::{MAX_TTL, MAX_WALK, Walk, WalkStage};
 use hopwise_kernel::flood::{self, Flood};
+use hopwise_kernel::items::words::different_words;
 use hopwise_kernel::items::{self, Hit, HitList, Items, MAX_TEXT, Match, Query, Text, Topic};
 use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId, Secret};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
@@ -134,7 +135,7 @@ fn stage(script: &mut Script<'_>) -> Stage {
 }
 
 impl Forged for Items {
-    const KINDS: usize = 7;
+    const KINDS: usize = 8;
 
     fn message<'a, 's: 'a>(
         _forge: &Forge<'_>,
@@ -153,6 +154,13 @@ impl Forged for Items {
             5 => {
                 let length = script.below(MAX_PAYLOAD + 1);
                 Message::Item { request, payload: script.take(length) }
+            }
+            6 => {
+                let name = text(script);
+                match word_number(script, &name) {
+                    Some(word) => Message::PublishWord { request, cookie, word, name },
+                    None => Message::Publish { request, cookie, name },
+                }
             }
             _ => {
                 let topic = Topic::from_number(script.byte() % 3).expect("there are three topics");
@@ -235,14 +243,15 @@ impl<P: Forged> Forged for Directory<P> {
             None => {
                 let hit = Hit { holder: forge.peer(script), name: text(script) };
                 let lifetime_ms = u32::from_be_bytes(script.array());
-                Message::Copy { hit, copies: script.byte() % (MAX_COPIES + 1), lifetime_ms }
+                let word = word_number(script, &hit.name).filter(|_| script.flag());
+                Message::Copy { hit, word, copies: script.byte() % (MAX_COPIES + 1), lifetime_ms }
             }
         }
     }
 }
 
 impl<P: Forged> Forged for Stored<P> {
-    const KINDS: usize = 12 + P::KINDS;
+    const KINDS: usize = 14 + P::KINDS;
 
     fn message<'a, 's: 'a>(
         forge: &Forge<'_>,
@@ -251,8 +260,8 @@ impl<P: Forged> Forged for Stored<P> {
         lists: &'a Lists,
     ) -> store::Message<'a, P> {
         use store::MessageWith as Message;
-        if kind >= 12 {
-            return Message::Router(P::message(forge, kind - 12, script, lists));
+        if kind >= 14 {
+            return Message::Router(P::message(forge, kind - 14, script, lists));
         }
         let (request, cookie) = (RequestId(script.number()), cookie(forge, script));
         match kind {
@@ -298,6 +307,15 @@ impl<P: Forged> Forged for Stored<P> {
                 version: version(script),
             },
             10 => Message::AlsoAt { request, holder: forge.peer(script) },
+            11 => {
+                let (key, serial) = (forge.id(script), script.number());
+                Message::Fetch { request, cookie, key, serial }
+            }
+            12 => {
+                let held = script.flag();
+                let length = if held { script.below(MAX_VALUE + 1) } else { 0 };
+                Message::Fetched { request, held, value: script.take(length) }
+            }
             _ => {
                 let topic = store::message::Topic::from_number(script.byte() % 3);
                 let topic = topic.expect("there are 3");
@@ -407,6 +425,12 @@ fn text(script: &mut Script<'_>) -> Text {
     let alphabet = if length <= 2 { 2 } else { 128 };
     bytes[..length].fill_with(|| b'a'.wrapping_add(script.byte() % alphabet) & 0x7f);
     Text::new(&bytes[..length]).expect("it is ASCII and short enough")
+}
+
+/// The number of one of the words of a name; `None` if it has none.
+fn word_number(script: &mut Script<'_>, name: &Text) -> Option<u8> {
+    let words = different_words(name).count();
+    (words > 0).then(|| script.below(words)).and_then(|at| Some(different_words(name).nth(at)?.0))
 }
 
 /// The addresses to which a message may make its receiver send.

@@ -354,7 +354,7 @@ fn messages_of_other_systems_are_refused_and_counted() {
             ),
             bytes_of::<Directory<Ring>>(
                 &envelope,
-                directory::MessageWith::Copy { hit, copies: 3, lifetime_ms: 1_000 },
+                directory::MessageWith::Copy { hit, word: None, copies: 3, lifetime_ms: 1_000 },
             ),
             bytes_of::<Flood>(
                 &envelope,

@@ -240,7 +240,7 @@ impl Trial {
                             Some(End::Found(version, text.parse().expect("a number")))
                         }
                         ReadOutcome::Absent => Some(End::Absent),
-                        ReadOutcome::Refused(_) => None,
+                        ReadOutcome::Refused(_) | ReadOutcome::NotProvided { .. } => None,
                     };
                     (it.token, end)
                 }

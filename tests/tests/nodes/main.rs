@@ -6,6 +6,7 @@ mod central;
 mod directory;
 mod gnutella;
 mod hostile;
+mod indirect;
 mod last_node;
 mod linearizable;
 mod overlay;

@@ -69,6 +69,15 @@ pub struct Row {
     pub success: Option<f64>,
     /// The same for queries for a prefix, a substring or words of a name.
     pub fuzzy_success: Option<f64>,
+    /// The same for queries for words alone.
+    #[serde(default)]
+    pub words_success: Option<f64>,
+    /// The same for queries for a prefix or a substring alone.
+    #[serde(default)]
+    pub pieces_success: Option<f64>,
+    /// Traffic for maintenance and for publishing, in bytes per node and second.
+    #[serde(default)]
+    pub upkeep_bytes_per_node_s: f64,
     /// Like `success`, after the busiest node crashed.
     pub success_busiest_crashed: Option<f64>,
     /// Like `success`, after a third of all nodes crashed.
@@ -132,6 +141,10 @@ impl Row {
             latency_p99_us: outcome.lookups.latency_us.p99,
             success: success(outcome),
             fuzzy_success: items.and_then(|items| items.fuzzy.success()),
+            words_success: items.and_then(|items| items.words.success()),
+            pieces_success: items.and_then(|items| items.words.rest_of(&items.fuzzy).success()),
+            upkeep_bytes_per_node_s: outcome.maintenance.bytes_per_node_s
+                + items.map_or(0.0, |items| items.publishing.bytes_per_node_s),
             success_busiest_crashed: None,
             success_third_crashed: None,
         }
@@ -199,6 +212,9 @@ pub(super) mod example {
                 latency_p99_us: 9e5,
                 success: Some(1.0),
                 fuzzy_success: Some(fuzzy),
+                words_success: Some(fuzzy),
+                pieces_success: Some(fuzzy),
+                upkeep_bytes_per_node_s: 1500.0,
                 success_busiest_crashed: Some(served),
                 success_third_crashed: Some(0.5),
             }

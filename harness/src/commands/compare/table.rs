@@ -10,12 +10,25 @@ use crate::measure::growth::Law;
 use crate::report::units::{bytes, count, micros, number};
 use crate::report::wrap::{COLUMNS, push_wrapped};
 
-const HEAD: [&str; 12] = [
-    "system", "nodes", "state", "most", "memory", "most", "messages", "latency", "exact", "fuzzy",
-    "busiest", "third",
+const HEAD: [&str; 13] = [
+    "system", "nodes", "state", "most", "memory", "most", "upkeep", "messages", "latency", "exact",
+    "fuzzy", "busiest", "third",
 ];
-const UNDER: [&str; 12] =
-    ["", "", "mean", "", "mean", "", "per query", "p50", "found", "found", "crashed", "crashed"];
+const UNDER: [&str; 13] = [
+    "",
+    "",
+    "mean",
+    "",
+    "mean",
+    "",
+    "per s",
+    "per query",
+    "p50",
+    "found",
+    "found",
+    "crashed",
+    "crashed",
+];
 
 /// The table, the fits and the verdicts.
 #[must_use]
@@ -23,9 +36,9 @@ pub(super) fn text(comparison: &Comparison) -> String {
     let rows = comparison.rows.iter().map(cells);
     let mut head = [HEAD, UNDER];
     if !comparison.items {
-        (head[0][8], head[1][8]) = ("correct", "");
+        (head[0][9], head[1][9]) = ("correct", "");
     }
-    let lines: Vec<[String; 12]> =
+    let lines: Vec<[String; 13]> =
         head.map(|line| line.map(str::to_owned)).into_iter().chain(rows).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
     let widths: Vec<usize> = (0..HEAD.len()).map(|column| width(column).unwrap_or(0)).collect();
@@ -53,7 +66,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
     text
 }
 
-fn cells(row: &Row) -> [String; 12] {
+fn cells(row: &Row) -> [String; 13] {
     let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
     [
         row.system.clone(),
@@ -62,6 +75,7 @@ fn cells(row: &Row) -> [String; 12] {
         count(row.state.max as u64),
         bytes(row.bytes.mean),
         bytes(row.bytes.max),
+        bytes(row.upkeep_bytes_per_node_s),
         number(row.messages_per_query),
         micros(row.latency_p50_us),
         percent(row.success),

@@ -5,7 +5,7 @@
 use super::comparison::{Growth, Row};
 use super::runs::Contender;
 use crate::measure::growth::Figure;
-use crate::report::units::{count, number};
+use crate::report::units::{bytes, count, number};
 
 /// The least success rate that counts as working.
 const MOSTLY: f64 = 0.9;
@@ -40,9 +40,10 @@ fn verdict(row: &Row, growth: &[Growth], system: &Contender, has_items: bool) ->
     };
     let finds = if has_items {
         format!(
-            "finds exact names {}, parts of names {}",
+            "finds exact names {}, words of names {}, other pieces {}",
             frequency(row.success),
-            frequency(row.fuzzy_success)
+            frequency(row.words_success),
+            frequency(row.pieces_success)
         )
     } else {
         format!(
@@ -52,13 +53,14 @@ fn verdict(row: &Row, growth: &[Growth], system: &Contender, has_items: bool) ->
         )
     };
     format!(
-        "{}: {} messages per query{}; {} entries {place}{}; {finds}; after the busiest node crashed, \
+        "{}: {} messages per query{}; {} entries {place}{}; {} of upkeep per node and second; {finds}; after the busiest node crashed, \
          {}; after a third crashed, {}",
         row.system,
         number(row.messages_per_query),
         grows(Figure::MessagesPerQuery),
         count(state.round() as u64),
         grows(figure),
+        bytes(row.upkeep_bytes_per_node_s),
         survives(row.success_busiest_crashed),
         survives(row.success_third_crashed),
     )
@@ -132,7 +134,7 @@ mod tests {
                 ring,
                 [
                     "+1.50 per doubling of N",
-                    "parts of names almost never (0.0 %)",
+                    "words of names almost never (0.0 %), other pieces almost never (0.0 %)",
                     "partly works (50.0 %)",
                 ],
             ),

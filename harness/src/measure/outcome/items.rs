@@ -19,6 +19,9 @@ pub struct Items {
     pub exact: Asked,
     /// Queries for a prefix, a substring or words of a name.
     pub fuzzy: Asked,
+    /// The part of `fuzzy` that asked for words.
+    #[serde(default)]
+    pub words: Obtained,
     /// Answers, correct or not, that no item matches.
     pub found_none: u64,
     /// Traffic for publishing and refreshing references to items, per node and second.
@@ -39,6 +42,15 @@ pub struct Asked {
     pub correct: u64,
     /// Queries after which the requester obtained an item; where items are not fetched, learnt of
     /// one.
+    pub obtained: u64,
+}
+
+/// Some of the queries, and what came of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obtained {
+    /// Queries that were answered or failed.
+    pub issued: u64,
+    /// Queries after which the requester obtained an item; where items are not fetched, learnt of one.
     pub obtained: u64,
 }
 
@@ -79,6 +91,7 @@ impl Items {
             publishing: KindRate::new(messages, bytes, node_s),
             exact: Asked::new(tally.exact),
             fuzzy: Asked::new(tally.fuzzy),
+            words: Obtained { issued: tally.words.issued, obtained: tally.words.obtained },
             found_none: tally.found_none,
             transfers: Transfers {
                 completed: tally.transfers,
@@ -94,11 +107,26 @@ impl Asked {
     /// The fraction of issued queries that obtained an item; `None` if none was issued.
     #[must_use]
     pub fn success(&self) -> Option<f64> {
-        (self.issued > 0).then(|| self.obtained as f64 / self.issued as f64)
+        Obtained { issued: self.issued, obtained: self.obtained }.success()
     }
 
     const fn new(tally::Asked { issued, correct, obtained }: tally::Asked) -> Asked {
         Asked { issued, correct, obtained }
+    }
+}
+
+impl Obtained {
+    /// The fraction of issued queries that obtained an item; `None` if none was issued.
+    #[must_use]
+    pub fn success(&self) -> Option<f64> {
+        (self.issued > 0).then(|| self.obtained as f64 / self.issued as f64)
+    }
+
+    /// The queries of `all` that are not these.
+    #[must_use]
+    pub const fn rest_of(&self, all: &Asked) -> Obtained {
+        let issued = all.issued.saturating_sub(self.issued);
+        Obtained { issued, obtained: all.obtained.saturating_sub(self.obtained) }
     }
 }
 

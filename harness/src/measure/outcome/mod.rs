@@ -28,7 +28,7 @@ pub use self::check::{Check, Finding};
 pub use self::health::{
     Deaths, Flaws, Goodput, Health, MeanMax, MeanWorst, Ownership, Rings, Tables, Times,
 };
-pub use self::items::{Asked, Items, TransferLatency, Transfers};
+pub use self::items::{Asked, Items, Obtained, TransferLatency, Transfers};
 pub use self::lookups::{Hops, Lag, Latency, Lookups, Messages, Timeouts};
 pub use self::nodes::{Keys, KindRate, Load, Maintenance, Membership, State};
 pub use self::store::{Durability, Failures, Operations, PerNode, Reads, Store, Upkeep, Writes};

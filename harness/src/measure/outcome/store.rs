@@ -23,12 +23,17 @@ pub struct Store {
     pub durability: Durability,
     /// What nodes did in the measured phase to keep copies the same, those that departed included.
     pub upkeep: Upkeep,
-    /// Items of each member at the end of the run.
+    /// Items of each member at the end of the run, with the values that it provides itself.
     pub items: PerNode,
     /// Bytes of values of each member at the end of the run.
     pub bytes: PerNode,
-    /// Reads and writes that each member at the end of the run answered, since it was built.
+    /// Reads and writes that each member at the end of the run answered, and requests for values
+    /// that it provides, since it was built.
     pub requests: PerNode,
+    /// Bytes of the messages that operations caused in the measured phase, per operation that was
+    /// answered or failed, IPv4 and UDP headers of each message included; 0 in results that lack it.
+    #[serde(default)]
+    pub bytes_per_operation: f64,
 }
 
 /// Operations that were answered or failed. Shed and orphaned ones do not count.
@@ -49,6 +54,9 @@ pub struct Reads {
     pub found: u64,
     /// That there is none.
     pub absent: u64,
+    /// A reference to a value that was gone, because the node that had written it had left or failed.
+    #[serde(default)]
+    pub not_provided: u64,
     /// A value that had been overwritten before the read began, without an excuse.
     pub stale: u64,
     /// Nothing, though a value had been acknowledged before the read began, without an excuse.
@@ -137,12 +145,13 @@ pub struct PerNode {
 
 impl Store {
     /// Summarizes the operations in `tally`, `verdicts` about them, and the `contents` of nodes over
-    /// `node_s` node-seconds.
+    /// `node_s` node-seconds. `bytes` are those of all messages that operations caused.
     #[must_use]
     pub fn new(
         tally: &ValueTally,
         contents: &Contents,
         verdicts: &ValueVerdicts,
+        bytes: u64,
         node_s: f64,
     ) -> Store {
         let ValueTally { reads, writes, modifications, .. } = *tally;
@@ -154,6 +163,7 @@ impl Store {
             reads: Reads {
                 found: tally.found,
                 absent: tally.absent,
+                not_provided: verdicts.not_provided,
                 stale,
                 lost,
                 phantom,
@@ -186,7 +196,15 @@ impl Store {
             items: each(|node| node.items),
             bytes: each(|node| node.bytes),
             requests: each(|node| node.requests),
+            bytes_per_operation: per(bytes as f64, (reads + writes + modifications) as f64),
         }
+    }
+
+    /// The fraction of reads that found a value; `None` if none was answered.
+    #[must_use]
+    pub fn found_share(&self) -> Option<f64> {
+        let asked = self.operations.reads + self.operations.modifications;
+        (asked > 0).then(|| self.reads.found as f64 / asked as f64)
     }
 
     /// Everything that should not be, without what failures excuse: stale, lost and phantom reads, and

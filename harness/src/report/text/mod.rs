@@ -201,7 +201,7 @@ fn lookups(lookups: &Lookups, interrupted: bool, page: &mut Page) {
 }
 
 fn items(items: &Items, page: &mut Page) {
-    let Items { exact, fuzzy, found_none, publishing, transfers } = items;
+    let Items { exact, fuzzy, words, found_none, publishing, transfers } = items;
     let asked = |Asked { issued, correct, obtained }: Asked| {
         format!(
             "{} queries, {} correct, {} obtained",
@@ -212,6 +212,14 @@ fn items(items: &Items, page: &mut Page) {
     };
     page.row("exact", asked(*exact));
     page.row("fuzzy", asked(*fuzzy));
+    page.row(
+        "words",
+        format!(
+            "{} of these, {} obtained",
+            count(words.issued),
+            share(words.obtained, words.issued)
+        ),
+    );
     page.row("no match", count(*found_none));
     page.row(
         "transfers",

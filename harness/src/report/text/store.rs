@@ -34,13 +34,16 @@ pub(super) fn store(store: &Store, page: &mut Page) {
             bytes(digest_bytes_per_node_s),
         ),
     );
+    page.row("traffic", format!("{} per operation", bytes(store.bytes_per_operation)));
     per_node("items", &store.items, page);
+    per_node("bytes", &store.bytes, page);
     per_node("requests", &store.requests, page);
 }
 
 fn reads(store: &Store, page: &mut Page) {
     let Operations { reads, modifications, .. } = store.operations;
-    let Reads { found, absent, stale, lost, phantom, excused, by_holders } = store.reads;
+    let Reads { found, absent, not_provided, stale, lost, phantom, excused, by_holders } =
+        store.reads;
     if reads + modifications == 0 {
         return;
     }
@@ -56,6 +59,10 @@ fn reads(store: &Store, page: &mut Page) {
             count(excused),
         ),
     );
+    if not_provided > 0 {
+        let why = "found a reference to a value that was gone with its writer";
+        page.row("", format!("{} {why}", count(not_provided)));
+    }
     if by_holders > 0 {
         page.row("popular", format!("{} reads answered by holders", count(by_holders)));
     }

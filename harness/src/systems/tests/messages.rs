@@ -93,6 +93,12 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
         (&[("items.bytes", "1025")], &["items.bytes = 1025", "from 1 to 1024"]),
         (&[("items.fetch", "maybe")], &["items.fetch = \"maybe\"", "true or false"]),
         (&[("items.refresh", "0s")], &["items.refresh = \"0s\"", "at least \"1ms\""]),
+        (&[("store.kind", "indirect")], &["store.kind = \"indirect\"", "\"reference\""]),
+        (&[("items.publish", "word")], &["items.publish = \"word\"", "\"words\""]),
+        (
+            &[("items.references_per_word", "0")],
+            &["items.references_per_word = 0", "from 1 to 65536"],
+        ),
         (&[("items.publish_within", "1")], &["items.publish_within = 1 ", "a duration"]),
         (
             &[("items.population", "10"), ("workload.keys.distribution", "zipf")],

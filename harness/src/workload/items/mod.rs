@@ -18,6 +18,7 @@ mod naming;
 mod workload;
 
 pub use catalogue::Catalogue;
+pub use naming::{WORDS_PER_NAME, vocabulary_size};
 pub use queries::{Draw, Wanted};
 pub use truth::ItemTruth;
 pub use workload::ItemWorkload;

@@ -22,10 +22,18 @@ const WORD_MAX: usize = (MAX_TEXT + 1) / WORDS_MAX - 1;
 const WORDS_MIN: usize = 2;
 const WORDS_MAX: usize = 4;
 
+/// The number of words that `count` names are made of.
+#[must_use]
+pub fn vocabulary_size(count: u32) -> usize {
+    VOCABULARY_MIN.max((WORDS_PER_ROOT * f64::from(count).sqrt()) as usize)
+}
+
+/// Words in a name, on average.
+pub const WORDS_PER_NAME: f64 = (WORDS_MIN + WORDS_MAX) as f64 / 2.0;
+
 /// Draws `count` names.
 pub(super) fn names(count: u32, rng: &mut Rng) -> Names {
-    let size = (WORDS_PER_ROOT * f64::from(count).sqrt()) as usize;
-    let vocabulary = vocabulary(size.max(VOCABULARY_MIN), rng);
+    let vocabulary = vocabulary(vocabulary_size(count), rng);
     let mut known = FixedHashSet::default();
     known.reserve(count as usize);
     let mut next = || {

@@ -23,6 +23,8 @@ struct End {
     at: Time,
     /// The latest start of the writes that had ended by then.
     latest_start: Time,
+    /// Their highest version.
+    highest: Version,
 }
 
 impl History {
@@ -34,10 +36,13 @@ impl History {
         while place > 0 && self.ends[place - 1].at > at {
             place -= 1;
         }
-        let before = place.checked_sub(1).map_or(Time::ZERO, |last| self.ends[last].latest_start);
-        self.ends.insert(place, End { at, latest_start: start.max(before) });
+        let before = place.checked_sub(1).map(|last| self.ends[last]);
+        let (latest, highest) = before.map_or((start, version), |it| (it.latest_start, it.highest));
+        let (latest_start, highest) = (start.max(latest), version.max(highest));
+        self.ends.insert(place, End { at, latest_start, highest });
         for end in self.ends.range_mut(place + 1..) {
             end.latest_start = end.latest_start.max(start);
+            end.highest = end.highest.max(version);
         }
         if self.newest.is_none_or(|(newest, _)| version > newest) {
             self.newest = Some((version, at));
@@ -48,6 +53,11 @@ impl History {
     /// ended before that start was overwritten before `t`.
     pub(super) fn latest_start_before(&self, t: Time) -> Option<Time> {
         self.last_before(t).map(|end| end.latest_start)
+    }
+
+    /// The highest version of the writes that ended before `t`.
+    pub(super) fn highest_before(&self, t: Time) -> Option<Version> {
+        self.last_before(t).map(|end| end.highest)
     }
 
     /// The last end of a write before `t`.
@@ -101,6 +111,9 @@ mod tests {
             }
             history.forget_before(at(forgotten.min(t)));
             let ended = writes.iter().filter(|&&(start, length)| start + length < t);
+            let numbered = (1..).zip(&writes).filter(|&(_, &(start, length))| start + length < t);
+            let highest = numbered.map(|(number, _)| Version { number, writer: 0 }).max();
+            prop_assert_eq!(history.highest_before(at(t)), highest);
             let latest = ended.clone().map(|&(start, _)| at(start)).max();
             prop_assert_eq!(history.latest_start_before(at(t)), latest);
             let last = ended.map(|&(start, length)| at(start + length)).max();

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** plain data.
 
+use hopwise_kernel::Id;
 use hopwise_kernel::store::{Refusal, Version};
 
 /// A question: a key and what to do with its value.
@@ -49,6 +50,13 @@ pub enum Answer {
     },
     /// A read found nothing.
     Absent,
+    /// A read found a reference, but its provider does not have the value or does not answer.
+    NotProvided {
+        /// The version of the reference.
+        version: Version,
+        /// The identifier of the provider; `None` if the item is no reference.
+        provider: Option<Id>,
+    },
     /// A write was acknowledged.
     Written {
         /// The version that it made.

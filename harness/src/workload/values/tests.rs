@@ -80,10 +80,12 @@ impl Told {
             ("lost", after.lost - before.lost),
             ("phantom", after.phantom - before.phantom),
             ("excused", after.excused - before.excused),
+            ("not provided", after.not_provided - before.not_provided),
         ];
         let verdicts: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
         match (is_correct, verdicts.as_slice()) {
             (true, []) => "correct",
+            (true, &[("not provided", 1)]) => "not provided",
             (false, &[(verdict, 1)]) => verdict,
             other => panic!("{other:?}"),
         }
@@ -96,6 +98,40 @@ impl Told {
 
 fn found(stamp: u64, bytes: u16) -> Answer {
     Answer::Found { content: Some(Content { stamp, bytes }), version: version(stamp) }
+}
+
+/// A read that found a reference of this version to the member at `place`, but not the value.
+fn not_provided(number: u64, place: u32) -> Answer {
+    Answer::NotProvided { version: version(number), provider: Some(holder(KEY, place)) }
+}
+
+#[test]
+fn a_value_may_be_gone_with_its_provider_only() {
+    let mut told = Told::new();
+    told.written(7, 10, 20);
+    told.written(8, 30, 40);
+    assert_eq!(told.read(KEY, not_provided(8, 6), 50, 51), "lost", "the provider is there");
+    assert_eq!(told.read(KEY, not_provided(7, 6), 50, 51), "stale", "8 was acknowledged");
+    assert_eq!(told.read(KEY, not_provided(7, 6), 35, 51), "lost", "8 was not, when it began");
+    let none = Answer::NotProvided { version: version(8), provider: None };
+    assert_eq!(told.read(KEY, none, 50, 51), "phantom", "nobody wrote anything else");
+    told.crashes(6, 60);
+    assert_eq!(told.read(KEY, not_provided(8, 6), 50, 55), "lost", "it was there until later");
+    assert_eq!(told.read(KEY, not_provided(8, 6), 50, 60), "not provided");
+    assert_eq!(told.read(KEY, not_provided(8, 6), 61, 70), "not provided");
+    assert_eq!(told.read(KEY, not_provided(7, 6), 61, 70), "stale");
+    assert_eq!(told.read(KEY, not_provided(8, 5), 61, 70), "lost", "another is there");
+    // It returns under its identifier, without the value.
+    told.truth.join(holder(KEY, 6), 0, at(80));
+    assert_eq!(told.read(KEY, not_provided(8, 6), 90, 91), "not provided");
+    // With a value that it has written since, it has no excuse.
+    told.written(9, 100, 110);
+    assert_eq!(told.read(KEY, not_provided(9, 6), 120, 121), "lost");
+    // A value may be in use before its write is acknowledged.
+    told.issue(10, 130);
+    assert_eq!(told.read(KEY, not_provided(10, 5), 131, 132), "lost");
+    told.crashes(5, 133);
+    assert_eq!(told.read(KEY, not_provided(10, 5), 134, 135), "not provided");
 }
 
 #[test]

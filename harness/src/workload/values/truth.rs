@@ -13,6 +13,11 @@
 //! correct  otherwise
 //! ```
 //!
+//! A value that stays with its writer, while the store keeps a reference, is gone when that node leaves or
+//! fails. A read that finds the reference alone is correct then, and counted as *not provided*. It is
+//! stale if a higher version had been acknowledged before it began, and lost if the provider was there
+//! all the time.
+//!
 //! A stale or lost read is *excused* if all holders of what was acknowledged last were gone before one of
 //! them could copy it on ([`loss`](super::loss)). A value that is returned after its lifetime counts as
 //! correct.
@@ -119,6 +124,49 @@ impl ValueTruth {
         false
     }
 
+    /// Judges that a read from `start` to `end` found a reference of this version, but not the value.
+    fn judge_not_provided(
+        &mut self,
+        key: u32,
+        version: Version,
+        provider: Option<Id>,
+        start: Time,
+        end: Time,
+    ) -> bool {
+        let Some(provider) = provider else {
+            self.verdicts.phantom += 1;
+            return false;
+        };
+        let history = self.histories.get(key as usize);
+        let written = history.and_then(|history| history.highest_before(start));
+        let is_stale = written.is_some_and(|written| version < written);
+        let since = self.latest_start_before(key, start).unwrap_or(start);
+        if !is_stale && self.has_departed(provider, since, start, end) {
+            self.verdicts.not_provided += 1;
+            return true;
+        }
+        if self.is_excused(key, start, end) {
+            self.verdicts.excused += 1;
+        } else if is_stale {
+            self.verdicts.stale += 1;
+        } else {
+            self.verdicts.lost += 1;
+        }
+        false
+    }
+
+    /// Whether a provider was not a member all the time from `start` to `end`, or has left or failed since
+    /// `written`, about when it wrote the value, and returned under its identifier.
+    fn has_departed(&self, provider: Id, written: Time, start: Time, end: Time) -> bool {
+        let written = written.max(self.began.min(start));
+        let stayed_from = |from| {
+            let first = self.members.first_from(provider, from).next();
+            first.is_some_and(|(id, left)| id == provider && left > end)
+        };
+        let returned = self.members.was_member(provider, written) && !stayed_from(written);
+        returned || !stayed_from(start)
+    }
+
     fn span_of(&self, key: u32, stamp: u64) -> Option<Span> {
         let initial = self.is_preloaded(key) && stamp == initial_stamp(key);
         let initial = initial.then_some(Span { start: Time::ZERO, end: Time::ZERO });
@@ -218,7 +266,13 @@ impl Truth<Question, Answer> for ValueTruth {
             Some(Answer::ConditionFailed | Answer::Refused(_)) => {
                 self.writes.remove(&written);
             }
-            Some(Answer::Unknown | Answer::Found { .. } | Answer::Absent) | None => {}
+            Some(
+                Answer::Unknown
+                | Answer::Found { .. }
+                | Answer::Absent
+                | Answer::NotProvided { .. },
+            )
+            | None => {}
         }
     }
 
@@ -239,6 +293,9 @@ impl Truth<Question, Answer> for ValueTruth {
                 false
             }
             Answer::Absent => self.judge_absent(question.key, issued, answered),
+            Answer::NotProvided { version, provider } => {
+                self.judge_not_provided(question.key, version, provider, issued, answered)
+            }
             _ => true,
         }
     }

@@ -64,7 +64,7 @@ impl Workload for ValueWorkload {
         let Question { key, act } = *question;
         let version = match *answer {
             Answer::Refused(_) | Answer::Unknown => return Next::Failed,
-            Answer::Found { version, .. } => Some(version),
+            Answer::Found { version, .. } | Answer::NotProvided { version, .. } => Some(version),
             _ => None,
         };
         match act {
@@ -93,6 +93,7 @@ impl Workload for ValueWorkload {
         match answer {
             Answer::Found { .. } => values.found += 1,
             Answer::Absent => values.absent += 1,
+            Answer::NotProvided { .. } => values.not_provided += 1,
             Answer::Written { .. } => values.acknowledged += 1,
             Answer::ConditionFailed => values.condition_failed += 1,
             Answer::Refused(_) | Answer::Unknown => {}
