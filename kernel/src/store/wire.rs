@@ -10,7 +10,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::id::ID_BYTES;
 use crate::base::{Address, Id};
-use crate::codec::{Body, Framed, WireError, Writer, read_exact, read_prefix};
+use crate::codec::{Body, Framed, VERSION, WireError, Writer, read_exact, read_prefix};
 use crate::node::{Cookie, RequestId};
 use crate::store::message::{
     Answer, CopyOf, Difference, Message, MessageWith, Progress, Question, Topic,
@@ -72,10 +72,20 @@ impl<P: Body> Body for Stored<P> {
 
     #[inline]
     fn read(kind: u8, payload: &[u8]) -> Result<Message<'_, P>, WireError> {
+        Self::read_in(VERSION, kind, payload)
+    }
+
+    #[inline]
+    fn read_in(version: u8, kind: u8, payload: &[u8]) -> Result<Message<'_, P>, WireError> {
         if kind < FIRST_KIND {
-            return Ok(MessageWith::Router(P::read(kind, payload)?));
+            return Ok(MessageWith::Router(P::read_in(version, kind, payload)?));
         }
         read_own(kind, payload)
+    }
+
+    #[inline]
+    fn check_in(version: u8, kind: u8, payload: &[u8]) -> Result<(), WireError> {
+        Self::read_in(version, kind, payload).map(drop)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 
-use crate::serve::protocol::{MAX_REQUEST, Parsed, ProtocolError, parse};
+use crate::resp::{MAX_REQUEST, Parsed, ProtocolError, parse};
 
 /// Bytes to read at a time.
 const CHUNK: usize = 16 << 10;

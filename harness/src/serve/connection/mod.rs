@@ -22,8 +22,8 @@ use self::input::Input;
 use self::output::Output;
 use self::replies::Replies;
 use super::command::{Command, Hello};
-use super::protocol::{MAX_REQUEST, Parsed, ProtocolError, Reply, Version};
 use super::users;
+use crate::resp::{MAX_REQUEST, Parsed, ProtocolError, Reply, Version};
 
 /// No request is taken while more bytes of output wait for the client.
 pub(crate) const MAX_OUTPUT: usize = 256 << 10;
