@@ -11,9 +11,11 @@ pub mod measure;
 pub mod network;
 pub mod plug;
 pub mod report;
+mod resp;
 pub mod scenario;
 pub mod serve;
 pub mod systems;
+pub mod target;
 pub mod workload;
 
 pub use conformance::conformance;

@@ -15,6 +15,7 @@ const HARNESS: &str = "
 app/        the program: command line and dispatch
 commands/   run, campaign, sweep, compare, serve, user, list, explain
 serve/      the client interface: the Redis protocol over TCP
+target/     load on a running ring from outside, as a client
 conformance/  what every system owes its drivers
 report/     what people read: text, files, units
 systems/    the systems that come with Hopwise, one file or folder each
@@ -26,6 +27,7 @@ churn/      how long sessions last; traces
 network/    delays, loss, hosts
 measure/    counters, histograms, the outcome of a run
 scenario/   the description of a run
+resp/       the Redis protocol as bytes
 base/       random values, files, the wall clock, worker threads
 ";
 

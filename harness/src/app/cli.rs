@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use hopwise_kernel::codec::VERSION;
 
 use crate::commands::Environment;
 use crate::commands::campaign::Seeds;
@@ -25,9 +26,12 @@ use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
 use crate::scenario::{Scenario, ScenarioError, count_of, shortened};
 use crate::serve::{NewUser, Options as ServeOptions};
 use crate::systems::Registry;
+use crate::target::{self, CONNECTIONS_MAX};
 
 /// The scenario that runs if none is named.
 const DEFAULT_SCENARIO: &str = "default";
+/// The scenario whose load goes to `--target` if none is named.
+const TARGET_SCENARIO: &str = "ycsb-a";
 /// The scenario that is compared if none is named, in which engine, and with how many nodes.
 const COMPARE_SCENARIO: &str = "compare";
 const COMPARE_ENGINE: &str = "sim";
@@ -142,6 +146,19 @@ pub struct Run {
     /// phase. Compressed if the name ends in .gz
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     events: Option<PathBuf>,
+    /// Run no nodes, but drive the reads and writes of the scenario's section [store] into a server that
+    /// runs: hopwise serve, or another one of the Redis protocol. Several with commas; a connection that
+    /// breaks goes on to the next one. redis://USER:PASSWORD@HOST:PORT, or HOPWISE_TARGET_USER and
+    /// HOPWISE_TARGET_PASSWORD in the environment, say who the client is [default scenario: ycsb-a]
+    #[arg(long, value_name = "HOST:PORT,...", conflicts_with_all = ["seeds", "events"])]
+    target: Vec<String>,
+    /// The number of connections to --target
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "target")]
+    #[arg(value_parser = |text: &str| count(text, 1..=CONNECTIONS_MAX as u32))]
+    connections: u32,
+    /// The beginning of the keys at --target; more follows that no other run uses
+    #[arg(long, value_name = "TEXT", default_value = "hopwise:", requires = "target")]
+    prefix: String,
     #[command(flatten)]
     options: RunOptions,
 }
@@ -153,10 +170,25 @@ impl Run {
     ///
     /// If it is invalid.
     pub fn scenario(&self, registry: &Registry) -> Result<Scenario, ScenarioError> {
-        let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
+        let default = if self.target.is_empty() { DEFAULT_SCENARIO } else { TARGET_SCENARIO };
+        let source = self.scenario.as_deref().unwrap_or(default);
         let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
         let overrides: Vec<_> = threads.chain(self.values.overrides()).collect();
         registry.load(source, &overrides)
+    }
+
+    /// Where the load goes, if nodes run elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If an address is wrong.
+    pub fn target(&self) -> Result<Option<target::Options>, String> {
+        if self.target.is_empty() {
+            return Ok(None);
+        }
+        let environment = |name: &str| std::env::var(name).ok();
+        let connections = self.connections as usize;
+        target::Options::read(&self.target, connections, &self.prefix, environment).map(Some)
     }
 
     /// The seeds to run with, if several were asked for.
@@ -322,6 +354,10 @@ pub struct Serve {
     /// Show figures as OpenMetrics at this address, to this machine only
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
+    /// The newest version of the wire format that nodes speak: 3, for instance to go back to an older
+    /// program, or 4. Nodes of both are one ring
+    #[arg(long, value_name = "V", default_value_t = VERSION)]
+    wire: u8,
     /// The seed of the identifiers of the nodes [default: any]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -344,6 +380,7 @@ impl Serve {
             cluster_key: self.cluster_key.clone(),
             users: self.users.clone(),
             metrics: self.metrics,
+            wire: self.wire,
             seed: self.seed,
         }
     }
@@ -631,6 +668,9 @@ mod tests {
             &["compare", "--nodes", "9.5"],
             &["sweep", "--repeat", "1e9"],
             &["compare", "--nodes", ""],
+            &["run", "--target", "127.0.0.1:1", "--seeds", "1..9"],
+            &["run", "--target", "127.0.0.1:1", "--events", "e.csv"],
+            &["run", "--target", "127.0.0.1:1", "--connections", "0"],
         ] {
             let error =
                 parse(["hopwise"].iter().chain(arguments)).expect_err("these arguments are wrong");

@@ -95,9 +95,15 @@ impl Program {
 }
 
 fn run_command(env: &Environment, run: &Run) -> Exit {
+    let target = match run.target() {
+        Ok(target) => target,
+        Err(why) => return env.refuse(why),
+    };
     match (run.scenario(&env.registry), run.seeds()) {
         (Ok(scenario), Some(seeds)) => campaign::campaign(env, &scenario, seeds, run.options()),
-        (Ok(scenario), None) => run::run(env, &scenario, run.options(), run.events()),
+        (Ok(scenario), None) => {
+            run::run(env, &scenario, run.options(), run.events(), target.as_ref())
+        }
         (Err(error), _) => env.refuse(error),
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod cpu_time;
 pub(crate) mod descriptors;
 pub(crate) mod hash;
 pub(crate) mod nanoseconds;
+pub(crate) mod random;
 pub(crate) mod sampling;
 pub(crate) mod text_file;
 pub mod wall_clock;

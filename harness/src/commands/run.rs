@@ -22,18 +22,20 @@ use crate::measure::provenance::{Build, Machine, peak_rss_bytes, reset_peak_rss}
 use crate::measure::{EngineError, Measured};
 use crate::report::{files, text};
 use crate::scenario::Measure;
+use crate::target;
 
 /// The greatest acceptable lag: the 99th percentile of how late lookups are issued.
 const LAG_MAX: Duration = Duration::from_millis(100);
 
 /// Runs `scenario` and writes its result as `options` say, and all that happens to the file `events`, if
-/// there is one.
+/// there is one. With a `target`, nodes run there.
 #[must_use]
 pub fn run(
     env: &Environment,
     scenario: &Scenario,
     options: &RunOptions,
     events: Option<&Path>,
+    target: Option<&target::Options>,
 ) -> Exit {
     let started_at = outcome::rfc3339(WallClock::start().started_at());
     let destination = match Destination::open(options, &started_at, &scenario.name) {
@@ -51,7 +53,11 @@ pub fn run(
     };
     env.tell_adapted([scenario], options);
     let interrupts = watch_for_interrupts(env);
-    let ended = execute(env, scenario, &interrupts, options.quiet, Memory::OnlyRun, log);
+    let ended =
+        execute_by(env, scenario, options.quiet, Memory::OnlyRun, |progress| match target {
+            Some(target) => target::run(scenario, target, &interrupts, progress),
+            None => env.registry.run_logged(scenario, &interrupts, progress, log),
+        });
     let Ended { mut measured, mut outcome } = match ended {
         Ok(ended) => ended,
         Err(EngineError::Request(message)) => return env.refuse(message),
@@ -71,7 +77,8 @@ pub fn run(
     }
     if !options.quiet {
         let (bring_up, folder) = (measured.bring_up.as_secs_f64(), folder.display());
-        env.note(format_args!("bring-up took {bring_up:.2} s; written to {folder}"));
+        let what = if target.is_some() { "connecting and preloading" } else { "bring-up" };
+        env.note(format_args!("{what} took {bring_up:.2} s; written to {folder}"));
     }
     match measured.log.take() {
         Some(Err(error)) => {
@@ -143,11 +150,24 @@ pub(crate) fn execute(
     memory: Memory,
     log: Option<EventLog>,
 ) -> Result<Ended, EngineError> {
+    execute_by(env, scenario, quiet, memory, |progress| {
+        env.registry.run_logged(scenario, interrupts, progress, log)
+    })
+}
+
+/// As [`execute`], by `run`.
+fn execute_by(
+    env: &Environment,
+    scenario: &Scenario,
+    quiet: bool,
+    memory: Memory,
+    run: impl FnOnce(&Progress) -> Result<Measured, EngineError>,
+) -> Result<Ended, EngineError> {
     let clock = WallClock::start();
     let files = env.registry.schema().file_digests(scenario);
     let has_peak = memory.is_measured();
     let progress = Progress::new(quiet, expected_length(scenario));
-    let measured = env.registry.run_logged(scenario, interrupts, &progress, log);
+    let measured = run(&progress);
     progress.finish();
     let measured = measured?;
     let outcome = outcome_of(env, scenario, files, &measured, has_peak, &clock);
@@ -230,6 +250,7 @@ fn outcome_of(
             outcome::Items::new(&measured.metrics.items, &measured.traffic, measured.node_s)
         }),
         store: store.clone(),
+        target: measured.target.clone(),
         maintenance: Maintenance::new(&measured.maintenance, measured.node_s),
         state: measured.state.clone(),
         load: Some(measured.load.clone()),

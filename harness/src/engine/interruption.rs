@@ -17,27 +17,27 @@ const DRAIN_MAX: Duration = Duration::from_millis(100);
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct Interruption<'a> {
+pub(crate) struct Interruption<'a> {
     requests: &'a AtomicU32,
     since: OnceLock<WallClock>,
 }
 
 impl<'a> Interruption<'a> {
     /// `requests` counts the user's requests.
-    pub(super) fn new(requests: &'a AtomicU32) -> Interruption<'a> {
+    pub(crate) fn new(requests: &'a AtomicU32) -> Interruption<'a> {
         Interruption { requests, since: OnceLock::new() }
     }
 
     /// Whether the run is to end early.
     #[inline]
-    pub(super) fn is_requested(&self) -> bool {
+    pub(crate) fn is_requested(&self) -> bool {
         self.requests.load(Ordering::Relaxed) > 0
     }
 
     /// Whether it is to end now, drained or not. A moment passes between the first call after a
     /// request and the first `true`.
     #[inline]
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_requested() && self.has_drained()
     }
 

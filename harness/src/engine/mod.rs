@@ -13,6 +13,7 @@ pub mod udp;
 
 use std::sync::atomic::AtomicU32;
 
+pub(crate) use self::interruption::Interruption;
 use self::sim::SimEngine;
 use self::udp::UdpEngine;
 use crate::Scenario;

@@ -186,6 +186,7 @@ impl Sums {
             warnings: Vec::new(),
             log,
             simulation: None,
+            target: None,
             metrics: self.metrics,
         }
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use super::metrics::{Metrics, Traffic};
-use super::outcome::{Check, Health, Load, Membership, Regime, State};
+use super::outcome::{Check, Health, Load, Membership, Regime, State, Target};
 use super::series::SeriesRow;
 use super::stored::{Contents, ValueVerdicts};
 
@@ -90,6 +90,8 @@ pub struct Measured {
     /// How the log of events ended, if there was one: how many rows are missing because it was full, or
     /// why it could not be written.
     pub log: Option<io::Result<u64>>,
+    /// The servers that were driven, if the nodes run elsewhere.
+    pub target: Option<Target>,
 }
 
 /// Figures that only a simulation has.

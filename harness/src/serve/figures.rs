@@ -50,6 +50,10 @@ pub(crate) enum Figure {
     Receivers,
     /// Messages to connections that had no room for them.
     Lost,
+    /// Sockets that are written to in the newest version of the wire format.
+    NewestSockets,
+    /// Sockets that are written to in an older one.
+    OlderSockets,
 }
 
 /// What a figure is.
@@ -74,7 +78,7 @@ const fn counter(figure: Figure, name: &'static str, help: &'static str) -> Abou
 }
 
 /// All figures, in the order of their numbers.
-pub(crate) const FIGURES: [About; 21] = [
+pub(crate) const FIGURES: [About; 23] = [
     gauge(Figure::Nodes, "nodes", "Live nodes"),
     gauge(Figure::Items, "items", "Items of all nodes, with copies"),
     gauge(Figure::Bytes, "item_bytes", "Bytes of the values of all nodes, with copies"),
@@ -96,6 +100,16 @@ pub(crate) const FIGURES: [About; 21] = [
     counter(Figure::KeysBeyond, "unaccounted_writes", "Writes of keys beyond the bound"),
     gauge(Figure::Receivers, "receivers", "Keys whose messages connections receive"),
     counter(Figure::Lost, "lost_messages", "Messages to connections without room for them"),
+    gauge(
+        Figure::NewestSockets,
+        "wire_newest_sockets",
+        "Sockets of nodes that are written to in the newest version of the wire format",
+    ),
+    gauge(
+        Figure::OlderSockets,
+        "wire_older_sockets",
+        "Sockets of nodes that are written to in an older version of the wire format",
+    ),
 ];
 
 /// The figures of a shard.

@@ -2,18 +2,17 @@
 //! protocol, over TCP.
 //!
 //! ```text
-//!  clients ──TCP──▶ connection ─▶ protocol ─▶ command ─▶ task ─▶ nodes ──UDP── nodes of all shards
-//!                       ▲                                 │
-//!                       └────────────── replies ◀─────────┘
+//!  clients ──TCP──▶ connection ─▶ resp ─▶ command ─▶ task ─▶ nodes ──UDP── nodes of all shards
+//!                       ▲                             │
+//!                       └──────────── replies ◀───────┘
 //! ```
 //!
 //! ```text
-//! start, plan  nodes, threads, the listener    protocol   requests and replies as bytes
-//! shard        nodes and connections of a core command    what a request asks for
-//! connection   a client's socket and buffers   task       what a command does with its keys
-//! users        who may do what, and accounts   ledger     whose values are stored, and renewals
-//! shared       mailboxes between shards        metrics    figures for others to read
-//! cluster      several processes, one ring
+//! start, plan  nodes, threads, the listener    command    what a request asks for
+//! shard        nodes and connections of a core task       what a command does with its keys
+//! connection   a client's socket and buffers   ledger     whose values are stored, and renewals
+//! users        who may do what, and accounts   metrics    figures for others to read
+//! shared       mailboxes between shards        cluster    several processes, one ring
 //! ```
 //!
 //! # What is promised
@@ -34,7 +33,6 @@ mod ledger;
 mod metrics;
 mod options;
 mod plan;
-mod protocol;
 mod shard;
 mod shared;
 mod slab;

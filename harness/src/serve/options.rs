@@ -5,6 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use hopwise_kernel::codec::{OLDEST_VERSION, VERSION};
 use hopwise_kernel::store::MAX_REPLICAS;
 
 use super::cluster::PORT_BLOCK;
@@ -30,6 +31,8 @@ pub struct Options {
     pub users: Option<PathBuf>,
     /// Where the metrics are read.
     pub metrics: Option<SocketAddr>,
+    /// The newest version of the wire format that the nodes speak.
+    pub wire: u8,
     /// The seed of the identifiers of the nodes, and of the choice of origins; `None`: any.
     pub seed: Option<u64>,
 }
@@ -68,6 +71,12 @@ impl Options {
                 "--nodes-at {}: without a cluster key, only nodes of this machine are trusted: add \
                  --cluster-key FILE, with the same file for all processes",
                 self.nodes_at
+            ));
+        }
+        if !(OLDEST_VERSION..=VERSION).contains(&self.wire) {
+            return Err(format!(
+                "--wire {} is not accepted: write {OLDEST_VERSION} or {VERSION}",
+                self.wire
             ));
         }
         if threads > usize::from(PORT_BLOCK) {

@@ -21,6 +21,7 @@ use super::shared::{Mailbox, Shared};
 use super::task::CALL_DEADLINE;
 use super::users::Users;
 use crate::base::descriptors;
+use crate::base::random::random;
 
 /// The length of successor lists: enough for one of two processes to be killed, whose nodes lie in random
 /// order in the ring.
@@ -99,7 +100,13 @@ impl Plan {
     }
 
     /// What the shards share.
-    pub(super) fn shared(&self, users: Users, threads: usize, store: &StoreConfig) -> Shared {
+    pub(super) fn shared(
+        &self,
+        users: Users,
+        threads: usize,
+        store: &StoreConfig,
+        wire: u8,
+    ) -> Shared {
         let port = |sockets: &Sockets| sockets.address_of(0).port;
         Shared {
             mailboxes: (0..threads).map(|_| Mailbox::default()).collect(),
@@ -110,15 +117,9 @@ impl Plan {
             max_connections: self.max_clients,
             is_draining: AtomicBool::new(false),
             replicas: store.replicas,
+            wire,
             lifetime: store.lifetime,
             start_ms: store.start_us / 1000,
         }
     }
-}
-
-/// An unpredictable number.
-pub(super) fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    // The standard library seeds it from the operating system.
-    std::hash::RandomState::new().build_hasher().finish()
 }

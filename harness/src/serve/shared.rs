@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) is_draining: AtomicBool,
     /// Nodes that keep an item.
     pub(crate) replicas: u8,
+    /// The newest version of the wire format that the nodes speak.
+    pub(crate) wire: u8,
     /// The default lifetime of an item.
     pub(crate) lifetime: Duration,
     /// Milliseconds from 1970 to the start of the clock.

@@ -16,10 +16,11 @@ use super::cluster::{Introduction, introduce, read_key};
 use super::figures::Figure;
 use super::metrics;
 use super::options::Options;
-use super::plan::{Plan, random};
+use super::plan::Plan;
 use super::shard::{Listener, Open, Parts};
 use super::shared::{Letter, Shared};
 use super::users::{self, Checker, Users};
+use crate::base::random::random;
 use crate::base::wall_clock::WallClock;
 
 /// A process of which no node has joined after this time gives up.
@@ -99,7 +100,7 @@ impl Running {
         let start_us = u64::try_from(start_us).unwrap_or(u64::MAX);
         let start = plan.start(options, start_us);
         let bootstraps = Arc::new(introduction.map_or(Vec::new(), |it| it.peers));
-        let shared = Arc::new(plan.shared(users, threads, &start.store));
+        let shared = Arc::new(plan.shared(users, threads, &start.store, options.wire));
         let checker = shared.users.is_closed().then(|| checker(&shared)).transpose();
         let checker = checker.map_err(StartError::broken)?;
         let page = options.metrics.map(|address| metrics::serve(address, Arc::clone(&shared)));
@@ -221,6 +222,7 @@ impl Running {
 /// The members of the ring to join, which a running process names.
 fn introduction(options: &Options, at: SocketAddr) -> Result<Introduction, String> {
     let introduction = introduce(at)?;
+    introduction.check_wire(options.wire).map_err(|why| format!("--join {at}: {why}"))?;
     let (own, theirs) = (options.replicas, introduction.replicas);
     if own != theirs {
         return Err(format!(

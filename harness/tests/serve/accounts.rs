@@ -10,7 +10,7 @@ use super::{Server, TemporaryFile, error, get};
 
 /// Adds a user by the command line, with the password on standard input. Returns the status and what
 /// was written to standard error.
-fn add(file: &str, name: &str, password: &str, options: &str) -> (Option<i32>, String) {
+pub(super) fn add(file: &str, name: &str, password: &str, options: &str) -> (Option<i32>, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_hopwise"))
         .args(["user", "add", name, "--file", file])
         .args(options.split_whitespace())

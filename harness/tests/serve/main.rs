@@ -7,7 +7,9 @@ mod commands;
 mod crashes;
 mod hostile;
 mod order;
+mod rolling;
 mod stop;
+mod target;
 mod tools;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -35,6 +37,11 @@ impl Server {
         Server::start_by(Command::new(env!("CARGO_BIN_EXE_hopwise")), arguments)
     }
 
+    /// A server at this address for clients, which may have been another one's.
+    fn start_at(address: SocketAddr, arguments: &str) -> Server {
+        Server::start_at_by(Command::new(env!("CARGO_BIN_EXE_hopwise")), address, arguments)
+    }
+
     /// A server that may open so many descriptors.
     fn start_limited(descriptors: u32, arguments: &str) -> Server {
         let mut shell = Command::new("sh");
@@ -43,9 +50,14 @@ impl Server {
         Server::start_by(shell, arguments)
     }
 
-    fn start_by(mut program: Command, arguments: &str) -> Server {
+    fn start_by(program: Command, arguments: &str) -> Server {
+        Server::start_at_by(program, SocketAddr::from(([127, 0, 0, 1], 0)), arguments)
+    }
+
+    fn start_at_by(mut program: Command, address: SocketAddr, arguments: &str) -> Server {
         let mut child = program
-            .args("serve --listen 127.0.0.1:0 --metrics 127.0.0.1:0".split(' '))
+            .args("serve --metrics 127.0.0.1:0 --listen".split(' '))
+            .arg(address.to_string())
             .args(arguments.split_whitespace())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -7,6 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::{PackedPeer, Peer, Peers};
 use crate::codec::error::WireError;
+use crate::codec::version::VERSION;
 use crate::node::{MessageOf, Protocol, RequestId};
 
 /// Longest payload that the default [`Body::length`] can measure.
@@ -16,9 +17,12 @@ const MAX_MEASURED_BYTES: usize = 2048;
 pub trait Body: Protocol {
     /// Writes the payload of `message` and returns its kind. Returns `None` if the payload does not
     /// fit, or has a value that [`read`](Body::read) would refuse.
+    ///
+    /// The reader may be of an older [version](Writer::version), which knows neither newer kinds nor newer
+    /// fields.
     fn write(message: &MessageOf<'_, Self>, out: &mut Writer<'_>) -> Option<u8>;
 
-    /// The length of the payload of `message` in bytes; 0 if it cannot be written.
+    /// The length of the payload of `message` in bytes, in the newest version; 0 if it cannot be written.
     ///
     /// The default writes the payload and measures it. Override it with something faster.
     fn length(message: &MessageOf<'_, Self>) -> usize {
@@ -34,6 +38,17 @@ pub trait Body: Protocol {
     /// [`WireError::BadKind`], [`WireError::BadLength`] or [`WireError::BadValue`].
     fn read(kind: u8, payload: &[u8]) -> Result<MessageOf<'_, Self>, WireError>;
 
+    /// Reads the payload of a message of this kind that was written in `version`. Override it if versions
+    /// differ, or to hand the version on. By default, all are read the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Body::read).
+    #[inline(always)]
+    fn read_in(_version: u8, kind: u8, payload: &[u8]) -> Result<MessageOf<'_, Self>, WireError> {
+        Self::read(kind, payload)
+    }
+
     /// Checks a payload: accepts exactly what [`read`](Body::read) accepts. The default reads it; override
     /// it where the compiler does not leave out building the message.
     ///
@@ -44,6 +59,17 @@ pub trait Body: Protocol {
     fn check(kind: u8, payload: &[u8]) -> Result<(), WireError> {
         Self::read(kind, payload).map(drop)
     }
+
+    /// As [`check`](Body::check), of a payload that was written in `version`. Override it together with
+    /// [`read_in`](Body::read_in).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Body::read).
+    #[inline(always)]
+    fn check_in(_version: u8, kind: u8, payload: &[u8]) -> Result<(), WireError> {
+        Self::check(kind, payload)
+    }
 }
 
 /// Appends to a buffer. Methods return `None` if the buffer is too short.
@@ -51,14 +77,29 @@ pub trait Body: Protocol {
 pub struct Writer<'a> {
     buffer: &'a mut [u8],
     written: usize,
+    version: u8,
 }
 
 impl<'a> Writer<'a> {
-    /// A writer at the start of `buffer`.
+    /// A writer at the start of `buffer`, in the newest version of the format.
     #[inline]
     #[must_use]
     pub const fn new(buffer: &'a mut [u8]) -> Writer<'a> {
-        Writer { buffer, written: 0 }
+        Writer::in_version(VERSION, buffer)
+    }
+
+    /// A writer at the start of `buffer`, in this version of the format.
+    #[inline]
+    #[must_use]
+    pub const fn in_version(version: u8, buffer: &'a mut [u8]) -> Writer<'a> {
+        Writer { buffer, written: 0, version }
+    }
+
+    /// The version of the format that the reader knows.
+    #[inline]
+    #[must_use]
+    pub const fn version(&self) -> u8 {
+        self.version
     }
 
     /// The number of bytes written so far.

@@ -1,13 +1,14 @@
 //! This project's wire format.
 //!
 //! ```text
-//! datagram   magic 'H' | version 2 | frame | frame | …
+//! datagram   magic 'H' | version | frame | frame | …
 //! frame      kind u8 | length of payload u16 | to slot u16 | from slot u16
 //!            | to identifier's top 64 bits | from identifier [20] | payload
 //! ```
 //!
 //! Every integer is big-endian. A datagram bundles frames between any of the nodes that share the
-//! two sockets. Kinds and payloads are defined by the protocol ([`Body`]).
+//! two sockets. Kinds and payloads are defined by the protocol ([`Body`]). For the version see
+//! [`version`](super::version).
 //!
 //! **Invariant:** each message has exactly one valid frame.
 
@@ -21,20 +22,37 @@ use crate::base::Id;
 use crate::base::id::ID_BYTES;
 use crate::codec::body::{Body, Writer};
 use crate::codec::error::WireError;
+use crate::codec::version::{self, OLDEST_VERSION, PROBE_BYTES, Probe, VERSION};
 use crate::codec::{Codec, Envelope};
 use crate::node::MessageOf;
 
 /// First byte of every datagram.
 pub const MAGIC: u8 = b'H';
-/// Second byte: the version of this format.
-pub const VERSION: u8 = 3;
 /// Bytes before the first frame.
 pub const BUNDLE_HEADER_BYTES: usize = 2;
 /// Bytes of a frame before the payload.
 pub const FRAME_HEADER_BYTES: usize = size_of::<FrameHeader>();
 
 /// The codec of protocol `P` in this project's wire format.
-pub struct Framed<P>(PhantomData<fn() -> P>);
+pub struct Framed<P> {
+    /// The version in which it writes.
+    version: u8,
+    /// The newest version that it reads.
+    newest: u8,
+    protocol: PhantomData<fn() -> P>,
+}
+
+impl<P> Framed<P> {
+    /// The codec of a program that knows no version after `newest`. `None` if this program cannot write
+    /// that one.
+    #[must_use]
+    pub const fn up_to(newest: u8) -> Option<Framed<P>> {
+        if newest < OLDEST_VERSION || newest > VERSION {
+            return None;
+        }
+        Some(Framed { version: newest, newest, protocol: PhantomData })
+    }
+}
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -57,7 +75,8 @@ impl<P: Body> Codec for Framed<P> {
 
     #[inline]
     fn write_header(&self, room: &mut [u8]) -> Option<usize> {
-        room.get_mut(..BUNDLE_HEADER_BYTES)?.copy_from_slice(&[MAGIC, VERSION]);
+        let version = version::byte(self.version, self.newest);
+        room.get_mut(..BUNDLE_HEADER_BYTES)?.copy_from_slice(&[MAGIC, version]);
         Some(BUNDLE_HEADER_BYTES)
     }
 
@@ -69,7 +88,7 @@ impl<P: Body> Codec for Framed<P> {
         room: &mut [u8],
     ) -> Option<usize> {
         let (head, payload) = room.split_at_mut_checked(FRAME_HEADER_BYTES)?;
-        let mut out = Writer::new(payload);
+        let mut out = Writer::in_version(self.version, payload);
         let kind = P::write(message, &mut out)?;
         let length = out.written();
         FrameHeader {
@@ -98,16 +117,54 @@ impl<P: Body> Codec for Framed<P> {
         if magic != MAGIC {
             return Err(WireError::BadMagic);
         }
-        if version != VERSION {
-            return Err(WireError::BadVersion);
+        match version::of_byte(version) {
+            Some((version, _)) if version <= self.newest => Ok(frames),
+            _ => Err(WireError::BadVersion),
         }
-        Ok(frames)
+    }
+
+    #[inline]
+    fn version(&self) -> u8 {
+        self.version
+    }
+
+    #[inline]
+    fn newest(&self) -> u8 {
+        self.newest
+    }
+
+    #[inline]
+    fn in_version(&self, version: u8) -> Framed<P> {
+        Framed { version: version.clamp(OLDEST_VERSION, self.newest), ..*self }
+    }
+
+    #[inline]
+    fn of_datagram(&self, datagram: &[u8]) -> Framed<P> {
+        // A datagram whose byte has no meaning is refused.
+        let version = datagram.get(1).map_or(self.version, |byte| byte & 15);
+        Framed { version, ..*self }
+    }
+
+    fn write_probe(&self, probe: &Probe, room: &mut [u8]) -> Option<usize> {
+        let header = self.in_version(self.newest).write_header(room)?;
+        probe.write(&mut room[header..])?;
+        Some(PROBE_BYTES)
+    }
+
+    #[inline]
+    fn read_probe(&self, datagram: &[u8]) -> Option<Probe> {
+        if datagram.len() != PROBE_BYTES {
+            return None;
+        }
+        self.read_header(datagram).ok()?;
+        let (version, newest) = version::of_byte(datagram[1])?;
+        (version > OLDEST_VERSION).then(|| Probe::read(newest, &datagram[2..]))?
     }
 
     #[inline(always)]
     fn read<'b>(&self, rest: &mut &'b [u8]) -> Result<(Envelope, MessageOf<'b, P>), WireError> {
         let (header, payload, after) = split(rest)?;
-        let message = P::read(header.kind, payload)?;
+        let message = P::read_in(self.version, header.kind, payload)?;
         let envelope = Envelope {
             from_id: Id::from_bytes(header.from_id),
             from_slot: header.from_slot.get(),
@@ -122,7 +179,7 @@ impl<P: Body> Codec for Framed<P> {
     fn check(&self, rest: &mut &[u8]) -> Result<(), WireError> {
         let (header, payload, after) = split(rest)?;
         *rest = after;
-        P::check(header.kind, payload)
+        P::check_in(self.version, header.kind, payload)
     }
 }
 
@@ -145,7 +202,7 @@ impl<P> Copy for Framed<P> {}
 
 impl<P> Default for Framed<P> {
     fn default() -> Framed<P> {
-        Framed(PhantomData)
+        Framed { version: VERSION, newest: VERSION, protocol: PhantomData }
     }
 }
 

@@ -10,10 +10,12 @@
 mod body;
 mod error;
 mod frame;
+pub mod version;
 
 pub use body::{Body, Writer, read_exact, read_prefix, read_request_id};
 pub use error::WireError;
-pub use frame::{BUNDLE_HEADER_BYTES, FRAME_HEADER_BYTES, Framed, MAGIC, VERSION};
+pub use frame::{BUNDLE_HEADER_BYTES, FRAME_HEADER_BYTES, Framed, MAGIC};
+pub use version::{OLDEST_VERSION, Probe, VERSION};
 
 use core::fmt::Debug;
 
@@ -80,6 +82,43 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
         self.read(rest).map(drop)
     }
 
+    /// The version of the format in which it writes; 0 for a format without versions.
+    #[inline]
+    fn version(&self) -> u8 {
+        0
+    }
+
+    /// The newest version that it reads; 0 for a format without versions.
+    #[inline]
+    fn newest(&self) -> u8 {
+        0
+    }
+
+    /// This codec, writing in `version`, or in the nearest one that it knows.
+    #[inline]
+    #[must_use]
+    fn in_version(&self, _version: u8) -> Self {
+        *self
+    }
+
+    /// This codec, reading and writing in the version of `datagram`.
+    #[inline]
+    #[must_use]
+    fn of_datagram(&self, _datagram: &[u8]) -> Self {
+        *self
+    }
+
+    /// Writes a datagram that is a probe. Returns its length, or `None` if the format has none.
+    fn write_probe(&self, _probe: &Probe, _room: &mut [u8]) -> Option<usize> {
+        None
+    }
+
+    /// Reads a datagram that is a probe.
+    #[inline]
+    fn read_probe(&self, _datagram: &[u8]) -> Option<Probe> {
+        None
+    }
+
     /// Writes a datagram of one message at the start of `room` and returns its length. Returns
     /// `None` where [`write`](Codec::write) does.
     fn write_datagram(
@@ -104,11 +143,12 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
         if messages.is_empty() {
             return Err(WireError::Empty);
         }
+        let codec = self.of_datagram(datagram);
         let mut rest = messages;
         while !rest.is_empty() {
-            self.check(&mut rest)?;
+            codec.check(&mut rest)?;
         }
-        Ok(Messages { codec: *self, rest: messages })
+        Ok(Messages { codec, rest: messages })
     }
 }
 

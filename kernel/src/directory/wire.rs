@@ -7,7 +7,7 @@ use zerocopy::byteorder::network_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::PackedPeer;
-use crate::codec::{Body, Framed, WireError, Writer, read_prefix};
+use crate::codec::{Body, Framed, VERSION, WireError, Writer, read_prefix};
 use crate::directory::message::{MAX_COPIES, Message, MessageWith};
 use crate::directory::protocol::Directory;
 use crate::items::wire::{FIRST_KIND, read_text, read_word};
@@ -56,8 +56,18 @@ impl<P: Body> Body for Directory<P> {
 
     #[inline]
     fn read(kind: u8, payload: &[u8]) -> Result<Message<'_, P>, WireError> {
+        Self::read_in(VERSION, kind, payload)
+    }
+
+    #[inline]
+    fn check_in(version: u8, kind: u8, payload: &[u8]) -> Result<(), WireError> {
+        Self::read_in(version, kind, payload).map(drop)
+    }
+
+    #[inline]
+    fn read_in(version: u8, kind: u8, payload: &[u8]) -> Result<Message<'_, P>, WireError> {
         if kind < FIRST_KIND {
-            return Ok(MessageWith::Router(P::read(kind, payload)?));
+            return Ok(MessageWith::Router(P::read_in(version, kind, payload)?));
         }
         if kind != COPY_KIND && kind != WORD_COPY_KIND {
             return Ok(MessageWith::Items(Items::read(kind, payload)?));

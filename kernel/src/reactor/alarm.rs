@@ -11,14 +11,19 @@ use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
 
 /// The token that a poll reports when the timer fires.
-pub(crate) const ALARM: Token = Token(usize::MAX - 1);
+pub const ALARM: Token = Token(usize::MAX - 1);
 
 /// A timer file descriptor. See the [module](self).
-pub(crate) struct Alarm(RawFd);
+#[derive(Debug)]
+pub struct Alarm(RawFd);
 
 impl Alarm {
     /// A disarmed timer, registered with `poll`.
-    pub(crate) fn new(poll: &Poll) -> io::Result<Alarm> {
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system.
+    pub fn new(poll: &Poll) -> io::Result<Alarm> {
         // SAFETY: no pointers are passed; the result is checked.
         let descriptor = unsafe {
             libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC)
@@ -32,7 +37,7 @@ impl Alarm {
     }
 
     /// Arms the timer.
-    pub(crate) fn set(&self, after: Duration) {
+    pub fn set(&self, after: Duration) {
         let once = libc::itimerspec {
             it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
             it_value: libc::timespec {
@@ -45,7 +50,7 @@ impl Alarm {
     }
 
     /// Acknowledges that the timer has fired.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         let mut count = [0u8; 8];
         // SAFETY: the descriptor is open and the buffer has the 8 bytes a timer writes.
         unsafe { libc::read(self.0, count.as_mut_ptr().cast(), count.len()) };

@@ -43,6 +43,8 @@ struct Queued {
     socket: usize,
     to: Address,
     length: usize,
+    /// The version of the format in which it is written.
+    version: u8,
 }
 
 impl Emulation {
@@ -62,6 +64,7 @@ impl Emulation {
     pub(crate) fn push(
         &mut self,
         counters: &mut Counters,
+        version: u8,
         socket: usize,
         to: Address,
         write: impl Fn(&mut [u8]) -> Option<usize>,
@@ -78,7 +81,7 @@ impl Emulation {
             None => counters.lost += 1,
             Some(delay) => {
                 self.slab.free.pop();
-                self.slab.queued[slot as usize] = Queued { socket, to, length };
+                self.slab.queued[slot as usize] = Queued { socket, to, length, version };
                 self.due.push(Reverse((self.clock.now() + delay, self.pushed, slot)));
                 self.pushed += 1;
             }
@@ -98,9 +101,10 @@ impl Emulation {
             && at <= now
         {
             self.due.pop();
-            let Queued { socket, to, length } = self.slab.queued[slot as usize];
+            let Queued { socket, to, length, version } = self.slab.queued[slot as usize];
             let message = &self.slab.room_mut(slot)[..length];
-            outbox.push(sockets, counters, socket, to, |room| {
+            let codec = outbox.codec_in(version);
+            outbox.push(sockets, counters, codec, socket, to, |room| {
                 room.get_mut(..length)?.copy_from_slice(message);
                 Some(length)
             });
@@ -123,7 +127,7 @@ impl fmt::Debug for Emulation {
 impl Slab {
     fn new(bytes: usize, room: usize) -> Slab {
         let count = bytes / room;
-        let nothing = Queued { socket: 0, to: Address::default(), length: 0 };
+        let nothing = Queued { socket: 0, to: Address::default(), length: 0, version: 0 };
         Slab {
             bytes: vec![0; count * room].into_boxed_slice(),
             room,
@@ -169,7 +173,7 @@ mod tests {
         let (mut outbox, mut counters) =
             (Outbox::new(1472, RingCodec::default()), Counters::default());
         for byte in 0..fates.len() as u8 {
-            assert_eq!(emulation.push(&mut counters, 0, to, one_byte(byte)), Some(1));
+            assert_eq!(emulation.push(&mut counters, 0, 0, to, one_byte(byte)), Some(1));
         }
         emulation.release(&sockets, &mut counters, &mut outbox);
         outbox.flush(&sockets, &mut counters);
@@ -188,7 +192,7 @@ mod tests {
         let mut counters = Counters::default();
         let to = Address::default();
         let taken = (0..rooms + 3)
-            .filter(|_| emulation.push(&mut counters, 0, to, one_byte(0)).is_some())
+            .filter(|_| emulation.push(&mut counters, 0, 0, to, one_byte(0)).is_some())
             .count();
         assert_eq!((taken, counters.delay_overflow), (rooms, 3));
         assert_eq!(emulation.due.capacity(), reserved, "nothing is allocated on the way");

@@ -6,7 +6,7 @@
 //! **Invariant:** shards share nothing; no message takes a lock or allocates.
 
 pub mod affinity;
-mod alarm;
+pub mod alarm;
 mod batch;
 mod budget;
 pub mod clock;
@@ -17,6 +17,7 @@ pub mod seal;
 pub mod shard;
 mod shard_world;
 pub mod sockets;
+mod versions;
 
 pub use self::affinity::{available_cores, pin_to};
 pub use self::seal::ClusterKey;

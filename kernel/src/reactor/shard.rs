@@ -37,6 +37,7 @@ use crate::reactor::outbox::Outbox;
 use crate::reactor::seal::{ClusterKey, Seal};
 use crate::reactor::shard_world::ShardWorld;
 use crate::reactor::sockets::Sockets;
+use crate::reactor::versions::Versions;
 
 /// Maximum number of batches of datagrams read from one socket per turn.
 pub const BATCHES_PER_SOCKET: usize = 4;
@@ -164,6 +165,29 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         self.world.outbox.seal = Some(Seal::new(key));
     }
 
+    /// Talks to sockets of programs that do not know the newest version of the wire format, from now on. What
+    /// each socket reads is found out by [`Probe`](crate::codec::Probe)s, and until then it is written to in
+    /// the oldest version. Unless this is called, all sockets are written to in the newest version.
+    pub fn tell_versions_apart(&mut self) {
+        let codec = self.world.codec;
+        let rng = Rng::new(self.rng.next_u64(), 0);
+        let oldest = codec.in_version(0).version();
+        self.world.outbox.versions = Some(Versions::new(oldest, codec.newest(), rng));
+    }
+
+    /// Reads and writes as `codec` says from now on.
+    pub fn speak(&mut self, codec: C) {
+        self.world.codec = codec;
+        self.world.outbox.set_codec(codec);
+    }
+
+    /// The sockets that were written to lately: those that read the newest version, and the others. 0 if
+    /// [versions are not told apart](Shard::tell_versions_apart).
+    #[must_use]
+    pub fn sockets_by_version(&self) -> (usize, usize) {
+        self.world.outbox.versions.as_ref().map_or((0, 0), Versions::in_use)
+    }
+
     /// The current time.
     #[must_use]
     pub fn now(&self) -> Time {
@@ -277,6 +301,9 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 }
             }
             let before_reading = self.clock.now();
+            if let Some(versions) = &mut self.world.outbox.versions {
+                versions.time_is(before_reading);
+            }
             if wake != Time::NEVER {
                 self.world.lag.record(before_reading, before_reading.since(wake.max(now)));
             }
@@ -374,7 +401,24 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             None => Ok(bytes),
             Some(seal) => seal.open(from, self.world.sockets.address(socket), bytes),
         };
-        match opened.and_then(|bytes| codec.parse(bytes)) {
+        let bytes = match opened {
+            Ok(bytes) => bytes,
+            Err(reason) => return self.world.counters.refused[reason as usize] += 1,
+        };
+        let world = &mut self.world;
+        if let Some(versions) = &mut world.outbox.versions {
+            if let Some(probe) = codec.read_probe(bytes) {
+                if let Some(answer) = versions.on_probe(from, probe) {
+                    let (sockets, counters) = (&world.sockets, &mut world.counters);
+                    world.outbox.push_probe(sockets, counters, socket, from, &answer);
+                }
+                return;
+            }
+            if codec.read_header(bytes).is_ok() {
+                versions.on_datagram(from, codec.of_datagram(bytes).version());
+            }
+        }
+        match codec.parse(bytes) {
             Err(reason) => self.world.counters.refused[reason as usize] += 1,
             Ok(messages) => {
                 for (envelope, message) in messages {

@@ -41,6 +41,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> ShardWorld<P, C> {
         if let Some(emulation) = &mut self.emulation {
             emulation.release(&self.sockets, &mut self.counters, &mut self.outbox);
         }
+        self.outbox.push_due_probes(&self.sockets, &mut self.counters);
         self.outbox.flush(&self.sockets, &mut self.counters);
     }
 
@@ -62,12 +63,12 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
                 self.sockets.socket_at(from.address)
             }
         };
-        let codec = self.codec;
+        let codec = self.outbox.codec_for(socket, to.address);
         let write = |room: &mut [u8]| codec.write(&envelope, message, room);
         let counters = &mut self.counters;
         let pushed = match &mut self.emulation {
-            None => self.outbox.push(&self.sockets, counters, socket, to.address, write),
-            Some(emulation) => emulation.push(counters, socket, to.address, write),
+            None => self.outbox.push(&self.sockets, counters, codec, socket, to.address, write),
+            Some(emulation) => emulation.push(counters, codec.version(), socket, to.address, write),
         };
         let Some(bytes) = pushed else { return };
         let class = P::class(message);

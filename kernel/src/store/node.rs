@@ -165,6 +165,12 @@ impl<R: Router> StoreNode<R> {
         self.router.is_member() && self.arrival.is_complete()
     }
 
+    /// Whether no operation of the keys that it owns is in progress.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.owner.rounds.is_empty() && self.owner.waiting.is_empty()
+    }
+
     /// The number of items, with those that were deleted or have expired lately.
     #[must_use]
     pub fn items(&self) -> u32 {

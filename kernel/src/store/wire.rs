@@ -10,7 +10,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::id::ID_BYTES;
 use crate::base::{Address, Id, PackedPeer};
-use crate::codec::{Body, Framed, WireError, Writer, read_exact, read_prefix};
+use crate::codec::{Body, Framed, VERSION, WireError, Writer, read_exact, read_prefix};
 use crate::node::{Cookie, RequestId};
 use crate::store::message::{
     Answer, CopyOf, Difference, Message, MessageWith, Progress, Question, Topic,
@@ -43,6 +43,11 @@ const ALSO_AT: u8 = FIRST_KIND + 11;
 const FETCH: u8 = FIRST_KIND + 12;
 const FETCHED: u8 = FIRST_KIND + 13;
 
+/// Whether nodes that speak this version of the wire format know a kind of the store.
+const fn is_known_in(version: u8, kind: u8) -> bool {
+    version >= 4 || kind < GRANT
+}
+
 impl<P: Body> Body for Stored<P> {
     #[inline]
     fn write(message: &Message<'_, P>, out: &mut Writer<'_>) -> Option<u8> {
@@ -50,7 +55,7 @@ impl<P: Body> Body for Stored<P> {
             MessageWith::Router(message) => {
                 P::write(message, out).filter(|&kind| kind < FIRST_KIND)
             }
-            other => write_own(other, out),
+            other => write_own(other, out).filter(|&kind| is_known_in(out.version(), kind)),
         }
     }
 
@@ -80,10 +85,23 @@ impl<P: Body> Body for Stored<P> {
 
     #[inline]
     fn read(kind: u8, payload: &[u8]) -> Result<Message<'_, P>, WireError> {
+        Self::read_in(VERSION, kind, payload)
+    }
+
+    #[inline]
+    fn read_in(version: u8, kind: u8, payload: &[u8]) -> Result<Message<'_, P>, WireError> {
         if kind < FIRST_KIND {
-            return Ok(MessageWith::Router(P::read(kind, payload)?));
+            return Ok(MessageWith::Router(P::read_in(version, kind, payload)?));
+        }
+        if !is_known_in(version, kind) {
+            return Err(WireError::BadKind);
         }
         read_own(kind, payload)
+    }
+
+    #[inline]
+    fn check_in(version: u8, kind: u8, payload: &[u8]) -> Result<(), WireError> {
+        Self::read_in(version, kind, payload).map(drop)
     }
 }
 

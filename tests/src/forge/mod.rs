@@ -11,7 +11,7 @@ pub use messages::{Forged, Lists, named_addresses};
 pub use script::Script;
 
 use hopwise_kernel::base::id::ID_BYTES;
-use hopwise_kernel::codec::{BUNDLE_HEADER_BYTES, Body, Codec, Envelope, Framed, MAGIC, VERSION};
+use hopwise_kernel::codec::{BUNDLE_HEADER_BYTES, Body, Codec, Envelope, Framed};
 use hopwise_kernel::{Address, Distance, Id, Peer};
 
 /// Most forged frames in one bundle.
@@ -64,7 +64,8 @@ impl Forge<'_> {
 
     /// Writes a valid bundle that no node has sent.
     fn forge<P: Forged>(&self, script: &mut Script<'_>, out: &mut Vec<u8>) -> Address {
-        out.extend_from_slice(&[MAGIC, VERSION]);
+        out.resize(BUNDLE_HEADER_BYTES, 0);
+        Framed::<P>::default().write_header(out).expect("there is room");
         let mut from = self.stranger;
         for _ in 0..=script.below(FRAMES) {
             let (to, sender) = (self.member(script), self.peer(script));

@@ -47,7 +47,8 @@ fn simulate(name: &str, more: &[(&str, &str)]) -> Measured {
 
 fn store_of(measured: &Measured) -> Store {
     let (contents, verdicts) = measured.values.as_ref().expect("it stores values");
-    Store::new(&measured.metrics.items.values, contents, verdicts, measured.node_s)
+    let (bytes, node_s) = (measured.lookup_bytes, measured.node_s);
+    Store::new(&measured.metrics.items.values, contents, verdicts, bytes, node_s)
 }
 
 /// The laws of every run: each operation has ended once, and the counts agree.

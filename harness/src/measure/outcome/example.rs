@@ -48,6 +48,7 @@ pub(crate) fn outcome() -> Outcome {
         lookups: Lookups::new(&metrics(), Duration::from_secs(10)),
         items: None,
         store: None,
+        target: None,
         maintenance: Maintenance::new(&traffic, 40_960.0),
         state: State {
             entries_mean: 27.3,

@@ -14,6 +14,7 @@ mod lookups;
 mod nodes;
 mod statistics;
 mod store;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ pub use self::items::{Asked, Items, Obtained, TransferLatency, Transfers};
 pub use self::lookups::{Hops, Lag, Latency, Lookups, Messages, Timeouts};
 pub use self::nodes::{Keys, KindRate, Load, Maintenance, Membership, State};
 pub use self::store::{Durability, Failures, Operations, PerNode, Reads, Store, Upkeep, Writes};
+pub use self::target::Target;
 use crate::measure::provenance::{Build, Machine};
 pub use crate::scenario::Adaptation;
 
@@ -82,6 +84,9 @@ pub struct Outcome {
     /// Reads and writes of values, if nodes store any. `lookups` counts these operations as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Store>,
+    /// The servers, if the nodes run elsewhere. Figures of nodes are then 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
     /// Maintenance traffic.
     pub maintenance: Maintenance,
     /// Size of the nodes' state.

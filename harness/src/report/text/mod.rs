@@ -6,6 +6,7 @@
 mod health;
 mod page;
 mod store;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -44,7 +45,7 @@ pub fn text(outcome: &Outcome) -> String {
     heading(outcome, &mut page);
     adapted(&outcome.adapted, &mut page);
     page.blank();
-    lookups(&outcome.lookups, outcome.interrupted, &mut page);
+    lookups(outcome, &mut page);
     if let Some(health) = &outcome.health {
         health::goodput(health, &mut page);
     }
@@ -52,7 +53,7 @@ pub fn text(outcome: &Outcome) -> String {
         self::items(items, &mut page);
     }
     if let Some(store) = &outcome.store {
-        self::store::store(store, &mut page);
+        self::store::store(store, outcome.target.is_none(), &mut page);
     }
     page.blank();
     if outcome.lookups.issued > 0 {
@@ -65,20 +66,17 @@ pub fn text(outcome: &Outcome) -> String {
             (true, false) => BARS_BESIDE_ITEMS,
             (true, true) => BARS_BESIDE_BOTH,
         };
-        hops(&outcome.lookups.hops, bars, &mut page);
-        page.blank();
+        if outcome.target.is_none() {
+            hops(&outcome.lookups.hops, bars, &mut page);
+            page.blank();
+        }
         delays(outcome, &mut page);
         page.blank();
     }
-    maintenance(&outcome.maintenance, &mut page);
-    page.blank();
-    nodes(outcome, &mut page);
-    if let Some(health) = &outcome.health {
-        health::ring(health, &mut page);
-    }
-    engine(outcome, &mut page);
-    if let Some(check) = &outcome.check {
-        self::check(check, &mut page);
+    if let Some(target) = &outcome.target {
+        self::target::target(target, &mut page);
+    } else {
+        own_nodes(outcome, &mut page);
     }
     if !outcome.expectations.is_empty() {
         page.blank();
@@ -87,22 +85,42 @@ pub fn text(outcome: &Outcome) -> String {
     page.into_text()
 }
 
+/// What nodes of this run did.
+fn own_nodes(outcome: &Outcome, page: &mut Page) {
+    maintenance(&outcome.maintenance, page);
+    page.blank();
+    nodes(outcome, page);
+    if let Some(health) = &outcome.health {
+        health::ring(health, page);
+    }
+    engine(outcome, page);
+    if let Some(check) = &outcome.check {
+        self::check(check, page);
+    }
+}
+
 /// The scenario, the time, the machine and the build.
 fn heading(outcome: &Outcome, page: &mut Page) {
     let Outcome { scenario, machine, build, .. } = outcome;
     let word = |key| word(outcome, key);
     let nodes = scenario.get("nodes").and_then(toml::Value::as_integer).unwrap_or(0);
-    page.line(&format!(
-        "{}: {} over {}, {} nodes, seed {}, {} thread{}{}",
-        word("name"),
-        word("system"),
-        word("engine"),
-        count(nodes.unsigned_abs()),
-        outcome.seed,
-        outcome.engine.threads,
-        if outcome.engine.threads == 1 { "" } else { "s" },
-        if outcome.interrupted { "   INTERRUPTED" } else { "" },
-    ));
+    let interrupted = if outcome.interrupted { "   INTERRUPTED" } else { "" };
+    page.line(&match &outcome.target {
+        Some(target) => {
+            let seed = outcome.seed;
+            format!("{}: {}, seed {seed}{interrupted}", word("name"), target::heading(target))
+        }
+        None => format!(
+            "{}: {} over {}, {} nodes, seed {}, {} thread{}{interrupted}",
+            word("name"),
+            word("system"),
+            word("engine"),
+            count(nodes.unsigned_abs()),
+            outcome.seed,
+            outcome.engine.threads,
+            if outcome.engine.threads == 1 { "" } else { "s" },
+        ),
+    });
     page.line(&format!(
         "{}, {}; {} cores, {}, Linux {}, {}",
         outcome.started_at,
@@ -141,19 +159,20 @@ fn word<'a>(outcome: &'a Outcome, key: &str) -> &'a str {
     outcome.scenario.get(key).and_then(toml::Value::as_str).unwrap_or("?")
 }
 
-fn lookups(lookups: &Lookups, interrupted: bool, page: &mut Page) {
+fn lookups(outcome: &Outcome, page: &mut Page) {
+    let Outcome { lookups, interrupted, .. } = outcome;
     let Lookups { issued, completed, correct, incorrect, failed, shed, orphaned, .. } = *lookups;
     if issued == 0 {
         return page.row("lookups", "none was issued in the measured phase");
     }
-    page.row(
-        "lookups",
-        format!(
-            "{} completed per s, {} messages each",
-            number(lookups.per_s),
-            number(lookups.messages.mean),
-        ),
-    );
+    let per_s = number(lookups.per_s);
+    match outcome.target {
+        Some(_) => page.row("operations", format!("{per_s} completed per s")),
+        None => {
+            let messages = number(lookups.messages.mean);
+            page.row("lookups", format!("{per_s} completed per s, {messages} messages each"));
+        }
+    }
     let row = |cells: [&str; 5]| cells.map(|cell| format!("{cell:>13}")).concat();
     page.row("", row(["issued", "completed", "correct", "incorrect", "failed"]));
     let counts = [issued, completed, correct, incorrect, failed].map(count);
@@ -178,7 +197,7 @@ fn lookups(lookups: &Lookups, interrupted: bool, page: &mut Page) {
         (
             "orphaned",
             orphaned,
-            if interrupted {
+            if *interrupted {
                 "whose origin left or crashed, or the run ended first"
             } else {
                 "whose origin left or crashed first"
@@ -278,14 +297,16 @@ fn delays(outcome: &Outcome, page: &mut Page) {
             micros(latency.max),
         ),
     );
-    let timeouts = &lookups.timeouts;
-    page.row(
-        "timeouts",
-        format!(
-            "mean {:.4}  p1 {}  p50 {}  p99 {}  per lookup",
-            timeouts.mean, timeouts.p1, timeouts.p50, timeouts.p99,
-        ),
-    );
+    if outcome.target.is_none() {
+        let timeouts = &lookups.timeouts;
+        page.row(
+            "timeouts",
+            format!(
+                "mean {:.4}  p1 {}  p50 {}  p99 {}  per lookup",
+                timeouts.mean, timeouts.p1, timeouts.p50, timeouts.p99,
+            ),
+        );
+    }
     // In simulated time lookups are never issued late.
     if outcome.simulated_s.is_none() {
         let lag = &lookups.lag_us;

@@ -8,10 +8,15 @@ use crate::measure::outcome::{
 };
 use crate::report::units::{bytes, count, number};
 
-/// Writes the operations, their verdicts, and what nodes store.
-pub(super) fn store(store: &Store, page: &mut Page) {
+/// Writes the operations, their verdicts, and if nodes are this run's own, what they store.
+pub(super) fn store(store: &Store, has_nodes: bool, page: &mut Page) {
     reads(store, page);
     writes(store, page);
+    if !has_nodes {
+        let Durability { keys, lost, .. } = store.durability;
+        let row = format!("{} of {} values missing or old", count(lost), count(keys));
+        return page.row("at the end", row);
+    }
     let Durability { keys, lost, excused, excused_expected } = store.durability;
     page.row(
         "at the end",

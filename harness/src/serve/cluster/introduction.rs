@@ -1,10 +1,11 @@
 //! The introduction to a running process: some of its nodes, and what all processes must have in common.
 //!
 //! ```text
-//! wire 3
+//! wire 3                            the oldest version of the wire format that it reads
 //! replicas 3
 //! 2b1c…e0 127.0.0.1:18240/17
 //! …
+//! newest 4                          the newest one; not said by programs that know only one
 //! ```
 //!
 //! **Invariant:** a reply that is read is at most [`MAX_BYTES`] long.
@@ -15,7 +16,7 @@ use std::net::{SocketAddr, SocketAddrV4, TcpStream};
 use std::time::Duration;
 
 use hopwise_kernel::base::id::ID_BYTES;
-use hopwise_kernel::codec::VERSION;
+use hopwise_kernel::codec::OLDEST_VERSION;
 use hopwise_kernel::{Address, Id, Peer};
 
 /// Nodes that a process names.
@@ -32,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(in super::super) struct Introduction {
     /// Nodes that keep an item.
     pub(in super::super) replicas: u8,
+    /// The oldest version of the wire format that it speaks, and the newest.
+    pub(in super::super) wire: (u8, u8),
     /// Some nodes.
     pub(in super::super) peers: Vec<Peer>,
 }
@@ -76,10 +79,14 @@ fn is_complete(reply: &[u8]) -> bool {
 impl Introduction {
     /// The text of the reply.
     pub(in super::super) fn text(&self) -> String {
-        let mut text = format!("wire {VERSION}\nreplicas {}\n", self.replicas);
+        let (oldest, newest) = self.wire;
+        let mut text = format!("wire {oldest}\nreplicas {}\n", self.replicas);
         for peer in &self.peers {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{} {}", peer.id, peer.address);
+        }
+        if newest > oldest {
+            let _ = writeln!(text, "newest {newest}");
         }
         text
     }
@@ -90,21 +97,41 @@ impl Introduction {
         if !first.starts_with('$') {
             return Err(format!("it does not introduce its nodes: {first:?}"));
         }
-        let wire = lines.next().and_then(|line| line.strip_prefix("wire "));
-        if wire != Some(&VERSION.to_string()) {
-            let theirs = wire.unwrap_or("an unknown one");
-            return Err(format!(
-                "it speaks version {theirs} of the wire format, and this program version {VERSION}: \
-                 use the same program"
-            ));
-        }
-        let replicas = lines.next().and_then(|line| line.strip_prefix("replicas "));
-        let replicas = replicas.and_then(|text| text.parse().ok());
-        let peers: Vec<Peer> = lines.map_while(peer).collect();
+        let number = |line: Option<&str>, name: &str| -> Option<u8> {
+            line?.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()
+        };
+        let oldest = number(lines.next(), "wire");
+        let replicas = number(lines.next(), "replicas");
+        let mut rest = lines.skip_while(|line| line.is_empty()).peekable();
+        let peers: Vec<Peer> =
+            std::iter::from_fn(|| rest.next_if(|line| peer(line).is_some()).and_then(peer))
+                .collect();
+        let newest = number(rest.next(), "newest").or(oldest);
+        let (Some(oldest), Some(newest)) = (oldest, newest) else {
+            return Err("it does not say which version of the wire format it speaks".to_owned());
+        };
         match replicas {
-            Some(replicas) if !peers.is_empty() => Ok(Introduction { replicas, peers }),
+            Some(replicas) if !peers.is_empty() => {
+                Ok(Introduction { replicas, wire: (oldest, newest), peers })
+            }
             _ => Err("it names no nodes".to_owned()),
         }
+    }
+
+    /// Makes sure that a program that speaks versions from [`OLDEST_VERSION`] to `own` understands the process.
+    ///
+    /// # Errors
+    ///
+    /// What to use instead.
+    pub(in super::super) fn check_wire(&self, own: u8) -> Result<(), String> {
+        let (oldest, newest) = self.wire;
+        if oldest <= own && newest >= OLDEST_VERSION {
+            return Ok(());
+        }
+        Err(format!(
+            "it speaks versions {oldest} to {newest} of the wire format, and this process {OLDEST_VERSION} \
+             to {own}: use a program between the two"
+        ))
     }
 }
 
@@ -128,12 +155,12 @@ fn peer(line: &str) -> Option<Peer> {
 mod tests {
     use super::*;
 
-    fn introduction() -> Introduction {
+    fn introduction(wire: (u8, u8)) -> Introduction {
         let peer = |slot: u16| Peer {
             id: Id::of_name(&slot.to_be_bytes()),
             address: Address::new([127, 0, 0, 1], 4000 + slot, slot),
         };
-        Introduction { replicas: 5, peers: (0..8).map(peer).collect() }
+        Introduction { replicas: 5, wire, peers: (0..8).map(peer).collect() }
     }
 
     fn reply(text: &str) -> String {
@@ -142,20 +169,35 @@ mod tests {
 
     #[test]
     fn an_introduction_is_read_as_it_was_written() {
-        let text = introduction().text();
-        assert_eq!(Introduction::read(&reply(&text)), Ok(introduction()));
-        let all = reply(&text).into_bytes();
-        assert!(is_complete(&all) && all.len() < MAX_BYTES);
-        assert!((0..all.len()).all(|length| !is_complete(&all[..length])), "cut anywhere");
+        for wire in [(3, 3), (3, 4), (4, 5)] {
+            let text = introduction(wire).text();
+            assert_eq!(Introduction::read(&reply(&text)), Ok(introduction(wire)));
+            let all = reply(&text).into_bytes();
+            assert!(is_complete(&all) && all.len() < MAX_BYTES);
+            assert!((0..all.len()).all(|length| !is_complete(&all[..length])), "cut anywhere");
+        }
+    }
+
+    #[test]
+    fn programs_understand_each_other_if_they_share_a_version() {
+        for (wire, own, is_understood) in
+            [((3, 3), 3, true), ((3, 4), 3, true), ((3, 3), 4, true), ((4, 5), 4, true)]
+                .into_iter()
+                .chain([((4, 5), 3, false), ((5, 6), 4, false), ((1, 2), 4, false)])
+        {
+            let checked = introduction(wire).check_wire(own);
+            assert_eq!(checked.is_ok(), is_understood, "{wire:?} and {own}: {checked:?}");
+        }
+        let refused = introduction((5, 6)).check_wire(4).expect_err("too new");
+        assert!(refused.contains("versions 5 to 6"), "{refused}");
     }
 
     #[test]
     fn other_replies_are_refused_with_a_reason() {
         let refused = |reply: &str| Introduction::read(reply).expect_err("no introduction");
         assert!(refused("-ERR unknown command\r\n").contains("unknown command"));
-        assert!(refused(&reply("wire 2\nreplicas 3\n")).contains("version 2"));
-        let nobody = format!("wire {VERSION}\nreplicas 3\n");
-        assert!(refused(&reply(&nobody)).contains("no nodes"));
+        assert!(refused(&reply("replicas 3\n")).contains("version"));
+        assert!(refused(&reply("wire 3\nreplicas 3\n")).contains("no nodes"));
         assert!(is_complete(b"-ERR unknown command\r\n"));
     }
 }

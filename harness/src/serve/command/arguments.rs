@@ -4,7 +4,7 @@
 
 use std::vec;
 
-use crate::serve::protocol::Reply;
+use crate::resp::Reply;
 
 /// The arguments that are left of a request.
 #[derive(Debug)]

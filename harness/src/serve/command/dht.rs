@@ -12,7 +12,7 @@ use super::Command;
 use super::arguments::{Arguments, not_an_integer, syntax_error};
 use super::keyed::{Action, Keyed, Shape};
 use super::session::Session;
-use crate::serve::protocol::Reply;
+use crate::resp::Reply;
 
 type Built = Result<Command, Reply>;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Command;
 use super::arguments::{Arguments, syntax_error};
-use crate::serve::protocol::{Reply, Version};
+use crate::resp::{Reply, Version};
 
 type Built = Result<Command, Reply>;
 

@@ -11,7 +11,7 @@ use hopwise_kernel::store::{Condition, Lifetime};
 use super::arguments::{Arguments, integer, not_an_integer, syntax_error};
 use super::keyed::{Action, Keyed, Part, Put, Shape};
 use super::{Command, MAX_KEYS};
-use crate::serve::protocol::Reply;
+use crate::resp::Reply;
 
 type Built = Result<Command, Reply>;
 

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use super::arguments::Arguments;
 use super::{Command, dht, session, strings};
-use crate::serve::protocol::{Reply, Request};
+use crate::resp::{Reply, Request};
 
 /// The bytes of a request that an error repeats.
 const MAX_REPEATED: usize = 128;

@@ -9,7 +9,7 @@ use hopwise_kernel::store::{Condition, Lifetime};
 use proptest::prelude::*;
 
 use super::{Action, Command, Keyed, Put, Session, Shape, is_known, names, parse};
-use crate::serve::protocol::Reply;
+use crate::resp::Reply;
 
 fn parsed(line: &str) -> Result<Command, Reply> {
     let request = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();

@@ -4,8 +4,8 @@
 
 use std::io::{self, Read};
 
+use crate::resp::{MAX_REQUEST, Parsed, ProtocolError, parse};
 use crate::serve::command;
-use crate::serve::protocol::{MAX_REQUEST, Parsed, ProtocolError, parse};
 
 /// Bytes to read at a time.
 const CHUNK: usize = 16 << 10;

@@ -22,8 +22,8 @@ use self::input::Input;
 use self::output::Output;
 use self::replies::Replies;
 use super::command::{Command, Hello};
-use super::protocol::{MAX_REQUEST, Parsed, ProtocolError, Reply, Version};
 use super::users;
+use crate::resp::{MAX_REQUEST, Parsed, ProtocolError, Reply, Version};
 
 pub use self::input::commands_in;
 

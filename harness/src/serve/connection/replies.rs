@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::output::Output;
-use crate::serve::protocol::{Reply, Version};
+use crate::resp::{Reply, Version};
 
 /// See the [module](self).
 #[derive(Debug, Default)]

@@ -3,14 +3,15 @@
 //! **Invariant:** answers from what this shard knows and what the others have published.
 
 use hopwise_kernel::Time;
+use hopwise_kernel::codec::OLDEST_VERSION;
 
 use super::Server;
 use super::figures::{info, topology};
+use crate::resp::{Reply, Version};
 use crate::serve::cluster::{INTRODUCED, Introduction};
 use crate::serve::command::{About, Client, Credentials, Hello, Session, names};
 use crate::serve::connection::{Connection, MAX_RECEIVED};
 use crate::serve::figures::Figure;
-use crate::serve::protocol::{Reply, Version};
 use crate::serve::users::{self, Job};
 
 /// Settings that clients ask for.
@@ -58,7 +59,11 @@ impl Server {
         let step = self.live.len().div_ceil(INTRODUCED).max(1);
         let places = self.live.iter().step_by(step);
         let peers = places.filter_map(|&place| self.peers.get(place as usize).copied()).collect();
-        Introduction { replicas: self.shared.replicas, peers }
+        Introduction {
+            replicas: self.shared.replicas,
+            wire: (OLDEST_VERSION, self.shared.wire),
+            peers,
+        }
     }
 
     /// Ends a check of a password.

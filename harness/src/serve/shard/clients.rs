@@ -9,10 +9,10 @@ use hopwise_kernel::{Address, Time};
 
 use super::nodes::NodeShard;
 use super::{MAX_OUTPUT_OF_ALL, Server};
+use crate::resp::{Reply, Request};
 use crate::serve::command::{Action, Command, Keyed, parse};
 use crate::serve::connection::{Connection, MAX_OUTPUT};
 use crate::serve::figures::Figure;
-use crate::serve::protocol::{Reply, Request};
 use crate::serve::task::{Caller, EffectKind};
 
 /// The most requests of one connection that are handled in one turn.

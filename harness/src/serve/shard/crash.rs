@@ -9,8 +9,8 @@ use hopwise_kernel::Time;
 
 use super::Server;
 use super::nodes::NodeShard;
+use crate::resp::Reply;
 use crate::serve::figures::Figure;
-use crate::serve::protocol::Reply;
 use crate::serve::shared::{CrashOrder, Letter};
 use crate::serve::slab::Slab;
 

@@ -10,8 +10,8 @@ use hopwise_kernel::store::StoreCounts;
 
 use super::Server;
 use super::nodes::{Node, NodeShard};
+use crate::resp::Reply;
 use crate::serve::figures::{FIGURES, Figure};
-use crate::serve::protocol::Reply;
 use crate::serve::shared::Shared;
 
 /// Time between two publications.
@@ -50,6 +50,7 @@ impl Server {
             bytes += u64::from(node.bytes());
         }
         let counters = shard.counters();
+        let (newest, older) = shard.sockets_by_version();
         let figures = &self.shared.figures[self.index];
         for (figure, value) in [
             (Figure::Nodes, self.live.len() as u64),
@@ -70,6 +71,8 @@ impl Server {
             (Figure::KeysBeyond, self.ledger.beyond()),
             (Figure::Receivers, self.receivers.count()),
             (Figure::Lost, self.receivers.lost()),
+            (Figure::NewestSockets, newest as u64),
+            (Figure::OlderSockets, older as u64),
         ] {
             figures.publish(figure, value);
         }
@@ -81,7 +84,8 @@ pub(super) fn info(shared: &Shared, now_ms: u64) -> String {
     let uptime_s = now_ms.saturating_sub(shared.start_ms) / 1000;
     let mut text = format!("# Server\r\nserver_name:hopwise\r\nuptime_in_seconds:{uptime_s}\r\n");
     // Writing to memory cannot fail.
-    let _ = write!(text, "replicas:{}\r\n\r\n# Figures\r\n", shared.replicas);
+    let _ = write!(text, "replicas:{}\r\nwire_version:{}\r\n", shared.replicas, shared.wire);
+    text += "\r\n# Figures\r\n";
     for about in FIGURES {
         let _ = write!(text, "{}:{}\r\n", about.name, shared.sum(about.figure));
     }

@@ -6,9 +6,9 @@ use hopwise_kernel::{Id, Time};
 
 use super::Server;
 use super::nodes::NodeShard;
+use crate::resp::Reply;
 use crate::serve::command::Keyed;
 use crate::serve::ledger::Renewal;
-use crate::serve::protocol::Reply;
 use crate::serve::shared::Letter;
 use crate::serve::task::Caller;
 use crate::serve::users;

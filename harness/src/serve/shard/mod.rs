@@ -15,6 +15,7 @@ mod clients;
 mod crash;
 mod figures;
 mod joins;
+mod leave;
 mod letters;
 mod listener;
 mod nodes;
@@ -36,6 +37,7 @@ use mio::{Token, Waker};
 
 use self::crash::Crashes;
 use self::joins::Joins;
+use self::leave::Leaves;
 pub(crate) use self::listener::Listener;
 use self::nodes::Origins;
 pub(crate) use self::nodes::Start;
@@ -60,7 +62,7 @@ const MAX_CONNECTIONS: usize = APPLICATION_TOKENS - 2;
 const MAX_OUTPUT_OF_ALL: usize = 128 << 20;
 /// How long the shard waits for what it cannot be told of.
 const PAUSE: Duration = Duration::from_millis(1);
-/// The time from the order to stop until the shard stops at the latest.
+/// The time from the order to stop until no command is waited for any longer.
 pub(crate) const DRAIN: Duration = Duration::from_secs(2);
 
 /// A shard of the server.
@@ -96,6 +98,8 @@ pub(crate) struct Server {
     /// When the connections are looked through next.
     sweep_at: Time,
     draining_since: Option<Time>,
+    /// The departures of the nodes, once they have begun.
+    leaves: Option<Leaves>,
     /// What was open when the shard was told to stop.
     open: Open,
 }
@@ -153,6 +157,7 @@ impl Server {
             published: figures::Published::default(),
             sweep_at: Time::ZERO,
             draining_since: None,
+            leaves: None,
             open: Open::default(),
         })
     }
@@ -196,7 +201,7 @@ impl Server {
     }
 
     /// Begins to stop if that was ordered. Returns whether the shard may stop now.
-    fn drain(&mut self, now: Time) -> bool {
+    fn drain(&mut self, shard: &mut NodeShard, now: Time) -> bool {
         if !self.shared.is_draining.load(Ordering::Acquire) {
             return false;
         }
@@ -208,7 +213,7 @@ impl Server {
         });
         let is_done = self.tasks.len() == 0
             && self.connections.iter().all(|(_, it)| it.open() == 0 && it.unsent() == 0);
-        is_done || now.since(since) >= DRAIN
+        (is_done || now.since(since) >= DRAIN || self.leaves.is_some()) && self.leave(shard, now)
     }
 }
 
@@ -271,7 +276,7 @@ impl Application<Node, Codec> for Server {
         self.finish_tasks(now);
         self.publish(shard, now);
         self.sweep(shard, now);
-        if self.drain(now) {
+        if self.drain(shard, now) {
             return Turn::Stop;
         }
         // A call may have ended already; the loop reports that after this turn.

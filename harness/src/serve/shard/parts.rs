@@ -6,12 +6,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use hopwise_kernel::codec::OLDEST_VERSION;
 use hopwise_kernel::reactor::{Clock, ClusterKey, Shard, Sockets};
 use hopwise_kernel::{Peer, Rng};
 
 use super::joins::Joins;
 use super::listener::Listener;
-use super::nodes::{NodeShard, Start};
+use super::nodes::{Codec, NodeShard, Start};
 use super::{Open, Server};
 use crate::serve::figures::Figure;
 use crate::serve::shared::Shared;
@@ -61,6 +62,12 @@ impl Parts {
         let count = peers.len();
         let mut shard: NodeShard =
             Shard::new(self.sockets, count, REQUESTS, DATAGRAM_BYTES, self.clock, self.rng)?;
+        if let Some(codec) = Codec::up_to(shared.wire) {
+            shard.speak(codec);
+        }
+        if shared.wire > OLDEST_VERSION {
+            shard.tell_versions_apart();
+        }
         if let Some(key) = self.key {
             shard.seal(key);
         }

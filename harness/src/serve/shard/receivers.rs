@@ -8,8 +8,8 @@ use hopwise_kernel::Id;
 use std::collections::HashMap;
 
 use super::{MAX_OUTPUT_OF_ALL, Server};
+use crate::resp::Reply;
 use crate::serve::figures::Figure;
-use crate::serve::protocol::Reply;
 use crate::serve::shared::Letter;
 
 /// See the [module](self).

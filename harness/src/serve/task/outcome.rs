@@ -8,8 +8,8 @@ use hopwise_kernel::store::{Refusal, Version};
 use hopwise_kernel::{Address, Id, Peer};
 
 use super::{KEPT, UNREACHABLE};
+use crate::resp::Reply;
 use crate::serve::command::Shape;
-use crate::serve::protocol::Reply;
 
 /// How a part ended.
 #[derive(Clone, PartialEq, Debug)]

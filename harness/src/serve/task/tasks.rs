@@ -11,8 +11,8 @@ use super::DEADLINE;
 use super::nodes::{End, Nodes};
 use super::outcome::{Effect, Outcome, reply};
 use super::part::{Progress, Step};
+use crate::resp::Reply;
 use crate::serve::command::Keyed;
-use crate::serve::protocol::Reply;
 use crate::serve::slab::Slab;
 
 /// The most tasks of a shard.

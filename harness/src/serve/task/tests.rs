@@ -14,8 +14,8 @@ use super::nodes::{Call, End, Nodes};
 use super::outcome::{EffectKind, Life};
 use super::tasks::{Caller, Finished, PARTS_AT_A_TIME, Tasks};
 use super::{DEADLINE, KEPT};
+use crate::resp::Reply;
 use crate::serve::command::{Command, parse};
-use crate::serve::protocol::Reply;
 
 /// Nodes that carry out calls at once, on one table.
 #[derive(Default)]

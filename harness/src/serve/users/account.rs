@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crossbeam_utils::CachePadded;
 use hopwise_kernel::Time;
 
-use crate::serve::protocol::Reply;
+use crate::resp::Reply;
 
 /// A user may be this far ahead of the rate.
 const BURST_NS: u64 = 1_000_000_000;

@@ -21,7 +21,7 @@ pub(crate) use self::password::{Checker, Job, hash};
 
 use self::rules::Rules;
 use super::command::{Command, Credentials};
-use super::protocol::Reply;
+use crate::resp::Reply;
 use hopwise_kernel::Time;
 
 /// The number of the user of a new connection.

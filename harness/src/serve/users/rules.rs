@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::file::{Commands, Entry};
+use crate::resp::Reply;
 use crate::serve::command::Command;
-use crate::serve::protocol::Reply;
 
 /// Commands that need no user. What `hopwise.bootstrap` tells does not open the ring: the cluster key does.
 const OPEN: &[&str] = &["auth", "hello", "hopwise.bootstrap", "quit", "reset"];

@@ -1,4 +1,4 @@
-//! Requests, decoded from the bytes of a connection.
+//! Requests: decoded from the bytes of a connection, and written.
 //!
 //! **Invariant:** only a request within the bounds is decoded.
 
@@ -7,6 +7,7 @@ use redis_protocol::resp2::types::RangeFrame;
 
 use super::bounds::{Length, ProtocolError, length};
 use super::inline::words;
+use super::reply::{bulk, header};
 
 /// The longest inline command, in bytes.
 const MAX_LINE: usize = 4096;
@@ -46,6 +47,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, ProtocolError> {
     }
 }
 
+/// Appends a request to `to`.
+pub(crate) fn write_request(arguments: &[&[u8]], to: &mut Vec<u8>) {
+    header(to, '*', arguments.len());
+    arguments.iter().for_each(|argument| bulk(to, argument));
+}
+
 /// Decodes a complete array of bulk strings.
 fn decode(bytes: &[u8]) -> Result<Request, ProtocolError> {
     let decoded = decode_range(bytes).map_err(|_| ProtocolError::ArrayLength)?;
@@ -71,13 +78,16 @@ mod tests {
     use super::*;
 
     fn encoded(request: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = format!("*{}\r\n", request.len()).into_bytes();
-        for argument in request {
-            bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-            bytes.extend_from_slice(argument);
-            bytes.extend_from_slice(b"\r\n");
-        }
+        let mut bytes = Vec::new();
+        let arguments: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
+        write_request(&arguments, &mut bytes);
         bytes
+    }
+
+    #[test]
+    fn a_request_is_an_array_of_strings() {
+        let bytes = encoded(&[b"GET".to_vec(), b"a key".to_vec()]);
+        assert_eq!(bytes, b"*2\r\n$3\r\nGET\r\n$5\r\na key\r\n");
     }
 
     #[test]

@@ -88,12 +88,12 @@ impl Reply {
     }
 }
 
-fn header(to: &mut Vec<u8>, kind: char, number: impl std::fmt::Display) {
+pub(super) fn header(to: &mut Vec<u8>, kind: char, number: impl std::fmt::Display) {
     // Writing to memory cannot fail.
     let _ = write!(to, "{kind}{number}\r\n");
 }
 
-fn bulk(to: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn bulk(to: &mut Vec<u8>, bytes: &[u8]) {
     header(to, '$', bytes.len());
     to.extend_from_slice(bytes);
     to.extend_from_slice(b"\r\n");

@@ -1,0 +1,294 @@
+//! What other sockets read: the version of the wire format in which to write to each.
+//!
+//! A socket is written to in the oldest version until it has answered a [`Probe`] with the number in it, which
+//! was sent to that socket alone. If it then writes in an older version, it is taken for an older program until
+//! it answers again.
+//!
+//! ```text
+//!   unknown ──▶ probed ──answer──▶ known
+//!                  ▲                 │
+//!                  └─older datagram──┘
+//! ```
+//!
+//! **Invariant:** the table has a fixed size. Only what is sent adds an entry. A datagram with a forged source
+//! can make a socket be written to in the oldest version, no more. At most [`PROBES_PER_S`] probes are sent in a
+//! second.
+
+use std::time::Duration;
+
+use crate::base::rng::mix;
+use crate::base::{Address, Rng, Time};
+use crate::codec::Probe;
+
+/// Places for sockets that may stand for each other, and sets of these.
+const WAYS: usize = 4;
+const SETS: usize = 256;
+/// The time between two probes of one socket.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// The most probes per second.
+pub(super) const PROBES_PER_S: u32 = 64;
+/// A socket counts as in use for this time after it was last written to.
+const IN_USE: Duration = Duration::from_secs(10);
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Versions {
+    sets: Box<[[Entry; WAYS]; SETS]>,
+    /// Makes the places of sockets unpredictable.
+    secret: u64,
+    rng: Rng,
+    oldest: u8,
+    newest: u8,
+    /// Probes that are to be sent: from which socket, where to, the number.
+    due: Vec<(usize, Address, u64)>,
+    now: Time,
+    /// The second that counts probes, and how many there were.
+    second: Time,
+    probes: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// The bits of the socket's address; 0 for none.
+    socket: u64,
+    /// The newest version that it is known to read.
+    reads: u8,
+    /// The number of the last probe; 0 if there is none without an answer.
+    number: u64,
+    /// When to probe it again.
+    probe_at: Time,
+    used_at: Time,
+}
+
+const NOBODY: Entry =
+    Entry { socket: 0, reads: 0, number: 0, probe_at: Time::ZERO, used_at: Time::ZERO };
+
+impl Versions {
+    /// A table of nobody.
+    pub(super) fn new(oldest: u8, newest: u8, mut rng: Rng) -> Versions {
+        Versions {
+            sets: vec![[NOBODY; WAYS]; SETS]
+                .into_boxed_slice()
+                .try_into()
+                .expect("it has this length"),
+            secret: rng.next_u64(),
+            rng,
+            oldest,
+            newest,
+            due: Vec::with_capacity(PROBES_PER_S as usize),
+            now: Time::ZERO,
+            second: Time::ZERO,
+            probes: 0,
+        }
+    }
+
+    /// Sets the time.
+    pub(super) fn time_is(&mut self, now: Time) {
+        self.now = now;
+    }
+
+    /// The version in which to write to the socket of `to` from the own socket with this index.
+    pub(super) fn version_for(&mut self, socket: usize, to: Address) -> u8 {
+        let (now, oldest, newest) = (self.now, self.oldest, self.newest);
+        let entry = self.entry_or_new(to.socket().to_bits());
+        entry.used_at = now;
+        if entry.reads >= newest {
+            return newest;
+        }
+        let version = entry.reads.max(oldest);
+        if now >= entry.probe_at {
+            entry.probe_at = now + PROBE_EVERY;
+            self.probe(socket, to);
+        }
+        version
+    }
+
+    /// Takes note of a datagram in `version`.
+    pub(super) fn on_datagram(&mut self, from: Address, version: u8) {
+        if version < self.newest
+            && let Some(entry) = self.entry(from.socket().to_bits())
+        {
+            entry.reads = entry.reads.min(version);
+        }
+    }
+
+    /// Handles a probe that has arrived, and returns the answer, if it is due one.
+    pub(super) fn on_probe(&mut self, from: Address, probe: Probe) -> Option<Probe> {
+        if !probe.is_answer {
+            return Some(Probe { is_answer: true, newest: self.newest, ..probe });
+        }
+        let newest = self.newest;
+        if let Some(entry) = self.entry(from.socket().to_bits())
+            && entry.number == probe.number
+            && entry.number != 0
+        {
+            entry.number = 0;
+            entry.reads = probe.newest.min(newest);
+        }
+        None
+    }
+
+    /// The probes to send: from which socket, where to, the number.
+    pub(super) fn take_due(&mut self) -> Option<(usize, Address, u64)> {
+        self.due.pop()
+    }
+
+    /// The sockets in use that read the newest version, and the others.
+    pub(super) fn in_use(&self) -> (usize, usize) {
+        let is_in_use = |it: &&Entry| it.socket != 0 && self.now.since(it.used_at) <= IN_USE;
+        let all = self.sets.iter().flatten().filter(is_in_use);
+        let newest = all.clone().filter(|it| it.reads >= self.newest).count();
+        (newest, all.count() - newest)
+    }
+
+    fn probe(&mut self, socket: usize, to: Address) {
+        if self.now.since(self.second) >= Duration::from_secs(1) {
+            (self.second, self.probes) = (self.now, 0);
+        }
+        if self.probes == PROBES_PER_S || self.due.len() == self.due.capacity() {
+            return;
+        }
+        self.probes += 1;
+        let number = self.rng.next_u64();
+        if let Some(entry) = self.entry(to.socket().to_bits()) {
+            entry.number = number;
+            self.due.push((socket, to.socket(), number));
+        }
+    }
+
+    fn set(&self, socket: u64) -> usize {
+        mix(socket ^ self.secret) as usize % SETS
+    }
+
+    fn entry(&mut self, socket: u64) -> Option<&mut Entry> {
+        let set = self.set(socket);
+        self.sets[set].iter_mut().find(|entry| entry.socket == socket)
+    }
+
+    /// The entry of a socket. A new one takes the place of the one that was used least recently, of those
+    /// that are written to in an old version, if there are any.
+    fn entry_or_new(&mut self, socket: u64) -> &mut Entry {
+        let set = self.set(socket);
+        let newest = self.newest;
+        let ways = &mut self.sets[set];
+        let at = match ways.iter().position(|entry| entry.socket == socket) {
+            Some(at) => at,
+            None => {
+                let rank = |at: &usize| (ways[*at].reads >= newest, ways[*at].used_at);
+                let at = (0..WAYS).min_by_key(rank).unwrap_or(0);
+                ways[at] = Entry { socket, ..NOBODY };
+                at
+            }
+        };
+        &mut ways[at]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: u8 = 3;
+    const NEW: u8 = 4;
+
+    fn socket(port: u16) -> Address {
+        Address::new([127, 0, 0, 1], port, 7)
+    }
+
+    fn versions() -> Versions {
+        let mut versions = Versions::new(OLD, NEW, Rng::new(1, 0));
+        versions.time_is(Time::ZERO + PROBE_EVERY);
+        versions
+    }
+
+    fn answer(number: u64) -> Probe {
+        Probe { is_answer: true, newest: NEW, number }
+    }
+
+    /// Makes the table know that `socket` reads the new version.
+    fn learn(versions: &mut Versions, to: Address) {
+        versions.version_for(0, to);
+        let (_, _, number) = versions.take_due().expect("it is probed");
+        assert_eq!(versions.on_probe(to, answer(number)), None);
+        assert_eq!(versions.version_for(0, to), NEW);
+    }
+
+    #[test]
+    fn a_socket_is_written_to_in_the_new_version_once_it_has_answered() {
+        let mut versions = versions();
+        assert_eq!(versions.version_for(2, socket(1)), OLD);
+        let (from, to, number) = versions.take_due().expect("it is probed");
+        assert_eq!((from, to), (2, socket(1).socket()));
+        assert_eq!(versions.version_for(2, socket(1)), OLD);
+        assert_eq!(versions.take_due(), None, "not again so soon");
+        versions.on_probe(socket(1), answer(number));
+        assert_eq!(versions.version_for(2, socket(1)), NEW);
+        assert_eq!(versions.in_use(), (1, 0));
+        // Its slot is of no importance, another port is.
+        assert_eq!(versions.version_for(2, Address { slot: 9, ..socket(1) }), NEW);
+        assert_eq!(versions.version_for(2, socket(2)), OLD);
+        assert_eq!(versions.in_use(), (1, 1));
+    }
+
+    #[test]
+    fn a_forged_answer_changes_nothing() {
+        let mut versions = versions();
+        versions.version_for(0, socket(1));
+        let (_, _, number) = versions.take_due().expect("it is probed");
+        for (from, wrong) in [(socket(1), number ^ 1), (socket(1), 0), (socket(2), number)] {
+            versions.on_probe(from, answer(wrong));
+            assert_eq!(versions.version_for(0, from), OLD);
+        }
+        versions.on_probe(socket(1), answer(number));
+        // A number is good for one answer.
+        versions.on_datagram(socket(1), OLD);
+        versions.on_probe(socket(1), answer(number));
+        versions.on_probe(socket(1), answer(0));
+        assert_eq!(versions.version_for(0, socket(1)), OLD);
+    }
+
+    #[test]
+    fn an_older_datagram_makes_a_socket_old_until_it_answers_again() {
+        let mut versions = versions();
+        learn(&mut versions, socket(1));
+        versions.on_datagram(socket(1), NEW);
+        assert_eq!(versions.version_for(0, socket(1)), NEW);
+        versions.on_datagram(socket(1), OLD);
+        assert_eq!(versions.version_for(0, socket(1)), OLD);
+        versions.time_is(Time::ZERO + PROBE_EVERY * 2);
+        learn(&mut versions, socket(1));
+    }
+
+    #[test]
+    fn a_question_is_answered_with_its_number() {
+        let probe = Probe { is_answer: false, newest: 9, number: 77 };
+        assert_eq!(versions().on_probe(socket(1), probe), Some(answer(77)));
+    }
+
+    #[test]
+    fn strange_sockets_neither_fill_the_table_nor_cause_many_probes() {
+        let mut versions = versions();
+        learn(&mut versions, socket(1));
+        let (mut probes, before) = (0, versions.in_use());
+        for strange in 0..100_000_u32 {
+            let from = Address { ip: strange, ..socket(2) };
+            versions.on_datagram(from, OLD);
+            versions.on_probe(from, answer(u64::from(strange)));
+            assert_eq!(versions.in_use(), before, "what arrives adds nothing");
+            if strange % 10 == 0 {
+                versions.version_for(0, from);
+                probes += u32::from(versions.take_due().is_some());
+                versions.sets[0][0].used_at = versions.now;
+                if strange % 1000 == 0 {
+                    assert_eq!(versions.version_for(0, socket(1)), NEW, "it is used");
+                }
+            }
+            if versions.in_use() != before {
+                versions.sets.iter_mut().flatten().filter(|it| it.reads < NEW).for_each(|it| {
+                    *it = NOBODY;
+                });
+            }
+        }
+        assert!(probes <= PROBES_PER_S, "{probes}");
+    }
+}
