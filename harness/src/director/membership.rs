@@ -5,8 +5,11 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use hopwise_kernel::{Id, Peer, Time};
+use hopwise_kernel::ring::MAX_BOOTSTRAPS;
+use hopwise_kernel::{Address, Id, Peer, Time};
+use smallvec::SmallVec;
 
+use super::arrival::Join;
 use super::{Director, JOINS_PER_MEMBER, MIN_JOINS, NONE, NodeControl, PendingJoin, take_due};
 use crate::churn::trace::State;
 use crate::churn::trace_schedule::TraceSchedule;
@@ -209,7 +212,7 @@ impl<W: Workload> Director<W> {
                 schedule.enter(node, place, id);
             }
             nodes.insert(at, place, peer);
-            self.joining.insert(place, at);
+            self.joining.insert(place, Join::new(at));
             self.send_join(nodes, at, place);
         }
     }
@@ -228,13 +231,37 @@ impl<W: Workload> Director<W> {
         MIN_JOINS.max(self.members.len() / JOINS_PER_MEMBER)
     }
 
-    /// Starts the join of the node in `place`, through a random member if there is one.
+    /// Starts the join of the node in `place`.
     fn send_join(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, place: u32) {
+        let mut known = self.known_bootstraps(nodes.address_of(place));
+        if known.is_empty() {
+            known.push(self.any_member(nodes));
+        }
+        nodes.join(at, place, &known);
+    }
+
+    /// The well-known bootstraps, if the scenario has any, in random order and without that at `own`.
+    fn known_bootstraps(&mut self, own: Address) -> SmallVec<[Peer; MAX_BOOTSTRAPS]> {
+        let count = (self.scenario.churn.bootstraps as usize).min(self.seeds.len());
+        let mut known: SmallVec<[Peer; MAX_BOOTSTRAPS]> = SmallVec::new();
+        let mut left: Vec<usize> = (0..count).collect();
+        while known.len() < MAX_BOOTSTRAPS && !left.is_empty() {
+            let at = self.rng.below(left.len() as u64) as usize;
+            let peer = self.seeds[left.swap_remove(at)];
+            if peer.address != own {
+                known.push(peer);
+            }
+        }
+        known
+    }
+
+    /// A random member; one of the start if there is none now.
+    fn any_member(&mut self, nodes: &mut dyn NodeControl<W::Question>) -> Peer {
         let far = self.seeds[self.rng.below(self.seeds.len() as u64) as usize];
         let near = self.random_member().map(|member| Peer {
             id: self.ids[member as usize],
             address: nodes.address_of(member),
         });
-        nodes.join(at, place, near.unwrap_or(far));
+        near.unwrap_or(far)
     }
 }

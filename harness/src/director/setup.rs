@@ -18,7 +18,8 @@ pub struct Setup<'a, W> {
     pub to_join: usize,
     /// What all directors of the run agree on.
     pub agreement: Arc<Agreement>,
-    /// Members of the start that joining nodes may contact.
+    /// Members of the start that joining nodes may contact, in the order of their hosts. The first of
+    /// them are the well-known bootstraps, if the scenario has any.
     pub seeds: Arc<Vec<Peer>>,
     /// The trace to follow, if there is one.
     pub trace: Option<&'a Trace>,

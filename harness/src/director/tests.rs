@@ -74,7 +74,7 @@ impl NodeControl<Id> for Asked {
 
     fn insert(&mut self, _at: Time, _place: u32, _peer: Peer) {}
 
-    fn join(&mut self, _at: Time, _place: u32, _bootstrap: Peer) {}
+    fn join(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
 
     fn depart(&mut self, _at: Time, _place: u32, _graceful: bool) {}
 

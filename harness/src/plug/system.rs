@@ -107,9 +107,16 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
         rank: usize,
     );
 
-    /// Makes `node` join through the member `bootstrap`. Ends with [`NodeEvent::Joined`] or
+    /// Makes `node` join through one of `bootstraps`: at least one, at most
+    /// [`MAX_BOOTSTRAPS`](hopwise_kernel::ring::MAX_BOOTSTRAPS), to be tried in this order. They were
+    /// members at some time and may be gone. Ends with [`NodeEvent::Joined`] or
     /// [`NodeEvent::JoinFailed`].
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOf<Self>>, bootstrap: Peer);
+    fn join(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOf<Self>>,
+        bootstraps: &[Peer],
+    );
 
     /// Makes `node` announce its departure. The node is removed afterwards.
     ///

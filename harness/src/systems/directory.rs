@@ -94,8 +94,8 @@ where
         node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
     }
 
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstrap: Peer) {
-        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstrap));
+    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstraps: &[Peer]) {
+        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstraps));
     }
 
     fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>) {
@@ -120,6 +120,7 @@ where
             directory::Event::Items(event) => Some(item_event(event)),
             directory::Event::LookupEnded(_) => None,
             directory::Event::Router(event) => match S::node_event(event, payload)? {
+                NodeEvent::Contacted { through } => Some(NodeEvent::Contacted { through }),
                 NodeEvent::Joined => Some(NodeEvent::Joined),
                 NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
                 NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),

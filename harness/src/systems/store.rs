@@ -129,8 +129,8 @@ where
         node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
     }
 
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstrap: Peer) {
-        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstrap));
+    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstraps: &[Peer]) {
+        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstraps));
     }
 
     fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>) {
@@ -182,6 +182,7 @@ where
             }
             store::Event::Router(event) => {
                 return match S::node_event(event, payload)? {
+                    NodeEvent::Contacted { through } => Some(NodeEvent::Contacted { through }),
                     NodeEvent::Joined => Some(NodeEvent::Joined),
                     NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
                     NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),
@@ -189,9 +190,8 @@ where
                     _ => None,
                 };
             }
-            store::Event::Listed(_)
-            | store::Event::Arrived { .. }
-            | store::Event::LookupEnded(_) => return None,
+            store::Event::Arrived { took, .. } => return Some(NodeEvent::Arrived { took }),
+            store::Event::Listed(_) | store::Event::LookupEnded(_) => return None,
         };
         let (hops, timeouts) = (hops.into(), timeouts.into());
         Some(NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion: false })

@@ -176,7 +176,7 @@ impl RingNode {
                 cx.report(Event::LookupFailed { token, timeouts });
             }
             Purpose::FixFingers => self.on_finger_failed(cx),
-            Purpose::Join | Purpose::Stabilize => self.fail_join(cx),
+            Purpose::Join | Purpose::Stabilize => self.on_join_lookup_failed(cx),
         }
     }
 

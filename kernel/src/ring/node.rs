@@ -102,6 +102,7 @@ const _: () = assert!(size_of::<RingNode>() <= 296);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     Outside,
+    /// The successor list holds the bootstraps that have not been tried.
     Joining,
     Member,
 }
@@ -221,6 +222,9 @@ impl RingNode {
         let is_forward = |kind: &Kind| matches!(kind, Kind::Forward { .. });
         if let Some(handle) = cx.find_request(id, from, is_forward) {
             self.record_reply(cx, handle, id, from);
+            if self.phase == Phase::Joining {
+                cx.report(Event::Contacted { through: from });
+            }
             cx.cancel(handle);
         }
     }

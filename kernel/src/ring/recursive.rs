@@ -266,7 +266,7 @@ impl RingNode {
             ..lookup
         };
         if !self.is_member() {
-            // The bootstrap of a join did not answer. The driver chooses another one.
+            // The bootstrap of a join did not answer.
             self.fail_join(cx);
         } else if lookup.left_ms == 0 {
             cx.world.count_drop(EXPIRED);

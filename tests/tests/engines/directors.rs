@@ -32,7 +32,7 @@ impl NodeControl<Id> for Nodes {
         self.inserted.push(peer);
     }
 
-    fn join(&mut self, _at: Time, _place: u32, _bootstrap: Peer) {}
+    fn join(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
 
     fn depart(&mut self, _at: Time, place: u32, _graceful: bool) {
         self.departed.push(place);

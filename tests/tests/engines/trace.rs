@@ -39,7 +39,7 @@ impl NodeControl<Id> for Diary {
         self.1.push(peer);
     }
 
-    fn join(&mut self, _at: Time, place: u32, _bootstrap: Peer) {
+    fn join(&mut self, _at: Time, place: u32, _bootstraps: &[Peer]) {
         self.0.push(format!("join {place}"));
     }
 

@@ -94,6 +94,7 @@ impl Runner for UdpEngine {
         };
         let system = S::new(&setting).map_err(EngineError::Request)?;
         let members = Arc::new(members);
+        let seeds = Arc::new(in_order_of_hosts(&shares));
         let shared = Arc::new(Shared::new(plan.threads));
         let agreement = Arc::new(Agreement::new(plan.threads));
         let cores = available_cores();
@@ -110,7 +111,7 @@ impl Runner for UdpEngine {
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
             let part = Share { index, of: plan.threads };
-            let (trace, agreement) = (trace.clone(), agreement.clone());
+            let (trace, agreement, seeds) = (trace.clone(), agreement.clone(), seeds.clone());
             let to_join = part.part(at_start) - share.len();
             let away = part.part(scenario.nodes as usize) - part.part(at_start);
             let run = move || -> std::io::Result<(Sums, Conduct)> {
@@ -131,7 +132,7 @@ impl Runner for UdpEngine {
                     places: capacity,
                     to_join,
                     agreement,
-                    seeds: members.clone(),
+                    seeds,
                     trace: trace.as_deref(),
                     workload,
                     has_server: S::HAS_SERVER,
@@ -172,6 +173,13 @@ impl Runner for UdpEngine {
         measured.warnings.extend_from_slice(system.warnings());
         Ok(measured)
     }
+}
+
+/// The members at the start, which shard by shard are in their places, in the order of their hosts.
+fn in_order_of_hosts(shares: &[Vec<Peer>]) -> Vec<Peer> {
+    let places = shares.iter().map(Vec::len).max().unwrap_or(0);
+    let at = |place| shares.iter().filter_map(move |share| share.get(place).copied());
+    (0..places).flat_map(at).collect()
 }
 
 /// The division of nodes and sockets among threads.

@@ -83,8 +83,8 @@ impl System for RingSystem {
         node.start_linked(cx, members);
     }
 
-    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>, bootstrap: Peer) {
-        node.join(cx, bootstrap);
+    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>, bootstraps: &[Peer]) {
+        node.join(cx, bootstraps);
     }
 
     fn leave(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>) {
@@ -105,6 +105,7 @@ impl System for RingSystem {
     #[inline]
     fn node_event(event: Event, _payload: &[u8]) -> Option<NodeEvent<Id>> {
         match event {
+            Event::Contacted { through } => Some(NodeEvent::Contacted { through }),
             Event::Joined => Some(NodeEvent::Joined),
             Event::JoinFailed => Some(NodeEvent::JoinFailed),
             Event::LookupDone(done) => Some(NodeEvent::Answered {

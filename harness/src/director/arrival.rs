@@ -1,0 +1,64 @@
+//! The joins in progress, and what each of their steps takes.
+//!
+//! **Invariant:** the steps of a join follow each other: what is measured for one is in no other.
+
+use std::time::Duration;
+
+use hopwise_kernel::{Peer, Time};
+
+use super::Director;
+use crate::measure::join_times::{JoinStep, JoinTimes};
+use crate::workload::Workload;
+
+/// A join in progress.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Join {
+    /// When the present node came to the place.
+    pub(super) inserted: Time,
+    /// When it was told to join.
+    since: Time,
+    /// When a bootstrap answered, and which.
+    contact: Option<(Time, Peer)>,
+}
+
+impl Join {
+    /// A join that starts now.
+    pub(super) const fn new(now: Time) -> Join {
+        Join { inserted: now, since: now, contact: None }
+    }
+
+    /// A bootstrap has answered.
+    pub(super) fn on_contacted(&mut self, now: Time, through: Peer) {
+        self.contact.get_or_insert((now, through));
+    }
+
+    /// The join starts again.
+    pub(super) const fn on_failed(&mut self) {
+        self.contact = None;
+    }
+
+    fn record_end(&self, now: Time, times: &mut JoinTimes) {
+        let contacted = self.contact.map(|(at, _)| at);
+        if let Some(at) = contacted {
+            times.record(JoinStep::Contact, at.since(self.since));
+        }
+        times.record(JoinStep::Routing, now.since(contacted.unwrap_or(self.since)));
+    }
+}
+
+impl<W: Workload> Director<W> {
+    /// Records that a join has ended at `now`.
+    pub(super) fn record_join(&mut self, now: Time, join: &Join) {
+        if self.is_measured(now) {
+            self.changes.joins += 1;
+            join.record_end(now, &mut self.join_times);
+        }
+    }
+
+    /// Records that a node has all items of its range at `now`, `took` after it joined.
+    pub(super) fn record_arrived(&mut self, now: Time, took: Duration) {
+        if self.is_measured(now) {
+            self.join_times.record(JoinStep::Items, took);
+        }
+    }
+}
