@@ -19,12 +19,21 @@ pub(super) struct Join {
     since: Time,
     /// When a bootstrap answered, and which.
     contact: Option<(Time, Peer)>,
+    /// When it had chosen its identifier.
+    placed: Option<Time>,
+    /// Whether the present node is there to choose an identifier.
+    pub(super) is_choosing: bool,
 }
 
 impl Join {
     /// A join that starts now.
-    pub(super) const fn new(now: Time) -> Join {
-        Join { inserted: now, since: now, contact: None }
+    pub(super) const fn new(now: Time, is_choosing: bool) -> Join {
+        Join { inserted: now, since: now, contact: None, placed: None, is_choosing }
+    }
+
+    /// The bootstrap that has answered.
+    pub(super) fn through(&self) -> Option<Peer> {
+        self.contact.map(|(_, through)| through)
     }
 
     /// A bootstrap has answered.
@@ -32,9 +41,21 @@ impl Join {
         self.contact.get_or_insert((now, through));
     }
 
-    /// The join starts again.
+    /// The node has chosen its identifier.
+    pub(super) const fn on_placed(&mut self, now: Time) {
+        self.placed = Some(now);
+    }
+
+    /// A node with the chosen identifier takes the place of the one that chose it.
+    pub(super) const fn on_replaced(&mut self, now: Time) {
+        (self.inserted, self.is_choosing) = (now, false);
+    }
+
+    /// The present node starts again.
     pub(super) const fn on_failed(&mut self) {
-        self.contact = None;
+        if self.is_choosing || self.placed.is_none() {
+            self.contact = None;
+        }
     }
 
     fn record_end(&self, now: Time, times: &mut JoinTimes) {
@@ -42,7 +63,11 @@ impl Join {
         if let Some(at) = contacted {
             times.record(JoinStep::Contact, at.since(self.since));
         }
-        times.record(JoinStep::Routing, now.since(contacted.unwrap_or(self.since)));
+        if let Some(at) = self.placed {
+            times.record(JoinStep::Place, at.since(contacted.unwrap_or(self.since)));
+        }
+        let routing_from = self.placed.or(contacted).unwrap_or(self.since);
+        times.record(JoinStep::Routing, now.since(routing_from));
     }
 }
 

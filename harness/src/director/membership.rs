@@ -106,6 +106,7 @@ impl<W: Workload> Director<W> {
         nodes.depart(at, place, false);
         self.joining.remove(&place);
         self.retry.retain(|&other| other != place);
+        self.chosen.retain(|&(other, _)| other != place);
         self.free.push(place);
     }
 
@@ -194,6 +195,9 @@ impl<W: Workload> Director<W> {
 
     /// Starts pending joins, as many as may be in progress at a time.
     pub(super) fn turn_joins(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time) {
+        for (place, id) in std::mem::take(&mut self.chosen) {
+            self.replace(nodes, at, place, id);
+        }
         for place in std::mem::take(&mut self.retry) {
             self.send_join(nodes, at, place);
         }
@@ -203,6 +207,7 @@ impl<W: Workload> Director<W> {
                 place.and_then(|place| self.reclaim(place)).or_else(|| self.place_to_join())
         {
             self.to_join.pop();
+            let is_choosing = id.is_none() && self.chooses_place;
             let id = id.unwrap_or_else(|| Id::random(&mut self.rng));
             let peer = Peer { id, address: nodes.address_of(place) };
             self.ids[place as usize] = id;
@@ -212,7 +217,7 @@ impl<W: Workload> Director<W> {
                 schedule.enter(node, place, id);
             }
             nodes.insert(at, place, peer);
-            self.joining.insert(place, Join::new(at));
+            self.joining.insert(place, Join::new(at, is_choosing));
             self.send_join(nodes, at, place);
         }
     }
@@ -237,7 +242,39 @@ impl<W: Workload> Director<W> {
         if known.is_empty() {
             known.push(self.any_member(nodes));
         }
-        nodes.join(at, place, &known);
+        let join = self.joining.get(&place);
+        // The one that has answered before comes first.
+        if let Some(through) = join.and_then(Join::through) {
+            known.retain(|&mut peer| peer != through);
+            known.truncate(MAX_BOOTSTRAPS - 1);
+            known.insert(0, through);
+        }
+        if join.is_some_and(|join| join.is_choosing) {
+            nodes.choose_place(at, place, &known);
+        } else {
+            nodes.join(at, place, &known);
+        }
+    }
+
+    /// Puts a node with the identifier `id` in the place of the one that has chosen it, and starts its join.
+    fn replace(
+        &mut self,
+        nodes: &mut dyn NodeControl<W::Question>,
+        at: Time,
+        place: u32,
+        id: Id,
+    ) {
+        let Some(join) = self.joining.get_mut(&place) else { return };
+        join.on_replaced(at);
+        self.ids[place as usize] = id;
+        if let Some(schedule) = &mut self.schedule
+            && let Some(node) = schedule.node_in(place)
+        {
+            schedule.enter(node, place, id);
+        }
+        nodes.depart(at, place, false);
+        nodes.insert(at, place, Peer { id, address: nodes.address_of(place) });
+        self.send_join(nodes, at, place);
     }
 
     /// The well-known bootstraps, if the scenario has any, in random order and without that at `own`.

@@ -100,6 +100,10 @@ pub struct Director<W: Workload> {
     joining: FixedHashMap<u32, Join>,
     /// The places of nodes whose join failed and is tried again.
     retry: Vec<u32>,
+    /// Whether nodes that join with new identifiers choose these.
+    chooses_place: bool,
+    /// The places of nodes that have chosen their identifiers, and these.
+    chosen: Vec<(u32, Id)>,
     /// Places whose nodes departed in the last turn.
     departed: Vec<u32>,
     lookups: Lookups<W::Question>,
@@ -189,6 +193,8 @@ impl<W: Workload> Director<W> {
             to_join: vec![PendingJoin::default(); to_join],
             joining: FixedHashMap::default(),
             retry: Vec::new(),
+            chooses_place: setup.chooses_place,
+            chosen: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),
             next: Vec::new(),
@@ -313,6 +319,7 @@ impl<W: Workload> Director<W> {
             && matches!(self.scenario.workload.load, Load::InFlight(_))
             || self.calibration.as_ref().is_some_and(Calibration::is_open);
         !self.retry.is_empty()
+            || !self.chosen.is_empty()
             || !self.departed.is_empty()
             || !self.next.is_empty()
             || (!self.to_join.is_empty() && self.joining.len() < self.max_joining())
@@ -329,11 +336,20 @@ impl<W: Workload> Director<W> {
     pub fn on_event(&mut self, now: Time, place: u32, event: NodeEvent<W::Answer>) {
         match event {
             // A report of the previous node in this place.
-            NodeEvent::Contacted { .. } | NodeEvent::Joined | NodeEvent::JoinFailed
+            NodeEvent::Contacted { .. }
+            | NodeEvent::Placed { .. }
+            | NodeEvent::Joined
+            | NodeEvent::JoinFailed
                 if self.joining.get(&place).is_none_or(|join| now < join.inserted) => {}
             NodeEvent::Contacted { through } => {
                 if let Some(join) = self.joining.get_mut(&place) {
                     join.on_contacted(now, through);
+                }
+            }
+            NodeEvent::Placed { id } => {
+                if let Some(join) = self.joining.get_mut(&place) {
+                    join.on_placed(now);
+                    self.chosen.push((place, id));
                 }
             }
             NodeEvent::Joined => {

@@ -28,6 +28,8 @@ pub struct Setup<'a, W> {
     /// Whether the node of the first host is a server for all others. It starts no lookups, and
     /// only faults remove it.
     pub has_server: bool,
+    /// Whether nodes that join with new identifiers choose these.
+    pub chooses_place: bool,
     /// How many lookups are admitted. The director admits fewer if they take too long. `None`: any
     /// number, because nodes are never busy.
     pub admitted: Option<Admitted>,

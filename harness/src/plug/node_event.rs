@@ -14,6 +14,11 @@ pub enum NodeEvent<A> {
         /// The bootstrap.
         through: Peer,
     },
+    /// The node has chosen the identifier with which it should join.
+    Placed {
+        /// The identifier.
+        id: Id,
+    },
     /// The node became a member.
     Joined,
     /// The join failed. The node waits for the next one.

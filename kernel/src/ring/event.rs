@@ -13,6 +13,11 @@ pub enum Event {
         /// The bootstrap.
         through: Peer,
     },
+    /// The node has chosen the identifier with which it should join.
+    Placed {
+        /// The identifier.
+        id: Id,
+    },
     /// The node has become a member of the ring.
     Joined,
     /// A join has failed: no bootstrap was of help. The node can be given others.

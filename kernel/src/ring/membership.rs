@@ -63,14 +63,19 @@ impl RingNode {
     /// holds those that are still to be tried.
     pub fn join(&mut self, cx: &mut Context<'_, Ring>, bootstraps: &[Peer]) {
         self.phase = Phase::Joining;
+        match self.hold_bootstraps(bootstraps) {
+            Some(first) => self.contact(cx, first),
+            None => self.end_join(cx),
+        }
+    }
+
+    /// Returns the first of `bootstraps`, and keeps the others in the successor list.
+    pub(super) fn hold_bootstraps(&mut self, bootstraps: &[Peer]) -> Option<Peer> {
         let own = self.me.address;
         let mut others = bootstraps.iter().copied().filter(|peer| peer.address != own);
         let first = others.next();
         self.successors.adopt_exact(others.take(MAX_BOOTSTRAPS - 1));
-        match first {
-            Some(first) => self.contact(cx, first),
-            None => self.end_join(cx),
-        }
+        first
     }
 
     /// Asks `bootstrap` for the position of this node.
@@ -143,7 +148,7 @@ impl RingNode {
         self.rounds_to_join = self.rounds_to_join.saturating_sub(1);
     }
 
-    fn end_join(&mut self, cx: &mut Context<'_, Ring>) {
+    pub(super) fn end_join(&mut self, cx: &mut Context<'_, Ring>) {
         self.phase = Phase::Outside;
         self.predecessor = None;
         self.early_checks_left = 0;

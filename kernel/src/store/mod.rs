@@ -20,6 +20,7 @@
 //! arrive     takes over a range of keys; its state: arrival
 //! repair     mends copies that differ; its state: repairs
 //! copies     copies in messages                    strays     copies that no owner needs any more
+//! place      chooses a place by the items of nodes
 //! ```
 //!
 //! # What is promised
@@ -53,6 +54,7 @@ pub mod node;
 pub mod operation;
 mod origin;
 mod owner;
+mod place;
 pub mod protocol;
 mod repair;
 mod repairs;

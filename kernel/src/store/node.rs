@@ -17,6 +17,7 @@ use crate::store::event::Event;
 use crate::store::holders::{Cookies, Holders};
 use crate::store::message::{Message, MessageWith, Question, Topic};
 use crate::store::operation::Name;
+use crate::store::place::Choice;
 use crate::store::protocol::Stored;
 use crate::store::repairs::Repairs;
 use crate::store::request::{Kind, Operation, Stage};
@@ -53,6 +54,8 @@ pub struct StoreNode<R> {
     pub(super) owner: Owner,
     pub(super) repairs: Repairs,
     pub(super) counts: StoreCounts,
+    /// The choice of a place, if one is in progress.
+    pub(super) choice: Option<Choice>,
     /// The time for which the router has armed its timer.
     router_due: Time,
     armed_at: Time,
@@ -75,6 +78,7 @@ impl<R: Router> StoreNode<R> {
             owner: Owner::new(config.in_progress.into()),
             repairs: Repairs::new(config.replicas(), config.repair),
             counts: StoreCounts::default(),
+            choice: None,
             router_due: Time::NEVER,
             armed_at: Time::NEVER,
             config,
@@ -203,6 +207,9 @@ impl<R: Router> StoreNode<R> {
         if let Some(end) = ended {
             self.on_lookup_end(cx, end);
         }
+        if self.choice.is_some() {
+            self.continue_choice(cx);
+        }
         result
     }
 
@@ -243,6 +250,9 @@ impl<R: Router> StoreNode<R> {
 
     /// Continues what waited for a lookup, or reports its end to the application.
     fn on_lookup_end(&mut self, cx: &mut Cx<'_, R>, end: LookupEnd) {
+        if self.choice.is_some() {
+            return self.on_sampled(cx, end);
+        }
         match self.take_waiting(cx, end.token()) {
             Some((id, Kind::Operation(operation))) => {
                 self.on_owner_found(cx, id, operation, end);
@@ -295,6 +305,15 @@ impl<R: Router> StoreNode<R> {
 
     pub(super) fn send(&self, cx: &mut Cx<'_, R>, to: Peer, message: &MessageOver<'_, R>) {
         cx.world.send(self.me, to, message);
+    }
+
+    /// Whether a node that is not a member may handle `message`: it answers a census.
+    const fn is_awaited(&self, message: &MessageOver<'_, R>) -> bool {
+        let answers = matches!(
+            message,
+            MessageWith::Counted { .. } | MessageWith::CookieReply { topic: Topic::Census, .. }
+        );
+        answers && self.choice.is_some()
     }
 
     /// The secret cookie of the socket of `from`.
@@ -350,6 +369,7 @@ impl<R: Router> StoreNode<R> {
             }
             Kind::Compare(repair) => self.send_compare(cx, request.to, id, repair),
             Kind::Sync { after, to, .. } => self.send_sync(cx, request.to, id, after, to),
+            Kind::Census => self.send_census(cx, request.to, id),
             Kind::Stray(_) => {}
         }
     }
@@ -423,6 +443,14 @@ impl<R: Router> StoreNode<R> {
                     self.on_release(cx, range);
                 }
             }
+            MessageWith::Census { request, cookie } => {
+                if self.is_proven(cx, from, request, cookie, Topic::Census) {
+                    self.on_census(cx, from, request);
+                }
+            }
+            MessageWith::Counted { request, items, middle } => {
+                self.on_counted(cx, from, request, items, middle);
+            }
             MessageWith::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, from, request, cookie);
             }
@@ -442,7 +470,7 @@ impl<R: Router> Node for StoreNode<R> {
             self.route(cx, |router, cx| router.handle_message(cx, from, message));
         } else if from.id == self.me.id {
             cx.world.count_drop(DropReason::FromSelf);
-        } else if !self.router.is_member() {
+        } else if !self.router.is_member() && !self.is_awaited(&message) {
             cx.world.count_drop(DropReason::NotMember);
         } else {
             self.on_message(cx, from, message);
@@ -486,6 +514,7 @@ impl<R: Router> StoreNode<R> {
                     || request.retries + 1 >= ATTEMPTS
             }
             Kind::Stray(_) => true,
+            Kind::Census => request.retries + 1 >= ATTEMPTS,
             Kind::Copy(copy) if !self.is_copying(copy, request.to) => true,
             Kind::Push { item, .. } if self.table.at(item.item).is_none() => true,
             _ => request.retries + 1 >= MOST_ATTEMPTS || !self.router.is_member(),
@@ -514,6 +543,7 @@ impl<R: Router> StoreNode<R> {
             Kind::Push { repair, .. } | Kind::Compare(repair) => self.end_repair(cx, repair, false),
             Kind::Sync { arrival, .. } => self.on_sync_failed(cx, request.to, arrival),
             Kind::Stray(_) => self.repairs.end_stray_lookup(),
+            Kind::Census => self.end_census(cx),
         }
     }
 }

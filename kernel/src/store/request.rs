@@ -37,6 +37,8 @@ pub enum Kind {
     },
     /// A lookup of the owner of a stray item.
     Stray(Id),
+    /// A census at an owner.
+    Census,
 }
 
 impl RequestKind for Kind {

@@ -38,6 +38,8 @@ const SYNC: u8 = FIRST_KIND + 6;
 const SYNCED: u8 = FIRST_KIND + 7;
 const RELEASE: u8 = FIRST_KIND + 8;
 const COOKIE_REPLY: u8 = FIRST_KIND + 9;
+const CENSUS: u8 = FIRST_KIND + 10;
+const COUNTED: u8 = FIRST_KIND + 11;
 
 impl<P: Body> Body for Stored<P> {
     #[inline]
@@ -67,6 +69,8 @@ impl<P: Body> Body for Stored<P> {
             MessageWith::Synced { .. } => size_of::<WireSynced>(),
             MessageWith::Release { .. } => size_of::<WireRelease>(),
             MessageWith::CookieReply { .. } => size_of::<WireCookieReply>(),
+            MessageWith::Census { .. } => size_of::<WireCensus>(),
+            MessageWith::Counted { .. } => size_of::<WireCounted>(),
         }
     }
 
@@ -176,6 +180,16 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
             out.put(&WireCookieReply { request, cookie, topic: topic as u8 })?;
             Some(COOKIE_REPLY)
         }
+        MessageWith::Census { request, cookie } => {
+            let (request, cookie) = (id(request), U64::new(cookie.0));
+            out.put(&WireCensus { request, cookie })?;
+            Some(CENSUS)
+        }
+        MessageWith::Counted { request, items, middle } => {
+            let (request, items) = (id(request), U32::new(items));
+            out.put(&WireCounted { request, items, middle: middle.into() })?;
+            Some(COUNTED)
+        }
     }
 }
 
@@ -281,6 +295,16 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
                 topic: Topic::from_number(wire.topic).ok_or(WireError::BadValue)?,
                 cookie: Cookie(wire.cookie.get()),
             }
+        }
+        CENSUS => {
+            let wire = read_exact::<WireCensus>(payload)?;
+            let (request, cookie) = (request(wire.request), Cookie(wire.cookie.get()));
+            MessageWith::Census { request, cookie }
+        }
+        COUNTED => {
+            let wire = read_exact::<WireCounted>(payload)?;
+            let (request, items) = (request(wire.request), wire.items.get());
+            MessageWith::Counted { request, items, middle: wire.middle.to_range() }
         }
         _ => return Err(WireError::BadKind),
     })
@@ -597,4 +621,19 @@ struct WireCookieReply {
     request: U64,
     cookie: U64,
     topic: u8,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireCensus {
+    request: U64,
+    cookie: U64,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireCounted {
+    request: U64,
+    items: U32,
+    middle: WireRange,
 }

@@ -242,7 +242,7 @@ impl<P: Forged> Forged for Directory<P> {
 }
 
 impl<P: Forged> Forged for Stored<P> {
-    const KINDS: usize = 10 + P::KINDS;
+    const KINDS: usize = 12 + P::KINDS;
 
     fn message<'a, 's: 'a>(
         forge: &Forge<'_>,
@@ -251,8 +251,8 @@ impl<P: Forged> Forged for Stored<P> {
         lists: &'a Lists,
     ) -> store::Message<'a, P> {
         use store::MessageWith as Message;
-        if kind >= 10 {
-            return Message::Router(P::message(forge, kind - 10, script, lists));
+        if kind >= 12 {
+            return Message::Router(P::message(forge, kind - 12, script, lists));
         }
         let (request, cookie) = (RequestId(script.number()), cookie(forge, script));
         match kind {
@@ -292,9 +292,14 @@ impl<P: Forged> Forged for Stored<P> {
                 Message::Synced { request, progress, is_predecessor, clock: time(script) }
             }
             8 => Message::Release { cookie, range: range(forge, script) },
+            9 => Message::Census { request, cookie },
+            10 => {
+                let items = script.below(1 << 16) as u32;
+                Message::Counted { request, items, middle: range(forge, script) }
+            }
             _ => {
-                let topic = store::message::Topic::from_number(script.byte() % 3);
-                let topic = topic.expect("there are 3");
+                let topic = store::message::Topic::from_number(script.byte() % 4);
+                let topic = topic.expect("there are 4");
                 Message::CookieReply { request, topic, cookie }
             }
         }

@@ -43,6 +43,8 @@ impl NodeControl<Id> for Diary {
         self.0.push(format!("join {place}"));
     }
 
+    fn choose_place(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
+
     fn depart(&mut self, at: Time, place: u32, graceful: bool) {
         let ms = at.since(Time::ZERO).as_millis();
         self.0.push(format!("{} {place} at {ms}", if graceful { "leave" } else { "crash" }));
@@ -81,6 +83,7 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
             trace,
             workload,
             has_server: false,
+            chooses_place: false,
             admitted: None,
             starts_per_turn: usize::MAX,
             knows_costs: false,

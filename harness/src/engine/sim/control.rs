@@ -482,6 +482,12 @@ impl<S: System> CommandSender<'_, S> {
         self.exchange.commands[self.partition.shard_of(place)].lock().push_command(key, command);
     }
 
+    fn send_join(&mut self, at: Time, place: u32, bootstraps: &[Peer], chooses_place: bool) {
+        let key = self.next_key(at, place);
+        let mut commands = self.exchange.commands[self.partition.shard_of(place)].lock();
+        commands.push_join(key, bootstraps, chooses_place);
+    }
+
     fn next_key(&mut self, at: Time, place: u32) -> Key {
         *self.commands += 1;
         Key {
@@ -504,8 +510,11 @@ impl<S: System> NodeControl<QuestionOf<S>> for CommandSender<'_, S> {
     }
 
     fn join(&mut self, at: Time, place: u32, bootstraps: &[Peer]) {
-        let key = self.next_key(at, place);
-        self.exchange.commands[self.partition.shard_of(place)].lock().push_join(key, bootstraps);
+        self.send_join(at, place, bootstraps, false);
+    }
+
+    fn choose_place(&mut self, at: Time, place: u32, bootstraps: &[Peer]) {
+        self.send_join(at, place, bootstraps, true);
     }
 
     fn depart(&mut self, at: Time, place: u32, graceful: bool) {

@@ -80,11 +80,13 @@ impl Runner for UdpEngine {
         let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
         let mut plan = Plan::new::<S>(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
-        let (members, shares) = plan.initial_members(S::members_at_start(scenario), &mut rng);
         let most_nodes = plan.most_nodes;
         let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
         let workload = S::Workload::new(scenario, without).map_err(EngineError::Request)?;
         let workload = workload.with_replicas(S::replicas(scenario));
+        let count = S::members_at_start(scenario);
+        let ids = S::initial_ids(scenario, &workload, count, &mut rng);
+        let (members, shares) = plan.initial_members(ids.map_err(EngineError::Request)?);
         let setting = Setting {
             scenario,
             most_nodes,
@@ -136,6 +138,7 @@ impl Runner for UdpEngine {
                     trace: trace.as_deref(),
                     workload,
                     has_server: S::HAS_SERVER,
+                    chooses_place: S::placing(&scenario).is_some(),
                     admitted: Some(Admitted::up_to(REQUESTS / REQUESTS_PER_LOOKUP, capacity)),
                     starts_per_turn: STARTS_PER_TURN,
                     knows_costs: false,
@@ -234,14 +237,15 @@ impl Plan {
         Ok(Plan { threads, sockets, capacity, most_nodes })
     }
 
-    /// Draws the members at the start. Returns all, sorted by identifier, and those of each shard,
+    /// Distributes the members at the start. Returns all, sorted by identifier, and those of each shard,
     /// by place.
-    fn initial_members(&self, members: usize, rng: &mut Rng) -> (Vec<Peer>, Vec<Vec<Peer>>) {
+    fn initial_members(&self, ids: Vec<Id>) -> (Vec<Peer>, Vec<Vec<Peer>>) {
+        let (count, mut ids) = (ids.len(), ids.into_iter());
         let mut shares = Vec::new();
         for (shard, sockets) in self.sockets.iter().enumerate() {
-            let count = Share { index: shard, of: self.threads }.part(members) as u32;
-            let peer = |place| Peer { id: Id::random(rng), address: sockets.address_of(place) };
-            shares.push((0..count).map(peer).collect::<Vec<Peer>>());
+            let part = Share { index: shard, of: self.threads }.part(count) as u32;
+            let peer = |(place, id)| Peer { id, address: sockets.address_of(place) };
+            shares.push((0..part).zip(ids.by_ref()).map(peer).collect::<Vec<Peer>>());
         }
         let mut all: Vec<Peer> = shares.concat();
         all.sort_unstable_by_key(|peer| peer.id);

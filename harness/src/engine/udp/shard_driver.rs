@@ -312,6 +312,10 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
         self.shard.with(place, |node, cx| self.system.join(node, cx, bootstraps));
     }
 
+    fn choose_place(&mut self, _at: Time, place: u32, bootstraps: &[Peer]) {
+        self.shard.with(place, |node, cx| self.system.choose_place(node, cx, bootstraps));
+    }
+
     fn depart(&mut self, _at: Time, place: u32, graceful: bool) {
         if graceful {
             self.shard.with(place, |node, cx| self.system.leave(node, cx));

@@ -15,7 +15,7 @@ use crate::engine::sim::costs::LookupNumber;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Command<Q> {
     Insert { peer: Peer },
-    Join { bootstraps: Span },
+    Join { bootstraps: Span, chooses_place: bool },
     Depart { graceful: bool },
     Ask { question: Q, token: u64, lookup: LookupNumber },
 }
@@ -74,9 +74,9 @@ impl<P: Protocol, Q: Copy> Contents<P, Q> {
         EventKind::Command(self.commands.len() as u32 - 1)
     }
 
-    pub(super) fn add_join(&mut self, bootstraps: Peers<'_>) -> EventKind {
+    fn add_join(&mut self, bootstraps: Peers<'_>, chooses_place: bool) -> EventKind {
         let bootstraps = self.arena.keep_peers(bootstraps);
-        self.add_command(Command::Join { bootstraps })
+        self.add_command(Command::Join { bootstraps, chooses_place })
     }
 
     /// Copies the content of an event from `from`. Timers have none.
@@ -85,7 +85,9 @@ impl<P: Protocol, Q: Copy> Contents<P, Q> {
         match kind {
             EventKind::NodeTimer | EventKind::RequestTimer(_) | EventKind::ServiceEnd => kind,
             EventKind::Command(index) => match from.commands[index as usize] {
-                Command::Join { bootstraps } => self.add_join(from.arena.peers(bootstraps)),
+                Command::Join { bootstraps, chooses_place } => {
+                    self.add_join(from.arena.peers(bootstraps), chooses_place)
+                }
                 command => self.add_command(command),
             },
             EventKind::Message(index) => {
@@ -137,9 +139,9 @@ impl<P: Protocol, Q: Copy> Batch<P, Q> {
         self.push(Key { kind, ..key });
     }
 
-    /// Adds the command to join through `bootstraps`.
-    pub(crate) fn push_join(&mut self, key: Key, bootstraps: &[Peer]) {
-        let kind = self.contents.add_join(Peers::Table(bootstraps));
+    /// Adds the command to join through `bootstraps`, or to choose a place.
+    pub(crate) fn push_join(&mut self, key: Key, bootstraps: &[Peer], chooses_place: bool) {
+        let kind = self.contents.add_join(Peers::Table(bootstraps), chooses_place);
         self.push(Key { kind, ..key });
     }
 

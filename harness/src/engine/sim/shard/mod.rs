@@ -474,10 +474,13 @@ impl<S: System> Shard<S> {
         self.world.lookup = 0;
         match command {
             Command::Insert { peer } => self.insert_node(place, peer),
-            Command::Join { bootstraps } => {
+            Command::Join { bootstraps, chooses_place } => {
                 let bootstraps: SmallVec<[Peer; MAX_BOOTSTRAPS]> =
                     batch.peers(bootstraps).iter().collect();
-                self.with(place, |system, node, cx| system.join(node, cx, &bootstraps));
+                self.with(place, |system, node, cx| match chooses_place {
+                    true => system.choose_place(node, cx, &bootstraps),
+                    false => system.join(node, cx, &bootstraps),
+                });
             }
             Command::Depart { graceful } => {
                 if graceful {
