@@ -257,13 +257,7 @@ impl<W: Workload> Director<W> {
     }
 
     /// Puts a node with the identifier `id` in the place of the one that has chosen it, and starts its join.
-    fn replace(
-        &mut self,
-        nodes: &mut dyn NodeControl<W::Question>,
-        at: Time,
-        place: u32,
-        id: Id,
-    ) {
+    fn replace(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, place: u32, id: Id) {
         let Some(join) = self.joining.get_mut(&place) else { return };
         join.on_replaced(at);
         self.ids[place as usize] = id;

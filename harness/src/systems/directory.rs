@@ -94,7 +94,12 @@ where
         node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
     }
 
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstraps: &[Peer]) {
+    fn join(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOver<S>>,
+        bootstraps: &[Peer],
+    ) {
         node.with_router(cx, |router, cx| self.router.join(router, cx, bootstraps));
     }
 

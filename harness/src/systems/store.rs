@@ -132,7 +132,12 @@ where
         node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
     }
 
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstraps: &[Peer]) {
+    fn join(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOver<S>>,
+        bootstraps: &[Peer],
+    ) {
         node.with_router(cx, |router, cx| self.router.join(router, cx, bootstraps));
     }
 
@@ -150,7 +155,9 @@ where
             Some(Placing { halves: Halves::MostItems, samples }) => {
                 node.choose_place(cx, bootstraps, samples);
             }
-            _ => node.with_router(cx, |router, cx| self.router.choose_place(router, cx, bootstraps)),
+            _ => {
+                node.with_router(cx, |router, cx| self.router.choose_place(router, cx, bootstraps))
+            }
         }
     }
 

@@ -47,8 +47,8 @@ pub use config::{AnswerRule, LookupMode, RingConfig};
 #[cfg(feature = "defects")]
 pub use defect::Defect;
 pub use event::Event;
-pub use membership::MAX_BOOTSTRAPS;
 pub use failed_contacts::FailedContacts;
+pub use membership::MAX_BOOTSTRAPS;
 pub use message::Message;
 pub use node::RingNode;
 pub use protocol::{Ring, TrafficClass};

@@ -52,12 +52,7 @@ impl RingNode {
     /// Looks at the ring through one of `bootstraps`, which are tried as in [`join`](Self::join). Ends in
     /// [`Event::Placed`] or [`Event::JoinFailed`]. The driver then replaces this node by one with that
     /// identifier, which joins.
-    pub fn choose_place(
-        &mut self,
-        cx: &mut Context<'_, Ring>,
-        bootstraps: &[Peer],
-        samples: u8,
-    ) {
+    pub fn choose_place(&mut self, cx: &mut Context<'_, Ring>, bootstraps: &[Peer], samples: u8) {
         self.visit(cx, bootstraps, samples, Aim::HalveLongest);
     }
 
@@ -92,12 +87,7 @@ impl RingNode {
     }
 
     /// Looks up a random key through `bootstrap`. Returns whether there was room for the requests.
-    fn begin_sample(
-        &mut self,
-        cx: &mut Context<'_, Ring>,
-        id: RequestId,
-        bootstrap: Peer,
-    ) -> bool {
+    fn begin_sample(&mut self, cx: &mut Context<'_, Ring>, id: RequestId, bootstrap: Peer) -> bool {
         let key = Id::random(cx.rng);
         let wait = self.probe_timeout(cx, bootstrap, 0);
         let patience = (self.hop_timeout(cx, 0) * RESTART_HOP_TIMEOUTS).max(MIN_RESTART);

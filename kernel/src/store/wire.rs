@@ -182,7 +182,7 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
         }
         MessageWith::Census { request, cookie } => {
             let (request, cookie) = (id(request), U64::new(cookie.0));
-            out.put(&WireCensus { request, cookie })?;
+            out.put(&WireCensus { request, cookie, room: 0 })?;
             Some(CENSUS)
         }
         MessageWith::Counted { request, items, middle } => {
@@ -298,6 +298,9 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
         }
         CENSUS => {
             let wire = read_exact::<WireCensus>(payload)?;
+            if wire.room != 0 {
+                return Err(WireError::BadValue);
+            }
             let (request, cookie) = (request(wire.request), Cookie(wire.cookie.get()));
             MessageWith::Census { request, cookie }
         }
@@ -628,7 +631,11 @@ struct WireCookieReply {
 struct WireCensus {
     request: U64,
     cookie: U64,
+    /// Zero: with it, the reply that tells the right cookie is no longer.
+    room: u8,
 }
+
+const _: () = assert!(size_of::<WireCookieReply>() <= size_of::<WireCensus>());
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]

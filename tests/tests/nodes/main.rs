@@ -9,5 +9,6 @@ mod hostile;
 mod last_node;
 mod linearizable;
 mod overlay;
+mod place;
 mod ring;
 mod store;
