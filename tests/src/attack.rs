@@ -203,7 +203,7 @@ fn history() -> &'static [(Address, Vec<u8>)] {
         let bootstrap = memory.peer(0);
         for node in NODES..PLACES {
             memory.insert(node, config(node));
-            memory.with(node, |it, cx| it.join(cx, bootstrap));
+            memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
         }
         record(&mut memory, A_WHILE, &mut history);
         for node in 0..PLACES {

@@ -155,7 +155,7 @@ impl Directory {
     /// Makes a node join the ring of which `bootstrap` is a member.
     pub fn join(&mut self, node: u32, bootstrap: Peer) {
         self.memory.with(node, |it, cx| {
-            it.with_router(cx, |ring_node, cx| ring_node.join(cx, bootstrap));
+            it.with_router(cx, |ring_node, cx| ring_node.join(cx, &[bootstrap]));
         });
     }
 

@@ -122,7 +122,7 @@ impl StoreRing {
     pub fn join(&mut self, node: u32, bootstrap: u32) {
         let bootstrap = self.memory.peer(bootstrap);
         self.memory.with(node, |it, cx| {
-            it.with_router(cx, |ring_node, cx| ring_node.join(cx, bootstrap));
+            it.with_router(cx, |ring_node, cx| ring_node.join(cx, &[bootstrap]));
         });
     }
 

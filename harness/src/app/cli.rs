@@ -342,9 +342,10 @@ pub struct Serve {
     /// The address at which nodes send and receive; any but this machine's own needs --cluster-key
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     nodes_at: Ipv4Addr,
-    /// Join the ring of a running server, which serves clients at this address
-    #[arg(long, value_name = "HOST:PORT")]
-    join: Option<SocketAddr>,
+    /// Join the ring of a running server, which serves clients at this address. Of several, separated by
+    /// commas, the first one that answers
+    #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
+    join: Vec<SocketAddr>,
     /// A file with a secret that all servers of the ring share: nodes accept nothing without it
     #[arg(long, value_name = "FILE")]
     cluster_key: Option<PathBuf>,
@@ -376,7 +377,7 @@ impl Serve {
             threads: self.threads,
             replicas: self.replicas,
             nodes_at: self.nodes_at,
-            join: self.join,
+            join: self.join.clone(),
             cluster_key: self.cluster_key.clone(),
             users: self.users.clone(),
             metrics: self.metrics,

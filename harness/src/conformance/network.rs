@@ -77,9 +77,9 @@ impl<S: System> SmallNetwork<S> {
     pub(super) fn change_members(&mut self, round: u32) {
         let system = &self.system;
         let newcomer = MEMBERS + round % SPARE;
-        let bootstrap = self.memory.peer(self.members[0]);
+        let bootstraps = [self.memory.peer(self.members[0])];
         self.memory.put(newcomer, |peer, rng| system.node(newcomer, peer, rng));
-        self.memory.with(newcomer, |node, cx| system.join(node, cx, bootstrap));
+        self.memory.with(newcomer, |node, cx| system.join(node, cx, &bootstraps));
         for graceful in [true, false] {
             if self.members.len() > 6
                 && let Some(place) = self.members.pop()

@@ -6,6 +6,7 @@ use hopwise_kernel::Time;
 
 use super::ledger::Ledger;
 use super::{Director, MembershipChanges};
+use crate::measure::join_times::JoinTimes;
 use crate::measure::metrics::Metrics;
 use crate::measure::series::Series;
 use crate::workload::Workload;
@@ -89,5 +90,11 @@ impl<W: Workload> Director<W> {
     #[must_use]
     pub fn membership_changes(&self) -> MembershipChanges {
         self.changes
+    }
+
+    /// What the steps of joins took, of those that ended in the measured phase.
+    #[must_use]
+    pub fn join_times(&self) -> &JoinTimes {
+        &self.join_times
     }
 }

@@ -5,8 +5,11 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use hopwise_kernel::{Id, Peer, Time};
+use hopwise_kernel::ring::MAX_BOOTSTRAPS;
+use hopwise_kernel::{Address, Id, Peer, Time};
+use smallvec::SmallVec;
 
+use super::arrival::Join;
 use super::{Director, JOINS_PER_MEMBER, MIN_JOINS, NONE, NodeControl, PendingJoin, take_due};
 use crate::churn::trace::State;
 use crate::churn::trace_schedule::TraceSchedule;
@@ -103,6 +106,7 @@ impl<W: Workload> Director<W> {
         nodes.depart(at, place, false);
         self.joining.remove(&place);
         self.retry.retain(|&other| other != place);
+        self.chosen.retain(|&(other, _)| other != place);
         self.free.push(place);
     }
 
@@ -191,6 +195,9 @@ impl<W: Workload> Director<W> {
 
     /// Starts pending joins, as many as may be in progress at a time.
     pub(super) fn turn_joins(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time) {
+        for (place, id) in std::mem::take(&mut self.chosen) {
+            self.replace(nodes, at, place, id);
+        }
         for place in std::mem::take(&mut self.retry) {
             self.send_join(nodes, at, place);
         }
@@ -200,6 +207,7 @@ impl<W: Workload> Director<W> {
                 place.and_then(|place| self.reclaim(place)).or_else(|| self.place_to_join())
         {
             self.to_join.pop();
+            let is_choosing = id.is_none() && self.chooses_place;
             let id = id.unwrap_or_else(|| Id::random(&mut self.rng));
             let peer = Peer { id, address: nodes.address_of(place) };
             self.ids[place as usize] = id;
@@ -209,7 +217,7 @@ impl<W: Workload> Director<W> {
                 schedule.enter(node, place, id);
             }
             nodes.insert(at, place, peer);
-            self.joining.insert(place, at);
+            self.joining.insert(place, Join::new(at, is_choosing));
             self.send_join(nodes, at, place);
         }
     }
@@ -228,13 +236,63 @@ impl<W: Workload> Director<W> {
         MIN_JOINS.max(self.members.len() / JOINS_PER_MEMBER)
     }
 
-    /// Starts the join of the node in `place`, through a random member if there is one.
+    /// Starts the join of the node in `place`.
     fn send_join(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, place: u32) {
+        let mut known = self.known_bootstraps(nodes.address_of(place));
+        if known.is_empty() {
+            known.push(self.any_member(nodes));
+        }
+        let join = self.joining.get(&place);
+        // The one that has answered before comes first.
+        if let Some(through) = join.and_then(Join::through) {
+            known.retain(|&mut peer| peer != through);
+            known.truncate(MAX_BOOTSTRAPS - 1);
+            known.insert(0, through);
+        }
+        if join.is_some_and(|join| join.is_choosing) {
+            nodes.choose_place(at, place, &known);
+        } else {
+            nodes.join(at, place, &known);
+        }
+    }
+
+    /// Puts a node with the identifier `id` in the place of the one that has chosen it, and starts its join.
+    fn replace(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, place: u32, id: Id) {
+        let Some(join) = self.joining.get_mut(&place) else { return };
+        join.on_replaced(at);
+        self.ids[place as usize] = id;
+        if let Some(schedule) = &mut self.schedule
+            && let Some(node) = schedule.node_in(place)
+        {
+            schedule.enter(node, place, id);
+        }
+        nodes.depart(at, place, false);
+        nodes.insert(at, place, Peer { id, address: nodes.address_of(place) });
+        self.send_join(nodes, at, place);
+    }
+
+    /// The well-known bootstraps, if the scenario has any, in random order and without that at `own`.
+    fn known_bootstraps(&mut self, own: Address) -> SmallVec<[Peer; MAX_BOOTSTRAPS]> {
+        let count = (self.scenario.churn.bootstraps as usize).min(self.seeds.len());
+        let mut known: SmallVec<[Peer; MAX_BOOTSTRAPS]> = SmallVec::new();
+        let mut left: Vec<usize> = (0..count).collect();
+        while known.len() < MAX_BOOTSTRAPS && !left.is_empty() {
+            let at = self.rng.below(left.len() as u64) as usize;
+            let peer = self.seeds[left.swap_remove(at)];
+            if peer.address != own {
+                known.push(peer);
+            }
+        }
+        known
+    }
+
+    /// A random member; one of the start if there is none now.
+    fn any_member(&mut self, nodes: &mut dyn NodeControl<W::Question>) -> Peer {
         let far = self.seeds[self.rng.below(self.seeds.len() as u64) as usize];
         let near = self.random_member().map(|member| Peer {
             id: self.ids[member as usize],
             address: nodes.address_of(member),
         });
-        nodes.join(at, place, near.unwrap_or(far));
+        near.unwrap_or(far)
     }
 }

@@ -9,6 +9,7 @@
 
 mod admission;
 mod agreement;
+mod arrival;
 pub mod calibration;
 mod fault_schedule;
 mod faults;
@@ -33,6 +34,7 @@ use hopwise_kernel::{Id, Peer, Rng, Time};
 
 use self::admission::Admission;
 pub use self::agreement::Agreement;
+use self::arrival::Join;
 use self::calibration::Calibration;
 use self::fault_schedule::FaultSchedule;
 use self::ledger::Ledger;
@@ -45,6 +47,7 @@ use crate::base::hash::FixedHashMap;
 use crate::churn::Share;
 use crate::churn::session_lengths::LengthSource;
 use crate::churn::trace_schedule::TraceSchedule;
+use crate::measure::join_times::JoinTimes;
 use crate::measure::metrics::Metrics;
 use crate::measure::series::Series;
 use crate::plug::NodeEvent;
@@ -73,7 +76,7 @@ pub struct Director<W: Workload> {
     workload: W,
     /// Start and end of the measured phase.
     phase: Option<(Time, Time)>,
-    /// Members of the start that joining nodes may contact.
+    /// Members of the start that joining nodes may contact, in the order of their hosts.
     seeds: Arc<Vec<Peer>>,
     /// By place: the identifier of the present or the last node.
     ids: Vec<Id>,
@@ -93,10 +96,14 @@ pub struct Director<W: Workload> {
     returns_anywhere: bool,
     /// Nodes that are still to join.
     to_join: Vec<PendingJoin>,
-    /// The places of joining nodes, and when the joins started.
-    joining: FixedHashMap<u32, Time>,
+    /// The joins in progress, by place.
+    joining: FixedHashMap<u32, Join>,
     /// The places of nodes whose join failed and is tried again.
     retry: Vec<u32>,
+    /// Whether nodes that join with new identifiers choose these.
+    chooses_place: bool,
+    /// The places of nodes that have chosen their identifiers, and these.
+    chosen: Vec<(u32, Id)>,
     /// Places whose nodes departed in the last turn.
     departed: Vec<u32>,
     lookups: Lookups<W::Question>,
@@ -130,6 +137,7 @@ pub struct Director<W: Workload> {
     ledger: Option<Ledger>,
     is_logged: bool,
     changes: MembershipChanges,
+    join_times: JoinTimes,
     starts_per_turn: usize,
     /// The start of this turn. What was due before is carried out now.
     now: Time,
@@ -185,6 +193,8 @@ impl<W: Workload> Director<W> {
             to_join: vec![PendingJoin::default(); to_join],
             joining: FixedHashMap::default(),
             retry: Vec::new(),
+            chooses_place: setup.chooses_place,
+            chosen: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(places),
             next: Vec::new(),
@@ -210,6 +220,7 @@ impl<W: Workload> Director<W> {
             ledger: knows_costs.then(Ledger::new),
             is_logged,
             changes: MembershipChanges::default(),
+            join_times: JoinTimes::default(),
             starts_per_turn,
             now: Time::ZERO,
         }
@@ -308,6 +319,7 @@ impl<W: Workload> Director<W> {
             && matches!(self.scenario.workload.load, Load::InFlight(_))
             || self.calibration.as_ref().is_some_and(Calibration::is_open);
         !self.retry.is_empty()
+            || !self.chosen.is_empty()
             || !self.departed.is_empty()
             || !self.next.is_empty()
             || (!self.to_join.is_empty() && self.joining.len() < self.max_joining())
@@ -324,12 +336,25 @@ impl<W: Workload> Director<W> {
     pub fn on_event(&mut self, now: Time, place: u32, event: NodeEvent<W::Answer>) {
         match event {
             // A report of the previous node in this place.
-            NodeEvent::Joined | NodeEvent::JoinFailed
-                if self.joining.get(&place).is_none_or(|&since| now < since) => {}
+            NodeEvent::Contacted { .. }
+            | NodeEvent::Placed { .. }
+            | NodeEvent::Joined
+            | NodeEvent::JoinFailed
+                if self.joining.get(&place).is_none_or(|join| now < join.inserted) => {}
+            NodeEvent::Contacted { through } => {
+                if let Some(join) = self.joining.get_mut(&place) {
+                    join.on_contacted(now, through);
+                }
+            }
+            NodeEvent::Placed { id } => {
+                if let Some(join) = self.joining.get_mut(&place) {
+                    join.on_placed(now);
+                    self.chosen.push((place, id));
+                }
+            }
             NodeEvent::Joined => {
-                self.joining.remove(&place);
-                if self.is_measured(now) {
-                    self.changes.joins += 1;
+                if let Some(join) = self.joining.remove(&place) {
+                    self.record_join(now, &join);
                 }
                 if self.is_server(place) {
                     self.add_server(place);
@@ -345,7 +370,13 @@ impl<W: Workload> Director<W> {
                 self.add_member(place, now, length);
                 self.record_joined(place, now, false);
             }
-            NodeEvent::JoinFailed => self.retry.push(place),
+            NodeEvent::JoinFailed => {
+                if let Some(join) = self.joining.get_mut(&place) {
+                    join.on_failed();
+                }
+                self.retry.push(place);
+            }
+            NodeEvent::Arrived { took } => self.record_arrived(now, took),
             NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion } => {
                 if under_suspicion {
                     self.record_under_suspicion(token);

@@ -14,8 +14,11 @@ pub trait NodeControl<Q> {
     /// Puts a new node, which is not a member yet, in `place`.
     fn insert(&mut self, at: Time, place: u32, peer: Peer);
 
-    /// Makes the node in `place` join through the member `bootstrap`.
-    fn join(&mut self, at: Time, place: u32, bootstrap: Peer);
+    /// Makes the node in `place` join through one of `bootstraps`, to be tried in this order.
+    fn join(&mut self, at: Time, place: u32, bootstraps: &[Peer]);
+
+    /// Makes the node in `place` choose an identifier, through one of `bootstraps`.
+    fn choose_place(&mut self, at: Time, place: u32, bootstraps: &[Peer]);
 
     /// Removes the node in `place`. It announces its departure if `graceful`.
     fn depart(&mut self, at: Time, place: u32, graceful: bool);

@@ -18,7 +18,8 @@ pub struct Setup<'a, W> {
     pub to_join: usize,
     /// What all directors of the run agree on.
     pub agreement: Arc<Agreement>,
-    /// Members of the start that joining nodes may contact.
+    /// Members of the start that joining nodes may contact, in the order of their hosts. The first of
+    /// them are the well-known bootstraps, if the scenario has any.
     pub seeds: Arc<Vec<Peer>>,
     /// The trace to follow, if there is one.
     pub trace: Option<&'a Trace>,
@@ -27,6 +28,8 @@ pub struct Setup<'a, W> {
     /// Whether the node of the first host is a server for all others. It starts no lookups, and
     /// only faults remove it.
     pub has_server: bool,
+    /// Whether nodes that join with new identifiers choose these.
+    pub chooses_place: bool,
     /// How many lookups are admitted. The director admits fewer if they take too long. `None`: any
     /// number, because nodes are never busy.
     pub admitted: Option<Admitted>,

@@ -42,6 +42,7 @@ fn director_of(scenario: &Scenario, share: Share) -> Director<KeyWorkload> {
         trace: None,
         workload,
         has_server: false,
+        chooses_place: false,
         admitted: None,
         starts_per_turn: STARTS_PER_TURN,
         knows_costs: false,
@@ -74,7 +75,9 @@ impl NodeControl<Id> for Asked {
 
     fn insert(&mut self, _at: Time, _place: u32, _peer: Peer) {}
 
-    fn join(&mut self, _at: Time, _place: u32, _bootstrap: Peer) {}
+    fn join(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
+
+    fn choose_place(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
 
     fn depart(&mut self, _at: Time, _place: u32, _graceful: bool) {}
 

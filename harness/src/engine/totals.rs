@@ -11,8 +11,9 @@ use hopwise_kernel::{Protocol, Time};
 use crate::director::MembershipChanges;
 use crate::measure::Measured;
 use crate::measure::health::{Sample, TableCourse};
+use crate::measure::join_times::JoinTimes;
 use crate::measure::metrics::{Metrics, Traffic};
-use crate::measure::outcome::{Deaths, Goodput, Health, Load, Membership, State};
+use crate::measure::outcome::{Deaths, Goodput, Health, JoinUs, Load, Membership, State};
 use crate::measure::series::{Sent, Series};
 use crate::measure::stored::Contents;
 use crate::plug::{ProtocolOf, System};
@@ -102,6 +103,7 @@ pub(super) struct Sums {
     /// Counters since the start.
     pub(super) total: Counters,
     pub(super) changes: MembershipChanges,
+    pub(super) joins: JoinTimes,
     pub(super) tables: Tables,
     /// What nodes store at the end, and what they did for it in the measured phase.
     pub(super) stored: Contents,
@@ -117,6 +119,7 @@ impl Sums {
             costs: LookupCosts::default(),
             total: Counters::default(),
             changes: MembershipChanges::default(),
+            joins: JoinTimes::default(),
             tables: Tables::default(),
             stored: Contents::default(),
             node_s: 0.0,
@@ -132,6 +135,7 @@ impl Sums {
         self.changes.joins += other.changes.joins;
         self.changes.leaves += other.changes.leaves;
         self.changes.crashes += other.changes.crashes;
+        self.joins.merge(&other.joins);
         self.tables.merge(&other.tables);
         self.stored.merge(&other.stored);
         self.node_s += other.node_s;
@@ -172,6 +176,7 @@ impl Sums {
                 joins: self.changes.joins,
                 leaves: self.changes.leaves,
                 crashes: self.changes.crashes,
+                join_us: JoinUs::new(&self.joins),
                 live_mean: node_s / measured.as_secs_f64().max(f64::MIN_POSITIVE),
             },
             health,

@@ -5,6 +5,7 @@
 mod checker;
 mod each_node;
 mod node_event;
+mod placing;
 mod runner;
 mod system;
 
@@ -13,5 +14,6 @@ pub use crate::measure::health::{Finger, Fingers, Neighborhood};
 pub use self::checker::{Checker, NoChecker};
 pub use self::each_node::EachNode;
 pub use self::node_event::NodeEvent;
+pub use self::placing::{Halves, Placing};
 pub use self::runner::Runner;
 pub use self::system::{AnswerOf, ProtocolOf, QuestionOf, Setting, System};

@@ -4,15 +4,30 @@
 
 use std::time::Duration;
 
-use hopwise_kernel::Id;
+use hopwise_kernel::{Id, Peer};
 
 /// An event of a node whose answers have type `A`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum NodeEvent<A> {
+    /// A bootstrap of a join has answered.
+    Contacted {
+        /// The bootstrap.
+        through: Peer,
+    },
+    /// The node has chosen the identifier with which it should join.
+    Placed {
+        /// The identifier.
+        id: Id,
+    },
     /// The node became a member.
     Joined,
     /// The join failed. The node waits for the next one.
     JoinFailed,
+    /// The node has all items of the range of keys that it owns, for the first time since it joined.
+    Arrived {
+        /// The time since it became a member, by its own tables.
+        took: Duration,
+    },
     /// A question was answered.
     Answered {
         /// The token of the question.

@@ -6,9 +6,9 @@ use std::fmt::Debug;
 
 use hopwise_kernel::node::EventOf;
 use hopwise_kernel::store::StoreCounts;
-use hopwise_kernel::{Codec, Context, Node, Peer, Rng, Time};
+use hopwise_kernel::{Codec, Context, Id, Node, Peer, Rng, Time};
 
-use super::{Checker, NodeEvent};
+use super::{Checker, NodeEvent, Placing};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::health::Neighborhood;
@@ -107,9 +107,50 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
         rank: usize,
     );
 
-    /// Makes `node` join through the member `bootstrap`. Ends with [`NodeEvent::Joined`] or
+    /// Makes `node` join through one of `bootstraps`: at least one, at most
+    /// [`MAX_BOOTSTRAPS`](hopwise_kernel::ring::MAX_BOOTSTRAPS), to be tried in this order. They were
+    /// members at some time and may be gone. Ends with [`NodeEvent::Joined`] or
     /// [`NodeEvent::JoinFailed`].
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOf<Self>>, bootstrap: Peer);
+    fn join(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOf<Self>>,
+        bootstraps: &[Peer],
+    );
+
+    /// How nodes that join with new identifiers choose these; `None`: they are drawn at random.
+    fn placing(_scenario: &Scenario) -> Option<Placing> {
+        None
+    }
+
+    /// Makes `node`, which has a random identifier and will not join with it, choose a better one. It looks
+    /// at the members through one of `bootstraps`, as in [`join`](System::join). Ends with
+    /// [`NodeEvent::Placed`] or [`NodeEvent::JoinFailed`]. Called only if there is a
+    /// [`placing`](System::placing).
+    fn choose_place(
+        &self,
+        _node: &mut Self::Node,
+        _cx: &mut Context<'_, ProtocolOf<Self>>,
+        _bootstraps: &[Peer],
+    ) {
+    }
+
+    /// The identifiers of `count` members at the start, as if they had arrived one after the other, in this
+    /// order.
+    ///
+    /// By default they are drawn at random.
+    ///
+    /// # Errors
+    ///
+    /// If the scenario is impossible for the system. The message says what to write instead.
+    fn initial_ids(
+        _scenario: &Scenario,
+        _workload: &Self::Workload,
+        count: usize,
+        rng: &mut Rng,
+    ) -> Result<Vec<Id>, String> {
+        Ok((0..count).map(|_| Id::random(rng)).collect())
+    }
 
     /// Makes `node` announce its departure. The node is removed afterwards.
     ///

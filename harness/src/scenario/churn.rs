@@ -37,6 +37,8 @@ pub struct Churn {
     pub rejoin: Rejoin,
     /// Model `sessions` with downtimes: which hosts are up at the start.
     pub start: ChurnStart,
+    /// Well-known bootstraps; 0: nodes join through any member.
+    pub bootstraps: u32,
 }
 
 impl Default for Churn {
@@ -52,6 +54,7 @@ impl Default for Churn {
             graceful: 0.5,
             rejoin: Rejoin::NewId,
             start: ChurnStart::Stationary,
+            bootstraps: 0,
         }
     }
 }
@@ -108,6 +111,8 @@ impl Churn {
 
 /// The least number of nodes at the start.
 const UP_MIN: u32 = 2;
+/// The most well-known bootstraps.
+const BOOTSTRAPS_MAX: u32 = 1024;
 /// Separates this random number from others drawn from the same seed.
 const SALT: u64 = 0x7570_6174_3000;
 
@@ -204,6 +209,13 @@ impl Section for Churn {
              session + mean downtime); the others return after what is left of their downtimes. \
              all-up: all; their number falls until as many return as depart.",
         ),
+        Key::integer(
+            "churn.bootstraps",
+            "a whole number from 0 to 1024",
+            "The first so many nodes of the run are well-known bootstraps: each node that joins tries \
+             them in random order, whether or not they are alive, up to 8 of them. One that does not \
+             answer costs a timeout. 0: it joins through a random member.",
+        ),
     ];
 
     fn check(&self, _all: &Scenario) -> Verdict {
@@ -217,7 +229,8 @@ impl Section for Churn {
         if let Downtime::Lasts(lengths) = self.downtime {
             lengths.check("churn.downtime")?;
         }
-        require(is_share(self.graceful), "churn.graceful")
+        require(is_share(self.graceful), "churn.graceful")?;
+        require(self.bootstraps <= BOOTSTRAPS_MAX, "churn.bootstraps")
     }
 }
 

@@ -23,8 +23,9 @@ pub struct Options {
     pub replicas: u8,
     /// Where the nodes send and receive.
     pub nodes_at: Ipv4Addr,
-    /// Where a running process serves clients whose ring the nodes join.
-    pub join: Option<SocketAddr>,
+    /// Where running processes serve clients whose ring the nodes join. The first one that answers is
+    /// enough.
+    pub join: Vec<SocketAddr>,
     /// The file with the key of the cluster.
     pub cluster_key: Option<PathBuf>,
     /// The users file.

@@ -78,7 +78,7 @@ impl Plan {
     pub(super) fn start(&self, options: &Options, start_us: u64) -> Start {
         let mut members: Vec<Peer> = self.peers.concat();
         members.sort_unstable_by_key(|peer| peer.id);
-        let is_joined = options.join.is_some();
+        let is_joined = !options.join.is_empty();
         let ring = RingConfig {
             shape: Shape::for_ring(1, RING_NODES.max(options.nodes as usize), SUCCESSORS.into()),
             successors: SUCCESSORS,

@@ -87,8 +87,7 @@ impl Running {
             ))
         })?;
         let address = listener.address().map_err(StartError::broken)?;
-        let introduction = options.join.map(|at| introduction(options, at)).transpose();
-        let introduction = introduction.map_err(StartError::Request)?;
+        let introduction = introduction(options).map_err(StartError::Request)?;
         let key = options.cluster_key.as_deref().map(read_key).transpose();
         let key = key.map_err(StartError::Request)?;
         // Two processes of one ring must not have the same identifiers.
@@ -151,11 +150,11 @@ impl Running {
             self.check().map_err(StartError::Broken)?;
             let is_lonely = self.shared.sum(Figure::Nodes) == 0;
             if is_lonely && clock.now().since(begun) > JOIN_PATIENCE {
-                let from =
-                    options.join.map_or(String::new(), |address| format!("--join {address}: "));
+                let through: Vec<String> = options.join.iter().map(ToString::to_string).collect();
                 return Err(StartError::Broken(format!(
-                    "{from}no node could join within {} s; do both processes have the same --cluster-key, \
+                    "--join {}: no node could join within {} s; do both processes have the same --cluster-key, \
                      and can they reach each other over UDP?",
+                    through.join(","),
                     JOIN_PATIENCE.as_secs()
                 )));
             }
@@ -219,17 +218,30 @@ impl Running {
     }
 }
 
-/// The members of the ring to join, which a running process names.
-fn introduction(options: &Options, at: SocketAddr) -> Result<Introduction, String> {
-    let introduction = introduce(at)?;
-    introduction.check_wire(options.wire).map_err(|why| format!("--join {at}: {why}"))?;
+/// The members of the ring to join, which a running process names; `None` if no ring is joined.
+fn introduction(options: &Options) -> Result<Option<Introduction>, String> {
+    let mut silent: Vec<String> = Vec::new();
+    let answer = |&at: &SocketAddr| {
+        let introduction = introduce(at)?;
+        introduction.check_wire(options.wire).map_err(|why| format!("--join {at}: {why}"))?;
+        Ok(introduction)
+    };
+    let mut answers = options.join.iter().map(answer);
+    let introduction = loop {
+        match answers.next() {
+            Some(Ok(introduction)) => break introduction,
+            Some(Err(why)) => silent.push(why),
+            None if silent.is_empty() => return Ok(None),
+            None => return Err(silent.join("\n")),
+        }
+    };
     let (own, theirs) = (options.replicas, introduction.replicas);
     if own != theirs {
         return Err(format!(
             "--replicas {own}: the nodes that are joined keep {theirs} copies; write --replicas {theirs}"
         ));
     }
-    Ok(introduction)
+    Ok(Some(introduction))
 }
 
 /// Starts the thread that checks passwords. It answers through the mailboxes.

@@ -75,7 +75,7 @@ impl System for CentralSystem {
         node.start_linked(cx);
     }
 
-    fn join(&self, node: &mut CentralNode, cx: &mut Context<'_, Central>, _bootstrap: Peer) {
+    fn join(&self, node: &mut CentralNode, cx: &mut Context<'_, Central>, _bootstraps: &[Peer]) {
         node.join(cx);
     }
 

@@ -19,7 +19,7 @@ use super::router_checker::RouterChecker;
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
-use crate::plug::{Neighborhood, NodeEvent, ProtocolOf, Setting, System};
+use crate::plug::{Neighborhood, NodeEvent, Placing, ProtocolOf, Setting, System};
 use crate::scenario::{Items, Publish};
 use crate::workload::items::{Catalogue, WORDS_PER_NAME, Wanted, vocabulary_size};
 use crate::workload::{ItemWorkload, Workload};
@@ -94,8 +94,35 @@ where
         node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
     }
 
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstrap: Peer) {
-        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstrap));
+    fn join(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOver<S>>,
+        bootstraps: &[Peer],
+    ) {
+        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstraps));
+    }
+
+    fn placing(scenario: &Scenario) -> Option<Placing> {
+        S::placing(scenario)
+    }
+
+    fn choose_place(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOver<S>>,
+        bootstraps: &[Peer],
+    ) {
+        node.with_router(cx, |router, cx| self.router.choose_place(router, cx, bootstraps));
+    }
+
+    fn initial_ids(
+        scenario: &Scenario,
+        _workload: &ItemWorkload,
+        count: usize,
+        rng: &mut Rng,
+    ) -> Result<Vec<Id>, String> {
+        S::initial_ids(scenario, &S::Workload::new(scenario, &[])?, count, rng)
     }
 
     fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>) {
@@ -120,6 +147,8 @@ where
             directory::Event::Items(event) => Some(item_event(event)),
             directory::Event::LookupEnded(_) => None,
             directory::Event::Router(event) => match S::node_event(event, payload)? {
+                NodeEvent::Contacted { through } => Some(NodeEvent::Contacted { through }),
+                NodeEvent::Placed { id } => Some(NodeEvent::Placed { id }),
                 NodeEvent::Joined => Some(NodeEvent::Joined),
                 NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
                 NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),

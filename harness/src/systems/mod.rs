@@ -14,6 +14,7 @@ mod central;
 mod directory;
 pub mod flood;
 mod items;
+mod place;
 mod registry;
 pub mod ring;
 mod room;

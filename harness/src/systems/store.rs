@@ -15,13 +15,14 @@ use hopwise_kernel::{Context, Id, Node as _, Peer, Rng, Router, Time};
 
 use super::arcs::{in_order, within};
 use super::items::timeout;
+use super::place;
 use super::room::keys_of_one_node;
 use super::router_checker::RouterChecker;
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::stored::{Contents, NodeLoad};
 use crate::network::Network;
-use crate::plug::{Neighborhood, NodeEvent, ProtocolOf, Setting, System};
+use crate::plug::{Halves, Neighborhood, NodeEvent, Placing, ProtocolOf, Setting, System};
 use crate::scenario::{Store, StoreKind};
 use crate::workload::values::value::{content_of, fill};
 use crate::workload::values::{Act, Answer, PRELOADED, Question, initial_stamp, key_of};
@@ -45,6 +46,7 @@ pub struct Stored<S> {
     router: S,
     workload: ValueWorkload,
     config: Arc<StoreConfig>,
+    placing: Option<Placing>,
     value_bytes: usize,
     kind: StoreKind,
     /// The keys that have a value from the start, in the order of their identifiers.
@@ -95,6 +97,7 @@ where
             router: S::new(&below)?,
             workload: workload.clone(),
             config: Arc::new(config::<S>(scenario, store, &mut Rng::new(scenario.seed, 7))),
+            placing: S::placing(scenario),
             value_bytes: store.value_bytes as usize,
             kind: store.kind,
             preloaded: Arc::new(in_order(preloaded)),
@@ -148,8 +151,48 @@ where
         node.with_router(cx, |router, cx| self.router.start_linked(router, cx, members, rank));
     }
 
-    fn join(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>, bootstrap: Peer) {
-        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstrap));
+    fn join(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOver<S>>,
+        bootstraps: &[Peer],
+    ) {
+        node.with_router(cx, |router, cx| self.router.join(router, cx, bootstraps));
+    }
+
+    fn placing(scenario: &Scenario) -> Option<Placing> {
+        S::placing(scenario)
+    }
+
+    fn choose_place(
+        &self,
+        node: &mut Self::Node,
+        cx: &mut Context<'_, ProtocolOver<S>>,
+        bootstraps: &[Peer],
+    ) {
+        match self.placing {
+            Some(Placing { halves: Halves::MostItems, samples }) => {
+                node.choose_place(cx, bootstraps, samples);
+            }
+            _ => {
+                node.with_router(cx, |router, cx| self.router.choose_place(router, cx, bootstraps))
+            }
+        }
+    }
+
+    fn initial_ids(
+        scenario: &Scenario,
+        workload: &ValueWorkload,
+        count: usize,
+        rng: &mut Rng,
+    ) -> Result<Vec<Id>, String> {
+        match S::placing(scenario) {
+            Some(Placing { halves: Halves::MostItems, samples }) => {
+                let keys = in_order(workload.keys());
+                Ok(place::halving_fullest(count, samples, &keys, rng))
+            }
+            _ => S::initial_ids(scenario, &S::Workload::new(scenario, &[])?, count, rng),
+        }
     }
 
     fn leave(&self, node: &mut Self::Node, cx: &mut Context<'_, ProtocolOver<S>>) {
@@ -213,6 +256,8 @@ where
             }
             store::Event::Router(event) => {
                 return match S::node_event(event, payload)? {
+                    NodeEvent::Contacted { through } => Some(NodeEvent::Contacted { through }),
+                    NodeEvent::Placed { id } => Some(NodeEvent::Placed { id }),
                     NodeEvent::Joined => Some(NodeEvent::Joined),
                     NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
                     NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),
@@ -220,9 +265,9 @@ where
                     _ => None,
                 };
             }
-            store::Event::Listed(_)
-            | store::Event::Arrived { .. }
-            | store::Event::LookupEnded(_) => return None,
+            store::Event::Placed { id } => return Some(NodeEvent::Placed { id }),
+            store::Event::Arrived { took, .. } => return Some(NodeEvent::Arrived { took }),
+            store::Event::Listed(_) | store::Event::LookupEnded(_) => return None,
         };
         let (hops, timeouts) = (hops.into(), timeouts.into());
         Some(NodeEvent::Answered { token, answer, hops, timeouts, under_suspicion: false })

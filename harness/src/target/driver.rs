@@ -106,7 +106,9 @@ impl NodeControl<Question> for Connections<'_> {
 
     fn insert(&mut self, _at: Time, _place: u32, _peer: Peer) {}
 
-    fn join(&mut self, _at: Time, _place: u32, _bootstrap: Peer) {}
+    fn join(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
+
+    fn choose_place(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
 
     fn depart(&mut self, _at: Time, _place: u32, _graceful: bool) {}
 

@@ -125,6 +125,7 @@ impl<'a> Run<'a> {
             trace: None,
             workload: workload.clone(),
             has_server: false,
+            chooses_place: false,
             admitted: Some(Admitted::up_to(ADMITTED_MAX, options.connections)),
             starts_per_turn: STARTS_PER_TURN,
             knows_costs: false,

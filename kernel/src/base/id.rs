@@ -112,6 +112,15 @@ impl Id {
         Distance { upper, lower }
     }
 
+    /// The length of the clockwise arc from `self` to `to`: the whole circle, less one, if they are equal.
+    #[must_use]
+    pub fn arc_to(self, to: Id) -> Distance {
+        match self.distance_to(to) {
+            Distance::ZERO => Distance::MAX,
+            length => length,
+        }
+    }
+
     /// The point `distance` clockwise of `self`.
     #[inline]
     #[must_use]
@@ -182,6 +191,17 @@ impl Distance {
         }
         let lower = (self.lower >> 4) | ((self.upper as u32) << 28);
         Distance { upper: self.upper >> 4, lower }
+    }
+
+    /// The part `part` / 2^64 of this distance, rounded down.
+    #[must_use]
+    pub const fn part(self, part: u64) -> Distance {
+        let part = part as u128;
+        let (high, middle) = (self.upper >> 64, self.upper as u64 as u128);
+        // In units of 1/2^32 of the lowest bit of `middle`. The sum fits: (2^64 - 1)^2 + 2^64 < 2^128.
+        let rest = middle * part + ((self.lower as u128 * part) >> 32);
+        let upper = high * part + (rest >> 64);
+        Distance { upper, lower: (rest >> 32) as u32 }
     }
 
     /// The top 64 bits.

@@ -19,7 +19,7 @@
 //! for node in 0..2 {
 //!     memory.with(node, |node, cx| node.start_linked(cx, &ring));
 //! }
-//! memory.with(2, |node, cx| node.join(cx, ring[0]));
+//! memory.with(2, |node, cx| node.join(cx, &ring[..1]));
 //! memory.run_for(Duration::from_secs(1));
 //! assert!(memory.events().any(|event| event == (2, Event::Joined)));
 //! ```

@@ -67,10 +67,11 @@ impl FloodNode {
         self.arm(cx);
     }
 
-    /// Seeks neighbors through `bootstrap`. Ends in [`Event::Joined`] or [`Event::JoinFailed`].
-    pub fn join(&mut self, cx: &mut Context<'_, Flood>, bootstrap: Peer) {
+    /// Seeks neighbors through `bootstraps`, all of them at once. Ends in [`Event::Joined`] or
+    /// [`Event::JoinFailed`].
+    pub fn join(&mut self, cx: &mut Context<'_, Flood>, bootstraps: &[Peer]) {
         self.phase = Phase::Joining;
-        self.contacts.insert(bootstrap);
+        bootstraps.iter().for_each(|&bootstrap| self.contacts.insert(bootstrap));
         self.seek_rounds = 0;
         self.seek(cx);
         self.arm(cx);

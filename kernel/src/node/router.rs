@@ -43,6 +43,23 @@ pub trait Router: Node {
 
     /// Tells the router that `peer` did not answer.
     fn suspect(&mut self, cx: &mut Context<'_, Self::Protocol>, peer: Peer);
+
+    /// Finds the owners of `samples` random keys, through one of `bootstraps`, for a node that is not a
+    /// member. Each of them is reported as the end of a lookup with the token 0. If there is none, a failed
+    /// join is reported. Returns false if the router cannot do that.
+    fn sample(
+        &mut self,
+        _cx: &mut Context<'_, Self::Protocol>,
+        _bootstraps: &[Peer],
+        _samples: u8,
+    ) -> bool {
+        false
+    }
+
+    /// Whether [`sample`](Router::sample) is in progress.
+    fn is_sampling(&self) -> bool {
+        false
+    }
 }
 
 /// What a lookup is for.

@@ -8,9 +8,19 @@ use crate::node::LookupDone;
 /// An event of a ring node.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Event {
+    /// A bootstrap of a join has answered.
+    Contacted {
+        /// The bootstrap.
+        through: Peer,
+    },
+    /// The node has chosen the identifier with which it should join.
+    Placed {
+        /// The identifier.
+        id: Id,
+    },
     /// The node has become a member of the ring.
     Joined,
-    /// A join has failed. The node can be given another bootstrap.
+    /// A join has failed: no bootstrap was of help. The node can be given others.
     JoinFailed,
     /// A lookup has found the owner.
     LookupDone(LookupDone),

@@ -35,14 +35,14 @@ use crate::ring::config::{AnswerRule, LookupMode};
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
 use crate::ring::message::{MAX_HOP_BUDGET, Purpose, Stage};
-use crate::ring::node::RingNode;
+use crate::ring::node::{Phase, RingNode};
 use crate::ring::protocol::Ring;
 use crate::ring::request::{PendingLookup, Probe};
 use crate::ring::steps::{Answer, Route};
 
 /// An origin without an answer asks again after this many hop timeouts, then after twice as many, and
 /// so on.
-const RESTART_HOP_TIMEOUTS: u32 = 8;
+pub(super) const RESTART_HOP_TIMEOUTS: u32 = 8;
 /// The wait grows at most by two to this power.
 const MAX_RESTART_DOUBLINGS: u8 = 3;
 /// Shortest time after which a lookup is restarted.
@@ -160,6 +160,9 @@ impl RingNode {
             Purpose::FixFingers => {
                 self.on_finger_found(cx, pending.token as usize, owner, owner == responder);
             }
+            Purpose::Join if self.phase == Phase::Visiting => {
+                self.on_sample_answer(cx, &pending, responder, answer);
+            }
             Purpose::Join | Purpose::Stabilize => self.on_join_lookup_done(cx, responder),
         }
     }
@@ -176,7 +179,10 @@ impl RingNode {
                 cx.report(Event::LookupFailed { token, timeouts });
             }
             Purpose::FixFingers => self.on_finger_failed(cx),
-            Purpose::Join | Purpose::Stabilize => self.fail_join(cx),
+            Purpose::Join if self.phase == Phase::Visiting => {
+                self.end_sample(cx, RequestId(pending.token));
+            }
+            Purpose::Join | Purpose::Stabilize => self.on_join_lookup_failed(cx),
         }
     }
 

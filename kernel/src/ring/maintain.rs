@@ -135,7 +135,9 @@ impl RingNode {
             return;
         };
         // The join may have failed meanwhile.
-        if reason != NeighborsReason::Join && !self.is_member() {
+        let needs_member =
+            matches!(reason, NeighborsReason::Stabilize | NeighborsReason::Candidate);
+        if needs_member && !self.is_member() {
             self.stabilizing &= reason != NeighborsReason::Stabilize;
             return;
         }
@@ -194,6 +196,9 @@ impl RingNode {
                 self.notify_successor(cx);
             }
             NeighborsReason::Join => self.on_join_reply(cx, from, cookie, successors),
+            NeighborsReason::Sample(visit) => {
+                self.on_sample_neighbors(cx, visit, from, predecessor, successors);
+            }
         }
     }
 
@@ -225,6 +230,7 @@ impl RingNode {
             }
             NeighborsReason::Candidate => self.notify_successor(cx),
             NeighborsReason::Join => self.fail_join(cx),
+            NeighborsReason::Sample(visit) => self.end_sample(cx, visit),
         }
     }
 

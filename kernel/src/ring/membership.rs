@@ -19,8 +19,10 @@ use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 
 /// A node gives up its join after so many rounds of stabilize in which no successor has adopted it.
 pub(super) const ROUNDS_TO_JOIN: u8 = 32;
-/// A join that has not found its position after this time has failed.
+/// A node that has not found its position through a bootstrap after this time goes on to the next one.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);
+/// The most bootstraps of one join. Further ones are ignored.
+pub const MAX_BOOTSTRAPS: usize = 8;
 
 impl RingNode {
     /// Becomes a member with exact tables. `ring` contains all members, including this node, sorted
@@ -53,11 +55,35 @@ impl RingNode {
         self.begin_maintenance(cx);
     }
 
-    /// Joins the ring of which `bootstrap` is a member. Ends in [`Event::Joined`] or
-    /// [`Event::JoinFailed`].
-    pub fn join(&mut self, cx: &mut Context<'_, Ring>, bootstrap: Peer) {
-        let deadline = cx.now + JOIN_DEADLINE;
+    /// Joins the ring of which `bootstraps` are members. They are tried in this order: one that does
+    /// not answer costs one timeout. Ends in [`Event::Joined`], or in [`Event::JoinFailed`] once the
+    /// last of them was of no help.
+    ///
+    /// Tries [`MAX_BOOTSTRAPS`] at most, and at most one more than the successor list is long: the list
+    /// holds those that are still to be tried.
+    pub fn join(&mut self, cx: &mut Context<'_, Ring>, bootstraps: &[Peer]) {
         self.phase = Phase::Joining;
+        match self.hold_bootstraps(bootstraps) {
+            Some(first) => self.contact(cx, first),
+            None => self.end_join(cx),
+        }
+    }
+
+    /// Returns the first of `bootstraps`, and keeps the others in the successor list.
+    pub(super) fn hold_bootstraps(&mut self, bootstraps: &[Peer]) -> Option<Peer> {
+        let own = self.me.address;
+        let mut others = bootstraps.iter().copied().filter(|peer| peer.address != own);
+        let first = others.next();
+        self.successors.adopt_exact(others.take(MAX_BOOTSTRAPS - 1));
+        first
+    }
+
+    /// Asks `bootstrap` for the position of this node.
+    fn contact(&mut self, cx: &mut Context<'_, Ring>, bootstrap: Peer) {
+        let wait = self.probe_timeout(cx, bootstrap, 0);
+        // A bootstrap has its time to answer, however long that is.
+        let patience = if wait < JOIN_DEADLINE { JOIN_DEADLINE } else { wait + JOIN_DEADLINE };
+        let deadline = cx.now + patience;
         self.stabilize_at = deadline;
         self.arm(cx);
         let pending = PendingLookup {
@@ -69,10 +95,9 @@ impl RingNode {
             failed: FailedContacts::default(),
             payload: None,
         };
-        let Some(lookup) = self.register_origin(cx, pending, 0, JOIN_DEADLINE, None) else {
-            return self.fail_join(cx);
+        let Some(lookup) = self.register_origin(cx, pending, 0, patience, None) else {
+            return self.end_join(cx);
         };
-        let wait = self.probe_timeout(cx, bootstrap, 0);
         let kind = Kind::Forward { lookup, stage: Stage::Route };
         if let Some(request) = cx.request(bootstrap, 0, kind, wait) {
             self.send(cx, bootstrap, &Message::Lookup { request, lookup });
@@ -92,9 +117,25 @@ impl RingNode {
         self.arm(cx);
     }
 
+    /// The bootstrap that was asked last is of no help: asks the next one, or fails the join.
     pub(crate) fn fail_join(&mut self, cx: &mut Context<'_, Ring>) {
-        if self.phase == Phase::Joining {
-            self.end_join(cx);
+        if self.phase != Phase::Joining {
+            return;
+        }
+        match self.successors.first() {
+            Some(next) => {
+                self.successors.remove(next);
+                self.contact(cx, next);
+            }
+            None => self.end_join(cx),
+        }
+    }
+
+    /// The lookup of this node's position has not been answered in time. An earlier one, through another
+    /// bootstrap, does not matter any more.
+    pub(crate) fn on_join_lookup_failed(&mut self, cx: &mut Context<'_, Ring>) {
+        if cx.now >= self.stabilize_at {
+            self.fail_join(cx);
         }
     }
 
@@ -107,7 +148,7 @@ impl RingNode {
         self.rounds_to_join = self.rounds_to_join.saturating_sub(1);
     }
 
-    fn end_join(&mut self, cx: &mut Context<'_, Ring>) {
+    pub(super) fn end_join(&mut self, cx: &mut Context<'_, Ring>) {
         self.phase = Phase::Outside;
         self.predecessor = None;
         self.early_checks_left = 0;

@@ -7,6 +7,7 @@
 //! lookup       routing; recursive and iterative    successors   the successor list
 //!              lookups, delivery to owners         fingers      the finger table
 //! membership   start, join, leave                  suspects     contacts that did not answer
+//! visit        choosing a place before the join
 //! maintain     stabilize, notify, rectify          rank         positions in a sorted ring
 //! fix_fingers  refreshing fingers                  defect       deliberate defects, for tests
 //! silence      what follows from missing replies
@@ -26,6 +27,7 @@ pub mod rank;
 pub mod request;
 pub mod successors;
 pub mod suspects;
+pub mod visit;
 pub mod wire;
 
 mod delivery;
@@ -46,6 +48,7 @@ pub use config::{AnswerRule, LookupMode, RingConfig};
 pub use defect::Defect;
 pub use event::Event;
 pub use failed_contacts::FailedContacts;
+pub use membership::MAX_BOOTSTRAPS;
 pub use message::Message;
 pub use node::RingNode;
 pub use protocol::{Ring, TrafficClass};

@@ -20,7 +20,7 @@ use crate::ring::fingers::FingerTable;
 use crate::ring::instant::Instant;
 use crate::ring::message::{Message, Purpose};
 use crate::ring::protocol::Ring;
-use crate::ring::request::{Kind, Probe, Request};
+use crate::ring::request::{Aim, Kind, Probe, Request};
 use crate::ring::steps::{Answer, Wanted};
 use crate::ring::successors::SuccessorList;
 use crate::ring::suspects::{Suspects, Verdict};
@@ -102,7 +102,10 @@ const _: () = assert!(size_of::<RingNode>() <= 296);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     Outside,
+    /// The successor list holds the bootstraps that have not been tried.
     Joining,
+    /// As a node that joins, but to choose its identifier.
+    Visiting,
     Member,
 }
 
@@ -221,6 +224,9 @@ impl RingNode {
         let is_forward = |kind: &Kind| matches!(kind, Kind::Forward { .. });
         if let Some(handle) = cx.find_request(id, from, is_forward) {
             self.record_reply(cx, handle, id, from);
+            if self.phase != Phase::Member {
+                self.on_bootstrap_ack(cx, handle, from);
+            }
             cx.cancel(handle);
         }
     }
@@ -500,7 +506,7 @@ impl Node for RingNode {
         if cx.now >= self.stabilize_at {
             match self.phase {
                 Phase::Joining => self.fail_join(cx),
-                Phase::Outside => self.stabilize_at = Time::NEVER,
+                Phase::Outside | Phase::Visiting => self.stabilize_at = Time::NEVER,
                 Phase::Member => self.begin_stabilize(cx),
             }
         }
@@ -531,6 +537,7 @@ impl Node for RingNode {
             Kind::Origin(pending) => self.on_origin_timeout(cx, request, pending),
             Kind::Iterate(iteration) => self.on_find_next_failed(cx, request.to, iteration),
             Kind::Deliver(pending) => self.on_deliver_timeout(cx, request.to, pending),
+            Kind::Visit(visit) => self.on_visit_over(cx, &visit),
         }
     }
 }
@@ -573,5 +580,14 @@ impl Router for RingNode {
 
     fn suspect(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
         RingNode::suspect(self, cx, peer);
+    }
+
+    fn sample(&mut self, cx: &mut Context<'_, Ring>, bootstraps: &[Peer], samples: u8) -> bool {
+        self.visit(cx, bootstraps, samples, Aim::NameOwners);
+        true
+    }
+
+    fn is_sampling(&self) -> bool {
+        self.phase == Phase::Visiting
     }
 }

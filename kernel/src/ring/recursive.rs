@@ -10,7 +10,7 @@ use crate::base::{Id, Peer};
 use crate::node::{Confidence, Context, DropReason, RequestHandle, RequestId, Source};
 use crate::ring::config::AnswerRule;
 use crate::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Stage};
-use crate::ring::node::RingNode;
+use crate::ring::node::{Phase, RingNode};
 use crate::ring::protocol::{BUDGET_SPENT, EXPIRED, Ring, STUCK};
 use crate::ring::request::{Kind, PendingLookup, Request};
 use crate::ring::steps::{Answer, Route};
@@ -265,8 +265,10 @@ impl RingNode {
             left_ms: lookup.left_ms.saturating_sub(waited_ms),
             ..lookup
         };
-        if !self.is_member() {
-            // The bootstrap of a join did not answer. The driver chooses another one.
+        if self.phase == Phase::Visiting {
+            self.on_sample_silence(cx, lookup.lookup);
+        } else if !self.is_member() {
+            // The bootstrap of a join did not answer.
             self.fail_join(cx);
         } else if lookup.left_ms == 0 {
             cx.world.count_drop(EXPIRED);

@@ -3,7 +3,7 @@
 //! **Invariant:** plain data. Every entry of the request table is as large as the largest kind.
 
 use crate::base::{Id, Peer, Time};
-use crate::node::{Cookie, PayloadHandle, RequestKind};
+use crate::node::{Cookie, PayloadHandle, RequestId, RequestKind};
 use crate::ring::failed_contacts::FailedContacts;
 use crate::ring::message::{Lookup, Purpose, Stage};
 
@@ -37,6 +37,8 @@ pub enum Kind {
     Iterate(Iteration),
     /// A payload sent to the owner; waits for the acknowledgement.
     Deliver(PendingLookup),
+    /// A visit of this node; waits for its samples.
+    Visit(Visit),
 }
 
 impl RequestKind for Kind {
@@ -45,7 +47,7 @@ impl RequestKind for Kind {
             Kind::Origin(pending)
             | Kind::Deliver(pending)
             | Kind::Iterate(Iteration { pending, .. }) => pending.payload,
-            Kind::Probe(_) | Kind::Neighbors { .. } | Kind::Forward { .. } => None,
+            Kind::Probe(_) | Kind::Neighbors { .. } | Kind::Forward { .. } | Kind::Visit(_) => None,
         }
     }
 
@@ -53,9 +55,11 @@ impl RequestKind for Kind {
         let purpose = match self {
             Kind::Forward { lookup, .. } => lookup.purpose,
             Kind::Iterate(iteration) => iteration.pending.purpose,
-            Kind::Probe(_) | Kind::Neighbors { .. } | Kind::Origin(_) | Kind::Deliver(_) => {
-                return false;
-            }
+            Kind::Probe(_)
+            | Kind::Neighbors { .. }
+            | Kind::Origin(_)
+            | Kind::Deliver(_)
+            | Kind::Visit(_) => return false,
         };
         purpose == Purpose::User
     }
@@ -86,6 +90,8 @@ pub enum NeighborsReason {
     Candidate,
     /// Join: the peer is to become this node's predecessor.
     Join,
+    /// A sample of the visit under this identifier: the arcs around the peer are of interest.
+    Sample(RequestId),
 }
 
 impl NeighborsReason {
@@ -93,7 +99,7 @@ impl NeighborsReason {
     pub(crate) const fn purpose(self) -> Purpose {
         match self {
             NeighborsReason::Stabilize | NeighborsReason::Candidate => Purpose::Stabilize,
-            NeighborsReason::Join => Purpose::Join,
+            NeighborsReason::Join | NeighborsReason::Sample(_) => Purpose::Join,
         }
     }
 }
@@ -101,7 +107,7 @@ impl NeighborsReason {
 /// A lookup at its origin.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PendingLookup {
-    /// The caller's token for the lookup.
+    /// The caller's token for the lookup; that of a sample is the identifier of the visit.
     pub token: u64,
     /// The key that is looked up.
     pub key: Id,
@@ -137,4 +143,35 @@ pub struct Iteration {
     pub budget: u8,
     /// Steps so far from a node that was asked as the owner back to its predecessor.
     pub backward: u8,
+}
+
+/// A node's visit to a ring of which it is not a member; see [`visit`](crate::ring::visit).
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Visit {
+    /// What it is for.
+    pub aim: Aim,
+    /// The number of samples.
+    pub samples: u8,
+    /// Samples that begin once the bootstrap has answered.
+    pub to_begin: u8,
+    /// Samples in progress.
+    pub in_progress: u8,
+    /// The bootstrap.
+    pub contact: Peer,
+    /// Whether the bootstrap has answered.
+    pub has_contact: bool,
+    /// Whether a sample has been answered.
+    pub has_found: bool,
+    /// The longest arc so far: the identifiers of the nodes before and at its end.
+    pub longest: Option<(Id, Id)>,
+}
+
+/// What a visit is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Aim {
+    /// To find the longest arc.
+    #[default]
+    HalveLongest,
+    /// To name the owners of random keys to the layer above.
+    NameOwners,
 }

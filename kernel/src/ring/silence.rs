@@ -47,11 +47,13 @@ impl RingNode {
             }
             Kind::Probe(Probe::Rectify | Probe::Finger | Probe::Departed)
             | Kind::Neighbors {
-                reason: NeighborsReason::Candidate | NeighborsReason::Join, ..
+                reason:
+                    NeighborsReason::Candidate | NeighborsReason::Join | NeighborsReason::Sample(_),
+                ..
             } => LIGHT_ATTEMPTS,
             Kind::Forward { lookup, stage } => self.forward_attempts(lookup, *stage),
             Kind::Iterate(iteration) => self.step_attempts(iteration),
-            Kind::Origin(_) | Kind::Deliver(_) => 1,
+            Kind::Origin(_) | Kind::Deliver(_) | Kind::Visit(_) => 1,
         }
     }
 
@@ -81,7 +83,7 @@ impl RingNode {
                 self.forward_again(cx, handle, request, lookup, *stage)
             }
             Kind::Iterate(iteration) => self.request_step_again(cx, handle, request, iteration),
-            Kind::Origin(_) | Kind::Deliver(_) => false,
+            Kind::Origin(_) | Kind::Deliver(_) | Kind::Visit(_) => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use core::time::Duration;
 
+use crate::base::Id;
 use crate::node::LookupEnd;
 use crate::store::operation::{ListEnd, ReadEnd, WriteEnd};
 
@@ -22,6 +23,11 @@ pub enum Event<R> {
         took: Duration,
         /// The items of its range.
         items: u32,
+    },
+    /// The node has chosen the identifier with which it should join.
+    Placed {
+        /// The identifier.
+        id: Id,
     },
     /// A lookup of the application has ended.
     LookupEnded(LookupEnd),

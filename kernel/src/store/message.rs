@@ -146,6 +146,22 @@ pub enum MessageWith<B, R> {
         /// The value.
         value: B,
     },
+    /// Asks how many items the receiver has in the range that it owns.
+    Census {
+        /// Chosen by the sender, which is not a member.
+        request: RequestId,
+        /// The last cookie received from the receiver's socket, or zero.
+        cookie: Cookie,
+    },
+    /// Reply to [`MessageWith::Census`].
+    Counted {
+        /// As in the request.
+        request: RequestId,
+        /// The items.
+        items: u32,
+        /// A node with an identifier in this range takes over about half of them.
+        middle: Range,
+    },
     /// Reply to a request with an invalid cookie: the sender must repeat the request with this one.
     CookieReply {
         /// As in the request.
@@ -322,6 +338,8 @@ pub enum Topic {
     Copy = 1,
     /// Repair.
     Repair = 2,
+    /// A census.
+    Census = 3,
 }
 
 impl Topic {
@@ -332,6 +350,7 @@ impl Topic {
             0 => Some(Topic::Ask),
             1 => Some(Topic::Copy),
             2 => Some(Topic::Repair),
+            3 => Some(Topic::Census),
             _ => None,
         }
     }
@@ -369,6 +388,8 @@ impl<B, R> MessageWith<B, R> {
             M::Release { cookie, range } => M::Release { cookie, range },
             M::Grant { cookie, key, version } => M::Grant { cookie, key, version },
             M::AlsoAt { request, holder } => M::AlsoAt { request, holder },
+            M::Census { request, cookie } => M::Census { request, cookie },
+            M::Counted { request, items, middle } => M::Counted { request, items, middle },
             M::Synced { request, progress, is_predecessor, clock } => {
                 M::Synced { request, progress, is_predecessor, clock }
             }

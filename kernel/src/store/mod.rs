@@ -25,6 +25,7 @@
 //! spread     lets holders answer reads of popular values; its state: popular
 //! copies     copies in messages                    strays     copies that no owner needs any more
 //! indirect   values that stay with their writers; their table: provided; what the store keeps: reference
+//! place      chooses a place by the items of nodes
 //! ```
 //!
 //! # What is promised
@@ -61,6 +62,7 @@ pub mod node;
 pub mod operation;
 mod origin;
 mod owner;
+mod place;
 mod popular;
 pub mod protocol;
 mod provided;

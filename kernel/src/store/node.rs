@@ -19,6 +19,7 @@ use crate::store::holders::{Cookies, Holders};
 use crate::store::indirect::FETCH_ATTEMPTS;
 use crate::store::message::{Message, MessageWith, Question, Topic};
 use crate::store::operation::{MAX_VALUE, Name};
+use crate::store::place::Choice;
 use crate::store::popular::Popular;
 use crate::store::protocol::Stored;
 use crate::store::provided::Provided;
@@ -60,6 +61,8 @@ pub struct StoreNode<R> {
     /// The values that the node provides itself; `None` if it provides none.
     pub(super) provided: Option<Box<Provided>>,
     pub(super) counts: StoreCounts,
+    /// The choice of a place, if one is in progress.
+    pub(super) choice: Option<Choice>,
     /// The time for which the router has armed its timer.
     router_due: Time,
     armed_at: Time,
@@ -84,6 +87,7 @@ impl<R: Router> StoreNode<R> {
             popular: Popular::new(config.popular_reads_per_s),
             provided: config.provided.map(|limits| Box::new(Provided::new(limits))),
             counts: StoreCounts::default(),
+            choice: None,
             router_due: Time::NEVER,
             armed_at: Time::NEVER,
             config,
@@ -245,6 +249,9 @@ impl<R: Router> StoreNode<R> {
         if let Some(end) = ended {
             self.on_lookup_end(cx, end);
         }
+        if self.choice.is_some() {
+            self.continue_choice(cx);
+        }
         result
     }
 
@@ -286,6 +293,9 @@ impl<R: Router> StoreNode<R> {
 
     /// Continues what waited for a lookup, or reports its end to the application.
     fn on_lookup_end(&mut self, cx: &mut Cx<'_, R>, end: LookupEnd) {
+        if self.choice.is_some() {
+            return self.on_sampled(cx, end);
+        }
         match self.take_waiting(cx, end.token()) {
             Some((id, Kind::Operation(operation))) => {
                 self.on_owner_found(cx, id, operation, end);
@@ -338,6 +348,15 @@ impl<R: Router> StoreNode<R> {
 
     pub(super) fn send(&self, cx: &mut Cx<'_, R>, to: Peer, message: &MessageOver<'_, R>) {
         cx.world.send(self.me, to, message);
+    }
+
+    /// Whether a node that is not a member may handle `message`: it answers a census.
+    const fn is_awaited(&self, message: &MessageOver<'_, R>) -> bool {
+        let answers = matches!(
+            message,
+            MessageWith::Counted { .. } | MessageWith::CookieReply { topic: Topic::Census, .. }
+        );
+        answers && self.choice.is_some()
     }
 
     /// The secret cookie of the socket of `from`.
@@ -394,6 +413,7 @@ impl<R: Router> StoreNode<R> {
             Kind::Compare(repair) => self.send_compare(cx, request.to, id, repair),
             Kind::Sync { after, to, .. } => self.send_sync(cx, request.to, id, after, to),
             Kind::Fetch(fetch) => self.send_fetch(cx, request.to, id, &fetch),
+            Kind::Census => self.send_census(cx, request.to, id),
             Kind::Stray(_) => {}
         }
     }
@@ -481,6 +501,14 @@ impl<R: Router> StoreNode<R> {
             MessageWith::Fetched { request, held, value } => {
                 self.on_fetched(cx, from, request, held, value);
             }
+            MessageWith::Census { request, cookie } => {
+                if self.is_proven(cx, from, request, cookie, Topic::Census) {
+                    self.on_census(cx, from, request);
+                }
+            }
+            MessageWith::Counted { request, items, middle } => {
+                self.on_counted(cx, from, request, items, middle);
+            }
             MessageWith::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, from, request, cookie);
             }
@@ -500,7 +528,7 @@ impl<R: Router> Node for StoreNode<R> {
             self.route(cx, |router, cx| router.handle_message(cx, from, message));
         } else if from.id == self.me.id {
             cx.world.count_drop(DropReason::FromSelf);
-        } else if !self.router.is_member() {
+        } else if !self.router.is_member() && !self.is_awaited(&message) {
             cx.world.count_drop(DropReason::NotMember);
         } else {
             self.on_message(cx, from, message);
@@ -546,6 +574,7 @@ impl<R: Router> StoreNode<R> {
             }
             Kind::Fetch(fetch) => cx.now >= fetch.deadline || request.retries + 1 >= FETCH_ATTEMPTS,
             Kind::Stray(_) => true,
+            Kind::Census => request.retries + 1 >= ATTEMPTS,
             Kind::Copy(copy) if !self.is_copying(copy, request.to) => true,
             Kind::Push { item, .. } if self.table.at(item.item).is_none() => true,
             _ => request.retries + 1 >= MOST_ATTEMPTS || !self.router.is_member(),
@@ -575,6 +604,7 @@ impl<R: Router> StoreNode<R> {
             Kind::Sync { arrival, .. } => self.on_sync_failed(cx, request.to, arrival),
             Kind::Stray(_) => self.repairs.end_stray_lookup(),
             Kind::Fetch(fetch) => Self::on_fetch_silence(cx, &request, fetch),
+            Kind::Census => self.end_census(cx),
         }
     }
 }

@@ -28,10 +28,16 @@ pub enum TrafficClass {
     Copy,
     /// Comparisons, and copies that mend others.
     Repair,
+    /// Counts of items, for nodes that choose their place.
+    Census,
 }
 
-const OWN_CLASSES: [Class; 3] =
-    [Class::lookup("store"), Class::lookup("copy"), Class::other("repair")];
+const OWN_CLASSES: [Class; 4] = [
+    Class::lookup("store"),
+    Class::lookup("copy"),
+    Class::other("repair"),
+    Class::maintenance("census"),
+];
 const OWN_DROPS: [&str; 1] = ["bad_clock"];
 
 /// The version of a copy lies too far in the future.
@@ -69,10 +75,12 @@ impl<P: Protocol> Protocol for Stored<P> {
             | MessageWith::Sync { .. }
             | MessageWith::Synced { .. }
             | MessageWith::Release { .. } => TrafficClass::Repair,
+            MessageWith::Census { .. } | MessageWith::Counted { .. } => TrafficClass::Census,
             MessageWith::CookieReply { topic, .. } => match topic {
                 Topic::Ask => TrafficClass::Ask,
                 Topic::Copy => TrafficClass::Copy,
                 Topic::Repair => TrafficClass::Repair,
+                Topic::Census => TrafficClass::Census,
             },
         };
         class as usize

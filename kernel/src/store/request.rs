@@ -40,6 +40,8 @@ pub enum Kind {
     Stray(Id),
     /// A request for a value, sent to the provider that its reference names.
     Fetch(FetchRequest),
+    /// A census at an owner.
+    Census,
 }
 
 impl RequestKind for Kind {

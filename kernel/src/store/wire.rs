@@ -42,6 +42,8 @@ const GRANT: u8 = FIRST_KIND + 10;
 const ALSO_AT: u8 = FIRST_KIND + 11;
 const FETCH: u8 = FIRST_KIND + 12;
 const FETCHED: u8 = FIRST_KIND + 13;
+const CENSUS: u8 = FIRST_KIND + 14;
+const COUNTED: u8 = FIRST_KIND + 15;
 
 /// Whether nodes that speak this version of the wire format know a kind of the store.
 const fn is_known_in(version: u8, kind: u8) -> bool {
@@ -80,6 +82,8 @@ impl<P: Body> Body for Stored<P> {
             MessageWith::CookieReply { .. } => size_of::<WireCookieReply>(),
             MessageWith::Fetch { .. } => size_of::<WireFetch>(),
             MessageWith::Fetched { value, .. } => size_of::<WireFetched>() + value.len(),
+            MessageWith::Census { .. } => size_of::<WireCensus>(),
+            MessageWith::Counted { .. } => size_of::<WireCounted>(),
         }
     }
 
@@ -224,6 +228,16 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
             out.put_bytes(value)?;
             Some(FETCHED)
         }
+        MessageWith::Census { request, cookie } => {
+            let (request, cookie) = (id(request), U64::new(cookie.0));
+            out.put(&WireCensus { request, cookie, room: 0 })?;
+            Some(CENSUS)
+        }
+        MessageWith::Counted { request, items, middle } => {
+            let (request, items) = (id(request), U32::new(items));
+            out.put(&WireCounted { request, items, middle: middle.into() })?;
+            Some(COUNTED)
+        }
     }
 }
 
@@ -352,6 +366,19 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
                 return Err(WireError::BadLength);
             }
             MessageWith::Fetched { request: request(wire.request), held, value }
+        }
+        CENSUS => {
+            let wire = read_exact::<WireCensus>(payload)?;
+            if wire.room != 0 {
+                return Err(WireError::BadValue);
+            }
+            let (request, cookie) = (request(wire.request), Cookie(wire.cookie.get()));
+            MessageWith::Census { request, cookie }
+        }
+        COUNTED => {
+            let wire = read_exact::<WireCounted>(payload)?;
+            let (request, items) = (request(wire.request), wire.items.get());
+            MessageWith::Counted { request, items, middle: wire.middle.to_range() }
         }
         _ => return Err(WireError::BadKind),
     })
@@ -699,4 +726,23 @@ struct WireFetch {
 struct WireFetched {
     request: U64,
     held: u8,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireCensus {
+    request: U64,
+    cookie: U64,
+    /// Zero: with it, the reply that tells the right cookie is no longer.
+    room: u8,
+}
+
+const _: () = assert!(size_of::<WireCookieReply>() <= size_of::<WireCensus>());
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireCounted {
+    request: U64,
+    items: U32,
+    middle: WireRange,
 }

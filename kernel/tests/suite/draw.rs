@@ -256,7 +256,7 @@ impl Drawn for Directory<Ring> {
 }
 
 impl Drawn for Stored<Ring> {
-    const KINDS: u8 = 14 + Ring::KINDS;
+    const KINDS: u8 = 16 + Ring::KINDS;
 
     fn message(draw: &Draw, kind: u8) -> store::Message<'_, Ring> {
         use store::MessageWith as Message;
@@ -299,7 +299,7 @@ impl Drawn for Stored<Ring> {
                 Message::Synced { request, progress, is_predecessor: flag, clock: number }
             }
             8 => {
-                let topic = store::message::Topic::from_number(what % 3).expect("there are 3");
+                let topic = store::message::Topic::from_number(what % 4).expect("there are 4");
                 Message::CookieReply { request, topic, cookie }
             }
             9 => Message::Release { cookie, range },
@@ -310,7 +310,9 @@ impl Drawn for Stored<Ring> {
                 let value = if flag { &draw.payload[..] } else { &[] };
                 Message::Fetched { request, held: flag, value }
             }
-            kind => Message::Router(Ring::message(draw, kind - 14)),
+            14 => Message::Census { request, cookie },
+            15 => Message::Counted { request, items: draw.numbers[0] as u32, middle: range },
+            kind => Message::Router(Ring::message(draw, kind - 16)),
         }
     }
 

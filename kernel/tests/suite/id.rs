@@ -53,7 +53,34 @@ fn naive_sub(a: Bytes, b: Bytes) -> Bytes {
     difference
 }
 
+/// The product of two big-endian numbers, shifted right by 64 bits.
+fn naive_part(a: Bytes, part: u64) -> Bytes {
+    let mut product = [0_u64; ID_BYTES + 8];
+    for (at, digit) in a.into_iter().enumerate() {
+        for (place, factor) in part.to_be_bytes().into_iter().enumerate() {
+            product[at + place + 1] += u64::from(digit) * u64::from(factor);
+        }
+    }
+    for at in (1..product.len()).rev() {
+        product[at - 1] += product[at] >> 8;
+        product[at] &= 0xff;
+    }
+    core::array::from_fn(|at| product[at] as u8)
+}
+
 proptest! {
+    #[test]
+    fn a_part_is_the_product(distance in bytes(), part in prop_oneof![any::<u64>(), Just(u64::MAX)]) {
+        let found = Distance::from_bytes(distance).part(part);
+        prop_assert_eq!(found.to_bytes(), naive_part(distance, part));
+    }
+
+    #[test]
+    fn an_arc_is_never_empty(a in id(), b in id()) {
+        let arc = a.arc_to(b);
+        prop_assert_eq!(arc, if a == b { Distance::MAX } else { a.distance_to(b) });
+    }
+
     #[test]
     fn bytes_and_parts_come_back(bytes in bytes()) {
         let id = Id::from_bytes(bytes);

@@ -251,7 +251,7 @@ impl<P: Forged> Forged for Directory<P> {
 }
 
 impl<P: Forged> Forged for Stored<P> {
-    const KINDS: usize = 14 + P::KINDS;
+    const KINDS: usize = 16 + P::KINDS;
 
     fn message<'a, 's: 'a>(
         forge: &Forge<'_>,
@@ -260,8 +260,8 @@ impl<P: Forged> Forged for Stored<P> {
         lists: &'a Lists,
     ) -> store::Message<'a, P> {
         use store::MessageWith as Message;
-        if kind >= 14 {
-            return Message::Router(P::message(forge, kind - 14, script, lists));
+        if kind >= 16 {
+            return Message::Router(P::message(forge, kind - 16, script, lists));
         }
         let (request, cookie) = (RequestId(script.number()), cookie(forge, script));
         match kind {
@@ -316,9 +316,14 @@ impl<P: Forged> Forged for Stored<P> {
                 let length = if held { script.below(MAX_VALUE + 1) } else { 0 };
                 Message::Fetched { request, held, value: script.take(length) }
             }
+            13 => Message::Census { request, cookie },
+            14 => {
+                let items = script.below(1 << 16) as u32;
+                Message::Counted { request, items, middle: range(forge, script) }
+            }
             _ => {
-                let topic = store::message::Topic::from_number(script.byte() % 3);
-                let topic = topic.expect("there are 3");
+                let topic = store::message::Topic::from_number(script.byte() % 4);
+                let topic = topic.expect("there are 4");
                 Message::CookieReply { request, topic, cookie }
             }
         }

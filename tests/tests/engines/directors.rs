@@ -32,7 +32,9 @@ impl NodeControl<Id> for Nodes {
         self.inserted.push(peer);
     }
 
-    fn join(&mut self, _at: Time, _place: u32, _bootstrap: Peer) {}
+    fn join(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
+
+    fn choose_place(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
 
     fn depart(&mut self, _at: Time, place: u32, _graceful: bool) {
         self.departed.push(place);
@@ -86,6 +88,7 @@ fn directors(
             trace: None,
             workload: KeyWorkload::new(scenario, &[]).expect("a key workload needs no data"),
             has_server: false,
+            chooses_place: false,
             admitted: None,
             starts_per_turn: usize::MAX,
             knows_costs: false,

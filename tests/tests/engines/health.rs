@@ -72,8 +72,8 @@ impl System for Alarmist {
         self.0.start_linked(node, cx, members, rank);
     }
 
-    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>, bootstrap: Peer) {
-        self.0.join(node, cx, bootstrap);
+    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>, bootstraps: &[Peer]) {
+        self.0.join(node, cx, bootstraps);
     }
 
     fn ask(

@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod interrupts;
 mod load;
+mod place;
 mod program;
 mod sim;
 mod stationary;

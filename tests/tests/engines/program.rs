@@ -96,8 +96,8 @@ impl System for Own {
         self.0.start_linked(node, cx, members, rank);
     }
 
-    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>, bootstrap: Peer) {
-        self.0.join(node, cx, bootstrap);
+    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>, bootstraps: &[Peer]) {
+        self.0.join(node, cx, bootstraps);
     }
 
     fn leave(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>) {

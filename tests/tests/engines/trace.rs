@@ -39,9 +39,11 @@ impl NodeControl<Id> for Diary {
         self.1.push(peer);
     }
 
-    fn join(&mut self, _at: Time, place: u32, _bootstrap: Peer) {
+    fn join(&mut self, _at: Time, place: u32, _bootstraps: &[Peer]) {
         self.0.push(format!("join {place}"));
     }
+
+    fn choose_place(&mut self, _at: Time, _place: u32, _bootstraps: &[Peer]) {}
 
     fn depart(&mut self, at: Time, place: u32, graceful: bool) {
         let ms = at.since(Time::ZERO).as_millis();
@@ -81,6 +83,7 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
             trace,
             workload,
             has_server: false,
+            chooses_place: false,
             admitted: None,
             starts_per_turn: usize::MAX,
             knows_costs: false,

@@ -484,7 +484,7 @@ where
             1 => {
                 let (node, bootstrap) = (NODES + turn / 4 % (PLACES - NODES), memory.peer(20));
                 memory.put(node, |me, rng| N::make(me, config, rng));
-                memory.with(node, |it, cx| it.on_ring(cx, |it, cx| it.join(cx, bootstrap)));
+                memory.with(node, |it, cx| it.on_ring(cx, |it, cx| it.join(cx, &[bootstrap])));
             }
             2 => {
                 memory.with(NODES + turn / 4 % (PLACES - NODES), |it, cx| it.go(cx));

@@ -83,7 +83,7 @@ fn leave(memory: &mut Memory<RingNode>, node: u32) {
 fn join(memory: &mut Memory<RingNode>, node: u32, through: u32, config: RingConfig) {
     let bootstrap = memory.peer(through);
     memory.insert(node, config);
-    memory.with(node, |it, cx| it.join(cx, bootstrap));
+    memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
 }
 
 #[test]

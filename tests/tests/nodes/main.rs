@@ -10,5 +10,6 @@ mod indirect;
 mod last_node;
 mod linearizable;
 mod overlay;
+mod place;
 mod ring;
 mod store;

@@ -72,7 +72,7 @@ fn joins_and_leaves_keep_the_overlay_connected() {
         let bootstrap = peers.memory.rng().below(node.into()) as u32;
         let bootstrap = peers.memory.peer(bootstrap);
         peers.put(node, &[]);
-        peers.memory.with(node, |it, cx| it.join(cx, bootstrap));
+        peers.memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
         peers.memory.run_for(Duration::from_secs(1));
     }
     peers.memory.run_for(HEALING);
@@ -111,7 +111,7 @@ fn two_peers_form_an_overlay() {
     let first = peers.memory.peer(0);
     for node in [1, 2] {
         peers.put(node, &[]);
-        peers.memory.with(node, |it, cx| it.join(cx, first));
+        peers.memory.with(node, |it, cx| it.join(cx, &[first]));
         peers.memory.run_for(HEALING);
         assert!(matches!(peers.events()[..], [(joined, Event::Joined)] if joined == node));
     }
@@ -126,7 +126,7 @@ fn joining_through_an_absent_peer_fails() {
     let mut peers = Flooding::new(2, config(), 1);
     let nobody = peers.memory.peer(1);
     peers.put(0, &[]);
-    peers.memory.with(0, |it, cx| it.join(cx, nobody));
+    peers.memory.with(0, |it, cx| it.join(cx, &[nobody]));
     peers.memory.run_for(HEALING);
     assert!(matches!(peers.events()[..], [(0, Event::JoinFailed)]));
     assert!(!peers.ask(0, Match::Exact, NAMES[0], 1), "a node that is no member accepts no query");
@@ -146,7 +146,7 @@ fn an_isolated_peer_contacts_known_peers() {
     assert!(peers.neighbors(0).is_empty());
     let other = peers.memory.peer(3);
     peers.put(2, &[]);
-    peers.memory.with(2, |it, cx| it.join(cx, other));
+    peers.memory.with(2, |it, cx| it.join(cx, &[other]));
     peers.memory.run_for(HEALING);
     let rest = BTreeSet::from([0, 2, 3, 4]);
     assert_eq!(reached(&peers, [0, 2, 3, 4]), rest);

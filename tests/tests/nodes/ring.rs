@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use hopwise_kernel::drive::Memory;
-use hopwise_kernel::node::{Cookie, DropReason, LookupDone, RequestId};
+use hopwise_kernel::node::{
+    Cookie, DropReason, INITIAL_TIMEOUT, LookupDone, RequestId, TimeoutPolicy,
+};
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::message::{Purpose, Stage, Step};
 use hopwise_kernel::ring::protocol::BUDGET_SPENT;
@@ -136,13 +138,104 @@ fn a_ring_grows_by_joins() {
         let bootstrap = memory.rng().below(node.into()) as u32;
         let bootstrap = memory.peer(bootstrap);
         memory.insert(node, config);
-        memory.with(node, |it, cx| it.join(cx, bootstrap));
+        memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
         memory.run_for(A_MOMENT);
         assert!(memory.events().any(|event| event == (node, Event::Joined)), "node {node}");
     }
     memory.run_for(Duration::from_secs(30));
     assert_exact(&memory, SUCCESSORS.into());
     look_up(&mut memory, 1_000, A_MOMENT);
+}
+
+/// What a node reports that joins through bootstraps of which the first `dead` do not answer, and when.
+fn join_through(
+    dead: u32,
+    is_last_alive: bool,
+    config: RingConfig,
+) -> (Memory<RingNode>, u32, Vec<(Duration, Event)>) {
+    const NODES: u32 = 16;
+    let mut memory = Memory::new((NODES + dead + 1) as usize, 25);
+    memory.link(NODES as usize, config);
+    let newcomer = NODES + dead;
+    let gone = NODES..newcomer;
+    let alive = is_last_alive.then_some(3);
+    let bootstraps: Vec<Peer> = gone.chain(alive).map(|node| memory.peer(node)).collect();
+    memory.insert(newcomer, config);
+    memory.events().for_each(drop);
+    memory.with(newcomer, |it, cx| it.join(cx, &bootstraps));
+    let mut events = Vec::new();
+    let step = Duration::from_millis(1);
+    for ms in 0..20_000 {
+        let new = memory.events().filter(|&(node, _)| node == newcomer).map(|(_, event)| event);
+        events.extend(new.map(|event| (step * ms, event)));
+        memory.run_for(step);
+    }
+    (memory, newcomer, events)
+}
+
+/// However long that takes together: longer than a join through one bootstrap may take.
+#[test]
+fn each_dead_bootstrap_costs_one_timeout() {
+    for (timeout, dead) in [
+        (TimeoutPolicy::Adaptive, 0),
+        (TimeoutPolicy::Adaptive, 1),
+        (TimeoutPolicy::Adaptive, 7),
+        (TimeoutPolicy::Fixed(Duration::from_secs(1)), 7),
+        (TimeoutPolicy::Fixed(Duration::from_secs(5)), 2),
+    ] {
+        let first = match timeout {
+            TimeoutPolicy::Adaptive => INITIAL_TIMEOUT,
+            TimeoutPolicy::Fixed(timeout) => timeout,
+        };
+        let config = RingConfig { timeout, ..config(16, 8) };
+        let (memory, newcomer, events) = join_through(dead, true, config);
+        let contacts = events.iter().filter(|(_, it)| matches!(it, Event::Contacted { .. }));
+        let contacts: Vec<Duration> = contacts.map(|&(at, _)| at).collect();
+        let silence = first * dead;
+        let a_moment = Duration::from_millis(3);
+        assert!(
+            matches!(contacts[..], [at] if at >= silence && at <= silence + a_moment),
+            "{timeout:?}, {dead} dead: contact after {contacts:?}"
+        );
+        assert!(events.iter().any(|&(_, it)| it == Event::Joined), "{events:?}");
+        assert!(!events.iter().any(|&(_, it)| it == Event::JoinFailed), "{events:?}");
+        assert!(memory.node(newcomer).is_some_and(RingNode::is_member));
+    }
+}
+
+#[test]
+fn a_join_fails_only_when_all_bootstraps_are_silent() {
+    for (dead, tried) in [(0, 0), (1, 1), (5, 5), (8, 8), (12, 8)] {
+        let (memory, newcomer, events) = join_through(dead, false, config(16, 8));
+        let [(at, Event::JoinFailed)] = events[..] else { panic!("{dead} dead: {events:?}") };
+        let silence = INITIAL_TIMEOUT * tried;
+        let a_moment = Duration::from_millis(3);
+        assert!(at >= silence && at <= silence + a_moment, "{dead} dead: failed after {at:?}");
+        assert!(memory.node(newcomer).is_some_and(|it| !it.is_member()));
+    }
+}
+
+/// What was left of the join that failed does not end the second one early.
+#[test]
+fn a_node_whose_join_failed_joins_through_others() {
+    const NODES: u32 = 16;
+    let config =
+        RingConfig { timeout: TimeoutPolicy::Fixed(Duration::from_secs(1)), ..config(16, 8) };
+    let mut memory = Memory::new((NODES + 5) as usize, 26);
+    memory.link(NODES as usize, config);
+    let newcomer = NODES + 4;
+    memory.insert(newcomer, config);
+    let gone: Vec<Peer> = (NODES..newcomer).map(|node| memory.peer(node)).collect();
+    memory.with(newcomer, |it, cx| it.join(cx, &gone[..2]));
+    memory.run_for(Duration::from_millis(2001));
+    assert!(memory.events().any(|event| event == (newcomer, Event::JoinFailed)));
+    let bootstraps: Vec<Peer> = gone.into_iter().chain([memory.peer(3)]).collect();
+    memory.with(newcomer, |it, cx| it.join(cx, &bootstraps));
+    memory.run_for(Duration::from_secs(5));
+    let events: Vec<Event> =
+        memory.events().filter(|&(node, _)| node == newcomer).map(|(_, event)| event).collect();
+    assert!(events.contains(&Event::Joined), "{events:?}");
+    assert!(!events.contains(&Event::JoinFailed), "{events:?}");
 }
 
 #[test]
@@ -162,7 +255,7 @@ fn many_joins_at_once_lead_to_the_same_ring() {
             let bootstrap = memory.rng().below(first.into()) as u32;
             let bootstrap = memory.peer(bootstrap);
             if memory.node(node).is_some_and(|it| !it.is_member()) {
-                memory.with(node, |it, cx| it.join(cx, bootstrap));
+                memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
             }
         }
         memory.run_for(Duration::from_secs(4));
@@ -186,7 +279,7 @@ fn simultaneous_joins_settle_before_the_next_round() {
     for node in first..NODES as u32 {
         memory.insert(node, config);
         let bootstrap = memory.peer(node % first);
-        memory.with(node, |it, cx| it.join(cx, bootstrap));
+        memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
     }
     memory.run_for(Duration::from_secs(4));
     assert_eq!(memory.members().len(), NODES);
@@ -207,7 +300,7 @@ fn lookups_are_short_while_a_ring_grows() {
             memory.insert(node, config);
             let bootstrap = memory.rng().below(17) as u32;
             let bootstrap = memory.peer(bootstrap);
-            memory.with(node, |it, cx| it.join(cx, bootstrap));
+            memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
             memory.run_for(Duration::from_millis(1));
         }
         memory.run_for(Duration::from_millis(20));
@@ -278,7 +371,7 @@ fn a_join_that_nobody_confirms_fails() {
     memory.link(NODES, config);
     memory.insert(NODES as u32, config);
     let bootstrap = memory.peer(0);
-    memory.with(NODES as u32, |it, cx| it.join(cx, bootstrap));
+    memory.with(NODES as u32, |it, cx| it.join(cx, &[bootstrap]));
     // The lookup of its position ends, but none of its notifications arrives.
     let is_placed = |memory: &Memory<RingNode>| {
         memory.node(NODES as u32).is_some_and(|node| !node.successors().is_empty())
@@ -441,7 +534,7 @@ fn a_ring_recovers_from_churn() {
                 let members = memory.members();
                 let bootstrap = members[memory.rng().below(members.len() as u64) as usize];
                 memory.insert(node, config);
-                memory.with(node, |it, cx| it.join(cx, bootstrap));
+                memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
             }
             memory.run_for(Duration::from_millis(333));
         }

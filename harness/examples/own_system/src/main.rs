@@ -269,8 +269,10 @@ impl System for Colors {
         node.start(cx);
     }
 
-    fn join(&self, node: &mut Walker, cx: &mut Cx<'_>, bootstrap: Peer) {
-        cx.world.send(node.me, bootstrap, &node.hello());
+    fn join(&self, node: &mut Walker, cx: &mut Cx<'_>, bootstraps: &[Peer]) {
+        for &bootstrap in bootstraps {
+            cx.world.send(node.me, bootstrap, &node.hello());
+        }
         cx.world.arm_node(cx.node, cx.now + PATIENCE);
     }
 

@@ -182,6 +182,7 @@ impl<'a, S: System> Control<'a, S> {
             counters: self.at_to.since(&self.at_from),
             total,
             changes: self.director.membership_changes(),
+            joins: self.director.join_times().clone(),
             node_s: self.director.node_s(),
             series: self.director.series().clone(),
             ..Sums::new()
@@ -477,15 +478,25 @@ struct CommandSender<'a, S: System> {
 
 impl<S: System> CommandSender<'_, S> {
     fn command(&mut self, at: Time, place: u32, command: Command<QuestionOf<S>>) {
+        let key = self.next_key(at, place);
+        self.exchange.commands[self.partition.shard_of(place)].lock().push_command(key, command);
+    }
+
+    fn send_join(&mut self, at: Time, place: u32, bootstraps: &[Peer], chooses_place: bool) {
+        let key = self.next_key(at, place);
+        let mut commands = self.exchange.commands[self.partition.shard_of(place)].lock();
+        commands.push_join(key, bootstraps, chooses_place);
+    }
+
+    fn next_key(&mut self, at: Time, place: u32) -> Key {
         *self.commands += 1;
-        let key = Key {
+        Key {
             time: at,
             place,
             source: source::DIRECTOR,
             sequence: *self.commands,
             kind: EventKind::NodeTimer,
-        };
-        self.exchange.commands[self.partition.shard_of(place)].lock().push_command(key, command);
+        }
     }
 }
 
@@ -498,8 +509,12 @@ impl<S: System> NodeControl<QuestionOf<S>> for CommandSender<'_, S> {
         self.command(at, place, Command::Insert { peer });
     }
 
-    fn join(&mut self, at: Time, place: u32, bootstrap: Peer) {
-        self.command(at, place, Command::Join { bootstrap });
+    fn join(&mut self, at: Time, place: u32, bootstraps: &[Peer]) {
+        self.send_join(at, place, bootstraps, false);
+    }
+
+    fn choose_place(&mut self, at: Time, place: u32, bootstraps: &[Peer]) {
+        self.send_join(at, place, bootstraps, true);
     }
 
     fn depart(&mut self, at: Time, place: u32, graceful: bool) {

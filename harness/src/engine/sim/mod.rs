@@ -134,10 +134,10 @@ pub(crate) fn simulate<S: System>(
         )
     });
     network.check_hosts(partition.places as usize).map_err(EngineError::Request)?;
-    let members = initial_members(scenario, S::members_at_start(scenario));
     let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
     let workload = S::Workload::new(scenario, without).map_err(EngineError::Request)?;
     let workload = workload.with_replicas(S::replicas(scenario));
+    let members = initial_members::<S>(scenario, &workload).map_err(EngineError::Request)?;
     let first = members[0];
     let setting = Setting { scenario, most_nodes, members: &members, first, workload: &workload };
     let system = system(&setting).map_err(EngineError::Request)?;
@@ -157,6 +157,7 @@ pub(crate) fn simulate<S: System>(
         trace: trace.as_ref(),
         workload: workload.clone(),
         has_server: S::HAS_SERVER,
+        chooses_place: S::placing(scenario).is_some(),
         admitted: scenario.network.node_rate.map(|_| Admitted::up_to(ADMITTED_MAX, places)),
         starts_per_turn: usize::MAX,
         knows_costs: true,
@@ -268,10 +269,13 @@ fn lookups_in_flight(scenario: &Scenario, network: &Network) -> f64 {
 }
 
 /// The members at the start, sorted by identifier, in the places of their ranks.
-fn initial_members(scenario: &Scenario, count: usize) -> Arc<Vec<Peer>> {
-    let mut rng = Rng::new(scenario.seed, 0);
-    let mut ids: Vec<Id> = (0..count).map(|_| Id::random(&mut rng)).collect();
+fn initial_members<S: System>(
+    scenario: &Scenario,
+    workload: &S::Workload,
+) -> Result<Arc<Vec<Peer>>, String> {
+    let (mut rng, count) = (Rng::new(scenario.seed, 0), S::members_at_start(scenario));
+    let mut ids = S::initial_ids(scenario, workload, count, &mut rng)?;
     ids.sort_unstable();
     let peer = |(place, id): (u32, Id)| Peer { id, address: address_of(place) };
-    Arc::new((0..).zip(ids).map(peer).collect())
+    Ok(Arc::new((0..).zip(ids).map(peer).collect()))
 }

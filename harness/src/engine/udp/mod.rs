@@ -80,11 +80,13 @@ impl Runner for UdpEngine {
         let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
         let mut plan = Plan::new::<S>(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
-        let (members, shares) = plan.initial_members(S::members_at_start(scenario), &mut rng);
         let most_nodes = plan.most_nodes;
         let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
         let workload = S::Workload::new(scenario, without).map_err(EngineError::Request)?;
         let workload = workload.with_replicas(S::replicas(scenario));
+        let count = S::members_at_start(scenario);
+        let ids = S::initial_ids(scenario, &workload, count, &mut rng);
+        let (members, shares) = plan.initial_members(ids.map_err(EngineError::Request)?);
         let setting = Setting {
             scenario,
             most_nodes,
@@ -94,6 +96,7 @@ impl Runner for UdpEngine {
         };
         let system = S::new(&setting).map_err(EngineError::Request)?;
         let members = Arc::new(members);
+        let seeds = Arc::new(in_order_of_hosts(&shares));
         let shared = Arc::new(Shared::new(plan.threads));
         let agreement = Arc::new(Agreement::new(plan.threads));
         let cores = available_cores();
@@ -110,7 +113,7 @@ impl Runner for UdpEngine {
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
             let part = Share { index, of: plan.threads };
-            let (trace, agreement) = (trace.clone(), agreement.clone());
+            let (trace, agreement, seeds) = (trace.clone(), agreement.clone(), seeds.clone());
             let to_join = part.part(at_start) - share.len();
             let away = part.part(scenario.nodes as usize) - part.part(at_start);
             let run = move || -> std::io::Result<(Sums, Conduct)> {
@@ -131,10 +134,11 @@ impl Runner for UdpEngine {
                     places: capacity,
                     to_join,
                     agreement,
-                    seeds: members.clone(),
+                    seeds,
                     trace: trace.as_deref(),
                     workload,
                     has_server: S::HAS_SERVER,
+                    chooses_place: S::placing(&scenario).is_some(),
                     admitted: Some(Admitted::up_to(REQUESTS / REQUESTS_PER_LOOKUP, capacity)),
                     starts_per_turn: STARTS_PER_TURN,
                     knows_costs: false,
@@ -172,6 +176,13 @@ impl Runner for UdpEngine {
         measured.warnings.extend_from_slice(system.warnings());
         Ok(measured)
     }
+}
+
+/// The members at the start, which shard by shard are in their places, in the order of their hosts.
+fn in_order_of_hosts(shares: &[Vec<Peer>]) -> Vec<Peer> {
+    let places = shares.iter().map(Vec::len).max().unwrap_or(0);
+    let at = |place| shares.iter().filter_map(move |share| share.get(place).copied());
+    (0..places).flat_map(at).collect()
 }
 
 /// The division of nodes and sockets among threads.
@@ -226,14 +237,15 @@ impl Plan {
         Ok(Plan { threads, sockets, capacity, most_nodes })
     }
 
-    /// Draws the members at the start. Returns all, sorted by identifier, and those of each shard,
+    /// Distributes the members at the start. Returns all, sorted by identifier, and those of each shard,
     /// by place.
-    fn initial_members(&self, members: usize, rng: &mut Rng) -> (Vec<Peer>, Vec<Vec<Peer>>) {
+    fn initial_members(&self, ids: Vec<Id>) -> (Vec<Peer>, Vec<Vec<Peer>>) {
+        let (count, mut ids) = (ids.len(), ids.into_iter());
         let mut shares = Vec::new();
         for (shard, sockets) in self.sockets.iter().enumerate() {
-            let count = Share { index: shard, of: self.threads }.part(members) as u32;
-            let peer = |place| Peer { id: Id::random(rng), address: sockets.address_of(place) };
-            shares.push((0..count).map(peer).collect::<Vec<Peer>>());
+            let part = Share { index: shard, of: self.threads }.part(count) as u32;
+            let peer = |(place, id)| Peer { id, address: sockets.address_of(place) };
+            shares.push((0..part).zip(ids.by_ref()).map(peer).collect::<Vec<Peer>>());
         }
         let mut all: Vec<Peer> = shares.concat();
         all.sort_unstable_by_key(|peer| peer.id);

@@ -128,6 +128,7 @@ impl<S: System> ShardDriver<S> {
             },
             total: *shard.counters(),
             changes: self.director.membership_changes(),
+            joins: self.director.join_times().clone(),
             tables,
             stored: self.stored(shard),
             node_s: self.director.node_s(),
@@ -307,8 +308,12 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
         self.shard.insert(place, node);
     }
 
-    fn join(&mut self, _at: Time, place: u32, bootstrap: Peer) {
-        self.shard.with(place, |node, cx| self.system.join(node, cx, bootstrap));
+    fn join(&mut self, _at: Time, place: u32, bootstraps: &[Peer]) {
+        self.shard.with(place, |node, cx| self.system.join(node, cx, bootstraps));
+    }
+
+    fn choose_place(&mut self, _at: Time, place: u32, bootstraps: &[Peer]) {
+        self.shard.with(place, |node, cx| self.system.choose_place(node, cx, bootstraps));
     }
 
     fn depart(&mut self, _at: Time, place: u32, graceful: bool) {

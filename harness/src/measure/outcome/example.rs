@@ -57,7 +57,13 @@ pub(crate) fn outcome() -> Outcome {
             bytes_max: 1_496,
         },
         load: Some(Load { messages_max: 68_213, keys: None }),
-        membership: Membership { joins: 41, leaves: 19, crashes: 22, live_mean: 4_095.7 },
+        membership: Membership {
+            joins: 41,
+            leaves: 19,
+            crashes: 22,
+            join_us: None,
+            live_mean: 4_095.7,
+        },
         health: Some(health()),
         engine: Engine {
             events: 5_123_456,

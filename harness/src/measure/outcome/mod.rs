@@ -10,6 +10,7 @@ mod check;
 pub(crate) mod example;
 mod health;
 mod items;
+mod join_us;
 mod lookups;
 mod nodes;
 mod statistics;
@@ -30,6 +31,7 @@ pub use self::health::{
     Deaths, Flaws, Goodput, Health, MeanMax, MeanWorst, Ownership, Rings, Tables, Times,
 };
 pub use self::items::{Asked, Items, Obtained, TransferLatency, Transfers};
+pub use self::join_us::{JoinUs, StepTimes};
 pub use self::lookups::{Hops, Lag, Latency, Lookups, Messages, Timeouts};
 pub use self::nodes::{Keys, KindRate, Load, Maintenance, Membership, State};
 pub use self::store::{Durability, Failures, Operations, PerNode, Reads, Store, Upkeep, Writes};

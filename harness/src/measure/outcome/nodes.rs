@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::join_us::JoinUs;
 use super::statistics::per;
 use crate::measure::metrics::Traffic;
 
@@ -76,6 +77,9 @@ pub struct Membership {
     pub leaves: u64,
     /// Nodes that crashed.
     pub crashes: u64,
+    /// What the steps of joining took; `None` if no node joined, and in results that lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_us: Option<JoinUs>,
     /// Live nodes, time average.
     pub live_mean: f64,
 }

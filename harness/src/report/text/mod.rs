@@ -14,7 +14,7 @@ use self::page::Page;
 use super::units::{bytes, count, micros, number, share};
 use crate::measure::outcome::{
     Adaptation, Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance,
-    Outcome, Regime, TransferLatency,
+    Outcome, Regime, StepTimes, TransferLatency,
 };
 
 /// Length of the longest bar.
@@ -381,6 +381,12 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
             number(membership.live_mean),
         ),
     );
+    if let Some(steps) = &membership.join_us {
+        let steps = steps.steps().map(|(name, StepTimes { p50, p99, .. })| {
+            format!("{name} p50 {} p99 {}", micros(p50), micros(p99))
+        });
+        page.row("joins took", steps.collect::<Vec<_>>().join(", "));
+    }
     let regime = match outcome.regime {
         Regime::ExactDetection => "no live node was declared dead",
         Regime::Suspicion => "live nodes may have been declared dead",

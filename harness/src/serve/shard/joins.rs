@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hopwise_kernel::ring::MAX_BOOTSTRAPS;
 use hopwise_kernel::{Peer, Time};
+use smallvec::SmallVec;
 
 use super::Server;
 use super::nodes::NodeShard;
@@ -64,10 +66,17 @@ impl Server {
             else {
                 return;
             };
-            let bootstrap = bootstraps[shard.rng().below(count) as usize];
+            // Any of them may be dead by now.
+            let mut known: SmallVec<[Peer; MAX_BOOTSTRAPS]> = SmallVec::new();
+            for _ in 0..MAX_BOOTSTRAPS {
+                let bootstrap = bootstraps[shard.rng().below(count) as usize];
+                if !known.contains(&bootstrap) {
+                    known.push(bootstrap);
+                }
+            }
             self.joins.joining.insert(place);
             shard.with(place, |node, cx| {
-                node.with_router(cx, |ring, cx| ring.join(cx, bootstrap));
+                node.with_router(cx, |ring, cx| ring.join(cx, &known));
             });
         }
         if now < self.joins.look_at {

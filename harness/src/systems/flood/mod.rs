@@ -102,8 +102,8 @@ impl System for FloodSystem {
         node.start_linked(cx, &neighbors);
     }
 
-    fn join(&self, node: &mut FloodNode, cx: &mut Context<'_, FloodProtocol>, bootstrap: Peer) {
-        node.join(cx, bootstrap);
+    fn join(&self, node: &mut FloodNode, cx: &mut Context<'_, FloodProtocol>, bootstraps: &[Peer]) {
+        node.join(cx, bootstraps);
     }
 
     fn leave(&self, node: &mut FloodNode, cx: &mut Context<'_, FloodProtocol>) {

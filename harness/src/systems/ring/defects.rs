@@ -24,7 +24,8 @@ use crate::workload::KeyWorkload;
 pub fn run_with_defect(scenario: &Scenario, defect: Defect) -> Result<Measured, EngineError> {
     let wrong = |setting: &Setting<'_, KeyWorkload>| {
         let right = super::config(setting.scenario, setting.most_nodes);
-        Ok(RingSystem { config: Arc::new(RingConfig { defect: Some(defect), ..right }) })
+        let config = Arc::new(RingConfig { defect: Some(defect), ..right });
+        Ok(RingSystem { config, place_samples: 0 })
     };
     let progress = Progress::new(true, Duration::ZERO);
     sim::simulate(scenario, wrong, &AtomicU32::new(0), &progress, None)

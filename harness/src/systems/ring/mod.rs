@@ -19,12 +19,12 @@ use hopwise_kernel::{Context, Id, Peer, Rng};
 pub use self::checker::RingChecker;
 #[cfg(feature = "defects")]
 pub use self::defects::run_with_defect;
-pub use self::section::{AnswerRule, LookupMode, Ring};
-use super::items;
+pub use self::section::{AnswerRule, LookupMode, Place, Ring};
+use super::{items, place};
 use crate::Scenario;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
-use crate::plug::{Neighborhood, NodeEvent, Setting, System};
+use crate::plug::{Halves, Neighborhood, NodeEvent, Placing, Setting, System};
 use crate::scenario::Start;
 use crate::workload::KeyWorkload;
 
@@ -32,6 +32,7 @@ use crate::workload::KeyWorkload;
 #[derive(Clone, Debug)]
 pub struct RingSystem {
     config: Arc<RingConfig>,
+    place_samples: u8,
 }
 
 impl System for RingSystem {
@@ -65,7 +66,9 @@ impl System for RingSystem {
     }
 
     fn new(setting: &Setting<'_, KeyWorkload>) -> Result<RingSystem, String> {
-        Ok(RingSystem { config: Arc::new(config(setting.scenario, setting.most_nodes)) })
+        let place_samples = section::place_samples(setting.scenario);
+        let config = Arc::new(config(setting.scenario, setting.most_nodes));
+        Ok(RingSystem { config, place_samples })
     }
 
     #[inline]
@@ -83,8 +86,36 @@ impl System for RingSystem {
         node.start_linked(cx, members);
     }
 
-    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>, bootstrap: Peer) {
-        node.join(cx, bootstrap);
+    fn join(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>, bootstraps: &[Peer]) {
+        node.join(cx, bootstraps);
+    }
+
+    fn placing(scenario: &Scenario) -> Option<Placing> {
+        section::placing(scenario)
+    }
+
+    fn choose_place(
+        &self,
+        node: &mut RingNode,
+        cx: &mut Context<'_, RingProtocol>,
+        bootstraps: &[Peer],
+    ) {
+        node.choose_place(cx, bootstraps, self.place_samples);
+    }
+
+    fn initial_ids(
+        scenario: &Scenario,
+        _workload: &KeyWorkload,
+        count: usize,
+        rng: &mut Rng,
+    ) -> Result<Vec<Id>, String> {
+        let successors = scenario.section::<Ring>().successors as usize;
+        Ok(match section::placing(scenario) {
+            Some(Placing { halves: Halves::LongestArc, samples }) => {
+                place::halving_longest(count, samples, successors, rng)
+            }
+            _ => place::random(count, rng),
+        })
     }
 
     fn leave(&self, node: &mut RingNode, cx: &mut Context<'_, RingProtocol>) {
@@ -105,6 +136,8 @@ impl System for RingSystem {
     #[inline]
     fn node_event(event: Event, _payload: &[u8]) -> Option<NodeEvent<Id>> {
         match event {
+            Event::Contacted { through } => Some(NodeEvent::Contacted { through }),
+            Event::Placed { id } => Some(NodeEvent::Placed { id }),
             Event::Joined => Some(NodeEvent::Joined),
             Event::JoinFailed => Some(NodeEvent::JoinFailed),
             Event::LookupDone(done) => Some(NodeEvent::Answered {

@@ -7,9 +7,10 @@ use core::time::Duration;
 use hopwise_kernel::ring::wire::max_successors;
 use serde::{Deserialize, Serialize};
 
+use crate::plug::{Halves, Placing};
 use crate::scenario::{
     Impossible, Key, Kind, PERIOD_MIN, PERIOD_OR_OFF, Scenario, Section, duration, require,
-    require_or_adapt,
+    require_or_adapt, require_that,
 };
 
 /// The parameters of ring nodes.
@@ -35,6 +36,10 @@ pub struct Ring {
     /// Number of nodes that keep an item or a reference to it: the owner and its successors,
     /// 1 … 16.
     pub replicas: u32,
+    /// Where a node that joins with a new identifier takes its place.
+    pub place: Place,
+    /// Random keys around which it looks, 1 … 64.
+    pub place_samples: u32,
 }
 
 impl Default for Ring {
@@ -48,6 +53,8 @@ impl Default for Ring {
             fix_fingers: Some(Duration::from_secs(1)),
             remember_failures: true,
             replicas: 3,
+            place: Place::Random,
+            place_samples: 8,
         }
     }
 }
@@ -70,6 +77,36 @@ pub enum AnswerRule {
     Owner,
     /// The first node that knows the owner.
     Predecessor,
+}
+
+/// Where a node that joins with a new identifier takes its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// Anywhere.
+    Random,
+    /// In the middle of the longest of some arcs.
+    SplitLargest,
+    /// In the middle of the items of the fullest of some nodes.
+    SplitFullest,
+}
+
+/// The most samples.
+const SAMPLES_MAX: u32 = 64;
+
+/// How nodes choose their places, if they do.
+pub(super) fn placing(scenario: &Scenario) -> Option<Placing> {
+    let samples = place_samples(scenario);
+    let halves = match scenario.section::<Ring>().place {
+        Place::Random => return None,
+        Place::SplitLargest => Halves::LongestArc,
+        Place::SplitFullest => Halves::MostItems,
+    };
+    Some(Placing { halves, samples })
+}
+
+pub(super) fn place_samples(scenario: &Scenario) -> u8 {
+    scenario.section::<Ring>().place_samples.min(SAMPLES_MAX) as u8
 }
 
 impl Section for Ring {
@@ -122,6 +159,20 @@ impl Section for Ring {
             "a whole number from 1 to 16",
             "With items: nodes that keep references to an item: its owner and its successors.",
         ),
+        Key::word(
+            "ring.place",
+            &["random", "split-largest", "split-fullest"],
+            "Where a node that joins with a new identifier takes its place. random: anywhere. \
+             split-largest: in the middle of the longest of some arcs, those around place_samples random \
+             keys. split-fullest: so that it takes over half of the stored items of one node, the fullest \
+             of the owners of place_samples random keys; needs a section [store]. Members at the start have \
+             the places that they would have if they had arrived one after the other.",
+        ),
+        Key::integer(
+            "ring.place_samples",
+            "a whole number from 1 to 64",
+            "Random keys around which a node looks for its place, unless that is random.",
+        ),
     ];
 
     fn check(&self, all: &Scenario) -> Result<(), Impossible> {
@@ -141,6 +192,13 @@ impl Section for Ring {
         })?;
         let is_period = |period: Option<Duration>| period.is_none_or(|it| it >= PERIOD_MIN);
         require(is_period(self.stabilize), "ring.stabilize")?;
-        require(is_period(self.fix_fingers), "ring.fix_fingers")
+        require(is_period(self.fix_fingers), "ring.fix_fingers")?;
+        require((1..=SAMPLES_MAX).contains(&self.place_samples), "ring.place_samples")?;
+        let stores = all.store.is_some();
+        require_that(self.place != Place::SplitFullest || stores, "ring.place", || {
+            "\"random\" or \"split-largest\", or add a section [store]: only nodes that store values can \
+             count them"
+                .to_owned()
+        })
     }
 }

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use hopwise_kernel::node::{Arena, MessageOf, ParkedOf};
+use hopwise_kernel::base::Peers;
+use hopwise_kernel::node::{Arena, MessageOf, ParkedOf, Span};
 use hopwise_kernel::{Peer, Protocol, Time};
 
 use super::key::{EventKind, Key};
@@ -14,7 +15,7 @@ use crate::engine::sim::costs::LookupNumber;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Command<Q> {
     Insert { peer: Peer },
-    Join { bootstrap: Peer },
+    Join { bootstraps: Span, chooses_place: bool },
     Depart { graceful: bool },
     Ask { question: Q, token: u64, lookup: LookupNumber },
 }
@@ -73,12 +74,22 @@ impl<P: Protocol, Q: Copy> Contents<P, Q> {
         EventKind::Command(self.commands.len() as u32 - 1)
     }
 
+    fn add_join(&mut self, bootstraps: Peers<'_>, chooses_place: bool) -> EventKind {
+        let bootstraps = self.arena.keep_peers(bootstraps);
+        self.add_command(Command::Join { bootstraps, chooses_place })
+    }
+
     /// Copies the content of an event from `from`. Timers have none.
     #[inline]
     pub(super) fn add_copy(&mut self, kind: EventKind, from: &Contents<P, Q>) -> EventKind {
         match kind {
             EventKind::NodeTimer | EventKind::RequestTimer(_) | EventKind::ServiceEnd => kind,
-            EventKind::Command(index) => self.add_command(from.commands[index as usize]),
+            EventKind::Command(index) => match from.commands[index as usize] {
+                Command::Join { bootstraps, chooses_place } => {
+                    self.add_join(from.arena.peers(bootstraps), chooses_place)
+                }
+                command => self.add_command(command),
+            },
             EventKind::Message(index) => {
                 let it = &from.messages[index as usize];
                 let message = P::recall(&it.message, &from.arena);
@@ -128,6 +139,12 @@ impl<P: Protocol, Q: Copy> Batch<P, Q> {
         self.push(Key { kind, ..key });
     }
 
+    /// Adds the command to join through `bootstraps`, or to choose a place.
+    pub(crate) fn push_join(&mut self, key: Key, bootstraps: &[Peer], chooses_place: bool) {
+        let kind = self.contents.add_join(Peers::Table(bootstraps), chooses_place);
+        self.push(Key { kind, ..key });
+    }
+
     pub(crate) fn push_message(
         &mut self,
         key: Key,
@@ -170,6 +187,11 @@ impl<P: Protocol, Q: Copy> Batch<P, Q> {
     /// If no key of this batch has the index.
     pub(crate) fn command(&self, index: u32) -> Command<Q> {
         self.contents.commands[index as usize]
+    }
+
+    /// The peers of a command of this batch.
+    pub(crate) fn peers(&self, span: Span) -> Peers<'_> {
+        self.contents.arena.peers(span)
     }
 
     /// The keys, in order if this batch was [opened](super::Queue::open_next).

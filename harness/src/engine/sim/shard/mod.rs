@@ -14,7 +14,9 @@ use hopwise_kernel::base::prefetch::{prefetch, prefetch_first};
 use hopwise_kernel::base::rng::mix;
 use hopwise_kernel::drive::Counters;
 use hopwise_kernel::node::{DropReason, MessageOf, ParkedOf, RequestHandle, RequestTables as _};
+use hopwise_kernel::ring::MAX_BOOTSTRAPS;
 use hopwise_kernel::{Context, Node, Peer, Protocol, Rng, Time, World};
+use smallvec::SmallVec;
 
 use self::node_queues::NodeQueues;
 use super::busiest::Busiest;
@@ -370,7 +372,7 @@ impl<S: System> Shard<S> {
             }
             EventKind::RequestTimer(handle) => self.expire_request(key, RequestHandle(handle)),
             EventKind::Command(index) => {
-                self.execute(place, batch.command(index));
+                self.execute(place, batch.command(index), batch);
                 true
             }
             EventKind::Message(index) => {
@@ -467,13 +469,18 @@ impl<S: System> Shard<S> {
         true
     }
 
-    /// Executes a command of the director.
-    fn execute(&mut self, place: u32, command: Command<QuestionOf<S>>) {
+    /// Executes a command of the director, which is in `batch`.
+    fn execute(&mut self, place: u32, command: Command<QuestionOf<S>>, batch: &BatchOf<S>) {
         self.world.lookup = 0;
         match command {
             Command::Insert { peer } => self.insert_node(place, peer),
-            Command::Join { bootstrap } => {
-                self.with(place, |system, node, cx| system.join(node, cx, bootstrap));
+            Command::Join { bootstraps, chooses_place } => {
+                let bootstraps: SmallVec<[Peer; MAX_BOOTSTRAPS]> =
+                    batch.peers(bootstraps).iter().collect();
+                self.with(place, |system, node, cx| match chooses_place {
+                    true => system.choose_place(node, cx, &bootstraps),
+                    false => system.join(node, cx, &bootstraps),
+                });
             }
             Command::Depart { graceful } => {
                 if graceful {

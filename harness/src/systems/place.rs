@@ -1,0 +1,167 @@
+//! The identifiers of members at the start, as if they had arrived one after the other and each had chosen
+//! its place.
+//!
+//! **Invariant:** the rules are those of the protocol: [`visit`](hopwise_kernel::ring::visit), and the
+//! census of a store.
+
+use std::collections::BTreeSet;
+
+use hopwise_kernel::ring::visit::middle_of;
+use hopwise_kernel::{Id, Rng};
+
+use super::arcs::within;
+
+/// Identifiers drawn at random.
+pub(super) fn random(count: usize, rng: &mut Rng) -> Vec<Id> {
+    (0..count).map(|_| Id::random(rng)).collect()
+}
+
+/// Identifiers of which each halves the longest of some arcs: those that the last node before each of
+/// `samples` random keys knows, whose successor list has room for so many entries.
+pub(super) fn halving_longest(
+    count: usize,
+    samples: u8,
+    successors: usize,
+    rng: &mut Rng,
+) -> Vec<Id> {
+    arriving(count, rng, |there, rng| {
+        let mut longest: Option<(Id, Id)> = None;
+        for _ in 0..samples {
+            let node = before(there, Id::random(rng))?;
+            let mut from = before(there, node)?;
+            let list = successors.min(there.len() - 1);
+            for &to in there.range(node..).chain(there.range(..node)).take(1 + list) {
+                if longest.is_none_or(|(after, end)| after.arc_to(end) < from.arc_to(to)) {
+                    longest = Some((from, to));
+                }
+                from = to;
+            }
+        }
+        longest.map(|(after, to)| middle_of(after, to, rng))
+    })
+}
+
+/// Identifiers of which each halves the `keys` of one of the owners of `samples` random keys: the one with
+/// the most. `keys` are in order.
+pub(super) fn halving_fullest(
+    count: usize,
+    samples: u8,
+    keys: &[(Id, u32)],
+    rng: &mut Rng,
+) -> Vec<Id> {
+    arriving(count, rng, |there, rng| {
+        let mut fullest: Option<(usize, Id, Id)> = None;
+        for _ in 0..samples {
+            let key = Id::random(rng);
+            let (first, last) = (*there.first()?, before(there, key)?);
+            let owner = there.range(key..).next().copied().unwrap_or(first);
+            let items = within(keys, last, owner).iter().map(|part| part.len()).sum();
+            if fullest.is_none_or(|(most, ..)| most < items) {
+                fullest = Some((items, last, owner));
+            }
+        }
+        fullest.map(|(items, after, to)| {
+            let (from, to) = middle_keys(&within(keys, after, to), items).unwrap_or((after, to));
+            from.add(from.arc_to(to).part(rng.next_u64()))
+        })
+    })
+}
+
+/// Two keys in the middle of so many `items`, as a store names them; `None` if there are not enough.
+fn middle_keys(parts: &[&[(Id, u32)]; 2], items: usize) -> Option<(Id, Id)> {
+    let at = |index: usize| parts.iter().flat_map(|part| part.iter()).nth(index).map(|it| it.0);
+    let (half, around) = ((items / 2).checked_sub(1)?, items / 16);
+    Some((at(half - around)?, at(half + 1 + around)?))
+}
+
+/// The last identifier before `key`.
+fn before(there: &BTreeSet<Id>, key: Id) -> Option<Id> {
+    there.range(..key).next_back().or_else(|| there.last()).copied()
+}
+
+/// The identifiers of nodes that arrive one after the other. `choose` chooses among those that are there; the
+/// first one is random.
+fn arriving(
+    count: usize,
+    rng: &mut Rng,
+    choose: impl Fn(&BTreeSet<Id>, &mut Rng) -> Option<Id>,
+) -> Vec<Id> {
+    let mut there = BTreeSet::new();
+    let mut ids = Vec::with_capacity(count);
+    while ids.len() < count {
+        let chosen = if there.is_empty() { None } else { choose(&there, rng) };
+        let id = chosen.unwrap_or_else(|| Id::random(rng));
+        // Two nodes never have the same identifier.
+        if there.insert(id) {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arcs::in_order;
+    use super::*;
+
+    /// The longest arc between these identifiers, over the mean.
+    fn longest_over_mean(ids: &[Id]) -> f64 {
+        let sorted: BTreeSet<Id> = ids.iter().copied().collect();
+        assert_eq!(sorted.len(), ids.len(), "no two are the same");
+        let next = sorted.iter().skip(1).chain(&sorted);
+        let longest = sorted.iter().zip(next).map(|(from, to)| from.arc_to(*to).prefix()).max();
+        longest.unwrap_or(0) as f64 / 2_f64.powi(64) * ids.len() as f64
+    }
+
+    /// The most keys of one node, over the mean.
+    fn fullest_over_mean(ids: &[Id], keys: &[(Id, u32)]) -> f64 {
+        let sorted: BTreeSet<Id> = ids.iter().copied().collect();
+        let next = sorted.iter().skip(1).chain(&sorted);
+        let items = |(from, to): (&Id, &Id)| -> usize {
+            within(keys, *from, *to).iter().map(|part| part.len()).sum()
+        };
+        let most = sorted.iter().zip(next).map(items).max();
+        most.unwrap_or(0) as f64 * ids.len() as f64 / keys.len() as f64
+    }
+
+    /// Drawn at random, the longest of 2,000 arcs is ln 2,000 = 7.6 times the mean on average; it is longer
+    /// than 4.5 times with certainty for these seeds, which decide everything. Halving perfectly would
+    /// leave arcs between one half and twice the mean.
+    #[test]
+    fn halving_the_longest_arcs_makes_them_even() {
+        for seed in 0..8 {
+            let drawn = longest_over_mean(&random(2_000, &mut Rng::new(seed, 0)));
+            let halved = halving_longest(2_000, 8, 16, &mut Rng::new(seed, 0));
+            let halved = longest_over_mean(&halved);
+            assert!(drawn > 4.5, "seed {seed}: {drawn}");
+            assert!((1.0..2.6).contains(&halved), "seed {seed}: {halved}");
+            let few = longest_over_mean(&halving_longest(2_000, 1, 1, &mut Rng::new(seed, 0)));
+            assert!(halved < few && few < drawn, "seed {seed}: {few} with one sample");
+        }
+    }
+
+    #[test]
+    fn halving_the_fullest_nodes_makes_them_even() {
+        let keys = in_order(40_000);
+        for seed in 0..4 {
+            let drawn = fullest_over_mean(&random(1_000, &mut Rng::new(seed, 0)), &keys);
+            let ids = halving_fullest(1_000, 8, &keys, &mut Rng::new(seed, 0));
+            let halved = fullest_over_mean(&ids, &keys);
+            assert!(halved < drawn / 1.5, "seed {seed}: {halved}, not {drawn}");
+        }
+    }
+
+    #[test]
+    fn few_nodes_and_few_keys_are_no_trouble() {
+        for count in 0..6 {
+            for samples in [1, 64] {
+                let longest = halving_longest(count, samples, 16, &mut Rng::new(1, 0));
+                assert_eq!(longest.len(), count);
+                for keys in [in_order(0), in_order(1), in_order(7)] {
+                    let fullest = halving_fullest(count, samples, &keys, &mut Rng::new(1, 0));
+                    assert_eq!(fullest.iter().collect::<BTreeSet<_>>().len(), count);
+                }
+            }
+        }
+    }
+}
