@@ -7,6 +7,7 @@ pub mod event_log;
 pub mod growth;
 pub mod health;
 pub mod histogram;
+pub mod key_load;
 mod measured;
 pub mod metrics;
 pub mod outcome;

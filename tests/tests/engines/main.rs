@@ -17,4 +17,5 @@ mod sweep;
 mod systems;
 mod trace;
 mod udp;
+mod virtual_nodes;
 mod weather;

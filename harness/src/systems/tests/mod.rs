@@ -94,6 +94,7 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("ring.fix_fingers", "250ms", &[]),
     ("ring.remember_failures", "false", &[]),
     ("ring.replicas", "5", &[]),
+    ("ring.virtual_nodes", "20", &[]),
     ("flood", "{ ttl = 5 }", &[]),
     ("flood.graph", "power-law", FLOOD),
     ("flood.degree", "8.5", FLOOD),
