@@ -15,6 +15,8 @@ use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::systems::Registry;
 use hopwise_harness::systems::ring::Ring;
 
+/// The nodes of a host that are members, and from when to when all of them were.
+type Host<'a> = (BTreeSet<&'a str>, Vec<(u64, u64)>);
 /// The rows of a log, each with its cells by column.
 type Rows = Vec<BTreeMap<String, String>>;
 
@@ -91,7 +93,7 @@ fn assert_recomputed(measured: &Measured, rows: &Rows, scenario: &Scenario, what
     // Which nodes and hosts were there, and when. A host is a member while all its nodes are.
     let per_host = scenario.section::<Ring>().virtual_nodes as usize;
     let mut lives: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
-    let mut hosts: BTreeMap<&str, (BTreeSet<&str>, Vec<(u64, u64)>)> = BTreeMap::new();
+    let mut hosts: BTreeMap<&str, Host<'_>> = BTreeMap::new();
     let mut host_of: BTreeMap<&str, &str> = BTreeMap::new();
     let (mut joins, mut leaves, mut crashes) = (0, 0, 0);
     for row in rows {
@@ -223,7 +225,9 @@ fn figures_of_hosts_with_virtual_nodes_follow_from_events() {
     for (index, more) in more.into_iter().enumerate() {
         let few = [("nodes", "50"), ("ring.virtual_nodes", "4"), ("threads", "2")];
         let short = [("phases.warmup", "1s"), ("phases.measure", "4s"), ("check", "false")];
-        let values: Vec<_> = few.iter().chain(&short).chain(more).copied().collect();
+        let sessions = [("churn.session.mean", "15s"), ("workload.lookups_per_s", "200")];
+        let short = short.iter().chain(&sessions);
+        let values: Vec<_> = few.iter().chain(short).chain(more).copied().collect();
         let scenario = scenario("churn-heavy", &values);
         let (measured, rows) = run_logged(&scenario, u64::MAX);
         assert!(measured.metrics.completed > 0 && measured.membership.joins > 0, "{index}");
