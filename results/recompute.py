@@ -5,26 +5,40 @@
     results/recompute.py events.csv.gz outcome.json
 
 Counts must be equal; latencies, which the outcome keeps with three digits, must agree within 0.15 %, the
-mean number of live nodes within 1 %. Answers about the owners of keys are judged once more. Ends with
-status 1 if a figure differs.
+mean number of live nodes within 1 %. Answers about the owners of keys are judged once more. With virtual
+nodes, a host is a member while all its ring nodes are. Ends with status 1 if a figure differs.
 """
 import csv
 import gzip
+import hashlib
 import json
 import sys
 
 import numpy as np
 
 
-def read(path):
+def read(path, per_host):
     lookups, refused, phases, lives, changes = [], 0, {}, {}, []
+    hosts, present, host_of = {}, {}, {}  # lives of hosts; their ring nodes that are members; of which host each is
     with (gzip.open if path.endswith(".gz") else open)(path, "rt", newline="") as file:
         for row in csv.DictReader(file):
             time, event = int(row["time_ns"]), row["event"]
+            node = int(row["node"] or "0", 16)
             if event in ("present", "joined"):
-                lives.setdefault(int(row["node"], 16), []).append([time, np.inf])
+                lives.setdefault(node, []).append([time, np.inf])
+                host_of[node] = row["detail"]
+                nodes = present.setdefault(row["detail"], set())
+                nodes.add(node)
+                if len(nodes) == per_host:
+                    hosts.setdefault(row["detail"], []).append([time, np.inf])
+                    changes.append((time, event))
             elif event in ("left", "crashed"):
-                lives[int(row["node"], 16)][-1][1] = time
+                lives[node][-1][1] = time
+                nodes = present[host_of[node]]
+                if len(nodes) == per_host:
+                    hosts[host_of[node]][-1][1] = time
+                    changes.append((time, event))
+                nodes.discard(node)
             elif event == "phase":
                 phases[row["detail"]] = time
             elif event == "refused":
@@ -33,8 +47,26 @@ def read(path):
                 lookups.append(row)
             elif event == "end" and int(row["count"]) > 0:
                 sys.exit(f"{path}: rows are missing")
-            changes.append((time, event))
-    return lookups, refused, phases, lives, changes
+    return lookups, refused, phases, lives, hosts, changes, host_of
+
+
+def keys_per_host(lives, host_of, population):
+    """The keys that each host owns at the end, fewest first: key i of n is the SHA-1 of the digits of i."""
+    members = sorted(node for node, spans in lives.items() if spans[-1][1] == np.inf)
+    ids = np.array([node.to_bytes(20, "big") for node in members], dtype="V20")
+    keys = np.array([hashlib.sha1(b"%d" % rank).digest() for rank in range(1, population + 1)], dtype="V20")
+    bounds = np.searchsorted(np.sort(as_numbers(keys)), as_numbers(ids), side="right")
+    owned = np.diff(bounds, prepend=0)
+    owned[0] += population - bounds[-1]
+    sums = dict.fromkeys((host_of[node] for node in members), 0)
+    for node, keys in zip(members, owned):
+        sums[host_of[node]] += int(keys)
+    return np.sort(list(sums.values()))
+
+
+def as_numbers(ids):
+    """The first 64 bits of each identifier: among so few, no two are the same."""
+    return np.array([int.from_bytes(bytes(id)[:8], "big") for id in ids], dtype=np.uint64)
 
 
 def is_owner(lives, nodes, row):
@@ -55,18 +87,19 @@ def is_owner(lives, nodes, row):
 
 def figures(path, outcome):
     """Figures by their path in the outcome: the value and the accepted relative difference."""
-    lookups, refused, phases, lives, changes = read(path)
+    per_host = outcome["scenario"].get("ring", {}).get("virtual_nodes", 1)
+    lookups, refused, phases, lives, hosts, changes, host_of = read(path, per_host)
     start, end = phases["measure"], phases["drain"]
     seconds = max(end - start, 1) / 1e9
     of = lambda *verdicts: [row for row in lookups if row["detail"] in verdicts]
     column = lambda rows, name: np.sort(np.array([int(row[name]) for row in rows]))
-    rank = lambda values, percent: values[max(0, int(np.ceil(percent / 100 * len(values))) - 1)] if len(values) else 0
+    rank = lambda values, percent: values[max(0, int(np.ceil(round(percent * len(values) / 100, 6))) - 1)] if len(values) else 0
     mean = lambda values: float(np.mean(values)) if len(values) else 0.0
     during = lambda wanted: sum(event == wanted and start <= time < end for time, event in changes)
     answered = of("correct", "incorrect")
     hops, timeouts = column(answered, "hops"), column(answered + of("failed"), "timeouts")
     waits = np.sort([int(row["time_ns"]) - int(row["intended_ns"]) for row in answered]) / 1e3
-    alive = [np.diff(np.clip(life, start, end))[0] for spans in lives.values() for life in spans]
+    alive = [np.diff(np.clip(life, start, end))[0] for spans in hosts.values() for life in spans]
     found = {
         "lookups.issued": (len(lookups) + refused, 0),
         "lookups.completed": (len(answered), 0),
@@ -91,6 +124,12 @@ def figures(path, outcome):
     if "items" not in outcome["scenario"] and "store" not in outcome["scenario"]:  # answers are owners
         nodes = np.array(sorted(lives), dtype=object)
         found["lookups.correct "] = (sum(is_owner(lives, nodes, row) for row in answered), 0)
+    keys = outcome["scenario"]["workload"]["keys"]
+    if outcome["load"].get("keys_mean") is not None and "population" in keys and "store" not in outcome["scenario"]:
+        owned = keys_per_host(lives, host_of, keys["population"])
+        found["load.keys_mean"] = (mean(owned), 1e-9)
+        found |= {f"load.p{p}": (rank(owned, p), 0) for p in (1, 50, 99)}
+        found["load.max"] = (owned[-1], 0)
     return found
 
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use hopwise_kernel::drive::Memory;
+use hopwise_kernel::store::Hosts;
 use hopwise_kernel::{Node, Peer, Rng};
 
 use crate::Scenario;
@@ -43,6 +44,7 @@ impl<S: System> SmallNetwork<S> {
         let setting = Setting {
             scenario: &scenario,
             most_nodes: (MEMBERS + SPARE) as usize,
+            hosts: Hosts::Nodes,
             members: &members,
             first: memory.peer(0),
             workload: &workload,

@@ -72,10 +72,9 @@ impl Join {
 }
 
 impl<W: Workload> Director<W> {
-    /// Records that a join has ended at `now`.
-    pub(super) fn record_join(&mut self, now: Time, join: &Join) {
+    /// Records what the steps of a join took that has ended at `now`.
+    pub(super) fn record_join_times(&mut self, now: Time, join: &Join) {
         if self.is_measured(now) {
-            self.changes.joins += 1;
             join.record_end(now, &mut self.join_times);
         }
     }

@@ -49,7 +49,10 @@ impl<W: Workload> Director<W> {
                         self.agreement.release(self.share.index, !fault.is_part);
                         self.random_member()
                     }
-                    Target::Busiest => nodes.busiest(fault.number),
+                    Target::Busiest => {
+                        let node = nodes.busiest(fault.number);
+                        node.map(|node| self.per_host.host_of(node))
+                    }
                 };
                 if let Some(place) = target_place.filter(|&place| self.can_depart(place)) {
                     self.crash(nodes, fault.at, place);
@@ -79,7 +82,7 @@ impl<W: Workload> Director<W> {
     /// Crashes a member. A later fault may bring it back.
     fn crash(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, place: u32) {
         let trace_node = self.schedule.as_ref().and_then(|schedule| schedule.node_in(place));
-        let id = Some(self.ids[place as usize]);
+        let id = Some(self.id_of_host(place));
         self.crashes += 1;
         self.crashed.insert(self.crashes, PendingJoin { id, trace_node, place: Some(place) });
         self.remove_member(nodes, at, place, false, Some(self.crashes));

@@ -186,7 +186,7 @@ impl<W: Workload> Director<W> {
         intended: Time,
         at: Time,
     ) -> bool {
-        let Some(origin) = self.random_member() else { return false };
+        let Some(origin) = self.random_node() else { return false };
         let question = self.workload.draw(&mut self.rng);
         let counted = self.is_measured(intended);
         let interval = self.series.interval_at(intended);

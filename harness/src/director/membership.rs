@@ -101,12 +101,18 @@ impl<W: Workload> Director<W> {
         }
     }
 
-    /// Removes a node that is still joining.
+    /// Removes a host that is still joining.
     fn abort_join(&mut self, nodes: &mut dyn NodeControl<W::Question>, at: Time, place: u32) {
-        nodes.depart(at, place, false);
-        self.joining.remove(&place);
-        self.retry.retain(|&other| other != place);
-        self.chosen.retain(|&(other, _)| other != place);
+        for node in self.per_host.nodes_of(place) {
+            nodes.depart(at, node, false);
+            self.joining.remove(&node);
+            self.retry.retain(|&other| other != node);
+            self.chosen.retain(|&(other, _)| other != node);
+            if self.early.remove(&node) {
+                let (id, counted) = (self.ids[node as usize], self.is_measured(at));
+                self.records.push(Record::Gone { id, at, announced: false, counted });
+            }
+        }
         self.free.push(place);
     }
 
@@ -149,7 +155,7 @@ impl<W: Workload> Director<W> {
         graceful: bool,
         crash: Option<u64>,
     ) {
-        let id = self.ids[place as usize];
+        let id = self.id_of_host(place);
         match &mut self.server {
             Some(server) if server.place == place => server.is_live = false,
             _ => {
@@ -165,13 +171,16 @@ impl<W: Workload> Director<W> {
         if counted {
             *(if graceful { &mut self.changes.leaves } else { &mut self.changes.crashes }) += 1;
         }
-        nodes.depart(at, place, graceful);
-        self.records.push(Record::Gone { id, at, announced: graceful, counted });
+        for node in self.per_host.nodes_of(place) {
+            nodes.depart(at, node, graceful);
+            let id = self.ids[node as usize];
+            self.records.push(Record::Gone { id, at, announced: graceful, counted });
+            self.departed.push(node);
+        }
         if let Some(schedule) = &mut self.schedule {
             schedule.exit(place);
         }
         self.generations[place as usize] += 1;
-        self.departed.push(place);
     }
 
     /// Removes `place` from the list of members.
@@ -209,17 +218,23 @@ impl<W: Workload> Director<W> {
             self.to_join.pop();
             let is_choosing = id.is_none() && self.chooses_place;
             let id = id.unwrap_or_else(|| Id::random(&mut self.rng));
-            let peer = Peer { id, address: nodes.address_of(place) };
-            self.ids[place as usize] = id;
+            self.set_ids(place, id);
             if let Some(schedule) = &mut self.schedule
                 && let Some(node) = trace_node.or_else(|| schedule.next_initial())
             {
                 schedule.enter(node, place, id);
             }
-            nodes.insert(at, place, peer);
-            self.joining.insert(place, Join::new(at, is_choosing));
-            self.send_join(nodes, at, place);
+            for node in self.per_host.nodes_of(place) {
+                nodes.insert(at, node, self.peer(nodes, node));
+                self.joining.insert(node, Join::new(at, is_choosing));
+                self.send_join(nodes, at, node);
+            }
         }
+    }
+
+    /// The peer of the node in `place`.
+    fn peer(&self, nodes: &dyn NodeControl<W::Question>, place: u32) -> Peer {
+        Peer { id: self.ids[place as usize], address: nodes.address_of(place) }
     }
 
     /// Takes `place` from the free places. `None` if another node is in it.
@@ -231,9 +246,10 @@ impl<W: Workload> Director<W> {
         Some(self.free.swap_remove(at))
     }
 
-    /// The most joins in progress at a time.
+    /// The most joins of nodes in progress at a time. The last host to start may exceed it.
     pub(super) fn max_joining(&self) -> usize {
-        MIN_JOINS.max(self.members.len() / JOINS_PER_MEMBER)
+        let members = self.members.len() * self.per_host.count() as usize;
+        MIN_JOINS.max(members / JOINS_PER_MEMBER)
     }
 
     /// Starts the join of the node in `place`.
@@ -289,10 +305,7 @@ impl<W: Workload> Director<W> {
     /// A random member; one of the start if there is none now.
     fn any_member(&mut self, nodes: &mut dyn NodeControl<W::Question>) -> Peer {
         let far = self.seeds[self.rng.below(self.seeds.len() as u64) as usize];
-        let near = self.random_member().map(|member| Peer {
-            id: self.ids[member as usize],
-            address: nodes.address_of(member),
-        });
+        let near = self.random_node().map(|member| self.peer(nodes, member));
         near.unwrap_or(far)
     }
 }

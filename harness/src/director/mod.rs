@@ -1,8 +1,9 @@
 //! Drives churn and load: decides which nodes join, leave or crash, and which lookups start. Shared
 //! by both engines.
 //!
-//! A director controls some places for nodes: all places in the simulator, those of one shard over
-//! UDP. Its engine calls [`Director::turn`] repeatedly, each time with the end of the next period,
+//! A director controls some places for hosts: all places in the simulator, those of one shard over
+//! UDP. A host runs one node, in the same place, or several [virtual nodes](NodesPerHost), which join,
+//! leave and crash with it. It is a member once all of them are. Its engine calls [`Director::turn`] repeatedly, each time with the end of the next period,
 //! passes what nodes report to [`Director::on_event`], and implements [`NodeControl`].
 //!
 //! **Invariant:** every decision follows from the scenario, the seed and the reports of nodes.
@@ -25,7 +26,7 @@ mod setup;
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,9 +45,9 @@ use self::node_time::NodeTime;
 pub use self::setup::{Admitted, MembershipChanges, Setup};
 use crate::Scenario;
 use crate::base::hash::FixedHashMap;
-use crate::churn::Share;
 use crate::churn::session_lengths::LengthSource;
 use crate::churn::trace_schedule::TraceSchedule;
+use crate::churn::{NodesPerHost, Share};
 use crate::measure::join_times::JoinTimes;
 use crate::measure::metrics::Metrics;
 use crate::measure::series::Series;
@@ -78,10 +79,13 @@ pub struct Director<W: Workload> {
     phase: Option<(Time, Time)>,
     /// Members of the start that joining nodes may contact, in the order of their hosts.
     seeds: Arc<Vec<Peer>>,
-    /// By place: the identifier of the present or the last node.
+    per_host: NodesPerHost,
+    /// By place of a node: the identifier of the present or the last one.
     ids: Vec<Id>,
-    /// The places of all members except the server.
+    /// The places of all hosts that are members, except the server.
     members: Vec<u32>,
+    /// The places of nodes that are members while others of their hosts still join.
+    early: BTreeSet<u32>,
     server: Option<Server>,
     /// Nodes that faults crashed and that have not returned, by the number of the crash.
     crashed: BTreeMap<u64, PendingJoin>,
@@ -104,7 +108,7 @@ pub struct Director<W: Workload> {
     chooses_place: bool,
     /// The places of nodes that have chosen their identifiers, and these.
     chosen: Vec<(u32, Id)>,
-    /// Places whose nodes departed in the last turn.
+    /// The places of nodes that departed in the last turn.
     departed: Vec<u32>,
     lookups: Lookups<W::Question>,
     /// Lookups whose next question is to be asked.
@@ -166,7 +170,8 @@ impl<W: Workload> Director<W> {
     #[must_use]
     pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_, W>) -> Director<W> {
         let Setup { places, to_join, seeds, trace, workload, has_server, .. } = setup;
-        let Setup { starts_per_turn, knows_costs, is_logged, .. } = setup;
+        let Setup { starts_per_turn, knows_costs, is_logged, per_host, .. } = setup;
+        let node_places = places * per_host.count() as usize;
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
         let downtimes = match scenario.churn.downtime {
@@ -181,8 +186,10 @@ impl<W: Workload> Director<W> {
             workload,
             phase: None,
             seeds,
-            ids: vec![Id::ZERO; places],
+            per_host,
+            ids: vec![Id::ZERO; node_places],
             members: Vec::with_capacity(places),
+            early: BTreeSet::new(),
             server: (has_server && share.index == 0).then_some(Server { place: 0, is_live: false }),
             crashed: BTreeMap::new(),
             crashes: 0,
@@ -196,7 +203,7 @@ impl<W: Workload> Director<W> {
             chooses_place: setup.chooses_place,
             chosen: Vec::new(),
             departed: Vec::new(),
-            lookups: Lookups::new(places),
+            lookups: Lookups::new(node_places),
             next: Vec::new(),
             admission: Admission::new(setup.admitted),
             calibration: None,
@@ -226,23 +233,24 @@ impl<W: Workload> Director<W> {
         }
     }
 
-    /// Enters a member of the start in the next free place, which is returned.
-    pub fn enter_member(&mut self, peer: Peer, now: Time) -> Option<u32> {
+    /// Enters a host that is a member at the start, with the identifier of its first node, in the next
+    /// free place, which is returned.
+    pub fn enter_member(&mut self, id: Id, now: Time) -> Option<u32> {
         let place = self.free_place()?;
-        self.ids[place as usize] = peer.id;
+        self.set_ids(place, id);
         if self.is_server(place) {
             self.add_server(place);
-            self.record_joined(place, now, true);
+            self.record_host_joined(place, now);
             return Some(place);
         }
         if let Some(schedule) = &mut self.schedule
             && let Some(node) = schedule.next_initial()
         {
-            schedule.enter(node, place, peer.id);
+            schedule.enter(node, place, id);
         }
         let length = self.sessions.map(|sessions| sessions.draw_residual(&mut self.rng));
         self.add_member(place, now, length);
-        self.record_joined(place, now, true);
+        self.record_host_joined(place, now);
         Some(place)
     }
 
@@ -352,24 +360,7 @@ impl<W: Workload> Director<W> {
                     self.chosen.push((place, id));
                 }
             }
-            NodeEvent::Joined => {
-                if let Some(join) = self.joining.remove(&place) {
-                    self.record_join(now, &join);
-                }
-                if self.is_server(place) {
-                    self.add_server(place);
-                    self.record_joined(place, now, false);
-                    return;
-                }
-                // What the measured phase begins with has been there for a while.
-                let has_begun = self.returns_anywhere && self.phase.is_none();
-                let length = self.sessions.map(|sessions| match has_begun {
-                    true => sessions.draw_residual(&mut self.rng),
-                    false => sessions.draw(&mut self.rng),
-                });
-                self.add_member(place, now, length);
-                self.record_joined(place, now, false);
-            }
+            NodeEvent::Joined => self.on_joined(now, place),
             NodeEvent::JoinFailed => {
                 if let Some(join) = self.joining.get_mut(&place) {
                     join.on_failed();
@@ -394,6 +385,37 @@ impl<W: Workload> Director<W> {
         }
     }
 
+    /// Handles that the node in `place` became a member.
+    fn on_joined(&mut self, now: Time, place: u32) {
+        if let Some(join) = self.joining.remove(&place) {
+            self.record_join_times(now, &join);
+        }
+        self.record_joined(place, now, false);
+        let host = self.per_host.host_of(place);
+        if self.per_host.nodes_of(host).any(|node| self.joining.contains_key(&node)) {
+            self.early.insert(place);
+            return;
+        }
+        if !self.per_host.is_one() {
+            self.per_host.nodes_of(host).for_each(|node| _ = self.early.remove(&node));
+        }
+        if self.is_measured(now) {
+            self.changes.joins += 1;
+        }
+        self.life.joined(now);
+        if self.is_server(host) {
+            self.add_server(host);
+            return;
+        }
+        // What the measured phase begins with has been there for a while.
+        let has_begun = self.returns_anywhere && self.phase.is_none();
+        let length = self.sessions.map(|sessions| match has_begun {
+            true => sessions.draw_residual(&mut self.rng),
+            false => sessions.draw(&mut self.rng),
+        });
+        self.add_member(host, now, length);
+    }
+
     /// Ends all lookups in progress at the end of a run. They are orphaned if it was interrupted.
     /// Otherwise they have had their time, and failed.
     pub fn end_lookups(&mut self, now: Time, is_interrupted: bool) {
@@ -414,16 +436,30 @@ impl<W: Workload> Director<W> {
         self.records.drain(..)
     }
 
-    /// The number of members.
+    /// The workload.
+    #[must_use]
+    pub fn workload(&self) -> &W {
+        &self.workload
+    }
+
+    /// The number of hosts that are members.
     #[must_use]
     pub fn live(&self) -> usize {
         self.members.len() + usize::from(self.server.is_some_and(|server| server.is_live))
     }
 
-    /// The places of all members.
+    /// The places of all nodes that are members. Those of a host follow each other.
     pub fn members(&self) -> impl Iterator<Item = u32> {
         let server = self.server.filter(|server| server.is_live).map(|server| server.place);
-        self.members.iter().copied().chain(server)
+        let hosts = self.members.iter().copied().chain(server);
+        hosts.flat_map(|host| self.per_host.nodes_of(host)).chain(self.early.iter().copied())
+    }
+
+    /// The identifiers of all nodes that are members, each with the number of its host over all
+    /// directors.
+    pub fn ring(&self) -> impl Iterator<Item = (Id, u32)> {
+        let host = |node| self.share.host(self.per_host.host_of(node));
+        self.members().map(move |node| (self.ids[node as usize], host(node)))
     }
 
     /// The identifier of the present or the last node in `place`.
@@ -456,16 +492,42 @@ impl<W: Workload> Director<W> {
         self.server.is_some_and(|server| server.place == place)
     }
 
-    fn record_joined(&mut self, place: u32, at: Time, is_initial: bool) {
+    /// Sets the identifiers of the nodes of the host in `place`.
+    fn set_ids(&mut self, place: u32, first: Id) {
+        let nodes = self.per_host.nodes_of(place);
+        for (node, id) in nodes.zip(self.per_host.ids(first)) {
+            self.ids[node as usize] = id;
+        }
+    }
+
+    /// The identifier of the first node of the host in `place`.
+    fn id_of_host(&self, place: u32) -> Id {
+        self.ids[self.per_host.nodes_of(place).start as usize]
+    }
+
+    /// Records that the host in `place` is a member from the start.
+    fn record_host_joined(&mut self, place: u32, at: Time) {
         self.life.joined(at);
-        let (id, host) = (self.ids[place as usize], self.share.host(place));
+        self.per_host.nodes_of(place).for_each(|node| self.record_joined(node, at, true));
+    }
+
+    /// Records that the node in `place` became a member.
+    fn record_joined(&mut self, place: u32, at: Time, is_initial: bool) {
+        let host = self.share.host(self.per_host.host_of(place));
+        let id = self.ids[place as usize];
         self.records.push(Record::Joined { id, host, at, is_initial });
+    }
+
+    /// Whether the node in `place` is a member.
+    fn is_member(&self, place: u32) -> bool {
+        let host = self.per_host.host_of(place);
+        self.position[host as usize] != NONE || self.early.contains(&place)
     }
 
     /// Records that the member in `place` declared `peer` dead, or took that back. What a node
     /// reported before it departed, or before it is a member, does not count.
     fn record_death(&mut self, at: Time, place: u32, peer: Id, is_declared: bool) {
-        if self.position[place as usize] == NONE {
+        if !self.is_member(place) {
             return;
         }
         let by = self.ids[place as usize];
@@ -476,7 +538,7 @@ impl<W: Workload> Director<W> {
         });
     }
 
-    /// A free place for a node that joins.
+    /// A free place for a host that joins.
     fn place_to_join(&mut self) -> Option<u32> {
         if !self.returns_anywhere || self.free.is_empty() {
             return self.free_place();
@@ -489,9 +551,20 @@ impl<W: Workload> Director<W> {
         self.free.pop().or_else(|| self.untouched.next())
     }
 
+    /// A random host among the members.
     fn random_member(&mut self) -> Option<u32> {
         let at = self.rng.below(self.members.len() as u64) as usize;
         self.members.get(at).copied()
+    }
+
+    /// A random node of a random host among the members.
+    fn random_node(&mut self) -> Option<u32> {
+        let host = self.random_member()?;
+        if self.per_host.is_one() {
+            return Some(host);
+        }
+        let index = self.rng.below(self.per_host.count().into()) as u32;
+        Some(self.per_host.nodes_of(host).start + index)
     }
 
     /// `now` as churn sees it: its clock stands still until the warm-up, so that bring-up ends.

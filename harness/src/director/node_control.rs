@@ -5,7 +5,7 @@
 use hopwise_kernel::{Address, Peer, Time};
 
 /// Carries out the decisions of a director. Each node is in a place, and places are numbered from
-/// 0. An action happens at time `at`, which is not before the start of the turn. Questions are of
+/// 0; those of a host follow each other. An action happens at time `at`, which is not before the start of the turn. Questions are of
 /// type `Q`.
 pub trait NodeControl<Q> {
     /// The address at which the node in `place` receives messages.
@@ -23,9 +23,9 @@ pub trait NodeControl<Q> {
     /// Removes the node in `place`. It announces its departure if `graceful`.
     fn depart(&mut self, at: Time, place: u32, graceful: bool);
 
-    /// The place of the node that received the most messages in the measured phase; before that,
-    /// since the start. Ties go to the lowest place. `None` if no node received any, or if another
-    /// director controls that node: of all directors of a run that ask on behalf of the same
+    /// The place of the first node of the host whose nodes received the most messages in the measured
+    /// phase; before that, since the start. Ties go to the lowest place. `None` if no node received any,
+    /// or if another director controls that host: of all directors of a run that ask on behalf of the same
     /// `fault`, one at most gets a place.
     fn busiest(&mut self, fault: u32) -> Option<u32>;
 

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use hopwise_kernel::Peer;
 
 use super::Agreement;
+use crate::churn::NodesPerHost;
 use crate::churn::trace::Trace;
 
 /// The parameters of a director.
 #[derive(Clone, Debug)]
 pub struct Setup<'a, W> {
-    /// The number of places. All are empty.
+    /// The number of places for hosts. All are empty.
     pub places: usize,
-    /// The number of nodes that join through the protocol during bring-up.
+    /// The number of nodes that each host runs.
+    pub per_host: NodesPerHost,
+    /// The number of hosts that join through the protocol during bring-up.
     pub to_join: usize,
     /// What all directors of the run agree on.
     pub agreement: Arc<Agreement>,
@@ -61,10 +64,10 @@ impl Admitted {
     }
 }
 
-/// Joins and departures in the measured phase.
+/// Joins and departures of hosts in the measured phase.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MembershipChanges {
-    /// Nodes that joined through the protocol.
+    /// Hosts that joined through the protocol.
     pub joins: u64,
     /// Announced departures.
     pub leaves: u64,

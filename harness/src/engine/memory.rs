@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::Scenario;
+use crate::churn::NodesPerHost;
 use crate::measure::EngineError;
 use crate::scenario::{Amount, ChurnModel, FaultKind, Load, Measure};
 
@@ -30,9 +31,11 @@ const PLACES_MAX: u64 = NODES_MAX + NODES_MAX / 32;
 /// What the engine knows of the memory that a run needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Demand {
-    /// Places for nodes, those included that churn needs.
+    /// Places for hosts, those included that churn needs.
     pub(super) places: u64,
-    /// Those among them for nodes that churn adds.
+    /// The nodes of each host.
+    pub(super) per_host: NodesPerHost,
+    /// The places for hosts that churn adds.
     pub(super) growth: u64,
     /// The lookups in flight at a time, at most.
     pub(super) lookups: f64,
@@ -73,29 +76,34 @@ pub(super) fn check(
     nodes_bytes: impl Fn(usize) -> u64,
     available: u64,
 ) -> Result<(), EngineError> {
-    let &Demand { places, growth, lookups, kept, fixed_bytes } = demand;
+    let &Demand { places, per_host, growth, lookups, kept, fixed_bytes } = demand;
     let nodes = places - growth;
-    let bytes_of = |nodes: u64| (nodes_bytes(nodes as usize) + nodes * BESIDE_NODE_BYTES) as f64;
+    let per_host = u64::from(per_host.count());
+    let (nodes_max, places_max) = (NODES_MAX / per_host, PLACES_MAX / per_host);
+    let bytes_of = |hosts: u64| {
+        let nodes = hosts.min(nodes_max) * per_host;
+        (nodes_bytes(nodes as usize) + nodes * BESIDE_NODE_BYTES) as f64
+    };
     let parts = [
-        bytes_of(nodes.min(NODES_MAX)) + fixed_bytes as f64,
-        bytes_of(growth.min(NODES_MAX)) + churn_bytes(scenario, places),
+        bytes_of(nodes) + fixed_bytes as f64,
+        bytes_of(growth) + churn_bytes(scenario, places),
         lookups * LOOKUP_BYTES + kept * KEPT_BYTES,
         planned_length(scenario).as_secs_f64() * INTERVAL_BYTES,
     ];
     let needed: f64 = parts.iter().sum();
     let fits = available == 0 || needed <= available as f64;
-    if fits && places <= PLACES_MAX {
+    if fits && places <= places_max {
         return Ok(());
     }
     // The greatest part must become smaller, so that all fits.
     let greatest = (0..parts.len()).max_by(|&a, &b| parts[a].total_cmp(&parts[b])).unwrap_or(0);
-    let greatest = if places > PLACES_MAX { usize::from(growth > nodes) } else { greatest };
+    let greatest = if places > places_max { usize::from(growth > nodes) } else { greatest };
     let (is, others) = (parts[greatest], needed - parts[greatest]);
     let room = if available == 0 { needed } else { available as f64 };
     let mut share = ((room - others) / is).clamp(0.0, 1.0);
-    if places > PLACES_MAX {
+    if places > places_max {
         share = share
-            .min(NODES_MAX.saturating_sub(nodes.min(growth)) as f64 / nodes.max(growth) as f64);
+            .min(nodes_max.saturating_sub(nodes.min(growth)) as f64 / nodes.max(growth) as f64);
     }
     let what = match greatest {
         0 => format!("{nodes} nodes"),
@@ -111,7 +119,10 @@ pub(super) fn check(
     };
     let gib = |bytes: f64| bytes / f64::from(1 << 30);
     let problem = if fits {
-        format!("{NODES_MAX} nodes are the most")
+        match per_host {
+            1 => format!("{NODES_MAX} nodes are the most"),
+            _ => format!("{nodes_max} with {per_host} virtual nodes each are the most"),
+        }
     } else {
         format!("about {:.1} GiB are needed, but {:.1} GiB are free", gib(needed), gib(room))
     };
@@ -207,7 +218,8 @@ mod tests {
         let growth = planned_growth(scenario);
         let nodes = u64::from(scenario.nodes);
         let nodes = nodes + scenario.joining_in_faults(nodes);
-        Demand { places: nodes + growth, growth, lookups, kept: 0.0, fixed_bytes: 0 }
+        let (places, per_host) = (nodes + growth, NodesPerHost::ONE);
+        Demand { places, per_host, growth, lookups, kept: 0.0, fixed_bytes: 0 }
     }
 
     fn message(scenario: &Scenario, lookups: f64) -> String {

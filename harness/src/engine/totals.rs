@@ -6,23 +6,25 @@ use std::time::Duration;
 
 use hopwise_kernel::drive::Counters;
 use hopwise_kernel::node::Class;
-use hopwise_kernel::{Protocol, Time};
+use hopwise_kernel::{Id, Protocol, Time};
 
-use crate::director::MembershipChanges;
+use crate::director::{Director, MembershipChanges};
 use crate::measure::Measured;
 use crate::measure::health::{Sample, TableCourse};
 use crate::measure::join_times::JoinTimes;
+use crate::measure::key_load::keys_per_host;
 use crate::measure::metrics::{Metrics, Traffic};
-use crate::measure::outcome::{Deaths, Goodput, Health, JoinUs, Load, Membership, State};
+use crate::measure::outcome::{Deaths, Goodput, Health, JoinUs, Keys, Load, Membership, State};
 use crate::measure::series::{Sent, Series};
 use crate::measure::stored::Contents;
 use crate::plug::{ProtocolOf, System};
+use crate::workload::Workload;
 use crate::workload::judge::Judge;
 
-/// Table sizes of some nodes, and the load of the busiest.
+/// Table sizes of some hosts, and the load of the busiest.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tables {
-    nodes: u64,
+    hosts: u64,
     entries: u64,
     entries_max: u64,
     bytes: u64,
@@ -31,20 +33,21 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Adds a node with so many entries and bytes.
-    pub(super) fn add(&mut self, entries: usize, bytes: usize) {
-        let (entries, bytes) = (entries as u64, bytes as u64);
+    /// Adds a host whose nodes have so many entries and bytes each.
+    pub(super) fn add(&mut self, nodes: impl Iterator<Item = (usize, usize)>) {
+        let sum = nodes.fold((0, 0), |sum, node| (sum.0 + node.0, sum.1 + node.1));
+        let (entries, bytes) = (sum.0 as u64, sum.1 as u64);
         let (entries_max, bytes_max) = (entries, bytes);
-        self.merge(&Tables { nodes: 1, entries, entries_max, bytes, bytes_max, messages_max: 0 });
+        self.merge(&Tables { hosts: 1, entries, entries_max, bytes, bytes_max, messages_max: 0 });
     }
 
-    /// Adds a node, present or departed, that received so many messages in the measured phase.
+    /// Adds a host, present or departed, that received so many messages in the measured phase.
     pub(super) fn add_load(&mut self, messages: u64) {
         self.messages_max = self.messages_max.max(messages);
     }
 
     pub(super) fn merge(&mut self, other: &Tables) {
-        self.nodes += other.nodes;
+        self.hosts += other.hosts;
         self.entries += other.entries;
         self.entries_max = self.entries_max.max(other.entries_max);
         self.bytes += other.bytes;
@@ -54,9 +57,9 @@ impl Tables {
 
     fn state(&self) -> State {
         State {
-            entries_mean: self.entries as f64 / self.nodes.max(1) as f64,
+            entries_mean: self.entries as f64 / self.hosts.max(1) as f64,
             entries_max: self.entries_max,
-            bytes_per_node: self.bytes / self.nodes.max(1),
+            bytes_per_node: self.bytes / self.hosts.max(1),
             bytes_max: self.bytes_max,
         }
     }
@@ -109,6 +112,9 @@ pub(super) struct Sums {
     pub(super) stored: Contents,
     pub(super) node_s: f64,
     pub(super) series: Series,
+    /// The nodes of a ring at the end, each with the number of its host, if there is a population of
+    /// keys.
+    pub(super) ring: Vec<(Id, u32)>,
 }
 
 impl Sums {
@@ -124,6 +130,7 @@ impl Sums {
             stored: Contents::default(),
             node_s: 0.0,
             series: Series::new(),
+            ring: Vec::new(),
         }
     }
 
@@ -140,12 +147,14 @@ impl Sums {
         self.stored.merge(&other.stored);
         self.node_s += other.node_s;
         self.series.merge(&other.series);
+        self.ring.extend_from_slice(&other.ring);
     }
 
     /// The figures of a run.
     pub(super) fn measured<S: System>(
         mut self,
         judge: &mut Judge<S::Workload>,
+        workload: &S::Workload,
         course: Course,
     ) -> Measured {
         self.metrics.correct = judge.correct;
@@ -162,6 +171,8 @@ impl Sums {
         let Course { bring_up, capacity_per_s, measured, measured_wall, .. } = course;
         let Course { interrupted, threads, .. } = course;
         let node_s = self.node_s;
+        let keys = workload.population().map(|keys| keys_per_host(&mut self.ring, keys));
+        let keys = keys.filter(|hosts| !hosts.is_empty()).map(Keys::new);
         Measured {
             traffic: traffic_of::<ProtocolOf<S>>(&self.counters, |_| true),
             maintenance: traffic_of::<ProtocolOf<S>>(&self.counters, |class| class.is_maintenance),
@@ -171,7 +182,7 @@ impl Sums {
             measured_wall,
             node_s,
             state: self.tables.state(),
-            load: Load { messages_max: self.tables.messages_max, keys: None },
+            load: Load { messages_max: self.tables.messages_max, keys },
             membership: Membership {
                 joins: self.changes.joins,
                 leaves: self.changes.leaves,
@@ -239,6 +250,13 @@ pub(super) struct Course {
     pub(super) tables: TableCourse,
     /// CPU time of the process in the measured phase; `None` in simulated time.
     pub(super) cpu: Option<Duration>,
+}
+
+/// The nodes of a ring that are members, each with the number of its host, if there is a population of
+/// keys that they own.
+pub(super) fn ring_at_end<S: System>(director: &Director<S::Workload>) -> Vec<(Id, u32)> {
+    let has_keys = S::IS_RING && director.workload().population().is_some();
+    if has_keys { director.ring().collect() } else { Vec::new() }
 }
 
 /// What was sent, as the series counts it.

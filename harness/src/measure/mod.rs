@@ -8,6 +8,7 @@ pub mod growth;
 pub mod health;
 pub mod histogram;
 pub mod join_times;
+pub mod key_load;
 mod measured;
 pub mod metrics;
 pub mod outcome;

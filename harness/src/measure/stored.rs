@@ -9,22 +9,22 @@ use hopwise_kernel::store::{StoreCounts, Version};
 pub struct Contents {
     /// What nodes did in the measured phase, also those that departed.
     pub counts: StoreCounts,
-    /// The load of each member at the end of the run.
-    pub nodes: Vec<NodeLoad>,
+    /// The load of each host that is a member at the end of the run.
+    pub hosts: Vec<NodeLoad>,
     /// By number of the key: the highest version that a member holds at the end;
     /// [`Version::NONE`] if no member holds one.
     pub versions: Vec<Version>,
 }
 
-/// What one node stores, and how often it was asked.
+/// What the nodes of one host store, and how often they were asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct NodeLoad {
     /// Items.
     pub items: u64,
     /// Bytes of their values.
     pub bytes: u64,
-    /// Reads and writes that it answered, and requests for values that it provides, since it
-    /// was built.
+    /// Reads and writes that they answered, and requests for values that they provide, since they
+    /// were built.
     pub requests: u64,
 }
 
@@ -54,6 +54,23 @@ pub struct ValueVerdicts {
 }
 
 impl Contents {
+    /// Begins with another host: what is [added](Self::add) next is on it.
+    pub fn begin_host(&mut self) {
+        self.hosts.push(NodeLoad::default());
+    }
+
+    /// Adds the load of a node of the present host.
+    pub fn add(&mut self, load: NodeLoad) {
+        if self.hosts.is_empty() {
+            self.begin_host();
+        }
+        if let Some(host) = self.hosts.last_mut() {
+            host.items += load.items;
+            host.bytes += load.bytes;
+            host.requests += load.requests;
+        }
+    }
+
     /// Records that a member holds `version` of the key with this number.
     pub fn hold(&mut self, key: u32, version: Version) {
         let key = key as usize;
@@ -72,7 +89,7 @@ impl Contents {
     /// Adds what other nodes store.
     pub fn merge(&mut self, other: &Contents) {
         self.counts = sum(self.counts, other.counts);
-        self.nodes.extend_from_slice(&other.nodes);
+        self.hosts.extend_from_slice(&other.hosts);
         (0..).zip(&other.versions).for_each(|(key, &version)| self.hold(key, version));
     }
 }

@@ -5,11 +5,12 @@
 use std::fmt::Debug;
 
 use hopwise_kernel::node::EventOf;
-use hopwise_kernel::store::StoreCounts;
+use hopwise_kernel::store::{Hosts, StoreCounts};
 use hopwise_kernel::{Codec, Context, Id, Node, Peer, Rng, Time};
 
 use super::{Checker, NodeEvent, Placing};
 use crate::Scenario;
+use crate::churn::NodesPerHost;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::health::Neighborhood;
 use crate::measure::stored::Contents;
@@ -63,10 +64,17 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// The growth of its figures with the number of nodes, as stated in the literature.
     const GROWTH: &'static [(Figure, Law)] = &[];
 
-    /// The number of nodes that are members at the start, at least 1. The others join through the
+    /// The number of nodes that each host runs. They join and depart with it.
+    ///
+    /// By default one: hosts and nodes are the same.
+    fn nodes_per_host(_scenario: &Scenario) -> NodesPerHost {
+        NodesPerHost::ONE
+    }
+
+    /// The number of hosts that are members at the start, at least 1. The others join through the
     /// protocol.
     ///
-    /// By default all nodes, or one if the scenario says that the others join.
+    /// By default all hosts, or one if the scenario says that the others join.
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
             Start::Linked => scenario.nodes_at_start() as usize,
@@ -93,7 +101,7 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
         &[]
     }
 
-    /// Creates the node of `host`, which is not a member yet. Hosts are numbered over all shards.
+    /// Creates a node of `host`, which is not a member yet. Hosts are numbered over all shards.
     /// The next node in the same place has the same host.
     fn node(&self, host: u32, peer: Peer, rng: &mut Rng) -> Self::Node;
 
@@ -180,6 +188,12 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
         1
     }
 
+    /// The number of nodes after its own place that a node knows: those among which a store on top of this
+    /// system chooses the others that keep a key.
+    fn successors(_scenario: &Scenario) -> u32 {
+        0
+    }
+
     /// The number of entries in the tables of `node`: distinct peers, and what else grows with the
     /// system.
     fn entries(&self, node: &Self::Node) -> usize;
@@ -219,6 +233,8 @@ pub struct Setting<'a, W> {
     pub scenario: &'a Scenario,
     /// The most nodes at a time by plan. Churn is not counted.
     pub most_nodes: usize,
+    /// How the addresses of nodes show that they are on the same host.
+    pub hosts: Hosts,
     /// The members at the start, sorted by identifier.
     pub members: &'a [Peer],
     /// The member at host 0.

@@ -17,6 +17,7 @@ use super::items::{ROUNDS_OF_LIFE, copies, holdings, item_event, items, publishi
 use super::room::keys_of_one_node;
 use super::router_checker::RouterChecker;
 use crate::Scenario;
+use crate::churn::NodesPerHost;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
 use crate::plug::{Neighborhood, NodeEvent, Placing, ProtocolOf, Setting, System};
@@ -54,6 +55,10 @@ where
     const IS_RING: bool = S::IS_RING;
     const GROWTH: &'static [(Figure, Law)] = S::GROWTH;
 
+    fn nodes_per_host(scenario: &Scenario) -> NodesPerHost {
+        S::nodes_per_host(scenario)
+    }
+
     fn members_at_start(scenario: &Scenario) -> usize {
         S::members_at_start(scenario)
     }
@@ -65,9 +70,9 @@ where
     }
 
     fn new(setting: &Setting<'_, ItemWorkload>) -> Result<Directory<S>, String> {
-        let &Setting { scenario, most_nodes, members, first, workload } = setting;
+        let &Setting { scenario, most_nodes, hosts, members, first, workload } = setting;
         let keys = S::Workload::new(scenario, &[])?;
-        let below = Setting { scenario, most_nodes, members, first, workload: &keys };
+        let below = Setting { scenario, most_nodes, hosts, members, first, workload: &keys };
         Ok(Directory {
             router: S::new(&below)?,
             catalogue: workload.catalogue().clone(),
@@ -156,6 +161,10 @@ where
                 _ => None,
             },
         }
+    }
+
+    fn successors(scenario: &Scenario) -> u32 {
+        S::successors(scenario)
     }
 
     fn entries(&self, node: &Self::Node) -> usize {

@@ -9,7 +9,7 @@ use hopwise_kernel::node::{EventOf, Secret};
 use hopwise_kernel::store::{
     self, Change, Condition, Hosts, Lifetime, MAX_REPLICAS, Name, REFERENCE_BYTES, ReadOutcome,
     Reference, StoreCodec, StoreConfig, StoreCounts, StoreLimits, StoreNode,
-    Stored as StoredProtocol, Version, Write, WriteOutcome,
+    Stored as StoredProtocol, Version, Write, WriteOutcome, is_holder,
 };
 use hopwise_kernel::{Context, Id, Node as _, Peer, Rng, Router, Time};
 
@@ -19,6 +19,7 @@ use super::place;
 use super::room::keys_of_one_node;
 use super::router_checker::RouterChecker;
 use crate::Scenario;
+use crate::churn::NodesPerHost;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::stored::{Contents, NodeLoad};
 use crate::network::Network;
@@ -47,6 +48,8 @@ pub struct Stored<S> {
     workload: ValueWorkload,
     config: Arc<StoreConfig>,
     placing: Option<Placing>,
+    /// The number of nodes after an owner among which it chooses holders.
+    successors: usize,
     value_bytes: usize,
     kind: StoreKind,
     /// The keys that have a value from the start, in the order of their identifiers.
@@ -74,6 +77,10 @@ where
     const STORES: bool = true;
     const GROWTH: &'static [(Figure, Law)] = S::GROWTH;
 
+    fn nodes_per_host(scenario: &Scenario) -> NodesPerHost {
+        S::nodes_per_host(scenario)
+    }
+
     fn members_at_start(scenario: &Scenario) -> usize {
         S::members_at_start(scenario)
     }
@@ -86,18 +93,22 @@ where
     }
 
     fn new(setting: &Setting<'_, ValueWorkload>) -> Result<Stored<S>, String> {
-        let &Setting { scenario, most_nodes, members, first, workload } = setting;
+        let &Setting { scenario, most_nodes, hosts, members, first, workload } = setting;
         let Some(store) = &scenario.store else {
             return Err("there are no values to store: write a [store] section".to_owned());
         };
         let keys = S::Workload::new(scenario, &[])?;
-        let below = Setting { scenario, most_nodes, members, first, workload: &keys };
+        let below = Setting { scenario, most_nodes, hosts, members, first, workload: &keys };
         let preloaded = if store.preload { store.population } else { 0 };
         Ok(Stored {
             router: S::new(&below)?,
             workload: workload.clone(),
-            config: Arc::new(config::<S>(scenario, store, &mut Rng::new(scenario.seed, 7))),
+            config: Arc::new(StoreConfig {
+                hosts,
+                ..config::<S>(scenario, store, &mut Rng::new(scenario.seed, 7))
+            }),
             placing: S::placing(scenario),
+            successors: S::successors(scenario) as usize,
             value_bytes: store.value_bytes as usize,
             kind: store.kind,
             preloaded: Arc::new(in_order(preloaded)),
@@ -120,26 +131,20 @@ where
         members: &[Peer],
         rank: usize,
     ) {
-        let replicas = self.config.replicas();
-        // It keeps the keys that it owns, and those of the members before it.
-        let after = members[(rank + members.len() - replicas % members.len()) % members.len()].id;
-        let keys = if members.len() <= replicas {
-            [&self.preloaded[..], &[]]
-        } else {
-            within(&self.preloaded, after, members[rank].id)
-        };
         let mut value = [0; VALUE_MAX];
         let value = &mut value[..self.value_bytes];
-        for &(id, key) in keys.into_iter().flatten() {
-            let stamp = initial_stamp(key);
-            fill(stamp, value);
-            let provider = members[key as usize % members.len()];
-            let reference = Reference { provider, serial: stamp }.to_bytes();
-            let value = match self.kind {
-                StoreKind::Direct => &*value,
-                StoreKind::Reference => &reference,
-            };
-            node.preload(cx.now, Name::value(id), PRELOADED, value);
+        for (after, until) in self.arcs_kept(members, rank) {
+            for &(id, key) in within(&self.preloaded, after, until).into_iter().flatten() {
+                let stamp = initial_stamp(key);
+                fill(stamp, value);
+                let provider = members[key as usize % members.len()];
+                let reference = Reference { provider, serial: stamp }.to_bytes();
+                let value = match self.kind {
+                    StoreKind::Direct => &*value,
+                    StoreKind::Reference => &reference,
+                };
+                node.preload(cx.now, Name::value(id), PRELOADED, value);
+            }
         }
         if self.kind == StoreKind::Reference {
             for key in (rank..self.preloaded.len()).step_by(members.len()) {
@@ -277,6 +282,10 @@ where
         S::replicas(scenario).clamp(1, MAX_REPLICAS as u32)
     }
 
+    fn successors(scenario: &Scenario) -> u32 {
+        S::successors(scenario)
+    }
+
     fn entries(&self, node: &Self::Node) -> usize {
         self.router.entries(node.router()) + (node.items() + node.provided()) as usize
     }
@@ -287,7 +296,7 @@ where
 
     fn add_stored(&self, node: &Self::Node, now: Time, live: usize, contents: &mut Contents) {
         let StoreCounts { reads, writes, fetches, .. } = node.counts();
-        contents.nodes.push(NodeLoad {
+        contents.add(NodeLoad {
             items: (node.items() + node.provided()).into(),
             bytes: (node.bytes() + node.provided_bytes()).into(),
             requests: reads + writes + fetches,
@@ -321,14 +330,40 @@ where
     }
 }
 
+impl<S> Stored<S> {
+    /// The arcs whose keys the member at `rank` keeps at the start, each from after one member until
+    /// another: those that it owns, and those whose owner has it for a holder.
+    fn arcs_kept(&self, members: &[Peer], rank: usize) -> Vec<(Id, Id)> {
+        let count = members.len();
+        let member = |steps: usize| members[(rank + count - steps % count) % count];
+        let (replicas, hosts, me) = (self.config.replicas(), self.config.hosts, members[rank]);
+        if hosts == Hosts::Nodes {
+            // The keys of the members before it are all on one arc.
+            let after = if count <= replicas { me } else { member(replicas) };
+            return vec![(after.id, me.id)];
+        }
+        let mut arcs = vec![(member(1).id, me.id)];
+        for steps in 1..=self.successors.min(count - 1) {
+            let next: Vec<Peer> = (1..=self.successors.min(count - 1))
+                .map(|after| members[(rank + count - steps + after) % count])
+                .collect();
+            if is_holder(me, member(steps), replicas, hosts, &next) {
+                arcs.push((member(steps + 1).id, member(steps).id));
+            }
+        }
+        arcs
+    }
+}
+
 fn config<S: System>(scenario: &Scenario, store: &Store, rng: &mut Rng) -> StoreConfig {
     let replicas = S::replicas(scenario).clamp(1, MAX_REPLICAS as u32) as u8;
+    let nodes = scenario.nodes.saturating_mul(S::nodes_per_host(scenario).count());
     let defaults = StoreConfig { secret: Secret::random(rng), ..StoreConfig::default() };
     StoreConfig {
         replicas,
         hosts: Hosts::Nodes,
-        limits: limits(store, replicas, scenario.nodes),
-        provided: provided_limits(store, scenario.nodes),
+        limits: limits(store, arcs::<S>(scenario, replicas), nodes),
+        provided: provided_limits(store, nodes),
         lifetime: store.lifetime,
         deadline: scenario.workload.deadline,
         timeout: timeout(scenario),
@@ -340,10 +375,29 @@ fn config<S: System>(scenario: &Scenario, store: &Store, rng: &mut Rng) -> Store
     }
 }
 
-/// The room of one node: as the scenario says, or as the population needs.
-fn limits(store: &Store, replicas: u8, nodes: u32) -> StoreLimits {
+/// The number of arcs whose keys a node keeps, at most. If hosts are nodes, those of `replicas` owners.
+/// Otherwise an owner passes over nodes of the same host. The chance that d nodes in a row are on fewer
+/// than r of H hosts is at most C(H, r - 1) ((r - 1) / H)^d.
+fn arcs<S: System>(scenario: &Scenario, replicas: u8) -> u8 {
+    const SELDOM: f64 = 1e-6;
+    if S::nodes_per_host(scenario).is_one() {
+        return replicas;
+    }
+    let most = S::successors(scenario).clamp(replicas.into(), u8::MAX.into());
+    let (hosts, others) = (f64::from(scenario.nodes), f64::from(replicas) - 1.0);
+    if others < 1.0 || hosts <= others {
+        return if others < 1.0 { 1 } else { most as u8 };
+    }
+    let choices: f64 =
+        (0..replicas - 1).map(|i| (hosts - f64::from(i)) / f64::from(i + 1)).product();
+    let passed_over = (SELDOM / choices).ln() / (others / hosts).ln();
+    passed_over.ceil().clamp(replicas.into(), most.into()) as u8
+}
+
+/// The room of one node: as the scenario says, or as the population needs on so many `arcs`.
+fn limits(store: &Store, arcs: u8, nodes: u32) -> StoreLimits {
     let growth = if store.operations.inserts() { 2 } else { 1 };
-    let needed = || growth * keys_of_one_node(store.population, replicas, nodes).max(1);
+    let needed = || growth * keys_of_one_node(store.population, arcs, nodes).max(1);
     let items = store.node_items.unwrap_or_else(needed);
     // While an item is overwritten, its old value is there beside the new one.
     let values = items.saturating_add(items / 4 + OVERWRITTEN);

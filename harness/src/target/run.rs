@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_kernel::reactor::Clock;
-use hopwise_kernel::{Address, Id, Peer, Rng, Time};
+use hopwise_kernel::{Id, Rng, Time};
 
 use super::driver::Driver;
 use super::options::Options;
@@ -24,7 +24,7 @@ use super::suitable;
 use super::sweep::Sweep;
 use crate::Scenario;
 use crate::base::random::random;
-use crate::churn::Share;
+use crate::churn::{NodesPerHost, Share};
 use crate::director::{Admitted, Agreement, Director, Setup, calibration};
 use crate::engine::Interruption;
 use crate::measure::metrics::Traffic;
@@ -119,6 +119,7 @@ impl<'a> Run<'a> {
         let judge = Judge::new(workload.truth(iter::empty(), Time::ZERO), deadline);
         let setup = Setup {
             places: options.connections,
+            per_host: NodesPerHost::ONE,
             to_join: 0,
             agreement: Arc::new(Agreement::new(1)),
             seeds: Arc::default(),
@@ -237,8 +238,8 @@ impl<'a> Run<'a> {
     fn enter_connections(&mut self) {
         let now = self.now();
         for _ in 0..self.connections {
-            let peer = Peer { id: Id::random(&mut self.rng), address: Address::default() };
-            self.driver.director.enter_member(peer, now);
+            let id = Id::random(&mut self.rng);
+            self.driver.director.enter_member(id, now);
         }
         self.driver.take_records();
     }

@@ -5,11 +5,14 @@
 use hopwise_kernel::{Id, Rng, Time};
 use rand_distr::Zipf;
 
-use super::Workload;
 use super::truth::OwnerTruth;
+use super::{Population, Workload};
 use crate::Scenario;
 use crate::base::sampling::draw;
 use crate::scenario::Keys;
+
+/// The most keys of a population that are listed: hashing them takes a few seconds.
+const MOST_LISTED: u64 = 10_000_000;
 
 /// Asks for the owners of keys.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +31,10 @@ impl Workload for KeyWorkload {
         Ok(KeyWorkload(KeySource::new(scenario.workload.keys)))
     }
 
+    fn population(&self) -> Option<Population<'_>> {
+        self.0.population()
+    }
+
     fn draw(&self, rng: &mut Rng) -> Id {
         self.0.draw(rng)
     }
@@ -39,7 +46,11 @@ impl Workload for KeyWorkload {
 
 /// The source of the keys that are looked up.
 #[derive(Clone, Copy, Debug)]
-pub struct KeySource(Popularity);
+pub struct KeySource {
+    popularity: Popularity,
+    /// The number of keys; `None` if any identifier may be one.
+    population: Option<u64>,
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Popularity {
@@ -55,17 +66,26 @@ impl KeySource {
     /// If the exponent is negative or the population 0, which no loaded scenario contains.
     #[must_use]
     pub fn new(keys: Keys) -> KeySource {
-        KeySource(match keys {
-            Keys::Uniform => Popularity::Uniform,
-            Keys::Zipf { exponent, population } => Popularity::Zipf(
-                Zipf::new(population as f64, exponent).expect("the scenario was checked"),
-            ),
-        })
+        match keys {
+            Keys::Uniform => KeySource { popularity: Popularity::Uniform, population: None },
+            Keys::Zipf { exponent, population } => {
+                let ranks = Zipf::new(population as f64, exponent);
+                let popularity = Popularity::Zipf(ranks.expect("the scenario was checked"));
+                KeySource { popularity, population: Some(population) }
+            }
+        }
+    }
+
+    /// All keys, the most popular first; `None` if any identifier may be one, or if there are more than
+    /// [`MOST_LISTED`].
+    fn population(&self) -> Option<Population<'_>> {
+        let count = self.population.filter(|&count| count <= MOST_LISTED)?;
+        Some(Box::new((1..=count).map(key_of_rank)))
     }
 
     /// Draws a key. With Zipf popularity it is [`key_of_rank`] of the rank drawn.
     pub fn draw(&self, rng: &mut Rng) -> Id {
-        match &self.0 {
+        match &self.popularity {
             Popularity::Uniform => Id::random(rng),
             Popularity::Zipf(ranks) => key_of_rank(draw(ranks, rng) as u64),
         }

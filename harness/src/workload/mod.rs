@@ -22,6 +22,7 @@ use std::time::Duration;
 use hopwise_kernel::{Id, Rng, Time};
 
 use crate::Scenario;
+use crate::churn::NodesPerHost;
 use crate::measure::stored::{Contents, ValueVerdicts};
 use crate::measure::tally::Tally;
 
@@ -30,6 +31,9 @@ pub use self::keys::KeyWorkload;
 pub use self::presence::Presence;
 pub use self::truth::OwnerTruth;
 pub use self::values::ValueWorkload;
+
+/// The keys of a population, each once.
+pub type Population<'a> = Box<dyn Iterator<Item = Id> + 'a>;
 
 /// A kind of question, and how its answers are judged.
 ///
@@ -58,6 +62,19 @@ pub trait Workload: Clone + Debug + Send + Sync + 'static {
     #[must_use]
     fn with_replicas(self, _replicas: u32) -> Self {
         self
+    }
+
+    /// Tells how many nodes each host runs. If there are several, what is stored under a key is kept on
+    /// different hosts, as far as there are so many among the owner's next `successors` nodes.
+    #[must_use]
+    fn with_nodes_per_host(self, _per_host: NodesPerHost, _successors: u32) -> Self {
+        self
+    }
+
+    /// The keys of all that can be asked for, if they are a finite population: what nodes own of them is
+    /// the load of a ring.
+    fn population(&self) -> Option<Population<'_>> {
+        None
     }
 
     /// Draws the next question.

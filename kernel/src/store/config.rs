@@ -64,6 +64,11 @@ pub enum Hosts {
     /// Nodes whose IP addresses are the same, and whose ports lie in the same block of so many (a power
     /// of two).
     PortBlocks(u16),
+    /// Nodes behind the same socket whose slots lie in the same block of so many.
+    SlotBlocks(u16),
+    /// Nodes whose addresses, [as numbers](Address::to_bits) from 1, lie in the same block of so many. For
+    /// drivers whose addresses are no endpoints.
+    NumberBlocks(u16),
 }
 
 impl Hosts {
@@ -73,6 +78,14 @@ impl Hosts {
         match self {
             Hosts::Nodes => a.to_bits() == b.to_bits(),
             Hosts::PortBlocks(ports) => a.ip == b.ip && a.port / ports == b.port / ports,
+            Hosts::SlotBlocks(slots) => {
+                let is_same_socket = a.ip == b.ip && a.port == b.port;
+                is_same_socket && a.slot / slots == b.slot / slots
+            }
+            Hosts::NumberBlocks(count) => {
+                let (a, b) = (a.to_bits().wrapping_sub(1), b.to_bits().wrapping_sub(1));
+                a / count as u64 == b / count as u64
+            }
         }
     }
 }

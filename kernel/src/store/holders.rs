@@ -10,6 +10,13 @@ use crate::store::config::{Hosts, MAX_REPLICAS};
 /// The most holders besides the owner.
 pub(super) const MAX_HOLDERS: usize = MAX_REPLICAS - 1;
 
+/// Whether `node` keeps a copy of what `owner` owns, if each item is kept by `replicas` nodes and `next`
+/// are the nodes that follow the owner.
+#[must_use]
+pub fn is_holder(node: Peer, owner: Peer, replicas: usize, hosts: Hosts, next: &[Peer]) -> bool {
+    Holders::choose(owner, replicas, hosts, next).peers().contains(&node)
+}
+
 /// See the [module](self).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Holders {
@@ -125,6 +132,30 @@ mod tests {
         assert_eq!(holders(9).peers().len(), 5, "each node once");
         let nodes = Holders::choose(me, 3, Hosts::Nodes, &next);
         assert_eq!(nodes.peers(), [peer(1, 4000), peer(2, 4016)]);
+    }
+
+    #[test]
+    fn nodes_of_one_host_are_told_by_slots_or_numbers() {
+        let at = |slot| Address::new([127, 0, 0, 1], 4000, slot);
+        let slots = Hosts::SlotBlocks(5);
+        assert!(slots.is_same(at(0), at(4)) && slots.is_same(at(65_530), at(65_534)));
+        assert!(!slots.is_same(at(4), at(5)));
+        assert!(!slots.is_same(at(0), Address::new([127, 0, 0, 1], 4001, 0)), "another socket");
+        let numbers = Hosts::NumberBlocks(5);
+        let number = |place: u64| Address::from_bits(place + 1);
+        for first in [0, 65_535, 4_294_967_295] {
+            assert!(numbers.is_same(number(first), number(first + 4)), "{first}");
+            assert!(!numbers.is_same(number(first), number(first + 5)), "{first}");
+        }
+        assert!(!numbers.is_same(number(4), number(5)));
+    }
+
+    #[test]
+    fn the_nodes_that_keep_an_item_are_told_apart_from_those_between() {
+        let hosts = Hosts::PortBlocks(16);
+        let next = [peer(1, 4001), peer(2, 4016), peer(3, 4017), peer(4, 4032)];
+        let keeps = |node| is_holder(node, peer(0, 4000), 3, hosts, &next);
+        assert_eq!(next.map(keeps), [false, true, false, true]);
     }
 
     #[test]

@@ -82,6 +82,7 @@ pub mod wire;
 pub use config::{Hosts, MAX_REPLICAS, StoreConfig, StoreLimits};
 pub use counts::StoreCounts;
 pub use event::Event;
+pub use holders::is_holder;
 pub use message::{Message, MessageWith};
 pub use node::StoreNode;
 pub use operation::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::churn::Share;
+use hopwise_harness::churn::{NodesPerHost, Share};
 use hopwise_harness::director::{Agreement, Director, NodeControl, Setup};
 use hopwise_harness::systems::Registry;
 use hopwise_harness::workload::{KeyWorkload, Workload};
@@ -82,6 +82,7 @@ fn directors(
         let members: Vec<Peer> = (0..members as u32).map(peer).collect();
         let setup = Setup {
             places: 100,
+            per_host: NodesPerHost::ONE,
             to_join: 0,
             agreement: agreement.clone(),
             seeds: Arc::new(members.clone()),
@@ -95,8 +96,8 @@ fn directors(
             is_logged: false,
         };
         let mut director = Director::new(scenario, Share { index, of: DIRECTORS }, setup);
-        for &peer in &members {
-            director.enter_member(peer, Time::ZERO);
+        for peer in &members {
+            director.enter_member(peer.id, Time::ZERO);
         }
         director.set_phase(at(1), at(11));
         (director, Nodes { director: index, ..Nodes::default() }, members)

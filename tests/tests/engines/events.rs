@@ -2,7 +2,7 @@
 //!
 //! `results/recompute.py` does the same with numpy, for the saved outcome of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -13,7 +13,10 @@ use hopwise_harness::measure::event_log::EventLog;
 use hopwise_harness::measure::metrics::COUNTS;
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::systems::Registry;
+use hopwise_harness::systems::ring::Ring;
 
+/// The nodes of a host that are members, and from when to when all of them were.
+type Host<'a> = (BTreeSet<&'a str>, Vec<(u64, u64)>);
 /// The rows of a log, each with its cells by column.
 type Rows = Vec<BTreeMap<String, String>>;
 
@@ -44,7 +47,8 @@ fn number(row: &BTreeMap<String, String>, column: &str) -> u64 {
 
 /// Computes the figures from the events and compares them. Judges every answer by looking at all nodes,
 /// if answers are owners of keys.
-fn assert_recomputed(measured: &Measured, rows: &Rows, answers_are_owners: bool, what: &str) {
+fn assert_recomputed(measured: &Measured, rows: &Rows, scenario: &Scenario, what: &str) {
+    let answers_are_owners = scenario.items.is_none() && scenario.store.is_none();
     let of = |event: &'static str| rows.iter().filter(move |row| row["event"] == event);
     let phase = |name: &str| {
         let start = of("phase").find(|row| row["detail"] == name).expect("each run has it");
@@ -86,8 +90,11 @@ fn assert_recomputed(measured: &Measured, rows: &Rows, answers_are_owners: bool,
     }
     assert!(latencies == *metrics.latency(), "{what}: latencies differ");
 
-    // Who was there, and when.
+    // Which nodes and hosts were there, and when. A host is a member while all its nodes are.
+    let per_host = scenario.section::<Ring>().virtual_nodes as usize;
     let mut lives: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
+    let mut hosts: BTreeMap<&str, Host<'_>> = BTreeMap::new();
+    let mut host_of: BTreeMap<&str, &str> = BTreeMap::new();
     let (mut joins, mut leaves, mut crashes) = (0, 0, 0);
     for row in rows {
         let (time, node) = (row["time_ns"].parse().expect("a time"), row["node"].as_str());
@@ -95,18 +102,29 @@ fn assert_recomputed(measured: &Measured, rows: &Rows, answers_are_owners: bool,
         match row["event"].as_str() {
             event @ ("joined" | "present") => {
                 lives.entry(node).or_default().push((time, u64::MAX));
-                joins += if event == "joined" { is_counted } else { 0 };
+                host_of.insert(node, &row["detail"]);
+                let (nodes, lives) = hosts.entry(&row["detail"]).or_default();
+                assert!(nodes.insert(node), "{what}: it joined before");
+                if nodes.len() == per_host {
+                    lives.push((time, u64::MAX));
+                    joins += if event == "joined" { is_counted } else { 0 };
+                }
             }
             event @ ("left" | "crashed") => {
                 lives.get_mut(node).expect("it joined").last_mut().expect("it joined").1 = time;
-                *(if event == "left" { &mut leaves } else { &mut crashes }) += is_counted;
+                let (nodes, lives) = hosts.get_mut(host_of[node]).expect("it joined");
+                if nodes.len() == per_host {
+                    lives.last_mut().expect("it joined").1 = time;
+                    *(if event == "left" { &mut leaves } else { &mut crashes }) += is_counted;
+                }
+                assert!(nodes.remove(node), "{what}: it was there");
             }
             _ => {}
         }
     }
-    let lived = lives
+    let lived = hosts
         .values()
-        .flatten()
+        .flat_map(|(_, lives)| lives)
         .map(|&(joined, left)| left.clamp(from, to) as i128 - joined.clamp(from, to) as i128);
     let node_s = lived.sum::<i128>() as f64 / 1e9;
     assert!((node_s - measured.node_s).abs() < 1e-6, "{what}: {node_s}, {}", measured.node_s);
@@ -161,10 +179,9 @@ fn figures_of_every_scenario_follow_from_its_events() {
         if let hopwise_harness::scenario::Load::InFlight(count) = &mut scenario.workload.load {
             *count = (*count).min(64);
         }
-        let answers_are_owners = scenario.items.is_none() && scenario.store.is_none();
         let (measured, rows) = run_logged(&scenario, u64::MAX);
         assert!(measured.metrics.completed > 0, "{}", named.name);
-        assert_recomputed(&measured, &rows, answers_are_owners, named.name);
+        assert_recomputed(&measured, &rows, &scenario, named.name);
     }
 }
 
@@ -180,10 +197,61 @@ fn figures_over_udp_follow_from_events() {
             .chain([("engine", "udp"), ("threads", "2"), ("phases.warmup", "1s")])
             .collect();
         let scenario = scenario(name, &values);
-        let answers_are_owners = scenario.items.is_none() && scenario.store.is_none();
         let (measured, rows) = run_logged(&scenario, u64::MAX);
         assert!(measured.metrics.completed > 0, "{name}");
-        assert_recomputed(&measured, &rows, answers_are_owners, name);
+        assert_recomputed(&measured, &rows, &scenario, name);
+    }
+}
+
+/// Churn of hosts with several nodes each, in both engines: new and old identifiers, joins that are broken
+/// off, crashes of many and of the busiest.
+#[test]
+fn figures_of_hosts_with_virtual_nodes_follow_from_events() {
+    let more: [&[(&str, &str)]; 3] = [
+        &[("engine", "sim"), ("churn.rejoin", "same-id")],
+        &[
+            ("engine", "sim"),
+            ("churn", "{ model = \"poisson\", joins_per_s = 3.0, departures_per_s = 3.0 }"),
+            (
+                "fault",
+                "[{ kind = \"crash\", count = 1, target = \"busiest\" }, \
+                       { at = \"1s\", kind = \"leave\", count = 3 }, \
+                       { at = \"2s\", kind = \"crash\", fraction = 0.2 }, \
+                       { at = \"3s\", kind = \"return\", fraction = 1.0 }]",
+            ),
+        ],
+        &[("engine", "udp")],
+    ];
+    for (index, more) in more.into_iter().enumerate() {
+        let few = [("nodes", "50"), ("ring.virtual_nodes", "4"), ("threads", "2")];
+        let short = [("phases.warmup", "1s"), ("phases.measure", "4s"), ("check", "false")];
+        let sessions = [("churn.session.mean", "15s"), ("workload.lookups_per_s", "200")];
+        let short = short.iter().chain(&sessions);
+        let values: Vec<_> = few.iter().chain(short).chain(more).copied().collect();
+        let scenario = scenario("churn-heavy", &values);
+        let (measured, rows) = run_logged(&scenario, u64::MAX);
+        assert!(measured.metrics.completed > 0 && measured.membership.joins > 0, "{index}");
+        assert_recomputed(&measured, &rows, &scenario, &format!("virtual nodes, {index}"));
+        // All nodes of a host depart at one instant.
+        let mut departed: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut host_of: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for row in &rows {
+            match row["event"].as_str() {
+                "present" | "joined" => {
+                    host_of.insert(&row["node"], &row["detail"]);
+                    ids.entry(&row["detail"]).or_default().insert(&row["node"]);
+                }
+                "left" | "crashed" => {
+                    *departed.entry((host_of[&*row["node"]], &row["time_ns"])).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+        assert!(!departed.is_empty());
+        assert!(departed.values().all(|&nodes| nodes == 4), "{index}: {departed:?}");
+        let are_blocks = ids.values().all(|ids| ids.len() % 4 == 0);
+        assert!(are_blocks || index > 0, "all identifiers of a host return together: {ids:?}");
     }
 }
 

@@ -18,4 +18,5 @@ mod sweep;
 mod systems;
 mod trace;
 mod udp;
+mod virtual_nodes;
 mod weather;

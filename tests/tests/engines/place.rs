@@ -119,9 +119,9 @@ fn nodes_that_join_halve_the_items_of_the_fullest() {
         ));
         let (contents, verdicts) = measured.values.as_ref().expect("nodes store values");
         assert_eq!((verdicts.lost, verdicts.phantom), (0, 0), "{place}, {start}");
-        let most = contents.nodes.iter().map(|node| node.items).max().expect("there are nodes");
-        let all: u64 = contents.nodes.iter().map(|node| node.items).sum();
-        most as f64 * contents.nodes.len() as f64 / all as f64
+        let most = contents.hosts.iter().map(|node| node.items).max().expect("there are nodes");
+        let all: u64 = contents.hosts.iter().map(|node| node.items).sum();
+        most as f64 * contents.hosts.len() as f64 / all as f64
     };
     let (random, linked) = (fullest("random", "linked"), fullest("split-fullest", "linked"));
     assert!(linked < 2.8 && random > 3.2, "linked: {linked} times the mean, {random} at random");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use hopwise_harness::churn::Share;
 use hopwise_harness::churn::trace::Trace;
+use hopwise_harness::churn::{NodesPerHost, Share};
 use hopwise_harness::director::{Agreement, Director, NodeControl, Setup};
 use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
@@ -77,6 +77,7 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
         let workload = KeyWorkload::new(&scenario, &[]).expect("a key workload needs no data");
         let setup = Setup {
             places,
+            per_host: NodesPerHost::ONE,
             to_join,
             agreement: Arc::new(Agreement::new(1)),
             seeds,
@@ -91,8 +92,8 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
         };
         Director::new(&scenario, Share::WHOLE, setup)
     };
-    for &peer in &ring {
-        director.enter_member(peer, Time::ZERO);
+    for peer in &ring {
+        director.enter_member(peer.id, Time::ZERO);
     }
     // The warm-up, and with it the trace, begins at 0.
     director.set_phase(at(1000), at(100_000));

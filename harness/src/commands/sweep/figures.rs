@@ -5,7 +5,7 @@
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::measure::outcome::{Items, Outcome};
+use crate::measure::outcome::{Items, Keys, Outcome};
 
 /// A figure of a run.
 pub(super) struct Figure {
@@ -16,7 +16,7 @@ pub(super) struct Figure {
 }
 
 /// All figures, in the order of their columns.
-pub(super) const FIGURES: [Figure; 13] = [
+pub(super) const FIGURES: [Figure; 17] = [
     figure("completed_share", |o| share(o.lookups.completed, o.lookups.counted())),
     figure("correct_share", |o| share(o.lookups.correct, o.lookups.completed)),
     figure("hops_mean", |o| of_completed(o, o.lookups.hops.mean)),
@@ -32,6 +32,10 @@ pub(super) const FIGURES: [Figure; 13] = [
         of_items(o, |it| (it.transfers.completed > 0).then_some(it.transfers.latency_us.p50))
     }),
     figure("events_per_s", |o| Some(o.engine.events_per_s)),
+    figure("keys_p1", |o| of_keys(o, |keys| keys.p1 as f64)),
+    figure("keys_p50", |o| of_keys(o, |keys| keys.p50 as f64)),
+    figure("keys_p99", |o| of_keys(o, |keys| keys.p99 as f64)),
+    figure("keys_max_per_mean", |o| of_keys(o, |keys| keys.max_per_mean)),
 ];
 
 /// The figures of a run, in the order of [`FIGURES`].
@@ -89,6 +93,10 @@ fn of_items(outcome: &Outcome, figure: fn(&Items) -> Option<f64>) -> Option<f64>
     outcome.items.as_ref().and_then(figure)
 }
 
+fn of_keys(outcome: &Outcome, figure: fn(&Keys) -> f64) -> Option<f64> {
+    outcome.load.as_ref().and_then(|load| load.keys.as_ref()).map(figure)
+}
+
 fn of_completed(outcome: &Outcome, value: f64) -> Option<f64> {
     (outcome.lookups.completed > 0).then_some(value)
 }
@@ -96,7 +104,7 @@ fn of_completed(outcome: &Outcome, value: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::outcome::example;
+    use crate::measure::outcome::{Load, example};
 
     #[test]
     fn percentiles_match_published_tables() {
@@ -134,6 +142,9 @@ mod tests {
     fn a_run_without_answers_has_no_figures_of_answers() {
         let mut outcome = example::outcome();
         outcome.items = Some(example::items());
+        let keys = Some(Keys::new(vec![1, 2, 6]));
+        outcome.load = Some(Load { messages_max: 7, keys });
+        assert_eq!(values(&outcome)[13..], [1.0, 2.0, 6.0, 2.0].map(Some));
         assert!(values(&outcome).iter().all(Option::is_some));
         assert_eq!(values(&outcome)[1], Some(0.9999));
         outcome.items = None;

@@ -1,10 +1,11 @@
-//! The node that received the most messages. A fault may crash it.
+//! The host whose nodes received the most messages. A fault may crash it.
 //!
 //! **Invariant:** the choice does not depend on how nodes are divided among shards.
 
 use std::cmp::Reverse;
 
-/// A node and the number of messages it received. Ties go to the lowest place.
+/// A host, by the place of its first node, and the number of messages that its nodes received. Ties go to
+/// the lowest place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Busiest {
     pub(super) messages: u32,

@@ -19,7 +19,7 @@ use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::director::{Director, NodeControl, calibration};
 use crate::engine::interruption::Interruption;
-use crate::engine::totals::{Course, Sums, sent};
+use crate::engine::totals::{Course, Sums, ring_at_end, sent};
 use crate::measure::health::{Sample, TableCourse};
 use crate::measure::progress::{Progress, Snapshot};
 use crate::plug::{ProtocolOf, QuestionOf, System};
@@ -185,6 +185,7 @@ impl<'a, S: System> Control<'a, S> {
             joins: self.director.join_times().clone(),
             node_s: self.director.node_s(),
             series: self.director.series().clone(),
+            ring: ring_at_end::<S>(&self.director),
             ..Sums::new()
         };
         let course = Course {
@@ -409,7 +410,8 @@ impl<'a, S: System> Control<'a, S> {
         });
         lookups.clear();
         let received = exchange.counters().received;
-        if S::IS_RING && self.looks.are_due(live_nodes, received) {
+        let members = live_nodes * self.partition.per_host.count() as usize;
+        if S::IS_RING && self.looks.are_due(members, received) {
             let peer = |place| Peer { id: self.director.id_of(place), address: address_of(place) };
             let members = self.director.members().map(peer);
             let is_measured = matches!(self.phase, Phase::Measure { .. });
@@ -454,16 +456,17 @@ pub(super) fn costs_kept_for(scenario: &Scenario) -> Duration {
     2 * scenario.workload.deadline + SECOND
 }
 
-/// Enters the members of the start into `director`. The judge knows them already.
+/// Enters the hosts that are members at the start into `director`, of each the first node, in the order
+/// of their places. The judge knows them already.
 pub(super) fn enter_members<W: Workload>(
     director: &mut Director<W>,
-    members: &[Peer],
+    firsts: &[Peer],
     interruption: &Interruption<'_>,
 ) {
-    let chunks = members.chunks(RECORDS_AT_ONCE);
-    for members in chunks.take_while(|_| !interruption.is_requested()) {
-        for &peer in members {
-            director.enter_member(peer, Time::ZERO);
+    let chunks = firsts.chunks(RECORDS_AT_ONCE);
+    for firsts in chunks.take_while(|_| !interruption.is_requested()) {
+        for first in firsts {
+            director.enter_member(first.id, Time::ZERO);
         }
         director.take_records();
     }

@@ -40,18 +40,19 @@ use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::Duration;
 
+use hopwise_kernel::store::Hosts;
 use hopwise_kernel::{Id, Peer, Rng, Time};
 use parking_lot::Mutex;
 
 use self::control::Control;
 use self::crew::with_crew;
 use self::exchange::{Exchange, WindowExchange};
-use self::partition::{Partition, address_of};
+use self::partition::{Partition, address_of, place_of};
 use self::shard::Shard;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
-use crate::churn::Share;
 use crate::churn::trace::Trace;
+use crate::churn::{NodesPerHost, Share};
 use crate::director::{Admitted, Agreement, Director, Setup};
 use crate::engine::interruption::Interruption;
 use crate::engine::memory::{self, Demand, planned_growth};
@@ -117,15 +118,17 @@ pub(crate) fn simulate<S: System>(
     let is_checked = S::Checker::EXISTS && scenario.is_checked();
     let wanted = if is_checked { 1 } else { scenario.thread_count() };
     let cores = thread::available_parallelism().map_or(1, usize::from);
+    let per_host = S::nodes_per_host(scenario);
     let most_nodes = planned_nodes(scenario, trace.as_ref(), 1);
     let growth = planned_growth(scenario);
     let places = (most_nodes + spare_places(scenario, most_nodes)) as u64 + growth;
-    let lookups = lookups_in_flight(scenario, &network);
+    let lookups = lookups_in_flight(scenario, &network, per_host);
     let kept = lookups_kept(scenario);
-    let demand = Demand { places, growth, lookups, kept, fixed_bytes: 0 };
+    let demand = Demand { places, per_host, growth, lookups, kept, fixed_bytes: 0 };
     let nodes_bytes = |nodes| S::memory_needed_bytes(scenario, nodes);
     memory::check(scenario, &demand, nodes_bytes, available_bytes())?;
-    let partition = Partition::new(wanted.min(SHARDS_PER_CORE * cores), places as usize);
+    let places = places as usize;
+    let partition = Partition::new(wanted.min(SHARDS_PER_CORE * cores), places, per_host);
     let shards = partition.shards as usize;
     let threads = shards.min(cores);
     let too_many_threads = (wanted > cores).then(|| {
@@ -133,24 +136,43 @@ pub(crate) fn simulate<S: System>(
             "threads = {wanted}, but this process may use {cores} cores: {threads} ran the nodes"
         )
     });
-    network.check_hosts(partition.places as usize).map_err(EngineError::Request)?;
+    network.check_hosts(places).map_err(EngineError::Request)?;
+    let hosts_at_start = S::members_at_start(scenario);
     let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
     let workload = S::Workload::new(scenario, without).map_err(EngineError::Request)?;
-    let workload = workload.with_replicas(S::replicas(scenario));
-    let members = initial_members::<S>(scenario, &workload).map_err(EngineError::Request)?;
-    let first = members[0];
-    let setting = Setting { scenario, most_nodes, members: &members, first, workload: &workload };
+    let workload = workload
+        .with_replicas(S::replicas(scenario))
+        .with_nodes_per_host(per_host, S::successors(scenario));
+    let members = initial_members::<S>(scenario, &workload, hosts_at_start, per_host);
+    let members = members.map_err(EngineError::Request)?;
+    let mut firsts = Vec::new(); // For hosts that are nodes, it would be a copy of the members.
+    if !per_host.is_one() {
+        firsts = first_nodes(&members, per_host);
+    }
+    let firsts = if per_host.is_one() { &members[..] } else { &firsts };
+    let setting = Setting {
+        scenario,
+        most_nodes: most_nodes * per_host.count() as usize,
+        hosts: if per_host.is_one() {
+            Hosts::Nodes
+        } else {
+            Hosts::NumberBlocks(per_host.count() as u16)
+        },
+        members: &members,
+        first: firsts[0],
+        workload: &workload,
+    };
     let system = system(&setting).map_err(EngineError::Request)?;
     let at_start = scenario.nodes_at_start() as usize;
-    let to_join = at_start - members.len();
+    let to_join = at_start - hosts_at_start;
     let least_delay = network.least_delay();
     let regime = network.failure_detection(scenario.network.timeout);
 
     let exchange = Exchange::<S>::new(shards);
-    let places = partition.places as usize;
     let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
     let setup = Setup {
         places,
+        per_host,
         to_join,
         agreement: Arc::new(Agreement::new(1)),
         seeds,
@@ -164,15 +186,16 @@ pub(crate) fn simulate<S: System>(
         is_logged: log.is_some(),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
-    control::enter_members(&mut director, &members, &interruption);
+    control::enter_members(&mut director, firsts, &interruption);
     director.add_away(scenario.nodes as usize - at_start, Time::ZERO);
-    let hosts = members.iter().map(|peer| peer.id).zip(0..);
-    let mut judge = Judge::new(workload.truth(hosts, Time::ZERO), scenario.workload.deadline);
+    let with_host =
+        |peer: &Peer| (peer.id, place_of(peer.address).map_or(0, |at| per_host.host_of(at)));
+    let truth = workload.truth(members.iter().map(with_host), Time::ZERO);
+    let mut judge = Judge::new(truth, scenario.workload.deadline);
     if let Some(mut log) = log {
-        members
-            .iter()
-            .zip(0..)
-            .for_each(|(peer, host)| log.joined(Time::ZERO, peer.id, host, true));
+        for (id, host) in members.iter().map(with_host) {
+            log.joined(Time::ZERO, id, host, true);
+        }
         judge.log_to(log);
     }
     if S::IS_RING {
@@ -231,7 +254,7 @@ pub(crate) fn simulate<S: System>(
         control.finish(&exchange, threads, &costs).map_err(EngineError::Broken)?;
     (sums.tables, sums.stored) = (tables, stored);
     let events = sums.total.received;
-    let mut measured = sums.measured::<S>(&mut judge, course);
+    let mut measured = sums.measured::<S>(&mut judge, &workload, course);
     let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
     measured.simulation = Some(simulation);
     measured.warnings.extend_from_slice(system.warnings());
@@ -255,7 +278,7 @@ fn lookups_kept(scenario: &Scenario) -> f64 {
 }
 
 /// The lookups in flight at a time, at most: those that start while one is on its way there and back.
-fn lookups_in_flight(scenario: &Scenario, network: &Network) -> f64 {
+fn lookups_in_flight(scenario: &Scenario, network: &Network, per_host: NodesPerHost) -> f64 {
     if scenario.network.node_rate.is_some() {
         return ADMITTED_MAX as f64;
     }
@@ -263,19 +286,37 @@ fn lookups_in_flight(scenario: &Scenario, network: &Network) -> f64 {
         Load::InFlight(count) => return f64::from(count),
         _ => scenario.workload.peak_per_s(scenario.nodes).unwrap_or(0.0),
     };
-    let hops = f64::from(scenario.nodes).log2() + 2.0;
+    let nodes = f64::from(scenario.nodes) * f64::from(per_host.count());
+    let hops = nodes.log2() + 2.0;
     let delay = network.greatest_delay().unwrap_or(DELAY).as_secs_f64();
     per_s * (hops * delay).min(scenario.workload.deadline.as_secs_f64())
 }
 
-/// The members at the start, sorted by identifier, in the places of their ranks.
+/// The nodes of so many hosts at the start, sorted by identifier. If each host runs one node, nodes are in
+/// the places of their ranks.
 fn initial_members<S: System>(
     scenario: &Scenario,
     workload: &S::Workload,
+    hosts: usize,
+    per_host: NodesPerHost,
 ) -> Result<Arc<Vec<Peer>>, String> {
-    let (mut rng, count) = (Rng::new(scenario.seed, 0), S::members_at_start(scenario));
-    let mut ids = S::initial_ids(scenario, workload, count, &mut rng)?;
+    let mut rng = Rng::new(scenario.seed, 0);
+    let mut ids = S::initial_ids(scenario, workload, hosts, &mut rng)?;
     ids.sort_unstable();
     let peer = |(place, id): (u32, Id)| Peer { id, address: address_of(place) };
-    Ok(Arc::new((0..).zip(ids).map(peer).collect()))
+    let nodes = ids.into_iter().flat_map(|id| per_host.ids(id));
+    let mut members: Vec<Peer> = (0..).zip(nodes).map(peer).collect();
+    if !per_host.is_one() {
+        members.sort_unstable_by_key(|peer| peer.id);
+    }
+    Ok(Arc::new(members))
+}
+
+/// The first nodes of hosts, in the order of their places.
+fn first_nodes(members: &[Peer], per_host: NodesPerHost) -> Vec<Peer> {
+    let is_first =
+        |peer: &Peer| place_of(peer.address).is_some_and(|place| per_host.first_of(place) == place);
+    let mut firsts: Vec<Peer> = members.iter().copied().filter(is_first).collect();
+    firsts.sort_unstable_by_key(|peer| peer.address);
+    firsts
 }

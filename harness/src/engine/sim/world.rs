@@ -115,7 +115,8 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
         let envelope = Envelope { from, lookup, to_prefix: to.id.prefix() };
         let sender = mix(self.seed ^ u64::from(self.place));
         let mut rng = Rng::light(mix(sender ^ self.sequence));
-        match self.network.transit(self.place, place, &mut rng) {
+        let host_of = |place| self.partition.per_host.host_of(place);
+        match self.network.transit(host_of(self.place), host_of(place), &mut rng) {
             Transit::Once(delay) => self.post(place, delay, envelope, message),
             Transit::Twice(first, second) => {
                 self.post(place, first, envelope, message);

@@ -243,6 +243,7 @@ impl Display {
 pub(super) fn assemble<S: System>(
     watched: Watched<S::Workload>,
     shared: &Shared<S::Workload>,
+    workload: &S::Workload,
     ends: Vec<(Sums, Conduct)>,
 ) -> Measured {
     let Watched { mut judge, course } = watched;
@@ -259,7 +260,7 @@ pub(super) fn assemble<S: System>(
         }
     }
     sums.estimate_costs::<ProtocolOf<S>>();
-    let mut measured = sums.measured::<S>(&mut judge, course);
+    let mut measured = sums.measured::<S>(&mut judge, workload, course);
     measured.warnings = warnings;
     if unjudged > 0 {
         measured.drops.push(("unjudged", unjudged));

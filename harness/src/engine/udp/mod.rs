@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use hopwise_kernel::reactor::{BindError, Clock, Layout, Shard, Sockets, available_cores, pin_to};
+use hopwise_kernel::store::Hosts;
 use hopwise_kernel::{Id, Peer, Rng};
 
 use self::control::{Control, assemble};
@@ -31,8 +32,8 @@ use self::shard_driver::ShardDriver;
 use self::shard_end::Conduct;
 use self::shared::Shared;
 use crate::Scenario;
-use crate::churn::Share;
 use crate::churn::trace::Trace;
+use crate::churn::{NodesPerHost, Share};
 use crate::director::{Admitted, Agreement, Director, Setup};
 use crate::engine::interruption::Interruption;
 use crate::engine::memory::{self, Demand};
@@ -56,6 +57,8 @@ const REQUESTS_PER_LOOKUP: usize = 16;
 const STARTS_PER_TURN: usize = 512;
 /// Room for a request in flight, and its timer.
 const REQUEST_BYTES: u64 = 300;
+/// The most nodes behind one socket.
+const NODES_PER_SOCKET: usize = 65_535;
 /// Spare places in each shard under churn, which is uneven.
 const SPARE_PLACES: usize = 64;
 
@@ -78,18 +81,26 @@ impl Runner for UdpEngine {
         let most_threads = (at_start - usize::from(S::HAS_SERVER)).max(1);
         let threads = scenario.thread_count().clamp(1, most_threads);
         let trace = Trace::of(scenario, threads).map_err(EngineError::Request)?.map(Arc::new);
+        let per_host = S::nodes_per_host(scenario);
         let mut plan = Plan::new::<S>(scenario, threads, trace.as_deref())?;
         let mut rng = Rng::new(scenario.seed, 0);
-        let most_nodes = plan.most_nodes;
+        let most_nodes = plan.most_nodes * per_host.count() as usize;
         let without: &[u32] = if S::HAS_SERVER { &[0] } else { &[] };
         let workload = S::Workload::new(scenario, without).map_err(EngineError::Request)?;
-        let workload = workload.with_replicas(S::replicas(scenario));
+        let workload = workload
+            .with_replicas(S::replicas(scenario))
+            .with_nodes_per_host(per_host, S::successors(scenario));
         let count = S::members_at_start(scenario);
         let ids = S::initial_ids(scenario, &workload, count, &mut rng);
         let (members, shares) = plan.initial_members(ids.map_err(EngineError::Request)?);
         let setting = Setting {
             scenario,
             most_nodes,
+            hosts: if per_host.is_one() {
+                Hosts::Nodes
+            } else {
+                Hosts::SlotBlocks(per_host.count() as u16)
+            },
             members: &members,
             first: shares[0][0],
             workload: &workload,
@@ -112,16 +123,17 @@ impl Runner for UdpEngine {
             let network = network.clone();
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
+            let node_capacity = capacity * per_host.count() as usize;
             let part = Share { index, of: plan.threads };
             let (trace, agreement, seeds) = (trace.clone(), agreement.clone(), seeds.clone());
-            let to_join = part.part(at_start) - share.len();
+            let to_join = part.part(at_start) - share.len() / per_host.count() as usize;
             let away = part.part(scenario.nodes as usize) - part.part(at_start);
             let run = move || -> std::io::Result<(Sums, Conduct)> {
                 let pinned = !scenario.udp.pin || pin_to(core);
                 let rng = Rng::new(scenario.seed, 16 * index as u64 + 5);
                 let datagram = scenario.udp.datagram as usize;
                 let mut shard: Shard<S::Node, S::Codec> =
-                    Shard::new(sockets, capacity, REQUESTS, datagram, clock, rng)?;
+                    Shard::new(sockets, node_capacity, REQUESTS, datagram, clock, rng)?;
                 if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
                     // Such a network neither depends on the hosts nor duplicates messages.
@@ -132,6 +144,7 @@ impl Runner for UdpEngine {
                 }
                 let setup = Setup {
                     places: capacity,
+                    per_host,
                     to_join,
                     agreement,
                     seeds,
@@ -145,8 +158,8 @@ impl Runner for UdpEngine {
                     is_logged,
                 };
                 let director = Director::new(&scenario, part, setup);
-                let nodes = scenario.nodes as usize;
-                let mut driver = ShardDriver::new(shared, index, system, director, nodes);
+                let nodes = scenario.nodes as usize * per_host.count() as usize;
+                let mut driver = ShardDriver::new(shared, index, system, director, nodes, per_host);
                 driver.start_linked(&mut shard, &members, &share);
                 driver.add_away(away, shard.now());
                 shard.run(&mut driver)?;
@@ -160,8 +173,14 @@ impl Runner for UdpEngine {
             handles.push(handle);
         }
         let interruption = Interruption::new(interrupts);
-        let control =
-            Control::<S> { scenario, shared: &shared, clock, interruption, progress, workload };
+        let control = Control::<S> {
+            scenario,
+            shared: &shared,
+            clock,
+            interruption,
+            progress,
+            workload: workload.clone(),
+        };
         let watched = control.watch(&handles, log);
         shared.stop.store(true, Ordering::Release);
         let mut ends = Vec::new();
@@ -172,7 +191,7 @@ impl Runner for UdpEngine {
                 .map_err(|error| EngineError::Broken(format!("a shard stopped: {error}")))?;
             ends.push(end);
         }
-        let mut measured = assemble::<S>(watched?, &shared, ends);
+        let mut measured = assemble::<S>(watched?, &shared, &workload, ends);
         measured.warnings.extend_from_slice(system.warnings());
         Ok(measured)
     }
@@ -185,13 +204,14 @@ fn in_order_of_hosts(shares: &[Vec<Peer>]) -> Vec<Peer> {
     (0..places).flat_map(at).collect()
 }
 
-/// The division of nodes and sockets among threads.
+/// The division of hosts and sockets among threads.
 struct Plan {
     threads: usize,
+    per_host: NodesPerHost,
     sockets: Vec<Sockets>,
-    /// Places for nodes in each shard.
+    /// Places for hosts in each shard.
     capacity: usize,
-    /// The most nodes at a time by plan.
+    /// The most hosts at a time by plan.
     most_nodes: usize,
 }
 
@@ -208,8 +228,10 @@ impl Plan {
         });
         // Each may bring one node more to some threads than to others.
         let capacity = most_nodes.div_ceil(threads) + uneven + fractions.count();
+        let per_host = S::nodes_per_host(scenario);
         let demand = Demand {
             places: (capacity * threads) as u64,
+            per_host,
             growth: 0,
             // Others are refused at their origins.
             lookups: (threads * REQUESTS / REQUESTS_PER_LOOKUP) as f64,
@@ -222,7 +244,15 @@ impl Plan {
             SocketsKey::PerCore => Layout::PerCore,
             SocketsKey::PerNode => Layout::PerNode,
         };
-        let per_shard = if layout == Layout::PerCore { 1 } else { capacity };
+        let nodes = capacity * per_host.count() as usize;
+        if layout == Layout::PerCore && nodes > NODES_PER_SOCKET {
+            return Err(EngineError::Request(format!(
+                "{capacity} hosts of {} nodes each on one socket, but it takes {NODES_PER_SOCKET} nodes: \
+                 write fewer nodes, a lower ring.virtual_nodes or more threads",
+                per_host.count()
+            )));
+        }
+        let per_shard = if layout == Layout::PerCore { 1 } else { nodes };
         let request = |error: BindError| EngineError::Request(error.to_string());
         Sockets::check_limit(layout, (per_shard * threads) as u64).map_err(request)?;
         let mut sockets = Vec::new();
@@ -232,20 +262,21 @@ impl Plan {
                 port => port + (index * per_shard) as u16,
             };
             let first = SocketAddrV4::new(*scenario.udp.bind.ip(), port);
-            sockets.push(Sockets::bind(layout, first, capacity).map_err(request)?);
+            sockets.push(Sockets::bind(layout, first, nodes).map_err(request)?);
         }
-        Ok(Plan { threads, sockets, capacity, most_nodes })
+        Ok(Plan { threads, per_host, sockets, capacity, most_nodes })
     }
 
-    /// Distributes the members at the start. Returns all, sorted by identifier, and those of each shard,
-    /// by place.
+    /// Distributes the hosts at the start, whose first nodes have these identifiers. Returns all nodes,
+    /// sorted by identifier, and those of each shard, by place.
     fn initial_members(&self, ids: Vec<Id>) -> (Vec<Peer>, Vec<Vec<Peer>>) {
         let (count, mut ids) = (ids.len(), ids.into_iter());
         let mut shares = Vec::new();
         for (shard, sockets) in self.sockets.iter().enumerate() {
-            let part = Share { index: shard, of: self.threads }.part(count) as u32;
+            let part = Share { index: shard, of: self.threads }.part(count);
+            let nodes = ids.by_ref().take(part).flat_map(|id| self.per_host.ids(id));
             let peer = |(place, id)| Peer { id, address: sockets.address_of(place) };
-            shares.push((0..part).zip(ids.by_ref()).map(peer).collect::<Vec<Peer>>());
+            shares.push((0..).zip(nodes).map(peer).collect::<Vec<Peer>>());
         }
         let mut all: Vec<Peer> = shares.concat();
         all.sort_unstable_by_key(|peer| peer.id);

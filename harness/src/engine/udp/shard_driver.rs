@@ -14,10 +14,10 @@ use hopwise_kernel::{Address, Codec, Node, Peer, Time};
 
 use super::scan::Scan;
 use super::shared::{ShardStatus, Shared};
-use crate::churn::Share;
+use crate::churn::{NodesPerHost, Share};
 use crate::director::{Director, NodeControl};
 use crate::engine::store_work::StoreWork;
-use crate::engine::totals::{LookupCosts, Sums, Tables, sent};
+use crate::engine::totals::{LookupCosts, Sums, Tables, ring_at_end, sent};
 use crate::measure::stored::Contents;
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::workload::Workload;
@@ -44,8 +44,9 @@ pub(super) struct ShardDriver<S: System> {
     earlier: usize,
     /// The counters and the lookups in progress when no more lookups started.
     at_load_end: Option<(Counters, usize)>,
-    /// Messages of the busiest node of the measured phase, among replaced nodes and, after the
-    /// phase, all nodes.
+    per_host: NodesPerHost,
+    /// Messages of the busiest host of the measured phase, among replaced hosts and, after the
+    /// phase, all hosts.
     messages_max: u64,
     store_work: StoreWork,
     scan: Scan,
@@ -59,6 +60,7 @@ impl<S: System> ShardDriver<S> {
         system: S,
         director: Director<S::Workload>,
         nodes: usize,
+        per_host: NodesPerHost,
     ) -> ShardDriver<S> {
         ShardDriver {
             shared,
@@ -73,6 +75,7 @@ impl<S: System> ShardDriver<S> {
             at_to: None,
             earlier: 0,
             at_load_end: None,
+            per_host,
             messages_max: 0,
             store_work: StoreWork::default(),
             scan: Scan::new::<S>(nodes),
@@ -86,13 +89,15 @@ impl<S: System> ShardDriver<S> {
         members: &[Peer],
         own: &[Peer],
     ) {
-        for &peer in own {
-            let Some(place) = self.director.enter_member(peer, shard.now()) else { return };
-            let node = self.system.node(self.share().host(place), peer, shard.rng());
-            shard.insert(place, node);
-            let rank = members.partition_point(|member| member.id < peer.id);
-            let system = &self.system;
-            shard.with(place, |node, cx| system.start_linked(node, cx, members, rank));
+        for host in own.chunks(self.per_host.count() as usize) {
+            let Some(place) = self.director.enter_member(host[0].id, shard.now()) else { return };
+            for (&peer, node_place) in host.iter().zip(self.per_host.nodes_of(place)) {
+                let node = self.system.node(self.share().host(place), peer, shard.rng());
+                shard.insert(node_place, node);
+                let rank = members.partition_point(|member| member.id < peer.id);
+                let system = &self.system;
+                shard.with(node_place, |node, cx| system.start_linked(node, cx, members, rank));
+            }
         }
         self.publish();
     }
@@ -105,13 +110,15 @@ impl<S: System> ShardDriver<S> {
     /// The sums at the end of the run.
     pub(super) fn sums(&mut self, shard: &Shard<S::Node, S::Codec>) -> Sums {
         let mut tables = Tables::default();
-        let members = self.director.members();
-        members.filter_map(|member| shard.node(member)).for_each(|node| {
-            tables.add(self.system.entries(node), self.system.memory_bytes(node));
-        });
+        let members: Vec<u32> = self.director.members().collect();
+        for host in hosts(&members, self.per_host) {
+            let nodes = host.iter().filter_map(|&place| shard.node(place));
+            tables
+                .add(nodes.map(|node| (self.system.entries(node), self.system.memory_bytes(node))));
+        }
         tables.add_load(self.messages_max);
         if self.is_measuring() {
-            tables.add_load(shard.received_max());
+            tables.add_load(received_max(shard, self.per_host));
         }
         let (sent, live) = (sent::<ProtocolOf<S>>(shard.counters()), self.director.live());
         self.director.series().end(shard.now(), sent, live);
@@ -133,6 +140,7 @@ impl<S: System> ShardDriver<S> {
             stored: self.stored(shard),
             node_s: self.director.node_s(),
             series: self.director.series().clone(),
+            ring: ring_at_end::<S>(&self.director),
         }
     }
 
@@ -142,9 +150,13 @@ impl<S: System> ShardDriver<S> {
         if S::STORES {
             self.store_work.end(&self.system, nodes(shard));
             stored.counts = self.store_work.measured();
-            let live = self.shared.live();
-            for node in self.director.members().filter_map(|member| shard.node(member)) {
-                self.system.add_stored(node, shard.now(), live, &mut stored);
+            let live = self.shared.live() * self.per_host.count() as usize;
+            let members: Vec<u32> = self.director.members().collect();
+            for host in hosts(&members, self.per_host) {
+                stored.begin_host();
+                for node in host.iter().filter_map(|&place| shard.node(place)) {
+                    self.system.add_stored(node, shard.now(), live, &mut stored);
+                }
             }
         }
         stored
@@ -200,7 +212,7 @@ impl<S: System> ShardDriver<S> {
         }
         if self.at_to.is_none() && now >= self.shared.to() {
             if self.is_measuring() {
-                self.messages_max = self.messages_max.max(shard.received_max());
+                self.messages_max = self.messages_max.max(received_max(shard, self.per_host));
             }
             self.at_to = Some(*shard.counters());
             self.store_work.end(&self.system, nodes(shard));
@@ -212,7 +224,7 @@ impl<S: System> ShardDriver<S> {
         if now >= self.flush_at {
             self.flush_at = now + PERIOD;
             if self.director.may_ask_for_busiest() {
-                let count = busiest(shard).map_or(0, |(count, _)| count);
+                let count = busiest(shard, self.per_host).map_or(0, |(count, _)| count);
                 self.status().busiest.store(count, Ordering::Relaxed);
             }
             flush(&self.shared, &mut self.records, &mut self.unjudged);
@@ -249,6 +261,7 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
             system: &self.system,
             shared: &self.shared,
             share,
+            per_host: self.per_host,
             replaced_max: &mut replaced_max,
             store_work: &mut self.store_work,
         };
@@ -292,7 +305,8 @@ struct ReactorNodes<'a, S: System> {
     system: &'a S,
     shared: &'a Shared<S::Workload>,
     share: Share,
-    /// Messages of the busiest replaced node.
+    per_host: NodesPerHost,
+    /// Messages of the busiest replaced host.
     replaced_max: &'a mut u64,
     store_work: &'a mut StoreWork,
 }
@@ -303,8 +317,12 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
     }
 
     fn insert(&mut self, _at: Time, place: u32, peer: Peer) {
-        *self.replaced_max = self.shard.received(place).max(*self.replaced_max);
-        let node = self.system.node(self.share.host(place), peer, self.shard.rng());
+        let host = self.per_host.host_of(place);
+        if self.per_host.first_of(place) == place {
+            let received = received(self.shard, self.per_host, host);
+            *self.replaced_max = received.max(*self.replaced_max);
+        }
+        let node = self.system.node(self.share.host(host), peer, self.shard.rng());
         self.shard.insert(place, node);
     }
 
@@ -327,7 +345,8 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
     fn busiest(&mut self, fault: u32) -> Option<u32> {
         let shared = self.shared;
         let shard = shared.busiest.shard_for(fault, &shared.shards)?;
-        (shard == self.share.index).then(|| busiest(self.shard).map(|(_, Reverse(place))| place))?
+        let place = || busiest(self.shard, self.per_host).map(|(_, Reverse(place))| place);
+        (shard == self.share.index).then(place)?
     }
 
     fn ask(
@@ -350,12 +369,39 @@ fn nodes<N: Node, C: Codec<Protocol = N::Protocol>>(
     (0..shard.capacity() as u32).filter_map(|place| shard.node(place))
 }
 
-/// The present node of a shard that received the most messages, if any received one: their number
-/// and its place. Ties go to the lowest place.
+/// The places of nodes in groups of the same host.
+fn hosts(members: &[u32], per_host: NodesPerHost) -> impl Iterator<Item = &[u32]> {
+    members.chunk_by(move |&a, &b| per_host.host_of(a) == per_host.host_of(b))
+}
+
+/// The messages that the nodes of the present or the last host in this place received.
+fn received<N: Node, C: Codec<Protocol = N::Protocol>>(
+    shard: &Shard<N, C>,
+    per_host: NodesPerHost,
+    host: u32,
+) -> u64 {
+    per_host.nodes_of(host).map(|place| shard.received(place)).sum()
+}
+
+/// The most messages that the nodes of one host received, present or the last in its place.
+fn received_max<N: Node, C: Codec<Protocol = N::Protocol>>(
+    shard: &Shard<N, C>,
+    per_host: NodesPerHost,
+) -> u64 {
+    let hosts = 0..shard.capacity() as u32 / per_host.count();
+    hosts.map(|host| received(shard, per_host, host)).max().unwrap_or(0)
+}
+
+/// The present host of a shard whose nodes received the most messages, if any received one: their
+/// number and the place of its first node. Ties go to the lowest place.
 fn busiest<N: Node, C: Codec<Protocol = N::Protocol>>(
     shard: &Shard<N, C>,
+    per_host: NodesPerHost,
 ) -> Option<(u64, Reverse<u32>)> {
-    let places = (0..shard.capacity() as u32).filter(|&place| shard.node(place).is_some());
-    let most = places.map(|place| (shard.received(place), Reverse(place))).max()?;
+    let firsts = (0..shard.capacity() as u32).step_by(per_host.count() as usize);
+    let present = firsts.filter(|&place| shard.node(place).is_some());
+    let counted =
+        present.map(|place| (received(shard, per_host, per_host.host_of(place)), Reverse(place)));
+    let most = counted.max()?;
     (most.0 > 0).then_some(most)
 }

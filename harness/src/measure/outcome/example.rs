@@ -165,14 +165,9 @@ pub(crate) fn store() -> Store {
     };
     let counts = StoreCounts { repairs: 40_960, repair_bytes: 4_096_000, ..StoreCounts::default() };
     let load = |items| NodeLoad { items, bytes: 100 * items, requests: 2 * items };
-    let nodes = (0..=6).map(load).collect();
-    Store::new(
-        &tally,
-        &Contents { counts, nodes, versions: Vec::new() },
-        &verdicts,
-        10_001_000,
-        40_960.0,
-    )
+    let hosts = (0..=6).map(load).collect();
+    let contents = Contents { counts, hosts, versions: Vec::new() };
+    Store::new(&tally, &contents, &verdicts, 10_001_000, 40_960.0)
 }
 
 /// 10,001 lookups: 10,000 completed, one of them wrongly, and one failed.

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::join_us::JoinUs;
 use super::statistics::per;
+use super::store::PerNode;
 use crate::measure::metrics::Traffic;
 
-/// Maintenance traffic (everything but lookups and storage) per node and second.
+/// Maintenance traffic (everything but lookups and storage) per node and second. With virtual nodes: per
+/// host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Maintenance {
     /// Bytes, IPv4 and UDP headers of each message included.
@@ -30,7 +32,7 @@ pub struct KindRate {
     pub messages_per_node_s: f64,
 }
 
-/// Size of a node's state.
+/// Size of a node's state. With virtual nodes: of a host's, the sum of its ring nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// Distinct peers in a node's tables, on average.
@@ -44,7 +46,7 @@ pub struct State {
     pub bytes_max: u64,
 }
 
-/// Load per node.
+/// Load per node. With virtual nodes: per host, with all its ring nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     /// Messages that the busiest node received in the measured phase, whether or not it was still
@@ -55,20 +57,25 @@ pub struct Load {
     pub keys: Option<Keys>,
 }
 
-/// Keys per node.
+/// Keys that a node owns in the exact ring of the members at the end of the run. Percentiles use the
+/// nearest rank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Keys {
     /// Mean.
     pub keys_mean: f64,
     /// 1st percentile.
     pub p1: u64,
+    /// Median.
+    pub p50: u64,
     /// 99th percentile.
     pub p99: u64,
     /// Maximum.
     pub max: u64,
+    /// The maximum divided by the mean.
+    pub max_per_mean: f64,
 }
 
-/// Joins and departures.
+/// Joins and departures of hosts: all ring nodes of a host join and depart together, and count once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Membership {
     /// Nodes that joined.
@@ -82,6 +89,16 @@ pub struct Membership {
     pub join_us: Option<JoinUs>,
     /// Live nodes, time average.
     pub live_mean: f64,
+}
+
+impl Keys {
+    /// Summarizes the numbers of keys of all hosts.
+    #[must_use]
+    pub fn new(keys_of_hosts: Vec<u64>) -> Keys {
+        let PerNode { mean, p1, p50, p99, max, max_per_mean } =
+            PerNode::new(keys_of_hosts.into_iter());
+        Keys { keys_mean: mean, p1, p50, p99, max, max_per_mean }
+    }
 }
 
 impl KindRate {

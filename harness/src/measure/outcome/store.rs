@@ -126,7 +126,7 @@ pub struct Upkeep {
     pub digest_bytes_per_node_s: f64,
 }
 
-/// A count per node. Percentiles use the nearest rank.
+/// A count per node. With virtual nodes: per host, the sum of its ring nodes. Percentiles use the nearest rank.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PerNode {
     /// Mean.
@@ -157,7 +157,7 @@ impl Store {
         let ValueTally { reads, writes, modifications, .. } = *tally;
         let ValueVerdicts { stale, lost, phantom, excused, .. } = *verdicts;
         let counts = contents.counts;
-        let each = |count: fn(&NodeLoad) -> u64| PerNode::new(contents.nodes.iter().map(count));
+        let each = |count: fn(&NodeLoad) -> u64| PerNode::new(contents.hosts.iter().map(count));
         Store {
             operations: Operations { reads, writes, modifications },
             reads: Reads {
@@ -217,7 +217,7 @@ impl Store {
 }
 
 impl PerNode {
-    fn new(counts: impl Iterator<Item = u64>) -> PerNode {
+    pub(super) fn new(counts: impl Iterator<Item = u64>) -> PerNode {
         let mut sorted: Vec<u64> = counts.collect();
         sorted.sort_unstable();
         let mean = per(sorted.iter().sum::<u64>() as f64, sorted.len() as f64);

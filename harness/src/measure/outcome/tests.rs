@@ -14,7 +14,7 @@ fn json_and_back_is_the_same() {
     let mut outcome = example::outcome();
     assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
     outcome.simulated_s = Some(0.1 + 0.2);
-    let keys = Some(Keys { keys_mean: 1.5, p1: 0, p99: 9, max: 11 });
+    let keys = Some(Keys { keys_mean: 1.5, p1: 0, p50: 1, p99: 9, max: 12, max_per_mean: 8.0 });
     outcome.load = Some(Load { messages_max: 77, keys });
     outcome.items = Some(example::items());
     outcome.store = Some(example::store());

@@ -362,11 +362,13 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
         page.row(
             "keys",
             format!(
-                "mean {}  p1 {}  p99 {}  max {}  per node",
+                "mean {}  p1 {}  p50 {}  p99 {}  max {}, {} × the mean",
                 number(keys.keys_mean),
                 count(keys.p1),
+                count(keys.p50),
                 count(keys.p99),
                 count(keys.max),
+                number(keys.max_per_mean),
             ),
         );
     }

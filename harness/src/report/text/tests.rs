@@ -165,7 +165,14 @@ fn cuts_nothing_whatever_came() {
     outcome.simulated_s = Some(86_400.0);
     let check = Check { beyond_promise: 9_000, episodes: 9_000, ..Check::default() };
     outcome.check = Some(Check { violations: 9_000, longest_s: 86_399.9, ..check });
-    let keys = Some(Keys { keys_mean: 1e6, p1: 1 << 40, p99: 1 << 50, max: u64::MAX });
+    let keys = Some(Keys {
+        keys_mean: 1e6,
+        p1: 1 << 40,
+        p50: 1 << 45,
+        p99: 1 << 50,
+        max: u64::MAX,
+        max_per_mean: u64::MAX as f64 / 1e6,
+    });
     outcome.load = Some(Load { messages_max: u64::MAX, keys });
     let most = Asked { issued: 1 << 50, correct: 1 << 50, obtained: 1 << 49 };
     let mut items = Items { exact: most, fuzzy: most, ..example::items() };

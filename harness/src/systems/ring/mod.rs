@@ -22,6 +22,7 @@ pub use self::defects::run_with_defect;
 pub use self::section::{AnswerRule, LookupMode, Place, Ring};
 use super::{items, place};
 use crate::Scenario;
+use crate::churn::NodesPerHost;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
 use crate::plug::{Halves, Neighborhood, NodeEvent, Placing, Setting, System};
@@ -48,12 +49,17 @@ impl System for RingSystem {
     const GROWTH: &'static [(Figure, Law)] =
         &[(Figure::StateMean, Law::Logarithmic), (Figure::MessagesPerQuery, Law::Logarithmic)];
 
+    fn nodes_per_host(scenario: &Scenario) -> NodesPerHost {
+        NodesPerHost::new(scenario.section::<Ring>().virtual_nodes)
+    }
+
     fn members_at_start(scenario: &Scenario) -> usize {
         match scenario.start {
             Start::Linked => scenario.nodes_at_start() as usize,
             // A ring starts with r + 1 nodes that know each other.
             Start::Joined => {
-                let first = scenario.section::<Ring>().successors + 1;
+                let ring = scenario.section::<Ring>();
+                let first = (ring.successors + 1).div_ceil(ring.virtual_nodes);
                 scenario.nodes_at_start().min(first) as usize
             }
         }
@@ -158,6 +164,10 @@ impl System for RingSystem {
 
     fn replicas(scenario: &Scenario) -> u32 {
         scenario.section::<Ring>().replicas
+    }
+
+    fn successors(scenario: &Scenario) -> u32 {
+        scenario.section::<Ring>().successors
     }
 
     fn entries(&self, node: &RingNode) -> usize {

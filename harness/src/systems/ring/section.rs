@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::plug::{Halves, Placing};
 use crate::scenario::{
-    Impossible, Key, Kind, PERIOD_MIN, PERIOD_OR_OFF, Scenario, Section, duration, require,
-    require_or_adapt, require_that,
+    Engine, Impossible, Key, Kind, PERIOD_MIN, PERIOD_OR_OFF, Scenario, Section, Sockets, duration,
+    require, require_or_adapt, require_that,
 };
+
+/// The most ring nodes of one host.
+const MAX_VIRTUAL_NODES: u32 = 128;
 
 /// The parameters of ring nodes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -40,6 +43,8 @@ pub struct Ring {
     pub place: Place,
     /// Random keys around which it looks, 1 … 64.
     pub place_samples: u32,
+    /// Number of ring nodes that each of `nodes` runs, 1 … [`MAX_VIRTUAL_NODES`].
+    pub virtual_nodes: u32,
 }
 
 impl Default for Ring {
@@ -55,6 +60,7 @@ impl Default for Ring {
             replicas: 3,
             place: Place::Random,
             place_samples: 8,
+            virtual_nodes: 1,
         }
     }
 }
@@ -173,18 +179,30 @@ impl Section for Ring {
             "a whole number from 1 to 64",
             "Random keys around which a node looks for its place, unless that is random.",
         ),
+        Key::integer(
+            "ring.virtual_nodes",
+            "a whole number from 1 to 128; 1 with items, and unless ring.place is random",
+            "Ring nodes that each of `nodes` runs, with identifiers of their own, so that keys are \
+             spread more evenly. They join, leave and crash together, copies of a value lie on \
+             different hosts, and figures per node are those of a host with all its ring nodes.",
+        ),
     ];
 
     fn check(&self, all: &Scenario) -> Result<(), Impossible> {
         let (nodes, datagram) = (all.nodes, all.udp.datagram);
         require((1..=16).contains(&self.replicas), "ring.replicas")?;
+        self.check_virtual_nodes(all)?;
         require(self.base.is_power_of_two() && (2..=256).contains(&self.base), "ring.base")?;
         let successors = "ring.successors";
         require(self.successors >= 1, successors)?;
         // A node that starts alone has room for one.
-        let most = (nodes - 1).max(1);
-        require_or_adapt(self.successors <= most, successors, most, || {
-            format!("a whole number from 1 to {most} (less than nodes = {nodes})")
+        let most = (nodes.saturating_mul(self.virtual_nodes) - 1).max(1);
+        require_or_adapt(self.successors <= most, successors, most, || match self.virtual_nodes {
+            1 => format!("a whole number from 1 to {most} (less than nodes = {nodes})"),
+            v => format!(
+                "a whole number from 1 to {most} (less than nodes = {nodes} times \
+                 ring.virtual_nodes = {v})"
+            ),
         })?;
         let fit = max_successors(datagram as usize) as u32;
         require_or_adapt(self.successors <= fit, successors, fit, || {
@@ -199,6 +217,33 @@ impl Section for Ring {
             "\"random\" or \"split-largest\", or add a section [store]: only nodes that store values can \
              count them"
                 .to_owned()
+        })
+    }
+}
+
+impl Ring {
+    fn check_virtual_nodes(&self, all: &Scenario) -> Result<(), Impossible> {
+        let key = "ring.virtual_nodes";
+        require((1..=MAX_VIRTUAL_NODES).contains(&self.virtual_nodes), key)?;
+        let are_several = self.virtual_nodes > 1;
+        require_that(!are_several || all.items.is_none(), key, || {
+            "1 with items: a host publishes each of its items once".to_owned()
+        })?;
+        require_that(!are_several || self.place == Place::Random, key, || {
+            "1, or ring.place = \"random\": each host has one place that it chooses".to_owned()
+        })?;
+        if !are_several || all.engine != Engine::Udp || all.udp.sockets != Sockets::PerNode {
+            return Ok(());
+        }
+        require_that(all.store.is_none(), key, || {
+            "1, or udp.sockets = \"per-core\": values are copied to different hosts, and free ports \
+             do not show which nodes are on the same host"
+                .to_owned()
+        })?;
+        let hosts = u64::from(all.nodes) + all.joining_in_faults(all.nodes.into());
+        let most = u64::from(u16::MAX - all.udp.bind.port()) / hosts.max(1);
+        require_that(u64::from(self.virtual_nodes) <= most, key, || {
+            format!("{most} at most: each node takes a port (more with udp.sockets = \"per-core\")")
         })
     }
 }

@@ -19,6 +19,27 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
             &[("nodes", "16"), ("ring.successors", "16")],
             &["ring.successors = 16", "1 to 15", "less than nodes = 16"],
         ),
+        (
+            &[("nodes", "4"), ("ring.virtual_nodes", "3"), ("ring.successors", "12")],
+            &["ring.successors = 12", "1 to 11", "nodes = 4 times ring.virtual_nodes = 3"],
+        ),
+        (
+            &[("ring.virtual_nodes", "0")],
+            &["ring.virtual_nodes = 0", "a whole number from 1 to 128"],
+        ),
+        (&[("ring.virtual_nodes", "129")], &["ring.virtual_nodes = 129", "from 1 to 128"]),
+        (
+            &[("ring.virtual_nodes", "2"), ("items.population", "9")],
+            &["ring.virtual_nodes = 2", "1 with items"],
+        ),
+        (
+            &[("ring.virtual_nodes", "2"), ("store.population", "9"), ("udp.sockets", "per-node")],
+            &["ring.virtual_nodes = 2", "udp.sockets = \"per-core\""],
+        ),
+        (
+            &[("system", "central"), ("items.population", "9"), ("ring.virtual_nodes", "2")],
+            &["ring"],
+        ),
         (&[("ring.successors", "0")], &["ring.successors = 0", "at least 1"]),
         (&[("ring.successors", "60")], &["ring.successors = 60", "49 at most", "1472"]),
         (&[("ring.base", "3")], &["ring.base = 3", "a power of two from 2 to 256"]),

@@ -96,6 +96,7 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("ring.replicas", "5", &[]),
     ("ring.place", "split-largest", &[]),
     ("ring.place_samples", "3", &[]),
+    ("ring.virtual_nodes", "20", &[]),
     ("flood", "{ ttl = 5 }", &[]),
     ("flood.graph", "power-law", FLOOD),
     ("flood.degree", "8.5", FLOOD),

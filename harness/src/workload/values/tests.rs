@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::truth::{Terms, ValueTruth};
 use super::{Act, Answer, Content, PRELOADED, Question, initial_stamp, key_of};
+use crate::churn::NodesPerHost;
 use crate::measure::stored::{Contents, ValueVerdicts};
 use crate::workload::Truth;
 
@@ -38,8 +39,20 @@ struct Told {
 
 impl Told {
     fn new() -> Told {
-        let terms = Terms { preloaded: 1, value_bytes: BYTES, lifetime: LIFETIME, replicas: 3 };
-        let members = (0..NODES).map(|place| holder(KEY, place));
+        Told::on_hosts_of(1)
+    }
+
+    /// Each host has so many nodes in a row.
+    fn on_hosts_of(nodes: u32) -> Told {
+        let terms = Terms {
+            preloaded: 1,
+            value_bytes: BYTES,
+            lifetime: LIFETIME,
+            replicas: 3,
+            per_host: NodesPerHost::new(nodes),
+            successors: 6,
+        };
+        let members = (0..NODES).map(|place| (holder(KEY, place), place / nodes));
         Told { truth: ValueTruth::new(terms, members, Time::ZERO), stored: Contents::default() }
     }
 
@@ -154,6 +167,40 @@ fn reads_beside_a_write_may_see_it_or_not() {
     told.end(7, Some(Answer::Written { version: version(7) }), 20);
     assert_eq!(told.absent(20, 21), "correct", "they touch");
     assert_eq!(told.absent(21, 22), "lost");
+}
+
+/// The holders are the nodes in the places 0, 2 and 4, one of each host.
+#[test]
+fn holders_are_on_different_hosts() {
+    let gone = |places: &[u32]| {
+        let mut told = Told::on_hosts_of(2);
+        told.written(7, 10, 20);
+        places.iter().for_each(|&place| told.crashes(place, 30));
+        told.absent(31, 32)
+    };
+    assert_eq!(gone(&[0, 2, 4]), "excused");
+    assert_eq!(gone(&[0, 1, 2, 3, 4, 5]), "excused");
+    assert_eq!(gone(&[0, 1, 2, 3, 5]), "lost", "the third holder is there");
+    // All on one host: the first three keep it.
+    let mut told = Told::on_hosts_of(8);
+    told.written(7, 10, 20);
+    (0..3).for_each(|place| told.crashes(place, 30));
+    assert_eq!(told.absent(31, 32), "excused");
+}
+
+/// Three of four hosts crash: of the keys that all three kept, as many are expected to be lost as of four
+/// nodes of which three crash.
+#[test]
+fn the_crash_of_a_host_counts_once() {
+    let expected = |nodes: u32, places: &[u32]| {
+        let mut told = Told::on_hosts_of(nodes);
+        places.iter().for_each(|&place| told.crashes(place, 30));
+        told.verdicts().expected
+    };
+    // One key, kept by three of four hosts.
+    assert!((expected(2, &[0, 1, 2, 3, 4, 5]) - 0.25).abs() < 1e-9);
+    // Of eight nodes, six crash: C(6, 3) / C(8, 3).
+    assert!((expected(1, &[0, 1, 2, 3, 4, 5]) - 20.0 / 56.0).abs() < 1e-9);
 }
 
 #[test]

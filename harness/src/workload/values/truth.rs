@@ -37,6 +37,7 @@ use super::loss::{Crash, expected_losses, is_excused};
 use super::question::{Answer, Content, Question};
 use super::value::{PRELOADED, initial_stamp, key_of};
 use crate::base::hash::FixedHashMap;
+use crate::churn::NodesPerHost;
 use crate::measure::stored::{Contents, ValueVerdicts};
 use crate::workload::{OwnerTruth, Truth};
 
@@ -49,6 +50,10 @@ pub(super) struct Terms {
     pub(super) lifetime: Duration,
     /// The nodes that keep a value.
     pub(super) replicas: usize,
+    /// The nodes of each host. If there are several, a value is kept on different hosts.
+    pub(super) per_host: NodesPerHost,
+    /// The number of nodes after an owner among which it chooses the others that keep a value.
+    pub(super) successors: usize,
 }
 
 /// The truth about values: judges reads by all writes of their keys.
@@ -57,7 +62,11 @@ pub struct ValueTruth {
     terms: Terms,
     /// Never forgets: at the end of the run, the holders of any acknowledged write may matter.
     members: OwnerTruth,
+    /// The host of each node, if hosts have several.
+    hosts: FixedHashMap<Id, u32>,
+    /// Crashes of hosts, and when each of them crashed last.
     crashes: Vec<Crash>,
+    crashed: FixedHashMap<u32, Time>,
     /// By key and stamp.
     writes: FixedHashMap<(u32, u64), Span>,
     /// By number of the key.
@@ -78,11 +87,24 @@ struct Span {
 
 impl ValueTruth {
     /// Creates the truth of a system with these members since `at`.
-    pub(super) fn new(terms: Terms, members: impl Iterator<Item = Id>, at: Time) -> ValueTruth {
+    pub(super) fn new(
+        terms: Terms,
+        members: impl Iterator<Item = (Id, u32)>,
+        at: Time,
+    ) -> ValueTruth {
+        let mut hosts = FixedHashMap::default();
+        let members = members.map(|(id, host)| {
+            if !terms.per_host.is_one() {
+                hosts.insert(id, host);
+            }
+            id
+        });
         ValueTruth {
             terms,
             members: OwnerTruth::of_members(members, at),
+            hosts,
             crashes: Vec::new(),
+            crashed: FixedHashMap::default(),
             writes: FixedHashMap::default(),
             histories: Vec::new(),
             forgotten: Time::ZERO,
@@ -195,10 +217,32 @@ impl ValueTruth {
     /// Whether the holders of `key` at `acknowledged` were gone by `t`, all at about the same time.
     fn are_holders_gone(&self, key: u32, acknowledged: Time, t: Time) -> bool {
         let acknowledged = acknowledged.max(self.began.min(t));
-        let holders = self.members.first_from(key_of(key), acknowledged);
-        let departures: SmallVec<[Time; 8]> =
-            holders.take(self.terms.replicas).map(|(_, left)| left).collect();
+        let next = self.members.first_from(key_of(key), acknowledged);
+        let departures: SmallVec<[Time; 8]> = if self.terms.per_host.is_one() {
+            next.take(self.terms.replicas).map(|(_, left)| left).collect()
+        } else {
+            self.on_different_hosts(next.take(1 + self.terms.successors))
+        };
         is_excused(&departures, t)
+    }
+
+    /// When those depart that keep a value, of the nodes from its owner on: nodes of different hosts, as
+    /// far as there are so many.
+    fn on_different_hosts(&self, next: impl Iterator<Item = (Id, Time)>) -> SmallVec<[Time; 8]> {
+        let mut hosts: SmallVec<[Option<&u32>; 8]> = SmallVec::new();
+        let (mut departures, mut others) = (SmallVec::new(), SmallVec::<[Time; 8]>::new());
+        for (id, left) in next {
+            let host = self.hosts.get(&id);
+            let is_first = !hosts.contains(&host);
+            if is_first { &mut departures } else { &mut others }.push(left);
+            hosts.extend(is_first.then_some(host));
+            if departures.len() == self.terms.replicas {
+                return departures;
+            }
+        }
+        let missing = self.terms.replicas - departures.len();
+        departures.extend(others.into_iter().take(missing));
+        departures
     }
 
     /// The newest acknowledged version of a key, and when it was acknowledged.
@@ -230,7 +274,10 @@ impl ValueTruth {
 }
 
 impl Truth<Question, Answer> for ValueTruth {
-    fn join(&mut self, id: Id, _host: u32, at: Time) {
+    fn join(&mut self, id: Id, host: u32, at: Time) {
+        if !self.terms.per_host.is_one() {
+            self.hosts.insert(id, host);
+        }
         self.members.join(id, at);
     }
 
@@ -239,7 +286,13 @@ impl Truth<Question, Answer> for ValueTruth {
     }
 
     fn crash(&mut self, id: Id, at: Time) {
-        self.crashes.push(Crash { at, live: self.members.live_count() });
+        // All nodes of a host crash at the same time.
+        let host = self.hosts.get(&id).copied();
+        let is_first = host.is_none_or(|host| self.crashed.insert(host, at) != Some(at));
+        if is_first {
+            let live = self.members.live_count().div_ceil(self.terms.per_host.count() as usize);
+            self.crashes.push(Crash { at, live });
+        }
         self.members.leave(id, at);
     }
 

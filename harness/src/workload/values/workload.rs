@@ -8,9 +8,11 @@ use hopwise_kernel::{Id, Rng, Time};
 use super::question::{Act, Answer, Question};
 use super::source::Source;
 use super::truth::{Terms, ValueTruth};
+use super::value::key_of;
 use crate::Scenario;
+use crate::churn::NodesPerHost;
 use crate::measure::tally::Tally;
-use crate::workload::{Next, Workload};
+use crate::workload::{Next, Population, Workload};
 
 /// Reads and writes of values.
 #[derive(Clone, Debug)]
@@ -43,6 +45,8 @@ impl Workload for ValueWorkload {
             value_bytes: store.value_bytes as u16,
             lifetime: store.lifetime,
             replicas: 1,
+            per_host: NodesPerHost::ONE,
+            successors: 0,
         };
         Ok(ValueWorkload { source: Source::new(store), terms })
     }
@@ -52,12 +56,22 @@ impl Workload for ValueWorkload {
         self
     }
 
+    fn with_nodes_per_host(mut self, per_host: NodesPerHost, successors: u32) -> ValueWorkload {
+        self.terms.per_host = per_host;
+        self.terms.successors = successors as usize;
+        self
+    }
+
+    fn population(&self) -> Option<Population<'_>> {
+        Some(Box::new((0..self.keys()).map(key_of)))
+    }
+
     fn draw(&self, rng: &mut Rng) -> Question {
         self.source.draw(rng)
     }
 
     fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> ValueTruth {
-        ValueTruth::new(self.terms, members.map(|(id, _)| id), at)
+        ValueTruth::new(self.terms, members, at)
     }
 
     fn next(&self, question: &Question, answer: &Answer) -> Next<Question> {

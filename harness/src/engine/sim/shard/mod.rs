@@ -63,7 +63,7 @@ pub(super) struct Shard<S: System> {
     checker: Option<Box<S::Checker>>,
     counting: Counting,
     store_work: StoreWork,
-    /// Messages of the busiest replaced node.
+    /// Messages of the busiest replaced host.
     replaced_max: u32,
     busiest: Option<Busiest>,
     /// What the last look at the nodes found.
@@ -74,7 +74,7 @@ pub(super) struct Shard<S: System> {
     costs: Vec<Cost>,
 }
 
-/// Whether messages per node are counted: all until the measured phase starts, then those of that
+/// Whether messages per host are counted: all until the measured phase starts, then those of that
 /// phase only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Counting {
@@ -100,7 +100,8 @@ struct History {
     timer_due: Time,
     /// Digest of all events so far, in order.
     digest: u64,
-    /// Messages received by the present or the last node, in the measured phase.
+    /// Messages received by the present or the last host, in the measured phase: 0 except in the place of
+    /// its first node.
     messages: u32,
 }
 
@@ -247,14 +248,14 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// Table sizes of this shard's nodes among `members`, and the load of the busiest node, present
+    /// Table sizes of this shard's hosts among `members`, and the load of the busiest host, present
     /// or replaced.
     pub(super) fn tables(&self, members: &[u32]) -> Tables {
         let mut tables = Tables::default();
-        let partition = self.world.partition;
-        let mine = members.iter().filter(|&&place| partition.shard_of(place) == self.world.index);
-        for node in mine.filter_map(|&place| self.places[partition.index_of(place)].node.as_ref()) {
-            tables.add(self.system.entries(node), self.system.memory_bytes(node));
+        for host in self.hosts(members) {
+            let nodes = host.iter().filter_map(|&place| self.node(place));
+            tables
+                .add(nodes.map(|node| (self.system.entries(node), self.system.memory_bytes(node))));
         }
         let messages = self.places.iter().map(|it| it.history.messages);
         tables.add_load(messages.fold(self.replaced_max, u32::max).into());
@@ -270,12 +271,26 @@ impl<S: System> Shard<S> {
         let nodes = self.places.iter().filter_map(|it| it.node.as_ref());
         self.store_work.end(&self.system, nodes);
         stored.counts = self.store_work.measured();
-        let partition = self.world.partition;
-        let mine = members.iter().filter(|&&place| partition.shard_of(place) == self.world.index);
-        for node in mine.filter_map(|&place| self.places[partition.index_of(place)].node.as_ref()) {
-            self.system.add_stored(node, now, members.len(), &mut stored);
+        for host in self.hosts(members) {
+            stored.begin_host();
+            for node in host.iter().filter_map(|&place| self.node(place)) {
+                self.system.add_stored(node, now, members.len(), &mut stored);
+            }
         }
         stored
+    }
+
+    /// The members among the places of this shard, in groups of the same host.
+    fn hosts<'m>(&self, members: &'m [u32]) -> impl Iterator<Item = &'m [u32]> {
+        let Partition { per_host, .. } = self.world.partition;
+        let hosts = members.chunk_by(move |&a, &b| per_host.host_of(a) == per_host.host_of(b));
+        let (partition, index) = (self.world.partition, self.world.index);
+        hosts.filter(move |host| partition.shard_of(host[0]) == index)
+    }
+
+    /// The node in `place`, one of this shard's.
+    fn node(&self, place: u32) -> Option<&S::Node> {
+        self.places[self.world.partition.index_of(place)].node.as_ref()
     }
 
     /// What lookups with lower numbers than `end` cost in this shard, without what was taken before.
@@ -410,9 +425,10 @@ impl<S: System> Shard<S> {
             return;
         }
         let counts = self.counting != Counting::Over;
-        let it = self.place(place);
+        let first = self.world.partition.per_host.first_of(place);
+        let it = self.place(first);
         it.history.messages = it.history.messages.saturating_add(counts.into());
-        let received = Busiest { messages: it.history.messages, place };
+        let received = Busiest { messages: it.history.messages, place: first };
         if self.busiest.is_none_or(|busiest| received.rank() > busiest.rank()) {
             self.busiest = Some(received);
         }
@@ -511,11 +527,14 @@ impl<S: System> Shard<S> {
         }
     }
 
-    /// The busiest present node.
+    /// The busiest present host.
     fn busiest_left(&self) -> Option<Busiest> {
         let places = (0..self.world.partition.places)
             .filter(|&place| self.world.partition.shard_of(place) == self.world.index);
-        Busiest::of_all(places.zip(&self.places).map(|(place, it)| {
+        let per_host = self.world.partition.per_host;
+        let firsts =
+            places.zip(&self.places).filter(|&(place, _)| per_host.first_of(place) == place);
+        Busiest::of_all(firsts.map(|(place, it)| {
             it.node.as_ref().map(|_| Busiest { messages: it.history.messages, place })
         }))
     }
@@ -525,7 +544,8 @@ impl<S: System> Shard<S> {
         let it = &mut self.places[self.world.partition.index_of(place)];
         self.replaced_max = self.replaced_max.max(mem::take(&mut it.history.messages));
         let mut rng = Rng::light(it.history.rng);
-        it.node = Some(self.system.node(place, peer, &mut rng));
+        let host = self.world.partition.per_host.host_of(place);
+        it.node = Some(self.system.node(host, peer, &mut rng));
         it.history.rng = rng.light_state().unwrap_or_default();
     }
 

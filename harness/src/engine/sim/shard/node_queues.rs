@@ -19,7 +19,7 @@ pub(super) struct NodeQueues<S: System> {
     /// How long a node takes to process a message.
     service: Duration,
     room: Room,
-    /// By the index of the node's place in its shard.
+    /// By the index of a node's place in its shard; those of a host's first nodes are used.
     nodes: Vec<NodeQueue>,
     /// One message each, by its number.
     messages: Vec<BatchOf<S>>,

@@ -1,7 +1,10 @@
 //! How nodes with a rate process their messages: an event when a message arrives, and another when its
 //! node has processed it.
 //!
-//! **Invariant:** a node handles a message when its service ends, and starts on the next one at once.
+//! The nodes of a host share one queue, that of the host's first node.
+//!
+//! **Invariant:** a node handles a message when its service ends, and the host starts on the next one at
+//! once.
 
 use hopwise_kernel::node::{DropReason, MessageOf, ParkedOf};
 use hopwise_kernel::{Time, World};
@@ -23,10 +26,11 @@ impl<S: System> Shard<S> {
             self.world.count_drop(DropReason::NoSuchNode);
             return;
         }
-        let index = self.world.partition.index_of(key.place);
+        let first = self.world.partition.per_host.first_of(key.place);
+        let index = self.world.partition.index_of(first);
         let Some(queues) = &mut self.node_queues else { return };
         match queues.arrive(index, key, in_flight, &message) {
-            (Arrival::Served, ends_at) => self.enter_service_end(key.place, ends_at),
+            (Arrival::Served, ends_at) => self.enter_service_end(first, ends_at),
             (Arrival::Waits, _) => {}
             (Arrival::Dropped, _) => self.world.counters.queue_full += 1,
         }
@@ -38,7 +42,7 @@ impl<S: System> Shard<S> {
         let index = self.world.partition.index_of(key.place);
         let Some(queues) = &mut self.node_queues else { return false };
         let Some((number, batch)) = queues.end_service(index, key.time) else { return false };
-        self.receive(key.place, batch.in_flight(0), &batch);
+        self.receive(batch.keys()[0].place, batch.in_flight(0), &batch);
         let Some(queues) = &mut self.node_queues else { return true };
         queues.give_back(number, batch);
         let (ends_at, dropped) = queues.start_service(index, key.time);
@@ -57,7 +61,7 @@ impl<S: System> Shard<S> {
         self.world.queue.enter_timer(key);
     }
 
-    /// Drops all messages for the node in `place`, which departs.
+    /// Drops all messages in the queue of the node in `place`, which departs with its host.
     pub(super) fn discard_queue(&mut self, place: u32) {
         let Some(queues) = &mut self.node_queues else { return };
         let waiting = queues.discard(self.world.partition.index_of(place));
