@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use hopwise_kernel::ring::MAX_BOOTSTRAPS;
+use hopwise_kernel::node::MAX_BOOTSTRAPS;
 use hopwise_kernel::{Address, Id, Peer, Time};
 use smallvec::SmallVec;
 

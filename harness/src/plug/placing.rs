@@ -7,7 +7,7 @@
 pub struct Placing {
     /// What it halves.
     pub halves: Halves,
-    /// The number of random keys around which it looks.
+    /// The number of random keys at which it looks.
     pub samples: u8,
 }
 

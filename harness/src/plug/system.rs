@@ -116,7 +116,7 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     );
 
     /// Makes `node` join through one of `bootstraps`: at least one, at most
-    /// [`MAX_BOOTSTRAPS`](hopwise_kernel::ring::MAX_BOOTSTRAPS), to be tried in this order. They were
+    /// [`MAX_BOOTSTRAPS`](hopwise_kernel::node::MAX_BOOTSTRAPS), to be tried in this order. They were
     /// members at some time and may be gone. Ends with [`NodeEvent::Joined`] or
     /// [`NodeEvent::JoinFailed`].
     fn join(

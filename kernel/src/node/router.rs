@@ -7,6 +7,9 @@ use crate::node::Node;
 use crate::node::context::Context;
 use crate::node::protocol::EventOf;
 
+/// The most bootstraps of one join. Further ones are ignored.
+pub const MAX_BOOTSTRAPS: usize = 8;
+
 /// A node that finds the owners of keys: a ring, or another structured overlay.
 pub trait Router: Node {
     /// Whether the node is a member of its overlay.

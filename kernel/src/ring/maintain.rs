@@ -135,9 +135,7 @@ impl RingNode {
             return;
         };
         // The join may have failed meanwhile.
-        let needs_member =
-            matches!(reason, NeighborsReason::Stabilize | NeighborsReason::Candidate);
-        if needs_member && !self.is_member() {
+        if reason != NeighborsReason::Join && !self.is_member() {
             self.stabilizing &= reason != NeighborsReason::Stabilize;
             return;
         }
@@ -196,9 +194,6 @@ impl RingNode {
                 self.notify_successor(cx);
             }
             NeighborsReason::Join => self.on_join_reply(cx, from, cookie, successors),
-            NeighborsReason::Sample(visit) => {
-                self.on_sample_neighbors(cx, visit, from, predecessor, successors);
-            }
         }
     }
 
@@ -230,7 +225,6 @@ impl RingNode {
             }
             NeighborsReason::Candidate => self.notify_successor(cx),
             NeighborsReason::Join => self.fail_join(cx),
-            NeighborsReason::Sample(visit) => self.end_sample(cx, visit),
         }
     }
 

@@ -6,7 +6,7 @@ use core::mem;
 use core::time::Duration;
 
 use crate::base::{Id, Peer, Peers, Time};
-use crate::node::{Context, Cookie, DropReason};
+use crate::node::{Context, Cookie, DropReason, MAX_BOOTSTRAPS};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
 use crate::ring::event::Event;
@@ -21,8 +21,6 @@ use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 pub(super) const ROUNDS_TO_JOIN: u8 = 32;
 /// A node that has not found its position through a bootstrap after this time goes on to the next one.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);
-/// The most bootstraps of one join. Further ones are ignored.
-pub const MAX_BOOTSTRAPS: usize = 8;
 
 impl RingNode {
     /// Becomes a member with exact tables. `ring` contains all members, including this node, sorted

@@ -48,7 +48,6 @@ pub use config::{AnswerRule, LookupMode, RingConfig};
 pub use defect::Defect;
 pub use event::Event;
 pub use failed_contacts::FailedContacts;
-pub use membership::MAX_BOOTSTRAPS;
 pub use message::Message;
 pub use node::RingNode;
 pub use protocol::{Ring, TrafficClass};

@@ -3,7 +3,7 @@
 //! **Invariant:** plain data. Every entry of the request table is as large as the largest kind.
 
 use crate::base::{Id, Peer, Time};
-use crate::node::{Cookie, PayloadHandle, RequestId, RequestKind};
+use crate::node::{Cookie, PayloadHandle, RequestKind};
 use crate::ring::failed_contacts::FailedContacts;
 use crate::ring::message::{Lookup, Purpose, Stage};
 
@@ -90,8 +90,6 @@ pub enum NeighborsReason {
     Candidate,
     /// Join: the peer is to become this node's predecessor.
     Join,
-    /// A sample of the visit under this identifier: the arcs around the peer are of interest.
-    Sample(RequestId),
 }
 
 impl NeighborsReason {
@@ -99,7 +97,7 @@ impl NeighborsReason {
     pub(crate) const fn purpose(self) -> Purpose {
         match self {
             NeighborsReason::Stabilize | NeighborsReason::Candidate => Purpose::Stabilize,
-            NeighborsReason::Join | NeighborsReason::Sample(_) => Purpose::Join,
+            NeighborsReason::Join => Purpose::Join,
         }
     }
 }

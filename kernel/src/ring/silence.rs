@@ -47,9 +47,7 @@ impl RingNode {
             }
             Kind::Probe(Probe::Rectify | Probe::Finger | Probe::Departed)
             | Kind::Neighbors {
-                reason:
-                    NeighborsReason::Candidate | NeighborsReason::Join | NeighborsReason::Sample(_),
-                ..
+                reason: NeighborsReason::Candidate | NeighborsReason::Join, ..
             } => LIGHT_ATTEMPTS,
             Kind::Forward { lookup, stage } => self.forward_attempts(lookup, *stage),
             Kind::Iterate(iteration) => self.step_attempts(iteration),

@@ -3,16 +3,17 @@
 //!
 //! ```text
 //!   visitor ── Lookup(random key) ─▶ bootstrap ─▶ … ─▶ m, the last node before the key
-//!   visitor ◀── Answer(m, its first successor) ────── m
-//!   visitor ── Neighbors ─▶ m         the arcs before and after m, and between its successors
+//!   visitor ◀── Answer(m, its first successor s) ───── m
 //!   … so often as there are samples, all at once; then
-//!   the middle of the longest arc is the identifier with which the node joins
+//!   the middle of the longest arc from an m to its s is the identifier with which the node joins
 //! ```
 //!
 //! Identifiers drawn at random leave arcs of very different lengths: the longest of N is about ln N times
-//! the mean. Halving the longest of a few sampled arcs, and of those near them, keeps it within a small
-//! factor of the mean (Kenthapadi and Manku, *Decentralized algorithms using both local and random probes
-//! for P2P load balancing*, SPAA 2005).
+//! the mean. Halving the longest of a few sampled ones keeps it within a small factor of the mean (Kenthapadi
+//! and Manku, *Decentralized algorithms using both local and random probes for P2P load balancing*, SPAA
+//! 2005). Their local probes, of neighbors, are left out: lists of successors are some rounds of stabilize old,
+//! so while many nodes join, all would choose the same few arcs that have been halved before. For the same
+//! reason the identifier lies anywhere in the middle half of the arc.
 //!
 //! A layer above the ring can choose by another measure: it only has the owners of random keys
 //! [sampled](crate::Router::sample).
@@ -22,33 +23,31 @@
 use core::mem;
 use core::time::Duration;
 
-use crate::base::{Distance, Id, Peer, Peers, Rng};
-use crate::node::{Context, Cookie, LookupDone, RequestHandle, RequestId};
+use crate::base::{Id, Peer, Rng};
+use crate::node::{Context, LookupDone, RequestHandle, RequestId};
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
 use crate::ring::lookup::{MIN_RESTART, RESTART_HOP_TIMEOUTS};
 use crate::ring::message::{Message, Purpose, Stage};
 use crate::ring::node::{Phase, RingNode};
 use crate::ring::protocol::Ring;
-use crate::ring::request::{Aim, Kind, NeighborsReason, PendingLookup, Visit};
+use crate::ring::request::{Aim, Kind, PendingLookup, Visit};
 use crate::ring::steps::Answer;
 
 /// A visit ends after this time, counted from the last contact, with what it has found. Each sample ends
 /// by itself before that.
 const VISIT_DEADLINE: Duration = Duration::from_secs(30);
 
-/// The identifier with which a node halves the arc from `after` to `to`. It lies within a thirty-second
-/// of the arc's length around the middle: nodes that choose the same arc at the same time differ.
+/// The identifier with which a node halves the arc from `after` to `to`. It is drawn from the middle half of
+/// the arc: nodes that choose the same arc at the same time do not crowd in one point.
 #[must_use]
 pub fn middle_of(after: Id, to: Id, rng: &mut Rng) -> Id {
-    const MIDDLE: u64 = 1 << 63;
-    const AROUND: u64 = 1 << 59;
-    let part = MIDDLE - AROUND + rng.below(2 * AROUND);
-    after.add(after.arc_to(to).part(part))
+    const QUARTER: u64 = 1 << 62;
+    after.add(after.arc_to(to).part(QUARTER + rng.below(2 * QUARTER)))
 }
 
 impl RingNode {
-    /// Chooses an identifier that halves the longest of some arcs: those around `samples` random keys.
+    /// Chooses an identifier that halves the longest of some arcs: those in which `samples` random keys lie.
     /// Looks at the ring through one of `bootstraps`, which are tried as in [`join`](Self::join). Ends in
     /// [`Event::Placed`] or [`Event::JoinFailed`]. The driver then replaces this node by one with that
     /// identifier, which joins.
@@ -165,44 +164,12 @@ impl RingNode {
         let Some(visit) = visit_mut(cx, id) else { return };
         visit.has_found = true;
         match visit.aim {
-            Aim::HalveLongest => {
-                visit.consider(responder.id, answer.owner.id);
-                let reason = NeighborsReason::Sample(id);
-                if !self.request_neighbors(cx, responder, reason, Cookie::default(), 0) {
-                    self.end_sample(cx, id);
-                }
-            }
+            Aim::HalveLongest => visit.consider(responder.id, answer.owner.id),
             Aim::NameOwners => {
                 let Answer { owner, under_suspicion, hops, timeouts } = answer;
                 let (token, key) = (0, pending.key);
                 let done = LookupDone { token, key, owner, hops, timeouts, under_suspicion };
                 cx.report(Event::LookupDone(done));
-                self.end_sample(cx, id);
-            }
-        }
-    }
-
-    /// The last node before a sampled key has told its neighbors.
-    pub(super) fn on_sample_neighbors(
-        &mut self,
-        cx: &mut Context<'_, Ring>,
-        id: RequestId,
-        from: Peer,
-        predecessor: Option<Peer>,
-        successors: Peers<'_>,
-    ) {
-        if let Some(visit) = visit_mut(cx, id) {
-            if let Some(predecessor) = predecessor {
-                visit.consider(predecessor.id, from.id);
-            }
-            let (mut last, mut reached) = (from.id, Distance::ZERO);
-            for peer in successors.iter() {
-                let distance = from.id.distance_to(peer.id);
-                if distance <= reached {
-                    break;
-                }
-                visit.consider(last, peer.id);
-                (last, reached) = (peer.id, distance);
             }
         }
         self.end_sample(cx, id);

@@ -48,14 +48,14 @@ impl<R: Router> StoreNode<R> {
 
     /// The router has found the owner of a random key, or has not.
     pub(super) fn on_sampled(&mut self, cx: &mut Cx<'_, R>, end: LookupEnd) {
-        let LookupEnd::Done(done) = end else { return };
+        let (LookupEnd::Done(done), Some(choice)) = (end, &mut self.choice) else { return };
+        choice.has_found = true;
+        choice.in_progress = choice.in_progress.saturating_add(1);
         let wait = self.wait(cx, 0);
-        let Some(id) = cx.request(done.owner, 0, Kind::Census, wait) else { return };
-        if let Some(choice) = &mut self.choice {
-            choice.has_found = true;
-            choice.in_progress = choice.in_progress.saturating_add(1);
+        match cx.request(done.owner, 0, Kind::Census, wait) {
+            Some(id) => self.send_census(cx, done.owner, id),
+            None => self.end_census(cx),
         }
-        self.send_census(cx, done.owner, id);
     }
 
     pub(super) fn send_census(&self, cx: &mut Cx<'_, R>, to: Peer, request: RequestId) {
@@ -118,15 +118,16 @@ impl<R: Router> StoreNode<R> {
     }
 }
 
-/// The number of items in `range` that have not expired by `wall_us`, and two keys in the middle of them. A
-/// node between these takes over between 7 and 9 sixteenths of the items, or half of few.
+/// The number of items in `range` that have not expired by `wall_us`, and two keys between which the middle half
+/// of them lies. A node between these takes over between a quarter and three quarters of the items: nodes that
+/// choose the same owner at the same time do not crowd in one point.
 fn count(table: &Table, range: Range, wall_us: u64) -> (u32, Range) {
     let keys = || {
         let items = table.within(range).filter(|(_, item)| item.body.is_present(wall_us));
         items.map(|(_, item)| item.name.key)
     };
     let items = keys().count();
-    let around = items / 16;
+    let around = items / 4;
     let at = |index: usize| keys().nth(index);
     let middle = match (items / 2).checked_sub(1) {
         Some(half) => (at(half - around), at(half + 1 + around)),

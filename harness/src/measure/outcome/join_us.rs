@@ -18,7 +18,8 @@ pub struct JoinUs {
     /// From there until the node had chosen its identifier. Only where identifiers are chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<StepTimes>,
-    /// From there until the node was a member: other nodes know it and look its keys up there.
+    /// From there until the node was a member: other nodes know it and look its keys up there. In the
+    /// simulator, a chosen identifier takes effect up to 10 ms later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<StepTimes>,
     /// From when the node had its own tables until it had all items of its range and answered for them.

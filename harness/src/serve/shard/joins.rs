@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hopwise_kernel::ring::MAX_BOOTSTRAPS;
+use hopwise_kernel::node::MAX_BOOTSTRAPS;
 use hopwise_kernel::{Peer, Time};
 use smallvec::SmallVec;
 

@@ -115,10 +115,9 @@ impl System for RingSystem {
         count: usize,
         rng: &mut Rng,
     ) -> Result<Vec<Id>, String> {
-        let successors = scenario.section::<Ring>().successors as usize;
         Ok(match section::placing(scenario) {
             Some(Placing { halves: Halves::LongestArc, samples }) => {
-                place::halving_longest(count, samples, successors, rng)
+                place::halving_longest(count, samples, rng)
             }
             _ => place::random(count, rng),
         })

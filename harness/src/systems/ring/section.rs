@@ -41,7 +41,7 @@ pub struct Ring {
     pub replicas: u32,
     /// Where a node that joins with a new identifier takes its place.
     pub place: Place,
-    /// Random keys around which it looks, 1 … 64.
+    /// Random keys at which it looks, 1 … 64.
     pub place_samples: u32,
     /// Number of ring nodes that each of `nodes` runs, 1 … [`MAX_VIRTUAL_NODES`].
     pub virtual_nodes: u32,
@@ -169,15 +169,15 @@ impl Section for Ring {
             "ring.place",
             &["random", "split-largest", "split-fullest"],
             "Where a node that joins with a new identifier takes its place. random: anywhere. \
-             split-largest: in the middle of the longest of some arcs, those around place_samples random \
-             keys. split-fullest: so that it takes over half of the stored items of one node, the fullest \
+             split-largest: in the middle half of the longest of the arcs in which place_samples random \
+             keys lie. split-fullest: so that it takes over about half of the stored items of one node, the fullest \
              of the owners of place_samples random keys; needs a section [store]. Members at the start have \
              the places that they would have if they had arrived one after the other.",
         ),
         Key::integer(
             "ring.place_samples",
             "a whole number from 1 to 64",
-            "Random keys around which a node looks for its place, unless that is random.",
+            "Random keys at which a node looks for its place, unless that is random.",
         ),
         Key::integer(
             "ring.virtual_nodes",
