@@ -14,12 +14,12 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use hopwise_kernel::codec::VERSION;
 
 use crate::commands::Environment;
 use crate::commands::campaign::Seeds;
-use crate::commands::compare::{self, Plan as ComparePlan};
+use crate::commands::compare::{self, Subject, storage};
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::standard_output::StandardOutput;
 use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
@@ -34,6 +34,7 @@ const DEFAULT_SCENARIO: &str = "default";
 const TARGET_SCENARIO: &str = "ycsb-a";
 /// The scenario that is compared if none is named, in which engine, and with how many nodes.
 const COMPARE_SCENARIO: &str = "compare";
+const COMPARE_STORAGE_SCENARIO: &str = "compare-storage";
 const COMPARE_ENGINE: &str = "sim";
 const COMPARED_NODES: [u32; 4] = [256, 1024, 4096, 16384];
 
@@ -108,7 +109,8 @@ pub enum Command {
     Run(Box<Run>),
     /// Run every combination of the values of some keys, and compare the figures
     Sweep(Box<Sweep>),
-    /// Give the same items and queries to several systems, and compare what each needs
+    /// Give the same items and queries to several systems, or the same values to both ways to store them, and
+    /// compare what each needs
     Compare(Box<Compare>),
     /// Keep nodes up and serve clients through the Redis protocol, until Ctrl-C
     Serve(Serve),
@@ -275,13 +277,22 @@ impl Sweep {
     results/runs/TIME-compare]")))]
 pub struct Compare {
     /// A named scenario (see list) or a file that says what all runs have in common
-    /// [default: compare]
+    /// [default: compare, compare-storage]
     #[arg(value_name = "SCENARIO | FILE.toml")]
     scenario: Option<String>,
-    /// The numbers of nodes to compare at; each run has as many items as nodes
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_values_t = COMPARED_NODES)]
+    /// What is compared: systems, or the two ways to store a value (at the owner of its key, or at its
+    /// writer with a reference at the owner)
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    what: What,
+    /// The numbers of nodes to compare at; each run of a system has as many items as nodes. One number with
+    /// --what storage [default: 256,1024,4096,16384; as the scenario says]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
     #[arg(value_parser = |text: &str| count(text, 8..=u32::MAX))]
-    nodes: Vec<u32>,
+    nodes: Option<Vec<u32>>,
+    /// The sizes of values in bytes, with --what storage [default: 16,64,256,1000]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    #[arg(value_parser = |text: &str| count(text, 16..=1000))]
+    sizes: Option<Vec<u32>>,
     /// The systems to compare, in the order of the table [default: central,flood,ring]
     #[arg(long, value_name = "S,S,...", value_delimiter = ',')]
     systems: Vec<String>,
@@ -298,22 +309,77 @@ pub struct Compare {
     options: RunOptions,
 }
 
+/// What is compared.
+#[derive(ValueEnum, Clone, Copy, Default, Debug)]
+enum What {
+    #[default]
+    Systems,
+    Storage,
+}
+
 impl Compare {
     /// Plans the runs.
     ///
     /// # Errors
     ///
     /// If any of them is invalid.
-    pub fn plan(&self, registry: &Registry) -> Result<ComparePlan, compare::PlanError> {
-        let source = self.scenario.as_deref().unwrap_or(COMPARE_SCENARIO);
+    pub fn plan(&self, registry: &Registry) -> Result<Subject, compare::PlanError> {
+        match self.what {
+            What::Systems => self.plan_systems(registry).map(Subject::Systems),
+            What::Storage => self.plan_storage(registry).map(Subject::Storage),
+        }
+    }
+
+    fn plan_systems(&self, registry: &Registry) -> Result<compare::Plan, compare::PlanError> {
+        if self.sizes.is_some() {
+            let instead = "values have sizes with --what storage only; leave it out";
+            return Err(compare::PlanError::NotWith { flag: "--sizes", instead });
+        }
         compare::refuse_planned(registry, &self.set)?;
+        let nodes = self.nodes.as_deref().unwrap_or(&COMPARED_NODES);
+        compare::Plan::new(registry, &self.systems, nodes, |planned| {
+            self.load(registry, COMPARE_SCENARIO, planned)
+        })
+    }
+
+    fn plan_storage(&self, registry: &Registry) -> Result<storage::Plan, compare::PlanError> {
+        let not_with = |flag, instead| Err(compare::PlanError::NotWith { flag, instead });
+        if !self.systems.is_empty() {
+            return not_with(
+                "--systems",
+                "--what storage compares ways to store on a ring; leave it out",
+            );
+        }
+        let nodes = match self.nodes.as_deref() {
+            None => None,
+            Some(&[nodes]) => Some(nodes),
+            Some(_) => {
+                return not_with(
+                    "--nodes",
+                    "--what storage has one number of nodes; write --nodes N",
+                );
+            }
+        };
+        storage::refuse_planned(registry, &self.set)?;
+        let sizes = self.sizes.as_deref().unwrap_or(&storage::DEFAULT_SIZES);
+        storage::Plan::new(sizes, nodes, |planned| {
+            self.load(registry, COMPARE_STORAGE_SCENARIO, planned)
+        })
+    }
+
+    /// Loads the scenario that runs have in common, by default `usual`, with the values of one run.
+    fn load(
+        &self,
+        registry: &Registry,
+        usual: &str,
+        planned: &[(String, String)],
+    ) -> Result<Scenario, ScenarioError> {
+        let source = self.scenario.as_deref().unwrap_or(usual);
         let engine = Some(self.engine.clone().unwrap_or_else(|| COMPARE_ENGINE.to_owned()));
         let shorthands = [("engine", &engine), ("seed", &self.seed)];
         let values = overrides(&shorthands, &self.set);
-        ComparePlan::new(registry, &self.systems, &self.nodes, |planned| {
-            // The planned values come last, so they override the others.
-            registry.load(source, &[&values, planned].concat())
-        })
+        // The planned values come last, so they override the others.
+        registry.load(source, &[&values, planned].concat())
     }
 
     /// What to do with the result.
@@ -636,10 +702,34 @@ mod tests {
         let command = parse(words).expect("these arguments are right").into_command();
         let Command::Compare(compare) = command else { panic!("not a comparison") };
         let plan = compare.plan(&Registry::built_in()).expect("all of this is possible");
+        let Subject::Systems(plan) = plan else { panic!("systems are compared by default") };
         let systems = plan.systems.iter().map(|system| system.name).collect::<Vec<_>>();
         assert_eq!(systems, ["ring", "flood"]);
         let sizes = plan.runs.iter().map(|run| run.scenario.nodes).collect::<Vec<_>>();
         assert_eq!(sizes, [[100; 6], [64; 6]].concat());
+    }
+
+    #[test]
+    fn a_comparison_of_storage_has_one_number_of_nodes_and_several_sizes() {
+        let plan = |words: &str| {
+            let command = parse(words.split_whitespace()).expect("these are words of ours");
+            let Command::Compare(compare) = command.into_command() else { panic!("another") };
+            compare.plan(&Registry::built_in()).map_err(|error| error.to_string())
+        };
+        let all = plan("hopwise compare --what storage --nodes 64 --sizes 100,16");
+        let Ok(Subject::Storage(all)) = all else { panic!("{all:?}") };
+        assert_eq!(all.sizes, [16, 100]);
+        assert!(all.runs.iter().all(|run| run.scenario.nodes == 64));
+        for (wrong, instead) in [
+            ("--what storage --systems ring", "--systems"),
+            ("--what storage --nodes 64,128", "write --nodes N"),
+            ("--sizes 16", "--what storage"),
+            ("--what storage --set store.kind=direct", "both are compared"),
+            ("--what storage --set workload.in_flight=4", "workload.lookups_per_s"),
+        ] {
+            let error = plan(&format!("hopwise compare {wrong}")).expect_err(wrong);
+            assert!(error.contains(instead), "{error}");
+        }
     }
 
     #[test]
@@ -672,6 +762,9 @@ mod tests {
             &["run", "--target", "127.0.0.1:1", "--seeds", "1..9"],
             &["run", "--target", "127.0.0.1:1", "--events", "e.csv"],
             &["run", "--target", "127.0.0.1:1", "--connections", "0"],
+            &["compare", "--what", "words"],
+            &["compare", "--what", "storage", "--sizes", "15"],
+            &["compare", "--what", "storage", "--sizes", "1001"],
         ] {
             let error =
                 parse(["hopwise"].iter().chain(arguments)).expect_err("these arguments are wrong");

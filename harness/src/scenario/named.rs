@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// Those that come with Hopwise, in the order they are listed.
-pub const BUILT_IN: [Named; 27] = named![
+pub const BUILT_IN: [Named; 28] = named![
     "default",
     "steady",
     "churn-light",
@@ -46,6 +46,7 @@ pub const BUILT_IN: [Named; 27] = named![
     "napster",
     "gnutella",
     "compare",
+    "compare-storage",
     "store-churn",
     "store-crash",
     "ycsb-a",

@@ -397,6 +397,9 @@ impl<R: Router> StoreNode<R> {
             Some(Kind::Operation(operation)) => {
                 self.wait_for_answer(cx, &operation.question, retries.saturating_add(1))
             }
+            Some(Kind::Fetch(fetch)) => {
+                self.wait(cx, retries.saturating_add(1)).min(fetch.deadline.since(cx.now))
+            }
             _ => self.wait(cx, retries.saturating_add(1)),
         };
         let Some(id) = cx.retransmit(handle, wait) else { return };

@@ -67,7 +67,9 @@ fn assert_sums(measured: &Measured, case: &str) -> Store {
     assert_eq!(failed + writes.unknown, metrics.failed, "{case}");
     // Each modification that got as far as its write has found something or nothing before.
     let written = writes.acknowledged + writes.condition_failed;
-    let answered = store.reads.found + store.reads.absent + written;
+    let not_provided = measured.metrics.items.values.not_provided;
+    assert!(store.reads.not_provided <= not_provided, "{case}: a reason for each: {store:?}");
+    let answered = store.reads.found + store.reads.absent + not_provided + written;
     assert!(answered >= metrics.completed, "{case}: {store:?}");
     assert!(answered <= metrics.completed + operations.modifications, "{case}: {store:?}");
     store
@@ -150,6 +152,73 @@ fn a_full_node_refuses_and_nothing_else_suffers() {
     assert_eq!(store.anomalies(), 0, "{store:?}");
 }
 
+/// The values stay with the nodes that wrote them.
+const BY_REFERENCE: &str = "store.kind = \"reference\"";
+
+#[test]
+fn values_by_reference_are_all_found_while_their_writers_are_there() {
+    let gets = "store.operations = \"get\"";
+    let store = |parts: &[&str]| assert_sums(&run(&parse(parts)), "by reference");
+    let (direct, reference) = (store(&[STEADY, gets]), store(&[STEADY, gets, BY_REFERENCE]));
+    for store in [&direct, &reference] {
+        assert_eq!((store.found_share(), store.anomalies()), (Some(1.0), 0), "{store:?}");
+    }
+    // Three copies of each value, or three references of 36 bytes and the value.
+    assert!((direct.bytes.mean - 200.0 * 300.0 / 40.0).abs() < 1e-9, "{:?}", direct.bytes);
+    let mean = 200.0 * (3.0 * 36.0 + 100.0) / 40.0;
+    assert!((reference.bytes.mean - mean).abs() < 1e-9, "{:?}", reference.bytes);
+    assert!(reference.bytes_per_operation > direct.bytes_per_operation, "one more round trip");
+    // With writes, also of what other nodes wrote before.
+    let mixed = store(&[STEADY, BY_REFERENCE]);
+    assert_eq!((mixed.anomalies(), mixed.reads.not_provided), (0, 0), "{mixed:?}");
+    assert!(mixed.writes.acknowledged > 300, "{:?}", mixed.writes);
+    for name in ["ycsb-d", "ycsb-f"] {
+        let more =
+            [("store.kind", "reference"), ("phases.lookups", "4000"), ("workload.in_flight", "64")];
+        let store = assert_sums(&simulate(name, &more), name);
+        assert_eq!((store.anomalies(), store.reads.not_provided), (0, 0), "{name}: {store:?}");
+    }
+}
+
+/// The values of a quarter of the nodes are gone. No reference is lost, and nothing counts as lost.
+#[test]
+fn values_by_reference_are_gone_with_their_writers() {
+    for kind in ["leave", "crash"] {
+        let gone = format!(
+            "store.operations = \"get\"
+             workload.profile = [{{ at = \"0s\", lookups_per_s = 0 }}, {{ at = \"15s\", lookups_per_s = 200 }}]
+             phases.measure = \"25s\"
+             fault = [{{ at = \"0s\", kind = {kind:?}, fraction = 0.25 }}]"
+        );
+        let of = |more: &str| {
+            let steady = STEADY.replace("phases = { warmup = \"1s\", measure = \"4s\" }", "");
+            assert_sums(&run(&parse(&[&steady, &gone, more])), kind)
+        };
+        let (direct, reference) = (of(""), of(BY_REFERENCE));
+        let found = reference.found_share().expect("there are reads");
+        assert!((found - 0.75).abs() < 0.12, "{kind}: {found} of the values");
+        let missing = reference.operations.reads - reference.reads.found;
+        let excused = reference.reads.excused;
+        assert_eq!(reference.reads.not_provided + excused, missing, "{kind}: {reference:?}");
+        assert_eq!(reference.anomalies(), 0, "{kind}: {reference:?}");
+        assert!(direct.found_share().expect("there are reads") > 0.95, "{kind}: {direct:?}");
+        assert_eq!((direct.anomalies(), direct.reads.not_provided), (0, 0), "{kind}: {direct:?}");
+    }
+}
+
+#[test]
+fn references_survive_churn() {
+    let more = [
+        ("network.latency", "{ model = \"none\" }"),
+        ("phases.measure", "15s"),
+        ("store.kind", "reference"),
+    ];
+    let measured = simulate("store-churn", &more);
+    let store = assert_sums(&measured, "churn");
+    assert_eq!(store.anomalies(), 0, "{store:?}");
+    assert!(store.reads.not_provided > 0 && store.upkeep.repairs_per_node_s > 0.0, "{store:?}");
+}
+
 /// Everything in an outcome except the run's real time and number of threads.
 fn result(measured: &Measured) -> String {
     let mut simulation = measured.simulation.clone().expect("a simulation");
@@ -167,8 +236,14 @@ fn any_number_of_threads_gives_the_same_result() {
         network.latency = { model = \"uniform\", min = \"2ms\", max = \"20ms\" }
         churn = { model = \"poisson\", joins_per_s = 2.0, departures_per_s = 2.0 }
     ";
-    for operations in ["mix", "ycsb-d", "ycsb-f"] {
-        let operations = format!("store.operations = {operations:?}");
+    for (operations, kind) in [
+        ("mix", "direct"),
+        ("ycsb-d", "direct"),
+        ("ycsb-f", "direct"),
+        ("mix", "reference"),
+        ("ycsb-f", "reference"),
+    ] {
+        let operations = format!("store.operations = {operations:?}\nstore.kind = {kind:?}");
         let on = |threads: u32, seed: u32| {
             let threads = format!("threads = {threads}\nseed = {seed}");
             result(&run(&parse(&[&threads, STEADY, &operations, churn])))
@@ -182,8 +257,11 @@ fn any_number_of_threads_gives_the_same_result() {
 
 #[test]
 fn a_store_over_udp_loses_nothing() {
-    for name in ["ycsb-a", "ycsb-d", "ycsb-f"] {
+    for (name, kind) in
+        [("ycsb-a", "direct"), ("ycsb-d", "direct"), ("ycsb-f", "direct"), ("ycsb-a", "reference")]
+    {
         let values = [
+            ("store.kind", kind),
             ("nodes", "100"),
             ("threads", "2"),
             ("store.population", "1000"),

@@ -12,7 +12,7 @@ use hopwise_kernel::store::{
 use hopwise_kernel::{Id, Rng, Time};
 use hopwise_tests::StoreRing;
 use hopwise_tests::linearizable::{Action, End, Operation, is_linearizable};
-use hopwise_tests::store::{DEADLINE, Event, HEALING, PLACES, config, keys, put};
+use hopwise_tests::store::{DEADLINE, Event, HEALING, PLACES, by_reference, config, keys, put};
 
 /// Time after failures in which copies are mended, before the next failures.
 const MENDING: Duration = Duration::from_secs(20);
@@ -39,6 +39,8 @@ struct Plan {
     is_skewed: bool,
     /// Reads per second that make a value popular.
     popular: Option<u32>,
+    /// Whether values stay with their writers, while the store keeps references.
+    by_reference: bool,
     /// Whether messages are lost and doubled, and nodes are stopped, from time to time.
     faults: bool,
 }
@@ -59,6 +61,7 @@ impl Plan {
             absence: Duration::from_secs(60),
             is_skewed: rng.below(3) == 0,
             popular: [None, Some(1), Some(3), Some(20)][rng.below(4) as usize],
+            by_reference: false,
             faults: false,
         }
     }
@@ -148,14 +151,23 @@ impl Trial {
             for _ in 0..2 {
                 let (invoked, client) = (self.now(), self.any_member());
                 self.last_token += 1;
-                assert!(self.store.read(client, self.keys[key], self.last_token));
+                assert!(self.read(client, self.keys[key], self.last_token));
                 let pending = Pending { key, client, invoked, action: Action::Read };
                 self.pending.insert(self.last_token, pending);
                 self.store.memory.run_for(Duration::from_millis(200));
                 self.collect();
                 let is_read = self.history[key].last().is_some_and(|it| it.invoked == invoked);
-                assert!(is_read, "the last read of key {key} has an answer");
+                let may_be_gone = self.plan.by_reference;
+                assert!(is_read || may_be_gone, "the last read of key {key} has an answer");
             }
+        }
+    }
+
+    fn read(&mut self, client: u32, key: Id, token: u64) -> bool {
+        if self.plan.by_reference {
+            self.store.fetch(client, key, token)
+        } else {
+            self.store.read(client, key, token)
         }
     }
 
@@ -191,7 +203,8 @@ impl Trial {
             0..=3 => Action::Read,
             4 | 5 => Action::Put(self.last_value, None),
             6 => Action::Put(self.last_value, Some(self.seen[key])),
-            7 | 8 => Action::Add(1 + self.rng.below(999).cast_signed()),
+            // A reference is no number.
+            7 | 8 if !self.plan.by_reference => Action::Add(1 + self.rng.below(999).cast_signed()),
             _ if self.rng.below(3) == 0 => Action::Delete,
             _ => Action::Read,
         };
@@ -200,7 +213,7 @@ impl Trial {
         let (id, token) = (self.keys[key], self.last_token);
         let is_begun = match action {
             // Perhaps at a node that owned the key once, or never.
-            Action::Read if self.rng.below(3) == 0 => {
+            Action::Read if !self.plan.by_reference && self.rng.below(3) == 0 => {
                 let asked = if self.rng.below(2) == 0 {
                     self.rng.below(PLACES.into()) as u32
                 } else {
@@ -208,11 +221,16 @@ impl Trial {
                 };
                 self.store.read_from(client, asked, id, token)
             }
-            Action::Read => self.store.read(client, id, token),
+            Action::Read => self.read(client, id, token),
             Action::Put(value, at) => {
                 let condition = at.map_or(Condition::Always, Condition::Version);
                 let write = Write { condition, ..put(id) };
-                self.store.write(client, &write, value.to_string().as_bytes(), token)
+                let value = value.to_string();
+                if self.plan.by_reference {
+                    self.store.publish(client, &write, value.as_bytes(), token)
+                } else {
+                    self.store.write(client, &write, value.as_bytes(), token)
+                }
             }
             Action::Add(term) => {
                 let (change, lifetime) = (Change::Add(term), Lifetime::Keep);
@@ -240,7 +258,14 @@ impl Trial {
                             Some(End::Found(version, text.parse().expect("a number")))
                         }
                         ReadOutcome::Absent => Some(End::Absent),
-                        ReadOutcome::Refused(_) | ReadOutcome::NotProvided { .. } => None,
+                        ReadOutcome::Refused(_) => None,
+                        ReadOutcome::NotProvided { provider, .. } => {
+                            let provider = provider.expect("only references are written");
+                            let place = provider.address.slot.into();
+                            let is_gone = self.gone_since.contains_key(&place);
+                            assert!(is_gone, "{provider:?} was there all the time");
+                            None
+                        }
                     };
                     (it.token, end)
                 }
@@ -444,7 +469,9 @@ impl Trial {
 
 fn trial(plan: Plan) -> usize {
     let repair = Some(Duration::from_secs(2));
-    let config = StoreConfig { repair, popular_reads_per_s: plan.popular, ..config() };
+    let provided = by_reference().provided.filter(|_| plan.by_reference);
+    let popular_reads_per_s = plan.popular;
+    let config = StoreConfig { repair, popular_reads_per_s, provided, ..config() };
     let mut trial = Trial::new(plan, config);
     trial.run();
     if !plan.faults {
@@ -469,6 +496,16 @@ fn each_key_is_linearizable_while_nodes_come_and_go() {
     println!("{operations} operations");
 }
 
+/// A read that finds the reference, but not the value, has no result.
+#[test]
+fn each_key_is_linearizable_if_values_stay_with_their_writers() {
+    for seed in 200..208 {
+        let plan = Plan { by_reference: true, ..Plan::of(seed) };
+        let operations = trial(plan);
+        assert!(operations > 50, "{operations} operations of seed {seed}");
+    }
+}
+
 #[test]
 fn lost_and_doubled_messages_leave_all_copies_equal() {
     for seed in 0..6 {
@@ -487,7 +524,8 @@ fn campaign() {
     let mut failed = Vec::new();
     let mut operations = 0;
     for seed in from..to {
-        let mut plan = Plan { faults, ..Plan::of(seed) };
+        let by_reference = std::env::var("BY_REFERENCE").is_ok();
+        let mut plan = Plan { faults, by_reference, ..Plan::of(seed) };
         if let Ok(absence) = std::env::var("ABSENCE") {
             plan.absence = Duration::from_millis(absence.parse().expect("a number"));
         }

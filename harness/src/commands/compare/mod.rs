@@ -1,4 +1,7 @@
-//! `hopwise compare`: runs several systems with the same items, queries, delays and churn, at several
+//! `hopwise compare`: runs several systems ([`Plan`]) or two ways to store a value ([`storage`]) under the
+//! same conditions.
+//!
+//! The comparison of systems runs them with the same items, queries, delays and churn, at several
 //! sizes, without and with crashes, and fits how their costs grow.
 //!
 //! | in the folder | contents |
@@ -11,36 +14,48 @@
 //! **Invariant:** every figure comes from the saved [`Outcome`] of a run.
 
 mod comparison;
+mod execute;
 mod plot;
 mod regression;
 mod runs;
+pub mod storage;
 mod table;
 mod verdict;
 
-use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
+use self::execute::{in_common, run_all};
 pub use comparison::{Comparison, Growth, Row, SCHEMA_VERSION, Spread};
 pub use runs::{Contender, Crash, Plan, PlanError, Planned, refuse_planned};
 
 use crate::base::wall_clock::WallClock;
 use crate::base::whole_file::write_whole;
-use crate::base::worker_pool;
 use crate::commands::Environment;
 use crate::commands::destination::Destination;
-use crate::commands::failures::Failures;
 use crate::commands::options::{Exit, RunOptions};
-use crate::commands::parallel_runs;
-use crate::commands::run::{self, Ended, Memory};
-use crate::measure::EngineError;
+use crate::commands::run;
 use crate::measure::outcome::{Outcome, rfc3339};
-use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine};
-use crate::report::files;
 
-/// Runs `plan` and writes the results as `options` say.
+/// What is compared.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// Systems, at several sizes.
+    Systems(Plan),
+    /// The two ways to store a value, at several sizes of values.
+    Storage(storage::Plan),
+}
+
+/// Runs what is compared, and writes the results as `options` say.
 #[must_use]
-pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
+pub fn compare(env: &Environment, subject: &Subject, options: &RunOptions) -> Exit {
+    match subject {
+        Subject::Systems(plan) => compare_systems(env, plan, options),
+        Subject::Storage(plan) => storage::compare(env, plan, options),
+    }
+}
+
+fn compare_systems(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
     let Plan { systems, has_items, runs } = plan;
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
@@ -80,53 +95,6 @@ pub fn compare(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit {
     if interrupted { Exit::Interrupted } else { failures.verdict() }
 }
 
-/// Runs all of `runs`. Returns the outcomes of complete runs and the failures.
-fn run_all<'r>(
-    env: &Environment,
-    runs: &'r [Planned],
-    folder: &Path,
-    interrupts: &AtomicU32,
-    quiet: bool,
-) -> (Vec<(&'r Planned, Outcome)>, Failures) {
-    let workers = parallel_runs::workers(runs.iter().map(|run| &run.scenario), None);
-    let memory = Memory::of_runs_at_a_time(workers);
-    let progress = Progress::of_runs(quiet, runs.len());
-    let (mut ended, mut failures, mut done) = (Vec::new(), Vec::new(), 0);
-    let work = |planned: &Planned| run_and_save(env, planned, folder, memory, interrupts);
-    worker_pool::each(runs, workers, interrupts, work, |planned, result| {
-        match result.unwrap_or_else(|| Err(EngineError::panicked())) {
-            // An interrupted run has no result.
-            Ok(outcome) if outcome.interrupted => {}
-            Ok(outcome) => ended.push((planned, outcome)),
-            Err(error) => failures.push((planned, error)),
-        }
-        done += 1;
-        progress.count(done, failures.len());
-    });
-    progress.finish();
-    let failures =
-        Failures::told(env, failures.iter().map(|(run, why)| (&*run.scenario.name, why)));
-    (ended, failures)
-}
-
-fn run_and_save(
-    env: &Environment,
-    planned: &Planned,
-    folder: &Path,
-    memory: Memory,
-    interrupts: &AtomicU32,
-) -> Result<Outcome, EngineError> {
-    let scenario = &planned.scenario;
-    let ended = run::execute(env, scenario, interrupts, true, memory, None)?;
-    let Ended { outcome, measured } = ended;
-    if !outcome.interrupted {
-        let folder = folder.join("runs").join(&scenario.name);
-        files::write_all(&folder, &outcome, &scenario.to_toml(), &measured.series)
-            .map_err(|error| EngineError::Broken(error.to_string()))?;
-    }
-    Ok(outcome)
-}
-
 /// A row for each run without a crash, with the figures of its runs with one.
 fn rows(ended: &[(&Planned, Outcome)], systems: &[Contender]) -> Vec<Row> {
     let success_of = |row: &Row, crash: Crash| {
@@ -151,15 +119,6 @@ fn rows(ended: &[(&Planned, Outcome)], systems: &[Contender]) -> Vec<Row> {
     let rank = |row: &Row| systems.iter().position(|system| system.name == row.system);
     rows.sort_by_key(|row| (rank(row), row.nodes));
     rows
-}
-
-/// The values that the scenarios of all runs have in common.
-fn in_common(runs: &[Planned]) -> toml::Table {
-    let mut tables = runs.iter().map(|run| run.scenario.to_table());
-    let first = tables.next().unwrap_or_default();
-    tables.fold(first, |common, other| {
-        common.into_iter().filter(|(key, value)| other.get(key) == Some(value)).collect()
-    })
 }
 
 fn report(comparison: &Comparison, destination: Destination) -> Result<(), String> {

@@ -48,6 +48,12 @@ pub struct Planned {
     pub crash: Crash,
 }
 
+impl AsRef<Scenario> for Planned {
+    fn as_ref(&self) -> &Scenario {
+        &self.scenario
+    }
+}
+
 /// The fault at the start of the measured phase.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Crash {
@@ -110,6 +116,15 @@ pub enum PlanError {
     },
     /// One of the scenarios is wrong.
     Scenario(ScenarioError),
+    /// A flag does not go with what is compared.
+    NotWith {
+        /// The flag.
+        flag: &'static str,
+        /// What to write instead.
+        instead: &'static str,
+    },
+    /// The scenario has no rate of operations, or no length of the measured phase.
+    NoRate,
 }
 
 impl std::fmt::Display for PlanError {
@@ -128,6 +143,12 @@ impl std::fmt::Display for PlanError {
                 write!(f, "--set {}: it differs between the runs: {instead}", shortened(key))
             }
             PlanError::Scenario(error) => error.fmt(f),
+            PlanError::NotWith { flag, instead } => write!(f, "{flag}: {instead}"),
+            PlanError::NoRate => write!(
+                f,
+                "--what storage needs a rate and a length, so that gets begin after the departures: \
+                 write workload.lookups_per_s without a profile, and phases.measure"
+            ),
         }
     }
 }
@@ -197,9 +218,19 @@ const PLANNED: [(&str, &str); 4] = [
 ///
 /// [`PlanError::Varied`].
 pub fn refuse_planned(registry: &Registry, set: &[(String, String)]) -> Result<(), PlanError> {
+    refuse(registry, set, &PLANNED)
+}
+
+/// Checks that `set` (dotted key, value) sets none of the keys in `planned`, each with what to write
+/// instead.
+pub(super) fn refuse(
+    registry: &Registry,
+    set: &[(String, String)],
+    planned: &[(&str, &'static str)],
+) -> Result<(), PlanError> {
     for (key, value) in set {
         let paths = paths_of(&value_of(value), &registry.schema().meant(key));
-        let planned = PLANNED.iter().find(|(planned, _)| paths.iter().any(|path| path == planned));
+        let planned = planned.iter().find(|(planned, _)| paths.iter().any(|path| path == planned));
         if let Some((_, instead)) = planned {
             return Err(PlanError::Varied { key: key.clone(), instead });
         }

@@ -231,15 +231,13 @@ fn items(items: &Items, page: &mut Page) {
     };
     page.row("exact", asked(*exact));
     page.row("fuzzy", asked(*fuzzy));
-    page.row(
-        "words",
-        format!(
-            "{} of these, {} obtained",
-            count(words.issued),
-            share(words.obtained, words.issued)
-        ),
-    );
-    page.row("no match", count(*found_none));
+    let words = if words.issued > 0 {
+        let obtained = share(words.obtained, words.issued);
+        format!("; words: {} queries, {obtained} obtained", count(words.issued))
+    } else {
+        String::new()
+    };
+    page.row("no match", format!("{}{words}", count(*found_none)));
     page.row(
         "transfers",
         format!(

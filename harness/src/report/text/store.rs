@@ -39,9 +39,7 @@ pub(super) fn store(store: &Store, has_nodes: bool, page: &mut Page) {
             bytes(digest_bytes_per_node_s),
         ),
     );
-    page.row("traffic", format!("{} per operation", bytes(store.bytes_per_operation)));
     per_node("items", &store.items, page);
-    per_node("bytes", &store.bytes, page);
     per_node("requests", &store.requests, page);
 }
 

@@ -67,7 +67,7 @@ fn tells_of_items_where_there_are_any() {
     for line in [
         "exact         2,501 queries, 95.96 % correct, 95.96 % obtained",
         "fuzzy         7,500 queries, 100.00 % correct, 100.00 % obtained",
-        "no match      51",
+        "no match      51; words: 2,500 queries, 100.00 % obtained",
         "publishing    90.1 B and 1.00 messages per node per second",
         "transfers     9,900 completed, 9.67 MiB in all; 50 failed",
         "              p50 105 µs  p99 119 µs  max 119 µs",

@@ -9,3 +9,4 @@ mod run;
 mod same;
 mod udp;
 mod undisturbed;
+mod words;

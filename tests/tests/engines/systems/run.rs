@@ -28,6 +28,10 @@ pub(crate) const ITEMS: &str = "
     ring.stabilize = \"500ms\"
 ";
 
+/// A ring that also keeps references under the words of names.
+pub(crate) const WORDS: &str =
+    "system = \"ring\"\ncheck = false\nring.successors = 8\nitems.publish = \"words\"\n";
+
 /// Runs the scenario that consists of these parts.
 pub(crate) fn run(engine: Engine, parts: &[&str]) -> Measured {
     try_run(engine, parts).expect("the scenario runs")

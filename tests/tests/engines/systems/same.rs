@@ -1,6 +1,6 @@
 //! Simulations have the same result on any number of threads and in either message format.
 
-use super::run::{ALL, ITEMS, result, simulate};
+use super::run::{ALL, ITEMS, WORDS, result, simulate};
 
 const LOAD: &str = "
     nodes = 130
@@ -22,7 +22,7 @@ const EVENTFUL: [&str; 3] = [
 
 #[test]
 fn any_number_of_threads_gives_the_same_result() {
-    for system in ALL {
+    for system in ALL.into_iter().chain([WORDS]) {
         for eventful in EVENTFUL {
             let on = |threads| {
                 let threads = format!("threads = {threads}");
@@ -38,7 +38,7 @@ fn any_number_of_threads_gives_the_same_result() {
 
 #[test]
 fn messages_as_bytes_give_the_same_result() {
-    for system in ALL {
+    for system in ALL.into_iter().chain([WORDS]) {
         for eventful in EVENTFUL {
             let with = |wire| {
                 let wire = format!("threads = 1\nwire = {wire}");
