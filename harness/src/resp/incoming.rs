@@ -80,7 +80,11 @@ fn end(bytes: &[u8]) -> Result<Option<usize>, NotAReply> {
     if end > MAX_INCOMING {
         return Err(NotAReply);
     }
-    Ok((end <= bytes.len()).then_some(end))
+    if end > bytes.len() {
+        return Ok(None);
+    }
+    // The crate does not look at the end of a string.
+    if bytes[end - 2..end] == *b"\r\n" { Ok(Some(end)) } else { Err(NotAReply) }
 }
 
 #[cfg(test)]

@@ -256,6 +256,11 @@ impl Connection {
             } else {
                 take(due.request, reply, number, news);
                 match due.request {
+                    Request::Auth if matches!(reply, Incoming::Error(_)) => {
+                        // Perhaps too many clients say who they are at a time.
+                        let why = "the server does not accept the name and the password now";
+                        return Err(io::Error::other(why));
+                    }
                     Request::Auth => {}
                     Request::Ping => self.state = State::Open,
                     Request::Question(..) => self.attempts = 0,

@@ -69,6 +69,8 @@ pub(super) struct Counts {
     pub(super) failed: u64,
     /// Errors in replies, by their first words.
     pub(super) errors: BTreeMap<String, u64>,
+    /// The first error of each kind.
+    pub(super) first_errors: Vec<String>,
 }
 
 impl Pool {
@@ -255,12 +257,19 @@ impl Pool {
                         true => name,
                         false => "other".to_owned(),
                     };
-                    *self.counts.errors.entry(name).or_default() += 1;
+                    let count = self.counts.errors.entry(name).or_default();
+                    *count += 1;
+                    if *count > 1 && !is_final(&text) {
+                        continue;
+                    }
+                    let shown = &self.addresses[self.connections[index].address].shown;
+                    let first: String =
+                        String::from_utf8_lossy(&text).chars().take(MAX_TEXT).collect();
+                    let first = format!("--target {shown}: the server says {first:?}");
                     if is_final(&text) {
-                        let shown = &self.addresses[self.connections[index].address].shown;
-                        let text: String =
-                            String::from_utf8_lossy(&text).chars().take(MAX_TEXT).collect();
-                        self.refusal = Some(format!("--target {shown}: the server says {text:?}"));
+                        self.refusal = Some(first);
+                    } else {
+                        self.counts.first_errors.push(first);
                     }
                 }
             }

@@ -389,7 +389,7 @@ impl<'a> Run<'a> {
         let mut metrics = director.metrics().clone();
         (metrics.correct, metrics.incorrect) = (judge.correct, judge.incorrect);
         let goodput = Goodput::new(metrics.issued, metrics.correct, measured);
-        let mut warnings = Vec::new();
+        let mut warnings = self.driver.pool.counts().first_errors.clone();
         if target.keys_unread > 0 && !self.interruption.is_requested() {
             let count = target.keys_unread;
             warnings.push(format!("{count} keys could not be read once more at the end"));

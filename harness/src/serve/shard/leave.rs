@@ -1,7 +1,8 @@
 //! The nodes leave the ring when the server stops, one after the other, if other processes are in it.
 //!
-//! A node that is carrying out an operation as an owner leaves after it. So a write that came from another
-//! process is confirmed, and not unknown.
+//! A node that is carrying out an operation as an owner leaves after it. Nodes that have left stay for
+//! [`LINGER`], outside the ring: to a question that was on its way they answer that they own nothing, or what
+//! they have answered before. So a write that came from another process is confirmed, and not unknown.
 //!
 //! **Invariant:** all nodes have left within [`LEAVE_MAX`].
 
@@ -19,6 +20,8 @@ const GAP: Duration = Duration::from_millis(20);
 const LEAVE: Duration = Duration::from_secs(2);
 /// After this time, nodes leave whatever they are doing.
 const LEAVE_MAX: Duration = Duration::from_secs(4);
+/// How long nodes that have left still answer.
+const LINGER: Duration = Duration::from_secs(1);
 /// How often a node that has to finish something is looked at.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -28,6 +31,8 @@ pub(super) struct Leaves {
     since: Time,
     next_at: Time,
     gap: Duration,
+    /// When a node left last.
+    last_at: Time,
 }
 
 impl Server {
@@ -45,6 +50,7 @@ impl Server {
         let leaves = self.leaves.get_or_insert_with(|| Leaves {
             since: now,
             next_at: now,
+            last_at: now,
             gap: GAP.min(LEAVE / nodes),
         });
         let is_late = now.since(leaves.since) >= LEAVE_MAX;
@@ -52,14 +58,16 @@ impl Server {
             let is_ready =
                 |&place: &u32| is_late || shard.node(place).is_none_or(|node| node.is_idle());
             let Some(at) = self.live.iter().position(is_ready) else {
+                // None is left, or all have to finish something.
                 leaves.next_at = now + LOOK;
                 break;
             };
             leaves.next_at = leaves.next_at.max(now) + leaves.gap;
+            leaves.last_at = now;
             let place = self.live.swap_remove(at);
             shard.with(place, |node, cx| node.leave(cx, |ring, cx| ring.leave(cx)));
-            if let Some(node) = shard.remove(place) {
-                self.published.keep(&node);
+            if let Some(node) = shard.node(place) {
+                self.published.keep(node);
             }
             self.tasks.on_crash(now, place);
             self.shared.figures[self.index].publish(Figure::Nodes, self.live.len() as u64);
@@ -67,7 +75,7 @@ impl Server {
                 break;
             }
         }
-        self.live.is_empty()
+        self.live.is_empty() && now.since(leaves.last_at) >= LINGER
     }
 
     /// Whether a neighbour of a node lies in another process.

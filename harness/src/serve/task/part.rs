@@ -3,7 +3,11 @@
 //! What must not change between a read and a write is written under the condition that the item still
 //! has the version that was read. If it has another one, the part begins again.
 //!
-//! **Invariant:** a part makes at most 2 × [`TRIES`] calls.
+//! A `SET` that is not confirmed, because the owner or a holder changed meanwhile, is confirmed if the value
+//! is read within a while: who reads it cannot tell that it was not this `SET`. It is not written again,
+//! because others may have seen it and written since.
+//!
+//! **Invariant:** a part makes at most 2 × [`TRIES`] + [`LOOKS`] calls.
 
 use std::time::Duration;
 
@@ -18,6 +22,9 @@ use crate::serve::command::{Action, Part, Put};
 
 /// How often a part begins, at most.
 const TRIES: u8 = 16;
+/// How often a value that is not confirmed is looked for, and the pause before.
+const LOOKS: u8 = 20;
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// The state of a part.
 #[derive(Debug, Default)]
@@ -26,6 +33,8 @@ pub(super) struct Progress {
     read: Option<Read>,
     /// How often it has begun.
     tries: u8,
+    /// Why a write is not confirmed, and how often its value was looked for.
+    unconfirmed: Option<(String, u8)>,
 }
 
 /// What was read before a write.
@@ -41,6 +50,8 @@ struct Read {
 pub(super) enum Step {
     /// Another call.
     Again,
+    /// Another call, after a pause.
+    Later(Duration),
     /// The part has ended, and may have changed the store.
     Done(Outcome, Option<Effect>),
 }
@@ -60,6 +71,9 @@ impl Progress {
     pub(super) fn call<'p>(&self, part: &'p Part) -> Call<'p> {
         let name = Name::value(part.key);
         let always = Condition::Always;
+        if self.unconfirmed.is_some() {
+            return Call::Read(name);
+        }
         match &part.action {
             Action::Read => Call::Read(name),
             Action::Put(put) if put.wants_old && self.read.is_none() => Call::Read(name),
@@ -97,6 +111,9 @@ impl Progress {
 
     /// Handles the end of a call that took so long.
     pub(super) fn on_end(&mut self, part: &Part, end: End, took: Duration) -> Step {
+        if self.unconfirmed.is_some() {
+            return self.on_look(part, end);
+        }
         match end {
             End::Read(ReadOutcome::Refused(why), _)
             | End::Wrote(WriteOutcome::Refused(why))
@@ -106,9 +123,10 @@ impl Progress {
                 self.on_written(part, version, sum, existed)
             }
             End::Wrote(WriteOutcome::ConditionFailed { .. }) => self.on_unmet(part),
-            End::Wrote(WriteOutcome::Unknown { answered, needed }) => Step::failed(format!(
-                "TRYAGAIN the write is not confirmed: {answered} of {needed} nodes have it"
-            )),
+            End::Wrote(WriteOutcome::Unknown { answered, needed }) => {
+                let nodes = format!("{answered} of {needed} nodes have it");
+                self.on_unconfirmed(part, format!("TRYAGAIN the write is not confirmed: {nodes}"))
+            }
             End::Listed(Ok(_), addresses) => Step::done(Outcome::Providers(addresses)),
             End::Found(owner, hops) => Step::done(Outcome::Owner(owner, hops, took)),
             End::Sent => Step::done(Outcome::Did(true)),
@@ -197,6 +215,31 @@ impl Progress {
         })
     }
 
+    /// A write may have taken effect or not. Looks for its value if it is a plain one.
+    fn on_unconfirmed(&mut self, part: &Part, why: String) -> Step {
+        match &part.action {
+            Action::Put(put) if put.condition == Condition::Always && !put.wants_old => {
+                self.unconfirmed = Some((why, 0));
+                Step::Later(PAUSE)
+            }
+            _ => Step::failed(why),
+        }
+    }
+
+    /// Handles the end of a read that looks for the value of a write.
+    fn on_look(&mut self, part: &Part, end: End) -> Step {
+        if let (Action::Put(put), End::Read(ReadOutcome::Found { version, tag, .. }, value)) =
+            (&part.action, &end)
+            && (value, *tag) == (&put.value, tag_of(put.lifetime))
+        {
+            self.unconfirmed = None;
+            return self.on_written(part, *version, 0, true);
+        }
+        let Some((why, looks)) = &mut self.unconfirmed else { return Step::Again };
+        *looks += 1;
+        if *looks < LOOKS { Step::Later(PAUSE) } else { Step::failed(std::mem::take(why)) }
+    }
+
     /// What only reads is asked again at another node.
     fn on_origin_crashed(&mut self, part: &Part) -> Step {
         let writes = match part.action {
@@ -206,7 +249,8 @@ impl Progress {
             _ => true,
         };
         if writes {
-            return Step::failed("TRYAGAIN the write is not confirmed: its origin has crashed");
+            let why = "TRYAGAIN the write is not confirmed: its origin has crashed";
+            return self.on_unconfirmed(part, why.to_owned());
         }
         self.begin_again("TRYAGAIN the nodes that were asked have crashed")
     }
@@ -218,8 +262,11 @@ impl Progress {
 }
 
 fn write(name: Name, change: Change, condition: Condition, lifetime: Lifetime) -> Write {
-    let tag = if matches!(lifetime, Lifetime::Of(_)) { EXPIRES } else { KEPT };
-    Write { name, change, condition, lifetime, tag }
+    Write { name, change, condition, lifetime, tag: tag_of(lifetime) }
+}
+
+fn tag_of(lifetime: Lifetime) -> u8 {
+    if matches!(lifetime, Lifetime::Of(_)) { EXPIRES } else { KEPT }
 }
 
 fn is_met(put: &Put, is_present: bool) -> bool {

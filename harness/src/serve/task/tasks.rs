@@ -59,6 +59,8 @@ pub(crate) struct Tasks {
     calls: Slab<InProgress>,
     /// Parts to start: tasks and indexes. Those of tasks that have ended are skipped.
     waiting: VecDeque<(u64, u32)>,
+    /// Parts that pause, and until when.
+    pausing: Vec<(Time, u64, u32)>,
     /// When tasks end at the latest, in order.
     deadlines: VecDeque<(Time, u64)>,
     finished: Vec<Finished>,
@@ -160,6 +162,7 @@ impl Tasks {
         let took = now.since(call.since);
         match task.parts[index].on_end(&task.command.parts[index], end, took) {
             Step::Again => self.waiting.push_back((call.task, call.part)),
+            Step::Later(pause) => self.pausing.push((now + pause, call.task, call.part)),
             Step::Done(outcome, effect) => self.part_done(call.task, index, outcome, effect),
         }
     }
@@ -171,8 +174,20 @@ impl Tasks {
         tokens.into_iter().for_each(|token| self.on_end(now, token, End::OriginCrashed));
     }
 
-    /// Ends the tasks whose deadline has passed. Returns the next deadline.
+    /// Ends the tasks whose deadline has passed, and the pauses that are over. Returns when to look again.
     pub(crate) fn expire(&mut self, now: Time) -> Time {
+        let waiting = &mut self.waiting;
+        self.pausing.retain(|&(until, task, part)| {
+            if until <= now {
+                waiting.push_back((task, part));
+            }
+            until > now
+        });
+        let paused = self.pausing.iter().map(|&(until, ..)| until).min().unwrap_or(Time::NEVER);
+        paused.min(self.end_late_tasks(now))
+    }
+
+    fn end_late_tasks(&mut self, now: Time) -> Time {
         while let Some(&(deadline, token)) = self.deadlines.front() {
             if self.tasks.at(token).is_none() {
                 self.deadlines.pop_front();

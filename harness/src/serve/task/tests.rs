@@ -27,6 +27,9 @@ struct Model {
     most: usize,
     refuses: bool,
     is_silent: bool,
+    /// Writes whose ends are not known, and how many reads later they take effect.
+    unknown: u32,
+    delayed: Option<(u32, hopwise_kernel::store::Write, Vec<u8>)>,
     /// Written by others between a read and the write after it.
     interfere: u32,
 }
@@ -83,6 +86,13 @@ impl Nodes for Model {
         }
         let end = match call {
             Call::Read(name) => {
+                if let Some((left, write, value)) = self.delayed.take() {
+                    if left == 0 {
+                        self.write(&write, &value);
+                    } else {
+                        self.delayed = Some((left - 1, write, value));
+                    }
+                }
                 let item = self.items.get(&name).cloned();
                 if self.interfere > 0 {
                     self.interfere -= 1;
@@ -97,6 +107,10 @@ impl Nodes for Model {
                         End::Read(ReadOutcome::Found { version, remaining, tag }, value)
                     }
                 }
+            }
+            Call::Write(write, value) if self.unknown > 0 => {
+                self.delayed = Some((self.unknown, write, value.to_vec()));
+                End::Wrote(WriteOutcome::Unknown { answered: 2, needed: 3 })
             }
             Call::Write(write, value) => End::Wrote(self.write(&write, value)),
             Call::List(key) => {
@@ -255,4 +269,39 @@ fn every_command_ends() {
     let late = text(&tasks.take_finished().remove(0).reply);
     assert_eq!(late, "-TRYAGAIN the command did not end within 10 s: 0 of 2 keys are done");
     assert_eq!(tasks.len(), 0);
+}
+
+#[test]
+fn a_plain_write_that_is_not_confirmed_is_looked_for_and_not_written_again() {
+    let not_confirmed = "-TRYAGAIN the write is not confirmed: 2 of 3 nodes have it";
+    for (line, unknown, expected) in [
+        ("set k v", 1, "+OK"),
+        ("set k v EX 5", 5, "+OK"),
+        ("mset k v", 3, "+OK"),
+        ("set k v", 1000, not_confirmed),
+        ("set k v NX", 1, not_confirmed),
+        ("set k v GET", 1, not_confirmed),
+        ("incr k", 1, not_confirmed),
+        ("del k", 1, not_confirmed),
+    ] {
+        let (mut tasks, mut now) = (Tasks::default(), Time::ZERO);
+        let mut model = Model { unknown, ..Model::default() };
+        begin(&mut tasks, line);
+        let finished = loop {
+            tasks.start(now, &mut model);
+            for (token, end) in std::mem::take(&mut model.ends) {
+                tasks.on_end(now, token, end);
+            }
+            if let Some(finished) = tasks.take_finished().pop() {
+                break finished;
+            }
+            let next = tasks.expire(now);
+            now = now.max(if tasks.has_work() { now } else { next });
+        };
+        assert_eq!(text(&finished.reply), expected, "{line}");
+        let is_confirmed = expected == "+OK";
+        assert_eq!(finished.effects.len(), usize::from(is_confirmed), "{line}");
+        assert!(!is_confirmed || model.last == 1, "{line}: written {} times", model.last);
+        assert!(now < Time::ZERO + DEADLINE && tasks.expire(now) == Time::NEVER, "{line}");
+    }
 }
