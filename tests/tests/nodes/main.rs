@@ -4,6 +4,7 @@
 
 mod central;
 mod directory;
+mod full_view;
 mod gnutella;
 mod hostile;
 mod indirect;
