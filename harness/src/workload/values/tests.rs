@@ -134,6 +134,21 @@ fn a_value_may_be_gone_with_its_provider_only() {
     assert_eq!(told.read(KEY, not_provided(10, 5), 134, 135), "not provided");
 }
 
+/// The holders of the value that is there from the start are those of the start.
+#[test]
+fn holders_that_were_gone_before_anything_was_asked_excuse_a_loss() {
+    let owner = |place| holder(0, place);
+    let terms = Terms { preloaded: 1, value_bytes: BYTES, lifetime: LIFETIME, replicas: 3 };
+    let told = |gone: u32| {
+        let truth = ValueTruth::new(terms, (0..NODES).map(owner), at(1));
+        let mut told = Told { truth, stored: Contents::default() };
+        (0..gone).for_each(|place| told.truth.crash(owner(place), at(5)));
+        told
+    };
+    assert_eq!(told(3).read(0, Answer::Absent, 20, 21), "excused");
+    assert_eq!(told(2).read(0, Answer::Absent, 20, 21), "lost", "one holder was left");
+}
+
 #[test]
 fn reads_after_a_write_must_see_it() {
     let mut told = Told::new();
