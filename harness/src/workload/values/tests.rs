@@ -44,16 +44,9 @@ impl Told {
 
     /// Each host has so many nodes in a row.
     fn on_hosts_of(nodes: u32) -> Told {
-        let terms = Terms {
-            preloaded: 1,
-            value_bytes: BYTES,
-            lifetime: LIFETIME,
-            replicas: 3,
-            per_host: NodesPerHost::new(nodes),
-            successors: 6,
-        };
         let members = (0..NODES).map(|place| (holder(KEY, place), place / nodes));
-        Told { truth: ValueTruth::new(terms, members, Time::ZERO), stored: Contents::default() }
+        let truth = ValueTruth::new(terms(nodes), members, Time::ZERO);
+        Told { truth, stored: Contents::default() }
     }
 
     fn issue(&mut self, stamp: u64, s: u64) {
@@ -118,6 +111,18 @@ fn not_provided(number: u64, place: u32) -> Answer {
     Answer::NotProvided { version: version(number), provider: Some(holder(KEY, place)) }
 }
 
+/// What the truth knows of a scenario in which each host has so many nodes.
+fn terms(nodes: u32) -> Terms {
+    Terms {
+        preloaded: 1,
+        value_bytes: BYTES,
+        lifetime: LIFETIME,
+        replicas: 3,
+        per_host: NodesPerHost::new(nodes),
+        successors: 6,
+    }
+}
+
 #[test]
 fn a_value_may_be_gone_with_its_provider_only() {
     let mut told = Told::new();
@@ -145,6 +150,20 @@ fn a_value_may_be_gone_with_its_provider_only() {
     assert_eq!(told.read(KEY, not_provided(10, 5), 131, 132), "lost");
     told.crashes(5, 133);
     assert_eq!(told.read(KEY, not_provided(10, 5), 134, 135), "not provided");
+}
+
+/// The holders of the value that is there from the start are those of the start.
+#[test]
+fn holders_that_were_gone_before_anything_was_asked_excuse_a_loss() {
+    let owner = |place| holder(0, place);
+    let told = |gone: u32| {
+        let truth = ValueTruth::new(terms(1), (0..NODES).map(|place| (owner(place), place)), at(1));
+        let mut told = Told { truth, stored: Contents::default() };
+        (0..gone).for_each(|place| told.truth.crash(owner(place), at(5)));
+        told
+    };
+    assert_eq!(told(3).read(0, Answer::Absent, 20, 21), "excused");
+    assert_eq!(told(2).read(0, Answer::Absent, 20, 21), "lost", "one holder was left");
 }
 
 #[test]

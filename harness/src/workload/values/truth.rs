@@ -72,7 +72,8 @@ pub struct ValueTruth {
     /// By number of the key.
     histories: Vec<History>,
     forgotten: Time,
-    /// The first time at which something was asked: the members of the start were there by then.
+    /// The first time at which something was asked, or the instant before the first departure: the members of
+    /// the start were there by then.
     began: Time,
     verdicts: ValueVerdicts,
 }
@@ -282,6 +283,7 @@ impl Truth<Question, Answer> for ValueTruth {
     }
 
     fn leave(&mut self, id: Id, at: Time) {
+        self.began = self.began.min(just_before(at));
         self.members.leave(id, at);
     }
 
@@ -293,7 +295,7 @@ impl Truth<Question, Answer> for ValueTruth {
             let live = self.members.live_count().div_ceil(self.terms.per_host.count() as usize);
             self.crashes.push(Crash { at, live });
         }
-        self.members.leave(id, at);
+        self.leave(id, at);
     }
 
     fn issue(&mut self, question: &Question, at: Time) {
@@ -380,4 +382,8 @@ impl Truth<Question, Answer> for ValueTruth {
             expected_losses(self.crashes.clone(), self.first_acknowledged(), self.terms.replicas);
         Some(verdicts)
     }
+}
+
+fn just_before(at: Time) -> Time {
+    Time::from_ns(at.as_ns().saturating_sub(1))
 }

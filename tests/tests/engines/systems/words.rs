@@ -66,7 +66,6 @@ fn popular_words_are_cut_and_the_cuts_are_counted() {
 fn words_are_found_while_nodes_come_and_go() {
     let churn = "
         churn = { model = \"poisson\", joins_per_s = 2.0, departures_per_s = 2.0 }
-        workload.deadline = \"10s\"
     ";
     let measured = simulate(&[WORDS, ITEMS, PEACE, churn]);
     assert!(measured.membership.crashes > 0 && measured.membership.leaves > 0);
