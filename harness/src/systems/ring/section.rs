@@ -38,7 +38,7 @@ pub struct Ring {
     /// Number of nodes that keep an item or a reference to it: the owner and its successors,
     /// 1 … 16.
     pub replicas: u32,
-    /// Number of ring nodes that each of `nodes` runs, 1 … [`MAX_VIRTUAL_NODES`].
+    /// Number of ring nodes that each of `nodes` runs, 1 … 128.
     pub virtual_nodes: u32,
 }
 
