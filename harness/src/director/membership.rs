@@ -109,6 +109,8 @@ impl<W: Workload> Director<W> {
             self.retry.retain(|&other| other != node);
             self.chosen.retain(|&(other, _)| other != node);
             if self.early.remove(&node) {
+                // It was there until now.
+                let at = at.max(self.now);
                 let (id, counted) = (self.ids[node as usize], self.is_measured(at));
                 self.records.push(Record::Gone { id, at, announced: false, counted });
             }

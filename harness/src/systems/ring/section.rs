@@ -43,7 +43,7 @@ pub struct Ring {
     pub place: Place,
     /// Random keys at which it looks, 1 … 64.
     pub place_samples: u32,
-    /// Number of ring nodes that each of `nodes` runs, 1 … [`MAX_VIRTUAL_NODES`].
+    /// Number of ring nodes that each of `nodes` runs, 1 … 128.
     pub virtual_nodes: u32,
 }
 

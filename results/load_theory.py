@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""Keys per host in a ring, by the theory of consistent hashing: see harness/src/measure/key_load.rs.
+
+    results/load_theory.py [HOSTS [KEYS]]      # 10,000 hosts and 1,000,000 keys
+"""
+import sys
+
+
+def quantiles(hosts, nodes, keys, shares):
+    """The least numbers of keys that a host exceeds with probability 1 - share at most, for rising shares."""
+    rest = (hosts - 1) * nodes
+    chance = 1.0
+    for i in range(nodes):
+        chance *= (rest + i) / (keys + rest + i)
+    count, at_most, found = 0, chance, []
+    for share in shares:
+        while at_most < share and count < keys:
+            chance *= (keys - count) * (nodes + count) / ((count + 1) * (keys - count - 1 + rest))
+            count, at_most = count + 1, at_most + chance
+        found.append(count)
+    return found
+
+
+def main(hosts=10_000, keys=1_000_000):
+    shares = [0.01, 0.5, 0.99, 0.05 ** (1 / hosts), 0.5 ** (1 / hosts), 0.95 ** (1 / hosts)]
+    print("virtual nodes  p1  p50  p99  max / mean: 5 %, median, 95 %")
+    for nodes in (1, 2, 5, 10, 20):
+        p1, p50, p99, *maxima = quantiles(hosts, nodes, keys, shares)
+        ratios = "  ".join(f"{most * hosts / keys:.2f}" for most in maxima)
+        print(f"{nodes:<13}  {p1:<3} {p50:<4} {p99:<4} {ratios}")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
