@@ -142,8 +142,9 @@ impl Section for Items {
             &["names", "words"],
             "Under what a ring keeps references to items. names: under the hash of the name, so that \
              only exact names are found. words: under the hash of each word of the name as well, so that \
-             queries for words find items; other pieces of names remain unfound. The other systems \
-             find words in any case.",
+             queries for words find items; other pieces of names remain unfound. It publishes as many \
+             times more, so allow for a longer items.publish_within. The other systems find words in any \
+             case.",
         ),
         Key::integer(
             "items.references_per_word",

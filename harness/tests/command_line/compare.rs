@@ -36,3 +36,41 @@ fn what_differs_between_the_runs_cannot_be_set() {
         assert!(stderr(&ran).contains(&format!("write {instead} ")), "{}", stderr(&ran));
     }
 }
+
+#[test]
+fn both_ways_to_store_are_compared() {
+    let here = Workplace::new("compare-storage");
+    let small = "--nodes 64 --sizes 16 --set store.population=100 --set phases.measure=2s";
+    let ran = here.hopwise(&format!("compare --what storage {small} --json - --out out"));
+    assert_eq!(status(&ran), 0, "{}", stderr(&ran));
+    let printed = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert_eq!(printed, here.read("out/compare.json"), "the document instead of the table");
+    assert!(
+        printed.contains("\"what\": \"storage\"") && printed.contains("\"way\": \"reference\"")
+    );
+    let table = here.read("out/compare.txt");
+    assert!(
+        table.contains("\ndirect        16  100.0") && table.contains("\nreference     16  100.0")
+    );
+    for run in ["direct-16-put", "direct-16-get-50-crashed", "reference-16-get-10-left"] {
+        let outcome = here.read(&format!("out/runs/{run}/outcome.json"));
+        assert!(outcome.contains("\"bytes_per_operation\""), "{run}");
+    }
+}
+
+#[test]
+fn flags_of_another_comparison_are_refused() {
+    let here = Workplace::new("compare-flags");
+    for (wrong, instead) in [
+        ("--sizes 16", "--what storage"),
+        ("--what storage --systems ring", "--systems"),
+        ("--what storage --nodes 64,128", "write --nodes N"),
+        ("--what storage --set store.kind=direct", "both are compared"),
+        ("--what storage --set system=central", "system"),
+        ("--what words", "storage"),
+    ] {
+        let ran = here.hopwise(&format!("compare {wrong}"));
+        assert_eq!(status(&ran), 2, "{wrong}: {}", stderr(&ran));
+        assert!(stderr(&ran).contains(instead), "{wrong}: {}", stderr(&ran));
+    }
+}

@@ -10,8 +10,8 @@
 //! The value has no copies: it is gone when its provider leaves or fails, also if the reference is
 //! still there.
 //!
-//! **Invariant:** a fetch ends in one event with its token, by its deadline and after
-//! [`FETCH_ATTEMPTS`] messages at most.
+//! **Invariant:** a fetch ends in one event with its token, by its deadline and after a bounded number of
+//! messages.
 
 use core::time::Duration;
 
@@ -25,10 +25,6 @@ use crate::store::operation::{
 };
 use crate::store::reference::Reference;
 use crate::store::request::{FetchRequest, Kind, Operation, Request};
-
-/// Messages to a provider, at most; the first one may be answered with a cookie only. At a loss of one in
-/// twenty, a live provider stays silent to the others with a chance below 10^-6.
-pub(super) const FETCH_ATTEMPTS: u8 = 7;
 
 impl<R: Router> StoreNode<R> {
     /// Keeps a value at this node, and writes a reference to it as `write` says: a [`Change::Put`] of the

@@ -16,7 +16,6 @@ use crate::store::config::StoreConfig;
 use crate::store::counts::StoreCounts;
 use crate::store::event::Event;
 use crate::store::holders::{Cookies, Holders};
-use crate::store::indirect::FETCH_ATTEMPTS;
 use crate::store::message::{Message, MessageWith, Question, Topic};
 use crate::store::operation::{MAX_VALUE, Name};
 use crate::store::place::Choice;
@@ -36,6 +35,9 @@ pub(super) type MessageOver<'m, R> = Message<'m, <R as Node>::Protocol>;
 
 /// Attempts of a request before its receiver is suspected.
 pub(super) const ATTEMPTS: u8 = 3;
+/// Messages to a provider, at most; the first one may be answered with a cookie only. At a loss of one in
+/// twenty, a live provider stays silent to the others with a chance below 10^-6.
+const FETCH_ATTEMPTS: u8 = 7;
 /// Attempts of a request, at most. Each cookie that a receiver sends costs one.
 const MOST_ATTEMPTS: u8 = 20;
 /// The wait for a reply doubles with each attempt, up to this time.

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::measure::growth::{Figure, Law};
 use crate::scenario::{
-    Amount, Fault, FaultKind, Scenario, ScenarioError, Subject, SystemSchema, Target, paths_of,
-    shortened, value_of,
+    Amount, Fault, FaultKind, Publish, Scenario, ScenarioError, Subject, SystemSchema, Target,
+    paths_of, shortened, value_of,
 };
 use crate::systems::{AnySystem, Registry};
+use crate::workload::items::WORDS_PER_NAME;
 
 /// The systems that are compared by default, if they are registered.
 const DEFAULT_SYSTEMS: [&str; 3] = ["central", "flood", "ring"];
@@ -194,6 +195,7 @@ impl Plan {
                     if !has_items {
                         scenario.set_subject(Subject::Keys);
                     }
+                    give_time_to_publish(&mut scenario);
                     scenario.faults.extend(crash.fault());
                     scenario.name = format!("{}-{nodes}-{}", system.name, crash.name());
                     runs.push(Planned { scenario, crash });
@@ -201,6 +203,16 @@ impl Plan {
             }
         }
         Ok(Plan { systems, has_items, runs })
+    }
+}
+
+/// With references by word, a ring publishes each item under its name and under three words. It gets as
+/// many times the time for that, so that it has no more to do at a time than with names.
+fn give_time_to_publish(scenario: &mut Scenario) {
+    let publications = 1 + WORDS_PER_NAME as u32;
+    if let Some(items) = scenario.items.as_mut().filter(|it| it.publish == Publish::Words) {
+        items.publish_within *= publications;
+        scenario.phases.warmup *= publications;
     }
 }
 
@@ -340,6 +352,24 @@ mod tests {
         };
         assert!(runs.iter().all(|run| common(run) == common(&runs[0])));
         assert!(runs.iter().all(|run| run.scenario.items.is_some()), "all share items");
+    }
+
+    #[test]
+    fn words_take_longer_to_publish_in_every_system() {
+        let registry = Registry::built_in();
+        let load = |more: &[(String, String)], words: bool| {
+            let words = words.then(|| ("items.publish".to_owned(), "words".to_owned()));
+            registry.load("compare", &[words.into_iter().collect(), more.to_vec()].concat())
+        };
+        let plan = |words| {
+            let plan = Plan::new(&registry, &[], &[64], |more| load(more, words));
+            plan.expect("all can be run").runs
+        };
+        for (names, words) in plan(false).iter().zip(plan(true)) {
+            let within = |run: &Planned| run.scenario.items.as_ref().map(|it| it.publish_within);
+            assert_eq!(within(&words), within(names).map(|it| it * 4));
+            assert_eq!(words.scenario.phases.warmup, names.scenario.phases.warmup * 4);
+        }
     }
 
     #[test]

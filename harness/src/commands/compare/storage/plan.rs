@@ -22,9 +22,9 @@ pub(super) const WAYS: [StoreKind; 2] = [StoreKind::Direct, StoreKind::Reference
 pub const GONE_PERCENT: [u32; 3] = [10, 30, 50];
 
 /// Announced departures take so long: one node after the other leaves.
-const LEAVING: Duration = Duration::from_secs(10);
+const LEAVING: Duration = Duration::from_secs(30);
 /// Gets begin so long after the first departure, when the ring has healed and copies are made again.
-const SETTLED: Duration = Duration::from_secs(20);
+const SETTLED: Duration = Duration::from_secs(45);
 
 /// The runs of a comparison.
 #[derive(Clone, Debug)]
