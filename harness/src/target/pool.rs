@@ -21,8 +21,9 @@ use super::options::Options;
 use super::question::{Form, code, is_final};
 use crate::workload::values::{Answer, Question};
 
-/// A connection that does not come about within this time is given up.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// A connection that does not come about within this time is given up. Servers take their time to check
+/// the passwords of many clients.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// The pause before the first new attempt, and the longest.
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -49,6 +50,8 @@ pub(super) struct Pool {
     /// Questions that have ended, with their answers.
     ended: Vec<(u64, Option<Answer>)>,
     counts: Counts,
+    /// Whether a connection was ever open. Before, each address is tried once, by one connection.
+    has_opened: bool,
     /// Orders the writes of the run.
     number: u64,
     /// Why nothing more can be asked.
@@ -102,6 +105,7 @@ impl Pool {
             rng,
             ended: Vec::new(),
             counts: Counts::default(),
+            has_opened: false,
             number: 0,
             refusal: None,
             last_failure: None,
@@ -115,14 +119,20 @@ impl Pool {
         self.connections.iter().filter(|it| it.state == State::Open).count()
     }
 
-    /// Whether each connection is open, or has failed once.
+    /// Whether each connection is open, or has failed once. If none was open, each address was tried.
     pub(super) fn has_tried_all(&self) -> bool {
         let is_tried = |it: &Connection| match it.state {
             State::Open => true,
             State::Closed(_) => it.attempts > 0,
             _ => it.attempts > 1,
         };
-        self.connections.iter().all(is_tried)
+        self.connections[..self.in_use()].iter().all(is_tried)
+    }
+
+    /// Connections that may be made.
+    fn in_use(&self) -> usize {
+        let all = self.connections.len();
+        if self.has_opened { all } else { all.min(self.addresses.len()) }
     }
 
     pub(super) fn counts(&self) -> &Counts {
@@ -199,7 +209,7 @@ impl Pool {
                 self.give_up(index, now, &error);
             }
         }
-        for index in 0..self.connections.len() {
+        for index in 0..self.in_use() {
             self.turn_connection(index, now);
         }
         Ok(now)
@@ -247,7 +257,7 @@ impl Pool {
     fn take_news(&mut self, index: usize) {
         for news in self.news.drain(..) {
             match news {
-                News::Open => {}
+                News::Open => self.has_opened = true,
                 News::Answer(token, answer) => self.ended.push((token, Some(answer))),
                 News::Error(text) => {
                     let name = String::from_utf8_lossy(code(&text));

@@ -38,8 +38,9 @@ use crate::workload::judge::{Answered, Judge, Record};
 use crate::workload::values::{Act, Question};
 use crate::workload::{ValueWorkload, Workload};
 
-/// How long to wait for connections at the start.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long to wait for connections at the start, and for the others once one is open.
+const CONNECT_MAX: Duration = Duration::from_secs(15);
+const OTHERS_MAX: Duration = Duration::from_secs(3);
 /// The most operations in progress.
 const ADMITTED_MAX: usize = 65_536;
 /// The most operations that start in one turn.
@@ -152,9 +153,13 @@ impl<'a> Run<'a> {
 
     /// Waits until all connections are open or have failed once.
     fn connect(&mut self) -> Result<(), EngineError> {
-        let end = self.now() + CONNECT_MAX;
+        let mut end = self.now() + CONNECT_MAX;
+        let mut is_open = false;
         while !self.driver.pool.has_tried_all() && self.now() < end && !self.is_interrupted() {
-            self.driver.pool.turn(self.now() + LOOK).map_err(broken)?;
+            let now = self.driver.pool.turn(self.now() + LOOK).map_err(broken)?;
+            if !is_open && self.driver.pool.open() > 0 {
+                (is_open, end) = (true, now + OTHERS_MAX);
+            }
             self.driver.pool.flush(self.now());
             self.check()?;
         }

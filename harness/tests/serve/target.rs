@@ -112,12 +112,14 @@ fn users_and_passwords_are_told_to_the_server_and_nobody_else() {
     assert_eq!(added, (Some(0), String::new()));
     let server = Server::start(&format!("--nodes 32 --threads 2 --users {}", file.path()));
     let at = server.address;
+    // Each password takes the server a while.
+    let scenario = format!("{SCENARIO} --connections 3");
     let known =
-        run(&format!("ycsb-a --target redis://ann:a%20secret%401@{at} --prefix app: {SCENARIO}"));
+        run(&format!("ycsb-a --target redis://ann:a%20secret%401@{at} --prefix app: {scenario}"));
     assert!(!String::from_utf8_lossy(&known.stdout).contains("secret"));
     assert_eq!(outcome(&known).0, 0);
     let known =
-        run_as(Some(("ann", "a secret@1")), &format!("--target {at} --prefix app: {SCENARIO}"));
+        run_as(Some(("ann", "a secret@1")), &format!("--target {at} --prefix app: {scenario}"));
     assert!(!String::from_utf8_lossy(&known.stdout).contains("secret"));
     assert_eq!(outcome(&known).0, 0);
     for (target, expected) in [
@@ -126,7 +128,7 @@ fn users_and_passwords_are_told_to_the_server_and_nobody_else() {
         // The prefix is another one.
         (format!("redis://ann:a%20secret%401@{at}"), "NOPERM"),
     ] {
-        let (status, errors) = refusal(&run(&format!("ycsb-a --target {target} {SCENARIO}")));
+        let (status, errors) = refusal(&run(&format!("ycsb-a --target {target} {scenario}")));
         assert_eq!(status, 2, "{errors}");
         let names_it = errors.contains(expected) && errors.contains(&at.to_string());
         assert!(names_it && !errors.contains("secret"), "{errors}");
