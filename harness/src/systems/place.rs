@@ -61,7 +61,7 @@ struct Census {
 impl Census {
     fn of(keys: &[(Id, u32)], after: Id, owner: Id) -> Census {
         let parts = within(keys, after, owner);
-        let items = parts.iter().map(|part| part.len()).sum();
+        let items: usize = parts.iter().map(|part| part.len()).sum();
         let at = |index: usize| parts.iter().copied().flatten().nth(index).map(|it| it.0);
         let around = items / 4;
         let middle = match (items / 2).checked_sub(1) {
