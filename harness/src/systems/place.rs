@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use hopwise_kernel::ring::visit::middle_of;
-use hopwise_kernel::{Id, Rng};
+use hopwise_kernel::{Distance, Id, Rng};
 
 use super::arcs::within;
 
@@ -39,26 +39,47 @@ pub(super) fn halving_fullest(
     rng: &mut Rng,
 ) -> Vec<Id> {
     arriving(count, rng, |there, rng| {
-        let mut fullest: Option<(usize, Id, Id)> = None;
+        let mut fullest: Option<Census> = None;
         for _ in 0..samples {
             let (after, owner) = arc_of(there, Id::random(rng))?;
-            let items = within(keys, after, owner).iter().map(|part| part.len()).sum();
-            if fullest.is_none_or(|(most, ..)| most < items) {
-                fullest = Some((items, after, owner));
-            }
+            fullest = fullest.max(Some(Census::of(keys, after, owner)));
         }
-        fullest.map(|(items, after, to)| {
-            let (from, to) = middle_keys(&within(keys, after, to), items).unwrap_or((after, to));
-            from.add(from.arc_to(to).part(rng.next_u64()))
-        })
+        fullest.map(|Census { from, middle, .. }| from.add(middle.part(rng.next_u64())))
     })
 }
 
-/// Two keys in the middle of so many `items`, as a store names them; `None` if there are not enough.
-fn middle_keys(parts: &[&[(Id, u32)]; 2], items: usize) -> Option<(Id, Id)> {
-    let at = |index: usize| parts.iter().flat_map(|part| part.iter()).nth(index).map(|it| it.0);
-    let (half, around) = ((items / 2).checked_sub(1)?, items / 4);
-    Some((at(half - around)?, at(half + 1 + around)?))
+/// What an owner tells of its keys, as a store does. The greatest is the fullest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Census {
+    items: usize,
+    /// The length of the arc in which the middle half of the keys lies.
+    middle: Distance,
+    /// Where that arc begins.
+    from: Id,
+}
+
+impl Census {
+    fn of(keys: &[(Id, u32)], after: Id, owner: Id) -> Census {
+        let parts = within(keys, after, owner);
+        let items: usize = parts.iter().map(|part| part.len()).sum();
+        let at = |index: usize| parts.iter().copied().flatten().nth(index).map(|it| it.0);
+        let around = items / 4;
+        let middle = match (items / 2).checked_sub(1) {
+            Some(half) => (at(half - around), at(half + 1 + around)),
+            None => (at(0), Some(owner)),
+        };
+        match middle {
+            (Some(from), Some(to)) if from != to => Census { items, middle: from.arc_to(to), from },
+            _ => {
+                let length = after.arc_to(owner);
+                Census {
+                    items,
+                    middle: length.part(1 << 63),
+                    from: after.add(length.part(1 << 62)),
+                }
+            }
+        }
+    }
 }
 
 /// The last identifier before `key`, and the first one at or after it.

@@ -84,8 +84,10 @@ impl<R: Router> StoreNode<R> {
         let is_census = |kind: &Kind| matches!(kind, Kind::Census);
         let Some(handle) = cx.find_request(request, from, is_census) else { return };
         self.take_replied(cx, handle, request, true);
+        // Of nodes with as many items, or without any, the one with the longer arc.
+        let rank = |(items, middle): (u32, Range)| (items, middle.from.arc_to(middle.to));
         if let Some(choice) = &mut self.choice
-            && choice.fullest.is_none_or(|(most, _)| most < items)
+            && choice.fullest.is_none_or(|fullest| rank(fullest) < rank((items, middle)))
         {
             choice.fullest = Some((items, middle));
         }
@@ -131,12 +133,16 @@ fn count(table: &Table, range: Range, wall_us: u64) -> (u32, Range) {
     let at = |index: usize| keys().nth(index);
     let middle = match (items / 2).checked_sub(1) {
         Some(half) => (at(half - around), at(half + 1 + around)),
-        None => (at(0).or(Some(range.from)), Some(range.to)),
+        None => (at(0), Some(range.to)),
     };
     let middle = match middle {
         (Some(from), Some(to)) if from != to => Range { from, to },
-        // All in the middle have one key.
-        _ => Range { from: range.from, to: range.to },
+        // There are no items, or all in the middle have one key.
+        _ => {
+            let length = range.from.arc_to(range.to);
+            let at = |quarters: u64| range.from.add(length.part(quarters << 62));
+            Range { from: at(1), to: at(3) }
+        }
     };
     (items as u32, middle)
 }

@@ -5,7 +5,7 @@
 use super::page::COLUMNS;
 use super::*;
 use crate::measure::outcome::{
-    Deaths, Flaws, Health, Keys, Load, MeanWorst, Ownership, Rings, Tables, example,
+    Deaths, Flaws, Health, JoinUs, Keys, Load, MeanWorst, Ownership, Rings, Tables, example,
 };
 
 fn assert_has(text: &str, line: &str) {
@@ -51,6 +51,18 @@ fn says_what_matters() {
         assert_has(&text, line);
     }
     assert!(text.contains("other kinds") && !text.contains("INTERRUPTED"));
+    assert_fits(&text);
+}
+
+#[test]
+fn tells_what_joining_takes_only_if_nodes_joined() {
+    let mut outcome = example::outcome();
+    assert!(!text(&outcome).contains("joins took"));
+    let times = |p50, p99| Some(StepTimes { count: 41, mean: p50, p50, p90: p99, p99, max: p99 });
+    let (contact, routing) = (times(200.0, 250_000.0), times(460.0, 2.5e6));
+    outcome.membership.join_us = Some(JoinUs { contact, routing, ..JoinUs::default() });
+    let text = text(&outcome);
+    assert_has(&text, "joins took    contact p50 200 µs p99 250 ms, routing p50 460 µs p99 2.50 s");
     assert_fits(&text);
 }
 

@@ -13,8 +13,9 @@ use std::mem;
 use hopwise_kernel::base::prefetch::{prefetch, prefetch_first};
 use hopwise_kernel::base::rng::mix;
 use hopwise_kernel::drive::Counters;
-use hopwise_kernel::node::MAX_BOOTSTRAPS;
-use hopwise_kernel::node::{DropReason, MessageOf, ParkedOf, RequestHandle, RequestTables as _};
+use hopwise_kernel::node::{
+    DropReason, MAX_BOOTSTRAPS, MessageOf, ParkedOf, RequestHandle, RequestTables as _,
+};
 use hopwise_kernel::{Context, Node, Peer, Protocol, Rng, Time, World};
 use smallvec::SmallVec;
 
