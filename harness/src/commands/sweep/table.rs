@@ -334,7 +334,7 @@ mod tests {
         assert!(lines[1].starts_with(&format!("64,{latency},3,")), "{}", lines[1]);
         assert!(lines[2].starts_with(&format!("128,{latency},2,0,0,,,,,")), "{}", lines[2]);
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
-        assert!(reader.records().all(|row| row.is_ok_and(|row| row.len() == 3 + 26)));
+        assert!(reader.records().all(|row| row.is_ok_and(|row| row.len() == 3 + 34)));
     }
 
     #[test]

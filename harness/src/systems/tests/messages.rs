@@ -36,10 +36,6 @@ fn wrong_values_are_answered_with_key_value_and_what_is_accepted() {
             &[("ring.virtual_nodes", "2"), ("store.population", "9"), ("udp.sockets", "per-node")],
             &["ring.virtual_nodes = 2", "udp.sockets = \"per-core\""],
         ),
-        (
-            &[("system", "central"), ("items.population", "9"), ("ring.virtual_nodes", "2")],
-            &["ring"],
-        ),
         (&[("ring.successors", "0")], &["ring.successors = 0", "at least 1"]),
         (&[("ring.successors", "60")], &["ring.successors = 60", "49 at most", "1472"]),
         (&[("ring.base", "3")], &["ring.base = 3", "a power of two from 2 to 256"]),
