@@ -131,6 +131,11 @@ impl Gets {
     }
 }
 
+/// The share of gets that found the value after so many percent had departed.
+pub(super) fn found_after(departed: &[Departed], percent: u32) -> Option<f64> {
+    departed.iter().find(|it| it.percent == percent).map(|it| it.gets.found)
+}
+
 /// A row for each way and size of values of which a run has a result.
 #[must_use]
 pub(super) fn rows(ended: &[(&Planned, Outcome)], sizes: &[u32]) -> Vec<Row> {

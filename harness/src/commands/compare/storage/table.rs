@@ -2,17 +2,16 @@
 //!
 //! **Invariant:** made from a [`Comparison`] only; no line is longer than 120 characters.
 
-use super::comparison::{Comparison, Departed, Row};
+use super::comparison::{Comparison, Departed, Row, found_after};
 use super::plan::GONE_PERCENT;
 use crate::report::wrap::{COLUMNS, push_wrapped};
 
 /// Columns of figures, by group: the name of the group, and the names of its columns with their widths.
-const GROUPS: [(&str, &[(&str, usize)]); 5] = [
+const GROUPS: [(&str, &[(&str, usize)]); 4] = [
     ("bytes per", &[("put", 6), ("get", 6)]),
     ("p50 in ms", &[("put", 4), ("get", 4)]),
     ("stored bytes", &[("mean", 6), ("p99", 6)]),
     ("repair B/s", &[("all", 5), ("gone", 5)]),
-    ("", &[]),
 ];
 /// Width of a share of gets that found the value.
 const SHARE: usize = 5;
@@ -73,7 +72,6 @@ fn line(row: &Row) -> String {
     let after = |departed: &[Departed]| {
         GONE_PERCENT.map(|percent| share(found_after(departed, percent))).join(" ")
     };
-    let repair = |bytes: Option<f64>| bytes;
     let all = row.get.map(|get| get.repair_bytes_per_node_s + get.digest_bytes_per_node_s);
     let gone = row.crashed.iter().find(|it| it.percent == REPAIR_AT).map(|it| it.gets);
     let gone = gone.map(|get| get.repair_bytes_per_node_s + get.digest_bytes_per_node_s);
@@ -84,7 +82,7 @@ fn line(row: &Row) -> String {
             row.get.map(|get| get.operation.latency_p50_us / 1e3),
         ],
         &[row.stored_bytes_mean, row.stored_bytes_p99.map(|bytes| bytes as f64)],
-        &[repair(all), repair(gone)],
+        &[all, gone],
     ];
     let mut line = format!(
         "{:9}  {:>5}  {}  {}  {}",
@@ -107,11 +105,6 @@ fn line(row: &Row) -> String {
         line.push_str(&cells.join(" "));
     }
     line
-}
-
-/// The share of gets that found the value after so many percent had departed.
-pub(super) fn found_after(departed: &[Departed], percent: u32) -> Option<f64> {
-    departed.iter().find(|it| it.percent == percent).map(|it| it.gets.found)
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 //!
 //! **Invariant:** every statement follows from the rows.
 
-use super::comparison::{Departed, Row};
+use super::comparison::{Departed, Row, found_after};
 use super::plan::{GONE_PERCENT, WAYS, way_name};
-use super::table::found_after;
 use crate::commands::compare::verdict::percent;
 use crate::report::units::{bytes, number};
 
