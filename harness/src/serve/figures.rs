@@ -103,12 +103,12 @@ pub(crate) const FIGURES: [About; 23] = [
     gauge(
         Figure::NewestSockets,
         "wire_newest_sockets",
-        "Sockets of nodes that are written to in the newest version of the wire format",
+        "Sockets that a thread writes to in the newest version of the wire format, of all threads",
     ),
     gauge(
         Figure::OlderSockets,
         "wire_older_sockets",
-        "Sockets of nodes that are written to in an older version of the wire format",
+        "Sockets that a thread writes to in an older version of the wire format, of all threads",
     ),
 ];
 

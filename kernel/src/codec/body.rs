@@ -7,7 +7,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::base::{PackedPeer, Peer, Peers};
 use crate::codec::error::WireError;
-use crate::codec::version::VERSION;
 use crate::node::{MessageOf, Protocol, RequestId};
 
 /// Longest payload that the default [`Body::length`] can measure.
@@ -17,10 +16,15 @@ const MAX_MEASURED_BYTES: usize = 2048;
 pub trait Body: Protocol {
     /// Writes the payload of `message` and returns its kind. Returns `None` if the payload does not
     /// fit, or has a value that [`read`](Body::read) would refuse.
-    ///
-    /// The reader may be of an older [version](Writer::version), which knows neither newer kinds nor newer
-    /// fields.
     fn write(message: &MessageOf<'_, Self>, out: &mut Writer<'_>) -> Option<u8>;
+
+    /// As [`write`](Body::write), for a reader of `version`. Override it if versions differ, or to hand the
+    /// version on: an older one knows neither newer kinds nor newer fields. By default, all are written the
+    /// same.
+    #[inline(always)]
+    fn write_in(_version: u8, message: &MessageOf<'_, Self>, out: &mut Writer<'_>) -> Option<u8> {
+        Self::write(message, out)
+    }
 
     /// The length of the payload of `message` in bytes, in the newest version; 0 if it cannot be written.
     ///
@@ -77,29 +81,14 @@ pub trait Body: Protocol {
 pub struct Writer<'a> {
     buffer: &'a mut [u8],
     written: usize,
-    version: u8,
 }
 
 impl<'a> Writer<'a> {
-    /// A writer at the start of `buffer`, in the newest version of the format.
+    /// A writer at the start of `buffer`.
     #[inline]
     #[must_use]
     pub const fn new(buffer: &'a mut [u8]) -> Writer<'a> {
-        Writer::in_version(VERSION, buffer)
-    }
-
-    /// A writer at the start of `buffer`, in this version of the format.
-    #[inline]
-    #[must_use]
-    pub const fn in_version(version: u8, buffer: &'a mut [u8]) -> Writer<'a> {
-        Writer { buffer, written: 0, version }
-    }
-
-    /// The version of the format that the reader knows.
-    #[inline]
-    #[must_use]
-    pub const fn version(&self) -> u8 {
-        self.version
+        Writer { buffer, written: 0 }
     }
 
     /// The number of bytes written so far.

@@ -39,6 +39,8 @@ pub struct Framed<P> {
     version: u8,
     /// The newest version that it reads.
     newest: u8,
+    /// The version byte of what it writes.
+    byte: u8,
     protocol: PhantomData<fn() -> P>,
 }
 
@@ -50,7 +52,23 @@ impl<P> Framed<P> {
         if newest < OLDEST_VERSION || newest > VERSION {
             return None;
         }
-        Some(Framed { version: newest, newest, protocol: PhantomData })
+        Some(Framed::writing(newest, newest))
+    }
+
+    #[inline]
+    const fn writing(version: u8, newest: u8) -> Framed<P> {
+        Framed { version, newest, byte: version::byte(version, newest), protocol: PhantomData }
+    }
+
+    /// Reads a version byte that is not the own one.
+    #[cold]
+    fn of_other(self, byte: u8) -> Result<Framed<P>, WireError> {
+        match version::of_byte(byte) {
+            Some((version, _)) if version <= self.newest => {
+                Ok(Framed::writing(version, self.newest))
+            }
+            _ => Err(WireError::BadVersion),
+        }
     }
 }
 
@@ -75,8 +93,7 @@ impl<P: Body> Codec for Framed<P> {
 
     #[inline]
     fn write_header(&self, room: &mut [u8]) -> Option<usize> {
-        let version = version::byte(self.version, self.newest);
-        room.get_mut(..BUNDLE_HEADER_BYTES)?.copy_from_slice(&[MAGIC, version]);
+        room.get_mut(..BUNDLE_HEADER_BYTES)?.copy_from_slice(&[MAGIC, self.byte]);
         Some(BUNDLE_HEADER_BYTES)
     }
 
@@ -88,8 +105,8 @@ impl<P: Body> Codec for Framed<P> {
         room: &mut [u8],
     ) -> Option<usize> {
         let (head, payload) = room.split_at_mut_checked(FRAME_HEADER_BYTES)?;
-        let mut out = Writer::in_version(self.version, payload);
-        let kind = P::write(message, &mut out)?;
+        let mut out = Writer::new(payload);
+        let kind = P::write_in(self.version, message, &mut out)?;
         let length = out.written();
         FrameHeader {
             kind,
@@ -110,17 +127,15 @@ impl<P: Body> Codec for Framed<P> {
     }
 
     #[inline]
-    fn read_header<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError> {
+    fn read_header<'b>(&self, datagram: &'b [u8]) -> Result<(Framed<P>, &'b [u8]), WireError> {
         let &[magic, version, ref frames @ ..] = datagram else {
             return Err(WireError::Truncated);
         };
         if magic != MAGIC {
             return Err(WireError::BadMagic);
         }
-        match version::of_byte(version) {
-            Some((version, _)) if version <= self.newest => Ok(frames),
-            _ => Err(WireError::BadVersion),
-        }
+        let codec = if version == self.byte { *self } else { self.of_other(version)? };
+        Ok((codec, frames))
     }
 
     #[inline]
@@ -135,14 +150,7 @@ impl<P: Body> Codec for Framed<P> {
 
     #[inline]
     fn in_version(&self, version: u8) -> Framed<P> {
-        Framed { version: version.clamp(OLDEST_VERSION, self.newest), ..*self }
-    }
-
-    #[inline]
-    fn of_datagram(&self, datagram: &[u8]) -> Framed<P> {
-        // A datagram whose byte has no meaning is refused.
-        let version = datagram.get(1).map_or(self.version, |byte| byte & 15);
-        Framed { version, ..*self }
+        Framed::writing(version.clamp(OLDEST_VERSION, self.newest), self.newest)
     }
 
     fn write_probe(&self, probe: &Probe, room: &mut [u8]) -> Option<usize> {
@@ -202,7 +210,7 @@ impl<P> Copy for Framed<P> {}
 
 impl<P> Default for Framed<P> {
     fn default() -> Framed<P> {
-        Framed { version: VERSION, newest: VERSION, protocol: PhantomData }
+        Framed::writing(VERSION, VERSION)
     }
 }
 

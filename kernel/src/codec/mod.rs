@@ -54,12 +54,13 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
     /// The length that [`write`](Codec::write) returns, given enough room.
     fn length(&self, message: &MessageOf<'_, Self::Protocol>) -> usize;
 
-    /// Checks the header of a datagram and returns the rest.
+    /// Checks the header of a datagram. Returns the codec that reads the rest, which is this one in the
+    /// version of the datagram, and the rest.
     ///
     /// # Errors
     ///
     /// The reason why the header is invalid.
-    fn read_header<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError>;
+    fn read_header<'b>(&self, datagram: &'b [u8]) -> Result<(Self, &'b [u8]), WireError>;
 
     /// Reads the message at the start of `rest`, which is not empty, and advances `rest` past it.
     ///
@@ -101,13 +102,6 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
         *self
     }
 
-    /// This codec, reading and writing in the version of `datagram`.
-    #[inline]
-    #[must_use]
-    fn of_datagram(&self, _datagram: &[u8]) -> Self {
-        *self
-    }
-
     /// Writes a datagram that is a probe. Returns its length, or `None` if the format has none.
     fn write_probe(&self, _probe: &Probe, _room: &mut [u8]) -> Option<usize> {
         None
@@ -139,11 +133,10 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
     /// The first reason found to reject the datagram.
     #[inline]
     fn parse<'b>(&self, datagram: &'b [u8]) -> Result<Messages<'b, Self>, WireError> {
-        let messages = self.read_header(datagram)?;
+        let (codec, messages) = self.read_header(datagram)?;
         if messages.is_empty() {
             return Err(WireError::Empty);
         }
-        let codec = self.of_datagram(datagram);
         let mut rest = messages;
         while !rest.is_empty() {
             codec.check(&mut rest)?;

@@ -23,9 +23,14 @@ const WORD_COPY_KIND: u8 = 129;
 impl<P: Body> Body for Directory<P> {
     #[inline]
     fn write(message: &Message<'_, P>, out: &mut Writer<'_>) -> Option<u8> {
+        Self::write_in(VERSION, message, out)
+    }
+
+    #[inline]
+    fn write_in(version: u8, message: &Message<'_, P>, out: &mut Writer<'_>) -> Option<u8> {
         match message {
             MessageWith::Router(message) => {
-                P::write(message, out).filter(|&kind| kind < FIRST_KIND)
+                P::write_in(version, message, out).filter(|&kind| kind < FIRST_KIND)
             }
             MessageWith::Items(message) => Items::write(message, out),
             &MessageWith::Copy { hit, word: number, copies, lifetime_ms } => {

@@ -414,8 +414,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 }
                 return;
             }
-            if codec.read_header(bytes).is_ok() {
-                versions.on_datagram(from, codec.of_datagram(bytes).version());
+            if let Ok((written, _)) = codec.read_header(bytes) {
+                versions.on_datagram(from, written.version());
             }
         }
         match codec.parse(bytes) {

@@ -1,8 +1,8 @@
 //! What other sockets read: the version of the wire format in which to write to each.
 //!
 //! A socket is written to in the oldest version until it has answered a [`Probe`] with the number in it, which
-//! was sent to that socket alone. If it then writes in an older version, it is taken for an older program until
-//! it answers again.
+//! was sent to that socket alone. If it still writes in an older version [some time](GRACE) later, it is taken
+//! for an older program until it answers again.
 //!
 //! ```text
 //!   unknown ──▶ probed ──answer──▶ known
@@ -25,6 +25,9 @@ const WAYS: usize = 4;
 const SETS: usize = 256;
 /// The time between two probes of one socket.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// After an answer, datagrams in an older version say nothing for this time: some are on their way, and the
+/// other side may have to ask first.
+const GRACE: Duration = Duration::from_secs(3);
 /// The most probes per second.
 pub(super) const PROBES_PER_S: u32 = 64;
 /// A socket counts as in use for this time after it was last written to.
@@ -57,11 +60,19 @@ struct Entry {
     number: u64,
     /// When to probe it again.
     probe_at: Time,
+    /// When it answered last.
+    answered_at: Time,
     used_at: Time,
 }
 
-const NOBODY: Entry =
-    Entry { socket: 0, reads: 0, number: 0, probe_at: Time::ZERO, used_at: Time::ZERO };
+const NOBODY: Entry = Entry {
+    socket: 0,
+    reads: 0,
+    number: 0,
+    probe_at: Time::ZERO,
+    answered_at: Time::ZERO,
+    used_at: Time::ZERO,
+};
 
 impl Versions {
     /// A table of nobody.
@@ -105,8 +116,10 @@ impl Versions {
 
     /// Takes note of a datagram in `version`.
     pub(super) fn on_datagram(&mut self, from: Address, version: u8) {
+        let now = self.now;
         if version < self.newest
             && let Some(entry) = self.entry(from.socket().to_bits())
+            && now.since(entry.answered_at) >= GRACE
         {
             entry.reads = entry.reads.min(version);
         }
@@ -117,12 +130,13 @@ impl Versions {
         if !probe.is_answer {
             return Some(Probe { is_answer: true, newest: self.newest, ..probe });
         }
-        let newest = self.newest;
+        let (now, newest) = (self.now, self.newest);
         if let Some(entry) = self.entry(from.socket().to_bits())
             && entry.number == probe.number
             && entry.number != 0
         {
             entry.number = 0;
+            entry.answered_at = now;
             entry.reads = probe.newest.min(newest);
         }
         None
@@ -241,6 +255,7 @@ mod tests {
         }
         versions.on_probe(socket(1), answer(number));
         // A number is good for one answer.
+        versions.time_is(Time::ZERO + PROBE_EVERY + GRACE);
         versions.on_datagram(socket(1), OLD);
         versions.on_probe(socket(1), answer(number));
         versions.on_probe(socket(1), answer(0));
@@ -254,8 +269,9 @@ mod tests {
         versions.on_datagram(socket(1), NEW);
         assert_eq!(versions.version_for(0, socket(1)), NEW);
         versions.on_datagram(socket(1), OLD);
-        assert_eq!(versions.version_for(0, socket(1)), OLD);
-        versions.time_is(Time::ZERO + PROBE_EVERY * 2);
+        assert_eq!(versions.version_for(0, socket(1)), NEW, "that was on its way");
+        versions.time_is(Time::ZERO + PROBE_EVERY + GRACE);
+        versions.on_datagram(socket(1), OLD);
         learn(&mut versions, socket(1));
     }
 

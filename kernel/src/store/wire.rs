@@ -53,9 +53,14 @@ const fn is_known_in(version: u8, kind: u8) -> bool {
 impl<P: Body> Body for Stored<P> {
     #[inline]
     fn write(message: &Message<'_, P>, out: &mut Writer<'_>) -> Option<u8> {
+        Self::write_in(VERSION, message, out)
+    }
+
+    #[inline]
+    fn write_in(version: u8, message: &Message<'_, P>, out: &mut Writer<'_>) -> Option<u8> {
         match message {
             MessageWith::Router(message) => {
-                P::write(message, out).filter(|&kind| kind < FIRST_KIND)
+                P::write_in(version, message, out).filter(|&kind| kind < FIRST_KIND)
             }
             other => write_own(other, out).filter(|&kind| is_known_in(out.version(), kind)),
         }

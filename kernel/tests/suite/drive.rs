@@ -148,8 +148,8 @@ impl Codec for Text {
         Text::text(Id::ZERO, message).len()
     }
 
-    fn read_header<'b>(&self, datagram: &'b [u8]) -> Result<&'b [u8], WireError> {
-        Ok(datagram)
+    fn read_header<'b>(&self, datagram: &'b [u8]) -> Result<(Text, &'b [u8]), WireError> {
+        Ok((*self, datagram))
     }
 
     fn read(&self, rest: &mut &[u8]) -> Result<(Envelope, Message), WireError> {
