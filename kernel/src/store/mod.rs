@@ -25,7 +25,7 @@
 //! spread     lets holders answer reads of popular values; its state: popular
 //! copies     copies in messages                    strays     copies that no owner needs any more
 //! indirect   values that stay with their writers; their table: provided; what the store keeps: reference
-//! place      chooses a place by the items of nodes
+//! place      chooses a place by the items of nodes; its state: choice
 //! ```
 //!
 //! # What is promised
@@ -50,6 +50,7 @@
 mod answered;
 mod arrival;
 mod arrive;
+mod choice;
 mod commit;
 pub mod config;
 mod copies;

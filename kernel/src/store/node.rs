@@ -12,13 +12,13 @@ use crate::node::{
     RequestTables, RoundTrips, Router, call_router,
 };
 use crate::store::arrival::Arrival;
+use crate::store::choice::Choice;
 use crate::store::config::StoreConfig;
 use crate::store::counts::StoreCounts;
 use crate::store::event::Event;
 use crate::store::holders::{Cookies, Holders};
 use crate::store::message::{Message, MessageWith, Question, Topic};
 use crate::store::operation::{MAX_VALUE, Name};
-use crate::store::place::Choice;
 use crate::store::popular::Popular;
 use crate::store::protocol::Stored;
 use crate::store::provided::Provided;

@@ -12,23 +12,13 @@
 
 use crate::base::Peer;
 use crate::node::{DropReason, LookupEnd, RequestId, Router};
+use crate::store::choice::Choice;
 use crate::store::event::Event;
 use crate::store::message::MessageWith;
 use crate::store::node::{Cx, StoreNode};
 use crate::store::request::Kind;
 use crate::store::sum::Range;
 use crate::store::table::Table;
-
-/// A choice in progress.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Choice {
-    /// Owners that have been asked and have not answered.
-    in_progress: u8,
-    /// Whether an owner has been found.
-    has_found: bool,
-    /// The most items of an owner so far, and the keys in the middle of them.
-    fullest: Option<(u32, Range)>,
-}
 
 impl<R: Router> StoreNode<R> {
     /// Chooses an identifier that halves the items of one of `samples` owners: the one with the most. Looks

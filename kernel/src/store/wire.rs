@@ -62,7 +62,7 @@ impl<P: Body> Body for Stored<P> {
             MessageWith::Router(message) => {
                 P::write_in(version, message, out).filter(|&kind| kind < FIRST_KIND)
             }
-            other => write_own(other, out).filter(|&kind| is_known_in(out.version(), kind)),
+            other => write_own(other, out).filter(|&kind| is_known_in(version, kind)),
         }
     }
 

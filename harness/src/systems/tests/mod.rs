@@ -130,6 +130,7 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("store.value_bytes", "16", &[]),
     ("store.lifetime", "1s", &[]),
     ("store.preload", "false", &[]),
+    ("store.popular_reads_per_s", "0", &[]),
     ("store.repair", "off", &[]),
     ("store.repair_bytes_per_s", "1000", &[]),
     ("store.node_items", "100", &[]),
