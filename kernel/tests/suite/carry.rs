@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hopwise_kernel::central::{self, Central};
-use hopwise_kernel::directory::{self, Directory};
+use hopwise_kernel::directory::{self, ANSWER_CUT, Directory, WORD_FULL};
 use hopwise_kernel::flood::{self, Flood};
 use hopwise_kernel::items::request::{Kind, Publication};
 use hopwise_kernel::items::{self, Items, Match, Query, Text};
@@ -142,10 +142,15 @@ fn items_are_carried_by_a_store() {
 
 /// A store lists its router's drop reasons and classes after those of items.
 #[test]
-fn a_store_has_the_classes_and_reasons_of_its_router() {
+fn a_directory_has_the_classes_and_reasons_of_items_and_of_its_router() {
     let expected = [Items::CLASSES, Ring::CLASSES].concat();
     assert_eq!(Directory::<Ring>::CLASSES, expected);
-    assert_eq!(Directory::<Ring>::DROPS, [Items::DROPS, Ring::DROPS].concat());
+    let drops = Directory::<Ring>::DROPS;
+    let own = &["word_full", "answer_cut"];
+    assert_eq!(drops, [Items::DROPS, own, Ring::DROPS].concat());
+    let named = |reason: DropReason| drops.get(reason.index() - DropReason::COMMON.len());
+    assert_eq!(named(WORD_FULL), Some(&"word_full"));
+    assert_eq!(named(ANSWER_CUT), Some(&"answer_cut"));
 }
 
 /// A query starts work and a hit does not, in whichever system they travel.
