@@ -141,11 +141,13 @@ impl Forge<'_> {
     }
 }
 
-/// Whether the codec refuses these bytes, or writes exactly them for the messages it parses.
+/// Whether the codec refuses these bytes, or writes exactly them for the messages it parses, in the version in
+/// which they are written. The header also says what else its sender reads, and that is not kept.
 #[must_use]
 pub fn is_refused_or_exact<P: Body>(datagram: &[u8]) -> bool {
     let codec = Framed::<P>::default();
     let Ok(messages) = codec.parse(datagram) else { return true };
+    let Ok((codec, _)) = codec.read_header(datagram) else { return false };
     let mut written = vec![0; datagram.len()];
     let mut length =
         codec.write_header(&mut written).expect("a datagram is longer than its header");
@@ -154,5 +156,6 @@ pub fn is_refused_or_exact<P: Body>(datagram: &[u8]) -> bool {
         let Some(more) = more else { return false };
         length += more;
     }
-    written == datagram && length == datagram.len()
+    let frames = BUNDLE_HEADER_BYTES..;
+    written[frames.clone()] == datagram[frames] && length == datagram.len()
 }
