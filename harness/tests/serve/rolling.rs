@@ -11,8 +11,9 @@ use super::{PATIENCE, Server, get};
 
 /// Keys that are written before the first process is replaced, and read after the last one.
 const KEYS: u32 = 100;
-/// The most operations of some thousands whose clients are told that they failed.
-const TOLD_MAX: u64 = 5;
+/// One of so many operations may fail, with an answer that says so: other tests keep the machine busy, and a live
+/// node may be taken for dead. Without them none does, as `.ci/clients/run` checks.
+const PER_FAILURE: u64 = 50;
 /// Copies that do not move for this time have all arrived.
 const QUIET: Duration = Duration::from_secs(3);
 
@@ -140,11 +141,11 @@ fn processes_are_replaced_one_by_one_and_nothing_fails() {
     assert!(status == 0 || status == 4, "{status}: {outcome:#}");
     assert_eq!(number(&outcome, "/lookups/incorrect"), 0, "{outcome:#}");
     assert_eq!(number(&outcome, "/store/durability/lost"), 0, "{outcome:#}");
-    // Nobody is told of a failure, unless the machine is so busy that live nodes are taken for dead. What
-    // was in progress on a connection that closed has no answer.
+    // What was in progress on a connection that closed has no answer.
     let errors = outcome.pointer("/target/errors").and_then(|it| it.as_object());
     let told = errors.into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum::<u64>();
-    assert!(told <= TOLD_MAX, "{outcome:#}");
+    let completed = number(&outcome, "/lookups/completed");
+    assert!(told <= completed / PER_FAILURE, "{outcome:#}");
     let broken = number(&outcome, "/target/broken");
     assert!(broken >= 4, "each process had clients: {outcome:#}");
     assert!(number(&outcome, "/lookups/failed") <= 4 * broken + told, "{outcome:#}");
