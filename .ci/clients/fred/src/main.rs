@@ -38,7 +38,8 @@ async fn play() -> Result<usize, String> {
     for line in SCRIPT.lines() {
         let line: Json = serde_json::from_str(line).map_err(text)?;
         let words: Vec<String> = serde_json::from_value(line["send"].clone()).map_err(text)?;
-        let reply: Result<Value, _> = client.custom(cmd!(words[0].clone()), words[1..].to_vec()).await;
+        let reply: Result<Value, _> =
+            client.custom(cmd!(words[0].clone()), words[1..].to_vec()).await;
         let is_right = match (&reply, line["error"].as_str()) {
             (Ok(reply), None) => fits(&line["reply"], reply),
             (Err(error), Some(expected)) => is_error(error, expected),
