@@ -120,6 +120,7 @@ impl<R: Router> StoreNode<R> {
             // The last owner may have assigned numbers that were not heard of.
             self.clock.lead(cx.now, self.config.skew);
         }
+        self.popular.on_taken_over(|key| range.contains(key));
         let arrival = &mut self.arrival;
         (arrival.arriving, arrival.ready_from, arrival.retry_at) = (None, Some(range.from), None);
         arrival.sources.clear();

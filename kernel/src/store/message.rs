@@ -184,11 +184,36 @@ pub enum Question {
     Read {
         /// The item.
         name: Name,
-        /// Whether the owner is silent, so that its first holder may answer.
-        owner_is_silent: bool,
+        /// How the receiver was found.
+        found: Found,
     },
     /// The references to a key.
     List(Id),
+}
+
+/// How the receiver of a question was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Found {
+    /// By a lookup: it is the owner, or about to be.
+    ByLookup = 1,
+    /// By a lookup whose owner is silent: it may answer if it keeps all that the owner has acknowledged.
+    InPlaceOfOwner = 3,
+    /// Without a lookup: it answers only as the owner, or if the owner has allowed it.
+    ByGuess = 4,
+}
+
+impl Found {
+    /// The way with this number, if there is one.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Found> {
+        match number {
+            1 => Some(Found::ByLookup),
+            3 => Some(Found::InPlaceOfOwner),
+            4 => Some(Found::ByGuess),
+            _ => None,
+        }
+    }
 }
 
 impl Question {

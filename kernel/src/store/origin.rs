@@ -19,7 +19,7 @@ use core::time::Duration;
 use crate::base::{Id, Peer};
 use crate::node::{DropReason, LookupEnd, LookupPurpose, RequestId, RequestTables, Router};
 use crate::store::event::Event;
-use crate::store::message::{Answer, MessageWith, Question};
+use crate::store::message::{Answer, Found, MessageWith, Question};
 use crate::store::node::{Cx, StoreNode};
 use crate::store::operation::{
     Change, ListEnd, MAX_VALUE, Name, ReadEnd, ReadOutcome, Refusal, Write, WriteEnd, WriteOutcome,
@@ -92,10 +92,11 @@ impl<R: Router> StoreNode<R> {
         by_reference: bool,
         token: u64,
     ) -> bool {
-        let operation = self.operation(cx, Question::Read { name, owner_is_silent: false }, token);
+        let question = Question::Read { name, found: Found::ByLookup };
+        let operation = self.operation(cx, question, token);
         let operation = Operation { by_reference, ..operation };
         match self.popular.assigned(cx.now, name.key).filter(|_| name.provider.is_none()) {
-            Some(holder) => self.begin_at(cx, operation, holder),
+            Some(holder) => self.read_at(cx, operation, name, holder),
             None => self.begin(cx, operation),
         }
     }
@@ -103,8 +104,8 @@ impl<R: Router> StoreNode<R> {
     /// As [`read`](Self::read), but asks `owner` without a lookup, because it owned the key lately. If it
     /// does not any more, the owner is looked up.
     pub fn read_from(&mut self, cx: &mut Cx<'_, R>, owner: Peer, name: Name, token: u64) -> bool {
-        let operation = self.operation(cx, Question::Read { name, owner_is_silent: false }, token);
-        self.begin_at(cx, operation, owner)
+        let operation = self.operation(cx, Question::Read { name, found: Found::ByGuess }, token);
+        self.read_at(cx, operation, name, owner)
     }
 
     /// Lists the references to `key`. Ends in [`Event::Listed`] with `token`, otherwise as
@@ -141,15 +142,27 @@ impl<R: Router> StoreNode<R> {
         is_started
     }
 
-    /// Begins an operation at the node that is likely to answer.
-    fn begin_at(&mut self, cx: &mut Cx<'_, R>, operation: Operation, node: Peer) -> bool {
+    /// Begins a read at a node that is likely to answer.
+    fn read_at(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        operation: Operation,
+        name: Name,
+        node: Peer,
+    ) -> bool {
         if !self.router.is_member() {
             return false;
         }
         let id = RequestId::first(cx.rng.next_u64());
-        let (asked, stage, is_guess) = (Some(node), Stage::Asking, true);
-        let hops = u8::from(node.id != self.me.id);
-        self.ask(cx, id, node, Operation { asked, stage, is_guess, hops, ..operation });
+        let operation = Operation {
+            question: Question::Read { name, found: Found::ByGuess },
+            asked: Some(node),
+            stage: Stage::Asking,
+            is_guess: true,
+            hops: u8::from(node.id != self.me.id),
+            ..operation
+        };
+        self.ask(cx, id, node, operation);
         self.arm(cx);
         true
     }
@@ -198,9 +211,10 @@ impl<R: Router> StoreNode<R> {
                 }
                 let is_remote = done.owner.id != self.me.id;
                 let question = match operation.question {
-                    Question::Read { name, .. } => {
-                        Question::Read { name, owner_is_silent: done.under_suspicion }
+                    Question::Read { name, .. } if done.under_suspicion => {
+                        Question::Read { name, found: Found::InPlaceOfOwner }
                     }
+                    Question::Read { name, .. } => Question::Read { name, found: Found::ByLookup },
                     other => other,
                 };
                 let operation = Operation {

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use crate::base::{Address, Id, Peer, Time};
 use crate::node::{RequestId, Router};
-use crate::store::message::{Answer, MessageWith, Question};
+use crate::store::message::{Answer, Found, MessageWith, Question};
 use crate::store::node::{Cx, StoreNode};
 use crate::store::operation::{
     Change, Condition, Lifetime, MAX_LISTED, MAX_VALUE, Name, Refusal, Write,
@@ -45,8 +45,8 @@ impl<R: Router> StoreNode<R> {
                 }
                 self.on_write(cx, client, request, write, value);
             }
-            &Question::Read { name, owner_is_silent }
-                if !is_here && self.may_stand_in(cx.now, name.key, owner_is_silent) =>
+            &Question::Read { name, found }
+                if !is_here && self.may_stand_in(cx.now, name.key, found) =>
             {
                 self.on_read(cx, client, request, &name);
             }
@@ -60,10 +60,15 @@ impl<R: Router> StoreNode<R> {
 
     /// Whether this node may answer reads of `key` for an owner that seems to be gone: it has every write
     /// that the owner has acknowledged.
-    fn may_stand_in(&self, now: Time, key: Id, owner_is_silent: bool) -> bool {
+    fn may_stand_in(&self, now: Time, key: Id, found: Found) -> bool {
         let predecessor = self.router.predecessor();
-        let is_heir = predecessor.is_none_or(|predecessor| R::owns(key, self.me, predecessor));
-        (owner_is_silent || is_heir) && self.repairs.keeps_all(key, now)
+        let is_heir = match found {
+            Found::ByLookup => predecessor.is_none_or(|it| R::owns(key, self.me, it)),
+            Found::InPlaceOfOwner => true,
+            // Others may have joined in between, so that no write comes here any more.
+            Found::ByGuess => false,
+        };
+        is_heir && self.repairs.keeps_all(key, now)
     }
 
     /// The answer to an attempt at a write of which another attempt has arrived or may have arrived.

@@ -170,6 +170,13 @@ impl Popular {
         self.exposed_until = ends.fold(self.exposed_until, Time::max);
     }
 
+    /// This node takes over the keys of which `contains` is true. What it may answer for, others may, too, also
+    /// such as it does not know.
+    pub(super) fn on_taken_over(&mut self, contains: impl Fn(Id) -> bool) {
+        let held = self.held.iter().filter(|it| contains(it.key)).map(|it| it.until + TRANSIT);
+        self.exposed_until = held.fold(self.exposed_until, Time::max);
+    }
+
     /// Until when nodes may answer that are not asked for their consent to a write. In the past if there
     /// are none.
     pub(super) const fn exposed_until(&self) -> Time {
@@ -185,7 +192,7 @@ impl Popular {
         asker: Peer,
     ) -> bool {
         let is_running = |it: &Tracked| it.is_granted(now) && contains(it.key);
-        let is_held = |it: &Held| now < it.until && it.owner != asker && contains(it.key);
+        let is_held = |it: &Held| now < it.until + TRANSIT && it.owner != asker && contains(it.key);
         now < self.exposed_until
             || self.tracked.iter().any(is_running)
             || self.held.iter().any(is_held)
@@ -201,7 +208,7 @@ impl Popular {
         owner: Peer,
     ) {
         let new = Held { item, key, version, owner, until: now + GRANT_LIFE };
-        let is_free = |it: &Held| it.item == item || it.until <= now;
+        let is_free = |it: &Held| it.item == item || it.until + TRANSIT <= now;
         put(&mut self.held, new, is_free);
     }
 

@@ -13,7 +13,7 @@ use crate::base::{Address, Id, PackedPeer};
 use crate::codec::{Body, Framed, VERSION, WireError, Writer, read_exact, read_prefix};
 use crate::node::{Cookie, RequestId};
 use crate::store::message::{
-    Answer, CopyOf, Difference, Message, MessageWith, Progress, Question, Topic,
+    Answer, CopyOf, Difference, Found, Message, MessageWith, Progress, Question, Topic,
 };
 use crate::store::operation::{
     Change, Condition, Lifetime, MAX_LISTED, MAX_VALUE, Name, Refusal, Write,
@@ -62,7 +62,7 @@ impl<P: Body> Body for Stored<P> {
             MessageWith::Router(message) => {
                 P::write_in(version, message, out).filter(|&kind| kind < FIRST_KIND)
             }
-            other => write_own(other, out).filter(|&kind| is_known_in(version, kind)),
+            other => write_own(version, other, out).filter(|&kind| is_known_in(version, kind)),
         }
     }
 
@@ -105,7 +105,7 @@ impl<P: Body> Body for Stored<P> {
         if !is_known_in(version, kind) {
             return Err(WireError::BadKind);
         }
-        read_own(kind, payload)
+        read_own(version, kind, payload)
     }
 
     #[inline]
@@ -114,15 +114,18 @@ impl<P: Body> Body for Stored<P> {
     }
 }
 
-fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option<u8> {
+fn write_own<R>(version: u8, message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option<u8> {
     match *message {
         MessageWith::Router(_) => None,
         MessageWith::Ask { request, cookie, age_ms, question, value } => {
             let what = match question {
                 Question::Write(_) => 0,
-                Question::Read { owner_is_silent: false, .. } => 1,
                 Question::List(_) => 2,
-                Question::Read { owner_is_silent: true, .. } => 3,
+                // An older reader knows no guesses.
+                Question::Read { found: Found::ByGuess, .. } if version < 4 => {
+                    Found::ByLookup as u8
+                }
+                Question::Read { found, .. } => found as u8,
             };
             let (cookie, age_ms) = (U64::new(cookie.0), U16::new(age_ms));
             out.put(&AskHead { request: id(request), cookie, age_ms, what })?;
@@ -246,7 +249,7 @@ fn write_own<R>(message: &MessageWith<&[u8], R>, out: &mut Writer<'_>) -> Option
     }
 }
 
-fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireError> {
+fn read_own<R>(version: u8, kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireError> {
     Ok(match kind {
         ASK => {
             let (head, rest) = read_prefix::<AskHead>(payload)?;
@@ -259,15 +262,18 @@ fn read_own<R>(kind: u8, payload: &[u8]) -> Result<MessageWith<&[u8], R>, WireEr
                     }
                     (Question::Write(write), value)
                 }
-                what @ (1 | 3) => {
-                    let name = read_exact::<WireName>(rest)?.to_name();
-                    (Question::Read { name, owner_is_silent: what == 3 }, &[][..])
-                }
                 2 => {
                     let key = rest.try_into().map_err(|_| WireError::BadLength)?;
                     (Question::List(Id::from_bytes(key)), &[][..])
                 }
-                _ => return Err(WireError::BadValue),
+                what => {
+                    let found = Found::from_number(what).ok_or(WireError::BadValue)?;
+                    if found == Found::ByGuess && version < 4 {
+                        return Err(WireError::BadValue);
+                    }
+                    let name = read_exact::<WireName>(rest)?.to_name();
+                    (Question::Read { name, found }, &[][..])
+                }
             };
             let (request, cookie) = (request(head.request), Cookie(head.cookie.get()));
             MessageWith::Ask { request, cookie, age_ms: head.age_ms.get(), question, value }

@@ -12,7 +12,7 @@ use hopwise_kernel::items::{self, Hit, HitList, Items, Match, Query, Text, Topic
 use hopwise_kernel::node::{Cookie, MessageOf, RequestId};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
 use hopwise_kernel::ring::{self, Ring};
-use hopwise_kernel::store::message::{Answer, CopyOf, Difference, Progress, Question};
+use hopwise_kernel::store::message::{Answer, CopyOf, Difference, Found, Progress, Question};
 use hopwise_kernel::store::{
     self, Change, Condition, Lifetime, Name, Range, Refusal, Stored, Sum, Version, Write,
 };
@@ -268,7 +268,11 @@ impl Drawn for Stored<Ring> {
             0 => {
                 let (question, value) = match what % 3 {
                     0 => draw.write(),
-                    1 => (Question::Read { name, owner_is_silent: flag }, &[][..]),
+                    1 => {
+                        let found = [Found::ByLookup, Found::InPlaceOfOwner, Found::ByGuess];
+                        let found = found[usize::from(tag) % 3];
+                        (Question::Read { name, found }, &[][..])
+                    }
                     _ => (Question::List(name.key), &[][..]),
                 };
                 Message::Ask { request, cookie, age_ms: draw.slots[1], question, value }

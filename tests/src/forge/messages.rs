@@ -12,7 +12,7 @@ use hopwise_kernel::items::{self, Hit, HitList, Items, MAX_TEXT, Match, Query, T
 use hopwise_kernel::node::{Cookie, MAX_PAYLOAD, MessageOf, RequestId, Secret};
 use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Purpose, Stage, Step};
 use hopwise_kernel::ring::{self, Ring};
-use hopwise_kernel::store::message::{Answer, CopyOf, Difference, Progress, Question};
+use hopwise_kernel::store::message::{Answer, CopyOf, Difference, Found, Progress, Question};
 use hopwise_kernel::store::operation::MAX_LISTED;
 use hopwise_kernel::store::{
     self, Change, Condition, Lifetime, MAX_VALUE, Name, Range, Refusal, Stored, Sum, Version, Write,
@@ -342,7 +342,10 @@ fn cookie(forge: &Forge<'_>, script: &mut Script<'_>) -> Cookie {
 fn question<'s>(forge: &Forge<'_>, script: &mut Script<'s>) -> (Question, &'s [u8]) {
     let name = stored_name(forge, script);
     match script.below(4) {
-        0 => return (Question::Read { name, owner_is_silent: script.flag() }, &[]),
+        0 => {
+            let found = [Found::ByLookup, Found::InPlaceOfOwner, Found::ByGuess];
+            return (Question::Read { name, found: found[script.below(3)] }, &[]);
+        }
         1 => return (Question::List(name.key), &[]),
         _ => {}
     }
