@@ -368,7 +368,10 @@ impl<R: Router> StoreNode<R> {
             Stage::Asking => {
                 self.popular.unassign(operation.question.key(), request.to);
                 self.round_trips.record_timeout();
-                self.route(cx, |router, cx| router.suspect(cx, request.to));
+                // A guess says nothing about the nodes that the router knows.
+                if !operation.is_guess {
+                    self.route(cx, |router, cx| router.suspect(cx, request.to));
+                }
                 let timeouts = operation.timeouts.saturating_add(1);
                 let operation =
                     Operation { timeouts, is_unsure: true, is_guess: false, ..operation };
