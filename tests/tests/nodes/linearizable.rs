@@ -158,7 +158,16 @@ impl Trial {
                 self.collect();
                 let is_read = self.history[key].last().is_some_and(|it| it.invoked == invoked);
                 let may_be_gone = self.plan.by_reference;
-                assert!(is_read || may_be_gone, "the last read of key {key} has an answer");
+                let state = self.store.memory.nodes().map(|it| {
+                    let router = it.router();
+                    (it.is_ready(), router.predecessor(), router.successors().len())
+                });
+                assert!(
+                    is_read || may_be_gone,
+                    "{:?}: the last read of key {key} has no answer; nodes: {:?}",
+                    self.plan,
+                    state.collect::<Vec<_>>()
+                );
             }
         }
     }
