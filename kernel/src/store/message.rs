@@ -226,6 +226,21 @@ impl Question {
             Question::List(key) => *key,
         }
     }
+
+    /// The same question to a node that was found in another way.
+    #[must_use]
+    pub const fn found(self, found: Found) -> Question {
+        match self {
+            Question::Read { name, .. } => Question::Read { name, found },
+            other => other,
+        }
+    }
+
+    /// Whether the receiver is asked without a lookup.
+    #[must_use]
+    pub const fn is_guess(&self) -> bool {
+        matches!(self, Question::Read { found: Found::ByGuess, .. })
+    }
 }
 
 /// The answer of an owner.

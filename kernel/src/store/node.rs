@@ -573,7 +573,7 @@ impl<R: Router> StoreNode<R> {
         let is_last = match request.kind {
             Kind::Operation(operation) => {
                 operation.stage != Stage::Asking
-                    || operation.is_guess
+                    || operation.question.is_guess()
                     || cx.now >= operation.deadline
                     || request.retries + 1 >= ATTEMPTS
             }

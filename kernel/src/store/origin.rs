@@ -96,7 +96,7 @@ impl<R: Router> StoreNode<R> {
         let operation = self.operation(cx, question, token);
         let operation = Operation { by_reference, ..operation };
         match self.popular.assigned(cx.now, name.key).filter(|_| name.provider.is_none()) {
-            Some(holder) => self.read_at(cx, operation, name, holder),
+            Some(holder) => self.read_at(cx, operation, holder),
             None => self.begin(cx, operation),
         }
     }
@@ -105,7 +105,7 @@ impl<R: Router> StoreNode<R> {
     /// does not any more, the owner is looked up.
     pub fn read_from(&mut self, cx: &mut Cx<'_, R>, owner: Peer, name: Name, token: u64) -> bool {
         let operation = self.operation(cx, Question::Read { name, found: Found::ByGuess }, token);
-        self.read_at(cx, operation, name, owner)
+        self.read_at(cx, operation, owner)
     }
 
     /// Lists the references to `key`. Ends in [`Event::Listed`] with `token`, otherwise as
@@ -122,7 +122,6 @@ impl<R: Router> StoreNode<R> {
             deadline: cx.now + self.config.deadline,
             payload: None,
             asked: None,
-            is_guess: false,
             is_unsure: false,
             by_reference: false,
             stage: Stage::LookingUp,
@@ -143,22 +142,15 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Begins a read at a node that is likely to answer.
-    fn read_at(
-        &mut self,
-        cx: &mut Cx<'_, R>,
-        operation: Operation,
-        name: Name,
-        node: Peer,
-    ) -> bool {
+    fn read_at(&mut self, cx: &mut Cx<'_, R>, operation: Operation, node: Peer) -> bool {
         if !self.router.is_member() {
             return false;
         }
         let id = RequestId::first(cx.rng.next_u64());
         let operation = Operation {
-            question: Question::Read { name, found: Found::ByGuess },
+            question: operation.question.found(Found::ByGuess),
             asked: Some(node),
             stage: Stage::Asking,
-            is_guess: true,
             hops: u8::from(node.id != self.me.id),
             ..operation
         };
@@ -210,17 +202,11 @@ impl<R: Router> StoreNode<R> {
                     return self.end_unreachable(cx, &operation);
                 }
                 let is_remote = done.owner.id != self.me.id;
-                let question = match operation.question {
-                    Question::Read { name, .. } if done.under_suspicion => {
-                        Question::Read { name, found: Found::InPlaceOfOwner }
-                    }
-                    Question::Read { name, .. } => Question::Read { name, found: Found::ByLookup },
-                    other => other,
-                };
+                let found =
+                    if done.under_suspicion { Found::InPlaceOfOwner } else { Found::ByLookup };
                 let operation = Operation {
-                    question,
+                    question: operation.question.found(found),
                     asked: Some(done.owner),
-                    is_guess: false,
                     stage: Stage::Asking,
                     hops: done.hops.saturating_add(is_remote.into()),
                     timeouts: operation.timeouts.saturating_add(done.timeouts),
@@ -322,7 +308,7 @@ impl<R: Router> StoreNode<R> {
         }
         self.take_replied(cx, handle, id, is_prompt && !is_write);
         if answer == Answer::NotHere {
-            if operation.is_guess {
+            if operation.question.is_guess() {
                 self.popular.unassign(operation.question.key(), from);
                 let again = Operation { asked: None, ..operation };
                 return self.look_up_again(cx, id.with_attempt(0), &again);
@@ -369,12 +355,12 @@ impl<R: Router> StoreNode<R> {
                 self.popular.unassign(operation.question.key(), request.to);
                 self.round_trips.record_timeout();
                 // A guess says nothing about the nodes that the router knows.
-                if !operation.is_guess {
+                if !operation.question.is_guess() {
                     self.route(cx, |router, cx| router.suspect(cx, request.to));
                 }
                 let timeouts = operation.timeouts.saturating_add(1);
-                let operation =
-                    Operation { timeouts, is_unsure: true, is_guess: false, ..operation };
+                let question = operation.question.found(Found::ByLookup);
+                let operation = Operation { question, timeouts, is_unsure: true, ..operation };
                 self.look_up_again(cx, id, &operation);
             }
         }
@@ -434,7 +420,7 @@ impl<R: Router> StoreNode<R> {
                     _ => ReadOutcome::Refused(Refusal::Unreachable),
                 };
                 let is_answered = !matches!(outcome, ReadOutcome::Refused(_));
-                let owner = asked.filter(|_| is_answered && !operation.is_guess);
+                let owner = asked.filter(|_| is_answered && !operation.question.is_guess());
                 Event::Read(ReadEnd { token, key: name.key, outcome, owner, hops, timeouts })
             }
             Question::List(_) => {

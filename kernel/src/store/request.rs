@@ -104,8 +104,6 @@ pub struct Operation {
     pub payload: Option<PayloadHandle>,
     /// The node that was asked last, unless it has certainly done nothing.
     pub asked: Option<Peer>,
-    /// Whether the node was asked without a lookup: it may be the wrong one.
-    pub is_guess: bool,
     /// Whether an attempt was not answered in time: that node may have carried out the operation.
     pub is_unsure: bool,
     /// Whether the item is a reference to the value that the application writes or reads.
