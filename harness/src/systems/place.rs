@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use hopwise_kernel::ring::visit::middle_of;
+use hopwise_kernel::store::{Range, middle_half};
 use hopwise_kernel::{Distance, Id, Rng};
 
 use super::arcs::within;
@@ -62,23 +63,9 @@ impl Census {
     fn of(keys: &[(Id, u32)], after: Id, owner: Id) -> Census {
         let parts = within(keys, after, owner);
         let items: usize = parts.iter().map(|part| part.len()).sum();
-        let at = |index: usize| parts.iter().copied().flatten().nth(index).map(|it| it.0);
-        let around = items / 4;
-        let middle = match (items / 2).checked_sub(1) {
-            Some(half) => (at(half - around), at(half + 1 + around)),
-            None => (at(0), Some(owner)),
-        };
-        match middle {
-            (Some(from), Some(to)) if from != to => Census { items, middle: from.arc_to(to), from },
-            _ => {
-                let length = after.arc_to(owner);
-                Census {
-                    items,
-                    middle: length.part(1 << 63),
-                    from: after.add(length.part(1 << 62)),
-                }
-            }
-        }
+        let key_of = |index: usize| parts.iter().copied().flatten().nth(index).map(|it| it.0);
+        let Range { from, to } = middle_half(Range { from: after, to: owner }, items, key_of);
+        Census { items, middle: from.arc_to(to), from }
     }
 }
 

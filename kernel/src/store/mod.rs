@@ -90,6 +90,7 @@ pub use operation::{
     Change, Condition, Lifetime, ListEnd, MAX_VALUE, Name, ReadEnd, ReadOutcome, Refusal, Write,
     WriteEnd, WriteOutcome,
 };
+pub use place::middle_half;
 pub use protocol::Stored;
 pub use reference::{REFERENCE_BYTES, Reference};
 pub use sum::{Range, Sum};

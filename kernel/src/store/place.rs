@@ -10,7 +10,7 @@
 //! **Invariant:** a census changes nothing at the owner. Its reply is longer than the request, so it goes
 //! only to an address that has proved to receive messages.
 
-use crate::base::Peer;
+use crate::base::{Id, Peer};
 use crate::node::{DropReason, LookupEnd, RequestId, Router};
 use crate::store::choice::Choice;
 use crate::store::event::Event;
@@ -110,22 +110,27 @@ impl<R: Router> StoreNode<R> {
     }
 }
 
-/// The number of items in `range` that have not expired by `wall_us`, and two keys between which the middle half
-/// of them lies. A node between these takes over between a quarter and three quarters of the items: nodes that
-/// choose the same owner at the same time do not crowd in one point.
+/// The number of items in `range` that have not expired by `wall_us`, and their [`middle_half`].
 fn count(table: &Table, range: Range, wall_us: u64) -> (u32, Range) {
     let keys = || {
         let items = table.within(range).filter(|(_, item)| item.body.is_present(wall_us));
         items.map(|(_, item)| item.name.key)
     };
     let items = keys().count();
+    (items as u32, middle_half(range, items, |index| keys().nth(index)))
+}
+
+/// Two keys between which the middle half of the `items` in `range` lies, if `key_of` returns the key of an item
+/// by its place in the range. A node between these takes over between a quarter and three quarters of the items:
+/// nodes that choose the same owner at the same time do not crowd in one point.
+#[must_use]
+pub fn middle_half(range: Range, items: usize, key_of: impl Fn(usize) -> Option<Id>) -> Range {
     let around = items / 4;
-    let at = |index: usize| keys().nth(index);
     let middle = match (items / 2).checked_sub(1) {
-        Some(half) => (at(half - around), at(half + 1 + around)),
-        None => (at(0), Some(range.to)),
+        Some(half) => (key_of(half - around), key_of(half + 1 + around)),
+        None => (key_of(0), Some(range.to)),
     };
-    let middle = match middle {
+    match middle {
         (Some(from), Some(to)) if from != to => Range { from, to },
         // There are no items, or all in the middle have one key.
         _ => {
@@ -133,6 +138,5 @@ fn count(table: &Table, range: Range, wall_us: u64) -> (u32, Range) {
             let at = |quarters: u64| range.from.add(length.part(quarters << 62));
             Range { from: at(1), to: at(3) }
         }
-    };
-    (items as u32, middle)
+    }
 }
