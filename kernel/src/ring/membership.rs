@@ -120,13 +120,17 @@ impl RingNode {
         if self.phase != Phase::Joining {
             return;
         }
-        match self.successors.first() {
-            Some(next) => {
-                self.successors.remove(next);
-                self.contact(cx, next);
-            }
+        match self.next_bootstrap() {
+            Some(next) => self.contact(cx, next),
             None => self.end_join(cx),
         }
+    }
+
+    /// Takes the next bootstrap that has not been tried.
+    pub(super) fn next_bootstrap(&mut self) -> Option<Peer> {
+        let next = self.successors.first()?;
+        self.successors.remove(next);
+        Some(next)
     }
 
     /// The lookup of this node's position has not been answered in time. An earlier one, through another

@@ -205,11 +205,8 @@ impl RingNode {
 
     /// Tries the next bootstrap. If there is none, the visit has failed.
     fn go_on_visiting(&mut self, cx: &mut Context<'_, Ring>, id: RequestId) {
-        match self.successors.first() {
-            Some(next) => {
-                self.successors.remove(next);
-                self.visit_through(cx, id, next);
-            }
+        match self.next_bootstrap() {
+            Some(next) => self.visit_through(cx, id, next),
             None => self.end_visit(cx, id),
         }
     }
