@@ -4,11 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::execute::Circumstances;
 use super::regression;
 use super::runs::Contender;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::outcome::Outcome;
-use crate::measure::provenance::{Build, Machine};
 
 /// The version of the document that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -18,18 +18,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Comparison {
     /// [`SCHEMA_VERSION`] of the program that wrote it.
     pub schema_version: u32,
-    /// When it started: RFC 3339, UTC.
-    pub started_at: String,
-    /// Wall time in seconds.
-    pub wall_s: f64,
-    /// The machine that ran it.
-    pub machine: Machine,
-    /// The program that ran it.
-    pub build: Build,
-    /// Whether the user stopped it early.
-    pub interrupted: bool,
-    /// The scenario values that all runs have in common.
-    pub scenario: toml::Table,
+    /// When, where and how the runs took place.
+    #[serde(flatten)]
+    pub circumstances: Circumstances,
     /// Whether lookups asked for items; if not, for keys.
     #[serde(default = "yes")]
     pub items: bool,

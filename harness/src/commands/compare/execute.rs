@@ -1,23 +1,123 @@
-//! Runs the scenarios of a comparison, several at a time, and saves each result.
+//! Runs the scenarios of a comparison, several at a time, saves each result, and writes what is concluded from
+//! them.
 //!
 //! **Invariant:** an interrupted run has no result.
 
 use std::path::Path;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde::{Deserialize, Serialize};
+
+use crate::base::wall_clock::WallClock;
+use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
+use crate::commands::destination::Destination;
 use crate::commands::failures::Failures;
+use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
 use crate::commands::run::{self, Ended, Memory};
 use crate::measure::EngineError;
-use crate::measure::outcome::Outcome;
+use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::progress::Progress;
+use crate::measure::provenance::{Build, Machine};
 use crate::report::files;
 use crate::scenario::Scenario;
 
+/// When, where and how the runs of a comparison took place: a part of its document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// When it started: RFC 3339, UTC.
+    pub started_at: String,
+    /// Wall time in seconds.
+    pub wall_s: f64,
+    /// The machine that ran it.
+    pub machine: Machine,
+    /// The program that ran it.
+    pub build: Build,
+    /// Whether the user stopped it early.
+    pub interrupted: bool,
+    /// The scenario values that all runs have in common.
+    pub scenario: toml::Table,
+}
+
+/// What a comparison writes.
+pub(super) struct Report {
+    /// The table and the verdicts, for people.
+    pub(super) text: String,
+    /// The document.
+    pub(super) json: String,
+    /// The figure, if it has one.
+    pub(super) svg: Option<String>,
+}
+
+impl Report {
+    /// A report without a figure.
+    pub(super) fn new(text: String, document: &impl Serialize) -> Result<Report, String> {
+        let mut json = serde_json::to_string_pretty(document).map_err(|error| error.to_string())?;
+        json.push('\n');
+        Ok(Report { text, json, svg: None })
+    }
+}
+
+/// Runs all of `runs`, has `conclude` make a report of the outcomes of complete ones, and writes it as
+/// `options` say. `name` is that of the results.
+pub(super) fn compare_runs<'r, P: AsRef<Scenario> + Sync>(
+    env: &Environment,
+    options: &RunOptions,
+    name: &str,
+    runs: &'r [P],
+    conclude: impl FnOnce(Circumstances, &[(&'r P, Outcome)]) -> Result<Report, String>,
+) -> Exit {
+    let clock = WallClock::start();
+    let started_at = rfc3339(clock.started_at());
+    let destination = match Destination::open(options, &started_at, name) {
+        Ok(destination) => destination,
+        Err(message) => return env.refuse(message),
+    };
+    let folder = destination.folder().to_owned();
+    env.tell_adapted(runs.iter().map(AsRef::as_ref), options);
+    let interrupts = run::watch_for_interrupts(env);
+    let (ended, failures) = run_all(env, runs, &folder, &interrupts, options.quiet);
+    let interrupted = interrupts.load(Ordering::Relaxed) > 0;
+    let wall_s = clock.elapsed().as_secs_f64();
+    let circumstances = Circumstances {
+        started_at,
+        wall_s,
+        machine: Machine::here(),
+        build: Build::of(env.program),
+        interrupted,
+        scenario: in_common(runs),
+    };
+    let report = conclude(circumstances, &ended);
+    if let Err(error) = report.and_then(|report| write(&report, destination)) {
+        env.tell(error);
+        return Exit::Failure;
+    }
+    if !options.quiet {
+        let (done, of, folder) = (ended.len(), runs.len(), folder.display());
+        env.note(format_args!(
+            "complete: {done} of {of} runs in {wall_s:.1} s; written to {folder}"
+        ));
+    }
+    if interrupted { Exit::Interrupted } else { failures.verdict() }
+}
+
+fn write(report: &Report, destination: Destination) -> Result<(), String> {
+    let Report { text, json, svg } = report;
+    let files =
+        [("compare.txt", Some(text)), ("compare.svg", svg.as_ref()), ("compare.json", Some(json))];
+    for (name, contents) in files {
+        if let Some(contents) = contents {
+            write_whole(&destination.folder().join(name), contents)
+                .map_err(|error| error.to_string())?;
+        }
+    }
+    destination.finish(json, text)
+}
+
 /// Runs all of `runs`. Returns the outcomes of complete runs and the failures.
-pub(super) fn run_all<'r, P: AsRef<Scenario> + Sync>(
+fn run_all<'r, P: AsRef<Scenario> + Sync>(
     env: &Environment,
     runs: &'r [P],
     folder: &Path,
@@ -63,10 +163,25 @@ fn run_and_save(
 }
 
 /// The values that the scenarios of all runs have in common.
-pub(super) fn in_common<P: AsRef<Scenario>>(runs: &[P]) -> toml::Table {
+fn in_common<P: AsRef<Scenario>>(runs: &[P]) -> toml::Table {
     let mut tables = runs.iter().map(|run| run.as_ref().to_table());
     let first = tables.next().unwrap_or_default();
     tables.fold(first, |common, other| {
         common.into_iter().filter(|(key, value)| other.get(key) == Some(value)).collect()
     })
+}
+
+#[cfg(test)]
+impl Circumstances {
+    /// Those of no real runs.
+    pub(super) fn example() -> Circumstances {
+        Circumstances {
+            started_at: "2026-11-22T00:00:00Z".into(),
+            wall_s: 1.0,
+            machine: Machine::here(),
+            build: Build::of(crate::measure::provenance::Identity::HOPWISE),
+            interrupted: false,
+            scenario: toml::Table::new(),
+        }
+    }
 }

@@ -102,8 +102,8 @@ fn growth_line(fit: &Growth) -> String {
 mod tests {
     use super::*;
     use crate::commands::compare::comparison::{example, growth};
+    use crate::commands::compare::execute::Circumstances;
     use crate::commands::compare::verdict::verdicts;
-    use crate::measure::provenance::{Build, Identity, Machine};
 
     #[test]
     fn has_every_row_and_fits_the_screen() {
@@ -112,12 +112,7 @@ mod tests {
         let growth = growth(&rows, &systems);
         let comparison = Comparison {
             schema_version: 1,
-            started_at: "2026-11-22T00:00:00Z".into(),
-            wall_s: 1.0,
-            machine: Machine::here(),
-            build: Build::of(Identity::HOPWISE),
-            interrupted: false,
-            scenario: toml::Table::new(),
+            circumstances: Circumstances::example(),
             items: true,
             verdicts: verdicts(&rows, &growth, &systems, true),
             rows,

@@ -4,9 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::execute::Circumstances;
 use super::plan::{Case, GONE_PERCENT, Planned, WAYS, way_name};
 use crate::measure::outcome::{Outcome, Store};
-use crate::measure::provenance::{Build, Machine};
 
 /// The version of the document that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -18,18 +18,9 @@ pub struct Comparison {
     pub schema_version: u32,
     /// `storage`.
     pub what: String,
-    /// When it started: RFC 3339, UTC.
-    pub started_at: String,
-    /// Wall time in seconds.
-    pub wall_s: f64,
-    /// The machine that ran it.
-    pub machine: Machine,
-    /// The program that ran it.
-    pub build: Build,
-    /// Whether the user stopped it early.
-    pub interrupted: bool,
-    /// The scenario values that all runs have in common.
-    pub scenario: toml::Table,
+    /// When, where and how the runs took place.
+    #[serde(flatten)]
+    pub circumstances: Circumstances,
     /// By way, then by size of values.
     pub rows: Vec<Row>,
     /// One line per way.

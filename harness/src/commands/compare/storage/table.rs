@@ -109,10 +109,10 @@ fn line(row: &Row) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::execute::Circumstances;
     use super::super::comparison::{Comparison, SCHEMA_VERSION, example};
     use super::super::verdict::verdicts;
     use super::*;
-    use crate::measure::provenance::{Build, Identity, Machine};
 
     #[test]
     fn has_every_row_and_fits_the_screen() {
@@ -128,12 +128,7 @@ mod tests {
         let comparison = Comparison {
             schema_version: SCHEMA_VERSION,
             what: "storage".into(),
-            started_at: "2026-11-22T00:00:00Z".into(),
-            wall_s: 1.0,
-            machine: Machine::here(),
-            build: Build::of(Identity::HOPWISE),
-            interrupted: false,
-            scenario: toml::Table::new(),
+            circumstances: Circumstances::example(),
             verdicts: verdicts(&example::rows()),
             rows,
         };
