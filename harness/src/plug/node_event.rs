@@ -78,3 +78,24 @@ pub enum NodeEvent<A> {
         peer: Id,
     },
 }
+
+impl<A> NodeEvent<A> {
+    /// The same event of a node that answers other questions; `None` if it is about a question.
+    #[must_use]
+    pub fn beside_questions<B>(self) -> Option<NodeEvent<B>> {
+        Some(match self {
+            NodeEvent::Contacted { through } => NodeEvent::Contacted { through },
+            NodeEvent::Placed { id } => NodeEvent::Placed { id },
+            NodeEvent::Joined => NodeEvent::Joined,
+            NodeEvent::JoinFailed => NodeEvent::JoinFailed,
+            NodeEvent::Arrived { took } => NodeEvent::Arrived { took },
+            NodeEvent::DeclaredDead { peer } => NodeEvent::DeclaredDead { peer },
+            NodeEvent::Refuted { peer } => NodeEvent::Refuted { peer },
+            NodeEvent::Answered { .. }
+            | NodeEvent::Refused { .. }
+            | NodeEvent::Failed { .. }
+            | NodeEvent::Obtained { .. }
+            | NodeEvent::NotObtained { .. } => return None,
+        })
+    }
+}

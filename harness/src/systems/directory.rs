@@ -151,15 +151,7 @@ where
         match event {
             directory::Event::Items(event) => Some(item_event(event)),
             directory::Event::LookupEnded(_) => None,
-            directory::Event::Router(event) => match S::node_event(event, payload)? {
-                NodeEvent::Contacted { through } => Some(NodeEvent::Contacted { through }),
-                NodeEvent::Placed { id } => Some(NodeEvent::Placed { id }),
-                NodeEvent::Joined => Some(NodeEvent::Joined),
-                NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
-                NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),
-                NodeEvent::Refuted { peer } => Some(NodeEvent::Refuted { peer }),
-                _ => None,
-            },
+            directory::Event::Router(event) => S::node_event(event, payload)?.beside_questions(),
         }
     }
 

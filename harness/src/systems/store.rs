@@ -260,15 +260,7 @@ where
                 (end.token, answer, end.hops, end.timeouts)
             }
             store::Event::Router(event) => {
-                return match S::node_event(event, payload)? {
-                    NodeEvent::Contacted { through } => Some(NodeEvent::Contacted { through }),
-                    NodeEvent::Placed { id } => Some(NodeEvent::Placed { id }),
-                    NodeEvent::Joined => Some(NodeEvent::Joined),
-                    NodeEvent::JoinFailed => Some(NodeEvent::JoinFailed),
-                    NodeEvent::DeclaredDead { peer } => Some(NodeEvent::DeclaredDead { peer }),
-                    NodeEvent::Refuted { peer } => Some(NodeEvent::Refuted { peer }),
-                    _ => None,
-                };
+                return S::node_event(event, payload)?.beside_questions();
             }
             store::Event::Placed { id } => return Some(NodeEvent::Placed { id }),
             store::Event::Arrived { took, .. } => return Some(NodeEvent::Arrived { took }),
