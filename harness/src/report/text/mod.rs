@@ -381,12 +381,6 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
             number(membership.live_mean),
         ),
     );
-    if let Some(steps) = &membership.join_us {
-        let steps = steps.steps().map(|(name, StepTimes { p50, p99, .. })| {
-            format!("{name} p50 {} p99 {}", micros(p50), micros(p99))
-        });
-        page.row("joins took", steps.collect::<Vec<_>>().join(", "));
-    }
     let regime = match outcome.regime {
         Regime::ExactDetection => "no live node was declared dead",
         Regime::Suspicion => "live nodes may have been declared dead",
@@ -395,6 +389,12 @@ fn nodes(outcome: &Outcome, page: &mut Page) {
     if !outcome.has_server {
         let counted = outcome.health.as_ref().and_then(health::false_deaths);
         page.row("", counted.unwrap_or_else(|| regime.to_owned()));
+    }
+    if let Some(steps) = &membership.join_us {
+        let steps = steps.steps().map(|(name, StepTimes { p50, p99, .. })| {
+            format!("{name} p50 {} p99 {}", micros(p50), micros(p99))
+        });
+        page.row("joins took", steps.collect::<Vec<_>>().join(", "));
     }
 }
 
