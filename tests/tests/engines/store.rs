@@ -31,11 +31,11 @@ fn load(name: &str, values: &[(&str, &str)]) -> Scenario {
     Registry::built_in().load(name, &values).expect("the scenario is valid")
 }
 
-fn parse(parts: &[&str]) -> Scenario {
+pub(crate) fn parse(parts: &[&str]) -> Scenario {
     Registry::built_in().from_toml(&parts.join("\n"), "test", &[]).expect("the scenario is valid")
 }
 
-fn run(scenario: &Scenario) -> Measured {
+pub(crate) fn run(scenario: &Scenario) -> Measured {
     let progress = Progress::new(true, Duration::ZERO);
     Registry::built_in().run(scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
 }
@@ -45,7 +45,7 @@ fn simulate(name: &str, more: &[(&str, &str)]) -> Measured {
     run(&load(name, &values))
 }
 
-fn store_of(measured: &Measured) -> Store {
+pub(crate) fn store_of(measured: &Measured) -> Store {
     let (contents, verdicts) = measured.values.as_ref().expect("it stores values");
     let (bytes, node_s) = (measured.lookup_bytes, measured.node_s);
     Store::new(&measured.metrics.items.values, contents, verdicts, bytes, node_s)

@@ -1,41 +1,18 @@
 //! Hosts that run several nodes of a ring: in both engines, with and without values.
 
-use std::sync::atomic::AtomicU32;
-use std::time::Duration;
-
-use hopwise_harness::Scenario;
 use hopwise_harness::measure::Measured;
-use hopwise_harness::measure::outcome::Store;
-use hopwise_harness::measure::progress::Progress;
-use hopwise_harness::systems::Registry;
 
-fn parse(parts: &[&str]) -> Scenario {
-    Registry::built_in().from_toml(&parts.join("\n"), "test", &[]).expect("the scenario is valid")
-}
+use crate::store::{self, parse, store_of};
+use crate::systems;
 
 fn run(parts: &[&str]) -> Measured {
-    let progress = Progress::new(true, Duration::ZERO);
-    let scenario = parse(parts);
-    Registry::built_in().run(&scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
-}
-
-fn store_of(measured: &Measured) -> Store {
-    let (contents, verdicts) = measured.values.as_ref().expect("it stores values");
-    let (bytes, node_s) = (measured.lookup_bytes, measured.node_s);
-    Store::new(&measured.metrics.items.values, contents, verdicts, bytes, node_s)
+    store::run(&parse(parts))
 }
 
 /// Everything in an outcome except the run's real time and number of threads.
 fn result(measured: &Measured) -> String {
-    let mut simulation = measured.simulation.clone().expect("a simulation");
-    simulation.real = Duration::ZERO;
-    let Measured { metrics, traffic, maintenance, node_s, .. } = measured;
-    let Measured { state, load, membership, health, drops, series, values, .. } = measured;
-    let store = values.as_ref().map(|_| store_of(measured));
-    format!(
-        "{metrics:?} {traffic:?} {maintenance:?} {node_s:?} {state:?} {load:?} {membership:?} \
-         {health:?} {drops:?} {series:?} {simulation:?} {store:?}"
-    )
+    let store = measured.values.as_ref().map(|_| store_of(measured));
+    format!("{} {:?} {store:?}", systems::run::result(measured), measured.health)
 }
 
 const SIMULATED: &str = "

@@ -14,3 +14,4 @@ mod overlay;
 mod place;
 mod ring;
 mod store;
+mod words;

@@ -5,7 +5,7 @@ mod churn;
 mod faults;
 mod last_node;
 mod reach;
-mod run;
+pub(crate) mod run;
 mod same;
 mod udp;
 mod undisturbed;

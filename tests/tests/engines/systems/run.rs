@@ -28,6 +28,15 @@ pub(crate) const ITEMS: &str = "
     ring.stabilize = \"500ms\"
 ";
 
+/// Queries without churn or loss. The warm-up is long enough for all items to be published.
+pub(crate) const PEACE: &str = "
+    nodes = 200
+    threads = 1
+    workload = { lookups_per_s = 400.0 }
+    phases = { warmup = \"6s\", lookups = 3000 }
+    network = { latency = { model = \"uniform\", min = \"10ms\", max = \"60ms\" } }
+";
+
 /// A ring that also keeps references under the words of names.
 pub(crate) const WORDS: &str =
     "system = \"ring\"\ncheck = false\nring.successors = 8\nitems.publish = \"words\"\n";

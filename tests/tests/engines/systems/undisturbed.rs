@@ -2,16 +2,7 @@
 
 use hopwise_harness::measure::Measured;
 
-use super::run::{ALL, CENTRAL, ITEMS, RING, assert_sums, simulate, success};
-
-/// The warm-up is long enough for all items to be published.
-const PEACE: &str = "
-    nodes = 200
-    threads = 1
-    workload = { lookups_per_s = 400.0 }
-    phases = { warmup = \"6s\", lookups = 3000 }
-    network = { latency = { model = \"uniform\", min = \"10ms\", max = \"60ms\" } }
-";
+use super::run::{ALL, CENTRAL, ITEMS, PEACE, RING, assert_sums, simulate, success};
 
 /// Asserts that a system has answered all queries it can answer: the ring those with exact names,
 /// others all.

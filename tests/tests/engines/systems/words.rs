@@ -4,16 +4,9 @@ use std::time::Duration;
 
 use hopwise_harness::measure::Measured;
 
-use super::run::{ITEMS, RING, WORDS, assert_sums, messages_per_query, run_udp, simulate, success};
-
-/// The warm-up is long enough for all items to be published.
-const PEACE: &str = "
-    nodes = 200
-    threads = 1
-    workload = { lookups_per_s = 400.0 }
-    phases = { warmup = \"6s\", lookups = 3000 }
-    network = { latency = { model = \"uniform\", min = \"10ms\", max = \"60ms\" } }
-";
+use super::run::{
+    ITEMS, PEACE, RING, WORDS, assert_sums, messages_per_query, run_udp, simulate, success,
+};
 
 /// The shares of queries for words, and for other pieces of names, that obtained an item.
 fn words_and_pieces(measured: &Measured) -> (f64, f64) {
