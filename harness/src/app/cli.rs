@@ -408,8 +408,8 @@ pub struct Serve {
     /// The address at which nodes send and receive; any but this machine's own needs --cluster-key
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     nodes_at: Ipv4Addr,
-    /// Join the ring of a running server, which serves clients at this address. Of several, separated by
-    /// commas, the first one that answers
+    /// Join the ring of a running server, which serves clients at this address. Several addresses, separated
+    /// by commas, are tried in their order
     #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
     join: Vec<SocketAddr>,
     /// A file with a secret that all servers of the ring share: nodes accept nothing without it

@@ -1,4 +1,4 @@
-//! Numbers that nobody can predict.
+//! Unpredictable numbers.
 //!
 //! **Invariant:** nothing that a seed is to repeat depends on them.
 

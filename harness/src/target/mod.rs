@@ -21,7 +21,7 @@
 //! live for `store.lifetime`. `store.preload` writes all keys first. After the drain, each key is read once
 //! more: a value that is then missing or old is lost for good.
 //!
-//! Nothing is excused: nobody here knows which nodes failed. A client does not see versions, so the second
+//! No loss is excused: a client does not know which nodes failed. A client does not see versions, so the second
 //! half of a read-modify-write is a plain `SET`, or `SET … NX` if the read found nothing; of two that
 //! overlap, the later one wins.
 //!

@@ -65,7 +65,7 @@ struct Entry {
     used_at: Time,
 }
 
-const NOBODY: Entry = Entry {
+const EMPTY: Entry = Entry {
     socket: 0,
     reads: 0,
     number: 0,
@@ -75,10 +75,10 @@ const NOBODY: Entry = Entry {
 };
 
 impl Versions {
-    /// A table of nobody.
+    /// An empty table.
     pub(super) fn new(oldest: u8, newest: u8, mut rng: Rng) -> Versions {
         Versions {
-            sets: vec![[NOBODY; WAYS]; SETS]
+            sets: vec![[EMPTY; WAYS]; SETS]
                 .into_boxed_slice()
                 .try_into()
                 .expect("it has this length"),
@@ -190,7 +190,7 @@ impl Versions {
             None => {
                 let rank = |at: &usize| (ways[*at].reads >= newest, ways[*at].used_at);
                 let at = (0..WAYS).min_by_key(rank).unwrap_or(0);
-                ways[at] = Entry { socket, ..NOBODY };
+                ways[at] = Entry { socket, ..EMPTY };
                 at
             }
         };
@@ -301,7 +301,7 @@ mod tests {
             }
             if versions.in_use() != before {
                 versions.sets.iter_mut().flatten().filter(|it| it.reads < NEW).for_each(|it| {
-                    *it = NOBODY;
+                    *it = EMPTY;
                 });
             }
         }

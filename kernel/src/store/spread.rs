@@ -9,7 +9,7 @@
 //!
 //! Each key stays linearizable. A holder answers only for the version that the owner has named, which was
 //! committed; once it has a copy of a later one, it answers no more. A write is committed when all holders
-//! have a copy, so nobody answers for the version before. A node that holds a grant may be a holder no
+//! have a copy, so no node answers for the version before. A node that holds a grant may be a holder no
 //! more, because others have joined: the owner commits no write before the grant is over. And a node that
 //! takes over a range hears from nodes that gave or hold grants only when these are over, and commits nothing
 //! before those that it holds itself are.
