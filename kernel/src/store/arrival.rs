@@ -196,6 +196,18 @@ impl Arrival {
         Some(Range { from, to: me })
     }
 
+    /// The range that the node owns, whether it has all items or not; that of which it has all items while
+    /// the predecessor is not known.
+    pub(super) fn claimed_range(&self) -> Option<Range> {
+        let from = self.predecessor.map(|it| it.id).or(self.ready_from)?;
+        Some(Range { from, to: self.me? })
+    }
+
+    /// Whether the node owns `key`, whether it has its items or not.
+    pub(super) fn claims(&self, key: Id) -> bool {
+        self.claimed_range().is_some_and(|range| range.contains(key))
+    }
+
     /// Whether this node must not send the items of `range` to `peer`, which wants to own it: because
     /// it, or a node that it knows, owns a part.
     pub(super) fn must_wait(&self, now: Time, peer: Peer, range: Range) -> bool {

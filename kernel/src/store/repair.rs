@@ -34,6 +34,8 @@ use crate::store::wire::COPY_HEAD_BYTES;
 
 /// A node that has not arrived after this time sends others what it has all the same.
 const LONGEST_ARRIVAL: Duration = Duration::from_secs(10);
+/// Nodes to which a node that leaves sends its items: the next one may be leaving as well.
+const HEIRS: usize = 2;
 /// Items that a repair sends before it waits for the replies.
 const BURST_ITEMS: usize = 32;
 
@@ -73,6 +75,9 @@ impl<R: Router> StoreNode<R> {
                 {
                     self.continue_repair(cx, self.repairs.last);
                 }
+            }
+            if holders.peers().is_empty() {
+                self.release_behind(cx);
             }
         }
         self.look_for_strays(cx);
@@ -397,22 +402,32 @@ impl<R: Router> StoreNode<R> {
         self.counts.digest_bytes += bytes as u64;
     }
 
-    /// Sends to the next node what no other node has, before this node leaves: everything unless
-    /// all holders have it, otherwise what is not settled.
+    /// Sends to the next nodes what no other node may have, before this node leaves: everything unless all
+    /// holders have it, otherwise what is not settled.
     pub(super) fn hand_over_all(&mut self, cx: &mut Cx<'_, R>) {
-        let Some(&next) = self.router.replicas().first() else { return };
-        let Some(range) = self.arrival.complete_range() else { return };
-        // Nothing is known to be elsewhere before all holders have been found complete.
-        let sends_all = self.config.replicas() == 1 || self.repairs.complete != self.holders.all();
+        let Some(range) = self.arrival.claimed_range() else { return };
+        // The predecessor has just left: its range is this node's, too.
+        let is_orphaned = self.arrival.predecessor.is_none();
+        let range = if is_orphaned { self.repairs.with_ward_before(range) } else { range };
+        // Nothing is known to be elsewhere before all holders have been found complete. Nor is what a node
+        // sent that has just left.
+        let sends_all = self.config.replicas() == 1
+            || is_orphaned
+            || self.arrival.arriving.is_some()
+            || self.repairs.complete != self.holders.all();
+        let mut next = [Peer::default(); HEIRS];
+        let heirs = self.router.replicas().iter().zip(&mut next).map(|(&it, to)| *to = it).count();
         let wall_us = self.clock.wall_us(cx.now);
         for (handle, item) in self.table.within(range) {
             if (sends_all || !item.settled)
                 && item.body.expires_us > wall_us
                 && let Some(copy) = self.copy_request(handle)
             {
-                // The node is gone when the reply arrives, so no request waits for it.
-                let id = RequestId::first(cx.rng.next_u64());
-                self.send_copy(cx, next, id, copy);
+                for &heir in &next[..heirs] {
+                    // The node is gone when the reply arrives, so no request waits for it.
+                    let id = RequestId::first(cx.rng.next_u64());
+                    self.send_copy(cx, heir, id, copy);
+                }
             }
         }
     }

@@ -217,6 +217,12 @@ impl Repairs {
         within.map(|it| it.owner)
     }
 
+    /// A range, and before it the one that another node owned when it last compared it with this node.
+    pub(super) fn with_ward_before(&self, range: Range) -> Range {
+        let before = self.wards.iter().find(|it| it.range.to == range.from);
+        Range { from: before.map_or(range.from, |it| it.range.from), ..range }
+    }
+
     pub(super) fn is_recent(&self, ward: &Ward, now: Time) -> bool {
         now.since(ward.compared_at) < self.period * STRAY_PERIODS
     }

@@ -63,15 +63,23 @@ impl<R: Router> StoreNode<R> {
         let Some(place) = self.holders.place(holder) else { return };
         let (before, all) = (self.repairs.complete, self.holders.all());
         self.repairs.complete |= 1 << place;
+        if before != all && self.repairs.complete == all {
+            self.release_behind(cx);
+        }
+    }
+
+    /// All holders have what this node owns: tells the nodes behind them.
+    pub(super) fn release_behind(&self, cx: &mut Cx<'_, R>) {
         let Some(range) = self.arrival.complete_range() else { return };
-        if before == all || self.repairs.complete != all || !self.arrival.is_complete() {
+        if !self.arrival.is_complete() {
             return;
         }
-        let last = self.holders.peers().last();
         let next = self.router.replicas();
-        let behind = last.and_then(|last| next.iter().position(|peer| peer == last));
-        let Some(behind) = behind else { return };
-        for &peer in next[behind + 1..].iter().take(RELEASED) {
+        let behind = match self.holders.peers().last() {
+            Some(last) => next.iter().position(|it| it == last).map(|at| &next[at + 1..]),
+            None => Some(next),
+        };
+        for &peer in behind.unwrap_or_default().iter().take(RELEASED) {
             let cookie = self.cookies.of(peer);
             self.send(cx, peer, &MessageWith::Release { cookie, range });
         }
@@ -96,7 +104,10 @@ impl<R: Router> StoreNode<R> {
         let (repairs, arrival, now) = (&self.repairs, &self.arrival, cx.now);
         self.table.remove_if(|item| {
             let key = item.name.key;
-            range.contains(key) && !item.in_round && !arrival.has(key) && !repairs.is_ward(key, now)
+            range.contains(key)
+                && !item.in_round
+                && !arrival.claims(key)
+                && !repairs.is_ward(key, now)
         });
     }
 }

@@ -122,6 +122,27 @@ fn a_tenth_of_the_nodes_crash_at_one_instant() {
     assert!((found / expected - 1.0).abs() < 1e-6, "{found} instead of {expected}");
 }
 
+/// Each hands its items on, also those that another one has given it that left just before.
+#[test]
+fn half_of_the_nodes_leave_one_after_the_other() {
+    let most = "
+        engine = \"sim\"
+        nodes = 200
+        store = { population = 2000, node_items = 512, operations = \"get\" }
+        workload.lookups_per_s = 500.0
+        phases = { warmup = \"1s\", measure = \"20s\" }
+        network.latency = { model = \"constant\", one_way = \"2ms\" }
+        fault = [{ at = \"1s\", kind = \"leave\", fraction = 0.5, over = \"10s\" }]";
+    for replicas in 1..=3 {
+        let replicas = format!("ring.replicas = {replicas}");
+        let measured = run(&parse(&[most, &replicas]));
+        let store = assert_sums(&measured, &replicas);
+        assert_eq!(measured.membership.leaves, 100);
+        assert_eq!((store.durability.keys, store.durability.lost), (2000, 0), "{replicas}");
+        assert_eq!((store.anomalies(), store.reads.excused), (0, 0), "{replicas}: {store:?}");
+    }
+}
+
 /// What the truth is for: without copies, a crash loses what the node held, and the reads say so.
 #[test]
 fn losses_are_found_and_excused() {
