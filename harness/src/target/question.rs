@@ -145,7 +145,10 @@ mod tests {
         for (text, why) in [
             ("TRYAGAIN the owner of the key has too much to do", Refusal::Overloaded),
             ("CLUSTERDOWN no owner of the key answered within 8 s", Refusal::Unreachable),
-            ("OOM the owner of the key has no room for the value", Refusal::Full),
+            (
+                "OOM the owner of the key has no room for the value, or the key has too many providers",
+                Refusal::Full,
+            ),
         ] {
             assert_eq!(of(&WRITE, text), Answer::Refused(why), "{text}");
             assert_eq!(of(&READ, text), Answer::Refused(why), "{text}");

@@ -19,6 +19,8 @@ pub struct StoreConfig {
     pub hosts: Hosts,
     /// The room for items of one node.
     pub limits: StoreLimits,
+    /// The references to one key that a node accepts, at most; so a popular key leaves room for others.
+    pub references_per_key: u16,
     /// The room for values of one node that it provides itself, for
     /// [`StoreNode::publish`](crate::store::StoreNode::publish); `None`: it provides none.
     pub provided: Option<StoreLimits>,
@@ -109,6 +111,7 @@ impl Default for StoreConfig {
             replicas: 3,
             hosts: Hosts::Nodes,
             limits: StoreLimits { items: 4096, bytes: 1 << 20 },
+            references_per_key: 512,
             provided: None,
             lifetime: Duration::from_secs(3600),
             max_lifetime: Duration::from_secs(30 * 24 * 3600),

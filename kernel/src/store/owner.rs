@@ -192,6 +192,12 @@ impl<R: Router> StoreNode<R> {
                 }
             }
         };
+        if present.is_none()
+            && write.name.provider.is_some()
+            && self.is_crowded(wall_us, write.name.key)
+        {
+            return self.refuse_full(cx, client, request);
+        }
         let Some(stored) = self.keep(wall_us, bytes) else {
             return self.refuse_full(cx, client, request);
         };
@@ -217,6 +223,14 @@ impl<R: Router> StoreNode<R> {
         let done = Answer::Done { version, sum, existed: present.is_some() };
         self.push_waiting(cx, client, request, handle, version.number, Pending::Write(done));
         self.check_round(cx, handle);
+    }
+
+    /// Whether there are as many references to `key` as there may be.
+    fn is_crowded(&self, wall_us: u64, key: Id) -> bool {
+        let of_key = self.table.under(key);
+        let references =
+            of_key.filter(|it| it.name.provider.is_some() && it.body.is_present(wall_us));
+        references.count() >= self.config.references_per_key.into()
     }
 
     /// Enters a new version of an item, and begins a round for it unless it has to wait for one. Returns

@@ -153,6 +153,24 @@ fn references_of_a_key_are_listed() {
 }
 
 #[test]
+fn a_key_has_so_many_references_and_no_more() {
+    let mut store = StoreRing::new(NODES, StoreConfig { references_per_key: 3, ..config() }, 6);
+    let key = keys(1)[0];
+    let announce = |store: &mut StoreRing, node: u32, change| {
+        let name = Name::reference(key, store.memory.peer(node).address);
+        store.write_now(node, &Write { name, change, ..put(key) }, b"")
+    };
+    (0..3).for_each(|node| drop(done(announce(&mut store, node, Change::Put))));
+    let full = WriteOutcome::Refused(Refusal::Full);
+    assert_eq!(announce(&mut store, 3, Change::Put), full);
+    done(announce(&mut store, 2, Change::Put));
+    done(store.write_now(7, &put(key), b"the value is no reference"));
+    done(announce(&mut store, 0, Change::Delete));
+    done(announce(&mut store, 3, Change::Put));
+    assert_eq!(announce(&mut store, 4, Change::Put), full);
+}
+
+#[test]
 fn a_full_store_refuses_and_keeps_what_it_has() {
     let limits = StoreLimits { items: 20, bytes: 2_000 };
     let mut store = StoreRing::new(4, StoreConfig { limits, ..config() }, 7);

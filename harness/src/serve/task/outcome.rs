@@ -78,7 +78,9 @@ pub(super) fn refusal(why: Refusal) -> &'static str {
     match why {
         Refusal::Unreachable => UNREACHABLE,
         Refusal::Overloaded => "TRYAGAIN the owner of the key has too much to do",
-        Refusal::Full => "OOM the owner of the key has no room for the value",
+        Refusal::Full => {
+            "OOM the owner of the key has no room for the value, or the key has too many providers"
+        }
         Refusal::NotANumber => "ERR value is not an integer or out of range",
         Refusal::Overflow => "ERR increment or decrement would overflow",
     }
