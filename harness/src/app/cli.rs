@@ -18,6 +18,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use hopwise_kernel::codec::VERSION;
 
 use crate::commands::Environment;
+use crate::commands::assertion::Assertions;
 use crate::commands::campaign::Seeds;
 use crate::commands::compare::{self, Subject, storage};
 use crate::commands::options::{Exit, RunOptions};
@@ -162,6 +163,8 @@ pub struct Run {
     #[arg(long, value_name = "TEXT", default_value = "hopwise:", requires = "target")]
     prefix: String,
     #[command(flatten)]
+    assertions: Assertions,
+    #[command(flatten)]
     options: RunOptions,
 }
 
@@ -197,6 +200,12 @@ impl Run {
     #[must_use]
     pub fn seeds(&self) -> Option<&Seeds> {
         self.seeds.as_ref()
+    }
+
+    /// What each run must reach.
+    #[must_use]
+    pub fn assertions(&self) -> &Assertions {
+        &self.assertions
     }
 
     /// The file for events, if there is one.
@@ -236,6 +245,8 @@ pub struct Sweep {
     #[arg(long, value_name = "T")]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
+    assertions: Assertions,
+    #[command(flatten)]
     options: RunOptions,
 }
 
@@ -254,6 +265,12 @@ impl Sweep {
             values: values.clone(),
         };
         Plan::new(load, &self.vary.iter().map(meant).collect::<Vec<_>>(), self.repeat)
+    }
+
+    /// What each run must reach.
+    #[must_use]
+    pub fn assertions(&self) -> &Assertions {
+        &self.assertions
     }
 
     /// Runs at a time, if that was asked for.

@@ -100,9 +100,12 @@ fn run_command(env: &Environment, run: &Run) -> Exit {
         Err(why) => return env.refuse(why),
     };
     match (run.scenario(&env.registry), run.seeds()) {
-        (Ok(scenario), Some(seeds)) => campaign::campaign(env, &scenario, seeds, run.options()),
+        (Ok(scenario), Some(seeds)) => {
+            campaign::campaign(env, &scenario, seeds, run.assertions(), run.options())
+        }
         (Ok(scenario), None) => {
-            run::run(env, &scenario, run.options(), run.events(), target.as_ref())
+            let (assertions, options) = (run.assertions(), run.options());
+            run::run(env, &scenario, assertions, options, run.events(), target.as_ref())
         }
         (Err(error), _) => env.refuse(error),
     }
@@ -110,7 +113,7 @@ fn run_command(env: &Environment, run: &Run) -> Exit {
 
 fn sweep_command(env: &Environment, sweep: &Sweep) -> Exit {
     match sweep.plan(&env.registry) {
-        Ok(plan) => sweep::sweep(env, &plan, sweep.threads(), sweep.options()),
+        Ok(plan) => sweep::sweep(env, &plan, sweep.threads(), sweep.assertions(), sweep.options()),
         Err(error) => env.refuse(error),
     }
 }

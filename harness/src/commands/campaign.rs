@@ -18,6 +18,7 @@ use crate::base::wall_clock::WallClock;
 use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
+use crate::commands::assertion::Assertions;
 use crate::commands::destination::Destination;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
@@ -58,13 +59,14 @@ impl FromStr for Seeds {
     }
 }
 
-/// Runs `scenario` once with each of `seeds`, several at a time, and writes the results as
-/// `options` say.
+/// Runs `scenario` once with each of `seeds`, several at a time, judges each run by `assertions`, and writes
+/// the results as `options` say.
 #[must_use]
 pub fn campaign(
     env: &Environment,
     scenario: &Scenario,
     seeds: &Seeds,
+    assertions: &Assertions,
     options: &RunOptions,
 ) -> Exit {
     if scenario.engine != Engine::Sim {
@@ -89,7 +91,7 @@ pub fn campaign(
         &runs,
         workers,
         &interrupts,
-        |run| run_one(env, run, &folder, memory, &interrupts),
+        |run| run_one(env, run, assertions, &folder, memory, &interrupts),
         |run, result| {
             let panicked = || {
                 let (status, reason) = (Exit::Failure as i32, "the run panicked".to_owned());
@@ -247,6 +249,7 @@ fn with_seed(scenario: &Scenario, seed: u64) -> Scenario {
 fn run_one(
     env: &Environment,
     scenario: &Scenario,
+    assertions: &Assertions,
     folder: &Path,
     memory: Memory,
     interrupts: &AtomicU32,
@@ -261,6 +264,7 @@ fn run_one(
             },
         )?;
     let Ended { measured, mut outcome } = ended;
+    assertions.judge(&mut outcome);
     let exit = run::verdict(&outcome);
     let failed = exit != Exit::Success && exit != Exit::Interrupted;
     let failing = if failed {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** results go to standard output, everything else to standard error.
 
+pub mod assertion;
 pub mod campaign;
 pub mod compare;
 mod destination;

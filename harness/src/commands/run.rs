@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::commands::Environment;
+use crate::commands::assertion::Assertions;
 use crate::commands::destination::Destination;
 use crate::commands::expectations;
 use crate::commands::options::{Exit, RunOptions};
@@ -27,12 +28,13 @@ use crate::target;
 /// The greatest acceptable lag: the 99th percentile of how late lookups are issued.
 const LAG_MAX: Duration = Duration::from_millis(100);
 
-/// Runs `scenario` and writes its result as `options` say, and all that happens to the file `events`, if
-/// there is one. With a `target`, nodes run there.
+/// Runs `scenario`, judges it by `assertions`, and writes its result as `options` say, and all that happens
+/// to the file `events`, if there is one. With a `target`, nodes run there.
 #[must_use]
 pub fn run(
     env: &Environment,
     scenario: &Scenario,
+    assertions: &Assertions,
     options: &RunOptions,
     events: Option<&Path>,
     target: Option<&target::Options>,
@@ -71,6 +73,7 @@ pub fn run(
     }
     let folder = destination.folder().to_owned();
     outcome.name_folder(&folder);
+    assertions.judge(&mut outcome);
     if let Err(error) = report(scenario, destination, &measured, &outcome) {
         env.tell(error);
         return Exit::Failure;

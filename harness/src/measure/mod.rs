@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod outcome;
 pub mod progress;
 pub mod provenance;
+pub(crate) mod quantity;
 pub mod series;
 pub mod stored;
 pub mod tally;

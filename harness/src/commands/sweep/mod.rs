@@ -31,6 +31,7 @@ use crate::base::wall_clock::WallClock;
 use crate::base::whole_file::write_whole;
 use crate::base::worker_pool;
 use crate::commands::Environment;
+use crate::commands::assertion::Assertions;
 use crate::commands::destination::Destination;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
@@ -41,13 +42,14 @@ use crate::measure::provenance::{Build, Machine};
 use crate::measure::series::SeriesRow;
 use crate::report::files;
 
-/// Runs `plan` and writes the results as `options` say. Runs go on `threads` at a time, by default
+/// Runs `plan`, judges each run by `assertions`, and writes the results as `options` say. Runs go on `threads` at a time, by default
 /// one per core; runs over UDP always one at a time.
 #[must_use]
 pub fn sweep(
     env: &Environment,
     plan: &Plan,
     threads: Option<NonZeroUsize>,
+    assertions: &Assertions,
     options: &RunOptions,
 ) -> Exit {
     let clock = WallClock::start();
@@ -63,8 +65,16 @@ pub fn sweep(
     let workers = parallel_runs::workers(plan.runs.iter().map(|run| &run.scenario), threads);
     let lines = destination.has_text();
     let say = |line: &str| destination.say(line);
-    let sweep =
-        Sweep { env, plan, folder: &folder, workers, interrupts: &interrupts, lines, say: &say };
+    let sweep = Sweep {
+        env,
+        plan,
+        assertions,
+        folder: &folder,
+        workers,
+        interrupts: &interrupts,
+        lines,
+        say: &say,
+    };
 
     // Concurrent runs would overwrite each other's progress line.
     let quiet = options.quiet || workers > 1;
@@ -105,6 +115,7 @@ struct Finished {
 struct Sweep<'a> {
     env: &'a Environment,
     plan: &'a Plan,
+    assertions: &'a Assertions,
     folder: &'a Path,
     workers: usize,
     interrupts: &'a AtomicU32,
@@ -130,7 +141,12 @@ impl Sweep<'_> {
                     // An interrupted run has no result.
                     Ok(Finished { outcome, .. }) if outcome.interrupted => {}
                     Ok(Finished { outcome, warnings, .. }) => {
-                        results.complete(planned, saved_runs::folder(planned), &outcome);
+                        results.complete(
+                            planned,
+                            saved_runs::folder(planned),
+                            &outcome,
+                            self.assertions,
+                        );
                         let place = (results.ended_count(), self.plan.runs.len());
                         self.say(place, &table::line(planned, &outcome));
                         warned.extend(warnings);
@@ -156,7 +172,7 @@ impl Sweep<'_> {
             let folder = saved_runs::folder(planned);
             match saved_runs::load(self.env, &self.folder.join(&folder), planned) {
                 Saved::Run(outcome) => {
-                    results.complete(planned, folder, &outcome);
+                    results.complete(planned, folder, &outcome, self.assertions);
                     elsewhere += usize::from(outcome.machine != here);
                 }
                 Saved::Unusable(why) => {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::figures::{self, Estimate, FIGURES};
 use super::runs::{Parameters, Plan, Planned, label};
 use crate::commands::Environment;
+use crate::commands::assertion::Assertions;
 use crate::commands::failures::Failures;
 use crate::commands::options::Exit;
 use crate::commands::run;
@@ -93,13 +94,23 @@ pub(super) struct Results {
 }
 
 impl Results {
-    /// Adds a complete run.
-    pub(super) fn complete(&mut self, run: &Planned, folder: PathBuf, outcome: &Outcome) {
+    /// Adds a complete run, and judges it by `assertions`. Its files do not say how: a sweep that goes on may
+    /// have others.
+    pub(super) fn complete(
+        &mut self,
+        run: &Planned,
+        folder: PathBuf,
+        outcome: &Outcome,
+        assertions: &Assertions,
+    ) {
         let values = figures::values(outcome);
         let figures = FIGURES.iter().map(|figure| figure.name).zip(values).collect();
-        let (held, late) = (outcome.held(), run::verdict(outcome) == Exit::LoadTooHigh);
+        let late = run::verdict(outcome) == Exit::LoadTooHigh;
+        let unmet = outcome.unmet().chain(assertions.unmet(outcome).map(|it| it.to_string()));
+        let unmet: Vec<String> = unmet.collect();
+        let held = outcome.held() && unmet.is_empty();
         if !held {
-            let why = outcome.unmet().collect::<Vec<_>>().join("; ");
+            let why = unmet.join("; ");
             let first = || (format!("{}: {why}", run.label), 0);
             self.unmet.get_or_insert_with(first).1 += 1;
         }

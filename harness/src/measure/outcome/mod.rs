@@ -8,6 +8,7 @@
 mod check;
 #[cfg(test)]
 pub(crate) mod example;
+pub mod figures;
 mod health;
 mod items;
 mod join_us;
@@ -27,6 +28,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 pub use self::check::{Check, Finding};
+pub use self::figures::{Better, Figure, Unit};
 pub use self::health::{
     Deaths, Flaws, Goodput, Health, MeanMax, MeanWorst, Ownership, Rings, Tables, Times,
 };
@@ -171,12 +173,14 @@ impl Expectation {
     }
 }
 
-/// `expect.failed: at most 0.01 was expected, but got 0.250000`.
+/// `expect.failed: at most 0.01 was expected, but got 0.250000`; without `expect.` if it names a
+/// [figure](Figure).
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Expectation { name, wanted, got, .. } = self;
         let verb = if self.was_measured() { "got " } else { "" };
-        write!(f, "expect.{name}: {wanted} was expected, but {verb}{got}")
+        let section = if name.contains('.') { "" } else { "expect." };
+        write!(f, "{section}{name}: {wanted} was expected, but {verb}{got}")
     }
 }
 
