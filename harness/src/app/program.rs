@@ -5,9 +5,11 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use super::cli::{Cli, Command, Compare, Run, Sweep, UserCommand};
+use super::cli::{Cli, Command, Compare, Diff, Run, Sweep, UserCommand};
 use crate::commands::options::Exit;
-use crate::commands::{Environment, campaign, compare, explain, list, run, serve, sweep, user};
+use crate::commands::{
+    Environment, campaign, compare, diff, explain, list, run, serve, sweep, user,
+};
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
 use crate::systems::{AnySystem, Registry};
@@ -83,6 +85,7 @@ impl Program {
             Command::Run(run) => run_command(&env, &run),
             Command::Sweep(sweep) => sweep_command(&env, &sweep),
             Command::Compare(compare) => compare_command(&env, &compare),
+            Command::Diff(asked) => diff_command(&env, &asked),
             Command::Serve(asked) => serve::serve(&env, &asked.options(), asked.is_quiet()),
             Command::User(UserCommand::Add(asked)) => {
                 let (new, path) = asked.into_parts();
@@ -115,6 +118,14 @@ fn sweep_command(env: &Environment, sweep: &Sweep) -> Exit {
     match sweep.plan(&env.registry) {
         Ok(plan) => sweep::sweep(env, &plan, sweep.threads(), sweep.assertions(), sweep.options()),
         Err(error) => env.refuse(error),
+    }
+}
+
+fn diff_command(env: &Environment, asked: &Diff) -> Exit {
+    match asked.sides() {
+        Ok(Some([a, b])) => diff::diff(env, a, b, &asked.options()),
+        Ok(None) => diff::alternate(env, &asked.alternation(), &asked.options()),
+        Err(why) => env.refuse(why),
     }
 }
 

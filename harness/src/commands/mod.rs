@@ -6,6 +6,7 @@ pub mod assertion;
 pub mod campaign;
 pub mod compare;
 mod destination;
+pub mod diff;
 mod environment;
 mod expectations;
 pub mod explain;
