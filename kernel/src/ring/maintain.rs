@@ -4,8 +4,9 @@
 //! *The last node.* A node that loses its only contact cannot tell from that whether others live. So two
 //! nodes notice while both live that neither knows a third one. If one of them leaves or is declared
 //! dead, the other is alone: it becomes its own predecessor, owns every key, and takes in nodes that
-//! join. The same holds if a node leaves that names only this one and others that are gone. A node that
-//! lost several contacts one after another may be cut off instead: it owns nothing.
+//! join. The same holds if a node leaves that names only this one and others that are gone, and if a node
+//! that was alone loses the only one that it has taken in since. A node that lost several contacts one
+//! after another may be cut off instead: it owns nothing.
 //!
 //! **Invariant:** a peer becomes first successor or predecessor only after it has answered.
 
@@ -363,11 +364,8 @@ impl RingNode {
         if was_first {
             self.first_round_trips = PeerRoundTrips::default();
         }
-        let is_isolated = self.successors.first().is_none()
-            && self.other_predecessor().is_none()
-            && self.fingers.entries().next().is_none();
         let was_pair = mem::take(&mut self.is_pair);
-        if is_isolated {
+        if self.is_isolated() {
             self.successors.keep_fallback(peer);
             if was_pair && self.is_member() {
                 self.predecessor = Some(self.me);
@@ -379,6 +377,13 @@ impl RingNode {
         {
             self.check_first_successor(cx);
         }
+    }
+
+    /// Whether no table contains another node.
+    fn is_isolated(&self) -> bool {
+        self.successors.first().is_none()
+            && self.other_predecessor().is_none()
+            && self.fingers.entries().next().is_none()
     }
 
     /// Whether `peer`, which has named these neighbors, and this node know no third node.
@@ -405,8 +410,14 @@ impl RingNode {
     }
 
     fn adopt_predecessor(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer) {
+        // The candidate may die before it is asked for its neighbors. If it is all that this node knows,
+        // the node is alone again: others that the candidate took in make themselves known here, too.
+        let is_only_contact = match self.successors.first() {
+            Some(first) => self.is_pair && first == candidate,
+            None => self.is_alone() && self.is_isolated(),
+        };
+        self.is_pair = is_only_contact;
         let old = self.predecessor.replace(candidate);
-        self.is_pair = false;
         self.predecessor_round_trips = PeerRoundTrips::default();
         self.predecessor_heard = cx.now.into();
         self.predecessor_silence = 0;

@@ -163,17 +163,21 @@ fn two_of_three_leave_at_once() {
 }
 
 #[test]
-fn a_joiner_that_leaves_before_it_is_known_leaves_the_other_alone() {
+fn a_joiner_that_goes_before_it_is_known_leaves_the_other_alone() {
     let mut memory = Memory::new(2, 1);
     memory.link(1, config(4));
-    for _ in 0..20 {
+    for round in 0..2_000 {
         join(&mut memory, 1, 0, config(4));
         while !memory.node(1).expect("just inserted").is_member() {
             memory.run_for(Duration::from_micros(100));
         }
-        let wait = memory.rng().below(3_000);
+        let wait = memory.rng().below(40_000);
         memory.run_for(Duration::from_micros(wait));
-        leave(&mut memory, 1);
+        if round % 2 == 0 {
+            leave(&mut memory, 1);
+        } else {
+            memory.remove(1);
+        }
         memory.run_for(DETECTION);
         assert_one_ring(&memory, 1);
         assert_every_lookup_is_right(&mut memory);
