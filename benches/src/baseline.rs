@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use hopwise_harness::measure::provenance::Build;
+use hopwise_harness::measure::provenance::{Build, Machine};
 use serde::{Deserialize, Serialize};
 
 /// A path may exceed its baseline by this fraction.
-pub const TOLERANCE: f64 = 0.02;
+pub const TOLERANCE: f64 = 0.03;
 
 /// Instructions per operation of each path, and the build they were counted with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub struct Baseline {
     pub profile: String,
     /// Processor family.
     pub arch: String,
+    /// The commit that was counted.
+    pub commit: String,
+    /// The machine that counted: it does not matter.
+    pub machine: String,
     /// Instructions per operation, by the path's name.
     pub instructions: BTreeMap<String, f64>,
 }
@@ -40,9 +44,9 @@ impl Baseline {
     /// Creates an empty baseline for this program's own build.
     #[must_use]
     pub fn here() -> Baseline {
-        let Build { rustc, profile, .. } = Build::here();
-        let arch = std::env::consts::ARCH.to_owned();
-        Baseline { rustc, profile, arch, instructions: BTreeMap::new() }
+        let Build { rustc, profile, commit, .. } = Build::here();
+        let (arch, machine) = (std::env::consts::ARCH.to_owned(), Machine::here().cpu);
+        Baseline { rustc, profile, arch, commit, machine, instructions: BTreeMap::new() }
     }
 
     /// Whether the counts of `other` can be compared with these.
@@ -69,8 +73,8 @@ mod tests {
         let mut baseline = Baseline::here();
         baseline.instructions.insert("path".into(), 100.0);
         assert_eq!(baseline.judge("path", 100.0), Verdict::Held(0.0));
-        assert!(matches!(baseline.judge("path", 101.9), Verdict::Held(_)));
-        assert!(matches!(baseline.judge("path", 102.1), Verdict::Exceeded(_)));
+        assert!(matches!(baseline.judge("path", 102.9), Verdict::Held(_)));
+        assert!(matches!(baseline.judge("path", 103.1), Verdict::Exceeded(_)));
         assert!(matches!(baseline.judge("path", 50.0), Verdict::Held(_)));
         assert_eq!(baseline.judge("other", 1.0), Verdict::Unknown);
     }

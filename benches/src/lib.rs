@@ -5,6 +5,7 @@
 
 pub mod baseline;
 pub mod callgrind;
+pub mod exact;
 pub mod floors;
 pub mod frames;
 pub mod lines;

@@ -1,5 +1,5 @@
 //! Counts instructions per operation of the paths a message passes through, and compares them with
-//! `results/instructions.toml`.
+//! `results/baseline/instructions.toml`.
 //!
 //! It runs itself under valgrind, once per path. Counts ignore the effects of caches and branch
 //! predictors, which the benches measure. But they repeat exactly, so that small changes show.
@@ -20,7 +20,7 @@ use hopwise_benches::callgrind::{self, CountError};
 use hopwise_benches::paths::{COUNTED_IN, OPERATIONS, Path};
 
 /// Path of the baseline.
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/instructions.toml");
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/baseline/instructions.toml");
 /// Exit status if a path exceeds its baseline.
 const EXCEEDED: u8 = 3;
 /// Header of the baseline file.
@@ -30,7 +30,7 @@ const HEADER: &str = "\
 
 ";
 
-/// Counts instructions per operation and compares them with results/instructions.toml.
+/// Counts instructions per operation and compares them with results/baseline/instructions.toml.
 #[derive(Parser)]
 struct Request {
     /// Write the counts as the new baseline, instead of comparing.

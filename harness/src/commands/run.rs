@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::Scenario;
@@ -190,19 +190,25 @@ pub(crate) fn verdict(outcome: &Outcome) -> Exit {
     }
 }
 
-/// Counts Ctrl-C. The first ends the run early, the second ends the process.
+/// Counts Ctrl-C from now on. The first ends the run early, the second ends the process.
 pub(crate) fn watch_for_interrupts(env: &Environment) -> Arc<AtomicU32> {
-    let count = Arc::new(AtomicU32::new(0));
-    let counted = count.clone();
-    let set = ctrlc::set_handler(move || {
-        if counted.fetch_add(1, Ordering::Relaxed) > 0 {
-            std::process::exit(Exit::Interrupted as i32);
+    // A process has one handler, and may run several commands.
+    static COUNT: OnceLock<Arc<AtomicU32>> = OnceLock::new();
+    let count = COUNT.get_or_init(|| {
+        let count = Arc::new(AtomicU32::new(0));
+        let counted = count.clone();
+        let set = ctrlc::set_handler(move || {
+            if counted.fetch_add(1, Ordering::Relaxed) > 0 {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+        });
+        if let Err(error) = set {
+            env.tell(format_args!("Ctrl-C will end the run without a result: {error}"));
         }
+        count
     });
-    if let Err(error) = set {
-        env.tell(format_args!("Ctrl-C will end the run without a result: {error}"));
-    }
-    count
+    count.store(0, Ordering::Relaxed);
+    count.clone()
 }
 
 fn expected_length(scenario: &Scenario) -> Duration {

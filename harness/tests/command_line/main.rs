@@ -3,6 +3,7 @@
 //! **Invariant:** each test works in a folder of its own and uses only the command line.
 
 mod compare;
+mod diff;
 mod files;
 mod freeze;
 mod memory;

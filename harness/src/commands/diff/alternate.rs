@@ -112,7 +112,7 @@ pub(super) fn run(
 
 /// Whether the intervals of the main figures are narrow.
 fn is_narrow([a, b]: &[Side; 2], tolerances: &Tolerances) -> bool {
-    let Ok(comparison) = Comparison::new(a, b, tolerances) else { return false };
+    let Ok(comparison) = Comparison::new(a, b, tolerances, false) else { return false };
     let rows = comparison.pairs.iter().flat_map(|pair| &pair.figures);
     let mut main = rows.filter(|row| MAIN.contains(&row.name.as_str()));
     let is_narrow = |row: &Row| row.interval.is_none_or(|[low, high]| high - low <= NARROW);

@@ -152,12 +152,17 @@ impl Row {
 }
 
 impl Comparison {
-    /// Compares `b` with `a`.
+    /// Compares `b` with `a`; if `exact`, only what has no noise.
     ///
     /// # Errors
     ///
     /// If they have no scenario in common.
-    pub(super) fn new(a: &Side, b: &Side, tolerances: &Tolerances) -> Result<Comparison, String> {
+    pub(super) fn new(
+        a: &Side,
+        b: &Side,
+        tolerances: &Tolerances,
+        exact: bool,
+    ) -> Result<Comparison, String> {
         let mut pairs = Vec::new();
         let mut unmatched = Vec::new();
         let name = |side: &Side, group: &Group| {
@@ -175,19 +180,16 @@ impl Comparison {
                 format!("{name} {}", values.join(", "))
             }
         };
-        let both_single = a.groups.len() == 1 && b.groups.len() == 1;
         for group in &a.groups {
-            let same = b.groups.iter().find(|it| it.scenario == group.scenario || both_single);
-            match same {
-                Some(other) => pairs.push(Pair::new(name(a, group), group, other, tolerances)),
+            match partner(group, a, b) {
+                Some(other) => {
+                    pairs.push(Pair::new(name(a, group), [group, other], tolerances, exact))
+                }
                 None => unmatched.push(('A', name(a, group))),
             }
         }
-        let of_a = |group: &&Group| a.groups.iter().any(|it| it.scenario == group.scenario);
-        if !both_single {
-            let only_b = b.groups.iter().filter(|group| !of_a(group));
-            unmatched.extend(only_b.map(|group| ('B', name(b, group))));
-        }
+        let only_b = b.groups.iter().filter(|group| partner(group, b, a).is_none());
+        unmatched.extend(only_b.map(|group| ('B', name(b, group))));
         if pairs.is_empty() {
             return Err(format!(
                 "{} and {} have no scenario in common: nothing can be compared",
@@ -246,7 +248,7 @@ impl Comparison {
 }
 
 impl Pair {
-    fn new(name: String, a: &Group, b: &Group, tolerances: &Tolerances) -> Pair {
+    fn new(name: String, [a, b]: [&Group; 2], tolerances: &Tolerances, only_exact: bool) -> Pair {
         let same_seeds = a.seeds() == b.seeds();
         let is_exact = a.is_simulated() && b.is_simulated() && same_seeds;
         let value = |group: &Group, key: &str| {
@@ -261,6 +263,9 @@ impl Pair {
         let both = mine.iter().filter_map(|(name, (figure, values))| {
             let (_, others) = theirs.get(name)?;
             let is_exact = is_exact && figure.is_exact;
+            if only_exact && !is_exact {
+                return None;
+            }
             Some(row(figure, values, others, is_exact, tolerances.of(name)))
         });
         Pair {
@@ -271,6 +276,29 @@ impl Pair {
             same_trace: is_exact.then(|| digests(a) == digests(b)),
             figures: both.collect(),
         }
+    }
+}
+
+/// The group of `others` that `group` is compared with: that of the same scenario; if there is none, the only
+/// one of the same name without such a partner, or the only one at all.
+fn partner<'a>(group: &Group, own: &Side, others: &'a Side) -> Option<&'a Group> {
+    let same = |side: &'a Side, group: &Group| -> Option<&'a Group> {
+        side.groups.iter().find(|it| it.scenario == group.scenario)
+    };
+    if let Some(same) = same(others, group) {
+        return Some(same);
+    }
+    if let ([_], [other]) = (&*own.groups, &*others.groups) {
+        return Some(other);
+    }
+    let is_free = |it: &&Group, side: &Side| {
+        it.name() == group.name() && side.groups.iter().all(|other| other.scenario != it.scenario)
+    };
+    let mut mine = own.groups.iter().filter(|it| is_free(it, others));
+    let mut theirs = others.groups.iter().filter(|it| is_free(it, own));
+    match (mine.next(), mine.next(), theirs.next(), theirs.next()) {
+        (Some(_), None, Some(other), None) => Some(other),
+        _ => None,
     }
 }
 
@@ -330,7 +358,7 @@ mod tests {
 
     fn compare(a: &Side, b: &Side, tolerance: &str) -> Comparison {
         let tolerances = Tolerances(vec![tolerance.parse().expect(tolerance)]);
-        Comparison::new(a, b, &tolerances).expect("they have a scenario in common")
+        Comparison::new(a, b, &tolerances, false).expect("they have a scenario in common")
     }
 
     fn names(comparison: &Comparison) -> Vec<&str> {

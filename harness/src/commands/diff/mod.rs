@@ -75,7 +75,7 @@ pub fn alternate(env: &Environment, alternation: &Alternation, options: &Options
 }
 
 fn show(env: &Environment, a: &Side, b: &Side, options: &Options) -> Exit {
-    let comparison = match Comparison::new(a, b, &options.tolerances) {
+    let comparison = match Comparison::new(a, b, &options.tolerances, options.exact) {
         Ok(comparison) => comparison,
         Err(why) => return env.refuse(why),
     };
