@@ -15,7 +15,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use hopwise_kernel::codec::VERSION;
 
 use crate::commands::Environment;
@@ -46,6 +47,9 @@ const COMPARED_NODES: [u32; 4] = [256, 1024, 4096, 16384];
 /// Without a command, it runs the default scenario.
 #[derive(Parser, Debug)]
 pub struct Cli {
+    /// Whether texts have colours: where the terminal has them, unless NO_COLOR is set; always; never
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", display_order = 900)]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -83,24 +87,33 @@ impl Cli {
         env: &Environment,
         arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Cli, clap::Error> {
+        Cli::from_arg_matches(&Cli::described(env).try_get_matches_from(arguments)?)
+    }
+
+    /// All commands and flags, under the name of the program and with its systems.
+    pub(super) fn described(env: &Environment) -> clap::Command {
         let systems = env.registry.schema().system_names().join(", ");
         let name_systems = |command: clap::Command| {
             command.mut_arg("system", |system| {
                 system.help(format!("The system to run (system): {systems}"))
             })
         };
-        let command = Cli::command()
+        Cli::command()
             .name(env.program.name)
             .bin_name(env.program.name)
             .version(env.program.version)
             .mut_subcommand("run", name_systems)
-            .mut_subcommand("sweep", name_systems);
-        Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+            .mut_subcommand("sweep", name_systems)
     }
 
-    /// The command; `run` by default.
+    /// The command; `run` by default. From now on, texts have the colours that were asked for.
     #[must_use]
     pub fn into_command(self) -> Command {
+        match self.color {
+            ColorChoice::Auto => {}
+            ColorChoice::Always => console::set_colors_enabled(true),
+            ColorChoice::Never => console::set_colors_enabled(false),
+        }
         self.command.unwrap_or_default()
     }
 }
@@ -126,6 +139,17 @@ pub enum Command {
     List,
     /// Explain a key of a scenario, or list all keys
     Explain(Explain),
+    /// Print what completes commands and flags in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write manual pages, one for each command
+    Man {
+        /// The folder for the pages
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 impl Default for Command {

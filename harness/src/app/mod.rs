@@ -3,6 +3,7 @@
 //! **Invariant:** nothing is run here; commands are.
 
 pub mod cli;
+mod documents;
 mod out_of_memory;
 mod program;
 

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use super::cli::{Cli, Command, Compare, Diff, Run, Sweep, UserCommand};
+use super::documents;
 use crate::commands::options::Exit;
 use crate::commands::{
     Environment, campaign, compare, diff, explain, list, run, serve, sweep, user,
@@ -93,6 +94,8 @@ impl Program {
             }
             Command::List => list::list(&env),
             Command::Explain(asked) => explain::explain(&env, asked.key()),
+            Command::Completions { shell } => documents::completions(&env, shell),
+            Command::Man { folder } => documents::manual(&env, &folder),
         }
     }
 }

@@ -104,3 +104,32 @@ fn few_descriptors_get_advice_for_the_sockets_in_use() {
     let per_node = told("--set udp.sockets=per-node");
     assert!(per_node.contains("write udp.sockets = \"per-core\""), "{per_node}");
 }
+
+#[test]
+fn shells_and_manuals_know_all_commands() {
+    let here = Workplace::new("documents");
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = here.hopwise(&format!("completions {shell}"));
+        assert_eq!(status(&ran), 0, "{}", stderr(&ran));
+        let script = String::from_utf8_lossy(&ran.stdout).into_owned();
+        assert!(script.contains("hopwise") && script.contains("sweep"), "{shell}");
+    }
+    assert_eq!(status(&here.hopwise("completions dos")), 2);
+    let ran = here.hopwise("man pages");
+    assert_eq!(status(&ran), 0, "{}", stderr(&ran));
+    assert!(here.read("pages/hopwise-run.1").contains("SCENARIO"));
+    assert!(here.read("pages/hopwise-diff.1").contains("tolerance"));
+}
+
+#[test]
+fn colours_are_there_when_asked_for() {
+    let here = Workplace::new("colours");
+    let ran = here.hopwise(&format!("{SHORT} --quiet --out one"));
+    assert_eq!(status(&ran), 0, "{}", stderr(&ran));
+    let has_colours = |more: &str| {
+        let shown = here.hopwise(&format!("diff one one {more}"));
+        String::from_utf8_lossy(&shown.stdout).contains('\u{1b}')
+    };
+    assert!(has_colours("--color always"));
+    assert!(!has_colours("") && !has_colours("--color never"));
+}

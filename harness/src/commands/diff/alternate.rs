@@ -85,6 +85,7 @@ pub(super) fn run(
                 Err(_) if is_over(&interrupts) => {}
                 Err(error) => return Err(error),
             }
+            progress.advance("alternating", clock.elapsed());
         }
         sides = [0, 1].map(|which| {
             let shown = alternation.programs[which].display().to_string();

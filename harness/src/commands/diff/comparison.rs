@@ -2,7 +2,7 @@
 //!
 //! | runs | verdict |
 //! |---|---|
-//! | simulated, same scenarios and seeds | figures that depend on nothing else are equal, or have moved |
+//! | simulated, same scenarios and seeds | figures that depend on nothing else are equal, or have moved. Whether they are worse on average is tested as below if there are enough seeds; with few, what a few lookups decide is no regression |
 //! | several on both sides | a test of ranks; the chance of any error in the whole comparison is 5 % |
 //! | one on a side | cannot be told |
 //!
@@ -100,6 +100,8 @@ pub(super) struct Row {
     pub(super) unit: Unit,
     #[serde(skip)]
     pub(super) better: Better,
+    #[serde(skip)]
+    is_tail: bool,
     /// The medians.
     pub(super) medians: [f64; 2],
     /// B's divided by A's; `None` if only A's is 0.
@@ -112,6 +114,8 @@ pub(super) struct Row {
     pub(super) p: Option<f64>,
     pub(super) verdict: Verdict,
     pub(super) tolerance: f64,
+    /// Whether it would differ in the same direction with other seeds, as far as can be said.
+    pub(super) is_lasting: bool,
     pub(super) is_regression: bool,
 }
 
@@ -131,19 +135,12 @@ pub(super) enum Verdict {
     TooFewRuns,
 }
 
-impl Verdict {
-    /// Whether the figures are known to differ.
-    pub(super) const fn is_change(self) -> bool {
-        matches!(self, Verdict::Moved | Verdict::Differs)
-    }
-}
-
 impl Row {
     /// Whether B is better (`Some(true)`) or worse; `None` if neither is known.
     pub(super) fn is_better(&self) -> Option<bool> {
         let [a, b] = self.medians;
         match self.better {
-            _ if !self.verdict.is_change() || a == b => None,
+            _ if !self.is_lasting || a == b => None,
             Better::Lower => Some(b < a),
             Better::Higher => Some(b > a),
             Better::Neither => None,
@@ -209,14 +206,22 @@ impl Comparison {
         for pair in &mut self.pairs {
             let [n, m] = pair.runs;
             for row in &mut pair.figures {
-                if row.p.is_some() {
-                    let too_few = least_p(n, m) > LEVEL / p_values.len() as f64;
-                    row.verdict = match verdicts.next() {
-                        Some(true) => Verdict::Differs,
-                        _ if too_few && row.medians[0] != row.medians[1] => Verdict::TooFewRuns,
-                        _ => Verdict::WithinNoise,
-                    };
-                }
+                let too_few = least_p(n, m) > LEVEL / p_values.len() as f64;
+                let is_refuted = row.p.is_some() && verdicts.next() == Some(true);
+                let differs = row.medians[0] != row.medians[1];
+                row.verdict = match row.verdict {
+                    known @ (Verdict::Moved | Verdict::Equal) => known,
+                    _ if is_refuted => Verdict::Differs,
+                    Verdict::WithinNoise if row.p.is_some() && too_few && differs => {
+                        Verdict::TooFewRuns
+                    }
+                    other => other,
+                };
+                row.is_lasting = match (row.verdict, row.p) {
+                    (Verdict::Moved, Some(_)) if !too_few => is_refuted,
+                    (Verdict::Moved, _) => !row.is_tail,
+                    (verdict, _) => verdict == Verdict::Differs,
+                };
                 let beyond = row.ratio.is_none_or(|ratio| (ratio - 1.0).abs() > row.tolerance);
                 row.is_regression = beyond && row.is_better() == Some(false);
             }
@@ -316,8 +321,10 @@ fn figures_of(group: &Group) -> BTreeMap<String, (Figure, Vec<f64>)> {
 fn row(figure: &Figure, a: &[f64], b: &[f64], is_exact: bool, tolerance: f64) -> Row {
     let medians = [median(a), median(b)];
     let is_judged = figure.better != Better::Neither && a.len() > 1 && b.len() > 1;
-    let (verdict, p) = if is_exact {
-        (if a == b { Verdict::Equal } else { Verdict::Moved }, None)
+    let (verdict, p) = if is_exact && a == b {
+        (Verdict::Equal, None)
+    } else if is_exact {
+        (Verdict::Moved, is_judged.then(|| rank_test(a, b)))
     } else if a.len() > 1 && b.len() > 1 {
         (Verdict::WithinNoise, is_judged.then(|| rank_test(a, b)))
     } else if a == b {
@@ -329,12 +336,14 @@ fn row(figure: &Figure, a: &[f64], b: &[f64], is_exact: bool, tolerance: f64) ->
         name: figure.name.to_string(),
         unit: figure.unit,
         better: figure.better,
+        is_tail: figure.is_tail,
         medians,
         ratio: Some(ratio(medians[0], medians[1])).filter(|ratio| ratio.is_finite()),
-        interval: interval(a, b).filter(|_| !is_exact),
+        interval: interval(a, b).filter(|_| verdict != Verdict::Equal),
         p,
         verdict,
         tolerance,
+        is_lasting: false,
         is_regression: false,
     }
 }
@@ -401,6 +410,18 @@ mod tests {
         assert_eq!(comparison.moved().count(), 1);
         let same = compare(&old, &old, "2%");
         assert_eq!((verdict(&same), same.moved().count()), (Verdict::Equal, 0));
+    }
+
+    #[test]
+    fn what_a_few_lookups_decide_is_no_regression_of_one_seed() {
+        let old = runs(1, 1.0, true);
+        let mut new = old.clone();
+        new.groups[0].runs[0].lookups.latency_us.max *= 2.0;
+        let comparison = compare(&old, &new, "2%");
+        assert_eq!((names(&comparison).len(), comparison.moved().count()), (0, 1));
+        let (old, mut new) = (runs(8, 1.0, true), runs(8, 1.0, true));
+        new.groups[0].runs.iter_mut().for_each(|run| run.lookups.latency_us.max *= 2.0);
+        assert_eq!(names(&compare(&old, &new, "2%")), ["latency.max"]);
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub(super) fn markdown(comparison: &Comparison, a: &Side, b: &Side) -> String {
 }
 
 fn is_listed(row: &Row) -> bool {
-    row.verdict.is_change() || MAIN.contains(&row.name.as_str())
+    row.is_lasting || MAIN.contains(&row.name.as_str())
 }
 
 /// How many runs were compared, and how.
@@ -133,6 +133,7 @@ fn word(row: &Row) -> &'static str {
         (Verdict::Equal, _) => "equal",
         (Verdict::WithinNoise, _) => "within noise",
         (Verdict::TooFewRuns, _) => "cannot tell",
+        (Verdict::Moved, _) if !row.is_lasting => "moved by chance",
         (Verdict::Moved | Verdict::Differs, _) if row.is_regression => "WORSE",
         (Verdict::Moved | Verdict::Differs, Some(true)) => "better",
         (Verdict::Moved | Verdict::Differs, Some(false)) => "worse, tolerated",
@@ -151,10 +152,13 @@ fn style_of(row: &Row) -> Style {
 
 /// What became of the figures that have not changed.
 fn unchanged(pair: &Pair) -> String {
-    let count = |verdict| pair.figures.iter().filter(|row| row.verdict == verdict).count();
+    let of = |verdict| pair.figures.iter().filter(move |row| row.verdict == verdict);
+    let count = |verdict| of(verdict).count();
+    let by_chance = of(Verdict::Moved).filter(|row| !row.is_lasting).count();
     let counts = [
         (count(Verdict::Equal), "equal"),
         (count(Verdict::WithinNoise), "within noise"),
+        (by_chance, "moved by chance"),
         (count(Verdict::TooFewRuns), "that so few runs cannot tell"),
     ];
     let texts = counts.iter().filter(|(count, _)| *count > 0);

@@ -19,6 +19,8 @@ pub struct Figure {
     pub better: Better,
     /// Whether a simulated run has the same value each time, with the same scenario and seed.
     pub is_exact: bool,
+    /// Whether a few lookups or nodes decide its value, so that it differs much from seed to seed.
+    pub is_tail: bool,
 }
 
 /// What a figure is measured in.
@@ -55,6 +57,7 @@ struct Definition {
     unit: Unit,
     better: Better,
     is_exact: bool,
+    is_tail: bool,
     of: fn(&Outcome) -> Option<f64>,
 }
 
@@ -64,7 +67,12 @@ const fn define(
     better: Better,
     of: fn(&Outcome) -> Option<f64>,
 ) -> Definition {
-    Definition { name, unit, better, is_exact: true, of }
+    Definition { name, unit, better, is_exact: true, is_tail: false, of }
+}
+
+/// A figure that a few lookups or nodes decide.
+const fn tail(definition: Definition) -> Definition {
+    Definition { is_tail: true, ..definition }
 }
 
 /// A figure that depends on the machine, in the simulator too.
@@ -94,21 +102,23 @@ const DEFINED: [Definition; 40] = [
     define("lookups.shed_ratio", Ratio, Lower, |o| ratio(o.lookups.shed, o.lookups.issued)),
     define("lookups.per_s", PerSecond, Higher, |o| Some(o.lookups.per_s)),
     define("hops.mean", Count, Lower, |o| completed(o, o.lookups.hops.mean)),
-    define("hops.p99", Count, Lower, |o| completed(o, o.lookups.hops.p99 as f64)),
+    tail(define("hops.p99", Count, Lower, |o| completed(o, o.lookups.hops.p99 as f64))),
     define("messages.mean", Count, Lower, |o| issued(o, o.lookups.messages.mean)),
     define("timeouts.mean", Count, Lower, |o| issued(o, o.lookups.timeouts.mean)),
     define("latency.mean", Seconds, Lower, |o| completed(o, o.lookups.latency_us.mean / 1e6)),
     define("latency.p50", Seconds, Lower, |o| completed(o, o.lookups.latency_us.p50 / 1e6)),
     define("latency.p90", Seconds, Lower, |o| completed(o, o.lookups.latency_us.p90 / 1e6)),
-    define("latency.p99", Seconds, Lower, |o| completed(o, o.lookups.latency_us.p99 / 1e6)),
-    define("latency.p99_9", Seconds, Lower, |o| completed(o, o.lookups.latency_us.p99_9 / 1e6)),
-    define("latency.max", Seconds, Lower, |o| completed(o, o.lookups.latency_us.max / 1e6)),
+    tail(define("latency.p99", Seconds, Lower, |o| completed(o, o.lookups.latency_us.p99 / 1e6))),
+    tail(define("latency.p99_9", Seconds, Lower, |o| {
+        completed(o, o.lookups.latency_us.p99_9 / 1e6)
+    })),
+    tail(define("latency.max", Seconds, Lower, |o| completed(o, o.lookups.latency_us.max / 1e6))),
     define("maintenance.bytes", BytesPerSecond, Lower, |o| Some(o.maintenance.bytes_per_node_s)),
     define("maintenance.messages", PerSecond, Lower, |o| Some(o.maintenance.messages_per_node_s)),
     define("node.entries", Count, Neither, |o| Some(o.state.entries_mean)),
     define("node.bytes", Bytes, Lower, |o| Some(o.state.bytes_per_node as f64)),
     define("node.bytes_max", Bytes, Lower, |o| Some(o.state.bytes_max as f64)),
-    define("load.messages_max", Count, Lower, |o| Some(o.load.as_ref()?.messages_max as f64)),
+    tail(define("load.messages_max", Count, Lower, |o| Some(o.load.as_ref()?.messages_max as f64))),
     define("load.keys_max_per_mean", Count, Lower, |o| {
         Some(o.load.as_ref()?.keys.as_ref()?.max_per_mean)
     }),
@@ -119,7 +129,7 @@ const DEFINED: [Definition; 40] = [
         Some(o.health.as_ref()?.tables.as_ref()?.fingers.dead.mean)
     }),
     define("detection.p50", Seconds, Lower, |o| detection(o, |times| times.p50)),
-    define("detection.p99", Seconds, Lower, |o| detection(o, |times| times.p99)),
+    tail(define("detection.p99", Seconds, Lower, |o| detection(o, |times| times.p99))),
     define("items.exact_obtained_ratio", Ratio, Higher, |o| {
         let exact = o.items.as_ref()?.exact;
         ratio(exact.obtained, exact.issued)
@@ -161,8 +171,8 @@ impl Outcome {
     pub fn figures(&self) -> impl Iterator<Item = Figure> {
         let defined = DEFINED.iter().filter_map(|it| {
             let value = (it.of)(self).filter(|value| value.is_finite())?;
-            let &Definition { name, unit, better, is_exact, .. } = it;
-            Some(Figure { name: name.into(), value, unit, better, is_exact })
+            let &Definition { name, unit, better, is_exact, is_tail, .. } = it;
+            Some(Figure { name: name.into(), value, unit, better, is_exact, is_tail })
         });
         let by_kind = self.maintenance.by_kind.iter().map(|(kind, rate)| Figure {
             name: format!("{BY_KIND}{kind}").into(),
@@ -170,6 +180,7 @@ impl Outcome {
             unit: BytesPerSecond,
             better: Lower,
             is_exact: true,
+            is_tail: false,
         });
         defined.chain(by_kind)
     }
