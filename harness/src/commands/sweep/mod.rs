@@ -263,9 +263,16 @@ mod tests {
         run: impl Fn(&Scenario, &AtomicU32) -> Result<Finished, EngineError> + Sync,
     ) -> (Vec<(u32, u64)>, Results) {
         let (interrupts, ran) = (AtomicU32::new(0), Mutex::new(Vec::new()));
-        let (env, lines) = (&Environment::hopwise(), false);
-        let sweep =
-            Sweep { env, plan, folder, workers: 1, interrupts: &interrupts, lines, say: &|_| {} };
+        let sweep = Sweep {
+            env: &Environment::hopwise(),
+            plan,
+            assertions: &Assertions::default(),
+            folder,
+            workers: 1,
+            interrupts: &interrupts,
+            lines: false,
+            say: &|_| {},
+        };
         let results = sweep.results(|scenario| {
             ran.lock().expect("no run panics").push((scenario.nodes, scenario.seed));
             run(scenario, &interrupts)

@@ -306,7 +306,7 @@ mod tests {
                     &EngineError::Broken("no room".into()),
                 );
             } else {
-                results.complete(run, "runs/x".into(), &outcome);
+                results.complete(run, "runs/x".into(), &outcome, &Assertions::default());
             }
         }
         assert_eq!((results.complete_count(), results.ended_count()), (5, 6));
