@@ -9,6 +9,7 @@ pub mod director;
 pub mod engine;
 pub mod measure;
 pub mod network;
+pub mod plan;
 pub mod plug;
 pub mod report;
 mod resp;

@@ -22,6 +22,7 @@ systems/    the systems that come with Hopwise, one file or folder each
 engine/     the two worlds: real sockets and the simulator
 director/   decides which nodes join, leave and crash, and which lookups start
 plug/       what a system must give, and what an engine must do
+plan/       which parameters a system needs: models, demands, the best points
 workload/   when lookups start, what they ask, and whether the answer is right
 churn/      how long sessions last; traces
 network/    delays, loss, hosts

@@ -19,6 +19,7 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 use clap_complete::Shell;
 use hopwise_kernel::codec::VERSION;
 
+use super::assignment::assignment;
 use crate::commands::Environment;
 use crate::commands::assertion::Assertions;
 use crate::commands::campaign::Seeds;
@@ -130,6 +131,8 @@ pub enum Command {
     Compare(Box<Compare>),
     /// Compare two results, or two programs that run in turn: what changed, and whether it is more than noise
     Diff(Diff),
+    /// Say which parameters to run a system with, for a given load and what must hold
+    Plan(Box<super::plan::Plan>),
     /// Keep nodes up and serve clients through the Redis protocol, until Ctrl-C
     Serve(Serve),
     /// Manage the users who may connect to a server
@@ -699,15 +702,6 @@ fn count(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
         u32::MAX => format!("write a whole number, at least {}", range.start()),
         end => format!("write a whole number from {} to {end}", range.start()),
     })
-}
-
-fn assignment(text: &str) -> Result<(String, String), String> {
-    let example = "write KEY=VALUE, such as ring.successors=8";
-    let (key, value) = text.split_once('=').ok_or(example)?;
-    match key.trim() {
-        "" => Err(format!("the key is missing: {example}")),
-        key => Ok((key.to_owned(), value.trim().to_owned())),
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** nothing is run here; commands are.
 
+mod assignment;
 pub mod cli;
 mod documents;
 mod out_of_memory;
+pub mod plan;
 mod program;
 
 pub use self::out_of_memory::ExitWithoutMemory;

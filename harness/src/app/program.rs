@@ -8,9 +8,7 @@ use std::process::ExitCode;
 use super::cli::{Cli, Command, Compare, Diff, Run, Sweep, UserCommand};
 use super::documents;
 use crate::commands::options::Exit;
-use crate::commands::{
-    Environment, campaign, compare, diff, explain, list, run, serve, sweep, user,
-};
+use crate::commands::{Environment, campaign, compare, diff, explain, list, plan, run, serve, sweep, user};
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
 use crate::systems::{AnySystem, Registry};
@@ -87,6 +85,7 @@ impl Program {
             Command::Sweep(sweep) => sweep_command(&env, &sweep),
             Command::Compare(compare) => compare_command(&env, &compare),
             Command::Diff(asked) => diff_command(&env, &asked),
+            Command::Plan(asked) => plan::plan(&env, &asked.request(), asked.options()),
             Command::Serve(asked) => serve::serve(&env, &asked.options(), asked.is_quiet()),
             Command::User(UserCommand::Add(asked)) => {
                 let (new, path) = asked.into_parts();

@@ -14,6 +14,7 @@ mod failures;
 pub mod list;
 pub mod options;
 mod parallel_runs;
+pub mod plan;
 mod result_folder;
 pub mod run;
 pub mod serve;

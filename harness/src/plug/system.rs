@@ -15,6 +15,7 @@ use crate::measure::growth::{Figure, Law};
 use crate::measure::health::Neighborhood;
 use crate::measure::stored::Contents;
 use crate::network::Network;
+use crate::plan::Model;
 use crate::scenario::{Section, Start};
 use crate::workload::Workload;
 
@@ -63,6 +64,11 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
 
     /// The growth of its figures with the number of nodes, as stated in the literature.
     const GROWTH: &'static [(Figure, Law)] = &[];
+
+    /// The model of its figures, for plans; `None`: it cannot be planned.
+    fn model() -> Option<&'static dyn Model> {
+        None
+    }
 
     /// The number of nodes that each host runs. They join and depart with it.
     ///

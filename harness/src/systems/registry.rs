@@ -11,6 +11,7 @@ use crate::measure::event_log::EventLog;
 use crate::measure::growth::{Figure, Law};
 use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
+use crate::plan::Model;
 use crate::plug::{Checker, System};
 use crate::scenario::{
     self, Named, Scenario, ScenarioError, Schema, SectionType, Subject, SystemSchema,
@@ -24,6 +25,9 @@ pub trait AnySystem: Debug + Send + Sync {
 
     /// How its figures are expected to grow: [`System::GROWTH`].
     fn growth(&self) -> &'static [(Figure, Law)];
+
+    /// The model of its figures, if it can be planned: [`System::model`].
+    fn model(&self) -> Option<&'static dyn Model>;
 
     /// Runs a scenario with its nodes; see [`Registry::run`].
     ///
@@ -62,6 +66,10 @@ impl<S: System> AnySystem for Registered<S> {
 
     fn growth(&self) -> &'static [(Figure, Law)] {
         S::GROWTH
+    }
+
+    fn model(&self) -> Option<&'static dyn Model> {
+        S::model()
     }
 
     fn run(

@@ -6,6 +6,7 @@ mod checker;
 #[cfg(feature = "defects")]
 mod defects;
 pub mod invariant;
+mod model;
 mod neighborhood;
 mod section;
 
@@ -25,6 +26,7 @@ use crate::Scenario;
 use crate::churn::NodesPerHost;
 use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
+use crate::plan::Model;
 use crate::plug::{Halves, Neighborhood, NodeEvent, Placing, Setting, System};
 use crate::scenario::Start;
 use crate::workload::KeyWorkload;
@@ -48,6 +50,10 @@ impl System for RingSystem {
     // Wehrle, Götz and Rieche, Distributed Hash Tables, 2005.
     const GROWTH: &'static [(Figure, Law)] =
         &[(Figure::StateMean, Law::Logarithmic), (Figure::MessagesPerQuery, Law::Logarithmic)];
+
+    fn model() -> Option<&'static dyn Model> {
+        Some(&model::RingModel)
+    }
 
     fn nodes_per_host(scenario: &Scenario) -> NodesPerHost {
         NodesPerHost::new(scenario.section::<Ring>().virtual_nodes)
