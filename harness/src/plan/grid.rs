@@ -99,11 +99,14 @@ impl Grid {
         self.axes.iter().map(|axis| axis.values.len()).product()
     }
 
-    /// The point at `place`, with all its figures; `None` if a parameter has no such value.
+    /// The point at `place`, with all its figures; `None` if there is no such point.
     #[must_use]
     pub fn candidate(&self, place: Vec<usize>) -> Option<Candidate> {
         let values = self.axes.iter().zip(&place).map(|(axis, &at)| axis.values.get(at).copied());
         let values: Vec<Value> = values.collect::<Option<_>>()?;
+        if !self.evaluate.is_possible(&values) {
+            return None;
+        }
         let mut estimate = self.evaluate.estimate(&values);
         self.evaluate.refine(&values, &mut estimate);
         self.correction.apply(&mut estimate);
@@ -125,8 +128,10 @@ impl Grid {
         loop {
             let values: Vec<Value> =
                 self.axes.iter().zip(&place).map(|(axis, &at)| axis.values[at]).collect();
-            let estimate = self.evaluate.estimate(&values);
-            all.push(Candidate { place: place.clone(), values, estimate });
+            if self.evaluate.is_possible(&values) {
+                let estimate = self.evaluate.estimate(&values);
+                all.push(Candidate { place: place.clone(), values, estimate });
+            }
             if !self.advance(&mut place) {
                 break;
             }

@@ -24,6 +24,6 @@ pub use self::choice::{Choice, Obstacle, Reason, Step, choose, steps};
 pub use self::conditions::Conditions;
 pub use self::demands::{Demand, Demands};
 pub use self::grid::{Candidate, Correction, Grid};
-pub use self::model::{Axis, Estimate, Evaluate, Model, Value};
+pub use self::model::{Axis, Estimate, Evaluate, Model, Upkeep, Value};
 pub use self::paths::Paths;
 pub use self::sessions::Sessions;

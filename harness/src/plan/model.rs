@@ -27,6 +27,9 @@ pub trait Model: Debug + Sync {
 
 /// Estimates the figures of points under fixed conditions.
 pub trait Evaluate: Debug {
+    /// Whether the values of `point` go together.
+    fn is_possible(&self, point: &[Value]) -> bool;
+
     /// The figures of `point`. Means are exact to the model; latency percentiles and the share of failed lookups
     /// are left to [`refine`](Evaluate::refine).
     fn estimate(&self, point: &[Value]) -> Estimate;
@@ -34,7 +37,8 @@ pub trait Evaluate: Debug {
     /// Adds the figures that need the whole distribution of latencies.
     fn refine(&self, point: &[Value], estimate: &mut Estimate);
 
-    /// How long a run of `point` takes to forget its start, in seconds.
+    /// How long a run of `point` takes to forget its start, in seconds. A measured phase of the same length covers
+    /// all periodic work.
     fn settle_s(&self, point: &[Value]) -> f64;
 }
 
@@ -112,14 +116,31 @@ pub struct Estimate {
     pub failed: f64,
     /// Bytes of maintenance per node and second, with IPv4 and UDP headers.
     pub bytes_per_node_s: f64,
+    /// Its parts.
+    pub upkeep: Upkeep,
     /// Messages of all kinds, those of lookups too, per node and second.
     pub messages_per_node_s: f64,
     /// Memory of a node in bytes.
     pub memory_bytes: f64,
     /// Peers that a node knows.
     pub entries: f64,
+    /// The time until a copy on a crashed node is made anew, in seconds.
+    pub repair_s: f64,
     /// The probability that an item is lost within a year.
     pub data_loss_per_year: f64,
     /// How often a node loses all its successors at once, per node and year.
     pub isolations_per_year: f64,
+}
+
+/// The parts of maintenance, in bytes per node and second.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct Upkeep {
+    /// Verifying neighbors.
+    pub stabilize: f64,
+    /// Refreshing far entries.
+    pub refresh: f64,
+    /// Pings of contacts that did not answer.
+    pub probe: f64,
+    /// Joins and departures.
+    pub churn: f64,
 }

@@ -169,7 +169,7 @@ mod tests {
         assert_eq!((bytes_per_second("20B/s"), bytes_per_second("1KiB/s")), (Ok(20.0), Ok(1024.0)));
         assert_eq!(bytes_per_second("60B/min"), Ok(1.0));
         assert_eq!((bytes("4KiB"), bytes("1e3B")), (Ok(4096.0), Ok(1000.0)));
-        assert_eq!((share("99.9%"), share("0.999"), share("0")), (Ok(0.999), Ok(0.999), Ok(0.0)));
+        assert_eq!((share("50%"), share("0.999"), share("0")), (Ok(0.5), Ok(0.999), Ok(0.0)));
         assert!(per_year("1e-9/year").is_ok_and(|p| (p / 1e-9 - 1.0).abs() < 1e-12));
         assert_eq!(duration("1s"), Ok(Duration::from_secs(1)));
     }

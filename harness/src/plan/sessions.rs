@@ -27,8 +27,8 @@ pub struct Sessions {
     lengths: Option<Lengths>,
 }
 
-/// Points of the quadrature of [`Sessions::mean_gone`].
-const STEPS: usize = 8;
+/// Steps of the quadrature of [`Sessions::undetected_and_missing`].
+const STEPS: usize = 12;
 
 impl Sessions {
     /// Sessions of these lengths; `None`: all stay for ever.
@@ -49,6 +49,9 @@ impl Sessions {
         let Some(lengths) = self.lengths else { return 0.0 };
         if after_s.is_nan() || after_s <= 0.0 {
             return 0.0;
+        }
+        if after_s.is_infinite() {
+            return 1.0;
         }
         let mean = lengths.mean().as_secs_f64();
         let gone = match lengths {
@@ -72,36 +75,38 @@ impl Sessions {
         gone.clamp(0.0, 1.0)
     }
 
-    /// The mean of [`gone`](Sessions::gone) over all ages from 0 to `age_s`: the share of dead pointers, if each
-    /// is refreshed once per `age_s` seconds.
-    #[must_use]
-    pub fn mean_gone(&self, age_s: f64) -> f64 {
-        // The midpoint rule, which is exact for a straight line.
-        let at = |step: usize| (step as f64 + 0.5) / STEPS as f64 * age_s;
-        (0..STEPS).map(|step| self.gone(at(step))).sum::<f64>() / STEPS as f64
-    }
-
-    /// Shares of pointers that are refreshed once per `age_s` seconds and used `uses_per_s` times a second: those
-    /// that name a departed node which no use has found out yet, and those found out, which are missing until
+    /// Shares of pointers that a member refreshes once per `cycle_s` seconds and uses `uses_per_s` times a second:
+    /// those that name a departed node which no use has found out yet, and those found out, which are missing until
     /// the next refresh.
     ///
-    /// A departure at t leaves a pointer of age a undetected with probability e^(−u(a−t)).
+    /// A member that joins refreshes all pointers, and then one after the other. So a pointer is older than a
+    /// if it was not refreshed within a, and its owner is older than a, too:
+    ///
+    /// ```text
+    ///   P(age > a) = (1 − a / cycle) · (1 − P(left ≤ a))
+    /// ```
+    ///
+    /// (The age of a member has the distribution of what is left of its session.) A departure at age t leaves a pointer
+    /// of age a undetected with probability e^(−u (a − t)).
     #[must_use]
-    pub fn undetected_and_missing(&self, age_s: f64, uses_per_s: f64) -> (f64, f64) {
-        let width = age_s / STEPS as f64;
+    pub fn undetected_and_missing(&self, cycle_s: f64, uses_per_s: f64) -> (f64, f64) {
+        let width = cycle_s / STEPS as f64;
         let kept = (-uses_per_s * width).exp();
         // The mean of e^(−u·x) over one step, for departures within it.
         let within = if uses_per_s * width < 1e-9 { 1.0 } else { (1.0 - kept) / (uses_per_s * width) };
-        let (mut alive_until, mut undetected, mut sum) = (0.0, 0.0, 0.0);
+        let (mut gone, mut undetected, mut older) = (0.0, 0.0, 1.0);
+        let (mut sum_undetected, mut sum_gone) = (0.0, 0.0);
         for step in 1..=STEPS {
-            let gone = self.gone(step as f64 * width);
-            let before = undetected;
-            undetected = undetected * kept + (gone - alive_until) * within;
-            alive_until = gone;
-            sum += (before + undetected) / 2.0;
+            let (gone_before, undetected_before) = (gone, undetected);
+            gone = self.gone(step as f64 * width);
+            undetected = undetected_before * kept + (gone - gone_before) * within;
+            let still_older = (1.0 - step as f64 / STEPS as f64) * (1.0 - gone);
+            let of_this_age = older - still_older;
+            older = still_older;
+            sum_undetected += of_this_age * (undetected_before + undetected) / 2.0;
+            sum_gone += of_this_age * (gone_before + gone) / 2.0;
         }
-        let undetected = sum / STEPS as f64;
-        (undetected, (self.mean_gone(age_s) - undetected).max(0.0))
+        (sum_undetected, (sum_gone - sum_undetected).max(0.0))
     }
 }
 
@@ -153,8 +158,10 @@ mod tests {
     fn exponential_sessions_have_no_memory() {
         let sessions = Sessions::new(Some(Lengths::Exponential { mean: MEAN }));
         assert!((sessions.gone(3600.0) - (1.0 - (-1.0_f64).exp())).abs() < 1e-12);
-        let mean = sessions.mean_gone(3600.0);
-        assert!((mean - (-1.0_f64).exp()).abs() < 1e-3, "1 − (1 − e⁻¹)/1: {mean}");
+        // ∫ (1 − a/cycle) e^(−a/mean) · e^(−a/mean) / mean da = ½ (1 − (1 − e^−k) / k), k = 2 cycle / mean.
+        let (undetected, missing) = sessions.undetected_and_missing(3600.0, 0.0);
+        let expected = 0.5 * (1.0 - (1.0 - (-2.0_f64).exp()) / 2.0);
+        assert!((undetected - expected).abs() < 3e-3 && missing < 1e-9, "{undetected} {expected}");
     }
 
     #[test]
@@ -163,10 +170,9 @@ mod tests {
             let sessions = Sessions::new(Some(lengths));
             let ages = [0.0, 1.0, 60.0, 3600.0, 1e6, 1e9];
             assert!(ages.map(|age| sessions.gone(age)).is_sorted());
-            assert!(ages.map(|age| sessions.mean_gone(age)).is_sorted());
             let found = |uses| sessions.undetected_and_missing(600.0, uses);
             let (undetected, missing) = found(0.0);
-            assert!((undetected - sessions.mean_gone(600.0)).abs() < 2e-3 && missing < 2e-3);
+            assert!(undetected < sessions.gone(600.0) && missing < 1e-9);
             let shares = [0.0, 1e-3, 1e-2, 1.0, 100.0].map(|uses| -found(uses).0);
             assert!(shares.is_sorted(), "{shares:?}");
             assert!(found(100.0).0 < 1e-4);

@@ -131,7 +131,8 @@ impl<'a> Simulator<'a> {
         let mut nodes = all.min(u64::from(u32::MAX >> 8));
         loop {
             let of_lookups_s = LOOKUPS / (self.request.lookups_per_node_s * nodes as f64);
-            let measured_s = of_lookups_s.max(MEASURE_MIN_S);
+            // All periodic work once, as nodes that start together also do it in step.
+            let measured_s = of_lookups_s.max(MEASURE_MIN_S).max(settle_s);
             if nodes as f64 * (settle_s + measured_s) * per_node_s <= events {
                 return Some((nodes, measured_s));
             }

@@ -36,6 +36,7 @@ mod routes;
 mod sizes;
 mod staleness;
 
+use core::cell::Cell;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -43,16 +44,18 @@ use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::{Peer, Rng};
 
-use self::routes::{Route, Routes, mean};
+use self::routes::{Route, Routes, distinct, mean};
 use self::sizes::Sizes;
-use self::staleness::{LastHop, News};
+use self::staleness::{LastHop, News, WATCHED};
 use super::section::Ring;
 use crate::network::Network;
-use crate::plan::{Axis, Conditions, Estimate, Evaluate, Model, Paths, Sessions, Value};
+use crate::plan::{Axis, Conditions, Estimate, Evaluate, Model, Paths, Sessions, Upkeep, Value};
 use crate::systems::items;
 
 /// Latencies that are drawn for a percentile.
 const LATENCIES: usize = 4096;
+/// The share of latencies beyond the 99th percentile.
+const TAIL: f64 = 0.01;
 /// An origin asks again after this many hop timeouts.
 const RESTART_WAITS: f64 = 8.0;
 /// The shortest time after which it does, in seconds.
@@ -61,9 +64,6 @@ const RESTART_MIN_S: f64 = 0.05;
 const ATTEMPTS: u32 = 4;
 /// Attempts to reach a silent predecessor before its successor answers: the first and one with twice the wait.
 const CLAIM_WAITS: f64 = 3.0;
-/// The share of rounds of stabilize after which the successor has missed its predecessor: of periods from 0.5 to
-/// 1.5, those above 1.2.
-const WATCHED: f64 = 0.3;
 /// Attempts at the last ping of a peer that was declared dead.
 const FAREWELLS: f64 = 3.0;
 
@@ -120,7 +120,16 @@ impl Model for RingModel {
                 let node = RingNode::new(Peer::default(), config, &mut Rng::light(0));
                 let memory_bytes = node.memory_bytes() as f64;
                 let sizes = Sizes::new(successors);
-                tables.insert((base, successors), Tables { routes, memory_bytes, sizes });
+                let took_s = |(at, route): (usize, &Route)| {
+                    let leg = paths.leg(at, route.hops() as usize);
+                    leg.out_s + leg.back_s
+                };
+                let some = routes.refreshes.iter().enumerate().step_by(8);
+                let refreshes_s = some.map(took_s).collect();
+                let (lookups, refreshes) =
+                    (distinct(&routes.lookups), distinct(&routes.refreshes));
+                let of = Tables { routes, memory_bytes, sizes, refreshes_s, lookups, refreshes };
+                tables.insert((base, successors), of);
             }
         }
         Ok(Box::new(Evaluator {
@@ -133,6 +142,7 @@ impl Model for RingModel {
             lookups_per_s: conditions.lookups_per_node_s(),
             deadline_s: scenario.workload.deadline.as_secs_f64(),
             seed: scenario.seed,
+            last: Cell::new(None),
         }))
     }
 }
@@ -143,6 +153,20 @@ struct Tables {
     routes: Routes,
     memory_bytes: f64,
     sizes: Sizes,
+    /// How long refreshes take, in seconds.
+    refreshes_s: Vec<f64>,
+    /// The different routes of lookups and refreshes, with their shares.
+    lookups: Vec<(Route, f64)>,
+    refreshes: Vec<(Route, f64)>,
+}
+
+impl Tables {
+    /// The probability that a refresh takes longer than a period of mean `mean_s`, which is drawn from half to one
+    /// and a half times this.
+    fn share_longer_than(&self, mean_s: f64) -> f64 {
+        let longer = |took_s: &f64| (took_s / mean_s - 0.5).clamp(0.0, 1.0);
+        self.refreshes_s.iter().map(longer).sum::<f64>() / self.refreshes_s.len().max(1) as f64
+    }
 }
 
 #[derive(Debug)]
@@ -157,10 +181,12 @@ struct Evaluator {
     lookups_per_s: f64,
     deadline_s: f64,
     seed: u64,
+    /// The estimate that was made last. Copies change only what is lost.
+    last: Cell<Option<(Parameters, Estimate)>>,
 }
 
 /// The parameters of a point.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 struct Parameters {
     base: u32,
     successors: u32,
@@ -181,36 +207,58 @@ struct Inside<'a> {
     /// The same for refreshes.
     silent_refresh: f64,
     missing_refresh: f64,
+    /// The share of live contacts that answer late.
+    spurious: f64,
     news: News,
     /// What a last hop meets, by place from 1.
     last: Vec<LastHop>,
 }
 
 impl Evaluate for Evaluator {
+    fn is_possible(&self, point: &[Value]) -> bool {
+        // The owner and its successors.
+        let Parameters { successors, replicas, .. } = self.parameters(point);
+        replicas <= successors + 1
+    }
+
     fn estimate(&self, point: &[Value]) -> Estimate {
         let parameters = self.parameters(point);
+        let Parameters { replicas, .. } = parameters;
+        if let Some((last, estimate)) = self.last.get()
+            && (Parameters { replicas, ..last }) == parameters
+        {
+            let data_loss_per_year = self.loss_per_year(replicas, estimate.repair_s);
+            return Estimate { data_loss_per_year, ..estimate };
+        }
         let inside = self.inside(&parameters);
-        let routes = &inside.tables.routes;
+        let news = &inside.news;
         let (lookup, refresh) = (self.lookup_cost(&inside), self.refresh_cost(&inside));
-        let (bytes_per_node_s, upkeep_messages) =
-            self.maintenance(&parameters, &inside, &refresh);
-        let Estimate { data_loss_per_year, isolations_per_year, .. } =
-            self.losses(&parameters, &inside.news);
-        let paths = &self.paths;
-        Estimate {
+        let (upkeep, upkeep_messages) = self.maintenance(&parameters, &inside, &refresh);
+        // A copy is made anew once the crash is known and one more round has told the owner.
+        let repair_s = news.missed_s + news.declared_s + parameters.stabilize_s;
+        let fingers = inside.tables.routes.fingers * (1.0 - inside.missing);
+        let estimate = Estimate {
             hops: lookup.hops,
             timeouts: lookup.timeouts,
-            latency_mean_s: (lookup.hops + 1.0) * paths.transfer_s + lookup.waits_s,
-            bytes_per_node_s,
+            latency_mean_s: (lookup.hops + 1.0) * self.paths.transfer_s + lookup.waits_s,
+            bytes_per_node_s: upkeep.stabilize + upkeep.refresh + upkeep.probe + upkeep.churn,
+            upkeep,
             messages_per_node_s: upkeep_messages + self.lookups_per_s * lookup.messages,
             memory_bytes: inside.tables.memory_bytes,
-            entries: f64::from(parameters.successors)
-                + 1.0
-                + routes.fingers * (1.0 - inside.missing),
-            data_loss_per_year,
-            isolations_per_year,
+            entries: f64::from(parameters.successors) + 1.0 + fingers,
+            repair_s,
+            data_loss_per_year: self.loss_per_year(replicas, repair_s),
+            isolations_per_year: durability::isolations_per_year(
+                &self.sessions,
+                self.crashes,
+                parameters.successors,
+                news.step_s,
+                news.declared_s,
+            ),
             ..Estimate::default()
-        }
+        };
+        self.last.set(Some((parameters, estimate)));
+        estimate
     }
 
     fn refine(&self, point: &[Value], estimate: &mut Estimate) {
@@ -219,12 +267,13 @@ impl Evaluate for Evaluator {
         let mut drawn: Vec<f64> =
             (0..LATENCIES).map(|at| self.draw_latency_s(&inside, at, &mut rng)).collect();
         drawn.sort_unstable_by(f64::total_cmp);
-        let beyond = &drawn[LATENCIES - LATENCIES / 100..];
+        let beyond = &drawn[((1.0 - TAIL) * LATENCIES as f64) as usize..];
         let p99_s = beyond[0];
         let excess_s = beyond.iter().map(|latency_s| latency_s - p99_s).sum::<f64>() / beyond.len() as f64;
         estimate.latency_p99_s = p99_s;
         let late = (self.deadline_s - p99_s).max(0.0) / excess_s.max(1e-6);
-        estimate.failed = 0.01 * (-late).exp();
+        let too_late = TAIL * (-late).exp();
+        estimate.failed = too_late + inside.news.unanswered(&self.sessions, self.crashes);
     }
 
     fn settle_s(&self, point: &[Value]) -> f64 {
@@ -251,6 +300,8 @@ struct Cost {
     answers: f64,
     /// Transfers to nobody.
     lost: f64,
+    /// Those that find out a departed node.
+    found: f64,
 }
 
 impl Evaluator {
@@ -282,8 +333,13 @@ impl Evaluator {
         let routes = &tables.routes;
         let fingers = routes.fingers;
         let departures_per_s = self.sessions.departures_per_s();
-        let refreshes_per_s =
-            if fingers > 0.0 { 1.0 / fix_fingers_s + fingers * departures_per_s } else { 0.0 };
+        let refreshes_per_s = if fingers > 0.0 {
+            // A refresh that is due while one is in progress is left out.
+            let done = 1.0 - tables.share_longer_than(fix_fingers_s);
+            done / fix_fingers_s + fingers * departures_per_s
+        } else {
+            0.0
+        };
         let user = mean(&routes.lookups, |route| route.fingers.into());
         let refresh = mean(&routes.refreshes, |route| route.fingers.into());
         // After its first hop, a refresh follows the last column of each level: its key lies just before the
@@ -297,11 +353,19 @@ impl Evaluator {
         let (of_any, of_last) = (of(any), of(last));
         let mix = |share: f64, a: f64, b: f64| a * (1.0 - share) + b * share;
         let (in_lookup, in_refresh) = (1.0 / columns, further / (first + further).max(1e-9));
+        // Last hops to the first successor, and what neighbors ask each other.
+        let first_place = |routes: &[(Route, f64)]| -> f64 {
+            routes.iter().filter(|(route, _)| route.place == 1).map(|(_, share)| share).sum()
+        };
+        let neighbors_per_s = (1.0 + WATCHED) / stabilize_s
+            + self.lookups_per_s * first_place(&tables.lookups)
+            + refreshes_per_s * first_place(&tables.refreshes);
         let replies_per_s = self.lookups_per_s * (user + 1.0)
             + refreshes_per_s * (refresh + 1.0)
             + (1.0 + WATCHED) / stabilize_s;
+        let spurious = self.paths.spurious(neighbors_per_s / replies_per_s.max(1e-9));
         let ends_per_s = self.lookups_per_s + refreshes_per_s;
-        let news = News::new(stabilize_s, ends_per_s, replies_per_s, &self.paths);
+        let news = News::new(stabilize_s, ends_per_s, replies_per_s, &self.sessions, &self.paths);
         let uses_per_s = ends_per_s / f64::from(successors);
         let last_hop = |place| {
             LastHop::new(&self.sessions, &news, self.crashes, place, uses_per_s)
@@ -314,163 +378,154 @@ impl Evaluator {
             silent_refresh: mix(in_refresh, of_any.0, of_last.0),
             missing_refresh: mix(in_refresh, of_any.1, of_last.1),
             last: (1..=successors).map(last_hop).collect(),
+            spurious,
             news,
         }
     }
 
     fn lookup_cost(&self, inside: &Inside<'_>) -> Cost {
-        self.cost(inside, &inside.tables.routes.lookups, inside.silent, inside.missing)
+        self.cost(inside, &inside.tables.lookups, inside.silent, inside.missing)
     }
 
     fn refresh_cost(&self, inside: &Inside<'_>) -> Cost {
-        let routes = &inside.tables.routes.refreshes;
+        let routes = &inside.tables.refreshes;
         self.cost(inside, routes, inside.silent_refresh, inside.missing_refresh)
     }
 
     /// What lookups on `routes` cost, if shares of the fingers that they need are silent or missing.
-    fn cost(&self, inside: &Inside<'_>, routes: &[Route], silent: f64, missing: f64) -> Cost {
-        let paths = &self.paths;
+    fn cost(&self, inside: &Inside<'_>, routes: &[(Route, f64)], silent: f64, missing: f64) -> Cost {
+        let (wait_s, spurious) = (self.paths.wait_s, inside.spurious);
         let gone = (silent + missing).min(0.9);
         // Of each finger that is needed, gone / (1 − gone) are in vain before.
         let (vain, in_vain) = (gone / (1.0 - gone), silent / (1.0 - gone));
         let detour = inside.tables.routes.detour * vain;
         let mut sum = Cost::default();
-        for route in routes {
+        for (route, share) in routes {
             let fingers = f64::from(route.fingers) * (1.0 + detour);
             let end = self.end_of(inside, route);
-            let hops = fingers + end.hops;
+            let hops = fingers + f64::from(route.lists) + end.hops;
             // Live contacts that answer late, each with a branch of its own to the end.
-            let late = paths.spurious * (hops - if route.place == 1 { 1.0 } else { 0.0 }).max(0.0);
+            let late = spurious * (hops - if route.place == 1 { 1.0 } else { 0.0 }).max(0.0);
             let branches = late * (hops + 1.0) / 2.0;
             let timeouts = fingers * in_vain + end.timeouts;
             let transfers = hops + branches;
             let answers = if hops > 0.0 { 1.0 + late } else { 0.0 };
-            sum = Cost {
-                hops: sum.hops + hops,
-                timeouts: sum.timeouts + timeouts + late + paths.spurious * branches,
-                waits_s: sum.waits_s + fingers * in_vain * paths.wait_s + end.waits_s,
-                messages: sum.messages + 2.0 * transfers + answers + timeouts,
-                transfers: sum.transfers + transfers,
-                answers: sum.answers + answers,
-                lost: sum.lost + timeouts,
-            };
+            sum.hops += share * hops;
+            sum.timeouts += share * (timeouts + late + spurious * branches);
+            sum.waits_s += share * (fingers * in_vain * wait_s + end.waits_s);
+            sum.messages += share * (2.0 * transfers + answers + timeouts);
+            sum.transfers += share * transfers;
+            sum.answers += share * answers;
+            sum.lost += share * timeouts;
+            sum.found += share * (fingers * in_vain + end.found);
         }
-        let count = routes.len().max(1) as f64;
-        Cost {
-            hops: sum.hops / count,
-            timeouts: sum.timeouts / count,
-            waits_s: sum.waits_s / count,
-            messages: sum.messages / count,
-            transfers: sum.transfers / count,
-            answers: sum.answers / count,
-            lost: sum.lost / count,
-        }
+        sum
     }
 
     /// The cost of the last hop.
     fn end_of(&self, inside: &Inside<'_>, route: &Route) -> Cost {
         let Some(last) = inside.last_hop(route.place) else { return Cost::default() };
-        let wait_s = self.paths.neighbor_wait_s;
+        let news = &inside.news;
         Cost {
             hops: 1.0 + last.departed + last.joined,
             timeouts: last.silent + last.missed + last.unreplaced,
+            found: last.silent,
             waits_s: last.silent * self.paths.wait_s
-                + (last.missed + CLAIM_WAITS * last.unreplaced) * wait_s,
+                + last.missed * news.successor_wait_s
+                + CLAIM_WAITS * last.unreplaced * news.predecessor_wait_s,
             ..Cost::default()
         }
     }
 
-    /// Bytes and messages of maintenance per node and second.
+    /// The parts of maintenance, and all its messages, per node and second.
     fn maintenance(
         &self,
         parameters: &Parameters,
         inside: &Inside<'_>,
         refresh: &Cost,
-    ) -> (f64, f64) {
+    ) -> (Upkeep, f64) {
         let sizes = &inside.tables.sizes;
-        let mut sent = Sent::default();
         let round = 1.0 / parameters.stabilize_s;
-        sent.add(round, sizes.neighbors);
-        sent.add(round, sizes.neighbors_reply);
-        sent.add(round, sizes.notify);
-        sent.add(round * WATCHED * 2.0, sizes.ping);
+        let mut stabilize = Sent::default();
+        stabilize.add(round, sizes.neighbors);
+        stabilize.add(round, sizes.neighbors_reply);
+        stabilize.add(round, sizes.notify);
         let refreshes = inside.refreshes_per_s;
-        sent.add(refreshes * (refresh.transfers + refresh.lost), sizes.lookup);
-        sent.add(refreshes * refresh.transfers, sizes.ack);
-        sent.add(refreshes * refresh.answers, sizes.answer);
-        // Each contact that answers late is pinged once; each that has departed, until it is declared dead, and
-        // then for the last time.
+        let mut fingers = Sent::default();
+        fingers.add(refreshes * (refresh.transfers + refresh.lost), sizes.lookup);
+        fingers.add(refreshes * refresh.transfers, sizes.ack);
+        fingers.add(refreshes * refresh.answers, sizes.answer);
         let lookup = self.lookup_cost(inside);
+        let churn_per_s = self.sessions.departures_per_s();
+        let crashes_per_s = churn_per_s * self.crashes;
+        // A contact that answers late is pinged once. One that has departed is pinged until it is declared dead, and
+        // then for the last time; so is a crashed neighbor, by both sides.
         let late = self.lookups_per_s * (lookup.timeouts - lookup.lost)
             + refreshes * (refresh.timeouts - refresh.lost);
-        let lost = self.lookups_per_s * lookup.lost + refreshes * refresh.lost;
-        sent.add(late * 2.0, sizes.ping);
-        sent.add(lost * (inside.news.attempts + FAREWELLS), sizes.ping);
-        let churn = self.sessions.departures_per_s();
-        self.add_churn(&mut sent, churn, sizes, &lookup, inside.news.attempts);
-        (sent.bytes, sent.messages)
+        let found = self.lookups_per_s * lookup.found + refreshes * refresh.found;
+        let mut probe = Sent::default();
+        probe.add(round * WATCHED * 2.0, sizes.ping);
+        probe.add(late * 2.0, sizes.ping);
+        probe.add((found + 2.0 * crashes_per_s) * (inside.news.attempts + FAREWELLS), sizes.ping);
+        let churn = self.churn(churn_per_s, sizes, &lookup);
+        let parts = [stabilize, fingers, probe, churn];
+        let [stabilize, refresh, probe, churn] = parts.map(|sent| sent.bytes);
+        let messages = parts.iter().map(|sent| sent.messages).sum();
+        (Upkeep { stabilize, refresh, probe, churn }, messages)
     }
 
-    /// What a join and a departure cost.
-    fn add_churn(&self, sent: &mut Sent, churn: f64, sizes: &Sizes, lookup: &Cost, attempts: f64) {
-        // The joining node looks for its place, and asks there; its old and its new neighbor check each other.
-        sent.add(churn * lookup.transfers, sizes.lookup + sizes.ack);
-        sent.add(churn, sizes.answer);
-        sent.add(churn * 9.0, sizes.neighbors);
-        sent.add(churn * 3.0, sizes.neighbors_reply);
-        sent.add(churn * 3.0, sizes.notify);
-        sent.add(churn, sizes.introduce);
-        sent.add(churn * 2.0, sizes.ping);
-        // Both neighbors of a crashed node ask it until they know; then the rest close up.
-        let (crashes, leaves) = (churn * self.crashes, churn * (1.0 - self.crashes));
-        sent.add(crashes * 2.0 * (attempts + FAREWELLS), sizes.ping);
-        sent.add(leaves * 2.0, sizes.leave);
-        sent.add(churn * 3.0, sizes.neighbors);
-        sent.add(churn, sizes.neighbors_reply);
-        sent.add(churn, sizes.notify);
+    /// What joins and departures cost, apart from the refreshes and pings that they cause.
+    fn churn(&self, churn_per_s: f64, sizes: &Sizes, lookup: &Cost) -> Sent {
+        let mut sent = Sent::default();
+        // The joining node looks for its place, asks there, and checks its successor; its predecessor checks it. Each
+        // first request to a neighbor costs a cookie more.
+        sent.add(churn_per_s * lookup.transfers, sizes.lookup + sizes.ack);
+        sent.add(churn_per_s, sizes.answer);
+        sent.add(churn_per_s * 9.0, sizes.neighbors);
+        sent.add(churn_per_s * 3.0, sizes.neighbors_reply);
+        sent.add(churn_per_s * 3.0, sizes.notify);
+        sent.add(churn_per_s, sizes.introduce);
+        sent.add(churn_per_s * 2.0, sizes.ping);
+        // After a departure the predecessor turns to the next successor.
+        sent.add(churn_per_s * 3.0, sizes.neighbors);
+        sent.add(churn_per_s, sizes.neighbors_reply);
+        sent.add(churn_per_s, sizes.notify);
+        sent.add(churn_per_s * (1.0 - self.crashes) * 2.0, sizes.leave);
+        sent
     }
 
-    fn losses(&self, parameters: &Parameters, news: &News) -> Estimate {
-        let sessions = &self.sessions;
-        // A copy is made anew once the crash is known and one more round has told the owner.
-        let repair_s = news.missed_s + news.declared_s + parameters.stabilize_s;
-        Estimate {
-            data_loss_per_year: durability::loss_per_year(
-                sessions,
-                self.crashes,
-                parameters.replicas,
-                repair_s,
-            ),
-            isolations_per_year: durability::isolations_per_year(
-                sessions,
-                self.crashes,
-                parameters.successors,
-                news.step_s,
-                news.declared_s,
-            ),
-            ..Estimate::default()
-        }
+    fn loss_per_year(&self, replicas: u32, repair_s: f64) -> f64 {
+        durability::loss_per_year(&self.sessions, self.crashes, replicas, repair_s)
     }
 
     /// Draws the latency of a lookup.
     fn draw_latency_s(&self, inside: &Inside<'_>, at: usize, rng: &mut Rng) -> f64 {
         let route = &inside.tables.routes.lookups[at % routes::ROUTES];
         let path = rng.next_u64() as usize;
+        // All attempts meet the same owner.
+        let fate = rng.unit();
         let restart_s = (RESTART_WAITS * self.paths.leg(path, 0).wait_s).max(RESTART_MIN_S);
-        let mut answered_s = self.draw_attempt_s(inside, route, path, rng);
+        let mut answered_s = self.draw_attempt_s(inside, route, path, fate, rng);
         let mut asked_s = restart_s;
         for attempt in 1..ATTEMPTS {
             if answered_s <= asked_s {
                 break;
             }
-            let again_s = asked_s + self.draw_attempt_s(inside, route, path, rng);
+            let again_s = asked_s + self.draw_attempt_s(inside, route, path, fate, rng);
             answered_s = answered_s.min(again_s);
             asked_s += restart_s * f64::from(1_u32 << attempt);
         }
         answered_s
     }
 
-    fn draw_attempt_s(&self, inside: &Inside<'_>, route: &Route, path: usize, rng: &mut Rng) -> f64 {
+    fn draw_attempt_s(
+        &self,
+        inside: &Inside<'_>,
+        route: &Route,
+        path: usize,
+        fate: f64,
+        rng: &mut Rng,
+    ) -> f64 {
         let detour = inside.tables.routes.detour;
         let (mut hops, mut waited_s, mut left) = (0_usize, 0.0, route.fingers);
         while left > 0 && hops < crate::plan::paths::HOPS_MAX {
@@ -485,21 +540,20 @@ impl Evaluator {
             hops += 1;
             left -= 1;
         }
+        hops += route.lists as usize;
         if let Some(last) = inside.last_hop(route.place) {
-            let drawn = rng.unit();
-            let neighbor_s = self.paths.neighbor_wait_s;
-            if drawn < last.departed {
+            if fate < last.departed {
                 if rng.unit() * last.departed < last.silent {
                     waited_s += self.paths.leg(path, hops).wait_s;
                 }
                 hops += 1;
             }
             // What is unknown to the neighbors of a crashed node is also unknown to others.
-            if drawn < last.missed {
-                waited_s += neighbor_s;
+            if fate < last.missed {
+                waited_s += inside.news.successor_wait_s;
             }
-            if drawn < last.unreplaced {
-                waited_s += CLAIM_WAITS * neighbor_s;
+            if fate < last.unreplaced {
+                waited_s += CLAIM_WAITS * inside.news.predecessor_wait_s;
             }
             hops += 1 + usize::from(rng.unit() < last.joined);
         }

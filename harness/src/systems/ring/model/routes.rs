@@ -22,6 +22,8 @@
 //!
 //! **Invariant:** the same ring and seed give the same routes.
 
+use std::collections::BTreeMap;
+
 use hopwise_kernel::Rng;
 use hopwise_kernel::ring::fingers::Shape;
 use rand_distr::Exp1;
@@ -30,12 +32,14 @@ use crate::base::sampling::draw;
 
 /// Routes of lookups of the application that are drawn.
 pub(super) const ROUTES: usize = 1024;
+/// Routes that are drawn to see what a missing finger costs: differences need more.
+const DETOURS: usize = 4096;
 /// Routes of refreshes that are drawn.
 const REFRESHES: usize = 512;
 /// Nodes whose tables are drawn.
 const TABLES: usize = 64;
 /// The share of fingers left out to see what a missing finger costs.
-const MISSING: f64 = 0.1;
+const MISSING: f64 = 0.2;
 /// No route is longer.
 const HOPS_MAX: u32 = 200;
 
@@ -49,10 +53,12 @@ pub(super) struct Tables {
 }
 
 /// The way of one lookup.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(super) struct Route {
-    /// Transfers to a finger, or to the last entry of a list.
+    /// Transfers to a finger.
     pub(super) fingers: u32,
+    /// Transfers to the last entry of a list that does not reach the key.
+    pub(super) lists: u32,
     /// The place in the list of the node that the last hop goes to, from 1; 0 if the origin owns the key.
     pub(super) place: u32,
     /// Fingers that were missing.
@@ -93,13 +99,16 @@ impl Routes {
             let slot = |rng: &mut Rng| slots[rng.below(slots.len() as u64) as usize];
             (0..REFRESHES).map(|_| tables.refresh(slot(&mut rng), &mut rng)).collect()
         };
-        let with_gaps: Vec<Route> = (0..ROUTES)
-            .map(|_| tables.route(tables.nodes * rng.unit(), MISSING, &mut rng))
-            .collect();
+        let mut all = |missing| -> Vec<Route> {
+            // The same keys, so that only the gaps differ.
+            let keys = (0..DETOURS).map(|at| (at as f64 + 0.5) / DETOURS as f64 * tables.nodes);
+            keys.map(|key| tables.route(key, missing, &mut rng)).collect()
+        };
+        let (whole, with_gaps) = (all(0.0), all(MISSING));
+        let hops = |routes: &[Route]| mean(routes, |route| route.hops().into());
         let missing = mean(&with_gaps, |route| route.missing.into());
-        let more = mean(&with_gaps, |route| route.hops().into())
-            - mean(&lookups, |route| route.hops().into());
-        let detour = if missing > 0.0 { (more / missing).max(0.0) } else { 0.0 };
+        let more = hops(&with_gaps) - hops(&whole);
+        let detour = if missing > 0.0 { (more / missing).clamp(0.0, 1.0) } else { 0.0 };
         Routes { lookups, refreshes, fingers: fingers as f64 / TABLES as f64, detour }
     }
 }
@@ -107,8 +116,18 @@ impl Routes {
 impl Route {
     /// The hops from the origin to the owner.
     pub(super) const fn hops(&self) -> u32 {
-        self.fingers + if self.place > 0 { 1 } else { 0 }
+        self.fingers + self.lists + if self.place > 0 { 1 } else { 0 }
     }
+}
+
+/// The different routes, each with its share.
+pub(super) fn distinct(routes: &[Route]) -> Vec<(Route, f64)> {
+    let mut counts: BTreeMap<Route, u32> = BTreeMap::new();
+    for &route in routes {
+        *counts.entry(route).or_default() += 1;
+    }
+    let share = |(route, count)| (route, f64::from(count) / routes.len() as f64);
+    counts.into_iter().map(share).collect()
 }
 
 /// The mean of a figure of routes; 0 if there are none.
@@ -141,7 +160,7 @@ impl Tables {
     }
 
     fn go_on(&self, mut x: f64, missing: f64, rng: &mut Rng, route: &mut Route) {
-        while route.fingers < HOPS_MAX {
+        while route.hops() < HOPS_MAX {
             let reach = match self.place_or_reach(x, rng) {
                 Ok(place) => {
                     route.place = place;
@@ -149,8 +168,16 @@ impl Tables {
                 }
                 Err(reach) => reach,
             };
-            x -= self.closest_before(x, reach, missing, rng, &mut route.missing);
-            route.fingers += 1;
+            match self.finger_before(&mut x, reach, missing, rng, &mut route.missing) {
+                Some(finger) => {
+                    x -= finger;
+                    route.fingers += 1;
+                }
+                None => {
+                    x -= reach;
+                    route.lists += 1;
+                }
+            }
         }
     }
 
@@ -166,16 +193,17 @@ impl Tables {
         Err(at)
     }
 
-    /// The distance of the closest entry before `x`, which is beyond the `reach` of the list.
-    fn closest_before(
+    /// The distance of the closest finger before `x`, which is beyond the `reach` of the list; `None` if the last
+    /// entry of the list is closer.
+    fn finger_before(
         &self,
-        x: f64,
+        x: &mut f64,
         reach: f64,
         missing: f64,
         rng: &mut Rng,
         missed: &mut u32,
-    ) -> f64 {
-        let slot = self.slot_of(x);
+    ) -> Option<f64> {
+        let slot = self.slot_of(*x);
         for slot in (1..=slot).rev() {
             let start = self.starts[slot];
             let end = self.starts.get(slot + 1).copied().unwrap_or(self.nodes);
@@ -184,16 +212,21 @@ impl Tables {
                 break;
             }
             let finger = start + gap(rng);
-            if finger >= end || finger >= x {
+            if finger >= *x {
+                // No node lies between the start and the key: the owner of the key is that of the start.
+                *x = start;
+                continue;
+            }
+            if finger >= end {
                 continue;
             }
             if missing > 0.0 && rng.unit() < missing {
                 *missed += 1;
                 continue;
             }
-            return finger;
+            return Some(finger);
         }
-        reach
+        None
     }
 
     fn slot_of(&self, x: f64) -> usize {
