@@ -45,6 +45,8 @@ pub struct Obstacle {
     pub demand: Demand,
     /// The best figure of it among points that meet all others; `None` if none does.
     pub best: Option<f64>,
+    /// The best figure of it among all points.
+    pub least: f64,
 }
 
 /// What one step in a parameter would do.
@@ -94,9 +96,9 @@ pub fn choose(candidates: &[Candidate], demands: &Demands) -> Option<Choice> {
         match (reason, demands.bytes_per_node_s, demands.p99_s) {
             (Reason::Fastest, ..) => estimate.latency_mean_s,
             (Reason::Cheapest, ..) => estimate.bytes_per_node_s,
-            (_, Some(_), Some(_)) => demands
-                .strain(Demand::Budget, estimate)
-                .max(demands.strain(Demand::P99, estimate)),
+            (_, Some(_), Some(_)) => {
+                demands.strain(Demand::Budget, estimate).max(demands.strain(Demand::P99, estimate))
+            }
             // No bound: the bend of the curve, where the product is least.
             _ => estimate.latency_mean_s.powi(2) * estimate.bytes_per_node_s,
         }
@@ -112,7 +114,8 @@ pub fn steps(grid: &Grid, from: &Candidate) -> Vec<Step> {
     for axis in 0..grid.axes.len() {
         for is_more in [false, true] {
             let mut place = from.place.clone();
-            let moved = if is_more { place[axis].checked_add(1) } else { place[axis].checked_sub(1) };
+            let moved =
+                if is_more { place[axis].checked_add(1) } else { place[axis].checked_sub(1) };
             let Some(moved) = moved else { continue };
             place[axis] = moved;
             if let Some(candidate) = grid.candidate(place) {
@@ -132,7 +135,8 @@ fn obstacles(candidates: &[Candidate], demands: &Demands) -> Vec<Obstacle> {
             let others = demands.without(demand);
             let meeting = candidates.iter().filter(|it| others.are_met(&it.estimate));
             let best = meeting.map(|it| demand.figure(&it.estimate)).min_by(f64::total_cmp);
-            Obstacle { demand, best }
+            let figures = candidates.iter().map(|it| demand.figure(&it.estimate));
+            Obstacle { demand, best, least: figures.fold(f64::INFINITY, f64::min) }
         })
         .collect();
     let alone: Vec<Obstacle> =
@@ -199,13 +203,16 @@ mod tests {
         let choice = choose(&candidates, &demands).expect("there are some");
         assert_eq!(choice.reason, Reason::Nearest);
         let expected = [
-            Obstacle { demand: Demand::Budget, best: Some(6.0) },
-            Obstacle { demand: Demand::P99, best: Some(3.0) },
+            Obstacle { demand: Demand::Budget, best: Some(6.0), least: 1.0 },
+            Obstacle { demand: Demand::P99, best: Some(3.0), least: 0.3 },
         ];
         assert_eq!(choice.in_the_way, expected);
         let impossible = Demands { memory_bytes: Some(10.0), ..demands };
         let choice = choose(&candidates, &impossible).expect("there are some");
-        assert_eq!(choice.in_the_way, [Obstacle { demand: Demand::Memory, best: None }]);
+        assert_eq!(
+            choice.in_the_way,
+            [Obstacle { demand: Demand::Memory, best: None, least: 1000.0 }]
+        );
         assert_eq!(choose(&[], &demands), None);
     }
 }

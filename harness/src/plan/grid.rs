@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** points are in the order of their values, the last parameter fastest.
 
+use serde::Serialize;
+
 use crate::plan::pareto::front;
 use crate::plan::{Axis, Conditions, Demands, Estimate, Evaluate, Model, Value};
 
@@ -32,7 +34,7 @@ pub struct Candidate {
 }
 
 /// Factors from estimates to what simulations show.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Correction {
     /// Of hops.
     pub hops: f64,
@@ -91,6 +93,12 @@ impl Grid {
     /// Corrects all estimates from now on.
     pub fn correct(&mut self, correction: Correction) {
         self.correction = correction;
+    }
+
+    /// How all estimates are corrected.
+    #[must_use]
+    pub const fn correction(&self) -> Correction {
+        self.correction
     }
 
     /// The number of points.

@@ -22,7 +22,8 @@ pub trait Model: Debug + Sync {
     /// # Errors
     ///
     /// If the conditions are impossible for the model. The message says what to write instead.
-    fn evaluate(&self, conditions: &Conditions, axes: &[Axis]) -> Result<Box<dyn Evaluate>, String>;
+    fn evaluate(&self, conditions: &Conditions, axes: &[Axis])
+    -> Result<Box<dyn Evaluate>, String>;
 }
 
 /// Estimates the figures of points under fixed conditions.

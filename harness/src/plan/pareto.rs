@@ -11,9 +11,8 @@ pub fn front<const K: usize>(points: &[[f64; K]]) -> Vec<usize> {
     let mut kept: Vec<usize> = Vec::new();
     for at in order {
         // Whatever comes later is greater in some figure, so it cannot beat what is kept.
-        let is_beaten = |&other: &usize| {
-            points[other].iter().zip(&points[at]).all(|(other, own)| other <= own)
-        };
+        let is_beaten =
+            |&other: &usize| points[other].iter().zip(&points[at]).all(|(other, own)| other <= own);
         if !kept.iter().any(is_beaten) {
             kept.push(at);
         }
@@ -68,7 +67,8 @@ mod tests {
                 let is_kept = kept.iter().any(|&kept| points[kept] == *point);
                 assert_eq!(is_kept, !is_beaten, "{at}");
             }
-            let distinct = kept.iter().all(|&a| kept.iter().all(|&b| a == b || points[a] != points[b]));
+            let distinct =
+                kept.iter().all(|&a| kept.iter().all(|&b| a == b || points[a] != points[b]));
             assert!(distinct && kept.is_sorted_by(|&a, &b| points[a][0] < points[b][0]));
         }
     }
@@ -82,8 +82,8 @@ mod tests {
                 let (a, b) = (points[window[0]], points[window[1]]);
                 for point in &points {
                     if (a[0]..=b[0]).contains(&point[0]) {
-                        let below = (b[0] - a[0]) * (point[1] - a[1])
-                            - (b[1] - a[1]) * (point[0] - a[0]);
+                        let below =
+                            (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0]);
                         assert!(below >= -1e-9, "{point:?} is below {a:?} {b:?}");
                     }
                 }

@@ -13,9 +13,7 @@
 use core::time::Duration;
 
 use hopwise_kernel::Rng;
-use hopwise_kernel::node::{
-    Confidence, LossEstimate, PeerRoundTrips, RoundTrips, TimeoutPolicy,
-};
+use hopwise_kernel::node::{Confidence, LossEstimate, PeerRoundTrips, RoundTrips, TimeoutPolicy};
 
 use crate::network::{Network, Transit};
 

@@ -41,9 +41,9 @@ pub fn nodes(text: &str) -> Result<u64, String> {
 ///
 /// If it is not one above 0.
 pub fn per_second(text: &str) -> Result<f64, String> {
-    rate(text).filter(|rate| *rate > 0.0 && *rate <= 1e6).ok_or_else(|| {
-        "write a number above 0 per time, such as 0.1/s, 6/min or 10/h".to_owned()
-    })
+    rate(text)
+        .filter(|rate| *rate > 0.0 && *rate <= 1e6)
+        .ok_or_else(|| "write a number above 0 per time, such as 0.1/s, 6/min or 10/h".to_owned())
 }
 
 /// A probability per time such as `1e-9/year`, per year.
@@ -102,10 +102,9 @@ pub fn share(text: &str) -> Result<f64, String> {
 ///
 /// If it is none.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "write a duration above 0 with its unit, such as 500ms, 1s or 2min".to_owned())
+    humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| {
+        "write a duration above 0 with its unit, such as 500ms, 1s or 2min".to_owned()
+    })
 }
 
 /// A model with its parameters, such as `weibull:mean=1h,shape=0.5`, as a table of TOML. `kind` is the key of
@@ -117,7 +116,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 pub fn table(text: &str, kind: &str, alone: &str, example: &str) -> Result<String, String> {
     let wrong = || format!("write {example}");
     let (name, rest) = text.split_once(':').unwrap_or((text, ""));
-    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    let is_word = |word: &str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    };
     if !is_word(name) {
         return Err(wrong());
     }

@@ -93,7 +93,8 @@ impl Sessions {
         let width = cycle_s / STEPS as f64;
         let kept = (-uses_per_s * width).exp();
         // The mean of e^(−u·x) over one step, for departures within it.
-        let within = if uses_per_s * width < 1e-9 { 1.0 } else { (1.0 - kept) / (uses_per_s * width) };
+        let within =
+            if uses_per_s * width < 1e-9 { 1.0 } else { (1.0 - kept) / (uses_per_s * width) };
         let (mut gone, mut undetected, mut older) = (0.0, 0.0, 1.0);
         let (mut sum_undetected, mut sum_gone) = (0.0, 0.0);
         for step in 1..=STEPS {

@@ -8,6 +8,7 @@ mod files;
 mod freeze;
 mod memory;
 mod paths;
+mod plan;
 mod requests;
 mod status;
 mod streams;

@@ -11,7 +11,7 @@ use super::simulate::Simulated;
 use crate::measure::provenance::{Build, Machine};
 use crate::plan::pareto::hull;
 use crate::plan::{
-    Axis, Candidate, Choice, Demands, Estimate, Grid, Obstacle, Reason, Step, Value,
+    Axis, Candidate, Choice, Correction, Demands, Estimate, Grid, Obstacle, Reason, Step, Value,
 };
 
 /// The version of the document.
@@ -62,6 +62,8 @@ pub struct Document {
     pub reason: Option<Reason>,
     /// The demands that are in the way.
     pub in_the_way: Vec<Obstacle>,
+    /// How far the figures of the model are corrected by the simulation of the chosen point.
+    pub correction: Correction,
     /// What one step in a parameter would do.
     pub steps: Vec<Change>,
     /// The simulations.
@@ -165,6 +167,7 @@ impl Document {
             candidates: points,
             reason: choice.map(|choice| choice.reason),
             in_the_way: choice.map_or_else(Vec::new, |choice| choice.in_the_way.clone()),
+            correction: grid.correction(),
             steps: steps.iter().map(change).collect(),
             simulations: simulated.iter().map(simulation).collect(),
         }

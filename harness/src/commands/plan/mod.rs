@@ -48,8 +48,8 @@ use crate::plan::{Candidate, Choice, Grid, choose, steps};
 pub const TOLERANCE: f64 = 0.15;
 /// Simulations that may change the choice.
 const ROUNDS_MAX: usize = 3;
-/// The share of the time that one of these simulations gets.
-const SHARE_OF_TIME: f64 = 0.3;
+/// The shares of the time that the simulations get, in their order. The first one checks the recommendation.
+const SHARES_OF_TIME: [f64; ROUNDS_MAX] = [0.45, 0.3, 0.2];
 
 /// Plans what `request` asks for, and writes the results as `options` say.
 #[must_use]
@@ -98,7 +98,8 @@ pub fn plan(env: &Environment, request: &Request, options: &RunOptions) -> Exit 
     };
     let Answer { candidates, choice } = &answer;
     let choice = choice.as_ref();
-    let document = Document::new(circumstances, &planned, &grid, candidates, choice, &steps, &simulated);
+    let document =
+        Document::new(circumstances, &planned, &grid, candidates, choice, &steps, &simulated);
     if let Err(error) = write(&document, &planned, request, destination) {
         env.tell(error);
         return Exit::Failure;
@@ -122,7 +123,9 @@ impl Answer {
         let choice = choose(&candidates, &planned.demands);
         let sums = candidates.iter().map(|it| it.estimate.bytes_per_node_s).sum::<f64>();
         if !sums.is_finite() {
-            return Err("the model has no figures for these conditions: write other ones".to_owned());
+            return Err(
+                "the model has no figures for these conditions: write other ones".to_owned()
+            );
         }
         Ok(Answer { candidates, choice })
     }
@@ -150,7 +153,7 @@ fn check(
         if simulated.iter().any(|it| it.candidate.place == chosen.place) {
             break;
         }
-        let for_s = (time.as_secs_f64() * SHARE_OF_TIME).min(left_s(&clock));
+        let for_s = share_s(time, simulated.len()).min(left_s(&clock));
         let Some(ended) = simulator.simulate(grid, &chosen, for_s, interrupts)? else { break };
         grid.correct(ended.correction());
         simulated.push(ended);
@@ -158,14 +161,19 @@ fn check(
     }
     for rival in rivals(answer) {
         let is_known = simulated.iter().any(|it| it.candidate.place == rival.place);
-        let for_s = (time.as_secs_f64() * SHARE_OF_TIME).min(left_s(&clock));
-        if is_known || simulated.len() >= ROUNDS_MAX || for_s <= 0.0 {
+        let for_s = share_s(time, simulated.len()).min(left_s(&clock));
+        if is_known || for_s <= 0.0 {
             continue;
         }
         let Some(ended) = simulator.simulate(grid, &rival, for_s, interrupts)? else { break };
         simulated.push(ended);
     }
     Ok(simulated)
+}
+
+/// The time for the next simulation, if there were `before` of them.
+fn share_s(time: Duration, before: usize) -> f64 {
+    SHARES_OF_TIME.get(before).map_or(0.0, |share| time.as_secs_f64() * share)
 }
 
 /// The neighbours of the chosen point among the best: the next cheaper one and the next faster one.
@@ -194,7 +202,11 @@ fn write(
     write_in(folder, "plan.txt", &text)?;
     write_in(folder, "plan.svg", &svg)?;
     if let Some(chosen) = &document.chosen {
-        write_in(folder, "plan.toml", &request.scenario_of(planned, &chosen.parameters, chosen.settle_s)?)?;
+        write_in(
+            folder,
+            "plan.toml",
+            &request.scenario_of(planned, &chosen.parameters, chosen.settle_s)?,
+        )?;
     }
     write_in(folder, "plan.json", &json)?;
     let place = format!("\nwritten to {}: plan.toml, plan.svg, plan.json\n", folder.display());

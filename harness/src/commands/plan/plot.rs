@@ -40,9 +40,8 @@ fn draw(document: &Document, backend: SVGBackend<'_>) -> Result<(), Box<dyn Erro
     let points = &document.candidates;
     let range = |figure: fn((f64, f64)) -> f64| {
         let all = points.iter().map(|point| figure(at(point)));
-        let (least, most) = all.fold((f64::MAX, 1e-3), |(least, most), it| {
-            (least.min(it), f64::max(most, it))
-        });
+        let (least, most) =
+            all.fold((f64::MAX, 1e-3), |(least, most), it| (least.min(it), f64::max(most, it)));
         least.min(most) / ROOM..most * ROOM
     };
     let (x, y) = (range(|point| point.0), range(|point| point.1));

@@ -70,7 +70,9 @@ impl Request {
             let names = registry.schema().system_names();
             let planned: Vec<&str> = names
                 .into_iter()
-                .filter(|name| registry.find(name, Subject::Keys).is_some_and(|it| it.model().is_some()))
+                .filter(|name| {
+                    registry.find(name, Subject::Keys).is_some_and(|it| it.model().is_some())
+                })
                 .collect();
             let planned = planned.join(", ");
             format!("--system {}: it has no model to plan with: write {planned}", scenario.system)

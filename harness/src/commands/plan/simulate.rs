@@ -7,9 +7,9 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::TOLERANCE;
 use super::compared::Compared;
 use super::request::{Planned, Request};
-use super::TOLERANCE;
 use crate::commands::Environment;
 use crate::commands::run::{self, Ended, Memory};
 use crate::measure::EngineError;
@@ -28,7 +28,7 @@ const MEASURE_MIN_S: f64 = 30.0;
 const EVENTS_PER_MESSAGE: f64 = 1.3;
 /// Events per second that a simulation is expected to handle, before one has shown it. Low, so that the time
 /// is kept.
-const EVENTS_PER_S: f64 = 400_000.0;
+const EVENTS_PER_S: f64 = 600_000.0;
 /// The share of failed lookups is compared if at least so many failed.
 const FAILURES: u64 = 20;
 
@@ -98,8 +98,7 @@ impl<'a> Simulator<'a> {
         overrides.extend(further.map(|(key, value)| (key.to_owned(), value)));
         let scenario = self.env.registry.from_toml("", &name, &overrides);
         let scenario = scenario.map_err(|error| error.to_string())?;
-        let ended =
-            run::execute(self.env, &scenario, interrupts, self.quiet, Memory::InTurn, None);
+        let ended = run::execute(self.env, &scenario, interrupts, self.quiet, Memory::InTurn, None);
         let Ended { outcome, measured } = match ended {
             Ok(ended) => ended,
             Err(EngineError::Request(why) | EngineError::Broken(why)) => return Err(why),
@@ -118,7 +117,8 @@ impl<'a> Simulator<'a> {
         self.events_per_s.set(events / outcome.wall_s.max(0.1));
         let at_size = self.planned.conditions.with_nodes(nodes);
         let small = Grid::new(self.planned.model, &at_size, grid.axes.clone())?;
-        let model = small.candidate(candidate.place.clone()).map_or(Estimate::default(), |it| it.estimate);
+        let model =
+            small.candidate(candidate.place.clone()).map_or(Estimate::default(), |it| it.estimate);
         let candidate = candidate.clone();
         Ok(Some(Simulated { candidate, nodes, measured_s, model, outcome }))
     }
@@ -170,7 +170,12 @@ impl Simulated {
                 model.bytes_per_node_s,
                 self.outcome.maintenance.bytes_per_node_s,
             ),
-            Compared::new("memory_bytes", "memory", model.memory_bytes, state.bytes_per_node as f64),
+            Compared::new(
+                "memory_bytes",
+                "memory",
+                model.memory_bytes,
+                state.bytes_per_node as f64,
+            ),
         ];
         let failures = lookups.failed + lookups.incorrect;
         if failures >= FAILURES {
@@ -191,7 +196,9 @@ impl Simulated {
         let compared = self.compared();
         let factor = |key: &str| {
             let found = compared.iter().find(|it| it.key == key);
-            found.filter(|it| it.error.abs() > TOLERANCE && it.model > 0.0).map_or(1.0, |it| it.simulated / it.model)
+            found
+                .filter(|it| it.error.abs() > TOLERANCE && it.model > 0.0)
+                .map_or(1.0, |it| it.simulated / it.model)
         };
         Correction {
             hops: factor("hops"),

@@ -8,7 +8,7 @@ use toml::Value as Toml;
 
 use super::TOLERANCE;
 use super::document::{Document, Point, Simulation};
-use crate::plan::{Demand, Estimate, Reason};
+use crate::plan::{Correction, Demand, Estimate, Reason};
 use crate::report::units::{bytes, count, micros, number};
 use crate::report::wrap::push_wrapped;
 
@@ -39,7 +39,11 @@ fn head(text: &mut String, document: &Document) {
     };
     let session = match given("churn.session") {
         "" => "no departures".to_owned(),
-        session => format!("sessions {}, {} announced", plain(session), percent(given("churn.graceful").parse().unwrap_or(0.0))),
+        session => format!(
+            "sessions {}, {} of departures announced",
+            plain(session),
+            percent(given("churn.graceful").parse().unwrap_or(0.0))
+        ),
     };
     let line = format!(
         "{}, {} nodes; {session}; a lookup per node every {}; delays {}",
@@ -85,22 +89,53 @@ fn answer(text: &mut String, document: &Document) {
         small(figures.isolations_per_year),
     );
     push_wrapped(text, &line, INDENT, COLUMNS, &["; ", ", "]);
-    push_wrapped(text, &format!("{:<INDENT$}{}", "because", reason(document, figures)), INDENT, COLUMNS, &[]);
+    push_wrapped(
+        text,
+        &format!("{:<INDENT$}{}", "because", reason(document, figures)),
+        INDENT,
+        COLUMNS,
+        &[],
+    );
+    corrected(text, document);
     for obstacle in &document.in_the_way {
-        let flag = obstacle.demand.flag();
-        let bound = document.demands.bound(obstacle.demand).unwrap_or(0.0);
+        let demand = obstacle.demand;
+        let bound = document.demands.bound(demand).map_or_else(String::new, |it| shown(demand, it));
+        let (name, least) = (name(demand), shown(demand, obstacle.least));
         let line = match obstacle.best {
-            Some(best) => format!(
-                "{flag} {} is in the way: where all else is met, the best is {}",
-                wanted(obstacle.demand, bound),
-                shown(obstacle.demand, best)
-            ),
-            None => format!(
-                "{flag} {} is in the way: no point meets the others either",
-                wanted(obstacle.demand, bound)
-            ),
+            Some(best) => {
+                let best = shown(demand, best);
+                format!("{name} of {bound}: where all other demands are met, {best} is the least")
+            }
+            None => format!("{name} of {bound}: the least of all points is {least}"),
         };
-        push_wrapped(text, &format!("{:<INDENT$}{line}", ""), INDENT, COLUMNS, &[]);
+        let line = format!("{:<INDENT$}{line} ({})", "in the way", demand.flag());
+        push_wrapped(text, &line, INDENT, COLUMNS, &[]);
+    }
+}
+
+/// The figures that a simulation has corrected.
+fn corrected(text: &mut String, document: &Document) {
+    let Correction { hops, timeouts, latency_mean, latency_p99, failed, bytes, memory } =
+        document.correction;
+    let factors = [
+        ("hops", hops),
+        ("timeouts", timeouts),
+        ("mean latency", latency_mean),
+        ("p99 latency", latency_p99),
+        ("failed lookups", failed),
+        ("maintenance", bytes),
+        ("memory", memory),
+    ];
+    let off = factors.iter().filter(|(_, factor)| *factor != 1.0);
+    let off: Vec<String> =
+        off.map(|(name, factor)| format!("{name} times {}", number(*factor))).collect();
+    if !off.is_empty() {
+        let line = format!(
+            "{:<INDENT$}by the simulation of this point: {}; all figures here have these factors",
+            "corrected",
+            off.join(", ")
+        );
+        push_wrapped(text, &line, INDENT, COLUMNS, &["; ", ", "]);
     }
 }
 
@@ -108,7 +143,11 @@ fn reason(document: &Document, figures: &Estimate) -> String {
     let shares = || {
         let shares = Demand::ALL.into_iter().filter_map(|demand| {
             document.demands.bound(demand)?;
-            Some(format!("{} of {}", percent(document.demands.strain(demand, figures)), name(demand)))
+            Some(format!(
+                "{} of {}",
+                percent(document.demands.strain(demand, figures)),
+                name(demand)
+            ))
         });
         shares.collect::<Vec<_>>().join(", ")
     };
@@ -149,7 +188,8 @@ fn best(text: &mut String, document: &Document) {
             (false, true) => "",
             (false, false) => "-",
         };
-        let values: Vec<String> = point.parameters.iter().map(|(_, value)| value_text(value)).collect();
+        let values: Vec<String> =
+            point.parameters.iter().map(|(_, value)| value_text(value)).collect();
         row(mark, values, &point.figures)
     });
     let names: Vec<String> = document.axes.iter().map(|axis| axis.name.to_owned()).collect();
@@ -190,8 +230,10 @@ fn simulation(text: &mut String, simulation: &Simulation) {
             "failed" => failed(value),
             _ => number(value),
         };
-        let note = if figure.error.abs() > TOLERANCE { "  the simulation is trusted" } else { "" };
-        let error = format!("{:+.0} %{note}", figure.error * 100.0);
+        let note = if figure.error.abs() > TOLERANCE { "  trust the simulation" } else { "" };
+        // Without the sign of a zero.
+        let percent = (figure.error * 100.0).round() + 0.0;
+        let error = format!("{percent:+.0} %{note}");
         let row = [figure.name.to_owned(), shown(figure.model), shown(figure.simulated), error];
         rows.push(row.to_vec());
     }
@@ -251,9 +293,8 @@ fn row(mark: &str, first: Vec<String>, figures: &Estimate) -> Vec<String> {
 fn table(text: &mut String, header: Vec<String>, rows: Vec<Vec<String>>) {
     let lines: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
     let columns = lines.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
-    };
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for line in &lines {
         let mut shown = String::new();
@@ -333,7 +374,7 @@ fn failed(share: f64) -> String {
     match share * 100.0 {
         percent if percent <= 0.0 => "0 %".to_owned(),
         percent if percent < 0.0001 => "< 0.0001 %".to_owned(),
-        percent if percent < 0.1 => format!("{percent:.4} %"),
+        percent if percent < 0.1 - 1e-9 => format!("{percent:.4} %"),
         percent => format!("{} %", number(percent)),
     }
 }
@@ -341,7 +382,7 @@ fn failed(share: f64) -> String {
 /// A number that may be tiny: `3e-12`.
 fn small(value: f64) -> String {
     match value {
-        value if value <= 0.0 => "0".to_owned(),
+        value if value < 1e-30 => "0".to_owned(),
         value if value < 0.01 => format!("{value:.0e}"),
         value => number(value),
     }

@@ -70,7 +70,7 @@ const FAREWELLS: f64 = 3.0;
 const BASES: [u32; 6] = [2, 4, 8, 16, 32, 64];
 const SUCCESSORS: [u32; 7] = [4, 6, 8, 12, 16, 24, 32];
 const PERIODS_S: [u64; 10] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600];
-const REPLICAS: [u32; 8] = [1, 2, 3, 4, 5, 6, 8, 12];
+const REPLICAS: [u32; 10] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16];
 
 /// The model of the ring.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,11 @@ impl Model for RingModel {
         ]
     }
 
-    fn evaluate(&self, conditions: &Conditions, axes: &[Axis]) -> Result<Box<dyn Evaluate>, String> {
+    fn evaluate(
+        &self,
+        conditions: &Conditions,
+        axes: &[Axis],
+    ) -> Result<Box<dyn Evaluate>, String> {
         let scenario = &conditions.scenario;
         let network = Network::new(&scenario.network, scenario.seed)?;
         let policy = items::timeout(scenario);
@@ -126,8 +130,7 @@ impl Model for RingModel {
                 };
                 let some = routes.refreshes.iter().enumerate().step_by(8);
                 let refreshes_s = some.map(took_s).collect();
-                let (lookups, refreshes) =
-                    (distinct(&routes.lookups), distinct(&routes.refreshes));
+                let (lookups, refreshes) = (distinct(&routes.lookups), distinct(&routes.refreshes));
                 let of = Tables { routes, memory_bytes, sizes, refreshes_s, lookups, refreshes };
                 tables.insert((base, successors), of);
             }
@@ -269,7 +272,8 @@ impl Evaluate for Evaluator {
         drawn.sort_unstable_by(f64::total_cmp);
         let beyond = &drawn[((1.0 - TAIL) * LATENCIES as f64) as usize..];
         let p99_s = beyond[0];
-        let excess_s = beyond.iter().map(|latency_s| latency_s - p99_s).sum::<f64>() / beyond.len() as f64;
+        let excess_s =
+            beyond.iter().map(|latency_s| latency_s - p99_s).sum::<f64>() / beyond.len() as f64;
         estimate.latency_p99_s = p99_s;
         let late = (self.deadline_s - p99_s).max(0.0) / excess_s.max(1e-6);
         let too_late = TAIL * (-late).exp();
@@ -282,7 +286,7 @@ impl Evaluate for Evaluator {
         let cycle_s = inside.tables.routes.fingers * parameters.fix_fingers_s;
         let list_s = inside.news.listed_s(parameters.successors);
         // Ages are spread once each finger has been refreshed.
-        (1.2 * cycle_s).max(1.5 * list_s).max(30.0)
+        cycle_s.max(1.5 * list_s).max(30.0)
     }
 }
 
@@ -306,7 +310,8 @@ struct Cost {
 
 impl Evaluator {
     fn parameters(&self, point: &[Value]) -> Parameters {
-        let period_s = |period: Option<Duration>| period.map_or(f64::INFINITY, |it| it.as_secs_f64());
+        let period_s =
+            |period: Option<Duration>| period.map_or(f64::INFINITY, |it| it.as_secs_f64());
         let mut parameters = Parameters {
             base: self.usual.base,
             successors: self.usual.successors,
@@ -367,9 +372,7 @@ impl Evaluator {
         let ends_per_s = self.lookups_per_s + refreshes_per_s;
         let news = News::new(stabilize_s, ends_per_s, replies_per_s, &self.sessions, &self.paths);
         let uses_per_s = ends_per_s / f64::from(successors);
-        let last_hop = |place| {
-            LastHop::new(&self.sessions, &news, self.crashes, place, uses_per_s)
-        };
+        let last_hop = |place| LastHop::new(&self.sessions, &news, self.crashes, place, uses_per_s);
         Inside {
             tables,
             refreshes_per_s,
@@ -393,7 +396,13 @@ impl Evaluator {
     }
 
     /// What lookups on `routes` cost, if shares of the fingers that they need are silent or missing.
-    fn cost(&self, inside: &Inside<'_>, routes: &[(Route, f64)], silent: f64, missing: f64) -> Cost {
+    fn cost(
+        &self,
+        inside: &Inside<'_>,
+        routes: &[(Route, f64)],
+        silent: f64,
+        missing: f64,
+    ) -> Cost {
         let (wait_s, spurious) = (self.paths.wait_s, inside.spurious);
         let gone = (silent + missing).min(0.9);
         // Of each finger that is needed, gone / (1 − gone) are in vain before.

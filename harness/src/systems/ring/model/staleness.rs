@@ -73,7 +73,8 @@ impl News {
         let successor_wait_s = neighbor_wait_s(1.0 / stabilize_s, sessions, paths);
         let predecessor_wait_s = neighbor_wait_s(WATCHED / stabilize_s, sessions, paths);
         let declared_s = |wait_s: f64| {
-            let (least_s, most_s) = (waits(attempts) * wait_s, waits(attempts * SELF_DOUBT) * wait_s);
+            let (least_s, most_s) =
+                (waits(attempts) * wait_s, waits(attempts * SELF_DOUBT) * wait_s);
             // The doubt ends with the next reply.
             let rate = replies_per_s.max(1e-9);
             let doubt_s = (-least_s * rate).exp() * -(-(most_s - least_s) * rate).exp_m1() / rate;
@@ -176,7 +177,8 @@ impl LastHop {
             return LastHop { missed, unreplaced, ..LastHop::default() };
         }
         let (listed_s, spread_s) = (news.listed_s(place), news.spread_s(place));
-        let departed = crashes * sessions.gone(listed_s) + (1.0 - crashes) * sessions.gone(spread_s);
+        let departed =
+            crashes * sessions.gone(listed_s) + (1.0 - crashes) * sessions.gone(spread_s);
         let found = uses_per_s * listed_s;
         let unfound = if found < 1e-9 { 1.0 } else { -(-found).exp_m1() / found };
         let joined = (sessions.departures_per_s() * spread_s).min(1.0);
