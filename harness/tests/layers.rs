@@ -13,7 +13,7 @@ use std::path::Path;
 /// The rooms of the harness, top to bottom.
 const HARNESS: &str = "
 app/        the program: command line and dispatch
-commands/   run, campaign, sweep, compare, serve, user, list, explain
+commands/   run, campaign, sweep, compare, plan, serve, user, list, explain
 serve/      the client interface: the Redis protocol over TCP
 target/     load on a running ring from outside, as a client
 conformance/  what every system owes its drivers

@@ -87,7 +87,7 @@ pub fn bytes(text: &str) -> Result<f64, String> {
 /// If it is not from 0 to 1.
 pub fn share(text: &str) -> Result<f64, String> {
     let value = match text.trim().strip_suffix('%') {
-        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+        Some(percent) => percent.trim().parse::<f64>().map(of_percent),
         None => text.trim().parse(),
     };
     value
@@ -140,6 +140,11 @@ pub fn table(text: &str, kind: &str, alone: &str, example: &str) -> Result<Strin
     Ok(toml)
 }
 
+/// The nearest share with twelve digits: 99.9 % is 0.999.
+fn of_percent(percent: f64) -> f64 {
+    (percent * 1e10).round() / 1e12
+}
+
 fn rate(text: &str) -> Option<f64> {
     let (number, time) = text.split_once('/')?;
     let number = number.trim().parse::<f64>().ok().filter(|number| number.is_finite())?;
@@ -170,7 +175,7 @@ mod tests {
         assert_eq!((bytes_per_second("20B/s"), bytes_per_second("1KiB/s")), (Ok(20.0), Ok(1024.0)));
         assert_eq!(bytes_per_second("60B/min"), Ok(1.0));
         assert_eq!((bytes("4KiB"), bytes("1e3B")), (Ok(4096.0), Ok(1000.0)));
-        assert_eq!((share("50%"), share("0.999"), share("0")), (Ok(0.5), Ok(0.999), Ok(0.0)));
+        assert_eq!((share("99.9%"), share("0.999"), share("0")), (Ok(0.999), Ok(0.999), Ok(0.0)));
         assert!(per_year("1e-9/year").is_ok_and(|p| (p / 1e-9 - 1.0).abs() < 1e-12));
         assert_eq!(duration("1s"), Ok(Duration::from_secs(1)));
     }

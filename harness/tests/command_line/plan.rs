@@ -7,7 +7,7 @@ fn a_plan_recommends_a_scenario_that_runs() {
     let here = Workplace::new("plan");
     let asked = "plan --nodes 300 --session exponential:mean=20min --lookups-per-node 1/s --budget 1KiB/s \
                  --success 99% --p99 3s --memory 4KiB --data-loss 1e-3/year --set ring.base=4 \
-                 --set ring.successors=8 --time 4s --out out";
+                 --set ring.successors=8 --time 1s --out out";
     let ran = here.hopwise(asked);
     assert_eq!(status(&ran), 0, "{}", stderr(&ran));
     let printed = String::from_utf8_lossy(&ran.stdout).into_owned();
@@ -72,6 +72,8 @@ fn a_wrong_request_is_told_what_to_write() {
         ("--nodes 1e4 --set ring.base=3", "a power of two"),
         ("--nodes 1e4 --set ring.stabilize=off", "a plan needs a period"),
         ("--nodes 1e4 --set ring.bass=2", "ring.base"),
+        ("--nodes 1e4 --set ring.lookup=iterative", "the model covers only \"recursive\""),
+        ("--nodes 1e4 --set network.loss=0.1", "the model covers only"),
         ("--nodes 1e4 --time soon", "such as 60s"),
     ] {
         let ran = here.hopwise(&format!("plan {wrong}"));

@@ -7,7 +7,7 @@ use core::time::Duration;
 use toml::Value as Toml;
 
 use crate::plan::{Axis, Conditions, Demands, Model, Value, quantity};
-use crate::scenario::{Subject, duration};
+use crate::scenario::{Subject, duration, value_of};
 use crate::systems::Registry;
 
 /// The most nodes of a scenario.
@@ -81,7 +81,8 @@ impl Request {
         let mut axes = model.axes(&conditions);
         let table = Toml::Table(conditions.scenario.to_table());
         for axis in &mut axes {
-            if self.set.iter().any(|(key, _)| *key == axis.key) {
+            let is_it = |(key, _): &(String, String)| registry.schema().meant(key) == axis.key;
+            if self.set.iter().any(is_it) {
                 axis.values = vec![fixed(&table, &axis.key)?];
             }
         }
@@ -103,7 +104,10 @@ impl Request {
         parameters: &[(String, Toml)],
         settle_s: f64,
     ) -> Result<String, String> {
-        let mut scenario = planned.conditions.scenario.to_table();
+        let mut scenario = toml::Table::new();
+        for (key, value) in &planned.overrides {
+            set(&mut scenario, key, &value_of(value));
+        }
         for (key, value) in parameters {
             set(&mut scenario, key, value);
         }

@@ -47,9 +47,11 @@ use hopwise_kernel::{Peer, Rng};
 use self::routes::{Route, Routes, distinct, mean};
 use self::sizes::Sizes;
 use self::staleness::{LastHop, News, WATCHED};
-use super::section::Ring;
+use super::section::{AnswerRule, LookupMode, Place, Ring};
+use crate::Scenario;
 use crate::network::Network;
 use crate::plan::{Axis, Conditions, Estimate, Evaluate, Model, Paths, Sessions, Upkeep, Value};
+use crate::scenario::{ChurnModel, Downtime, Load};
 use crate::systems::items;
 
 /// Latencies that are drawn for a percentile.
@@ -98,6 +100,7 @@ impl Model for RingModel {
         axes: &[Axis],
     ) -> Result<Box<dyn Evaluate>, String> {
         let scenario = &conditions.scenario;
+        check(scenario)?;
         let network = Network::new(&scenario.network, scenario.seed)?;
         let policy = items::timeout(scenario);
         let hosts = conditions.nodes.min(scenario.nodes.into());
@@ -147,6 +150,35 @@ impl Model for RingModel {
             seed: scenario.seed,
             last: Cell::new(None),
         }))
+    }
+}
+
+/// Refuses what the model does not cover.
+fn check(scenario: &Scenario) -> Result<(), String> {
+    let ring = scenario.section::<Ring>();
+    let churn = &scenario.churn;
+    let network = &scenario.network;
+    let is_perfect = network.loss <= 0.0 && network.duplication <= 0.0 && network.reordering <= 0.0;
+    let covered = [
+        (ring.lookup == LookupMode::Recursive, "ring.lookup", "\"recursive\""),
+        (ring.answer == AnswerRule::Owner, "ring.answer", "\"owner\""),
+        (ring.remember_failures, "ring.remember_failures", "true"),
+        (ring.virtual_nodes == 1, "ring.virtual_nodes", "1"),
+        (ring.place == Place::Random, "ring.place", "\"random\""),
+        (
+            matches!(churn.model, ChurnModel::Off | ChurnModel::Sessions),
+            "churn.model",
+            "\"sessions\"",
+        ),
+        (churn.downtime == Downtime::None, "churn.downtime", "\"none\""),
+        (matches!(scenario.workload.load, Load::PerNode(_)), "workload", "--lookups-per-node"),
+        (is_perfect && network.node_rate.is_none(), "network", "a latency and no faults"),
+    ];
+    match covered.iter().find(|(holds, ..)| !holds) {
+        None => Ok(()),
+        Some((_, key, instead)) => {
+            Err(format!("--set {key}: the model covers only {instead}: write that"))
+        }
     }
 }
 
