@@ -67,7 +67,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What is asked for.
+    /// The request.
     #[must_use]
     pub fn request(&self) -> Request {
         Request {

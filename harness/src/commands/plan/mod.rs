@@ -51,7 +51,7 @@ const ROUNDS_MAX: usize = 3;
 /// The shares of the time that the simulations get, in their order. The first one checks the recommendation.
 const SHARES_OF_TIME: [f64; ROUNDS_MAX] = [0.45, 0.3, 0.2];
 
-/// Plans what `request` asks for, and writes the results as `options` say.
+/// Answers `request`, and writes the results as `options` say.
 #[must_use]
 pub fn plan(env: &Environment, request: &Request, options: &RunOptions) -> Exit {
     let clock = WallClock::start();

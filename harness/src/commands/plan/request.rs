@@ -1,4 +1,4 @@
-//! What is asked for, and what follows from it: conditions, parameters, demands.
+//! A request for a plan, and what follows from it: conditions, parameters, demands.
 //!
 //! **Invariant:** a planned request has valid scenarios for all its points.
 
@@ -15,7 +15,7 @@ const NODES_MAX: u64 = 1 << 24;
 /// The length of the measured phase of the scenario that is written.
 const MEASURE: Duration = Duration::from_secs(600);
 
-/// What is asked for.
+/// A request for a plan.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Request {
     /// The system to plan.

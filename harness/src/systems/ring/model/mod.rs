@@ -9,7 +9,7 @@
 //! | memory | the kernel's own count |
 //! | losses | [`durability`] |
 //!
-//! *Traffic.* A node sends per second, with h hops per refresh, F fingers, sessions of mean L:
+//! *Traffic* ([`traffic`]). A node sends per second, with h hops per refresh, F fingers, sessions of mean L:
 //!
 //! ```text
 //!   stabilize     1/T_s · (neighbors + reply + notify)
@@ -32,9 +32,11 @@
 //! **Invariant:** the same conditions give the same estimates.
 
 mod durability;
+mod latency;
 mod routes;
 mod sizes;
 mod staleness;
+mod traffic;
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -50,7 +52,7 @@ use self::staleness::{LastHop, News, WATCHED};
 use super::section::{AnswerRule, LookupMode, Place, Ring};
 use crate::Scenario;
 use crate::network::Network;
-use crate::plan::{Axis, Conditions, Estimate, Evaluate, Model, Paths, Sessions, Upkeep, Value};
+use crate::plan::{Axis, Conditions, Estimate, Evaluate, Model, Paths, Sessions, Value};
 use crate::scenario::{ChurnModel, Downtime, Load};
 use crate::systems::items;
 
@@ -58,16 +60,8 @@ use crate::systems::items;
 const LATENCIES: usize = 4096;
 /// The share of latencies beyond the 99th percentile.
 const TAIL: f64 = 0.01;
-/// An origin asks again after this many hop timeouts.
-const RESTART_WAITS: f64 = 8.0;
-/// The shortest time after which it does, in seconds.
-const RESTART_MIN_S: f64 = 0.05;
-/// Attempts of an origin that are followed.
-const ATTEMPTS: u32 = 4;
 /// Attempts to reach a silent predecessor before its successor answers: the first and one with twice the wait.
 const CLAIM_WAITS: f64 = 3.0;
-/// Attempts at the last ping of a peer that was declared dead.
-const FAREWELLS: f64 = 3.0;
 
 const BASES: [u32; 6] = [2, 4, 8, 16, 32, 64];
 const SUCCESSORS: [u32; 7] = [4, 6, 8, 12, 16, 24, 32];
@@ -103,6 +97,7 @@ impl Model for RingModel {
         check(scenario)?;
         let network = Network::new(&scenario.network, scenario.seed)?;
         let policy = items::timeout(scenario);
+        network.check_hosts(usize::try_from(conditions.nodes).unwrap_or(usize::MAX))?;
         let hosts = conditions.nodes.min(scenario.nodes.into());
         let paths = Paths::new(&network, policy, hosts, scenario.seed);
         let values = |key: &str| -> Vec<u32> {
@@ -478,128 +473,8 @@ impl Evaluator {
         }
     }
 
-    /// The parts of maintenance, and all its messages, per node and second.
-    fn maintenance(
-        &self,
-        parameters: &Parameters,
-        inside: &Inside<'_>,
-        refresh: &Cost,
-    ) -> (Upkeep, f64) {
-        let sizes = &inside.tables.sizes;
-        let round = 1.0 / parameters.stabilize_s;
-        let mut stabilize = Sent::default();
-        stabilize.add(round, sizes.neighbors);
-        stabilize.add(round, sizes.neighbors_reply);
-        stabilize.add(round, sizes.notify);
-        let refreshes = inside.refreshes_per_s;
-        let mut fingers = Sent::default();
-        fingers.add(refreshes * (refresh.transfers + refresh.lost), sizes.lookup);
-        fingers.add(refreshes * refresh.transfers, sizes.ack);
-        fingers.add(refreshes * refresh.answers, sizes.answer);
-        let lookup = self.lookup_cost(inside);
-        let churn_per_s = self.sessions.departures_per_s();
-        let crashes_per_s = churn_per_s * self.crashes;
-        // A contact that answers late is pinged once. One that has departed is pinged until it is declared dead, and
-        // then for the last time; so is a crashed neighbor, by both sides.
-        let late = self.lookups_per_s * (lookup.timeouts - lookup.lost)
-            + refreshes * (refresh.timeouts - refresh.lost);
-        let found = self.lookups_per_s * lookup.found + refreshes * refresh.found;
-        let mut probe = Sent::default();
-        probe.add(round * WATCHED * 2.0, sizes.ping);
-        probe.add(late * 2.0, sizes.ping);
-        probe.add((found + 2.0 * crashes_per_s) * (inside.news.attempts + FAREWELLS), sizes.ping);
-        let churn = self.churn(churn_per_s, sizes, &lookup);
-        let parts = [stabilize, fingers, probe, churn];
-        let [stabilize, refresh, probe, churn] = parts.map(|sent| sent.bytes);
-        let messages = parts.iter().map(|sent| sent.messages).sum();
-        (Upkeep { stabilize, refresh, probe, churn }, messages)
-    }
-
-    /// What joins and departures cost, apart from the refreshes and pings that they cause.
-    fn churn(&self, churn_per_s: f64, sizes: &Sizes, lookup: &Cost) -> Sent {
-        let mut sent = Sent::default();
-        // The joining node looks for its place, asks there, and checks its successor; its predecessor checks it. Each
-        // first request to a neighbor costs a cookie more.
-        sent.add(churn_per_s * lookup.transfers, sizes.lookup + sizes.ack);
-        sent.add(churn_per_s, sizes.answer);
-        sent.add(churn_per_s * 9.0, sizes.neighbors);
-        sent.add(churn_per_s * 3.0, sizes.neighbors_reply);
-        sent.add(churn_per_s * 3.0, sizes.notify);
-        sent.add(churn_per_s, sizes.introduce);
-        sent.add(churn_per_s * 2.0, sizes.ping);
-        // After a departure the predecessor turns to the next successor.
-        sent.add(churn_per_s * 3.0, sizes.neighbors);
-        sent.add(churn_per_s, sizes.neighbors_reply);
-        sent.add(churn_per_s, sizes.notify);
-        sent.add(churn_per_s * (1.0 - self.crashes) * 2.0, sizes.leave);
-        sent
-    }
-
     fn loss_per_year(&self, replicas: u32, repair_s: f64) -> f64 {
         durability::loss_per_year(&self.sessions, self.crashes, replicas, repair_s)
-    }
-
-    /// Draws the latency of a lookup.
-    fn draw_latency_s(&self, inside: &Inside<'_>, at: usize, rng: &mut Rng) -> f64 {
-        let route = &inside.tables.routes.lookups[at % routes::ROUTES];
-        let path = rng.next_u64() as usize;
-        // All attempts meet the same owner.
-        let fate = rng.unit();
-        let restart_s = (RESTART_WAITS * self.paths.leg(path, 0).wait_s).max(RESTART_MIN_S);
-        let mut answered_s = self.draw_attempt_s(inside, route, path, fate, rng);
-        let mut asked_s = restart_s;
-        for attempt in 1..ATTEMPTS {
-            if answered_s <= asked_s {
-                break;
-            }
-            let again_s = asked_s + self.draw_attempt_s(inside, route, path, fate, rng);
-            answered_s = answered_s.min(again_s);
-            asked_s += restart_s * f64::from(1_u32 << attempt);
-        }
-        answered_s
-    }
-
-    fn draw_attempt_s(
-        &self,
-        inside: &Inside<'_>,
-        route: &Route,
-        path: usize,
-        fate: f64,
-        rng: &mut Rng,
-    ) -> f64 {
-        let detour = inside.tables.routes.detour;
-        let (mut hops, mut waited_s, mut left) = (0_usize, 0.0, route.fingers);
-        while left > 0 && hops < crate::plan::paths::HOPS_MAX {
-            let drawn = rng.unit();
-            if drawn < inside.silent + inside.missing {
-                if drawn < inside.silent {
-                    waited_s += self.paths.leg(path, hops).wait_s;
-                }
-                hops += usize::from(rng.unit() < detour);
-                continue;
-            }
-            hops += 1;
-            left -= 1;
-        }
-        hops += route.lists as usize;
-        if let Some(last) = inside.last_hop(route.place) {
-            if fate < last.departed {
-                if rng.unit() * last.departed < last.silent {
-                    waited_s += self.paths.leg(path, hops).wait_s;
-                }
-                hops += 1;
-            }
-            // What is unknown to the neighbors of a crashed node is also unknown to others.
-            if fate < last.missed {
-                waited_s += inside.news.successor_wait_s;
-            }
-            if fate < last.unreplaced {
-                waited_s += CLAIM_WAITS * inside.news.predecessor_wait_s;
-            }
-            hops += 1 + usize::from(rng.unit() < last.joined);
-        }
-        let leg = self.paths.leg(path, hops);
-        leg.out_s + leg.back_s + waited_s
     }
 }
 
@@ -607,19 +482,5 @@ impl Inside<'_> {
     /// What the last hop to `place` meets; `None` if there is no such hop.
     fn last_hop(&self, place: u32) -> Option<&LastHop> {
         self.last.get(place.checked_sub(1)? as usize)
-    }
-}
-
-/// Traffic, per node and second.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sent {
-    messages: f64,
-    bytes: f64,
-}
-
-impl Sent {
-    fn add(&mut self, messages: f64, bytes: f64) {
-        self.messages += messages;
-        self.bytes += messages * bytes;
     }
 }
