@@ -7,7 +7,7 @@ fn a_plan_recommends_a_scenario_that_runs() {
     let here = Workplace::new("plan");
     let asked = "plan --nodes 300 --session exponential:mean=20min --lookups-per-node 1/s --budget 1KiB/s \
                  --success 99% --p99 3s --memory 4KiB --data-loss 1e-3/year --set ring.base=4 \
-                 --set ring.successors=8 --time 1s --out out";
+                 --set ring.successors=8 --time 4s --out out";
     let ran = here.hopwise(asked);
     assert_eq!(status(&ran), 0, "{}", stderr(&ran));
     let printed = String::from_utf8_lossy(&ran.stdout).into_owned();

@@ -26,6 +26,8 @@ pub struct Circumstances {
     pub machine: Machine,
     /// The program that made it.
     pub build: Build,
+    /// The time that simulations may take, in seconds.
+    pub time_s: f64,
     /// Wall time of the model in seconds.
     pub model_s: f64,
     /// Wall time in all.

@@ -92,6 +92,7 @@ pub fn plan(env: &Environment, request: &Request, options: &RunOptions) -> Exit 
         started_at,
         machine: Machine::here(),
         build: Build::of(env.program),
+        time_s: request.time.as_secs_f64(),
         model_s,
         wall_s: clock.elapsed().as_secs_f64(),
         interrupted,

@@ -254,6 +254,7 @@ fn conclusion(text: &mut String, document: &Document) {
     let circumstances = &document.circumstances;
     let simulated = match (document.simulations.len(), circumstances.interrupted) {
         (_, true) => "; interrupted",
+        (0, _) if circumstances.time_s > 0.0 => "; no simulation fits into --time",
         (0, _) => "; nothing was simulated",
         _ => "",
     };
