@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use super::cli::{Cli, Command, Compare, Diff, Run, Sweep, UserCommand};
 use super::documents;
 use crate::commands::options::Exit;
-use crate::commands::{Environment, campaign, compare, diff, explain, list, plan, run, serve, sweep, user};
+use crate::commands::{
+    Environment, campaign, compare, diff, explain, list, plan, run, serve, sweep, user,
+};
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
 use crate::systems::{AnySystem, Registry};
