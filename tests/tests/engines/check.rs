@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hopwise_harness::Scenario;
 use hopwise_harness::commands::Environment;
+use hopwise_harness::commands::assertion::Assertions;
 use hopwise_harness::commands::campaign::campaign;
 use hopwise_harness::commands::options::{Exit, RunOptions};
 use hopwise_harness::measure::outcome::{Check, Regime};
@@ -153,11 +154,17 @@ fn a_campaign_names_the_seeds_that_fail() {
     let env = Environment::hopwise();
     let seeds = "1..4".parse().expect("three seeds");
     let document = || fs::read_to_string(folder.join("campaign.json")).expect("it was written");
-    assert_eq!(campaign(&env, &scenario(SMALL, &[]), &seeds, &options), Exit::Success);
+    assert_eq!(
+        campaign(&env, &scenario(SMALL, &[]), &seeds, &Assertions::default(), &options),
+        Exit::Success
+    );
     assert!(document().contains("\"failing\": []") && document().contains("\"ran\": 3"));
 
     let more = [("expect.failed", "0"), ("network.loss", "0.95")];
-    assert_eq!(campaign(&env, &scenario(SMALL, &more), &seeds, &options), Exit::Unmet);
+    assert_eq!(
+        campaign(&env, &scenario(SMALL, &more), &seeds, &Assertions::default(), &options),
+        Exit::Unmet
+    );
     assert!(document().contains("\"seed\": 2") && document().contains("\"status\": 3"));
     let replayed = folder.join("seed-2").join("scenario.toml");
     let again = Registry::built_in()
@@ -167,5 +174,8 @@ fn a_campaign_names_the_seeds_that_fail() {
     fs::remove_dir_all(folder).expect("the folder can be removed");
 
     let over_udp = env.registry.schema().default_scenario();
-    assert_eq!(campaign(&env, &over_udp, &seeds, &options), Exit::BadRequest);
+    assert_eq!(
+        campaign(&env, &over_udp, &seeds, &Assertions::default(), &options),
+        Exit::BadRequest
+    );
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use hopwise_harness::commands::Environment;
+use hopwise_harness::commands::assertion::Assertions;
 use hopwise_harness::commands::options::{Exit, RunOptions};
 use hopwise_harness::commands::sweep::{Plan, sweep};
 use hopwise_harness::measure::outcome::Outcome;
@@ -26,7 +27,7 @@ fn a_sweep_writes_its_runs_and_figures_and_is_not_repeated() {
     let options = RunOptions { out: Some(folder.clone()), quiet: true, ..RunOptions::default() };
     // A busy host may issue lookups late. That is no failure of the sweep.
     let ran = |exit| assert!([Exit::Success, Exit::LoadTooHigh].contains(&exit), "{exit:?}");
-    ran(sweep(&env, &plan, None, &options));
+    ran(sweep(&env, &plan, None, &Assertions::default(), &options));
 
     let read = |path: &Path| fs::read_to_string(folder.join(path)).expect("it was written");
     let names = ["ring.successors=2,seed=1", "ring.successors=4,seed=2"];
@@ -41,7 +42,7 @@ fn a_sweep_writes_its_runs_and_figures_and_is_not_repeated() {
     assert!(csv.contains("\n2,2,1,0,") && csv.contains("\n4,2,1,0,"), "all completed: {csv}");
     assert!(json.contains("\"failures\": []") && json.contains("\"interrupted\": false"));
 
-    ran(sweep(&env, &plan, None, &options));
+    ran(sweep(&env, &plan, None, &Assertions::default(), &options));
     assert_eq!(read(Path::new("sweep.csv")), csv);
     let again = names.map(|name| read(&Path::new("runs").join(name).join("outcome.json")));
     assert!(again == outcomes, "a complete run is not repeated");

@@ -160,7 +160,9 @@ fn a_key_has_so_many_references_and_no_more() {
         let name = Name::reference(key, store.memory.peer(node).address);
         store.write_now(node, &Write { name, change, ..put(key) }, b"")
     };
-    (0..3).for_each(|node| drop(done(announce(&mut store, node, Change::Put))));
+    for node in 0..3 {
+        done(announce(&mut store, node, Change::Put));
+    }
     let full = WriteOutcome::Refused(Refusal::Full);
     assert_eq!(announce(&mut store, 3, Change::Put), full);
     done(announce(&mut store, 2, Change::Put));
