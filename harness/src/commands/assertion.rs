@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use crate::measure::bound::Bound;
 use crate::measure::outcome::{Expectation, Figure, Outcome, figures};
 use crate::measure::quantity::Quantity;
 
@@ -22,57 +23,18 @@ pub struct Assertions {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Assertion {
     figure: String,
-    relation: Relation,
-    bound: Quantity,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Relation {
-    AtMost,
-    AtLeast,
-    Below,
-    Above,
-    Equal,
-}
-
-/// Those of two characters come first.
-const RELATIONS: [(&str, Relation); 6] = [
-    ("<=", Relation::AtMost),
-    (">=", Relation::AtLeast),
-    ("==", Relation::Equal),
-    ("<", Relation::Below),
-    (">", Relation::Above),
-    ("=", Relation::Equal),
-];
-
-impl Relation {
-    fn holds(self, value: f64, bound: f64) -> bool {
-        match self {
-            Relation::AtMost => value <= bound,
-            Relation::AtLeast => value >= bound,
-            Relation::Below => value < bound,
-            Relation::Above => value > bound,
-            Relation::Equal => value == bound,
-        }
-    }
+    bound: Bound,
 }
 
 impl FromStr for Assertion {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Assertion, String> {
-        let at = text.find(['<', '>', '=']).ok_or_else(|| {
+        let (name, bound) = Bound::split(text).ok_or_else(|| {
             "write FIGURE<VALUE, or with <=, >, >= or =, such as 'latency.p99<50ms'".to_owned()
         })?;
-        let (name, rest) = text.split_at(at);
-        let (sign, relation) = RELATIONS
-            .into_iter()
-            .find(|(sign, _)| rest.starts_with(sign))
-            .expect("it begins with one of these characters");
-        let name = name.trim();
         let unit = figures::unit_of(name).ok_or_else(|| unknown(name))?;
-        let bound = Quantity::parse(&rest[sign.len()..], unit)?;
-        Ok(Assertion { figure: name.to_owned(), relation, bound })
+        Ok(Assertion { figure: name.to_owned(), bound: Bound::parse(bound, unit)? })
     }
 }
 
@@ -91,9 +53,12 @@ impl Assertions {
     /// Judges a run, and adds the verdicts to its expectations.
     pub(crate) fn judge(&self, outcome: &mut Outcome) {
         let figures: Vec<Figure> = outcome.figures().collect();
-        let judged = self.all.iter().map(|assertion| assertion.judge(&figures));
-        let judged: Vec<Expectation> = judged.collect();
-        outcome.expectations.extend(judged);
+        outcome.expectations.extend(self.judge_figures(&figures));
+    }
+
+    /// Judges these figures.
+    pub(crate) fn judge_figures(&self, figures: &[Figure]) -> Vec<Expectation> {
+        self.all.iter().map(|assertion| assertion.judge(figures)).collect()
     }
 
     /// What a kept run with this outcome does not fulfil.
@@ -105,20 +70,13 @@ impl Assertions {
 
 impl Assertion {
     fn judge(&self, figures: &[Figure]) -> Expectation {
-        let Assertion { figure: name, relation, bound } = self;
+        let Assertion { figure: name, bound } = self;
         let value = figures.iter().find(|it| it.name == *name).map(|it| it.value);
-        let wanted = match relation {
-            Relation::AtMost => format!("at most {bound}"),
-            Relation::AtLeast => format!("at least {bound}"),
-            Relation::Below => format!("less than {bound}"),
-            Relation::Above => format!("more than {bound}"),
-            Relation::Equal => format!("{bound}"),
-        };
         let got = value.map_or_else(
             || Expectation::NOTHING_MEASURED.to_owned(),
-            |value| Quantity { value, unit: bound.unit }.to_string(),
+            |value| Quantity { value, unit: bound.quantity.unit }.to_string(),
         );
-        let held = value.is_some_and(|value| relation.holds(value, bound.value));
+        let (wanted, held) = (bound.to_string(), value.is_some_and(|value| bound.holds(value)));
         Expectation { name: name.clone(), wanted, got, held }
     }
 }

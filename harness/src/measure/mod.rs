@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** nothing here runs or times anything; engines and directors record into it.
 
+pub(crate) mod bound;
 pub mod event_log;
 pub mod growth;
 pub mod health;
