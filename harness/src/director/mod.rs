@@ -575,6 +575,8 @@ impl<W: Workload> Director<W> {
     /// Schedules what depends on the measured phase.
     fn plan(&mut self, from: Time) {
         self.faults = FaultSchedule::new(&self.scenario, self.share, from);
+        let changes = self.scenario.workload.profile.iter().flatten();
+        self.series.cut(changes.flat_map(|change| [from + change.at, from + change.end()]));
         let start = from - self.scenario.phases.warmup;
         let shift = start.since(Time::ZERO);
         self.ends =

@@ -38,12 +38,29 @@ impl Latencies {
 
     /// Packs the latencies.
     pub(crate) fn pack(&mut self) {
-        let Latencies::Open(all) = self else { return };
-        let mut bytes = Vec::new();
-        let written = V2Serializer::new().serialize(all, &mut bytes);
-        written.expect("writing to memory does not fail");
-        bytes.shrink_to_fit();
-        *self = Latencies::Packed(bytes);
+        if matches!(self, Latencies::Open(_)) {
+            *self = Latencies::Packed(self.packed());
+        }
+    }
+
+    /// The latencies in HdrHistogram's V2 format; empty if there are none.
+    pub(crate) fn packed(&self) -> Vec<u8> {
+        match self {
+            Latencies::Empty => Vec::new(),
+            Latencies::Open(all) => {
+                let mut bytes = Vec::new();
+                let written = V2Serializer::new().serialize(all, &mut bytes);
+                written.expect("writing to memory does not fail");
+                bytes.shrink_to_fit();
+                bytes
+            }
+            Latencies::Packed(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The latencies that [`packed`](Latencies::packed) gave.
+    pub(crate) fn of_packed(bytes: &[u8]) -> Latencies {
+        if bytes.is_empty() { Latencies::Empty } else { Latencies::Packed(bytes.to_vec()) }
     }
 
     /// The histogram, if there are latencies.

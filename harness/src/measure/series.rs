@@ -1,6 +1,6 @@
 //! The time series of a run: intervals of a second or less, what was due in them and what was sent.
 //!
-//! An interval ends at a whole second, or where a phase ends. A lookup counts in the interval in
+//! An interval ends at a whole second, where a phase ends, or where the load changes. A lookup counts in the interval in
 //! which it was due, whenever it ends. So each interval accounts for all its lookups, and those of a
 //! phase add up to the figures of the phase.
 //!
@@ -48,6 +48,9 @@ pub struct SeriesRow {
     pub latency_p50_us: f64,
     /// 99th percentile of the same.
     pub latency_p99_us: f64,
+    /// All of these latencies in nanoseconds, in HdrHistogram's V2 format, if the load changes in the run;
+    /// else empty.
+    pub latencies: Vec<u8>,
     /// Messages of all kinds sent in the interval.
     pub messages: u64,
     /// Bytes of maintenance sent in the interval.
@@ -61,6 +64,8 @@ pub struct SeriesRow {
 pub struct Series {
     /// The starts of phases, in order.
     phases: Vec<(Time, &'static str)>,
+    /// Where else intervals end, in order.
+    cuts: Vec<Time>,
     /// By start.
     intervals: BTreeMap<Time, Interval>,
     /// The start of the interval in which messages count.
@@ -102,6 +107,7 @@ impl Series {
     pub fn new() -> Series {
         Series {
             phases: vec![(Time::ZERO, "bring-up")],
+            cuts: Vec::new(),
             intervals: BTreeMap::from([(Time::ZERO, Interval::default())]),
             open: Time::ZERO,
             sent: Sent::default(),
@@ -118,6 +124,14 @@ impl Series {
         self.phases.push((at, name));
     }
 
+    /// Ends intervals at these times, too: where the load changes, for instance. They must lie in the
+    /// future.
+    pub fn cut(&mut self, at: impl IntoIterator<Item = Time>) {
+        self.cuts.extend(at);
+        self.cuts.sort_unstable();
+        self.cuts.dedup();
+    }
+
     /// The starts and names of the phases, in order.
     pub fn phases(&self) -> impl Iterator<Item = (Time, &'static str)> {
         self.phases.iter().copied()
@@ -129,7 +143,9 @@ impl Series {
     pub fn interval_at(&self, t: Time) -> Time {
         let second = Time::from_ns(t.as_ns() / SECOND_NS * SECOND_NS);
         let phase = self.phases.iter().rev().find(|&&(start, _)| start <= t);
-        phase.map_or(second, |&(start, _)| second.max(start))
+        let start = phase.map_or(second, |&(start, _)| second.max(start));
+        let cuts = self.cuts.partition_point(|&cut| cut <= t);
+        self.cuts[..cuts].last().map_or(start, |&cut| start.max(cut))
     }
 
     /// The last instant of the interval that contains `t`.
@@ -138,6 +154,8 @@ impl Series {
         let second = Time::from_ns((t.as_ns() / SECOND_NS + 1) * SECOND_NS);
         let phase = self.phases.iter().find(|&&(start, _)| start > t);
         let end = phase.map_or(second, |&(start, _)| second.min(start));
+        let cuts = self.cuts.partition_point(|&cut| cut <= t);
+        let end = self.cuts.get(cuts).map_or(end, |&cut| end.min(cut));
         Time::from_ns(end.as_ns() - 1)
     }
 
@@ -205,6 +223,9 @@ impl Series {
         if other.phases.len() > self.phases.len() {
             self.phases.clone_from(&other.phases);
         }
+        if other.cuts.len() > self.cuts.len() {
+            self.cuts.clone_from(&other.cuts);
+        }
         for (&start, theirs) in &other.intervals {
             self.interval(start).merge(theirs);
         }
@@ -255,6 +276,8 @@ impl Series {
             orphaned: it.orphaned,
             latency_p50_us: latency_us(0.5),
             latency_p99_us: latency_us(0.99),
+            // Only the figures of a stage of the load need them.
+            latencies: if self.cuts.is_empty() { Vec::new() } else { it.latencies.packed() },
             messages: it.sent.messages,
             maintenance_bytes: it.sent.maintenance_bytes,
             tables: None,
@@ -290,5 +313,38 @@ impl Interval {
         self.sent.messages += other.sent.messages;
         self.sent.maintenance_bytes += other.sent.maintenance_bytes;
         self.live_nodes += other.live_nodes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_end_where_the_load_changes() {
+        let at = |ms| Time::ZERO + Duration::from_millis(ms);
+        let mut series = Series::new();
+        series.begin_phase(at(500), "measure");
+        series.cut([at(2300), at(1200), at(2300)]);
+        assert_eq!(
+            [1199, 1200, 2299, 2300, 3000].map(|ms| series.interval_at(at(ms))),
+            [at(1000), at(1200), at(2000), at(2300), at(3000)]
+        );
+        assert_eq!(series.last_instant(at(1100)), Time::from_ns(at(1200).as_ns() - 1));
+        for (due, latency) in [(1100, 1), (1300, 2), (1400, 3)] {
+            let interval = series.interval_at(at(due));
+            series.record_issued(interval);
+            series.record_completed(interval, Duration::from_millis(latency));
+        }
+        series.end(at(3500), Sent::default(), 4);
+        let mut all = Series::new();
+        all.merge(&series);
+        let rows = all.rows(at(3500), &[], &[]);
+        assert_eq!(
+            rows.iter().map(|row| row.t_s).collect::<Vec<_>>(),
+            [0.5, 1.0, 1.2, 2.0, 2.3, 3.0, 3.5]
+        );
+        assert_eq!((rows[2].completed, rows[3].completed), (1, 2));
+        assert!(rows[4].latencies.is_empty() && !rows[3].latencies.is_empty());
     }
 }

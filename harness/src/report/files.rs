@@ -187,6 +187,7 @@ mod tests {
             orphaned: 1,
             latency_p50_us: 1500.2,
             latency_p99_us: 1500.2,
+            latencies: Vec::new(),
             messages: 1000,
             maintenance_bytes: 4000,
             tables: None,
