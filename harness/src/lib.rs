@@ -15,6 +15,7 @@ pub mod report;
 mod resp;
 pub mod scenario;
 pub mod serve;
+pub mod stress;
 pub mod systems;
 pub mod target;
 pub mod workload;

@@ -14,6 +14,8 @@ use std::path::Path;
 const HARNESS: &str = "
 app/        the program: command line and dispatch
 commands/   run, campaign, sweep, compare, plan, serve, user, list, explain
+commands/   run, campaign, sweep, compare, stress, serve, user, list, explain
+stress/     what a server holds: the search for the knee, and what follows from it
 serve/      the client interface: the Redis protocol over TCP
 target/     load on a running ring from outside, as a client
 conformance/  what every system owes its drivers

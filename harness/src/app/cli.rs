@@ -30,6 +30,7 @@ use crate::commands::standard_output::StandardOutput;
 use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
 use crate::scenario::{Scenario, ScenarioError, count_of, shortened};
 use crate::serve::{NewUser, Options as ServeOptions};
+use crate::stress;
 use crate::systems::Registry;
 use crate::target::{self, CONNECTIONS_MAX};
 
@@ -129,6 +130,9 @@ pub enum Command {
     /// Give the same items and queries to several systems, or the same values to both ways to store them, and
     /// compare what each needs
     Compare(Box<Compare>),
+    /// Find what this server holds: raise the load until a service level breaks, hold the knee, go beyond it and
+    /// back
+    Stress(Box<Stress>),
     /// Compare two results, or two programs that run in turn: what changed, and whether it is more than noise
     Diff(Diff),
     /// Say which parameters to run a system with, for a given load and what must hold
@@ -219,12 +223,7 @@ impl Run {
     ///
     /// If an address is wrong.
     pub fn target(&self) -> Result<Option<target::Options>, String> {
-        if self.target.is_empty() {
-            return Ok(None);
-        }
-        let environment = |name: &str| std::env::var(name).ok();
-        let connections = self.connections as usize;
-        target::Options::read(&self.target, connections, &self.prefix, environment).map(Some)
+        target_of(&self.target, self.connections, &self.prefix)
     }
 
     /// The seeds to run with, if several were asked for.
@@ -433,6 +432,109 @@ impl Compare {
     /// What to do with the result.
     #[must_use]
     pub fn options(&self) -> &RunOptions {
+        &self.options
+    }
+}
+
+/// `hopwise stress`.
+#[derive(Args, Debug)]
+#[command(mut_arg("json", |json| json.help("Write the findings as JSON to a file, or with - to \
+    standard output instead of the report")))]
+#[command(mut_arg("out", |out| out.help("The folder for the results [default: \
+    results/runs/TIME-stress-WORKLOAD]")))]
+pub struct Stress {
+    /// A named scenario (see list) or a file: what is asked, and of which nodes [default: lookups of a ring,
+    /// 1,000 nodes; with --target ycsb-a]
+    #[arg(long, value_name = "NAME | FILE.toml")]
+    workload: Option<String>,
+    /// The service level: bounds on p50, p90, p99, p99.9, max, success, shed, failed or goodput. success is the
+    /// share of right answers among all that was due
+    #[arg(long, value_name = "LEVEL", default_value = "p99<50ms,success>99.9%")]
+    slo: stress::Level,
+    /// What grows: the load, with the same nodes, or the nodes, with the same load per node
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    ramp: stress::Ramp,
+    /// The first load, in operations per second, or the first number of nodes [default: 0.7 of what a closed
+    /// loop completes; the nodes of the workload]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    from: Option<f64>,
+    /// The highest load, or the highest number of nodes [default: no limit]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    to: Option<f64>,
+    /// How long each step is measured, after a warm-up of a third of it
+    #[arg(long, value_name = "D", default_value = "3s", value_parser = humantime::parse_duration)]
+    step: Duration,
+    /// How long the knee is held, under churn
+    #[arg(long, value_name = "D", default_value = "60s", value_parser = humantime::parse_duration)]
+    hold: Duration,
+    /// Let this process use no more memory, such as 4GiB [default: 80 % of what is free]
+    #[arg(long, value_name = "SIZE")]
+    max_memory: Option<String>,
+    /// Take no longer
+    #[arg(long, value_name = "D", default_value = "5min", value_parser = humantime::parse_duration)]
+    max_time: Duration,
+    /// How many nodes there are at the start (nodes)
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    nodes: Option<String>,
+    /// Drive the reads and writes of the workload into servers that run, as run does
+    #[arg(long, value_name = "HOST:PORT,...")]
+    target: Vec<String>,
+    /// The number of connections to --target
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "target")]
+    #[arg(value_parser = |text: &str| count(text, 1..=CONNECTIONS_MAX as u32))]
+    connections: u32,
+    /// The beginning of the keys at --target; more follows that no other run uses
+    #[arg(long, value_name = "TEXT", default_value = "hopwise:", requires = "target")]
+    prefix: String,
+    /// Set any value of the workload, such as ring.successors=8
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    #[command(flatten)]
+    assertions: Assertions,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl Stress {
+    /// What is asked for.
+    ///
+    /// # Errors
+    ///
+    /// If the memory is not a size.
+    pub fn options(&self) -> Result<stress::Options, String> {
+        let max_memory = self.max_memory.as_deref().map(stress::memory_of).transpose();
+        Ok(stress::Options {
+            workload: self.workload.clone(),
+            values: overrides(&[("nodes", &self.nodes)], &self.set),
+            level: self.slo.clone(),
+            ramp: self.ramp,
+            from: self.from,
+            to: self.to,
+            step: self.step,
+            hold: self.hold,
+            max_memory: max_memory.map_err(|why| format!("--max-memory: {why}"))?,
+            max_time: self.max_time,
+        })
+    }
+
+    /// Where the load goes, if nodes run elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If an address is wrong.
+    pub fn target(&self) -> Result<Option<target::Options>, String> {
+        target_of(&self.target, self.connections, &self.prefix)
+    }
+
+    /// What the knee must reach, when it is held.
+    #[must_use]
+    pub fn assertions(&self) -> &Assertions {
+        &self.assertions
+    }
+
+    /// What to do with the findings.
+    #[must_use]
+    pub fn output(&self) -> &RunOptions {
         &self.options
     }
 }
@@ -683,6 +785,19 @@ fn overrides(
         .iter()
         .filter_map(|(key, value)| value.as_ref().map(|value| ((*key).to_owned(), value.clone())));
     given.chain(set.iter().cloned()).collect()
+}
+
+/// The servers at these addresses, if there are any.
+fn target_of(
+    addresses: &[String],
+    connections: u32,
+    prefix: &str,
+) -> Result<Option<target::Options>, String> {
+    if addresses.is_empty() {
+        return Ok(None);
+    }
+    let environment = |name: &str| std::env::var(name).ok();
+    target::Options::read(addresses, connections as usize, prefix, environment).map(Some)
 }
 
 /// The text with its long words cut.

@@ -5,11 +5,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use super::cli::{Cli, Command, Compare, Diff, Run, Sweep, UserCommand};
-use super::documents;
-use crate::commands::options::Exit;
-use crate::commands::{
-    Environment, campaign, compare, diff, explain, list, plan, run, serve, sweep, user,
+use crate::commands::{Environment, Cli, Command, Compare, Diff, Exit, Run, Stress, Sweep, UserCommand, campaign, cli, compare, diff, documents, explain, list, options, plan, run, serve, stress, super, sweep, use, user};
 };
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
@@ -86,6 +82,7 @@ impl Program {
             Command::Run(run) => run_command(&env, &run),
             Command::Sweep(sweep) => sweep_command(&env, &sweep),
             Command::Compare(compare) => compare_command(&env, &compare),
+            Command::Stress(asked) => stress_command(&env, &asked),
             Command::Diff(asked) => diff_command(&env, &asked),
             Command::Plan(asked) => plan::plan(&env, &asked.request(), asked.options()),
             Command::Serve(asked) => serve::serve(&env, &asked.options(), asked.is_quiet()),
@@ -122,6 +119,16 @@ fn sweep_command(env: &Environment, sweep: &Sweep) -> Exit {
     match sweep.plan(&env.registry) {
         Ok(plan) => sweep::sweep(env, &plan, sweep.threads(), sweep.assertions(), sweep.options()),
         Err(error) => env.refuse(error),
+    }
+}
+
+fn stress_command(env: &Environment, asked: &Stress) -> Exit {
+    match (asked.options(), asked.target()) {
+        (Ok(options), Ok(target)) => {
+            let (assertions, output) = (asked.assertions(), asked.output());
+            stress::stress(env, &options, assertions, output, target.as_ref())
+        }
+        (Err(why), _) | (_, Err(why)) => env.refuse(why),
     }
 }
 

@@ -19,6 +19,7 @@ mod result_folder;
 pub mod run;
 pub mod serve;
 pub(crate) mod standard_output;
+pub mod stress;
 pub mod sweep;
 pub mod user;
 

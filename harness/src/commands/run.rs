@@ -158,6 +158,24 @@ pub(crate) fn execute(
     })
 }
 
+/// As [`execute`], with nodes that run elsewhere.
+///
+/// # Errors
+///
+/// If no server answers, or they refuse to serve.
+pub(crate) fn execute_on(
+    env: &Environment,
+    scenario: &Scenario,
+    target: &target::Options,
+    interrupts: &AtomicU32,
+    quiet: bool,
+    memory: Memory,
+) -> Result<Ended, EngineError> {
+    execute_by(env, scenario, quiet, memory, |progress| {
+        target::run(scenario, target, interrupts, progress)
+    })
+}
+
 /// As [`execute`], by `run`.
 fn execute_by(
     env: &Environment,

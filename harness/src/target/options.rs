@@ -40,6 +40,12 @@ impl Options {
         let addresses = addresses.collect::<Result<Vec<Address>, String>>()?;
         Ok(Options { addresses, connections, prefix: prefix.to_owned() })
     }
+
+    /// The addresses, without names and passwords.
+    #[must_use]
+    pub(crate) fn shown(&self) -> Vec<String> {
+        self.addresses.iter().map(|it| it.shown.clone()).collect()
+    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ pub(crate) fn run(
     let (measured, end) = run.measure()?;
     let unread = run.read_each_key()?;
     let target = Target {
-        addresses: options.addresses.iter().map(|it| it.shown.clone()).collect(),
+        addresses: options.shown(),
         connections: options.connections as u64,
         key_prefix: prefix,
         broken: run.driver.pool.counts().broken,

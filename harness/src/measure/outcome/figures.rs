@@ -163,6 +163,24 @@ const DEFINED: [Definition; 40] = [
     of_machine("engine.memory", Bytes, Lower, |o| Some(o.engine.peak_rss_bytes? as f64)),
 ];
 
+/// The figures of `hopwise stress`, besides those of the run that holds the knee.
+pub(crate) mod stress {
+    /// Operations per second at the knee.
+    pub(crate) const CAPACITY: &str = "stress.capacity";
+    /// Time from the return of the load until the service level holds again.
+    pub(crate) const RECOVERY: &str = "stress.recovery";
+    /// Goodput at twice and at five times the load that was held, divided by that load.
+    pub(crate) const GOODPUT_AT_2X: &str = "stress.goodput_2x_ratio";
+    pub(crate) const GOODPUT_AT_5X: &str = "stress.goodput_5x_ratio";
+}
+
+const OF_STRESS: [(&str, Unit); 4] = [
+    (stress::CAPACITY, PerSecond),
+    (stress::RECOVERY, Seconds),
+    (stress::GOODPUT_AT_2X, Ratio),
+    (stress::GOODPUT_AT_5X, Ratio),
+];
+
 /// What the names of maintenance by kind begin with: `maintenance.bytes.stabilize`.
 const BY_KIND: &str = "maintenance.bytes.";
 
@@ -186,16 +204,17 @@ impl Outcome {
     }
 }
 
-/// The names of figures, but those of single kinds of messages.
+/// The names of figures, those of `hopwise stress` last, but not those of single kinds of messages.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    DEFINED.iter().map(|it| it.name)
+    DEFINED.iter().map(|it| it.name).chain(OF_STRESS.map(|(name, _)| name))
 }
 
 /// What the figure with this name is measured in; `None` if there is none.
 #[must_use]
 pub fn unit_of(name: &str) -> Option<Unit> {
     let is_kind = name.strip_prefix(BY_KIND).is_some_and(|kind| !kind.is_empty());
-    let defined = DEFINED.iter().find(|it| it.name == name).map(|it| it.unit);
+    let defined = DEFINED.iter().map(|it| (it.name, it.unit)).chain(OF_STRESS);
+    let defined = defined.into_iter().find(|(other, _)| *other == name).map(|(_, unit)| unit);
     defined.or(is_kind.then_some(BytesPerSecond))
 }
 
@@ -228,7 +247,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_have_units() {
         let all: BTreeSet<&str> = names().collect();
-        assert_eq!(all.len(), DEFINED.len());
+        assert_eq!(all.len(), DEFINED.len() + OF_STRESS.len());
         for figure in example::outcome().figures() {
             assert_eq!(unit_of(&figure.name), Some(figure.unit), "{}", figure.name);
         }
