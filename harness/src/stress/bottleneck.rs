@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::step::{Figures, Step};
+use super::resources::Usage;
+use super::step::Step;
 use crate::report::units::{bytes, count, micros};
 
 /// A core that is busier than this is used up.
@@ -36,50 +37,46 @@ pub(crate) enum Resource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bottleneck {
     pub(crate) resource: Resource,
-    /// How busy the cores were, each from 0 to 1.
-    pub(crate) cores: Vec<f64>,
-    /// The part of other processes in it, from 0 to 1 of all cores.
-    pub(crate) others: f64,
-    pub(crate) socket_drops: u64,
-    pub(crate) socket_drops_share: f64,
-    pub(crate) lag_p99_us: f64,
+    /// What the step broke, or why it did not run.
+    pub(crate) broken: Vec<String>,
+    /// What was used there; `None` if it did not run.
+    pub(crate) usage: Option<Usage>,
+    pub(crate) lag_p99_us: Option<f64>,
     pub(crate) memory_bytes: Option<u64>,
     pub(crate) memory_max_bytes: u64,
 }
 
 impl Bottleneck {
-    /// What gave out at the lowest load that broke the level: `broke` are the steps there. `None` if none
-    /// of them ran, and not for want of memory.
+    /// What gave out at a load that broke the level: `broke` are the steps there, and the last one that ran
+    /// tells. `None` if there is none. `lacks_memory` says whether it was too much for memory.
     pub(crate) fn of(
         broke: &[&Step],
         lacks_memory: bool,
         memory_max_bytes: u64,
     ) -> Option<Bottleneck> {
-        let figures = broke.iter().rev().find_map(|step| step.figures.as_ref());
-        if figures.is_none() && !lacks_memory {
-            return None;
-        }
-        let usage = figures.and_then(|it| it.usage.clone()).unwrap_or_default();
-        let lag_p99_us = figures.map_or(0.0, |it| it.lag_p99_us);
+        let ran = broke.iter().rev().find(|step| step.figures.is_some());
+        let step = ran.or(broke.last())?;
+        let figures = step.figures.as_ref();
+        let usage = figures.and_then(|it| it.usage.clone());
+        let lag_p99_us = figures.map(|it| it.lag_p99_us);
+        let is_any = |wanted: fn(&Usage) -> bool| usage.as_ref().is_some_and(wanted);
         let resource = if lacks_memory {
             Resource::Memory
-        } else if usage.socket_drops_share > DROPS {
+        } else if is_any(|usage| usage.socket_drops_share > DROPS) {
             Resource::Sockets
-        } else if usage.cores.iter().any(|busy| *busy >= BUSY) {
+        } else if is_any(|usage| usage.cores.iter().any(|busy| *busy >= BUSY)) {
             Resource::Cpu
-        } else if is_late(lag_p99_us) {
+        } else if lag_p99_us.is_some_and(is_late) {
             Resource::Generator
         } else {
             Resource::None
         };
         Some(Bottleneck {
             resource,
-            others: usage.others_cores / usage.cores.len().max(1) as f64,
-            cores: usage.cores,
-            socket_drops: usage.socket_drops,
-            socket_drops_share: usage.socket_drops_share,
+            broken: step.broken.clone(),
+            usage,
             lag_p99_us,
-            memory_bytes: figures.and_then(|it: &Figures| it.memory_bytes),
+            memory_bytes: figures.and_then(|it| it.memory_bytes),
             memory_max_bytes,
         })
     }
@@ -87,36 +84,36 @@ impl Bottleneck {
     /// The resource, in words.
     pub(crate) fn name(&self) -> &'static str {
         match self.resource {
-            Resource::Memory => "memory: more is not allowed",
-            Resource::Sockets => "room in sockets: the kernel dropped datagrams",
+            Resource::Memory => "memory",
+            Resource::Sockets => "the room of sockets",
             Resource::Cpu => "CPU",
-            Resource::Generator => "the load generator: it could not keep its schedule",
-            Resource::None => "none of these: the nodes' own limits, or other machines",
+            Resource::Generator => "the load generator",
+            Resource::None => "none of these",
         }
     }
 
     /// What was looked at, a phrase for each.
     pub(crate) fn evidence(&self) -> Vec<String> {
+        let Some(usage) = &self.usage else { return self.broken.clone() };
         let mut all = Vec::new();
-        if !self.cores.is_empty() {
-            all.push(format!("cores {} busy", percents(&self.cores)));
+        if !usage.cores.is_empty() {
+            all.push(format!("cores {} busy", percents(&usage.cores)));
         }
-        all.push(format!("{} datagrams dropped at sockets", count(self.socket_drops)));
-        all.push(format!("generator lag p99 {}", micros(self.lag_p99_us)));
-        if let Some(memory) = self.memory_bytes {
-            let max = bytes(self.memory_max_bytes as f64);
-            all.push(format!("memory {} of {max}", bytes(memory as f64)));
-        }
+        all.push(format!("{} datagrams dropped at sockets", count(usage.socket_drops)));
+        all.extend(self.lag_p99_us.map(|lag| format!("generator lag p99 {}", micros(lag))));
+        all.extend(self.memory_bytes.map(|memory| {
+            format!("memory {} of {}", bytes(memory as f64), bytes(self.memory_max_bytes as f64))
+        }));
         all
     }
 
     /// A warning about other processes, if they took much.
     pub(crate) fn warning(&self) -> Option<String> {
-        (self.others >= OTHERS).then(|| {
-            format!(
-                "other processes took {:.0} % of the CPU: a quiet machine holds more",
-                self.others * 100.0
-            )
+        let usage = self.usage.as_ref()?;
+        let others = usage.others_cores / usage.cores.len().max(1) as f64;
+        (others >= OTHERS).then(|| {
+            let others = others * 100.0;
+            format!("other processes took {others:.0} % of the CPU: a quiet machine holds more")
         })
     }
 }
@@ -140,8 +137,8 @@ pub(crate) fn percents(cores: &[f64]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::resources::Usage;
     use super::super::service::Service;
+    use super::super::step::Figures;
     use super::*;
 
     fn step(usage: Usage, lag_p99_us: f64) -> Step {
@@ -176,8 +173,13 @@ mod tests {
             assert_eq!(resource(&step(usage, lag_us), lacks_memory), expected);
         }
         let not_run = Step::not_run("1", (8, 1.0), "too many".to_owned());
-        assert_eq!(Bottleneck::of(&[&not_run], false, 1), None);
-        assert_eq!(resource(&not_run, true), Resource::Memory);
+        assert_eq!(Bottleneck::of(&[], true, 1), None);
+        assert_eq!(resource(&not_run, false), Resource::None);
+        let lacking = Bottleneck::of(&[&not_run], true, 1).expect("a step");
+        assert_eq!(
+            (lacking.resource, lacking.evidence().join("")),
+            (Resource::Memory, "too many".into())
+        );
     }
 
     #[test]

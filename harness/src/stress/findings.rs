@@ -48,10 +48,12 @@ pub(crate) struct Findings {
     pub(crate) knee: Option<Knee>,
     /// Why the search did not end with a narrow bracket, if so.
     pub(crate) search_note: Option<String>,
+    /// Why the knee was not held, if it was not.
+    pub(crate) hold_note: Option<String>,
     /// The knee held, beyond it, and back.
     pub(crate) held: Option<Held>,
     pub(crate) bottleneck: Option<Bottleneck>,
-    /// Plain packets per second of one thread: the median of readings before each step.
+    /// Plain packets per second, one thread on each core: the median of readings before each step.
     pub(crate) packets_per_s: Option<f64>,
     /// The capacity divided by them.
     pub(crate) capacity_per_packet: Option<f64>,
@@ -76,8 +78,9 @@ pub(crate) struct Knee {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Held {
     pub(crate) folder: String,
-    /// The load that was held. It is less than the capacity if that did not hold for so long.
+    /// The load that was held, and by how many nodes. It is less than the capacity if that did not hold for so long.
     pub(crate) per_s: f64,
+    pub(crate) nodes: u32,
     /// Nodes that join per second, and nodes that depart; `None` if none do.
     pub(crate) churn_per_s: Option<f64>,
     pub(crate) stages: Vec<Stage>,
@@ -116,6 +119,7 @@ impl Findings {
             steps: Vec::new(),
             knee: None,
             search_note: None,
+            hold_note: None,
             held: None,
             bottleneck: None,
             packets_per_s: None,

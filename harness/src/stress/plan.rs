@@ -41,6 +41,10 @@ const STEPS_MIN: u32 = 6;
 /// The shortest and the longest step, and the longest hold.
 const STEP: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(600)];
 const HOLD: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(86_400)];
+/// Keys at a target outlive the warm-up, the measured phase, and this.
+const KEYS_OUTLIVE: Duration = Duration::from_secs(15);
+/// Until idle nodes do what they do for ever: a few periods of maintenance.
+const IDLE_WARMUP: Duration = Duration::from_secs(2);
 /// A run takes longer than its phases: nodes start, and the last operations end.
 const BESIDE: Duration = Duration::from_millis(500);
 
@@ -126,11 +130,6 @@ impl<'a> Plan<'a> {
             values.push(("nodes".to_owned(), NODES.to_owned()));
         }
         values.extend_from_slice(&options.values);
-        if target_workload.is_some() {
-            // No key outlives the work for long.
-            let lifetime = options.max_time.saturating_mul(2).max(Duration::from_secs(60));
-            values.push(("store.lifetime".to_owned(), in_ms(lifetime)));
-        }
         let base = registry.load(source, &values).map_err(|why| why.to_string())?;
         let is_target = target_workload.is_some();
         let plan = Plan { registry, options, source, values, base, is_target };
@@ -308,11 +307,13 @@ impl<'a> Plan<'a> {
         let mut set = |key: &str, value: String| values.push((key.to_owned(), value));
         set("system", self.base.system.clone());
         set("nodes", nodes.to_string());
-        set("phases.warmup", in_ms(self.warmup()));
         set("phases.measure", in_ms(self.options.step));
-        match cost {
-            Cost::Idle => set("workload.lookups_per_s", format!("{IDLE_PER_S:?}")),
-            _ => set("workload.in_flight", IN_FLIGHT.to_string()),
+        if cost == Cost::Idle {
+            set("phases.warmup", in_ms(IDLE_WARMUP));
+            set("workload.lookups_per_s", format!("{IDLE_PER_S:?}"));
+        } else {
+            set("phases.warmup", in_ms(self.warmup()));
+            set("workload.in_flight", IN_FLIGHT.to_string());
         }
         let source = match cost {
             Cost::Idle | Cost::Lookups => LOOKUPS,
@@ -347,7 +348,12 @@ impl<'a> Plan<'a> {
             ("phases.measure", in_ms(measure)),
         ];
         let own = own.map(|(key, value)| (key.to_owned(), value));
-        let values = [&self.values, &own[..], more].concat();
+        let mut values = [&self.values, &own[..], more].concat();
+        if self.is_target {
+            // The keys of many runs would fill the servers. Those of a run outlive it, but not for long.
+            let lifetime = (self.warmup() + measure) * 2 + KEYS_OUTLIVE;
+            values.push(("store.lifetime".to_owned(), in_ms(lifetime)));
+        }
         self.registry.load(self.source, &values).map_err(|why| why.to_string())
     }
 
@@ -367,7 +373,7 @@ impl<'a> Plan<'a> {
 
     /// The time that the runs take which find costs.
     pub(crate) fn costs_length(&self) -> Duration {
-        if self.is_target { Duration::ZERO } else { self.step_length() * 4 }
+        if self.is_target { Duration::ZERO } else { self.step_length() * 4 + IDLE_WARMUP }
     }
 
     /// The time that everything after the search takes.

@@ -118,11 +118,8 @@ impl<'a> Session<'a> {
 
     fn run_parts(&mut self) -> Result<(), EngineError> {
         self.world.say(&text::head(&self.findings));
-        self.search()?;
-        if self.findings.knee.is_some() && !self.is_over() {
-            self.hold()?;
-        }
-        if self.findings.knee.is_some() {
+        if let Some(knee) = self.search()? {
+            self.hold(knee)?;
             self.find_costs()?;
         }
         Ok(())
@@ -140,13 +137,13 @@ impl<'a> Session<'a> {
         self.time_max.saturating_sub(self.clock.elapsed())
     }
 
-    /// Searches for the knee.
-    fn search(&mut self) -> Result<(), EngineError> {
+    /// Searches for the knee. Returns it, if there is one: a load, or a number of nodes.
+    fn search(&mut self) -> Result<Option<f64>, EngineError> {
         let mut search = match self.plan.first() {
             Some(first) => Search::new(self.plan.course(first)),
             None => match self.calibrated()? {
                 Some(search) => search,
-                None => return Ok(()),
+                None => return Ok(None),
             },
         };
         while let Some(tried) = search.next() {
@@ -158,7 +155,7 @@ impl<'a> Session<'a> {
             search.record(verdict);
         }
         self.take_knee(&search);
-        Ok(())
+        Ok(search.held())
     }
 
     /// The first step, at a share of what a closed loop completes. Returns the search that goes on from there;
@@ -277,45 +274,39 @@ impl<'a> Session<'a> {
                 Ok(End::Not(why, Verdict::BrokeForCertain))
             }
             (None, Ok(ran)) => Ok(End::Ran(Box::new(ran), watch)),
+            (None, Err(error)) if self.findings.steps.is_empty() => Err(error),
             // The host cannot have so many, but it could have fewer.
-            (None, Err(EngineError::Request(why))) if !self.findings.steps.is_empty() => {
-                Ok(End::Not(why, Verdict::BrokeForCertain))
-            }
-            (None, Err(error)) => Err(error),
+            (None, Err(EngineError::Request(why))) => Ok(End::Not(why, Verdict::BrokeForCertain)),
+            (None, Err(EngineError::Broken(why))) => Ok(End::Not(why, Verdict::Broke)),
         }
     }
 
     /// Holds the knee and goes beyond it. If it does not hold, the same with less.
-    fn hold(&mut self) -> Result<(), EngineError> {
-        let Some(knee) = self.findings.knee else { return Ok(()) };
-        let mut per_s = knee.per_s;
+    fn hold(&mut self, knee: f64) -> Result<(), EngineError> {
+        let mut tried = knee;
         for nth in 0..HOLDS_MAX {
-            let costs = self.plan.costs_length();
-            if self.time_left()
-                < self.plan.held_length() + if nth > 0 { costs } else { Duration::ZERO }
-            {
+            // The first hold comes before costs, if there is time for one of them only.
+            let after = if nth > 0 { self.plan.costs_length() } else { Duration::ZERO };
+            if self.is_over() || self.time_left() < self.plan.held_length() + after {
                 break;
             }
-            let load = Load { nodes: knee.nodes, rate: Rate::PerSecond(per_s) };
+            let load = self.plan.load(tried);
             let folder = self.next_folder("hold");
             let scenario = self.plan.held(load).map_err(EngineError::Request)?;
-            self.world.say(&text::holding(per_s));
-            let (ran, watched, is_over) = match self.watched(&scenario)? {
-                End::Ran(ran, watched) => (ran, watched, false),
-                End::Over(Some(ran), watched) => (ran, watched, true),
+            self.world.say(&text::holding(planned(load).1, nth > 0));
+            let (ran, watched) = match self.watched(&scenario)? {
+                End::Ran(ran, watched) | End::Over(Some(ran), watched) => (ran, watched),
                 End::Over(None, _) => break,
                 End::Not(why, _) => {
-                    self.findings.search_note = Some(why);
-                    break;
+                    self.findings.hold_note = Some(why);
+                    tried *= LESS;
+                    continue;
                 }
             };
-            let Some(held) = self.take_held(&folder, per_s, &scenario, *ran, &watched)? else {
-                break;
-            };
-            if held || is_over || self.is_over() {
-                break;
+            match self.take_held(&folder, planned(load), &scenario, *ran, &watched)? {
+                Some(false) => tried *= LESS,
+                Some(true) | None => break,
             }
-            per_s *= LESS;
         }
         Ok(())
     }
@@ -324,7 +315,7 @@ impl<'a> Session<'a> {
     fn take_held(
         &mut self,
         folder: &str,
-        per_s: f64,
+        (nodes, per_s): (u32, f64),
         scenario: &Scenario,
         ran: Ran,
         watched: &Watched<()>,
@@ -339,6 +330,7 @@ impl<'a> Session<'a> {
         self.findings.held = Some(Held {
             folder: folder.to_owned(),
             per_s,
+            nodes,
             churn_per_s,
             recovery_s: schedule.recovery_s(&ran.series, self.level),
             incorrect: ran.outcome.lookups.incorrect,
@@ -368,7 +360,10 @@ impl<'a> Session<'a> {
                 Cost::Puts => "puts",
             };
             let folder = self.next_folder(name);
-            let End::Ran(ran, watched) = self.watched(&scenario)? else { continue };
+            let (ran, watched) = match self.watched(&scenario)? {
+                End::Ran(ran, watched) => (ran, watched),
+                End::Not(..) | End::Over(..) => continue,
+            };
             self.world.keep(&folder, &scenario, &ran)?;
             let completed = ran.outcome.lookups.completed;
             let length_s = ran.measured.as_secs_f64();
@@ -414,6 +409,8 @@ impl<'a> Session<'a> {
         let cores = findings.machine.cores;
         if let Some(usage) = usage
             && findings.target.is_none()
+            && knee.broke_per_s.is_some()
+            && !findings.interrupted
         {
             let busy = (usage.process_cores / cores.max(1) as f64).min(1.0);
             findings.servers = findings.costs.servers(cores, busy, knee.per_s);
@@ -424,4 +421,211 @@ impl<'a> Session<'a> {
 /// The nodes and the load by plan; 0 if a closed loop is to find it.
 fn planned(load: Load) -> (u32, f64) {
     (load.nodes, load.rate.fixed_per_s().unwrap_or(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::super::plan::Options;
+    use super::super::service::tests::row;
+    use super::*;
+    use crate::measure::outcome::example;
+    use crate::measure::provenance::Build;
+    use crate::scenario::{Load as Offered, Measure};
+    use crate::systems::Registry;
+
+    /// A system that completes so many operations per second and sheds the others.
+    struct Fake<'a> {
+        capacity_per_s: f64,
+        /// Memory per node.
+        node_bytes: u64,
+        /// In which run the user wants no more.
+        interrupts_at: u32,
+        user: &'a AtomicU32,
+        runs: Cell<u32>,
+        kept: RefCell<Vec<String>>,
+        said: RefCell<String>,
+    }
+
+    impl<'a> Fake<'a> {
+        fn new(user: &'a AtomicU32) -> Fake<'a> {
+            Fake {
+                capacity_per_s: 5000.0,
+                node_bytes: 1000,
+                interrupts_at: u32::MAX,
+                user,
+                runs: Cell::new(0),
+                kept: RefCell::default(),
+                said: RefCell::default(),
+            }
+        }
+    }
+
+    impl World for Fake<'_> {
+        fn run(&self, scenario: &Scenario, stop: &AtomicU32) -> Result<Ran, EngineError> {
+            self.runs.set(self.runs.get() + 1);
+            if self.runs.get() == self.interrupts_at {
+                self.user.store(1, Ordering::Relaxed);
+                while stop.load(Ordering::Relaxed) == 0 {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            let Measure::Lasting(measured) = scenario.phases.measure else {
+                return Err(EngineError::Broken("every run has a length".to_owned()));
+            };
+            let rate = match scenario.workload.load {
+                Offered::PerSecond(rate) => rate.per_s(self.capacity_per_s * 1.2),
+                _ => self.capacity_per_s.min(1e4),
+            };
+            let due = |per_s: f64, length_s: f64| {
+                let due = (per_s * length_s).round() as u64;
+                (due, due.saturating_sub((self.capacity_per_s * length_s) as u64))
+            };
+            let changes = scenario.workload.profile.as_deref().unwrap_or_default();
+            let series = (0..measured.as_millis() / 500).map(|nth| {
+                let at = Duration::from_millis(nth as u64 * 500);
+                let last = changes.iter().rev().find(|change| change.at <= at);
+                let per_s = last.map_or(rate, |change| change.lookups_per_s.per_s(1.0));
+                let (due, shed) = due(per_s, 0.5);
+                row(1.5 + at.as_secs_f64(), 0.5, due, shed, 2)
+            });
+            let mut outcome = example::outcome();
+            let (due, shed) = due(rate, measured.as_secs_f64());
+            let lookups = &mut outcome.lookups;
+            (lookups.issued, lookups.shed, lookups.completed) = (due, shed, due - shed);
+            (lookups.incorrect, lookups.failed, lookups.orphaned) = (0, 0, 0);
+            lookups.correct = lookups.completed;
+            lookups.latency_us.p99 = 2000.0;
+            lookups.capacity_per_s =
+                scenario.workload.needs_capacity().then_some(self.capacity_per_s * 1.2);
+            outcome.engine.peak_rss_bytes = Some(self.node_bytes * u64::from(scenario.nodes));
+            Ok(Ran { outcome, series: series.collect(), measured })
+        }
+
+        fn keep(&self, folder: &str, _: &Scenario, _: &Ran) -> Result<(), EngineError> {
+            self.kept.borrow_mut().push(folder.to_owned());
+            Ok(())
+        }
+
+        fn packets_per_s(&self) -> Option<f64> {
+            Some(10_000.0)
+        }
+
+        fn say(&self, text: &str) {
+            self.said.borrow_mut().push_str(text);
+        }
+    }
+
+    fn options() -> Options {
+        Options {
+            workload: None,
+            values: Vec::new(),
+            level: "p99<50ms,success>99.9%".parse().expect("a level"),
+            ramp: super::super::Ramp::Load,
+            from: None,
+            to: None,
+            step: Duration::from_secs(2),
+            hold: Duration::from_secs(4),
+            max_memory: None,
+            max_time: Duration::from_secs(3600),
+        }
+    }
+
+    /// Stresses a fake system. Returns what was found.
+    fn stress(fake: &Fake<'_>, options: &Options, memory: u64) -> Findings {
+        let registry = Registry::built_in();
+        let plan = Plan::new(&registry, options, None).expect("it can run");
+        let findings = Findings {
+            ramp: if options.ramp == super::super::Ramp::Nodes { "nodes" } else { "load" }.into(),
+            ..Findings::new(Build::here(), "now".to_owned(), &options.level)
+        };
+        let limits = (memory, options.max_time);
+        let mut session = Session::new(fake, &plan, &options.level, limits, fake.user, findings);
+        session.run().expect("no run fails");
+        session.findings
+    }
+
+    #[test]
+    fn the_knee_is_found_and_held() {
+        let user = AtomicU32::new(0);
+        let fake = Fake::new(&user);
+        let found = stress(&fake, &options(), u64::MAX);
+        let knee = found.knee.expect("there is one");
+        assert!(knee.per_s <= 5010.0 && knee.per_s > 4780.0, "{knee:?}");
+        assert_eq!(found.closed_loop_per_s, Some(6000.0));
+        assert_eq!(found.capacity_per_packet, Some(knee.per_s / 10_000.0));
+        let held = found.held.as_ref().expect("it holds");
+        assert_eq!(
+            (held.per_s, held.churn_per_s, held.recovery_s),
+            (knee.per_s, Some(2.0), Some(0.0))
+        );
+        assert_eq!(held.stages.len(), 4);
+        assert!(held.stage("beyond", 5.0).is_some_and(|it| it.service.shed > 0.7));
+        assert!(held.stage("hold", 1.0).is_some_and(|it| it.broken.is_empty()));
+        assert!(found.steps.len() < 16, "{}", found.steps.len());
+        assert!(found.costs.lookup_us.is_some() && found.costs.node_us_per_s.is_some());
+        assert_eq!(fake.kept.borrow().len(), found.steps.len() + 1 + 4);
+        let text = text::all(&found);
+        assert!(text.contains("capacity") && text.contains("2 ×") && text.contains("recovery"));
+        let longest = text.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{text}");
+        // What was said on the way is the first part of the report.
+        let said = fake.said.borrow();
+        let steps = said.lines().filter(|line| !line.contains("holding"));
+        assert!(steps.zip(text.lines()).all(|(said, line)| said == line), "{said}");
+    }
+
+    #[test]
+    fn what_is_known_when_the_user_wants_no_more_is_kept() {
+        for at in 1..12 {
+            let user = AtomicU32::new(0);
+            let fake = Fake { interrupts_at: at, ..Fake::new(&user) };
+            let found = stress(&fake, &options(), u64::MAX);
+            assert!(found.interrupted);
+            assert_eq!(found.steps.len() as u32, fake.runs.get().min(at) - 1, "run {at}");
+            assert_eq!(found.knee.is_some(), at > 1);
+            assert!(text::all(&found).contains("interrupted"));
+        }
+    }
+
+    #[test]
+    fn more_memory_than_allowed_is_never_tried() {
+        let user = AtomicU32::new(0);
+        // Far more than this process has: the watch looks at the real memory.
+        let fake = Fake { capacity_per_s: 1e9, node_bytes: 1 << 30, ..Fake::new(&user) };
+        let options = Options { ramp: super::super::Ramp::Nodes, ..options() };
+        let found = stress(&fake, &options, 5000 << 30);
+        let knee = found.knee.expect("there is one");
+        assert!(knee.nodes <= 5000 && knee.nodes > 4700, "{knee:?}");
+        let bottleneck = found.bottleneck.expect("there is one");
+        assert_eq!(bottleneck.name(), "memory");
+        assert!(found.steps.iter().filter(|step| step.nodes > 5000).all(|it| it.figures.is_none()));
+    }
+
+    #[test]
+    fn a_system_that_holds_nothing_has_no_capacity() {
+        let user = AtomicU32::new(0);
+        let fake = Fake { capacity_per_s: 0.0, ..Fake::new(&user) };
+        let found = stress(&fake, &Options { from: Some(100.0), ..options() }, u64::MAX);
+        assert_eq!((found.knee, found.held.is_some()), (None, false));
+        assert!(found.search_note.as_ref().is_some_and(|why| why.contains("lowest")));
+        assert!(text::all(&found).contains("not known"));
+    }
+
+    #[test]
+    fn a_search_without_time_ends_early() {
+        let user = AtomicU32::new(0);
+        let fake = Fake::new(&user);
+        let registry = Registry::built_in();
+        let options = options();
+        let plan = Plan::new(&registry, &options, None).expect("it can run");
+        let findings = Findings::new(Build::here(), "now".to_owned(), &options.level);
+        let little = (u64::MAX, plan.reserve());
+        let mut session = Session::new(&fake, &plan, &options.level, little, &user, findings);
+        session.run().expect("no run fails");
+        let found = session.findings;
+        assert!(found.search_note.is_some_and(|why| why.contains("time")));
+        assert!(found.steps.len() <= 1);
+    }
 }

@@ -94,7 +94,7 @@ fn step_line(first: &str, step: &Step) -> String {
     out
 }
 
-/// What a service broke, by name: `broke: p99, success`.
+/// What a service broke, by name: `broke p99, success`.
 fn broke(broken: &[String]) -> String {
     let names: Vec<&str> = broken.iter().filter_map(|it| it.split(' ').next()).collect();
     format!("broke {}", names.join(", "))
@@ -130,9 +130,11 @@ fn percent(share: f64) -> String {
     format!("{percent:.2} %")
 }
 
-/// That a load is held now.
-pub(super) fn holding(per_s: f64) -> String {
-    format!("holding {}/s, then 2 and 5 times as much, and back\n", count(per_s.round() as u64))
+/// That a load is held now, perhaps because a higher one was not.
+pub(super) fn holding(per_s: f64, is_less: bool) -> String {
+    let why = if is_less { "not held for so long; " } else { "" };
+    let load = count(per_s.round() as u64);
+    format!("{why}holding {load}/s, then 2 and 5 times as much, and back\n")
 }
 
 /// Everything after the steps.
@@ -140,6 +142,9 @@ pub(crate) fn rest(findings: &Findings) -> String {
     let mut out = String::from("\n");
     knee(findings, &mut out);
     curve(findings, &mut out);
+    if let Some(why) = &findings.hold_note {
+        row(&mut out, "not held", why);
+    }
     if let Some(held) = &findings.held {
         stages(held, findings.knee.map_or(0.0, |knee| knee.per_s), &mut out);
     }
@@ -201,7 +206,7 @@ fn knee(findings: &Findings, out: &mut String) {
     }
     if let (Some(packets), Some(ratio)) = (findings.packets_per_s, findings.capacity_per_packet) {
         let text = format!(
-            "{} × the plain packet rate of one thread in the same minutes, {}",
+            "{} × the plain packet rate of all cores in the same minutes, {}",
             number(ratio),
             per_s(packets)
         );
@@ -245,11 +250,8 @@ fn stages(held: &Held, capacity_per_s: f64, out: &mut String) {
             name => name.to_owned(),
         };
         let figures = figures_row(service, usage.as_ref());
-        let verdict = match stage.broken.is_empty() {
-            true => "held".to_owned(),
-            false => broke(&stage.broken),
-        };
-        out.push_str(&format!("{name:>7} {figures}  {verdict}; {seconds_held} of {seconds} s\n"));
+        let verdict = if stage.broken.is_empty() { "held" } else { "broke" };
+        out.push_str(&format!("{name:>7} {figures}  {verdict}, {seconds_held} of {seconds} s\n"));
     }
     out.push('\n');
     let load = count(held.per_s.round() as u64);
@@ -325,6 +327,15 @@ fn costs(findings: &Findings, out: &mut String) {
                 number(usage.process_cores)
             );
             row(out, "CPU", &text);
+            let goodput =
+                at_knee.and_then(|step| Some(step.figures.as_ref()?.service.goodput_per_s));
+            if let Some(per_s) = goodput.filter(|per_s| *per_s > 0.0) {
+                let us = micros(usage.others_cores * 1e6 / per_s);
+                let text = format!(
+                    "{us} per operation for all other processes; a server here is one of them"
+                );
+                row(out, "", &text);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod plan;
 mod requests;
 mod status;
 mod streams;
+mod stress;
 mod sweep;
 
 use std::fs;

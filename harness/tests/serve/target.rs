@@ -106,6 +106,25 @@ fn an_open_loop_beyond_the_capacity_sheds_and_loses_nothing() {
 }
 
 #[test]
+fn a_server_is_stressed_from_outside() {
+    let server = Server::start("--nodes 32 --threads 2");
+    let folder = TemporaryFolder::new();
+    let arguments = format!(
+        "stress --target {} --workload ycsb-b --set store.population=50 --connections 5 --from 100 \
+         --to 200 --step 200ms --hold 1s --max-time 1min --slo p99<10s,success>50% --quiet --json -",
+        server.address
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hopwise"));
+    command.args(arguments.split_whitespace()).arg("--out").arg(&folder.0);
+    let (status, found) = outcome(&command.output().expect("the program runs"));
+    assert_eq!(status, 0, "{found:#}");
+    assert_eq!(found["knee"]["per_s"], 200.0, "{found:#}");
+    assert_eq!(found["held"]["stages"].as_array().map(Vec::len), Some(4), "{found:#}");
+    assert_eq!((number(&found, "/held/incorrect"), number(&found, "/held/anomalies")), (0, 0));
+    assert!(found["costs"]["get_us"].is_null(), "the nodes are in another process: {found:#}");
+}
+
+#[test]
 fn users_and_passwords_are_told_to_the_server_and_nobody_else() {
     let file = TemporaryFile::new("target-users");
     let added = add(file.path(), "ann", "a secret@1", "--keys app:");
