@@ -86,7 +86,8 @@ pub(crate) struct Held {
     pub(crate) stages: Vec<Stage>,
     /// From the return of the load until the level holds again for a second.
     pub(crate) recovery_s: Option<f64>,
-    /// Wrong answers of the whole run.
+    /// Answers of the whole run, and the wrong ones among them.
+    pub(crate) completed: u64,
     pub(crate) incorrect: u64,
     /// Stale, lost and phantom reads, and lost values, of the whole run, if there are values.
     pub(crate) anomalies: Option<u64>,
@@ -184,16 +185,17 @@ impl Findings {
         let held = self.held.as_ref();
         if let Some(hold) = held.and_then(|held| held.stage("hold", 1.0)) {
             let service = &hold.service;
-            let latency = service.latency_us;
-            let latencies: [(_, fn(&super::service::Percentiles) -> f64); 5] = [
-                ("latency.p50", |it| it.p50),
-                ("latency.p90", |it| it.p90),
-                ("latency.p99", |it| it.p99),
-                ("latency.p99_9", |it| it.p99_9),
-                ("latency.max", |it| it.max),
-            ];
-            for (name, of) in latencies {
-                add(name, latency.map(|it| of(&it) / 1e6), Unit::Seconds, Better::Lower);
+            let latencies = service.latency_us.map(|it| {
+                [
+                    ("latency.p50", it.p50),
+                    ("latency.p90", it.p90),
+                    ("latency.p99", it.p99),
+                    ("latency.p99_9", it.p99_9),
+                    ("latency.max", it.max),
+                ]
+            });
+            for (name, us) in latencies.into_iter().flatten() {
+                add(name, Some(us / 1e6), Unit::Seconds, Better::Lower);
             }
             add("lookups.per_s", Some(service.goodput_per_s), Unit::PerSecond, Better::Higher);
             add("lookups.shed_ratio", Some(service.shed), Unit::Ratio, Better::Lower);

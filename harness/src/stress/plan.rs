@@ -140,7 +140,7 @@ impl<'a> Plan<'a> {
     fn check(&self) -> Result<(), String> {
         let Options { step, hold, max_time, ramp, from, to, .. } = self.options;
         let within = |name: &str, value: &Duration, [min, max]: [Duration; 2]| {
-            if (min..=max).contains(&value) {
+            if (min..=max).contains(value) {
                 return Ok(());
             }
             let [value, min, max] = [*value, min, max].map(duration::text);

@@ -333,6 +333,7 @@ impl<'a> Session<'a> {
             nodes,
             churn_per_s,
             recovery_s: schedule.recovery_s(&ran.series, self.level),
+            completed: ran.outcome.lookups.completed,
             incorrect: ran.outcome.lookups.incorrect,
             anomalies: ran.outcome.store.as_ref().map(|store| store.anomalies()),
             stages,

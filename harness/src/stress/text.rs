@@ -34,13 +34,13 @@ pub(super) fn head(findings: &Findings) -> String {
     line(
         &mut out,
         &format!(
-            "{started_at}; {} cores, {}, Linux {}, {}; commit {}, {}",
+            "{started_at}; {} cores, {}, Linux {}, {}; {} build, commit {}",
             machine.cores,
             bytes(machine.memory_bytes as f64),
             machine.kernel,
             machine.cpu,
-            short(&build.commit),
-            build.profile
+            build.profile,
+            short(&build.commit)
         ),
     );
     out.push('\n');
@@ -283,10 +283,10 @@ fn stages(held: &Held, capacity_per_s: f64, out: &mut String) {
 
 fn wrong(held: &Held) -> String {
     let anomalies = match held.anomalies {
-        Some(anomalies) => format!(", {} anomalies of values", count(anomalies)),
+        Some(anomalies) => format!(", {} values were stale or lost", count(anomalies)),
         None => String::new(),
     };
-    format!("{} wrong answers{anomalies}", count(held.incorrect))
+    format!("{} of {} answers were wrong{anomalies}", count(held.incorrect), count(held.completed))
 }
 
 fn costs(findings: &Findings, out: &mut String) {
@@ -312,7 +312,7 @@ fn costs(findings: &Findings, out: &mut String) {
         let nodes = "or nodes, at 1 lookup/s each";
         out.push_str(&format!("{:LABEL$}{:>5} {what:>14}  {nodes}\n", "", "cores"));
         for Server { cores, per_s, nodes } in &findings.servers {
-            let nodes = nodes.map_or_else(|| "–".to_owned(), |it| rounded(it));
+            let nodes = nodes.map_or_else(|| "–".to_owned(), rounded);
             let per_s = rounded(*per_s);
             out.push_str(&format!("{:LABEL$}{cores:>5} {per_s:>14}  {nodes:>10}\n", ""));
         }
