@@ -151,7 +151,10 @@ pub(crate) fn rest(findings: &Findings) -> String {
     if let Some(bottleneck) = &findings.bottleneck {
         let evidence = bottleneck.evidence().join("; ");
         row(&mut out, "gave out", &format!("{}: {evidence}", bottleneck.name()));
-        if let Some(warning) = bottleneck.warning() {
+        // With a target, one of the other processes may be the server.
+        if findings.target.is_none()
+            && let Some(warning) = bottleneck.warning()
+        {
             row(&mut out, "", &warning);
         }
     }
