@@ -13,8 +13,7 @@ use std::path::Path;
 /// The rooms of the harness, top to bottom.
 const HARNESS: &str = "
 app/        the program: command line and dispatch
-commands/   run, campaign, sweep, compare, plan, serve, user, list, explain
-commands/   run, campaign, sweep, compare, stress, serve, user, list, explain
+commands/   run, campaign, sweep, compare, diff, plan, stress, serve, user, list, explain
 stress/     what a server holds: the search for the knee, and what follows from it
 serve/      the client interface: the Redis protocol over TCP
 target/     load on a running ring from outside, as a client

@@ -5,7 +5,11 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::commands::{Environment, Cli, Command, Compare, Diff, Exit, Run, Stress, Sweep, UserCommand, campaign, cli, compare, diff, documents, explain, list, options, plan, run, serve, stress, super, sweep, use, user};
+use super::cli::{Cli, Command, Compare, Diff, Run, Stress, Sweep, UserCommand};
+use super::documents;
+use crate::commands::options::Exit;
+use crate::commands::{
+    Environment, campaign, compare, diff, explain, list, plan, run, serve, stress, sweep, user,
 };
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
