@@ -179,7 +179,8 @@ impl Findings {
         all.retain(|figure| !of_load.iter().any(|begin| figure.name.starts_with(begin)));
         let mut add = |name: &'static str, value: Option<f64>, unit, better| {
             let name = Cow::Borrowed(name);
-            let figure = |value| Figure { name, value, unit, better, is_exact: false };
+            let figure =
+                |value| Figure { name, value, unit, better, is_exact: false, is_tail: false };
             all.extend(value.map(figure));
         };
         let held = self.held.as_ref();
