@@ -6,7 +6,13 @@
 //!                        from          ready_from
 //! ```
 //!
-//! **Invariant:** a key is owned only if it lies after the predecessor and in the complete part.
+//! While many nodes join between two others, a node may not know the last owner of its range, nor that one
+//! this node. So an owner remembers what it has ceded, and to whom it has sent the items. What nobody has asked
+//! for, it offers to the owner that a lookup finds. A node that has been sent more than it then needs, because
+//! others have joined before it, has *custody* of the rest: it stands in for the last owner towards these.
+//!
+//! **Invariant:** a key is owned only if it lies after the predecessor and in the complete part; of a ceded
+//! part, one node at most is told that it has everything.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -19,6 +25,12 @@ use crate::store::sum::Range;
 const ACQUAINTANCE: Duration = Duration::from_secs(5);
 /// The most nodes that are asked for one arrival.
 const MAX_SOURCES: usize = 48;
+/// A node that became a member less than this ago may not know of the one that owned its range until then:
+/// many may have joined between them. It owns nothing before that one has sent its items, or as long as
+/// this. And so long that one says that it was the owner.
+pub(super) const LONGEST_ARRIVAL: Duration = Duration::from_secs(10);
+/// The most parts of a range that are remembered after they have gone to others.
+const MAX_CEDED: usize = 16;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -27,8 +39,12 @@ pub(super) struct Arrival {
     pub(super) predecessor: Option<Peer>,
     /// The keys after this one, up to the node, are complete.
     pub(super) ready_from: Option<Id>,
-    /// The part that was complete and has gone to the present predecessor.
-    pub(super) ceded: Option<Range>,
+    /// The parts that were complete and have gone to nodes that joined.
+    ceded: Vec<Ceded>,
+    /// The range of which the last owner has sent all items, while this node does not own it yet.
+    custody: Option<Range>,
+    /// Where the range began that it took over last.
+    taken_from: Option<Id>,
     /// The predecessor that the present one has come after, and when.
     pub(super) before_last: Option<(Id, Time)>,
     /// The part that is arriving.
@@ -40,6 +56,8 @@ pub(super) struct Arrival {
     /// The nodes that follow this one, up to so many, are sources besides the holders.
     pub(super) width: usize,
     pub(super) next: Option<Peer>,
+    /// Whether a successor has gone since the node became a member.
+    pub(super) has_lost_next: bool,
     /// The successor that has confirmed that this node is its predecessor.
     pub(super) confirmed_by: Option<Peer>,
     /// What the best of the sources had.
@@ -50,6 +68,16 @@ pub(super) struct Arrival {
     /// Whether it has still to report that it has arrived.
     pub(super) is_new: bool,
     pub(super) is_member: bool,
+}
+
+/// A part of the range that this node owned.
+#[derive(Clone, Copy, Debug)]
+struct Ceded {
+    range: Range,
+    since: Time,
+    /// The node to which its items were sent, and which can own the part from then on; `None` if no node has
+    /// asked for them.
+    sent_to: Option<Id>,
 }
 
 /// A node that this node asks for items.
@@ -85,21 +113,24 @@ pub(super) enum Had {
 impl Arrival {
     /// Of a node that is no member.
     pub(super) fn new() -> Arrival {
-        Arrival::with(Vec::with_capacity(MAX_SOURCES), 0)
+        Arrival::with(Vec::with_capacity(MAX_SOURCES), Vec::with_capacity(MAX_CEDED), 0)
     }
 
-    const fn with(sources: Vec<Source>, number: u32) -> Arrival {
+    const fn with(sources: Vec<Source>, ceded: Vec<Ceded>, number: u32) -> Arrival {
         Arrival {
             me: None,
             predecessor: None,
             ready_from: None,
-            ceded: None,
+            ceded,
+            custody: None,
+            taken_from: None,
             before_last: None,
             arriving: None,
             number,
             sources,
             width: 0,
             next: None,
+            has_lost_next: false,
             confirmed_by: None,
             had: Had::Any,
             retry_at: None,
@@ -110,7 +141,7 @@ impl Arrival {
     }
 
     pub(super) const fn heap_bytes(&self) -> usize {
-        self.sources.capacity() * size_of::<Source>()
+        self.sources.capacity() * size_of::<Source>() + self.ceded.capacity() * size_of::<Ceded>()
     }
 
     /// The node has all items of its range.
@@ -123,8 +154,10 @@ impl Arrival {
     /// The node is no member any more.
     pub(super) fn reset(&mut self) {
         let mut sources = core::mem::take(&mut self.sources);
+        let mut ceded = core::mem::take(&mut self.ceded);
         sources.clear();
-        *self = Arrival::with(sources, self.number);
+        ceded.clear();
+        *self = Arrival::with(sources, ceded, self.number);
     }
 
     /// Whether the successor has changed.
@@ -143,26 +176,90 @@ impl Arrival {
             (self.is_member, self.is_new, self.member_since) = (true, true, now);
         }
         let before = core::mem::replace(&mut self.predecessor, predecessor);
-        (self.me, self.ceded) = (Some(me.id), None);
-        let Some(Peer { id: from, .. }) = predecessor else { return };
+        self.me = Some(me.id);
+        let Some(Peer { id: from, .. }) = predecessor else {
+            self.custody = None;
+            return;
+        };
         self.before_last = before.filter(|it| from.is_between(it.id, me.id)).map(|it| (it.id, now));
         let arriving = match self.ready_from {
             None => Some(Range { from, to: me.id }),
             Some(ready_from) if ready_from == from => None,
             Some(ready_from) if from.is_between(ready_from, me.id) => {
-                self.ceded = Some(Range { from: ready_from, to: from });
+                self.cede(now, Range { from: ready_from, to: from });
                 self.ready_from = Some(from);
                 None
             }
             Some(to) => Some(Range { from, to }),
         };
+        if let Some(range) = arriving {
+            // Others may have owned it meanwhile.
+            self.ceded.retain(|it| !range.contains(it.range.to));
+        }
         if arriving != self.arriving {
             self.arriving = arriving;
             self.number = self.number.wrapping_add(1).max(1);
-            self.sources.clear();
+            // Nodes that wait for others may be the only ones that have the items.
+            self.sources.retain(|it| it.state != State::Silent);
+            self.sources.iter_mut().for_each(|it| it.state = State::New);
             (self.width, self.confirmed_by, self.had) = (0, None, Had::Any);
             self.retry_at = None;
         }
+        self.narrow_custody(now, from);
+    }
+
+    /// The last owner of `asked` has sent all its items to this node.
+    pub(super) fn take_custody(&mut self, now: Time, asked: Range) {
+        if Some(asked.to) != self.me {
+            return;
+        }
+        match (self.arriving, self.predecessor, self.taken_from) {
+            (Some(_), Some(predecessor), _) => {
+                self.custody = Some(asked);
+                self.narrow_custody(now, predecessor.id);
+            }
+            // It has asked again since, for less, and owns that by now.
+            (None, _, Some(from)) if asked.contains(from) && from != asked.to => {
+                self.cede(now, Range { from: asked.from, to: from });
+            }
+            _ => {}
+        }
+    }
+
+    /// What lies before the predecessor goes on to the nodes that have joined there since it was asked for.
+    fn narrow_custody(&mut self, now: Time, predecessor: Id) {
+        let Some(custody) = &mut self.custody else { return };
+        if predecessor != custody.from && !custody.contains(predecessor) {
+            // The one before is gone: another node may have owned its part.
+            self.custody = None;
+            return;
+        }
+        if custody.contains(predecessor) && predecessor != custody.to {
+            let before = Range { from: custody.from, to: predecessor };
+            custody.from = predecessor;
+            self.cede(now, before);
+        }
+        if self.arriving.is_some_and(|range| self.custody.is_some_and(|it| it.covers(range))) {
+            self.had = Had::AllAsOwner;
+        }
+    }
+
+    /// Takes note of the successor. If the one before is gone, the node after it may own the range for which
+    /// this node has custody, before it knows this node.
+    pub(super) fn set_next(&mut self, next: Option<Peer>) {
+        let before = core::mem::replace(&mut self.next, next);
+        let (Some(me), Some(before)) = (self.me, before) else { return };
+        let is_nearer = next.is_some_and(|it| it == before || it.id.is_between(me, before.id));
+        if !is_nearer {
+            (self.custody, self.has_lost_next) = (None, true);
+        }
+    }
+
+    /// The arriving range is complete.
+    pub(super) fn end(&mut self, range: Range) {
+        (self.arriving, self.ready_from, self.retry_at) = (None, Some(range.from), None);
+        (self.custody, self.taken_from) = (None, Some(range.from));
+        self.sources.clear();
     }
 
     /// Whether the node owns `key` and has its items.
@@ -224,9 +321,63 @@ impl Arrival {
         owns_any || self.before_last.is_some_and(is_known)
     }
 
-    /// Whether this node was the owner of `range` until its present predecessor came.
-    pub(super) fn has_ceded(&self, range: Range) -> bool {
-        self.ceded.is_some_and(|ceded| ceded.covers(range))
+    /// A part of the range goes to the predecessor.
+    fn cede(&mut self, now: Time, range: Range) {
+        if self.ceded.len() == self.ceded.capacity() {
+            self.ceded.remove(0);
+        }
+        self.ceded.push(Ceded { range, since: now, sent_to: None });
+    }
+
+    /// Whether this node was the last owner of `range`, as far as `peer` does not own it.
+    pub(super) fn has_ceded(&self, now: Time, range: Range, peer: Peer) -> bool {
+        // From the end of the range to its start: it may have been ceded in several steps.
+        let mut left = range;
+        for _ in 0..self.ceded.len() {
+            let is_last = |it: &&Ceded| {
+                let is_free = it.sent_to.is_none_or(|other| other == peer.id);
+                is_free && it.range.contains(left.to) && now.since(it.since) < LONGEST_ARRIVAL
+            };
+            match self.ceded.iter().find(is_last) {
+                None => return false,
+                Some(part) if part.range.covers(left) => return true,
+                Some(part) => left.to = part.range.from,
+            }
+        }
+        false
+    }
+
+    /// All items of `range` were sent to `peer`, which can own it from now on.
+    pub(super) fn give(&mut self, range: Range, peer: Peer) {
+        for at in (0..self.ceded.len()).rev() {
+            let it = self.ceded[at];
+            let overlaps = range.contains(it.range.to) || it.range.contains(range.to);
+            if !overlaps || it.sent_to.is_some() {
+                continue;
+            }
+            self.ceded.remove(at);
+            let ends_within = it.range.contains(range.to);
+            let starts_within = it.range.contains(range.from) && range.from != it.range.to;
+            let to = if ends_within { range.to } else { it.range.to };
+            let from = if starts_within { range.from } else { it.range.from };
+            let parts = [
+                (Range { from: it.range.from, to: from }, None),
+                (Range { from, to }, Some(peer.id)),
+                (Range { from: to, to: it.range.to }, None),
+            ];
+            for (part, sent_to) in parts {
+                if part.from != part.to && self.ceded.len() < self.ceded.capacity() {
+                    self.ceded.push(Ceded { range: part, sent_to, ..it });
+                }
+            }
+        }
+    }
+
+    /// A ceded part that no node has asked for: its owner may not know this node.
+    pub(super) fn unclaimed(&self, now: Time) -> Option<Range> {
+        let is_unclaimed =
+            |it: &&Ceded| it.sent_to.is_none() && now.since(it.since) < LONGEST_ARRIVAL;
+        self.ceded.iter().find(is_unclaimed).map(|it| it.range)
     }
 
     /// Whether `peer` is the predecessor of this node.
@@ -245,7 +396,7 @@ impl Arrival {
     }
 
     /// Whether this node is the only member.
-    fn is_alone(&self) -> bool {
+    pub(super) fn is_alone(&self) -> bool {
         self.predecessor.map(|it| it.id) == self.me
     }
 

@@ -15,7 +15,8 @@
 //! * the nodes that owned keys of the range until now have answered, or are silent: one that is alive owns
 //!   them still;
 //! * all holders have sent what they have. If one of all these had every write that was acknowledged, as
-//!   an owner or as a holder, a silent holder is not waited for. If none had, more nodes are asked.
+//!   an owner or as a holder, a silent holder is not waited for. If none had, more nodes are asked, and a new
+//!   node waits for the last owner to find it, for so long as that says that it was the owner.
 //!
 //! **Invariant:** a key is owned only if it lies after the predecessor and in the complete part.
 
@@ -23,7 +24,7 @@ use core::time::Duration;
 
 use crate::base::{Id, Peer};
 use crate::node::{RequestId, Router};
-use crate::store::arrival::{Had, Source, State};
+use crate::store::arrival::{Had, LONGEST_ARRIVAL, Source, State};
 use crate::store::event::Event;
 use crate::store::message::{MessageWith, Progress};
 use crate::store::node::{Cx, StoreNode};
@@ -39,7 +40,7 @@ impl<R: Router> StoreNode<R> {
     /// Asks the sources that have not been asked for the items of the range that is arriving. Ends the
     /// arrival if nothing is missing.
     pub(super) fn continue_arrival(&mut self, cx: &mut Cx<'_, R>) {
-        self.arrival.next = self.router.replicas().first().copied();
+        self.arrival.set_next(self.router.replicas().first().copied());
         if self.arrival.retry_at.is_some_and(|at| cx.now >= at) {
             self.arrival.retry_at = None;
         }
@@ -57,7 +58,8 @@ impl<R: Router> StoreNode<R> {
         while self.is_answered() {
             let (had, next) = (self.arrival.had, self.router.replicas());
             if had != Had::Any || self.arrival.width >= next.len() {
-                if self.arrival.is_confirmed() {
+                let may_end = had != Had::Any || self.arrival.is_alone() || self.is_settled(cx);
+                if may_end && self.arrival.is_confirmed() {
                     return self.end_arrival(cx, range);
                 }
                 break;
@@ -70,13 +72,16 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// The holders are sources, the successor, and more nodes if need be. Nodes that do not follow this
-    /// one any more are not waited for, unless they owned a part of the range.
+    /// one any more are not waited for, unless they owned a part of the range, or no source had every
+    /// write yet: many nodes may have joined before the last owner, which lets this node wait.
     fn update_sources(&mut self) {
         let (holders, next) = (self.holders, self.router.replicas());
         let wide = &next[..self.arrival.width.min(next.len())];
         let range = self.arrival.arriving.unwrap_or_default();
+        let had = self.arrival.had;
         self.arrival.sources.retain(|it| {
-            next.contains(&it.peer) || range.contains(it.peer.id) || it.state == State::Done
+            let is_needed = it.state == State::Done || had == Had::Any && it.state != State::Silent;
+            next.contains(&it.peer) || range.contains(it.peer.id) || is_needed
         });
         for &peer in holders.peers().iter().chain(next.first()).chain(wide) {
             self.arrival.add_source(peer);
@@ -92,6 +97,20 @@ impl<R: Router> StoreNode<R> {
                 State::Silent => had != Had::Any || self.holders.place(it.peer).is_none(),
                 State::New | State::Asked => false,
             })
+    }
+
+    /// Whether the node that owned the range before is not waited for: it is gone, as one that is silent may
+    /// be it, or it would have found this one by now. If not, this is asked again in time.
+    fn is_settled(&mut self, cx: &Cx<'_, R>) -> bool {
+        let is_gone = self.arrival.sources.iter().any(|it| it.state == State::Silent);
+        if is_gone || self.arrival.has_lost_next {
+            return true;
+        }
+        let settled_at = self.arrival.member_since() + LONGEST_ARRIVAL;
+        if cx.now < settled_at {
+            self.arrival.retry(settled_at);
+        }
+        cx.now >= settled_at
     }
 
     fn ask_sources(&mut self, cx: &mut Cx<'_, R>, range: Range) {
@@ -121,9 +140,7 @@ impl<R: Router> StoreNode<R> {
             self.clock.lead(cx.now, self.config.skew);
         }
         self.popular.on_taken_over(|key| range.contains(key));
-        let arrival = &mut self.arrival;
-        (arrival.arriving, arrival.ready_from, arrival.retry_at) = (None, Some(range.from), None);
-        arrival.sources.clear();
+        self.arrival.end(range);
         self.repairs.soon(cx.now);
         if core::mem::take(&mut self.arrival.is_new) {
             let items = self.table.within(range).count() as u32;
@@ -177,17 +194,24 @@ impl<R: Router> StoreNode<R> {
             cx.world.arm_request(handle, cx.now + PATIENCE);
             return;
         }
-        let Some(Kind::Sync { arrival, .. }) = self.take_replied(cx, handle, request, false) else {
+        let Some(Kind::Sync { arrival, after, to }) = self.take_replied(cx, handle, request, false)
+        else {
             return;
         };
+        if progress == Progress::DoneByOwner && arrival != 0 {
+            // Also if others have joined since this was asked: their items have come along.
+            self.arrival.take_custody(cx.now, Range { from: after, to });
+        }
         if arrival != self.arrival.number || self.arrival.arriving.is_none() {
-            return;
+            return self.continue_arrival(cx);
         }
         let retry_at = cx.now + PAUSE.max(self.wait(cx, 0));
         let Some(source) = self.arrival.source_mut(from) else { return };
         let had = match progress {
             Progress::DoneByOwner => Had::AllAsOwner,
-            Progress::DoneByHolder => Had::All,
+            // One that follows no more may have missed writes since.
+            Progress::DoneByHolder if self.router.replicas().contains(&from) => Had::All,
+            Progress::DoneByHolder => Had::Any,
             Progress::Begun | Progress::Done | Progress::NotNow => Had::Any,
         };
         let is_done = progress != Progress::NotNow;

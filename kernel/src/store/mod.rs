@@ -42,9 +42,9 @@
 //! [`Version`] wins in the end: a conditional write or an addition can be overwritten by one that did
 //! not see it. Holders count the cases that they see ([`StoreCounts::conflicts`]).
 //!
-//! If more nodes join between two neighbors at a time than a successor list has entries, a new node may not
-//! know the last owner of its range, which cedes only what it is asked for at once. Then the new node takes
-//! over without what that one had: reads can miss values for some seconds, and a write can be lost.
+//! If many more nodes join between two neighbors at a time than a successor list has entries, the last owner
+//! may not find a new one within ten seconds. Then the new node takes over with what it has: reads can miss
+//! values for some seconds, and a write can be lost.
 //!
 //! An acknowledged write is lost if all nodes that hold it fail before one of them has copied it on.
 //!

@@ -21,6 +21,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::base::{Peer, Time};
 use crate::node::{MessageOf, RequestId, Router};
+use crate::store::arrival::LONGEST_ARRIVAL;
 use crate::store::message::{Difference, MessageWith, Progress};
 use crate::store::node::{Cx, StoreNode};
 use crate::store::operation::Name;
@@ -32,8 +33,8 @@ use crate::store::sum::{
 use crate::store::table::{Item, ItemHandle};
 use crate::store::wire::COPY_HEAD_BYTES;
 
-/// A node that has not arrived after this time sends others what it has all the same.
-const LONGEST_ARRIVAL: Duration = Duration::from_secs(10);
+/// The time between two attempts to find the owner of a part that was ceded and that no node has asked for.
+const UNCLAIMED: Duration = Duration::from_millis(500);
 /// Nodes to which a node that leaves sends its items: the next one may be leaving as well.
 const HEIRS: usize = 2;
 /// Items that a repair sends before it waits for the replies.
@@ -64,7 +65,8 @@ impl<R: Router> StoreNode<R> {
             self.repairs.due = Time::NEVER;
             return;
         };
-        self.repairs.due = cx.now + cx.rng.jitter(period);
+        let pause = if self.arrival.unclaimed(cx.now).is_some() { UNCLAIMED } else { period };
+        self.repairs.due = cx.now + cx.rng.jitter(pause.min(period));
         self.table.purge(self.clock.wall_us(cx.now));
         if let Some(range) = self.arrival.complete_range() {
             let holders = self.holders;
@@ -147,6 +149,16 @@ impl<R: Router> StoreNode<R> {
         theirs: Sum,
         is_owner: bool,
     ) {
+        if self
+            .arrival
+            .arriving
+            .is_some_and(|arriving| range.covers(arriving) || arriving.covers(range))
+            && !is_owner
+        {
+            // It has items of the range that is arriving, and this node may not know it.
+            self.arrival.add_source(from);
+            self.continue_arrival(cx);
+        }
         let wall_us = self.clock.wall_us(cx.now);
         let mine = self.table.sum(range, wall_us);
         if is_owner && range.to == from.id {
@@ -337,13 +349,16 @@ impl<R: Router> StoreNode<R> {
                     self.arrival.must_wait(cx.now, peer, range) || self.has_grants(cx, range, peer);
                 let progress = if must_wait {
                     Progress::NotNow
-                } else if self.arrival.has_ceded(range) {
+                } else if self.arrival.has_ceded(cx.now, range, peer) {
                     Progress::DoneByOwner
                 } else if self.repairs.keeps_all_of(range, cx.now) {
                     Progress::DoneByHolder
                 } else {
                     Progress::Done
                 };
+                if !must_wait {
+                    self.arrival.give(range, peer);
+                }
                 self.send_synced(cx, peer, request, progress);
             }
             Purpose::Holder if is_done && !is_behind => self.on_holder_complete(cx, peer),
@@ -355,7 +370,7 @@ impl<R: Router> StoreNode<R> {
                 }
             }
             Purpose::Stray if is_done => self.forget_strays(cx, range),
-            Purpose::Asked(_) | Purpose::Holder | Purpose::Stray => {}
+            Purpose::Asked(_) | Purpose::Holder | Purpose::Ceded | Purpose::Stray => {}
         }
     }
 

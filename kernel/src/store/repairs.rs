@@ -89,6 +89,8 @@ pub(super) enum Purpose {
     Holder,
     /// The peer has asked for the items.
     Asked(RequestId),
+    /// The peer owns the range, which this node owned before, and may not know this node.
+    Ceded,
     /// The peer owns the range, and this node is to forget its items.
     Stray,
 }

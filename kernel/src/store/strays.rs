@@ -8,7 +8,7 @@
 
 use core::time::Duration;
 
-use crate::base::{Id, Peer, Time};
+use crate::base::{Distance, Id, Peer, Time};
 use crate::node::{LookupPurpose, RequestId, Router};
 use crate::store::message::MessageWith;
 use crate::store::node::{Cx, StoreNode};
@@ -20,21 +20,20 @@ use crate::store::sum::Range;
 const RELEASED: usize = 2;
 
 impl<R: Router> StoreNode<R> {
-    /// Looks up the owner of an item that this node neither owns nor keeps for an owner.
+    /// Looks up the owner of a part that was ceded and that no node has asked for, or of an item that this
+    /// node neither owns nor keeps for an owner.
     pub(super) fn look_for_strays(&mut self, cx: &mut Cx<'_, R>) {
         let is_busy = self.repairs.is_looking_up_stray
-            || self.repairs.running.iter().any(|it| it.purpose == Purpose::Stray);
-        if is_busy || !self.arrival.is_complete() || self.is_new(cx.now) {
+            || self
+                .repairs
+                .running
+                .iter()
+                .any(|it| matches!(it.purpose, Purpose::Stray | Purpose::Ceded));
+        if is_busy {
             return;
         }
-        let whole = Range { from: self.me.id, to: self.me.id };
-        let now = cx.now;
-        let stray = self
-            .table
-            .within(whole)
-            .map(|(_, item)| item)
-            .find(|item| !item.in_round && self.is_stray(now, item.name.key));
-        let Some(key) = stray.map(|item| item.name.key) else { return };
+        let unclaimed = self.first_unclaimed(cx.now);
+        let Some(key) = unclaimed.or_else(|| self.first_stray(cx.now)) else { return };
         let deadline = cx.now + self.config.deadline;
         let wait = self.config.deadline + Duration::from_secs(1);
         let Some(RequestId(token)) = cx.request(self.me, 0, Kind::Stray(key), wait) else { return };
@@ -46,6 +45,22 @@ impl<R: Router> StoreNode<R> {
             self.take_waiting(cx, token);
             self.repairs.end_stray_lookup();
         }
+    }
+
+    /// The first key of a part that was ceded and that no node has asked for.
+    fn first_unclaimed(&self, now: Time) -> Option<Id> {
+        let range = self.arrival.unclaimed(now)?;
+        Some(range.from.add(Distance::multiple_of_power(1, 0)))
+    }
+
+    /// The key of an item that this node neither owns nor keeps for an owner.
+    fn first_stray(&self, now: Time) -> Option<Id> {
+        if !self.arrival.is_complete() || self.is_new(now) {
+            return None;
+        }
+        let mut all = self.table.within(Range { from: self.me.id, to: self.me.id });
+        let stray = all.find(|(_, it)| !it.in_round && self.is_stray(now, it.name.key));
+        stray.map(|(_, it)| it.name.key)
     }
 
     /// Whether the node has been a member for too short a time to know its wards.
@@ -90,11 +105,13 @@ impl<R: Router> StoreNode<R> {
         self.forget_strays(cx, range);
     }
 
-    /// The owner of a stray item was found: gives it all that it owns.
+    /// The owner of a ceded part or of a stray item was found: gives it all that it owns.
     pub(super) fn return_strays(&mut self, cx: &mut Cx<'_, R>, key: Id, owner: Peer) {
         self.repairs.end_stray_lookup();
         let range = Range { from: Range::of_key(key).from, to: owner.id };
-        if owner.id != self.me.id && self.repairs.begin(owner, range, Purpose::Stray) {
+        let is_unclaimed = self.first_unclaimed(cx.now) == Some(key);
+        let purpose = if is_unclaimed { Purpose::Ceded } else { Purpose::Stray };
+        if owner.id != self.me.id && self.repairs.begin(owner, range, purpose) {
             self.continue_repair(cx, self.repairs.last);
         }
     }

@@ -143,6 +143,27 @@ fn half_of_the_nodes_leave_one_after_the_other() {
     }
 }
 
+/// Twenty new nodes between two old ones, whose successor lists have four entries.
+#[test]
+fn a_hundred_nodes_join_five_at_one_instant() {
+    let crowd = "
+        engine = \"sim\"
+        nodes = 5
+        ring = { successors = 4, replicas = 3 }
+        store = { population = 500, node_items = 4096, operations = \"mix\" }
+        workload.lookups_per_s = 300.0
+        phases = { warmup = \"1s\", measure = \"20s\" }
+        network.latency = { model = \"constant\", one_way = \"5ms\" }
+        fault = [{ at = \"1s\", kind = \"join\", count = 100 }]";
+    for seed in 1..=3 {
+        let seed = format!("seed = {seed}");
+        let measured = run(&parse(&[&seed, crowd]));
+        let store = assert_sums(&measured, &seed);
+        assert_eq!(measured.membership.joins, 100);
+        assert_eq!((store.anomalies(), store.durability.lost), (0, 0), "{seed}: {store:?}");
+    }
+}
+
 /// What the truth is for: without copies, a crash loses what the node held, and the reads say so.
 #[test]
 fn losses_are_found_and_excused() {
