@@ -331,20 +331,11 @@ impl Arrival {
 
     /// Whether this node was the last owner of `range`, as far as `peer` does not own it.
     pub(super) fn has_ceded(&self, now: Time, range: Range, peer: Peer) -> bool {
-        // From the end of the range to its start: it may have been ceded in several steps.
-        let mut left = range;
-        for _ in 0..self.ceded.len() {
-            let is_last = |it: &&Ceded| {
-                let is_free = it.sent_to.is_none_or(|other| other == peer.id);
-                is_free && it.range.contains(left.to) && now.since(it.since) < LONGEST_ARRIVAL
-            };
-            match self.ceded.iter().find(is_last) {
-                None => return false,
-                Some(part) if part.range.covers(left) => return true,
-                Some(part) => left.to = part.range.from,
-            }
-        }
-        false
+        // It may have been ceded in several steps.
+        let free = self.ceded.iter().filter(|it| {
+            it.sent_to.is_none_or(|other| other == peer.id) && now.since(it.since) < LONGEST_ARRIVAL
+        });
+        range.is_covered_by(free.map(|it| it.range))
     }
 
     /// All items of `range` were sent to `peer`, which can own it from now on.

@@ -195,19 +195,9 @@ impl Repairs {
 
     /// Whether this node has every write in `range` that its owners have acknowledged.
     pub(super) fn keeps_all_of(&self, range: Range, now: Time) -> bool {
-        // From the end of the range to its start: several owners in a row may be gone.
-        let mut left = range;
-        for _ in 0..self.wards.len() {
-            let is_last = |it: &&Ward| {
-                it.is_complete && it.range.contains(left.to) && self.is_recent(it, now)
-            };
-            match self.wards.iter().find(is_last) {
-                None => return false,
-                Some(ward) if ward.range.covers(left) => return true,
-                Some(ward) => left.to = ward.range.from,
-            }
-        }
-        false
+        // Several owners in a row may be gone.
+        let kept = self.wards.iter().filter(|it| it.is_complete && self.is_recent(it, now));
+        range.is_covered_by(kept.map(|it| it.range))
     }
 
     /// The nodes that owned keys of `range` when they last compared them with this node.

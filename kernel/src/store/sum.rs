@@ -55,6 +55,20 @@ impl Range {
                 && self.from.distance_to(other.from) < self.from.distance_to(other.to))
     }
 
+    /// Whether these ranges together cover all of this one.
+    pub(super) fn is_covered_by(self, parts: impl Iterator<Item = Range> + Clone) -> bool {
+        // From the end of the range to its start.
+        let mut left = self;
+        for _ in parts.clone() {
+            match parts.clone().find(|it| it.contains(left.to)) {
+                None => return false,
+                Some(part) if part.covers(left) => return true,
+                Some(part) => left.to = part.from,
+            }
+        }
+        false
+    }
+
     /// The part of this number, of [`PARTS`]; `None` if the range is too small to be split.
     #[must_use]
     pub(super) fn part(self, number: usize) -> Option<Range> {
