@@ -496,7 +496,7 @@ pub struct Stress {
 }
 
 impl Stress {
-    /// What is asked for.
+    /// What the user wants to know, and how it is found out.
     ///
     /// # Errors
     ///

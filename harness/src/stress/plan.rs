@@ -48,7 +48,7 @@ const IDLE_WARMUP: Duration = Duration::from_secs(2);
 /// A run takes longer than its phases: nodes start, and the last operations end.
 const BESIDE: Duration = Duration::from_millis(500);
 
-/// What is asked for.
+/// What the user wants to know, and how it is found out.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Options {
     /// A named scenario or a file; `None`: the ring's lookups, or reads and writes of a target.

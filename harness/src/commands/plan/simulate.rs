@@ -24,7 +24,7 @@ const NODES_MIN: u64 = 500;
 const LOOKUPS: f64 = 10_000.0;
 /// The shortest measured phase.
 const MEASURE_MIN_S: f64 = 30.0;
-/// Events for each message that is sent: timers and replies that nobody waits for.
+/// Events for each message that is sent: timers, and replies to requests that have ended.
 const EVENTS_PER_MESSAGE: f64 = 1.3;
 /// Events per second that a simulation is expected to handle, before one has shown it. Low, so that the time
 /// is kept.

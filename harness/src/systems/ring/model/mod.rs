@@ -324,12 +324,12 @@ struct Cost {
     timeouts: f64,
     /// Time spent waiting for contacts that do not answer.
     waits_s: f64,
-    /// Messages of all branches, and the attempts that met nobody among them.
+    /// Messages of all branches, with the attempts at nodes that are gone.
     messages: f64,
     /// Transfers that are acknowledged, of all branches.
     transfers: f64,
     answers: f64,
-    /// Transfers to nobody.
+    /// Transfers to nodes that are gone.
     lost: f64,
     /// Those that find out a departed node.
     found: f64,

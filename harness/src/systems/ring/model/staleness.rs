@@ -9,7 +9,7 @@
 //!
 //! *Crashes.* The predecessor of a crashed node notices at its next round, or when a lookup for the keys of that
 //! node comes by. It then asks again until a mistake is unlikely: with four attempts after 1 + 2 + 4 + 4 timeouts. A node
-//! that hears from nobody meanwhile doubts itself and takes three times as many attempts. Then it turns to the next
+//! that receives no message meanwhile doubts itself and takes three times as many attempts. Then it turns to the next
 //! successor. That one has to miss the crashed node in the same way before it takes a new predecessor, so both times
 //! add up. Until then no node owns the keys of the crashed one, and answers come under suspicion.
 //!
@@ -36,7 +36,7 @@ pub(super) const WATCHED: f64 = 0.3;
 const INTRODUCTION: f64 = 3.5;
 /// See [`News::unanswered`].
 const MEETING: f64 = 0.85;
-/// A node that hears from nobody takes this many times as many attempts (`silence.rs` of the ring).
+/// A node that receives no message takes this many times as many attempts (`silence.rs` of the ring).
 const SELF_DOUBT: f64 = 3.0;
 
 /// How quickly news spreads between neighbors.
