@@ -11,7 +11,6 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +18,8 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 use clap_complete::Shell;
 use hopwise_kernel::codec::VERSION;
 
-use super::assignment::assignment;
+use super::target::TargetFlags;
+use super::values::{assignment, count};
 use crate::commands::Environment;
 use crate::commands::assertion::Assertions;
 use crate::commands::campaign::Seeds;
@@ -28,11 +28,11 @@ use crate::commands::diff::{self, Alternation, Tolerance, Tolerances};
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::standard_output::StandardOutput;
 use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
-use crate::scenario::{Scenario, ScenarioError, count_of, shortened};
+use crate::scenario::{Scenario, ScenarioError, shortened};
 use crate::serve::{NewUser, Options as ServeOptions};
 use crate::stress;
 use crate::systems::Registry;
-use crate::target::{self, CONNECTIONS_MAX};
+use crate::target;
 
 /// The scenario that runs if none is named.
 const DEFAULT_SCENARIO: &str = "default";
@@ -167,6 +167,7 @@ impl Default for Command {
 
 /// `hopwise run`.
 #[derive(Args, Debug, Default)]
+#[command(mut_arg("target", |target| target.conflicts_with_all(["seeds", "events"])))]
 pub struct Run {
     /// A named scenario (see list) or a file [default: default]
     #[arg(value_name = "SCENARIO | FILE.toml")]
@@ -184,19 +185,8 @@ pub struct Run {
     /// phase. Compressed if the name ends in .gz
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     events: Option<PathBuf>,
-    /// Run no nodes, but drive the reads and writes of the scenario's section [store] into a server that
-    /// runs: hopwise serve, or another one of the Redis protocol. Several with commas; a connection that
-    /// breaks goes on to the next one. redis://USER:PASSWORD@HOST:PORT, or HOPWISE_TARGET_USER and
-    /// HOPWISE_TARGET_PASSWORD in the environment, say who the client is [default scenario: ycsb-a]
-    #[arg(long, value_name = "HOST:PORT,...", conflicts_with_all = ["seeds", "events"])]
-    target: Vec<String>,
-    /// The number of connections to --target
-    #[arg(long, value_name = "N", default_value_t = 50, requires = "target")]
-    #[arg(value_parser = |text: &str| count(text, 1..=CONNECTIONS_MAX as u32))]
-    connections: u32,
-    /// The beginning of the keys at --target; more follows that no other run uses
-    #[arg(long, value_name = "TEXT", default_value = "hopwise:", requires = "target")]
-    prefix: String,
+    #[command(flatten)]
+    target: TargetFlags,
     #[command(flatten)]
     assertions: Assertions,
     #[command(flatten)]
@@ -210,7 +200,7 @@ impl Run {
     ///
     /// If it is invalid.
     pub fn scenario(&self, registry: &Registry) -> Result<Scenario, ScenarioError> {
-        let default = if self.target.is_empty() { DEFAULT_SCENARIO } else { TARGET_SCENARIO };
+        let default = if self.target.is_unused() { DEFAULT_SCENARIO } else { TARGET_SCENARIO };
         let source = self.scenario.as_deref().unwrap_or(default);
         let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
         let overrides: Vec<_> = threads.chain(self.values.overrides()).collect();
@@ -223,7 +213,7 @@ impl Run {
     ///
     /// If an address is wrong.
     pub fn target(&self) -> Result<Option<target::Options>, String> {
-        target_of(&self.target, self.connections, &self.prefix)
+        self.target.options()
     }
 
     /// The seeds to run with, if several were asked for.
@@ -442,6 +432,8 @@ impl Compare {
     standard output instead of the report")))]
 #[command(mut_arg("out", |out| out.help("The folder for the results [default: \
     results/runs/TIME-stress-WORKLOAD]")))]
+#[command(mut_arg("target", |target| target.help("Drive the reads and writes of the workload into servers \
+    that run, as run does")))]
 pub struct Stress {
     /// A named scenario (see list) or a file: what is asked, and of which nodes [default: lookups of a ring,
     /// 1,000 nodes; with --target ycsb-a]
@@ -476,16 +468,8 @@ pub struct Stress {
     /// How many nodes there are at the start (nodes)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     nodes: Option<String>,
-    /// Drive the reads and writes of the workload into servers that run, as run does
-    #[arg(long, value_name = "HOST:PORT,...")]
-    target: Vec<String>,
-    /// The number of connections to --target
-    #[arg(long, value_name = "N", default_value_t = 50, requires = "target")]
-    #[arg(value_parser = |text: &str| count(text, 1..=CONNECTIONS_MAX as u32))]
-    connections: u32,
-    /// The beginning of the keys at --target; more follows that no other run uses
-    #[arg(long, value_name = "TEXT", default_value = "hopwise:", requires = "target")]
-    prefix: String,
+    #[command(flatten)]
+    target: TargetFlags,
     /// Set any value of the workload, such as ring.successors=8
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
@@ -523,7 +507,7 @@ impl Stress {
     ///
     /// If an address is wrong.
     pub fn target(&self) -> Result<Option<target::Options>, String> {
-        target_of(&self.target, self.connections, &self.prefix)
+        self.target.options()
     }
 
     /// What the knee must reach, when it is held.
@@ -787,19 +771,6 @@ fn overrides(
     given.chain(set.iter().cloned()).collect()
 }
 
-/// The servers at these addresses, if there are any.
-fn target_of(
-    addresses: &[String],
-    connections: u32,
-    prefix: &str,
-) -> Result<Option<target::Options>, String> {
-    if addresses.is_empty() {
-        return Ok(None);
-    }
-    let environment = |name: &str| std::env::var(name).ok();
-    target::Options::read(addresses, connections as usize, prefix, environment).map(Some)
-}
-
 /// The text with its long words cut.
 fn with_short_words(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
@@ -808,15 +779,6 @@ fn with_short_words(text: &str) -> String {
             Cow::Owned(cut) => cut + &word[word.trim_end().len()..],
         })
         .collect()
-}
-
-/// Reads a count within `range`, written as in a scenario: `1e4` is one.
-fn count(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
-    let whole = count_of(text).and_then(|count| u32::try_from(count).ok());
-    whole.filter(|count| range.contains(count)).ok_or_else(|| match *range.end() {
-        u32::MAX => format!("write a whole number, at least {}", range.start()),
-        end => format!("write a whole number from {} to {end}", range.start()),
-    })
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! **Invariant:** nothing is run here; commands are.
 
-mod assignment;
 pub mod cli;
 mod documents;
 mod out_of_memory;
 pub mod plan;
 mod program;
+mod target;
+mod values;
 
 pub use self::out_of_memory::ExitWithoutMemory;
 pub use self::program::Program;

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use clap::Args;
 
-use super::assignment::assignment;
+use super::values::assignment;
 use crate::commands::options::RunOptions;
 use crate::commands::plan::Request;
 use crate::plan::{Demands, quantity};
