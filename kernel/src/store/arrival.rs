@@ -30,7 +30,9 @@ const MAX_SOURCES: usize = 48;
 /// this. And so long that one says that it was the owner.
 pub(super) const LONGEST_ARRIVAL: Duration = Duration::from_secs(10);
 /// The most parts of a range that are remembered after they have gone to others.
-const MAX_CEDED: usize = 16;
+const MAX_CEDED: usize = 64;
+/// Parts that follow each other, that went within this time, and that no node has asked for, are one part.
+const SAME_TIME: Duration = Duration::from_secs(1);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -323,6 +325,14 @@ impl Arrival {
 
     /// A part of the range goes to the predecessor.
     fn cede(&mut self, now: Time, range: Range) {
+        if let Some(last) = self.ceded.last_mut()
+            && last.sent_to.is_none()
+            && last.range.to == range.from
+            && now.since(last.since) < SAME_TIME
+        {
+            last.range.to = range.to;
+            return;
+        }
         if self.ceded.len() == self.ceded.capacity() {
             self.ceded.remove(0);
         }

@@ -18,7 +18,8 @@
 //! node       state, and the dispatch of inputs     operation  what an application asks, how it ends
 //! origin     the asking side of reads and writes   version    the order of the writes of an item
 //! owner      reads and writes at the owner         table      the items of one node, in the order of
-//! commit     rounds of copies; their state: rounds            their keys; slab: the bytes of values
+//! commit     rounds of copies; their state: rounds            their keys; slab: the bytes of values;
+//!                                                             reserved, numbered: memory that can be given back
 //! holders    the nodes that keep copies            sum        fingerprints of ranges of items
 //! arrive     takes over a range of keys; its state: arrival
 //! repair     mends copies that differ; its state: repairs
@@ -64,6 +65,7 @@ mod holders;
 mod indirect;
 pub mod message;
 pub mod node;
+mod numbered;
 pub mod operation;
 mod origin;
 mod owner;
@@ -75,6 +77,7 @@ pub mod reference;
 mod repair;
 mod repairs;
 pub mod request;
+mod reserved;
 mod rounds;
 mod slab;
 mod spread;

@@ -4,6 +4,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::mem::MaybeUninit;
 use core::time::Duration;
 
 use crate::base::{Peer, Time};
@@ -233,6 +234,16 @@ impl<R: Router> StoreNode<R> {
             + owner
             + Repairs::new(config.replicas(), config.repair).heap_bytes()
             + Popular::new(config.popular_reads_per_s).heap_bytes()
+    }
+
+    /// Passes `give_back` the memory of items that are gone. The node reserves memory for as many items as
+    /// it may have, and has touched as much as it once needed; a driver that runs for long can return what
+    /// is unused to the operating system from time to time. The contents of this memory do not matter.
+    pub fn take_spare_memory(&mut self, mut give_back: impl FnMut(&mut [MaybeUninit<u8>])) {
+        self.table.take_spare().into_iter().for_each(&mut give_back);
+        if let Some(provided) = &mut self.provided {
+            provided.take_spare().into_iter().for_each(give_back);
+        }
     }
 
     /// Calls the router, and handles what follows from it.

@@ -8,6 +8,7 @@
 //! none before its time.
 
 use alloc::vec::Vec;
+use core::mem::MaybeUninit;
 
 use crate::base::{Id, Time};
 use crate::store::config::StoreLimits;
@@ -55,6 +56,11 @@ impl Provided {
     /// The memory of the table on the heap, in bytes.
     pub(super) const fn heap_bytes(&self) -> usize {
         self.values_max * size_of::<Value>() + self.slab.heap_bytes()
+    }
+
+    /// As [`Slab::take_spare`].
+    pub(super) fn take_spare(&mut self) -> [&mut [MaybeUninit<u8>]; 2] {
+        self.slab.take_spare()
     }
 
     /// Keeps a value until `expires`. Returns false if there is no room, or if there is a value with this

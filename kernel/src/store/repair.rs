@@ -370,7 +370,9 @@ impl<R: Router> StoreNode<R> {
                 }
             }
             Purpose::Stray if is_done => self.forget_strays(cx, range),
-            Purpose::Asked(_) | Purpose::Holder | Purpose::Ceded | Purpose::Stray => {}
+            // The next part.
+            Purpose::Ceded => self.look_for_strays(cx),
+            Purpose::Asked(_) | Purpose::Holder | Purpose::Stray => {}
         }
     }
 

@@ -3,11 +3,13 @@
 //! **Invariant:** nothing is allocated after construction; a full table refuses new items and evicts
 //! none that has not expired.
 
-use alloc::vec::Vec;
+use core::mem::{MaybeUninit, replace};
 use core::ops::Range as Places;
 
 use crate::store::config::StoreLimits;
+use crate::store::numbered::Numbered;
 use crate::store::operation::{MAX_VALUE, Name};
+use crate::store::reserved::Reserved;
 use crate::store::slab::{Slab, Stored};
 use crate::store::sum::{Range, Sum, fingerprint};
 use crate::store::version::Version;
@@ -48,42 +50,49 @@ pub(super) struct Item {
     pub(super) settled: bool,
     /// Whether a [round](crate::store::owner) of copies is in progress.
     pub(super) in_round: bool,
-    generation: u32,
+    is_removed: bool,
+    handle: ItemHandle,
 }
 
-/// The place of an item. It names the same item until that is removed.
+/// The name of an item within its table. It names the same item until that is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct ItemHandle {
-    slot: u32,
+    number: u32,
+    /// How many items had been inserted before. Numbers are used again.
     generation: u32,
 }
 
-#[derive(Clone, Debug)]
-enum Slot {
-    Free { next: u32, generation: u32 },
-    Used(Item),
+/// Where the item with a handle is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Its slot; [`NONE`] once it is removed.
+    slot: u32,
+    generation: u32,
 }
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Table {
-    slots: Vec<Slot>,
-    free: u32,
+    /// The items, dense: the last one moves into the slot of one that is removed.
+    items: Reserved<Item>,
     /// The slots of all items, in the order of their names.
-    order: Vec<u32>,
+    order: Reserved<u32>,
+    /// The slots of all items, by the numbers of their handles.
+    handles: Numbered<Place>,
+    /// Items that have been inserted.
+    inserted: u32,
     slab: Slab,
-    items_max: usize,
 }
 
 impl Table {
     pub(super) fn new(limits: StoreLimits) -> Table {
         let items = limits.items as usize;
         Table {
-            slots: Vec::with_capacity(items),
-            free: NONE,
-            order: Vec::with_capacity(items),
+            items: Reserved::new(items),
+            order: Reserved::new(items),
+            handles: Numbered::new(items),
+            inserted: 0,
             slab: Slab::new(limits.bytes as usize, items * BODIES),
-            items_max: items,
         }
     }
 
@@ -99,29 +108,33 @@ impl Table {
 
     /// The memory of the table on the heap, in bytes.
     pub(super) const fn heap_bytes(&self) -> usize {
-        self.items_max * (size_of::<Slot>() + size_of::<u32>()) + self.slab.heap_bytes()
+        let ways = self.order.heap_bytes() + self.handles.heap_bytes();
+        self.items.heap_bytes() + ways + self.slab.heap_bytes()
+    }
+
+    /// As [`Reserved::take_spare`], of all parts.
+    pub(super) fn take_spare(&mut self) -> [&mut [MaybeUninit<u8>]; 5] {
+        let [blocks, heads] = self.slab.take_spare();
+        let ways = [self.order.take_spare(), self.handles.take_spare()];
+        let [order, handles] = ways;
+        [self.items.take_spare(), order, handles, blocks, heads]
     }
 
     /// The item with this name.
     pub(super) fn find(&self, name: &Name) -> Option<ItemHandle> {
         let place = self.place(name).ok()?;
-        Some(self.handle(self.order[place]))
+        Some(self.items[self.order[place] as usize].handle)
     }
 
     /// The item at `handle`, if it is still there.
     pub(super) fn at(&self, handle: ItemHandle) -> Option<&Item> {
-        match self.slots.get(handle.slot as usize) {
-            Some(Slot::Used(item)) if item.generation == handle.generation => Some(item),
-            _ => None,
-        }
+        self.items.get(self.slot_of(handle)?)
     }
 
     /// As [`at`](Self::at).
     pub(super) fn at_mut(&mut self, handle: ItemHandle) -> Option<&mut Item> {
-        match self.slots.get_mut(handle.slot as usize) {
-            Some(Slot::Used(item)) if item.generation == handle.generation => Some(item),
-            _ => None,
-        }
+        let slot = self.slot_of(handle)?;
+        self.items.get_mut(slot)
     }
 
     /// Keeps the bytes of a value, for a [`Body`]. Returns `None` if there is no room.
@@ -143,29 +156,24 @@ impl Table {
     /// room.
     pub(super) fn insert(&mut self, name: Name, body: Body) -> Option<ItemHandle> {
         let place = self.place(&name).err()?;
-        if self.order.len() >= self.items_max {
+        if self.items.is_full() {
             return None;
         }
-        let item = |generation| Item { name, body, settled: false, in_round: false, generation };
-        let slot = if self.free == NONE {
-            self.slots.push(Slot::Used(item(0)));
-            self.slots.len() as u32 - 1
-        } else {
-            let slot = self.free;
-            if let Slot::Free { next, generation } = self.slots[slot as usize] {
-                self.free = next;
-                self.slots[slot as usize] = Slot::Used(item(generation));
-            }
-            slot
-        };
+        let generation = self.inserted;
+        let slot = self.items.len() as u32;
+        let number = self.handles.add(Place { slot, generation })?;
+        let handle = ItemHandle { number, generation };
+        let item = Item { name, body, settled: false, in_round: false, is_removed: false, handle };
+        self.inserted = self.inserted.wrapping_add(1);
+        self.items.push(item);
         self.order.insert(place, slot);
-        Some(self.handle(slot))
+        Some(handle)
     }
 
     /// Replaces the body of an item, and frees the old value.
     pub(super) fn replace(&mut self, handle: ItemHandle, body: Body) {
         let Some(item) = self.at_mut(handle) else { return };
-        let old = core::mem::replace(&mut item.body, body);
+        let old = replace(&mut item.body, body);
         item.settled = false;
         self.slab.free(old.value);
     }
@@ -177,26 +185,52 @@ impl Table {
 
     /// Removes all items of which `is_gone` is true.
     pub(super) fn remove_if(&mut self, is_gone: impl Fn(&Item) -> bool) {
-        let Table { slots, free, order, slab, .. } = self;
+        let Table { items, order, handles, slab, .. } = self;
+        let before = order.len();
         order.retain(|&slot| {
-            let Slot::Used(item) = &slots[slot as usize] else { return false };
-            if !is_gone(item) {
-                return true;
+            let item = &mut items[slot as usize];
+            if is_gone(item) {
+                slab.free(item.body.value);
+                item.is_removed = true;
+                let number = item.handle.number;
+                if let Some(place) = handles.get_mut(number) {
+                    place.slot = NONE;
+                }
+                handles.remove(number);
             }
-            slab.free(item.body.value);
-            let generation = item.generation.wrapping_add(1);
-            slots[slot as usize] = Slot::Free { next: *free, generation };
-            *free = slot;
-            false
+            !item.is_removed
         });
+        if order.len() < before {
+            self.close_gaps();
+        }
+    }
+
+    /// Moves items from the end into the slots of those that are removed.
+    fn close_gaps(&mut self) {
+        let mut slot = 0;
+        while let Some(item) = self.items.get(slot as usize) {
+            if !item.is_removed {
+                slot += 1;
+                continue;
+            }
+            let last = self.items.len() as u32 - 1;
+            let Item { name, handle, is_removed, .. } = self.items[last as usize];
+            if !is_removed && let Ok(place) = self.place(&name) {
+                self.order[place] = slot;
+                if let Some(place) = self.handles.get_mut(handle.number) {
+                    place.slot = slot;
+                }
+            }
+            self.items.swap_remove(slot);
+        }
     }
 
     /// The items in `range`, in the order in which the range passes them.
     pub(super) fn within(&self, range: Range) -> impl Iterator<Item = (ItemHandle, &Item)> {
         let [first, second] = self.places(range);
-        self.order[first].iter().chain(&self.order[second]).filter_map(|&slot| {
-            let Slot::Used(item) = &self.slots[slot as usize] else { return None };
-            Some((ItemHandle { slot, generation: item.generation }, item))
+        self.order[first].iter().chain(&self.order[second]).map(|&slot| {
+            let item = &self.items[slot as usize];
+            (item.handle, item)
         })
     }
 
@@ -215,38 +249,90 @@ impl Table {
     pub(super) fn under(&self, key: crate::Id) -> impl Iterator<Item = &Item> {
         let first = Name::value(key);
         let start = self.place(&first).unwrap_or_else(|place| place);
-        let items =
-            self.order[start..].iter().filter_map(|&slot| match &self.slots[slot as usize] {
-                Slot::Used(item) => Some(item),
-                Slot::Free { .. } => None,
-            });
+        let items = self.order[start..].iter().map(|&slot| &self.items[slot as usize]);
         items.take_while(move |item| item.name.key == key)
     }
 
-    fn handle(&self, slot: u32) -> ItemHandle {
-        let generation = match self.slots[slot as usize] {
-            Slot::Used(Item { generation, .. }) | Slot::Free { generation, .. } => generation,
-        };
-        ItemHandle { slot, generation }
+    /// The slot of the item with this handle, if it is still there.
+    fn slot_of(&self, handle: ItemHandle) -> Option<usize> {
+        let place = self.handles.get(handle.number)?;
+        (place.generation == handle.generation).then_some(place.slot as usize)
     }
 
     /// The place of the item with this name in the order, or where it belongs.
     fn place(&self, name: &Name) -> Result<usize, usize> {
-        self.order.binary_search_by(|&slot| match &self.slots[slot as usize] {
-            Slot::Used(item) => item.name.cmp(name),
-            Slot::Free { .. } => unreachable!("the order names used slots only"),
-        })
+        self.order.binary_search_by(|&slot| self.items[slot as usize].name.cmp(name))
     }
 
     /// The places of the items in `range`: those up to the end of the circle, and those from its start.
     fn places(&self, range: Range) -> [Places<usize>; 2] {
-        let after = |key| {
-            self.order.partition_point(|&slot| match &self.slots[slot as usize] {
-                Slot::Used(item) => item.name.key <= key,
-                Slot::Free { .. } => true,
-            })
-        };
+        let after =
+            |key| self.order.partition_point(|&slot| self.items[slot as usize].name.key <= key);
         let (from, to) = (after(range.from), after(range.to));
         if range.from < range.to { [from..to, 0..0] } else { [from..self.order.len(), 0..to] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeMap;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::base::Rng;
+    use crate::{Address, Id};
+
+    /// A table does what a map does, and a handle names its item until that is removed.
+    #[test]
+    fn a_table_is_a_map() {
+        let rng = &mut Rng::light(1);
+        let mut table = Table::new(StoreLimits { items: 50, bytes: 4_000 });
+        let mut model: BTreeMap<Name, (ItemHandle, u8)> = BTreeMap::new();
+        let mut gone = Vec::new();
+        let mut room = [0; MAX_VALUE];
+        for turn in 0..5_000_u64 {
+            let key = Id::of_name(&[rng.below(40) as u8]);
+            let provider = (rng.below(2) == 0).then(|| Address::from_bits(rng.below(3)));
+            let name = Name { key, provider };
+            if rng.below(20) == 0 {
+                let share = 1 + rng.below(3) as u8;
+                table.remove_if(|item| item.body.tag.is_multiple_of(share));
+                model.retain(|_, (handle, tag)| {
+                    let stays = !tag.is_multiple_of(share);
+                    if !stays {
+                        gone.push(*handle);
+                    }
+                    stays
+                });
+            } else if let Some(value) = table.keep(&[turn as u8; 200][..rng.below(200) as usize]) {
+                let tag = turn as u8;
+                let version = Version::default();
+                let body =
+                    Body { version, previous: version, expires_us: 1, value, tag, deleted: false };
+                match (table.insert(name, body), table.find(&name)) {
+                    (Some(handle), _) => assert_eq!(model.insert(name, (handle, tag)), None),
+                    (None, Some(handle)) => {
+                        table.replace(handle, body);
+                        model.insert(name, (handle, tag));
+                    }
+                    (None, None) => {
+                        assert_eq!(table.len(), 50);
+                        table.free(value);
+                    }
+                }
+            }
+            assert!(gone.iter().all(|&handle| table.at(handle).is_none()));
+            assert_eq!(table.items.len(), table.len());
+            let range = Range { from: Id::ZERO, to: Id::ZERO };
+            let items: Vec<_> = table.within(range).map(|(_, item)| item.name).collect();
+            assert!(items.iter().eq(model.keys()));
+            for (name, &(handle, tag)) in &model {
+                assert_eq!(table.find(name), Some(handle));
+                let item = *table.at(handle).expect("it is in the model");
+                assert_eq!((item.name, item.body.tag), (*name, tag));
+                assert!(table.read(item.body.value, &mut room).iter().all(|&byte| byte == tag));
+            }
+        }
+        assert!(gone.len() > 500);
     }
 }

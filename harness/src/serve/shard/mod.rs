@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   one turn   letters → ends of calls → crashes → joins → clients → tasks → renewals → replies → figures
+//!              → spare memory
 //! ```
 //!
 //! One shard accepts connections and gives them to all in turn. (A listening socket per shard would
@@ -22,6 +23,7 @@ mod nodes;
 mod owners;
 mod parts;
 mod receivers;
+mod spare_memory;
 
 use std::collections::VecDeque;
 use std::io;
@@ -45,6 +47,7 @@ use self::nodes::{Codec, Node, NodeShard};
 use self::owners::Owners;
 pub(crate) use self::parts::Parts;
 use self::receivers::Receivers;
+use self::spare_memory::SpareMemory;
 use super::connection::Connection;
 use super::ledger::{Change, Ledger};
 use super::shared::{Letter, Shared};
@@ -95,6 +98,7 @@ pub(crate) struct Server {
     receivers: Receivers,
     crashes: Crashes,
     published: figures::Published,
+    spare_memory: SpareMemory,
     /// When the connections are looked through next.
     sweep_at: Time,
     draining_since: Option<Time>,
@@ -155,6 +159,7 @@ impl Server {
             receivers: Receivers::default(),
             crashes: Crashes::default(),
             published: figures::Published::default(),
+            spare_memory: SpareMemory::default(),
             sweep_at: Time::ZERO,
             draining_since: None,
             leaves: None,
@@ -275,6 +280,7 @@ impl Application<Node, Codec> for Server {
         let has_started = self.tasks.start(now, &mut origins);
         self.finish_tasks(now);
         self.publish(shard, now);
+        self.return_spare_memory(shard, now);
         self.sweep(shard, now);
         if self.drain(shard, now) {
             return Turn::Stop;
@@ -287,7 +293,7 @@ impl Application<Node, Codec> for Server {
             return Turn::Until(now + PAUSE);
         }
         let own = self.published.next_due().min(self.sweep_at).min(self.crashes.next_due());
-        let own = own.min(self.joins.next_due());
+        let own = own.min(self.joins.next_due()).min(self.spare_memory.next_due());
         Turn::Until(deadline.min(accept_at).min(self.ledger.next_due()).min(own))
     }
 }
