@@ -17,6 +17,7 @@ pub mod progress;
 pub mod provenance;
 pub(crate) mod quantity;
 pub mod series;
+mod sparkline;
 pub mod stored;
 pub mod tally;
 pub mod value_tally;

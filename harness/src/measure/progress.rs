@@ -2,12 +2,17 @@
 //!
 //! **Invariant:** writes only to standard error, and only if that is a terminal.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use super::sparkline::Sparkline;
+
+/// Bars that show how a figure changed, one for each interval.
+const BARS: usize = 6;
 
 /// A progress line, redrawn in place.
 #[derive(Debug)]
@@ -17,6 +22,8 @@ pub struct Progress {
     phase: Cell<&'static str>,
     /// Where `advance` moved the bar last: asking the bar costs as much as moving it.
     position_ms: Cell<u64>,
+    /// The last figures: lookups per second, and the 99th percentile.
+    lately: RefCell<[Sparkline; 2]>,
 }
 
 /// The figures on the line.
@@ -39,7 +46,7 @@ impl Progress {
     /// not a terminal.
     #[must_use]
     pub fn new(quiet: bool, total: Duration) -> Progress {
-        let style = style("{prefix:<8} {bar:16} {seconds}  {wide_msg}").with_key(
+        let style = style("{prefix:<8} {bar:10} {seconds}  {wide_msg}").with_key(
             "seconds",
             |state: &ProgressState, line: &mut dyn fmt::Write| {
                 // A line that cannot be drawn does not stop the run.
@@ -71,13 +78,17 @@ impl Progress {
         total: Duration,
     ) -> Progress {
         let bar = ProgressBar::with_draw_target(Some(length), target).with_style(style);
-        Progress { bar, total, phase: Cell::new(""), position_ms: Cell::new(0) }
+        let lately = RefCell::new([Sparkline::new(BARS), Sparkline::new(BARS)]);
+        Progress { bar, total, phase: Cell::new(""), position_ms: Cell::new(0), lately }
     }
 
     /// Shows new figures. Meant to be called a few times a second.
     pub fn update(&self, snapshot: &Snapshot) {
         if !self.bar.is_hidden() {
-            self.bar.set_message(message(snapshot));
+            let mut lately = self.lately.borrow_mut();
+            lately[0].push(snapshot.lookups_per_s);
+            lately[1].push(snapshot.p99.as_secs_f64());
+            self.bar.set_message(message(snapshot, &lately));
         }
         self.advance(snapshot.phase, snapshot.elapsed);
     }
@@ -129,9 +140,9 @@ fn seconds(elapsed_ms: u64, total_ms: u64) -> String {
     format!("{}/{} s", elapsed_ms / 1000, total_ms.div_ceil(1000))
 }
 
-fn message(snapshot: &Snapshot) -> String {
+fn message(snapshot: &Snapshot, [rates, p99s]: &[Sparkline; 2]) -> String {
     format!(
-        "{} nodes  {} lookups/s  p99 {:.2?}",
+        "{} nodes  {}/s {rates}  p99 {:.2?} {p99s}",
         HumanCount(snapshot.live_nodes as u64),
         HumanCount(snapshot.lookups_per_s.round() as u64),
         snapshot.p99,
@@ -160,7 +171,10 @@ mod tests {
             p99: Duration::from_micros(1250),
             elapsed: Duration::from_secs(7),
         };
-        assert_eq!(message(&snapshot), "4,096 nodes  1,000 lookups/s  p99 1.25ms");
+        let mut lately = [Sparkline::new(BARS), Sparkline::new(BARS)];
+        [500.0, 1000.0].into_iter().for_each(|rate| lately[0].push(rate));
+        lately[1].push(1.25);
+        assert_eq!(message(&snapshot, &lately), "4,096 nodes  1,000/s ▅█  p99 1.25ms █");
         assert_eq!(seconds(7_900, 15_000), "7/15 s");
     }
 
