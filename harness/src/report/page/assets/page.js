@@ -75,7 +75,7 @@ function percentile(inverse) {
 // Labels of even ticks: one prefix, and the decimals that the step needs.
 function ticks(values, step) {
   const most = Math.max(...values.map(Math.abs));
-  const [prefix, scale] = PREFIXES.find(([, least]) => most >= least);
+  const [prefix, scale] = PREFIXES.find(([, least]) => most >= 10 * least || (most >= least && step >= least));
   const decimals = String(Number((step / (scale || 1)).toPrecision(3))).split(".")[1]?.length;
   return values.map((value) => (value ? (value / (scale || 1)).toFixed(decimals).replace("-", "−") + (prefix && THIN + prefix) : "0"));
 }
