@@ -135,6 +135,8 @@ pub enum Command {
     Stress(Box<Stress>),
     /// Compare two results, or two programs that run in turn: what changed, and whether it is more than noise
     Diff(Diff),
+    /// Make a page of saved results, with their figures
+    Report(super::report::Report),
     /// Say which parameters to run a system with, for a given load and what must hold
     Plan(Box<super::plan::Plan>),
     /// Keep nodes up and serve clients through the Redis protocol, until Ctrl-C

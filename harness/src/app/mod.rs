@@ -7,6 +7,7 @@ mod documents;
 mod out_of_memory;
 pub mod plan;
 mod program;
+mod report;
 mod target;
 mod values;
 

@@ -9,7 +9,8 @@ use super::cli::{Cli, Command, Compare, Diff, Run, Stress, Sweep, UserCommand};
 use super::documents;
 use crate::commands::options::Exit;
 use crate::commands::{
-    Environment, campaign, compare, diff, explain, list, plan, run, serve, stress, sweep, user,
+    Environment, campaign, compare, diff, explain, list, plan, report, run, serve, stress, sweep,
+    user,
 };
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
@@ -89,6 +90,7 @@ impl Program {
             Command::Stress(asked) => stress_command(&env, &asked),
             Command::Diff(asked) => diff_command(&env, &asked),
             Command::Plan(asked) => plan::plan(&env, &asked.request(), asked.options()),
+            Command::Report(asked) => report::report(&env, &asked.request()),
             Command::Serve(asked) => serve::serve(&env, &asked.options(), asked.is_quiet()),
             Command::User(UserCommand::Add(asked)) => {
                 let (new, path) = asked.into_parts();

@@ -15,6 +15,7 @@ pub mod list;
 pub mod options;
 mod parallel_runs;
 pub mod plan;
+pub mod report;
 mod result_folder;
 pub mod run;
 pub mod serve;

@@ -23,8 +23,10 @@ use crate::measure::series::SeriesRow;
 
 /// The file of the whole outcome.
 pub const OUTCOME: &str = "outcome.json";
+/// The file of the time series.
+pub(crate) const SERIES: &str = "series.csv";
 /// The files of a result, in the order in which they appear.
-pub const NAMES: [&str; 4] = ["scenario.toml", "latency.hgrm", "series.csv", OUTCOME];
+pub const NAMES: [&str; 4] = ["scenario.toml", "latency.hgrm", SERIES, OUTCOME];
 
 /// Writes all files into `dir`. Creates `dir` if it is missing and replaces files of earlier runs.
 /// Nothing is replaced unless all files can be written. `outcome.json` comes last: where it is, the

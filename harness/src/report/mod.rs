@@ -1,9 +1,68 @@
-//! Reports of a result, for people and for other tools.
+//! Reports of results, for people and for other tools.
 //!
-//! **Invariant:** a report needs an [`Outcome`](crate::measure::outcome::Outcome) and nothing else, so
-//! it can be written again from a saved one.
+//! ```text
+//! text, files     of one outcome: for the terminal, and as a folder of files
+//!
+//! saved           results as they are read back         chart     what a chart shows
+//! content         what reports say of them              document  what a report says
+//! page            a report as one HTML file             paper     charts for a paper
+//! ```
+//!
+//! **Invariant:** a report needs a saved result and nothing else, so it can be made again.
 
+mod chart;
+mod content;
+mod document;
 pub mod files;
+mod page;
+mod paper;
+mod saved;
 pub mod text;
 pub(crate) mod units;
 pub(crate) mod wrap;
+
+use std::path::{Path, PathBuf};
+
+use self::document::Document;
+use self::saved::Saved;
+
+/// A report of results.
+#[derive(Debug)]
+pub(crate) struct Report(Document);
+
+impl Report {
+    /// The report of the results at `paths`: see [`saved::read`].
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no result, or if they cannot be shown together. The message says what could be done.
+    pub(crate) fn of(paths: &[PathBuf]) -> Result<Report, String> {
+        let mut results = Vec::new();
+        for path in paths {
+            let found = saved::read(path)?;
+            results.extend(found.into_iter().map(|saved: Saved| (name_of(path), saved)));
+        }
+        content::document(results).map(Report)
+    }
+
+    /// The report as one HTML file.
+    pub(crate) fn page(&self) -> String {
+        page::page(&self.0)
+    }
+
+    /// Each chart as SVG for a paper, with a name for its file.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be drawn.
+    pub(crate) fn figures(&self) -> Result<Vec<(String, String)>, String> {
+        self.0
+            .charts()
+            .map(|chart| Ok((format!("{}.svg", chart.id()), paper::svg(chart)?)))
+            .collect()
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.display().to_string()
+}

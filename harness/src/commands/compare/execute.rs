@@ -16,6 +16,7 @@ use crate::commands::destination::Destination;
 use crate::commands::failures::Failures;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
+use crate::commands::report::write_page;
 use crate::commands::run::{self, Ended, Memory};
 use crate::measure::EngineError;
 use crate::measure::outcome::{Outcome, rfc3339};
@@ -113,7 +114,8 @@ fn write(report: &Report, destination: Destination) -> Result<(), String> {
                 .map_err(|error| error.to_string())?;
         }
     }
-    destination.finish(json, text)
+    let page = write_page(destination.folder())?;
+    destination.finish(json, &format!("{text}\nreport: {}\n", page.display()))
 }
 
 /// Runs all of `runs`. Returns the outcomes of complete runs and the failures.

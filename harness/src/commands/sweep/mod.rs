@@ -35,6 +35,7 @@ use crate::commands::assertion::Assertions;
 use crate::commands::destination::Destination;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
+use crate::commands::report::write_page;
 use crate::commands::run::{self, Memory};
 use crate::measure::EngineError;
 use crate::measure::outcome::{Outcome, rfc3339};
@@ -221,7 +222,8 @@ fn report(table: &Table, destination: Destination) -> Result<(), String> {
         write_whole(&destination.folder().join(name), contents)
             .map_err(|error| error.to_string())?;
     }
-    destination.finish(&json, &table.to_text())
+    let page = write_page(destination.folder())?;
+    destination.finish(&json, &format!("{}\nreport: {}\n", table.to_text(), page.display()))
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ pub use self::checker::RingChecker;
 #[cfg(feature = "defects")]
 pub use self::defects::run_with_defect;
 pub use self::section::{AnswerRule, LookupMode, Place, Ring};
+
+/// The shares of lookups by hops that the [model](model::expected_hops) expects.
+pub(crate) fn expected_hops(nodes: u64, base: u32, successors: u32) -> Option<Vec<f64>> {
+    model::expected_hops(nodes, base, successors)
+}
 use super::{items, place};
 use crate::Scenario;
 use crate::churn::NodesPerHost;

@@ -56,6 +56,8 @@ use crate::plan::{Axis, Conditions, Estimate, Evaluate, Model, Paths, Sessions, 
 use crate::scenario::{ChurnModel, Downtime, Load};
 use crate::systems::items;
 
+/// Routes that are drawn for the distribution of hops: its shares are right within half a percent.
+const EXPECTED_ROUTES: usize = 40_000;
 /// Latencies that are drawn for a percentile.
 const LATENCIES: usize = 4096;
 /// The share of latencies beyond the 99th percentile.
@@ -67,6 +69,23 @@ const BASES: [u32; 6] = [2, 4, 8, 16, 32, 64];
 const SUCCESSORS: [u32; 7] = [4, 6, 8, 12, 16, 24, 32];
 const PERIODS_S: [u64; 10] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600];
 const REPLICAS: [u32; 10] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16];
+
+/// The share of lookups that take 0, 1, … hops in an exact ring of `nodes` nodes, from routes that are drawn; `None`
+/// if there is no such ring.
+pub(super) fn expected_hops(nodes: u64, base: u32, successors: u32) -> Option<Vec<f64>> {
+    if nodes < 2 || !base.is_power_of_two() || base < 2 || successors == 0 {
+        return None;
+    }
+    let count = usize::try_from(nodes).ok()?;
+    let shape = Shape::for_ring(base.trailing_zeros(), count, successors as usize);
+    let routes = routes::lookups(shape, nodes, successors, EXPECTED_ROUTES);
+    let most = routes.iter().map(Route::hops).max()? as usize;
+    let mut shares = vec![0.0; most + 1];
+    for route in &routes {
+        shares[route.hops() as usize] += 1.0 / routes.len() as f64;
+    }
+    Some(shares)
+}
 
 /// The model of the ring.
 #[derive(Clone, Copy, Debug)]

@@ -113,6 +113,13 @@ impl Routes {
     }
 }
 
+/// Draws `count` lookups of random keys in a ring of `nodes` nodes.
+pub(super) fn lookups(shape: Shape, nodes: u64, successors: u32, count: usize) -> Vec<Route> {
+    let tables = Tables::new(shape, nodes as f64, successors as usize);
+    let mut rng = Rng::light(1);
+    (0..count).map(|_| tables.route(tables.nodes * rng.unit(), 0.0, &mut rng)).collect()
+}
+
 impl Route {
     /// The hops from the origin to the owner.
     pub(super) const fn hops(&self) -> u32 {

@@ -1,0 +1,33 @@
+//! A saved campaign: a run per seed.
+
+use serde::Deserialize;
+
+use crate::measure::outcome::Check;
+use crate::measure::provenance::{Build, Machine};
+
+/// A campaign.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Campaign {
+    pub(crate) scenario: toml::Table,
+    pub(crate) machine: Machine,
+    pub(crate) build: Build,
+    pub(crate) started_at: String,
+    pub(crate) wall_s: f64,
+    pub(crate) simulated_s: f64,
+    pub(crate) interrupted: bool,
+    /// The first seed and the one after the last.
+    pub(crate) seeds: [u64; 2],
+    pub(crate) ran: u64,
+    pub(crate) check: Check,
+    pub(crate) failing: Vec<Failing>,
+}
+
+/// A seed whose run failed.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Failing {
+    pub(crate) seed: u64,
+    pub(crate) status: i32,
+    pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) replay: Option<String>,
+}

@@ -1,0 +1,59 @@
+//! The rows of `series.csv`.
+//!
+//! **Invariant:** a figure that an interval does not have is `None`.
+
+use serde::Deserialize;
+
+/// An interval of a run. See [`files`](crate::report::files) for how it is written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SeriesRow {
+    /// Its end, in seconds since the start of the run.
+    pub(crate) t_s: f64,
+    pub(crate) length_s: f64,
+    /// `warmup`, `measure` or `drain`.
+    pub(crate) phase: String,
+    pub(crate) live_nodes: u64,
+    pub(crate) issued: u64,
+    pub(crate) completed: u64,
+    pub(crate) incorrect: u64,
+    pub(crate) failed: u64,
+    pub(crate) shed: u64,
+    pub(crate) orphaned: u64,
+    pub(crate) latency_p50_us: f64,
+    pub(crate) latency_p99_us: f64,
+    pub(crate) messages: u64,
+    pub(crate) maintenance_bytes: u64,
+    pub(crate) first_successors_wrong: Option<f64>,
+    pub(crate) first_successors_dead: Option<f64>,
+    pub(crate) successors_wrong: Option<f64>,
+    pub(crate) successors_dead: Option<f64>,
+    pub(crate) fingers_wrong: Option<f64>,
+    pub(crate) fingers_dead: Option<f64>,
+    pub(crate) rings: Option<f64>,
+    pub(crate) owned_by_none: Option<f64>,
+    pub(crate) owned_by_one: Option<f64>,
+    pub(crate) owned_by_two: Option<f64>,
+    pub(crate) owned_by_more: Option<f64>,
+}
+
+impl SeriesRow {
+    /// Its start, in seconds since the start of the run.
+    pub(crate) fn start_s(&self) -> f64 {
+        (self.t_s - self.length_s).max(0.0)
+    }
+
+    /// A count per second of the interval.
+    pub(crate) fn per_s(&self, count: u64) -> Option<f64> {
+        (self.length_s > 0.0).then(|| count as f64 / self.length_s)
+    }
+}
+
+/// Reads the rows of a series.
+pub(super) fn parse(csv: &str) -> Result<Vec<SeriesRow>, String> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    reader
+        .deserialize()
+        .collect::<Result<_, csv::Error>>()
+        .map_err(|error| format!("{error}: was it cut off? Make the result again"))
+}

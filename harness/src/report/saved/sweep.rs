@@ -1,0 +1,51 @@
+//! A saved sweep.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::measure::provenance::{Build, Machine};
+
+/// The runs of all combinations of the values of some keys.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Sweep {
+    pub(crate) name: String,
+    pub(crate) started_at: String,
+    pub(crate) wall_s: f64,
+    pub(crate) machine: Machine,
+    pub(crate) build: Build,
+    pub(crate) interrupted: bool,
+    pub(crate) repeat: u32,
+    pub(crate) points: Vec<Point>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// One combination of values.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Point {
+    pub(crate) parameters: BTreeMap<String, toml::Value>,
+    pub(crate) figures: BTreeMap<String, Option<Estimate>>,
+    pub(crate) runs: Vec<SweepRun>,
+}
+
+/// The estimate of a figure.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Estimate {
+    pub(crate) mean: f64,
+    /// `None` if there is one run only.
+    pub(crate) half_width_95: Option<f64>,
+}
+
+/// A run of a sweep.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SweepRun {
+    pub(crate) on_schedule: bool,
+    pub(crate) held: bool,
+}
+
+/// A run that failed.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Failure {
+    pub(crate) run: String,
+    pub(crate) message: String,
+}
