@@ -165,6 +165,12 @@ impl<R: Router> StoreNode<R> {
         body.is_present(self.clock.wall_us(now)).then_some(body.version)
     }
 
+    /// The version of an item that this node holds, also if it is deleted or has expired.
+    #[must_use]
+    pub fn last_version_of(&self, name: Name) -> Option<Version> {
+        Some(self.table.at(self.table.find(&name)?)?.body.version)
+    }
+
     /// Whether the node owns a range of keys and has all its items.
     #[must_use]
     pub fn is_ready(&self) -> bool {
