@@ -266,6 +266,9 @@ impl<R: Router> StoreNode<R> {
     /// Takes note of the predecessor and the holders.
     fn update_neighborhood(&mut self, cx: &mut Cx<'_, R>) {
         if !self.router.is_member() {
+            if self.arrival.is_member {
+                self.end_membership(cx);
+            }
             return;
         }
         let next = self.router.replicas();
@@ -284,6 +287,13 @@ impl<R: Router> StoreNode<R> {
         if self.arrival.is_new_predecessor(predecessor) {
             self.on_predecessor_changed(cx, predecessor);
         }
+    }
+
+    /// The node is no member any more: its neighbors have not accepted it.
+    fn end_membership(&mut self, cx: &mut Cx<'_, R>) {
+        self.end_all_rounds(cx);
+        self.repairs.stop();
+        self.arrival.reset();
     }
 
     fn on_holders_changed(&mut self, cx: &mut Cx<'_, R>, before: &Holders) {

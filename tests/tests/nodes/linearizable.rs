@@ -515,6 +515,12 @@ fn trial(plan: Plan) -> usize {
     trial.history.iter().map(Vec::len).sum()
 }
 
+/// A node once set its timer to the past for ever after its neighbors had not accepted it.
+#[test]
+fn a_node_that_is_not_accepted_rests() {
+    trial(Plan::of(763));
+}
+
 /// A minute after the last change, a key once had no owner that was ready.
 #[test]
 fn each_key_gets_an_owner_that_is_ready() {
