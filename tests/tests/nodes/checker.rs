@@ -168,5 +168,5 @@ fn the_search_agrees_with_a_naive_one() {
         assert_eq!(answer, has_order(&history, 0, None), "{history:?}");
         answers[usize::from(answer)] += 1;
     }
-    assert!(answers.iter().all(|&it| it > 500), "{answers:?}");
+    assert!(answers.iter().all(|&it| it > 200), "{answers:?}");
 }
