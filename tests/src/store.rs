@@ -360,22 +360,33 @@ impl StoreRing {
         self.memory.events().filter(is_end).count() as u64
     }
 
-    /// Records all datagrams sent while nodes read and write, each with its sender's address.
+    /// Records all datagrams sent while nodes read and write, each with its sender's address. Then waits
+    /// until all these operations have ended.
+    ///
+    /// # Panics
+    ///
+    /// If operations and their ends differ in number.
     pub fn record(&mut self, duration: Duration) -> Vec<(Address, Vec<u8>)> {
         let end = self.memory.now() + duration;
         let keys: Vec<Id> = (0..8).map(|number| Id::of_name(&[number])).collect();
-        let mut sent = Vec::new();
+        let (mut begun, mut sent) = (0, Vec::new());
         while self.memory.now() < end {
             let mut script = [0; 8];
             self.memory.rng().fill(&mut script);
             let node = self.memory.rng().below(NODES.into()) as u32;
-            self.begin_any(node, &keys, &mut Script::new(&script));
+            begun += u64::from(self.begin_any(node, &keys, &mut Script::new(&script)));
             for _ in 0..100 {
                 sent.extend(self.memory.in_flight().map(|it| (it.from, it.bytes.to_vec())));
                 self.memory.run_for(DELAY);
             }
         }
-        self.memory.events().for_each(drop);
+        // A value can look like a reference to a node that is not there. A fetch waits long for that node.
+        let (end, mut ended) = (self.memory.now() + DEADLINE + A_MOMENT, self.ends());
+        while ended < begun && self.memory.now() < end {
+            self.memory.run_for(A_MOMENT);
+            ended += self.ends();
+        }
+        assert!(begun == ended, "{begun} operations, {ended} ends");
         sent
     }
 

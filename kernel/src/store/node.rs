@@ -166,6 +166,12 @@ impl<R: Router> StoreNode<R> {
         body.is_present(self.clock.wall_us(now)).then_some(body.version)
     }
 
+    /// The version of an item that this node holds, also if it is deleted or has expired.
+    #[must_use]
+    pub fn last_version_of(&self, name: Name) -> Option<Version> {
+        Some(self.table.at(self.table.find(&name)?)?.body.version)
+    }
+
     /// Whether the node owns a range of keys and has all its items.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -271,6 +277,9 @@ impl<R: Router> StoreNode<R> {
     /// Takes note of the predecessor and the holders.
     fn update_neighborhood(&mut self, cx: &mut Cx<'_, R>) {
         if !self.router.is_member() {
+            if self.arrival.is_member {
+                self.end_membership(cx);
+            }
             return;
         }
         let next = self.router.replicas();
@@ -289,6 +298,13 @@ impl<R: Router> StoreNode<R> {
         if self.arrival.is_new_predecessor(predecessor) {
             self.on_predecessor_changed(cx, predecessor);
         }
+    }
+
+    /// The node is no member any more: its neighbors have not accepted it.
+    fn end_membership(&mut self, cx: &mut Cx<'_, R>) {
+        self.end_all_rounds(cx);
+        self.repairs.stop();
+        self.arrival.reset();
     }
 
     fn on_holders_changed(&mut self, cx: &mut Cx<'_, R>, before: &Holders) {

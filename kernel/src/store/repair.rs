@@ -44,7 +44,8 @@ impl<R: Router> StoreNode<R> {
     /// Does what is due: begins repairs, and continues those that may send.
     pub(super) fn run_repairs(&mut self, cx: &mut Cx<'_, R>) {
         if !self.router.is_member() {
-            return;
+            // Otherwise a timer that is due would expire again at once, for ever.
+            return self.repairs.stop();
         }
         if cx.now >= self.repairs.due {
             self.begin_repairs(cx);

@@ -3,6 +3,7 @@
 //! **Invariant:** no test depends on another test's state.
 
 mod central;
+mod checker;
 mod directory;
 mod full_view;
 mod gnutella;
