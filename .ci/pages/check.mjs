@@ -133,7 +133,7 @@ for (const path of pages) {
   for (const screen of SCREENS) {
     const where = `${name} at ${screen.width} px, ${screen.theme}`;
     const { context, page } = await open(path, screen, where);
-    const figures = JSON.parse(await page.locator("#figures").textContent());
+    const figures = JSON.parse(await page.locator("#chart-data").textContent());
     count = figures.length;
     const placed = await page.locator("figure.chart").count();
     if (placed !== count) fail(where, `${placed} figures for ${count} charts`);

@@ -165,7 +165,7 @@ function page(title, figures, assets) {
 <section id="scenario"><h2>Scenario</h2><details open><summary>As it was run</summary><pre class="scenario">name = "steady"
 latency = { model = "constant", one_way = "50ms" }   # constant | uniform | exponential | euclidean | matrix, and so on</pre></details></section>
 </main>
-<script type="application/json" id="figures">${json}</script>
+<script type="application/json" id="chart-data">${json}</script>
 <script>${asset("uPlot.iife.min.js")}</script><script>${asset("page.js")}</script></body></html>
 `;
 }

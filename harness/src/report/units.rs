@@ -18,6 +18,15 @@ pub(crate) fn number(x: f64) -> String {
     }
 }
 
+/// As [`number`], but with three digits of what is small: `0.00123`.
+pub(crate) fn significant(x: f64) -> String {
+    if x == 0.0 || x >= 1.0 {
+        return number(x);
+    }
+    let digits = (2.0 - x.log10().floor()).min(9.0) as usize;
+    format!("{x:.digits$}")
+}
+
 /// `50.3 µs`, `1.25 ms`, `15.0 s`.
 pub(crate) fn micros(us: f64) -> String {
     match us {
@@ -58,6 +67,8 @@ mod tests {
     fn three_digits_or_all_before_the_point() {
         let texts = [0.0, 5.864, 9.996, 58.64, 586.4, 999.6, 1_234_567.8].map(number);
         assert_eq!(texts, ["0.00", "5.86", "10.0", "58.6", "586", "1,000", "1,234,568"]);
+        let texts = [0.0, 0.001_234, 0.5, 5.864].map(significant);
+        assert_eq!(texts, ["0.00", "0.00123", "0.500", "5.86"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::report::chart::{Axis, Chart, Curves, Scale, Series, Style};
 use crate::report::document::{Cell, Document, Section, Table};
 use crate::report::saved::diff::{Diff, DiffRow, Pair};
-use crate::report::units::number;
+use crate::report::units::significant;
 
 /// The report of a diff.
 pub(super) fn document(diff: &Diff) -> Document {
@@ -31,14 +31,9 @@ pub(super) fn document(diff: &Diff) -> Document {
 
 fn section(at: usize, pair: &Pair) -> Section {
     let mut section = Section::new(&format!("pair-{at}"), pair.name.clone());
+    let runs = |count: usize| format!("{count} {}", if count == 1 { "run" } else { "runs" });
     let [a, b] = pair.runs;
-    section.text.push(format!("{a} runs of A, {b} of B."));
-    if !pair.scenario.is_empty() {
-        let texts = pair.scenario.iter().map(|[key, a, b]| format!("{key}: {a} → {b}"));
-        section
-            .text
-            .push(format!("The scenario differs: {}.", texts.collect::<Vec<_>>().join("; ")));
-    }
+    section.text.push(format!("{} of A, {} of B.", runs(a), runs(b)));
     section.add_chart(ratios(at, pair));
     let row = |row: &DiffRow| {
         let change =
@@ -48,8 +43,8 @@ fn section(at: usize, pair: &Pair) -> Section {
         });
         vec![
             Cell::Text(row.name.clone()),
-            Cell::Number(number(row.medians[0])),
-            Cell::Number(number(row.medians[1])),
+            Cell::Number(significant(row.medians[0])),
+            Cell::Number(significant(row.medians[1])),
             if row.is_regression { Cell::Bad(change) } else { Cell::Number(change) },
             Cell::Number(interval),
             Cell::Text(row.verdict.replace('-', " ")),
@@ -60,6 +55,14 @@ fn section(at: usize, pair: &Pair) -> Section {
         head: ["Figure", "A", "B", "Change", "Interval", "Verdict"].map(str::to_owned).to_vec(),
         rows: pair.figures.iter().map(row).collect(),
     });
+    if !pair.scenario.is_empty() {
+        let row = |texts: &[String; 3]| texts.iter().cloned().map(Cell::Text).collect();
+        section.tables.push(Table {
+            caption: "Values of the scenario that differ".to_owned(),
+            head: ["Key", "A", "B"].map(str::to_owned).to_vec(),
+            rows: pair.scenario.iter().map(row).collect(),
+        });
+    }
     section
 }
 

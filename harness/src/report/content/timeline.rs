@@ -11,40 +11,64 @@ use crate::report::saved::series::SeriesRow;
 /// A figure of an interval.
 type Of = fn(&SeriesRow) -> Option<f64>;
 
-/// Curves of one chart: what each shows, and how.
-type Shown = [(&'static str, Style, Of)];
+/// What a curve shows.
+struct Shown {
+    name: &'static str,
+    when: When,
+    of: Of,
+}
 
-const LOOKUPS: [(&str, Style, Of); 5] = [
-    ("issued", Style::Steps, |row| row.per_s(row.issued)),
-    ("completed", Style::Steps, |row| row.per_s(row.completed)),
-    ("incorrect", Style::Steps, |row| row.per_s(row.incorrect)),
-    ("failed", Style::Steps, |row| row.per_s(row.failed)),
-    ("shed", Style::Steps, |row| row.per_s(row.shed)),
+/// When a figure of an interval was true.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// All the time.
+    During,
+    /// At its end, and until the next one.
+    FromEnd,
+    /// At its end.
+    AtEnd,
+}
+
+const fn during(name: &'static str, of: Of) -> Shown {
+    Shown { name, when: When::During, of }
+}
+
+const fn at_end(name: &'static str, of: Of) -> Shown {
+    Shown { name, when: When::AtEnd, of }
+}
+
+const LOOKUPS: [Shown; 5] = [
+    during("issued", |row| row.per_s(row.issued)),
+    during("completed", |row| row.per_s(row.completed)),
+    during("incorrect", |row| row.per_s(row.incorrect)),
+    during("failed", |row| row.per_s(row.failed)),
+    during("shed", |row| row.per_s(row.shed)),
 ];
-const LATENCY: [(&str, Style, Of); 2] = [
-    ("p50", Style::Steps, |row| answered(row, row.latency_p50_us / 1e3)),
-    ("p99", Style::Steps, |row| answered(row, row.latency_p99_us / 1e3)),
+const LATENCY: [Shown; 2] = [
+    during("p50", |row| answered(row, row.latency_p50_us / 1e3)),
+    during("p99", |row| answered(row, row.latency_p99_us / 1e3)),
 ];
-const NODES: [(&str, Style, Of); 1] =
-    [("live nodes", Style::Steps, |row| Some(row.live_nodes as f64))];
-const MAINTENANCE: [(&str, Style, Of); 1] = [("maintenance", Style::Steps, |row| {
-    row.per_s(row.maintenance_bytes)
-        .filter(|_| row.live_nodes > 0)
-        .map(|it| it / row.live_nodes as f64)
+const NODES: [Shown; 1] =
+    [Shown { name: "live nodes", when: When::FromEnd, of: |row| Some(row.live_nodes as f64) }];
+const MAINTENANCE: [Shown; 1] = [during("maintenance", |row| {
+    let nodes = row.nodes_before.max(row.live_nodes);
+    row.per_s(row.maintenance_bytes).filter(|_| nodes > 0).map(|bytes| bytes / nodes as f64)
 })];
-const TABLES: [(&str, Style, Of); 6] = [
-    ("first successors, wrong", Style::Line, |row| percent(row.first_successors_wrong)),
-    ("first successors, dead", Style::Line, |row| percent(row.first_successors_dead)),
-    ("successors, wrong", Style::Line, |row| percent(row.successors_wrong)),
-    ("successors, dead", Style::Line, |row| percent(row.successors_dead)),
-    ("fingers, wrong", Style::Line, |row| percent(row.fingers_wrong)),
-    ("fingers, dead", Style::Line, |row| percent(row.fingers_dead)),
+const TABLES: [Shown; 6] = [
+    at_end("first successors, wrong", |row| percent(row.first_successors_wrong)),
+    at_end("first successors, dead", |row| percent(row.first_successors_dead)),
+    at_end("successors, wrong", |row| percent(row.successors_wrong)),
+    at_end("successors, dead", |row| percent(row.successors_dead)),
+    at_end("fingers, wrong", |row| percent(row.fingers_wrong)),
+    at_end("fingers, dead", |row| percent(row.fingers_dead)),
 ];
-const OWNERSHIP: [(&str, Style, Of); 3] = [
-    ("claimed by no node", Style::Line, |row| percent(row.owned_by_none)),
-    ("by two nodes", Style::Line, |row| percent(row.owned_by_two)),
-    ("by more", Style::Line, |row| percent(row.owned_by_more)),
+const OWNERSHIP: [Shown; 3] = [
+    at_end("claimed by no node", |row| percent(row.owned_by_none)),
+    at_end("by two nodes", |row| percent(row.owned_by_two)),
+    at_end("by more", |row| percent(row.owned_by_more)),
 ];
+/// Loads that differ by less than this share are one load.
+const SAME_LOAD: f64 = 0.3;
 
 fn answered(row: &SeriesRow, figure: f64) -> Option<f64> {
     (row.completed > 0).then_some(figure)
@@ -74,7 +98,7 @@ pub(super) fn section(runs: &[(&str, &Run)]) -> Section {
         per_s,
         &LOOKUPS,
     ));
-    section.add_chart(plot.goodput());
+    section.charts.extend(plot.goodput());
     let ms = Axis::new("Latency", "ms", Scale::Log);
     section.add_chart(plot.chart(
         "latency-time",
@@ -112,6 +136,27 @@ pub(super) fn section(runs: &[(&str, &Run)]) -> Section {
     section
 }
 
+impl Shown {
+    fn series(&self, name: String, color: usize, run: &Run) -> Series {
+        let rows = run.series.iter();
+        match self.when {
+            When::During => {
+                let points = rows.map(|row| (row.start_s(), (self.of)(row)));
+                let last = run.series.last().map(|row| (row.t_s, (self.of)(row)));
+                Series::new(name, Style::Steps, color, points.chain(last))
+            }
+            When::FromEnd => {
+                Series::new(name, Style::Steps, color, rows.map(|row| (row.t_s, (self.of)(row))))
+            }
+            // An interval without a sample is no gap.
+            When::AtEnd => {
+                let known = rows.filter_map(|row| Some((row.t_s, Some((self.of)(row)?))));
+                Series::new(name, Style::Line, color, known)
+            }
+        }
+    }
+}
+
 /// Runs and what marks their time axis.
 struct Plot<'a> {
     runs: &'a [(&'a str, &'a Run)],
@@ -119,18 +164,16 @@ struct Plot<'a> {
 }
 
 impl Plot<'_> {
-    fn chart(&self, id: &str, title: &str, note: &str, y: Axis, shown: &Shown) -> Chart {
+    fn chart(&self, id: &str, title: &str, note: &str, y: Axis, shown: &[Shown]) -> Chart {
         let mut series = Vec::new();
         for (place, (name, run)) in self.runs.iter().enumerate() {
-            for (figure, (what, style, of)) in shown.iter().enumerate() {
+            for (figure, shown_one) in shown.iter().enumerate() {
                 let (name, color) = match self.runs.len() {
-                    1 => ((*what).to_owned(), figure),
+                    1 => (shown_one.name.to_owned(), figure),
                     _ if shown.len() == 1 => ((*name).to_owned(), place),
-                    _ => (format!("{name}: {what}"), place),
+                    _ => (format!("{name}: {}", shown_one.name), place),
                 };
-                let points = run.series.iter().map(|row| (row.start_s(), of(row)));
-                let last = run.series.last().map(|row| (row.t_s, of(row)));
-                let one = Series::new(name, *style, color, points.chain(last));
+                let one = shown_one.series(name, color, run);
                 // A curve that is 0 all the time says less than it hides; a single one says that.
                 let is_flat = one.y.iter().flatten().all(|y| *y == 0.0);
                 if one.has_values() && (!is_flat || shown.len() == 1) {
@@ -149,25 +192,31 @@ impl Plot<'_> {
         })
     }
 
-    /// Right answers per second against the lookups that were due: a point for each interval.
-    fn goodput(&self) -> Chart {
+    /// Right answers per second against the lookups that were due: a point for each interval. `None` if the load
+    /// was the same all the time.
+    fn goodput(&self) -> Option<Chart> {
         let mut series = Vec::new();
-        let mut most = 0.0_f64;
+        let (mut least, mut most) = (f64::MAX, 0.0_f64);
         for (color, (name, run)) in self.runs.iter().enumerate() {
             let of = |row: &SeriesRow| {
                 let right = row.completed.saturating_sub(row.incorrect);
                 Some((row.per_s(row.issued)?, row.per_s(right)))
             };
-            let whole =
+            let is_whole =
                 |row: &&SeriesRow| row.length_s >= 0.2 && row.phase != "drain" && row.issued > 0;
-            let mut points: Vec<_> = run.series.iter().filter(whole).filter_map(of).collect();
+            let mut points: Vec<_> = run.series.iter().filter(is_whole).filter_map(of).collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            most = points.iter().map(|point| point.0).fold(most, f64::max);
+            for (offered, _) in &points {
+                (least, most) = (least.min(*offered), most.max(*offered));
+            }
             series.push(Series::new(*name, Style::Points, color, points));
+        }
+        if most - least < SAME_LOAD * most {
+            return None;
         }
         let answered = [(0.0, Some(0.0)), (most, Some(most))];
         series.push(Series::new("all answered", Style::Line, 7, answered).dashed());
-        Chart::Curves(Curves {
+        Some(Chart::Curves(Curves {
             id: "goodput".to_owned(),
             title: "Goodput against offered load".to_owned(),
             note: "A point for each second. On the dashed line, all lookups get a right answer."
@@ -176,6 +225,6 @@ impl Plot<'_> {
             y: Axis::new("Right answers", "1/s", Scale::Linear),
             series,
             marks: Vec::new(),
-        })
+        }))
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn page(document: &Document) -> String {
                 }
                 main { @for section in &document.sections { (section_html(section)) } }
                 footer { (origins(&document.origins)) }
-                script type="application/json" id="figures" { (PreEscaped(json(&charts))) }
+                script type="application/json" id="chart-data" { (PreEscaped(json(&charts))) }
                 script { (PreEscaped(CHART_SCRIPT)) }
                 script { (PreEscaped(SCRIPT)) }
             }

@@ -13,7 +13,11 @@ pub(crate) struct SeriesRow {
     pub(crate) length_s: f64,
     /// `warmup`, `measure` or `drain`.
     pub(crate) phase: String,
+    /// At its end.
     pub(crate) live_nodes: u64,
+    /// At its start: those at the end of the interval before.
+    #[serde(skip)]
+    pub(crate) nodes_before: u64,
     pub(crate) issued: u64,
     pub(crate) completed: u64,
     pub(crate) incorrect: u64,
@@ -52,8 +56,12 @@ impl SeriesRow {
 /// Reads the rows of a series.
 pub(super) fn parse(csv: &str) -> Result<Vec<SeriesRow>, String> {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
-    reader
-        .deserialize()
-        .collect::<Result<_, csv::Error>>()
-        .map_err(|error| format!("{error}: was it cut off? Make the result again"))
+    let rows = reader.deserialize().collect::<Result<Vec<SeriesRow>, csv::Error>>();
+    let mut rows =
+        rows.map_err(|error| format!("{error}: was it cut off? Make the result again"))?;
+    let mut before = rows.first().map_or(0, |row| row.live_nodes);
+    for row in &mut rows {
+        row.nodes_before = std::mem::replace(&mut before, row.live_nodes);
+    }
+    Ok(rows)
 }

@@ -1,4 +1,4 @@
-// Draws the charts of a report from the JSON in `#figures`, and offers a choice of theme.
+// Draws the charts of a report from the JSON in `#chart-data`, and offers a choice of theme.
 //
 // Invariant: names and labels come from results and are not trusted. They reach the page only as
 // text, attributes and drawings. The page stores nothing and sends nothing.
@@ -127,10 +127,12 @@ function axisOf(axis, values, given) {
   const unit = each ? axis.unit : best.unit;
   return {
     nines, log, each, unit,
+    // What the places 1, 2, … stand for.
+    names: axis.names,
     factor: log ? 1 : best.factor,
     label: axis.label || "",
     title: titled(axis.label, nines || each ? "" : unit),
-    show: (value) => (nines ? percentile(value) : quantity(value, unit)),
+    show: (value) => axis.names?.[value - 1] ?? (nines ? percentile(value) : quantity(value, unit)),
   };
 }
 
@@ -169,6 +171,7 @@ function prepare(figure, time) {
 function xRange({ x, series, marks }) {
   const range = extent([...series.map((s) => s.x), x.log ? [] : marks.map((mark) => mark.x)]);
   const [low, high] = range || [1, 10];
+  if (x.names) return [0.5, x.names.length + 0.5];
   if (x.nines) return [1, Math.max(high, 10)];
   const barred = series.filter((s) => s.style === "bars");
   if (x.log) return barred.length || low === high ? [low / 1.5, high * 1.5] : [low, high];
@@ -328,6 +331,7 @@ function plot(shape, { width, height, scale, target, live }) {
   const whole = series.every((s) => s.x.every(Number.isInteger));
 
   const axis = (of, vertical) => {
+    const names = of.names?.map((name) => shortened(name, 150));
     const filter = (_, splits) => splits;
     const lines = (name) => ({ filter, stroke: () => colour(name), width: scale });
     const room = (u) => Math.max(2, (vertical ? u.bbox.height / 28 : u.bbox.width / 60) / k);
@@ -342,10 +346,11 @@ function plot(shape, { width, height, scale, target, live }) {
       ticks: { ...lines("line"), size: px(4) },
       border: { ...lines("line"), show: !vertical },
       space: px(vertical ? 36 : 64),
-      size: vertical ? (_, values) => px(Math.max(20, ...(values || []).map(widthOf)) + 10) : px(26),
+      size: vertical ? (_, values) => px(Math.max(20, ...(values || []).map(widthOf)) + 10) : px(names ? 16 + 0.8 * Math.max(...names.map(widthOf)) : 26),
+      rotate: names ? 55 : 0,
       incrs: !vertical && whole ? [...Array(24).keys()].map((i) => [1, 2, 5][i % 3] * 10 ** (i / 3 | 0)) : undefined,
-      splits: of.log ? (u, _, from, to) => logTicks(from, to, room(u), of.nines) : undefined,
-      values: (_, splits, __, ___, step) => (of.log ? splits.map(of.nines || of.each ? of.show : number) : ticks(splits, step)),
+      splits: names ? () => names.map((_, i) => i + 1) : of.log ? (u, _, from, to) => logTicks(from, to, room(u), of.nines) : undefined,
+      values: (_, splits, __, ___, step) => names || (of.log ? splits.map(of.nines || of.each ? of.show : number) : ticks(splits, step)),
     };
   };
 
@@ -678,7 +683,7 @@ function fitAll() {
 function start() {
   document.body.append(probe);
   offerThemes(document.getElementById("theme"));
-  const figures = JSON.parse(document.getElementById("figures")?.textContent || "[]");
+  const figures = JSON.parse(document.getElementById("chart-data")?.textContent || "[]");
   // All charts over time share one unit, so that their cursors meet.
   const time = readable("s", extent(figures.filter(isTime).flatMap(({ series }) => series.map((s) => s.x)))?.[1]);
   for (const figure of figures) {
