@@ -4,8 +4,34 @@ use std::thread;
 use std::time::Duration;
 
 use hopwise_harness::base::wall_clock::WallClock;
+use redis::{Connection, FromRedisValue, RedisError};
 
 use super::{Server, ask, error, get};
+
+/// The nodes that are left own all keys again by this time after the last crash, also on a busy machine, on
+/// which a node often does not answer in time.
+const HEALING: Duration = Duration::from_secs(60);
+
+/// Whether a command was refused because no owner of the key could answer.
+fn is_refused(why: &RedisError) -> bool {
+    let why = why.to_string().to_lowercase();
+    why.contains("clusterdown") || why.contains("tryagain")
+}
+
+/// Sends a command, again while it is refused, but not for longer than [`HEALING`] after `crashed`.
+fn get_once_healed<T: FromRedisValue>(
+    connection: &mut Connection,
+    line: &str,
+    crashed: &WallClock,
+) -> T {
+    loop {
+        match ask(connection, line) {
+            Ok(value) => return value,
+            Err(why) if is_refused(&why) && crashed.elapsed() < HEALING => {}
+            Err(why) => panic!("{line}: {why}"),
+        }
+    }
+}
 
 #[test]
 fn every_value_outlives_the_crash_of_a_third_of_the_nodes() {
@@ -26,8 +52,7 @@ fn every_value_outlives_the_crash_of_a_third_of_the_nodes() {
                     read += 1;
                 }
                 Err(why) => {
-                    let why = why.to_string().to_lowercase();
-                    assert!(why.contains("clusterdown") || why.contains("tryagain"), "{why}");
+                    assert!(is_refused(&why), "{why}");
                     refused += 1;
                 }
             }
@@ -37,11 +62,14 @@ fn every_value_outlives_the_crash_of_a_third_of_the_nodes() {
     assert!(read > refused, "{read} read, {refused} refused");
     let info = get::<String>(c, "INFO");
     assert!(info.contains("\r\nnodes:40\r\n"), "{info}");
+    let crashed = WallClock::start();
     for at in 0..200 {
-        assert_eq!(get::<String>(c, &format!("GET k{at}")), format!("v{at}"));
+        let value: Option<String> = get_once_healed(c, &format!("GET k{at}"), &crashed);
+        assert_eq!(value, Some(format!("v{at}")));
     }
     for at in 0..200 {
-        assert_eq!(get::<String>(c, &format!("SET k{at} w{at}")), "OK");
+        let done: String = get_once_healed(c, &format!("SET k{at} w{at}"), &crashed);
+        assert_eq!(done, "OK");
     }
     assert_eq!(get::<u32>(c, "DEL k0 k1 k2"), 3);
 }
