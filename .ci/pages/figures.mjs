@@ -65,7 +65,8 @@ export async function checkUse(where, page, place, figure) {
     if (names[i] !== series.name) fail(where, `the legend says ${names[i]} instead of ${series.name}`);
   });
 
-  const filled = figure.series.findIndex((s) => s.y.some((y) => y !== null));
+  // The last one lies on top.
+  const filled = figure.series.findLastIndex((s) => s.y.some((y) => y !== null));
   const entry = entries.nth(filled);
   const before = await hash(place);
   await entry.focus();

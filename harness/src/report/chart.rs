@@ -67,6 +67,9 @@ pub(crate) struct Axis {
     #[serde(flatten)]
     pub(crate) quantity: Quantity,
     pub(crate) scale: Scale,
+    /// The values that have a label; empty if any may have one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ticks: Vec<f64>,
     /// What the places 1, 2, … stand for; empty if places are numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) names: Vec<String>,
@@ -74,7 +77,12 @@ pub(crate) struct Axis {
 
 impl Axis {
     pub(crate) fn new(label: impl Into<String>, unit: &'static str, scale: Scale) -> Axis {
-        Axis { quantity: Quantity { label: label.into(), unit }, scale, names: Vec::new() }
+        Axis {
+            quantity: Quantity { label: label.into(), unit },
+            scale,
+            ticks: Vec::new(),
+            names: Vec::new(),
+        }
     }
 
     /// The time since the start of a run.

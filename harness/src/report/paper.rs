@@ -209,6 +209,9 @@ impl<'a> Ruler<'a> {
         };
         let ticks = match axis.scale {
             _ if !axis.names.is_empty() => (1..=axis.names.len()).map(|at| at as f64).collect(),
+            _ if !axis.ticks.is_empty() => {
+                axis.ticks.iter().filter_map(|value| place(axis.scale, *value)).collect()
+            }
             Scale::Linear => linear_ticks(&range),
             Scale::Log | Scale::Nines => log_ticks(&range, axis.scale),
         };

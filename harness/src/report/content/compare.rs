@@ -60,7 +60,7 @@ pub(super) fn document(comparison: &Comparison) -> Document {
             title: title.to_owned(),
             note: String::new(),
             x: Axis::new("Nodes", "", Scale::Log),
-            y: Axis::new(title, unit, scale),
+            y: Axis::new(title.split(" that ").next().unwrap_or(title), unit, scale),
             series: systems.iter().enumerate().map(curve).collect(),
             marks: Vec::new(),
         }));

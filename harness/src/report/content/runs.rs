@@ -73,44 +73,38 @@ fn mixed(all: &[(String, Run)]) -> Option<(&str, &str)> {
     of(false).zip(of(true))
 }
 
-/// A name for each run.
+/// A name for each run: that of its scenario, with what differs from other runs of a scenario of this name.
 fn names(all: &[(String, Run)]) -> Vec<String> {
-    let flat: Vec<BTreeMap<String, String>> =
-        all.iter().map(|(_, run)| flattened(&run.outcome.scenario)).collect();
-    let keys: BTreeSet<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
-    let differs = |key: &&&String| {
-        let mut values = flat.iter().map(|it| it.get(**key));
-        let first = values.next();
-        values.any(|value| Some(value) != first)
-    };
-    // The name says it all if no two runs share one; the seed matters only where nothing else differs.
-    let differing: Vec<&String> = keys.iter().filter(differs).copied().collect();
-    let values: Vec<&String> =
-        differing.iter().copied().filter(|key| *key != "name" && *key != "seed").collect();
     let scenario_name =
-        |at: usize| words::text(&all[at].1.outcome.scenario, "name").unwrap_or("run").to_owned();
-    let short: BTreeSet<String> = (0..all.len()).map(scenario_name).collect();
-    let name = |at: usize| {
-        let mut name = scenario_name(at);
-        if short.len() == all.len() {
-            return name;
+        |run: &Run| words::text(&run.outcome.scenario, "name").unwrap_or("run").to_owned();
+    let flat: Vec<(String, BTreeMap<String, String>)> =
+        all.iter().map(|(_, run)| (scenario_name(run), flattened(&run.outcome.scenario))).collect();
+    let mut names: Vec<String> = Vec::new();
+    for (at, (own, values)) in flat.iter().enumerate() {
+        let group: Vec<&BTreeMap<String, String>> =
+            flat.iter().filter(|(name, _)| name == own).map(|(_, values)| values).collect();
+        let differing: Vec<&String> = values
+            .keys()
+            .filter(|key| group.iter().any(|other| other.get(*key) != values.get(*key)))
+            .filter(|key| *key != "seed")
+            .collect();
+        let mut name = own.clone();
+        for key in differing.iter().take(NAMED_VALUES) {
+            let short = key.rsplit('.').next().unwrap_or(key);
+            name += &format!(", {short} {}", values[*key]);
         }
-        for key in values.iter().take(NAMED_VALUES) {
-            let Some(value) = flat[at].get(*key) else { continue };
-            let key = key.rsplit('.').next().unwrap_or(key);
-            name += &format!(", {key} {value}");
+        let seed = all[at].1.outcome.seed;
+        let has_twin = flat.iter().enumerate().any(|(other, (other_name, other_values))| {
+            let mut keys = differing.iter().take(NAMED_VALUES);
+            other != at
+                && other_name == own
+                && keys.all(|key| other_values.get(*key) == values.get(*key))
+        });
+        if has_twin {
+            name += &format!(", seed {seed}");
         }
-        if values.is_empty() || values.len() > NAMED_VALUES {
-            name += &format!(", seed {}", all[at].1.outcome.seed);
-        }
-        name
-    };
-    let mut names: Vec<String> = (0..all.len()).map(name).collect();
-    for at in 1..names.len() {
-        let earlier = names[..at].iter().filter(|other| **other == names[at]).count();
-        if earlier > 0 {
-            names[at] = format!("{} ({})", names[at], at + 1);
-        }
+        let is_new = !names.contains(&name);
+        names.push(if is_new { name } else { format!("{name} ({})", at + 1) });
     }
     names
 }

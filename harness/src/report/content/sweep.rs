@@ -45,6 +45,10 @@ const SHOWN: [Shown; 14] = [
     shown("keys_max_per_mean", "Most keys of a node per mean", "", 1.0, Scale::Linear),
     shown("transfer_p50_us", "Time of a transfer, p50", "ms", 1e3, Scale::Log),
 ];
+/// Values of a key that each have a label on its axis, at most.
+const TICKS_MAX: usize = 10;
+/// On a logarithmic axis, an interval that reaches below 0 ends at this share of the mean.
+const LEAST_SHARE: f64 = 0.1;
 /// Largest number of panels for one figure, each a combination of the values of further keys.
 const PANELS_MAX: usize = 12;
 
@@ -118,7 +122,9 @@ impl Vary<'_> {
         let least = places.iter().copied().fold(f64::MAX, f64::min);
         let most = places.iter().copied().fold(f64::MIN, f64::max);
         let scale = if least > 0.0 && most / least >= 8.0 { Scale::Log } else { Scale::Linear };
-        (Axis::new(self.key, if is_time { "s" } else { "" }, scale), places)
+        let axis = Axis::new(self.key, if is_time { "s" } else { "" }, scale);
+        let ticks = if places.len() <= TICKS_MAX { places.clone() } else { Vec::new() };
+        (Axis { ticks, ..axis }, places)
     }
 }
 
@@ -234,18 +240,18 @@ fn curves(
             all.iter().map(|(x, it)| (*x, it.map(|it| it.0))),
         );
         if all.iter().any(|(_, it)| it.is_some_and(|it| it.1.is_some())) {
+            // No figure is negative.
+            let least = |mean: f64| match shown.scale {
+                Scale::Log => mean * LEAST_SHARE,
+                _ => 0.0,
+            };
             let end = |sign: f64| {
-                let of = |(_, it): &(f64, Option<(f64, Option<f64>)>)| {
-                    it.map(|(mean, half)| mean + sign * half.unwrap_or(0.0))
-                        .filter(|it| it.is_finite())
+                let of = |(mean, half): (f64, Option<f64>)| {
+                    (mean + sign * half.unwrap_or(0.0)).max(least(mean))
                 };
-                all.iter().map(of).collect::<Vec<_>>()
+                all.iter().map(|(_, it)| it.map(of).filter(|it| it.is_finite())).collect()
             };
-            // A logarithmic axis ends above 0.
-            let least = |it: Option<f64>| {
-                it.map(|it| if shown.scale == Scale::Log { it.max(1e-3) } else { it })
-            };
-            (one.low, one.high) = (end(-1.0).into_iter().map(least).collect(), end(1.0));
+            (one.low, one.high) = (end(-1.0), end(1.0));
         }
         series.push(one);
     }

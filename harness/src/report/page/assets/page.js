@@ -129,6 +129,7 @@ function axisOf(axis, values, given) {
     nines, log, each, unit,
     // What the places 1, 2, … stand for.
     names: axis.names,
+    at: axis.ticks,
     factor: log ? 1 : best.factor,
     label: axis.label || "",
     title: titled(axis.label, nines || each ? "" : unit),
@@ -349,8 +350,8 @@ function plot(shape, { width, height, scale, target, live }) {
       size: vertical ? (_, values) => px(Math.max(20, ...(values || []).map(widthOf)) + 10) : px(names ? 16 + 0.8 * Math.max(...names.map(widthOf)) : 26),
       rotate: names ? 55 : 0,
       incrs: !vertical && whole ? [...Array(24).keys()].map((i) => [1, 2, 5][i % 3] * 10 ** (i / 3 | 0)) : undefined,
-      splits: names ? () => names.map((_, i) => i + 1) : of.log ? (u, _, from, to) => logTicks(from, to, room(u), of.nines) : undefined,
-      values: (_, splits, __, ___, step) => names || (of.log ? splits.map(of.nines || of.each ? of.show : number) : ticks(splits, step)),
+      splits: names ? () => names.map((_, i) => i + 1) : of.at ? () => of.at.map((tick) => tick * of.factor) : of.log ? (u, _, from, to) => logTicks(from, to, room(u), of.nines) : undefined,
+      values: (_, splits, __, ___, step) => names || (of.log || of.at ? splits.map(of.nines || of.each ? of.show : number) : ticks(splits, step)),
     };
   };
 
