@@ -6,8 +6,8 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use hopwise_benches::measure;
-use hopwise_benches::packets::PacketPair;
 use hopwise_benches::reactors::Exchange;
+use hopwise_harness::stress::packets::PacketPair;
 use hopwise_kernel::reactor::Layout;
 
 /// Fewest messages between reactors per measurement. The bundles of the first ones are not yet
@@ -24,22 +24,24 @@ fn main() {
 
 /// Packets per second of one thread, and messages per second received by both reactors together.
 fn udp(criterion: &mut Criterion) {
-    let pair = PacketPair::open();
-    pair.exchange(64, 64);
+    let pair = PacketPair::open().expect("a free port on loopback");
+    let exchange =
+        |packets, burst| pair.exchange(packets, burst).expect("loopback loses no packet");
+    exchange(64, 64);
     let mut group = criterion.benchmark_group("udp");
     group.throughput(Throughput::Elements(1));
     for burst in [1, 64] {
         group.bench_function(BenchmarkId::new("plain_packet_in_bursts_of", burst), |bencher| {
             bencher.iter_custom(|packets| {
-                measure::time_units(packets, |asked| pair.exchange(asked, burst))
+                measure::time_units(packets, |asked| exchange(asked, burst))
             });
         });
     }
-    for (sockets, exchange) in [("per-core", PER_CORE), ("per-node", PER_NODE)] {
+    for (sockets, between) in [("per-core", PER_CORE), ("per-node", PER_NODE)] {
         group.bench_function(BenchmarkId::new("message_between_reactors", sockets), |bencher| {
             bencher.iter_custom(|messages| {
                 measure::scale(messages, |asked| {
-                    let run = exchange.run(asked.max(MIN_MESSAGES));
+                    let run = between.run(asked.max(MIN_MESSAGES));
                     run.unwrap_or_else(|error| panic!("{error}"))
                 })
             });

@@ -5,12 +5,12 @@
 
 use std::hint::black_box;
 
+use hopwise_harness::stress::packets::{BURST, PacketPair};
 use hopwise_kernel::Rng;
 use hopwise_kernel::ring::fingers::HotFinger;
 
 use crate::lines;
 use crate::measure::time;
-use crate::packets::PacketPair;
 use crate::statistics::Spread;
 
 /// Size of the table to read from: larger than the last-level cache of any machine with a few
@@ -22,8 +22,8 @@ const BATCHES: usize = 5;
 const READS: u64 = 1 << 19;
 /// Packets in a batch.
 const PACKETS: u64 = 20_000;
-/// Packets sent before the first is received.
-const BURST: u64 = 64;
+/// What the floor of packets needs.
+const NO_LOSS: &str = "loopback loses no packet";
 
 /// The table and sockets for measuring floors, prepared once.
 pub struct Floors {
@@ -38,8 +38,8 @@ impl Floors {
         let mut rng = Rng::new(12, 0);
         let entry = |_| HotFinger { prefix: rng.next_u64(), address: 1 };
         let table = (0..TABLE_BYTES / size_of::<HotFinger>()).map(entry).collect();
-        let packets = PacketPair::open();
-        packets.exchange(BURST, BURST);
+        let packets = PacketPair::open().expect("a free port on loopback");
+        packets.exchange(BURST, BURST).expect(NO_LOSS);
         Floors { table, packets }
     }
 
@@ -59,7 +59,7 @@ impl Floors {
     #[must_use]
     pub fn packets_per_s(&self) -> f64 {
         median_of_batches(|| {
-            let (took, sent) = time(|| self.packets.exchange(PACKETS, BURST));
+            let (took, sent) = time(|| self.packets.exchange(PACKETS, BURST).expect(NO_LOSS));
             sent as f64 / took.as_secs_f64()
         })
     }

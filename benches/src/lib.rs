@@ -11,7 +11,6 @@ pub mod frames;
 pub mod lines;
 pub mod measure;
 pub mod node;
-pub mod packets;
 pub mod paths;
 pub mod reactors;
 pub mod ring;

@@ -9,40 +9,23 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use hopwise_kernel::codec::VERSION;
 
-use super::target::TargetFlags;
-use super::values::{assignment, count};
+use super::compare::Compare;
+use super::diff::Diff;
+use super::plan::Plan;
+use super::run::Run;
+use super::serve::Serve;
+use super::stress::Stress;
+use super::sweep::Sweep;
+use super::user::UserCommand;
 use crate::commands::Environment;
-use crate::commands::assertion::Assertions;
-use crate::commands::campaign::Seeds;
-use crate::commands::compare::{self, Subject, storage};
-use crate::commands::diff::{self, Alternation, Tolerance, Tolerances};
-use crate::commands::options::{Exit, RunOptions};
+use crate::commands::options::Exit;
 use crate::commands::standard_output::StandardOutput;
-use crate::commands::sweep::{Plan, PlanError, REPEATS_MAX, Vary};
-use crate::scenario::{Scenario, ScenarioError, shortened};
-use crate::serve::{NewUser, Options as ServeOptions};
-use crate::stress;
-use crate::systems::Registry;
-use crate::target;
-
-/// The scenario that runs if none is named.
-const DEFAULT_SCENARIO: &str = "default";
-/// The scenario whose load goes to `--target` if none is named.
-const TARGET_SCENARIO: &str = "ycsb-a";
-/// The scenario that is compared if none is named, in which engine, and with how many nodes.
-const COMPARE_SCENARIO: &str = "compare";
-const COMPARE_STORAGE_SCENARIO: &str = "compare-storage";
-const COMPARE_ENGINE: &str = "sim";
-const COMPARED_NODES: [u32; 4] = [256, 1024, 4096, 16384];
+use crate::scenario::shortened;
 
 /// Runs thousands of nodes under load and churn, and checks the answer of every lookup.
 ///
@@ -138,7 +121,7 @@ pub enum Command {
     /// Make a page of saved results, with their figures
     Report(super::report::Report),
     /// Say which parameters to run a system with, for a given load and what must hold
-    Plan(Box<super::plan::Plan>),
+    Plan(Box<Plan>),
     /// Keep nodes up and serve clients through the Redis protocol, until Ctrl-C
     Serve(Serve),
     /// Manage the users who may connect to a server
@@ -167,545 +150,6 @@ impl Default for Command {
     }
 }
 
-/// `hopwise run`.
-#[derive(Args, Debug, Default)]
-#[command(mut_arg("target", |target| target.conflicts_with_all(["seeds", "events"])))]
-pub struct Run {
-    /// A named scenario (see list) or a file [default: default]
-    #[arg(value_name = "SCENARIO | FILE.toml")]
-    scenario: Option<String>,
-    #[command(flatten)]
-    values: Values,
-    /// Threads that run nodes (threads); 0: as many as help, one per core at most
-    #[arg(long, value_name = "T", allow_hyphen_values = true)]
-    threads: Option<String>,
-    /// Run once with each seed from A to B - 1 and list the seeds that fail; simulator only. --json
-    /// then lists the failing seeds, and only their results are kept
-    #[arg(long, value_name = "A..B", conflicts_with = "seed")]
-    seeds: Option<Seeds>,
-    /// Write all that happens to a CSV file: who joined and departed, and each lookup of the measured
-    /// phase. Compressed if the name ends in .gz
-    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
-    events: Option<PathBuf>,
-    #[command(flatten)]
-    target: TargetFlags,
-    #[command(flatten)]
-    assertions: Assertions,
-    #[command(flatten)]
-    options: RunOptions,
-}
-
-impl Run {
-    /// Loads the scenario.
-    ///
-    /// # Errors
-    ///
-    /// If it is invalid.
-    pub fn scenario(&self, registry: &Registry) -> Result<Scenario, ScenarioError> {
-        let default = if self.target.is_unused() { DEFAULT_SCENARIO } else { TARGET_SCENARIO };
-        let source = self.scenario.as_deref().unwrap_or(default);
-        let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
-        let overrides: Vec<_> = threads.chain(self.values.overrides()).collect();
-        registry.load(source, &overrides)
-    }
-
-    /// Where the load goes, if nodes run elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// If an address is wrong.
-    pub fn target(&self) -> Result<Option<target::Options>, String> {
-        self.target.options()
-    }
-
-    /// The seeds to run with, if several were asked for.
-    #[must_use]
-    pub fn seeds(&self) -> Option<&Seeds> {
-        self.seeds.as_ref()
-    }
-
-    /// What each run must reach.
-    #[must_use]
-    pub fn assertions(&self) -> &Assertions {
-        &self.assertions
-    }
-
-    /// The file for events, if there is one.
-    #[must_use]
-    pub fn events(&self) -> Option<&Path> {
-        self.events.as_deref()
-    }
-
-    /// What to do with the result.
-    #[must_use]
-    pub fn options(&self) -> &RunOptions {
-        &self.options
-    }
-}
-
-/// `hopwise sweep`.
-#[derive(Args, Debug, Default)]
-#[command(mut_arg("json", |json| json.help("Write the table as JSON to a file, or with - to \
-    standard output instead of a line per run")))]
-#[command(mut_arg("out", |out| out.help("The folder for the results; complete runs in it are not \
-    repeated [default: results/runs/TIME-sweep-SCENARIO]")))]
-pub struct Sweep {
-    /// A named scenario (see list) or a file [default: default]
-    #[arg(value_name = "SCENARIO | FILE.toml")]
-    scenario: Option<String>,
-    /// A key and its values; the sweep runs every combination. Values are written as for --set. A
-    /// comma within brackets, braces or quotes is part of a value
-    #[arg(long = "vary", value_name = "KEY=VALUE,VALUE,...")]
-    vary: Vec<Vary>,
-    /// Run each combination N times, with seeds seed, seed + 1, ...
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    #[arg(value_parser = |text: &str| count(text, 1..=REPEATS_MAX))]
-    repeat: u32,
-    #[command(flatten)]
-    values: Values,
-    /// The number of runs at a time [default: one per core]; always 1 over UDP
-    #[arg(long, value_name = "T")]
-    threads: Option<NonZeroUsize>,
-    #[command(flatten)]
-    assertions: Assertions,
-    #[command(flatten)]
-    options: RunOptions,
-}
-
-impl Sweep {
-    /// Plans the runs.
-    ///
-    /// # Errors
-    ///
-    /// If any of them is invalid.
-    pub fn plan(&self, registry: &Registry) -> Result<Plan, PlanError> {
-        let source = self.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
-        let values = self.values.overrides();
-        let load = |varied: &[_]| registry.load(source, &[&values, varied].concat());
-        let meant = |Vary { key, values }: &Vary| Vary {
-            key: registry.schema().meant(key).into_owned(),
-            values: values.clone(),
-        };
-        Plan::new(load, &self.vary.iter().map(meant).collect::<Vec<_>>(), self.repeat)
-    }
-
-    /// What each run must reach.
-    #[must_use]
-    pub fn assertions(&self) -> &Assertions {
-        &self.assertions
-    }
-
-    /// Runs at a time, if that was asked for.
-    #[must_use]
-    pub fn threads(&self) -> Option<NonZeroUsize> {
-        self.threads
-    }
-
-    /// What to do with the result.
-    #[must_use]
-    pub fn options(&self) -> &RunOptions {
-        &self.options
-    }
-}
-
-/// `hopwise compare`.
-#[derive(Args, Debug, Default)]
-#[command(mut_arg("json", |json| json.help("Write the comparison as JSON to a file, or with - to \
-    standard output instead of the table")))]
-#[command(mut_arg("out", |out| out.help("The folder for the results [default: \
-    results/runs/TIME-compare]")))]
-pub struct Compare {
-    /// A named scenario (see list) or a file that says what all runs have in common
-    /// [default: compare, compare-storage]
-    #[arg(value_name = "SCENARIO | FILE.toml")]
-    scenario: Option<String>,
-    /// What is compared: systems, or the two ways to store a value (at the owner of its key, or at its
-    /// writer with a reference at the owner)
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
-    what: What,
-    /// The numbers of nodes to compare at; each run of a system has as many items as nodes. One number with
-    /// --what storage [default: 256,1024,4096,16384; as the scenario says]
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
-    #[arg(value_parser = |text: &str| count(text, 8..=u32::MAX))]
-    nodes: Option<Vec<u32>>,
-    /// The sizes of values in bytes, with --what storage [default: 16,64,256,1000]
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
-    #[arg(value_parser = |text: &str| count(text, 16..=1000))]
-    sizes: Option<Vec<u32>>,
-    /// The systems to compare, in the order of the table [default: central,flood,ring]
-    #[arg(long, value_name = "S,S,...", value_delimiter = ',')]
-    systems: Vec<String>,
-    /// Where the nodes run (engine): udp, sim [default: sim, whatever the scenario says]
-    #[arg(long, value_name = "E")]
-    engine: Option<String>,
-    /// The seed of all random choices (seed)
-    #[arg(long, value_name = "S", allow_hyphen_values = true)]
-    seed: Option<String>,
-    /// Set any value of the scenario that runs have in common, such as items.replicas=8
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
-    set: Vec<(String, String)>,
-    #[command(flatten)]
-    options: RunOptions,
-}
-
-/// What is compared.
-#[derive(ValueEnum, Clone, Copy, Default, Debug)]
-enum What {
-    #[default]
-    Systems,
-    Storage,
-}
-
-impl Compare {
-    /// Plans the runs.
-    ///
-    /// # Errors
-    ///
-    /// If any of them is invalid.
-    pub fn plan(&self, registry: &Registry) -> Result<Subject, compare::PlanError> {
-        match self.what {
-            What::Systems => self.plan_systems(registry).map(Subject::Systems),
-            What::Storage => self.plan_storage(registry).map(Subject::Storage),
-        }
-    }
-
-    fn plan_systems(&self, registry: &Registry) -> Result<compare::Plan, compare::PlanError> {
-        if self.sizes.is_some() {
-            let instead = "values have sizes with --what storage only; leave it out";
-            return Err(compare::PlanError::NotWith { flag: "--sizes", instead });
-        }
-        compare::refuse_planned(registry, &self.set)?;
-        let nodes = self.nodes.as_deref().unwrap_or(&COMPARED_NODES);
-        compare::Plan::new(registry, &self.systems, nodes, |planned| {
-            self.load(registry, COMPARE_SCENARIO, planned)
-        })
-    }
-
-    fn plan_storage(&self, registry: &Registry) -> Result<storage::Plan, compare::PlanError> {
-        let not_with = |flag, instead| Err(compare::PlanError::NotWith { flag, instead });
-        if !self.systems.is_empty() {
-            return not_with(
-                "--systems",
-                "--what storage compares ways to store on a ring; leave it out",
-            );
-        }
-        let nodes = match self.nodes.as_deref() {
-            None => None,
-            Some(&[nodes]) => Some(nodes),
-            Some(_) => {
-                return not_with(
-                    "--nodes",
-                    "--what storage has one number of nodes; write --nodes N",
-                );
-            }
-        };
-        storage::refuse_planned(registry, &self.set)?;
-        let sizes = self.sizes.as_deref().unwrap_or(&storage::DEFAULT_SIZES);
-        storage::Plan::new(sizes, nodes, |planned| {
-            self.load(registry, COMPARE_STORAGE_SCENARIO, planned)
-        })
-    }
-
-    /// Loads the scenario that runs have in common, by default `usual`, with the values of one run.
-    fn load(
-        &self,
-        registry: &Registry,
-        usual: &str,
-        planned: &[(String, String)],
-    ) -> Result<Scenario, ScenarioError> {
-        let source = self.scenario.as_deref().unwrap_or(usual);
-        let engine = Some(self.engine.clone().unwrap_or_else(|| COMPARE_ENGINE.to_owned()));
-        let shorthands = [("engine", &engine), ("seed", &self.seed)];
-        let values = overrides(&shorthands, &self.set);
-        // The planned values come last, so they override the others.
-        registry.load(source, &[&values, planned].concat())
-    }
-
-    /// What to do with the result.
-    #[must_use]
-    pub fn options(&self) -> &RunOptions {
-        &self.options
-    }
-}
-
-/// `hopwise stress`.
-#[derive(Args, Debug)]
-#[command(mut_arg("json", |json| json.help("Write the findings as JSON to a file, or with - to \
-    standard output instead of the report")))]
-#[command(mut_arg("out", |out| out.help("The folder for the results [default: \
-    results/runs/TIME-stress-WORKLOAD]")))]
-#[command(mut_arg("target", |target| target.help("Drive the reads and writes of the workload into servers \
-    that run, as run does")))]
-pub struct Stress {
-    /// A named scenario (see list) or a file: what is asked, and of which nodes [default: lookups of a ring,
-    /// 1,000 nodes; with --target ycsb-a]
-    #[arg(long, value_name = "NAME | FILE.toml")]
-    workload: Option<String>,
-    /// The service level: bounds on p50, p90, p99, p99.9, max, success, shed, failed or goodput. success is the
-    /// share of right answers among all that was due
-    #[arg(long, value_name = "LEVEL", default_value = "p99<50ms,success>99.9%")]
-    slo: stress::Level,
-    /// What grows: the load, with the same nodes, or the nodes, with the same load per node
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
-    ramp: stress::Ramp,
-    /// The first load, in operations per second, or the first number of nodes [default: 0.7 of what a closed
-    /// loop completes; the nodes of the workload]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    from: Option<f64>,
-    /// The highest load, or the highest number of nodes [default: no limit]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    to: Option<f64>,
-    /// How long each step is measured, after a warm-up of a third of it
-    #[arg(long, value_name = "D", default_value = "3s", value_parser = humantime::parse_duration)]
-    step: Duration,
-    /// How long the knee is held, under churn
-    #[arg(long, value_name = "D", default_value = "60s", value_parser = humantime::parse_duration)]
-    hold: Duration,
-    /// Let this process use no more memory, such as 4GiB [default: 80 % of what is free]
-    #[arg(long, value_name = "SIZE")]
-    max_memory: Option<String>,
-    /// Take no longer
-    #[arg(long, value_name = "D", default_value = "5min", value_parser = humantime::parse_duration)]
-    max_time: Duration,
-    /// How many nodes there are at the start (nodes)
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    nodes: Option<String>,
-    #[command(flatten)]
-    target: TargetFlags,
-    /// Set any value of the workload, such as ring.successors=8
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
-    set: Vec<(String, String)>,
-    #[command(flatten)]
-    assertions: Assertions,
-    #[command(flatten)]
-    options: RunOptions,
-}
-
-impl Stress {
-    /// What the user wants to know, and how it is found out.
-    ///
-    /// # Errors
-    ///
-    /// If the memory is not a size.
-    pub fn options(&self) -> Result<stress::Options, String> {
-        let max_memory = self.max_memory.as_deref().map(stress::memory_of).transpose();
-        Ok(stress::Options {
-            workload: self.workload.clone(),
-            values: overrides(&[("nodes", &self.nodes)], &self.set),
-            level: self.slo.clone(),
-            ramp: self.ramp,
-            from: self.from,
-            to: self.to,
-            step: self.step,
-            hold: self.hold,
-            max_memory: max_memory.map_err(|why| format!("--max-memory: {why}"))?,
-            max_time: self.max_time,
-        })
-    }
-
-    /// Where the load goes, if nodes run elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// If an address is wrong.
-    pub fn target(&self) -> Result<Option<target::Options>, String> {
-        self.target.options()
-    }
-
-    /// What the knee must reach, when it is held.
-    #[must_use]
-    pub fn assertions(&self) -> &Assertions {
-        &self.assertions
-    }
-
-    /// What to do with the findings.
-    #[must_use]
-    pub fn output(&self) -> &RunOptions {
-        &self.options
-    }
-}
-
-/// `hopwise diff`.
-#[derive(Args, Debug)]
-pub struct Diff {
-    /// Two outcomes or folders of runs, the old one first. With --run: two programs, and a scenario
-    /// [default: default]
-    #[arg(value_name = "A B | OLD NEW [SCENARIO]", num_args = 2..=3, required = true)]
-    sides: Vec<String>,
-    /// Run both programs in turn, and compare what they measure
-    #[arg(long)]
-    run: bool,
-    /// By how much any figure may be worse, or a certain one: 5%, latency.p99=10% [default: 2%]
-    #[arg(long, value_name = "SHARE | FIGURE=SHARE")]
-    tolerance: Vec<Tolerance>,
-    /// Figures of simulations with the same seeds must be equal
-    #[arg(long)]
-    exact: bool,
-    /// List the figures that have not changed, too
-    #[arg(long)]
-    all: bool,
-    /// How to write it
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: diff::Format,
-    /// With --run: begin no run after this time
-    #[arg(long, value_name = "D", default_value = "5min", value_parser = humantime::parse_duration)]
-    time: Duration,
-    /// With --run: set any value of the scenario, such as ring.successors=8
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment, requires = "run")]
-    set: Vec<(String, String)>,
-    /// With --run: the folder for the results [default: results/runs/TIME-diff-SCENARIO]
-    #[arg(long, value_name = "DIR", requires = "run")]
-    out: Option<PathBuf>,
-    /// Show no progress
-    #[arg(long)]
-    quiet: bool,
-}
-
-impl Diff {
-    /// The results to compare; `None` if programs run.
-    ///
-    /// # Errors
-    ///
-    /// If there are not two.
-    pub fn sides(&self) -> Result<Option<[&Path; 2]>, String> {
-        match &*self.sides {
-            _ if self.run => Ok(None),
-            [a, b] => Ok(Some([Path::new(a), Path::new(b)])),
-            more => Err(format!("{} is one too many: write two results, or --run", more[2])),
-        }
-    }
-
-    /// The programs that run, and what.
-    #[must_use]
-    pub fn alternation(&self) -> Alternation {
-        Alternation {
-            programs: [0, 1].map(|which| PathBuf::from(&self.sides[which])),
-            scenario: self.sides.get(2).map_or(DEFAULT_SCENARIO, String::as_str).to_owned(),
-            set: self.set.clone(),
-            time: self.time,
-            options: RunOptions { json: None, out: self.out.clone(), quiet: self.quiet },
-        }
-    }
-
-    /// How the comparison is judged and shown.
-    #[must_use]
-    pub fn options(&self) -> diff::Options {
-        diff::Options {
-            tolerances: Tolerances(self.tolerance.clone()),
-            exact: self.exact,
-            lists_all: self.all,
-            format: self.format,
-        }
-    }
-}
-
-/// `hopwise serve`.
-#[derive(Args, Debug)]
-pub struct Serve {
-    /// How many nodes run
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    #[arg(value_parser = |text: &str| count(text, 1..=u32::MAX))]
-    nodes: u32,
-    /// Where clients connect; port 0: any that is free
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7379")]
-    listen: SocketAddr,
-    /// Threads that run nodes and serve clients; 0: one per core
-    #[arg(long, value_name = "T", default_value_t = 0)]
-    threads: usize,
-    /// How many nodes keep each item
-    #[arg(long, value_name = "R", default_value_t = 3)]
-    replicas: u8,
-    /// The address at which nodes send and receive; any but this machine's own needs --cluster-key
-    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
-    nodes_at: Ipv4Addr,
-    /// Join the ring of a running server, which serves clients at this address. Several addresses, separated
-    /// by commas, are tried in their order
-    #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',')]
-    join: Vec<SocketAddr>,
-    /// A file with a secret that all servers of the ring share: nodes accept nothing without it
-    #[arg(long, value_name = "FILE")]
-    cluster_key: Option<PathBuf>,
-    /// The users who may connect (see user add); without it, anybody on this machine
-    #[arg(long, value_name = "FILE")]
-    users: Option<PathBuf>,
-    /// Show figures as OpenMetrics at this address, to this machine only
-    #[arg(long, value_name = "ADDR")]
-    metrics: Option<SocketAddr>,
-    /// The newest version of the wire format that nodes speak: 3, for instance to go back to an older
-    /// program, or 4. Nodes of both are one ring
-    #[arg(long, value_name = "V", default_value_t = VERSION)]
-    wire: u8,
-    /// The seed of the identifiers of the nodes [default: any]
-    #[arg(long, value_name = "S")]
-    seed: Option<u64>,
-    /// Do not say at the end what was open
-    #[arg(long)]
-    quiet: bool,
-}
-
-impl Serve {
-    /// What the server is started with.
-    #[must_use]
-    pub fn options(&self) -> ServeOptions {
-        ServeOptions {
-            nodes: self.nodes,
-            listen: self.listen,
-            threads: self.threads,
-            replicas: self.replicas,
-            nodes_at: self.nodes_at,
-            join: self.join.clone(),
-            cluster_key: self.cluster_key.clone(),
-            users: self.users.clone(),
-            metrics: self.metrics,
-            wire: self.wire,
-            seed: self.seed,
-        }
-    }
-
-    /// Whether nothing is said at the end.
-    #[must_use]
-    pub fn is_quiet(&self) -> bool {
-        self.quiet
-    }
-}
-
-/// `hopwise user`.
-#[derive(Subcommand, Debug)]
-pub enum UserCommand {
-    /// Add a user to a users file. The password is typed, or read from standard input
-    Add(UserAdd),
-}
-
-/// `hopwise user add`.
-#[derive(Args, Debug)]
-pub struct UserAdd {
-    /// The name of the user
-    name: String,
-    /// The users file; created if there is none
-    #[arg(long, value_name = "FILE")]
-    file: PathBuf,
-    /// The commands that the user may use [default: all]
-    #[arg(long, value_name = "C,C,...", value_delimiter = ',')]
-    commands: Vec<String>,
-    /// The beginnings of the keys that the user may use [default: all keys]
-    #[arg(long, value_name = "PREFIX,...", value_delimiter = ',')]
-    keys: Vec<String>,
-    /// The bytes of values that the user may store [default: no limit]
-    #[arg(long, value_name = "N")]
-    quota_bytes: Option<u64>,
-    /// The requests that the user may send per second [default: no limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    requests_per_s: Option<u64>,
-}
-
-impl UserAdd {
-    /// The user, and the file.
-    pub(super) fn into_parts(self) -> (NewUser, PathBuf) {
-        let UserAdd { name, file, commands, keys, quota_bytes, requests_per_s } = self;
-        (NewUser { name, commands, keys, quota_bytes, requests_per_s }, file)
-    }
-}
-
 /// `hopwise explain`.
 #[derive(Args, Debug, Default)]
 pub struct Explain {
@@ -721,58 +165,6 @@ impl Explain {
     }
 }
 
-/// Values of the scenario that are set from the command line.
-#[derive(Args, Debug, Default)]
-struct Values {
-    /// How many nodes there are at the start (nodes)
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    nodes: Option<String>,
-    /// The system to run (system)
-    #[arg(long, value_name = "S")]
-    system: Option<String>,
-    /// Where the nodes run (engine): udp, sim
-    #[arg(long, value_name = "E")]
-    engine: Option<String>,
-    /// How long to measure (phases.measure), such as 30s
-    #[arg(long, value_name = "D", allow_hyphen_values = true)]
-    duration: Option<String>,
-    /// Lookups per second, system-wide (workload.lookups_per_s)
-    #[arg(long, value_name = "R", allow_hyphen_values = true)]
-    rate: Option<String>,
-    /// The seed of all random choices (seed)
-    #[arg(long, value_name = "S", allow_hyphen_values = true)]
-    seed: Option<String>,
-    /// Set any value of the scenario, such as ring.successors=8
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
-    set: Vec<(String, String)>,
-}
-
-impl Values {
-    /// All values as overrides. `--set` comes last, so it overrides the shorthands.
-    fn overrides(&self) -> Vec<(String, String)> {
-        let shorthands = [
-            ("nodes", &self.nodes),
-            ("system", &self.system),
-            ("engine", &self.engine),
-            ("phases.measure", &self.duration),
-            ("workload.lookups_per_s", &self.rate),
-            ("seed", &self.seed),
-        ];
-        overrides(&shorthands, &self.set)
-    }
-}
-
-/// The shorthands that were given, and then what was `set`.
-fn overrides(
-    shorthands: &[(&str, &Option<String>)],
-    set: &[(String, String)],
-) -> Vec<(String, String)> {
-    let given = shorthands
-        .iter()
-        .filter_map(|(key, value)| value.as_ref().map(|value| ((*key).to_owned(), value.clone())));
-    given.chain(set.iter().cloned()).collect()
-}
-
 /// The text with its long words cut.
 fn with_short_words(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
@@ -785,9 +177,13 @@ fn with_short_words(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
-    use crate::commands::options::JsonTarget;
-    use crate::scenario::{Load, Measure, Rate};
+    use crate::commands::compare::Subject;
+    use crate::commands::options::{JsonTarget, RunOptions};
+    use crate::scenario::{Load, Measure, Rate, Scenario, ScenarioError};
+    use crate::systems::Registry;
     use crate::systems::ring::Ring;
 
     fn parse(
@@ -926,12 +322,12 @@ mod tests {
 
     #[test]
     fn output_options_are_parsed() {
-        let options = run(&["run", "--json", "-", "--out", "here", "--quiet"]).options;
+        let options = run(&["run", "--json", "-", "--out", "here", "--quiet"]);
         let expected =
             RunOptions { json: Some(JsonTarget::Stdout), out: Some("here".into()), quiet: true };
-        assert_eq!(options, expected);
-        let file = run(&["run", "--json", "a.json"]).options.json;
-        assert_eq!(file, Some(JsonTarget::File("a.json".into())));
+        assert_eq!(options.options(), &expected);
+        let file = run(&["run", "--json", "a.json"]);
+        assert_eq!(file.options().json, Some(JsonTarget::File("a.json".into())));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use clap::Args;
 use super::values::assignment;
 use crate::commands::options::RunOptions;
 use crate::commands::plan::Request;
-use crate::plan::{Demands, quantity};
+use crate::plan::{Demands, arguments};
 
 /// The longest time for simulations.
 const TIME_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -21,34 +21,34 @@ const TIME_MAX: Duration = Duration::from_secs(24 * 3600);
 #[command(mut_arg("out", |out| out.help("The folder for the results [default: results/runs/TIME-plan]")))]
 pub struct Plan {
     /// The number of nodes, from 100 to 1e9
-    #[arg(long, value_name = "N", value_parser = quantity::nodes)]
+    #[arg(long, value_name = "N", value_parser = arguments::nodes)]
     nodes: u64,
     /// How long nodes stay: exponential:mean=1h, weibull:mean=1h,shape=0.5, pareto:mean=1h,shape=2, or off
     #[arg(long, value_name = "MODEL", default_value = "exponential:mean=1h")]
     session: String,
     /// The share of departures that are announced; the others are crashes
-    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = quantity::share)]
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = arguments::share)]
     graceful: f64,
     /// How often each node looks up a key
-    #[arg(long, value_name = "RATE", default_value = "0.1/s", value_parser = quantity::per_second)]
+    #[arg(long, value_name = "RATE", default_value = "0.1/s", value_parser = arguments::per_second)]
     lookups_per_node: f64,
     /// The delays between nodes: king (the Internet), constant:50ms, or another model of network.latency
     #[arg(long, value_name = "MODEL", default_value = "king")]
     latency: String,
     /// The most maintenance traffic of a node, such as 20B/s
-    #[arg(long, value_name = "BYTES/TIME", value_parser = quantity::bytes_per_second)]
+    #[arg(long, value_name = "BYTES/TIME", value_parser = arguments::bytes_per_second)]
     budget: Option<f64>,
     /// The least share of lookups with a correct answer, such as 99.9%
-    #[arg(long, value_name = "SHARE", value_parser = quantity::share)]
+    #[arg(long, value_name = "SHARE", value_parser = arguments::share)]
     success: Option<f64>,
     /// The greatest 99th percentile of the latency of a lookup, such as 1s
-    #[arg(long, value_name = "D", value_parser = quantity::duration)]
-    p99: Option<Duration>,
+    #[arg(long, value_name = "D", value_parser = arguments::seconds)]
+    p99: Option<f64>,
     /// The most memory of a node, such as 4KiB
-    #[arg(long, value_name = "BYTES", value_parser = quantity::bytes)]
+    #[arg(long, value_name = "BYTES", value_parser = arguments::bytes)]
     memory: Option<f64>,
     /// The greatest probability that a stored item is lost, such as 1e-9/year. Decides on ring.replicas
-    #[arg(long, value_name = "P/TIME", value_parser = quantity::per_year)]
+    #[arg(long, value_name = "P/TIME", value_parser = arguments::per_year)]
     data_loss: Option<f64>,
     /// The system to plan
     #[arg(long, value_name = "S", default_value = "ring")]
@@ -80,7 +80,7 @@ impl Plan {
             demands: Demands {
                 bytes_per_node_s: self.budget,
                 success: self.success,
-                p99_s: self.p99.map(|p99| p99.as_secs_f64()),
+                p99_s: self.p99,
                 memory_bytes: self.memory,
                 data_loss_per_year: self.data_loss,
             },

@@ -5,8 +5,14 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use super::cli::{Cli, Command, Compare, Diff, Run, Stress, Sweep, UserCommand};
+use super::cli::{Cli, Command};
+use super::compare::Compare;
+use super::diff::Diff;
 use super::documents;
+use super::run::Run;
+use super::stress::Stress;
+use super::sweep::Sweep;
+use super::user::UserCommand;
 use crate::commands::options::Exit;
 use crate::commands::{
     Environment, campaign, compare, diff, explain, list, plan, report, run, serve, stress, sweep,

@@ -3,14 +3,18 @@
 //! The text goes to a temporary file in the same folder, which then takes the name of the file. A
 //! reader never sees a part of it, and a failure keeps what was there before.
 //!
-//! **Invariant:** a temporary file outlives neither its [`WholeFile`] nor a failure.
+//! **Invariant:** a temporary file outlives neither its [`WholeFile`] nor a failure. One that a killed process left
+//! behind stays until [`remove_left_over`] is called for its folder.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The beginning of the names of temporary files. The number of the process follows, and that of the file.
+const PARTIAL: &str = ".partial-";
 /// The most names that are tried for a temporary file. Killed processes may have left some.
 const NAMES_MAX: u32 = 1000;
 
@@ -113,6 +117,29 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     file.commit()
 }
 
+/// Removes the temporary files in `folder` that killed processes have left there.
+///
+/// A file goes only if no process of its number runs here and if nobody holds its lock: the process may be in another
+/// container, where it has another number, and on a file system without locks nothing is removed.
+pub(crate) fn remove_left_over(folder: &Path) {
+    // What cannot be listed or removed stays, as it would without this.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Some(process) = process_of(&entry.file_name()) else { continue };
+        let is_running =
+            process == process::id() || Path::new(&format!("/proc/{process}")).exists();
+        if !is_running && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The number of the process whose temporary file has this name; `None` if it is another file.
+fn process_of(name: &OsStr) -> Option<u32> {
+    let (process, nth) = name.to_str()?.strip_prefix(PARTIAL)?.split_once('-')?;
+    nth.parse::<u32>().ok()?;
+    process.parse().ok()
+}
+
 /// Creates a file that can take the place of the file at `path`, which has these permissions and must
 /// be writable.
 fn open_like(path: &Path, permissions: Permissions) -> io::Result<(Option<PathBuf>, File)> {
@@ -131,10 +158,16 @@ fn open_temporary(path: &Path) -> io::Result<(Option<PathBuf>, File)> {
     }
     for _ in 0..NAMES_MAX {
         let nth = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = path.with_file_name(format!(".partial-{}-{nth}", process::id()));
+        let temporary = path.with_file_name(format!("{PARTIAL}{}-{nth}", process::id()));
         match File::create_new(&temporary) {
             Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
-            opened => return opened.map(|file| (Some(temporary), file)),
+            opened => {
+                return opened.map(|file| {
+                    // The lock says that the file is in use. It ends with the process.
+                    let _ = file.try_lock();
+                    (Some(temporary), file)
+                });
+            }
         }
     }
     Err(io::Error::other("its folder is full of temporary files: remove .partial-*"))
@@ -182,6 +215,28 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600, "permissions stay");
         });
         assert_eq!(left, ["file"], "no temporary file is left");
+    }
+
+    #[test]
+    fn only_what_processes_left_that_are_gone_is_removed() {
+        let left = names_left("left-over", |folder| {
+            // No process has this number: it is above the highest of Linux.
+            let gone = u32::MAX;
+            for name in [&*format!(".partial-{gone}-0"), ".partial-1-0", ".partial-x-0", "file"] {
+                fs::write(folder.join(name), "").expect("it can be written");
+            }
+            let elsewhere = File::create(folder.join(format!(".partial-{gone}-1")));
+            let elsewhere = elsewhere.expect("it can be written");
+            elsewhere.try_lock().expect("nobody else has it");
+            let own = WholeFile::create(&folder.join("own")).expect("it can be written");
+            remove_left_over(folder);
+            assert!(!folder.join(format!(".partial-{gone}-0")).exists());
+            own.commit().expect("it is still there");
+            drop(elsewhere);
+            remove_left_over(folder);
+            remove_left_over(&folder.join("missing"));
+        });
+        assert_eq!(left, [".partial-1-0", ".partial-x-0", "file", "own"]);
     }
 
     #[test]

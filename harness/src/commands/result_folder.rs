@@ -6,7 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::base::whole_file::WholeFile;
+use crate::base::whole_file::{WholeFile, remove_left_over};
 
 /// The parent of all folders that are not named by `--out`.
 const RUNS: &str = "results/runs";
@@ -83,6 +83,7 @@ impl ResultFolder {
             // Not every file system has locks.
             Ok(()) | Err(TryLockError::Error(_)) => {
                 let folder = ResultFolder { path, is_new, _locked: locked };
+                remove_left_over(&folder.path);
                 WholeFile::create(&folder.path.join("outcome.json"))
                     .map_err(|why| refused(&folder.path, &why))?;
                 Ok(folder)

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
+use crate::base::whole_file::remove_left_over;
 use crate::commands::Environment;
 use crate::commands::assertion::Assertions;
 use crate::commands::destination::Destination;
@@ -48,6 +49,9 @@ pub fn run(
         && let Err(why) = destination.check_apart(events)
     {
         return env.refuse(why);
+    }
+    if let Some(folder) = events.and_then(Path::parent) {
+        remove_left_over(if folder == Path::new("") { Path::new(".") } else { folder });
     }
     let log = match events.map(|path| EventLog::create(path, ROWS_MAX)).transpose() {
         Ok(log) => log,

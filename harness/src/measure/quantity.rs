@@ -1,6 +1,8 @@
-//! Values with units, as people write them and read them: `99.9%`, `50ms`, `4KiB`, `20B/s`.
+//! Values with units, as people write them and read them: `99.9%`, `50ms`, `4KiB`, `20B/s`, `6/min`.
 //!
-//! **Invariant:** what is accepted is finite.
+//! Times, sizes and rates need their unit; 0 needs none. Shares and counts have none.
+//!
+//! **Invariant:** what is accepted is finite and not negative; an error says what is accepted instead.
 
 use std::fmt;
 
@@ -13,55 +15,104 @@ pub(crate) struct Quantity {
     pub(crate) unit: Unit,
 }
 
+/// A year of 365.25 days.
+pub(crate) const YEAR_S: f64 = 365.25 * DAY_S;
+const DAY_S: f64 = 86_400.0;
+
 /// Units of bytes.
-const BYTES: [(&str, f64); 8] = [
+const BYTES: [(&str, f64); 10] = [
     ("KiB", 1024.0),
     ("MiB", 1_048_576.0),
     ("GiB", 1_073_741_824.0),
     ("TiB", 1_099_511_627_776.0),
     ("kB", 1e3),
+    ("KB", 1e3),
     ("MB", 1e6),
     ("GB", 1e9),
+    ("TB", 1e12),
     ("B", 1.0),
 ];
-/// Units of time.
-const SECONDS: [(&str, f64); 6] =
-    [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("min", 60.0), ("s", 1.0)];
+/// Units of time, in seconds.
+const TIMES: [(&str, f64); 10] = [
+    ("ns", 1e-9),
+    ("us", 1e-6),
+    ("µs", 1e-6),
+    ("ms", 1e-3),
+    ("s", 1.0),
+    ("min", 60.0),
+    ("h", 3600.0),
+    ("day", DAY_S),
+    ("year", YEAR_S),
+    ("y", YEAR_S),
+];
 
 impl Quantity {
-    /// Reads a value that is measured in `unit`. A number alone is in the unit itself.
+    /// Reads a value that is measured in `unit`.
     ///
     /// # Errors
     ///
     /// What is accepted, if it is something else.
     pub(crate) fn parse(text: &str, unit: Unit) -> Result<Quantity, String> {
-        let text = text.trim();
-        let number = |text: &str| text.trim().parse().ok().filter(|value: &f64| value.is_finite());
-        let scaled = |text: &str, units: &[(&str, f64)]| {
-            let with_unit = units
-                .iter()
-                .find_map(|(suffix, scale)| Some(number(text.strip_suffix(suffix)?)? * scale));
-            with_unit.or_else(|| number(text))
-        };
-        let value = match unit {
-            Unit::Ratio => scaled(text, &[("%", 0.01)]),
-            Unit::Count => number(text),
-            Unit::Seconds => scaled(text, &SECONDS),
-            Unit::Bytes => scaled(text, &BYTES),
-            Unit::BytesPerSecond => scaled(text.strip_suffix("/s").unwrap_or(text), &BYTES),
-            Unit::PerSecond => scaled(text, &[("/s", 1.0)]),
-        };
-        let wanted = match unit {
-            Unit::Ratio => "a share such as 0.999 or 99.9%",
-            Unit::Count => "a number such as 12 or 0.5",
-            Unit::Seconds => "a time such as 50ms or 1.5s",
-            Unit::Bytes => "a size such as 900B or 4KiB",
-            Unit::BytesPerSecond => "bytes per second such as 20B/s or 1.5KiB/s",
-            Unit::PerSecond => "a rate such as 1000/s",
-        };
-        let value = value.ok_or_else(|| format!("{text:?} is not accepted: write {wanted}"))?;
+        let value = read(text, unit).ok_or_else(|| {
+            let text = text.trim();
+            format!("{text:?} is not accepted: write {}", accepted(unit))
+        })?;
         Ok(Quantity { value, unit })
     }
+}
+
+/// The value of `text`, which is measured in `unit`; `None` if it is not accepted.
+pub(crate) fn read(text: &str, unit: Unit) -> Option<f64> {
+    let text = text.trim();
+    match unit {
+        Unit::Ratio => match text.strip_suffix('%') {
+            Some(percent) => number(percent).map(of_percent),
+            None => number(text),
+        },
+        Unit::Count => number(text),
+        _ if number(text) == Some(0.0) => Some(0.0),
+        Unit::Seconds => scaled(text, &TIMES),
+        Unit::Bytes => scaled(text, &BYTES),
+        Unit::BytesPerSecond => {
+            let (amount, time) = text.split_once('/')?;
+            Some(scaled(amount, &BYTES)? / scale(time, &TIMES)?)
+        }
+        Unit::PerSecond => {
+            let (events, time) = text.split_once('/')?;
+            Some(number(events)? / scale(time, &TIMES)?)
+        }
+    }
+}
+
+/// What is accepted for a value that is measured in `unit`: the object of "write".
+pub(crate) const fn accepted(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Ratio => "a share such as 0.999 or 99.9%",
+        Unit::Count => "a number such as 12 or 0.5",
+        Unit::Seconds => "a time such as 50ms or 1.5s",
+        Unit::Bytes => "a size such as 900B or 4KiB",
+        Unit::BytesPerSecond => "bytes per time such as 20B/s or 1.5KiB/s",
+        Unit::PerSecond => "a rate such as 1000/s or 6/min",
+    }
+}
+
+/// The nearest share with twelve digits: 99.9 % is 0.999.
+fn of_percent(percent: f64) -> f64 {
+    (percent * 1e10).round() / 1e12
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0)
+}
+
+/// A number with one of these units.
+fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let text = text.trim();
+    units.iter().find_map(|(unit, scale)| Some(number(text.strip_suffix(unit)?)? * scale))
+}
+
+fn scale(unit: &str, units: &[(&str, f64)]) -> Option<f64> {
+    units.iter().find(|(name, _)| *name == unit.trim()).map(|(_, scale)| *scale)
 }
 
 /// Four digits that count, and the unit.
@@ -113,27 +164,48 @@ mod tests {
             ("50ms", Unit::Seconds, 0.05),
             ("1.5 s", Unit::Seconds, 1.5),
             ("2min", Unit::Seconds, 120.0),
+            ("1h", Unit::Seconds, 3600.0),
             ("7us", Unit::Seconds, 7e-6),
             ("4KiB", Unit::Bytes, 4096.0),
-            ("10", Unit::Bytes, 10.0),
+            ("1e3B", Unit::Bytes, 1000.0),
             ("20B/s", Unit::BytesPerSecond, 20.0),
             ("2kB/s", Unit::BytesPerSecond, 2000.0),
+            ("60 B/min", Unit::BytesPerSecond, 1.0),
             ("1e3/s", Unit::PerSecond, 1000.0),
+            ("6/min", Unit::PerSecond, 0.1),
+            ("1e-9/year", Unit::PerSecond, 1e-9 / YEAR_S),
             ("12", Unit::Count, 12.0),
         ] {
             let read = Quantity::parse(text, unit).expect(text).value;
             assert!((read / expected - 1.0).abs() < 1e-12, "{text}: {read}");
         }
+        assert_eq!(read("99.9%", Unit::Ratio), Some(0.999), "not 0.9990000000000001");
+        let all = [Unit::Ratio, Unit::Count, Unit::Seconds, Unit::Bytes, Unit::BytesPerSecond];
+        assert!(all.iter().all(|unit| read("0", *unit) == Some(0.0)), "0 needs no unit");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_what_is_accepted() {
         for (text, unit) in [
             ("fast", Unit::Seconds),
+            ("50", Unit::Seconds),
+            ("1 parsec", Unit::Seconds),
             ("", Unit::Count),
             ("inf", Unit::Count),
+            ("-1", Unit::Count),
             ("5%", Unit::Count),
             ("5ms", Unit::Bytes),
+            ("4", Unit::Bytes),
+            ("4 bananas", Unit::Bytes),
+            ("20", Unit::BytesPerSecond),
+            ("20B", Unit::BytesPerSecond),
+            ("-1B/s", Unit::BytesPerSecond),
+            ("1/parsec", Unit::PerSecond),
+            ("1000", Unit::PerSecond),
             ("NaN%", Unit::Ratio),
         ] {
             let error = Quantity::parse(text, unit).expect_err(text);
-            assert!(error.contains("such as"), "{error}");
+            assert!(error.contains("write") && error.contains("such as"), "{error}");
         }
     }
 

@@ -10,6 +10,7 @@
 //!
 //! **Invariant:** nothing is run here; the same conditions give the same estimates.
 
+pub mod arguments;
 pub mod choice;
 pub mod conditions;
 pub mod demands;
@@ -17,7 +18,6 @@ pub mod grid;
 pub mod model;
 pub mod pareto;
 pub mod paths;
-pub mod quantity;
 pub mod sessions;
 
 pub use self::choice::{Choice, Obstacle, Reason, Step, choose, steps};

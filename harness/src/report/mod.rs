@@ -6,13 +6,16 @@
 //! saved           results as they are read back         chart     what a chart shows
 //! content         what reports say of them              document  what a report says
 //! page            a report as one HTML file             paper     charts for a paper
+//! figure          curves on logarithmic axes as SVG
 //! ```
 //!
-//! **Invariant:** a report needs a saved result and nothing else, so it can be made again.
+//! **Invariant:** a report needs a saved result and nothing else, so it can be made again. A figure needs its
+//! values only.
 
 mod chart;
 mod content;
 mod document;
+pub(crate) mod figure;
 pub mod files;
 mod page;
 mod paper;

@@ -50,6 +50,9 @@ pub(crate) struct Findings {
     pub(crate) search_note: Option<String>,
     /// Why the knee was not held, if it was not.
     pub(crate) hold_note: Option<String>,
+    /// Why there were not all stages beyond the knee, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) beyond_note: Option<String>,
     /// The knee held, beyond it, and back.
     pub(crate) held: Option<Held>,
     pub(crate) bottleneck: Option<Bottleneck>,
@@ -121,6 +124,7 @@ impl Findings {
             knee: None,
             search_note: None,
             hold_note: None,
+            beyond_note: None,
             held: None,
             bottleneck: None,
             packets_per_s: None,

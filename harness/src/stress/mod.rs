@@ -14,7 +14,7 @@ pub(crate) mod bottleneck;
 pub(crate) mod costs;
 pub(crate) mod findings;
 pub(crate) mod level;
-pub(crate) mod packets;
+pub mod packets;
 pub(crate) mod plan;
 pub(crate) mod resources;
 pub(crate) mod search;

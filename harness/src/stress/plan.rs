@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::level::Level;
 use super::stages::Schedule;
 use crate::Scenario;
-use crate::scenario::{ChurnModel, Engine, Load as Offered, Rate, RateChange, duration};
+use crate::scenario::{ChurnModel, Engine, Fault, Load as Offered, Rate, RateChange, duration};
 use crate::systems::Registry;
 
 /// The scenario of lookups, and its nodes, if the user names none.
@@ -21,6 +21,9 @@ pub(crate) const FIRST: f64 = 0.7;
 /// How fast the load grows until there is a bracket, from such a first load and from another one.
 const GROWTH_NEAR: f64 = 1.4;
 const GROWTH: f64 = 2.0;
+/// The keys of a load. A run has one of its own.
+const LOADS: [&str; 3] =
+    ["workload.lookups_per_s", "workload.lookup_interval", "workload.in_flight"];
 /// The ratio of the ends of a narrow bracket.
 const PRECISION: f64 = 1.04;
 /// The highest load: lookups per second, and nodes.
@@ -202,7 +205,8 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    fn highest_possible(&self) -> f64 {
+    /// The highest load, or number of nodes, that a scenario can have.
+    pub(crate) fn highest_possible(&self) -> f64 {
         match self.options.ramp {
             Ramp::Load => LOAD_MAX,
             Ramp::Nodes => NODES_MAX,
@@ -261,20 +265,31 @@ impl<'a> Plan<'a> {
         self.with(load, self.options.step, &[])
     }
 
-    /// The stages of the hold and what follows.
-    pub(crate) fn schedule(&self) -> Schedule {
-        Schedule::new(self.options.hold)
+    /// Whether nodes grow, rather than their load.
+    pub(crate) fn grows_nodes(&self) -> bool {
+        self.options.ramp == Ramp::Nodes
+    }
+
+    /// The stages of the hold and what follows. What grows goes up to `highest` times the knee.
+    pub(crate) fn schedule(&self, highest: f64) -> Schedule {
+        match self.options.ramp {
+            Ramp::Load => Schedule::of_load(self.options.hold),
+            Ramp::Nodes => Schedule::of_nodes(self.options.hold, highest),
+        }
     }
 
     /// The scenario of the hold at `load`, beyond it, and back.
-    pub(crate) fn held(&self, load: Load) -> Result<Scenario, String> {
-        let schedule = self.schedule();
+    pub(crate) fn held(&self, load: Load, schedule: &Schedule) -> Result<Scenario, String> {
         let Rate::PerSecond(rate) = load.rate else { return self.step(load) };
         let changes: Vec<String> = schedule.changes(rate).iter().map(change).collect();
-        let profile = vec![("workload.profile".to_owned(), format!("[{}]", changes.join(", ")))];
+        let mut stages = vec![("workload.profile".to_owned(), format!("[{}]", changes.join(", ")))];
+        if self.options.ramp == Ramp::Nodes {
+            let faults = [&self.base.faults[..], &schedule.node_changes(load.nodes)].concat();
+            stages.extend((!faults.is_empty()).then(|| ("fault".to_owned(), in_toml(&faults))));
+        }
         let length = schedule.length();
         if self.is_target || self.base.churn.model != ChurnModel::Off {
-            return self.with(load, length, &profile);
+            return self.with(load, length, &stages);
         }
         let per_s = f64::from(load.nodes) / NODES_PER_CHANGE;
         let churn = [
@@ -284,8 +299,8 @@ impl<'a> Plan<'a> {
         ];
         let churn = churn.map(|(key, value)| (key.to_owned(), value));
         // Not every system can take it.
-        let with_churn = self.with(load, length, &[&profile, &churn[..]].concat());
-        with_churn.or_else(|_| self.with(load, length, &profile))
+        let with_churn = self.with(load, length, &[&stages, &churn[..]].concat());
+        with_churn.or_else(|_| self.with(load, length, &stages))
     }
 
     /// The scenario of a run that finds a cost, with so many nodes at the knee; `None` if there is none.
@@ -348,7 +363,9 @@ impl<'a> Plan<'a> {
             ("phases.measure", in_ms(measure)),
         ];
         let own = own.map(|(key, value)| (key.to_owned(), value));
-        let mut values = [&self.values, &own[..], more].concat();
+        let is_load = |key: &str| LOADS.contains(&&*self.registry.schema().meant(key));
+        let others = self.values.iter().filter(|(key, _)| !is_load(key)).cloned();
+        let mut values: Vec<_> = others.chain(own).chain(more.iter().cloned()).collect();
         if self.is_target {
             // The keys of many runs would fill the servers. Those of a run outlive it, but not for long.
             let lifetime = (self.warmup() + measure) * 2 + KEYS_OUTLIVE;
@@ -368,7 +385,7 @@ impl<'a> Plan<'a> {
 
     /// The time that the hold and what follows take.
     pub(crate) fn held_length(&self) -> Duration {
-        self.warmup() + self.schedule().length() + BESIDE
+        self.warmup() + self.schedule(f64::INFINITY).length() + BESIDE
     }
 
     /// The time that the runs take which find costs.
@@ -386,6 +403,11 @@ impl<'a> Plan<'a> {
 fn change(change: &RateChange) -> String {
     let (at, rate) = (in_ms(change.at), change.lookups_per_s);
     format!("{{ at = \"{at}\", lookups_per_s = {rate} }}")
+}
+
+fn in_toml(faults: &[Fault]) -> String {
+    let value = toml::Value::try_from(faults).expect("a fault has a form in TOML");
+    value.to_string()
 }
 
 fn in_ms(length: Duration) -> String {
@@ -429,7 +451,8 @@ mod tests {
         let step = plan.step(plan.load(2500.0)).expect("it can run");
         assert_eq!(step.workload.load, Offered::PerSecond(Rate::PerSecond(2500.0)));
         assert_eq!(step.phases.measure, Measure::Lasting(options.step));
-        let held = plan.held(plan.load(2500.0)).expect("it can run");
+        let held = plan.held(plan.load(2500.0), &plan.schedule(f64::INFINITY));
+        let held = held.expect("it can run");
         assert_eq!((held.churn.model, held.churn.joins_per_s), (ChurnModel::Poisson, 2.0));
         let changes = held.workload.profile.expect("the load changes");
         let rates: Vec<Rate> = changes.iter().take(3).map(|it| it.lookups_per_s).collect();
@@ -449,6 +472,23 @@ mod tests {
         let plan = Plan::new(&registry, &options, None).expect("it is right");
         assert_eq!(plan.first(), Some(1000.0));
         assert_eq!(plan.load(4000.0), Load { nodes: 4000, rate: Rate::PerSecond(4000.0) });
+        let schedule = plan.schedule(3.0);
+        let held = plan.held(plan.load(4000.0), &schedule).expect("it can run");
+        assert_eq!((held.nodes, held.faults), (4000, schedule.node_changes(4000)));
+        let rates = held.workload.profile.expect("the load changes");
+        let rates: Vec<Rate> = rates.iter().take(3).map(|it| it.lookups_per_s).collect();
+        assert_eq!(rates, [8000.0, 12_000.0, 4000.0].map(Rate::PerSecond));
+        assert_eq!(held.churn.model, ChurnModel::Poisson);
+    }
+
+    #[test]
+    fn the_load_of_a_node_may_be_an_interval() {
+        let registry = Registry::built_in();
+        let values = set("workload.lookup_interval", "20ms");
+        let options = Options { ramp: Ramp::Nodes, values, ..options() };
+        let plan = Plan::new(&registry, &options, None).expect("it is right");
+        let step = plan.step(plan.load(100.0)).expect("it can run");
+        assert_eq!(step.workload.load, Offered::PerSecond(Rate::PerSecond(5000.0)));
     }
 
     #[test]
@@ -459,7 +499,7 @@ mod tests {
         let step = plan.step(plan.load_near_capacity()).expect("it can run");
         assert!(step.workload.needs_capacity() && step.store.is_some());
         assert_eq!(step.phases.measure, Measure::Lasting(options.step));
-        assert!(plan.held(plan.load(10.0)).is_ok());
+        assert!(plan.held(plan.load(10.0), &plan.schedule(f64::INFINITY)).is_ok());
     }
 
     #[test]

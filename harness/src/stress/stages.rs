@@ -7,6 +7,16 @@
 //!        hold       beyond          back
 //! ```
 //!
+//! Nodes need time to join and to leave. If their number changes, each change takes as long as a stage beyond
+//! the knee, and belongs to no stage:
+//!
+//! ```text
+//!                           ╱──────╲
+//!                  ╱──────╱         ╲
+//!   ──────────────╱                  ╲──────────────
+//!        hold       beyond               back
+//! ```
+//!
 //! **Invariant:** an operation counts in the stage in which it was due.
 
 use std::time::Duration;
@@ -17,7 +27,7 @@ use super::level::Level;
 use super::resources::{Reading, Usage, usage};
 use super::service::Service;
 use crate::measure::series::SeriesRow;
-use crate::scenario::{Rate, RateChange};
+use crate::scenario::{Amount, Fault, FaultKind, Rate, RateChange};
 
 /// Multiples of the knee.
 pub(crate) const BEYOND: [f64; 2] = [2.0, 5.0];
@@ -34,12 +44,20 @@ const DUE_MIN: f64 = 200.0;
 /// The level must hold for so long to be recovered.
 const RECOVERED_S: f64 = 1.0;
 
-/// When stages begin.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A last stage that is not a whole one of [`BEYOND`] is this much higher than the one before, at least.
+const HIGHER: f64 = 1.1;
+
+/// When stages begin, and how high they are.
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Schedule {
     hold: Duration,
+    /// The length of a stage beyond the knee.
     beyond: Duration,
+    /// How long it takes from one stage to the next.
+    change: Duration,
     back: Duration,
+    /// The multiples of the knee that are tried.
+    multiples: Vec<f64>,
 }
 
 /// A stage and what came of it.
@@ -50,6 +68,9 @@ pub(crate) struct Stage {
     /// The load, as a multiple of the knee.
     pub(crate) multiple: f64,
     pub(crate) service: Service,
+    /// Live nodes, on average.
+    #[serde(default)]
+    pub(crate) nodes: u32,
     /// What the service breaks of the level.
     pub(crate) broken: Vec<String>,
     /// Seconds of the stage, and those in which the level held.
@@ -59,11 +80,32 @@ pub(crate) struct Stage {
 }
 
 impl Schedule {
-    /// The stages around a hold of this length.
-    pub(crate) fn new(hold: Duration) -> Schedule {
+    /// The stages around a hold of this length, whose load changes at once.
+    pub(crate) fn of_load(hold: Duration) -> Schedule {
         let part = |of: u32, [min, max]: [Duration; 2]| (hold / of).clamp(min, max);
-        let beyond = part(BEYOND_PER_HOLD, BEYOND_LENGTH);
-        Schedule { hold, beyond, back: part(BACK_PER_HOLD, BACK_LENGTH) }
+        Schedule {
+            hold,
+            beyond: part(BEYOND_PER_HOLD, BEYOND_LENGTH),
+            change: Duration::ZERO,
+            back: part(BACK_PER_HOLD, BACK_LENGTH),
+            multiples: BEYOND.to_vec(),
+        }
+    }
+
+    /// The same for nodes, of which there are at most `highest` times as many as at the knee.
+    pub(crate) fn of_nodes(hold: Duration, highest: f64) -> Schedule {
+        let mut multiples: Vec<f64> = BEYOND.into_iter().filter(|it| *it <= highest).collect();
+        let last = multiples.last().copied().unwrap_or(1.0);
+        if multiples.len() < BEYOND.len() && highest >= last * HIGHER {
+            multiples.push((highest * 100.0).floor() / 100.0);
+        }
+        let schedule = Schedule::of_load(hold);
+        Schedule { change: schedule.beyond, multiples, ..schedule }
+    }
+
+    /// The multiples of the knee that are tried.
+    pub(crate) fn multiples(&self) -> &[f64] {
+        &self.multiples
     }
 
     /// The length of all stages.
@@ -73,24 +115,55 @@ impl Schedule {
 
     /// When the load is back at the knee.
     fn returns_at(&self) -> Duration {
-        self.hold + self.beyond * BEYOND.len() as u32
+        match self.multiples.len() as u32 {
+            0 => self.hold,
+            count => self.hold + (self.change + self.beyond) * count + self.change,
+        }
+    }
+
+    /// The stages beyond the knee: each with its multiple and its start.
+    fn beyond(&self) -> impl Iterator<Item = (f64, Duration)> {
+        let start = |nth| self.hold + self.change + (self.change + self.beyond) * nth;
+        self.multiples.iter().zip(0..).map(move |(&multiple, nth)| (multiple, start(nth)))
     }
 
     /// The changes of a load that begins at `knee_per_s`. Those at the end change nothing, but the series
     /// has a row for each.
     pub(crate) fn changes(&self, knee_per_s: f64) -> Vec<RateChange> {
-        let change = |at, rate| RateChange {
-            at,
-            lookups_per_s: Rate::PerSecond(rate),
-            over: Duration::ZERO,
+        let change = |at: Duration, multiple: f64, over| RateChange {
+            at: at - over,
+            lookups_per_s: Rate::PerSecond(multiple * knee_per_s),
+            over,
         };
-        let beyond = BEYOND.iter().zip(0..);
-        let beyond = beyond
-            .map(|(multiple, nth)| change(self.hold + self.beyond * nth, multiple * knee_per_s));
+        let beyond = self.beyond().map(|(multiple, at)| change(at, multiple, self.change));
         let window = Duration::from_secs_f64((DUE_MIN / knee_per_s).min(1.0)).max(WINDOW_MIN);
         let windows = (0..WINDOWS_MAX).map(|nth| window * nth).take_while(|&at| at < self.back);
-        let back = windows.map(|at| change(self.returns_at() + at, knee_per_s));
+        let back = windows.map(|at| {
+            let is_return = at.is_zero() && !self.multiples.is_empty();
+            let over = if is_return { self.change } else { Duration::ZERO };
+            change(self.returns_at() + at, 1.0, over)
+        });
         beyond.chain(back).collect()
+    }
+
+    /// The joins and departures that change the number of nodes, which is `knee` at the knee.
+    pub(crate) fn node_changes(&self, knee: u32) -> Vec<Fault> {
+        let up_to = |multiple: f64| (multiple * f64::from(knee)) as u32;
+        let change = |at, kind, count| Fault {
+            at: at - self.change,
+            over: self.change,
+            kind,
+            amount: Amount::Count(count),
+        };
+        let mut up = knee;
+        let mut changes = Vec::new();
+        for (multiple, at) in self.beyond() {
+            changes.push(change(at, FaultKind::Join, up_to(multiple) - up));
+            up = up_to(multiple);
+        }
+        changes.push(change(self.returns_at(), FaultKind::Leave, up - knee));
+        changes.retain(|it| it.amount != Amount::Count(0));
+        changes
     }
 
     /// The stages in the series of a run, as far as it came.
@@ -101,11 +174,10 @@ impl Schedule {
         level: &Level,
     ) -> Vec<Stage> {
         let Some(start_s) = start_of_phase(series) else { return Vec::new() };
-        let beyond = BEYOND.iter().zip(0..).map(|(&multiple, nth)| {
-            ("beyond", multiple, self.hold + self.beyond * nth, self.beyond)
-        });
+        let beyond = self.beyond().map(|(multiple, at)| ("beyond", multiple, at, self.beyond));
         let hold = [("hold", 1.0, Duration::ZERO, self.hold)];
-        let back = [("back", 1.0, self.returns_at(), self.back)];
+        let back =
+            (!self.multiples.is_empty()).then_some(("back", 1.0, self.returns_at(), self.back));
         let all = hold.into_iter().chain(beyond).chain(back);
         let stage = |(name, multiple, from, length): (&str, f64, Duration, Duration)| {
             let from_s = start_s + from.as_secs_f64();
@@ -119,9 +191,11 @@ impl Schedule {
             let held: Vec<bool> =
                 judged.map(|second| level.broken_by(&second).is_empty()).collect();
             let at = Duration::from_secs_f64;
+            let nodes: usize = rows.iter().map(|row| row.live_nodes).sum();
             Some(Stage {
                 name: name.to_owned(),
                 multiple,
+                nodes: (nodes as f64 / rows.len() as f64).round() as u32,
                 broken: level.broken_by(&service),
                 service,
                 seconds: held.len() as u64,
@@ -135,6 +209,9 @@ impl Schedule {
     /// The time from the return of the load until the level holds again for a second, in seconds; `None`
     /// if it does not.
     pub(crate) fn recovery_s(&self, series: &[SeriesRow], level: &Level) -> Option<f64> {
+        if self.multiples.is_empty() {
+            return None;
+        }
         let back_s = start_of_phase(series)? + self.returns_at().as_secs_f64();
         let rows = within(series, back_s, back_s + self.back.as_secs_f64());
         let end_s = rows.last()?.t_s;
@@ -181,7 +258,7 @@ mod tests {
 
     /// A hold of 4 s that begins 2.5 s after the start, with rows of half a second.
     fn series(of: impl Fn(f64) -> (u64, u64, u64)) -> (Schedule, Vec<SeriesRow>) {
-        let schedule = Schedule::new(Duration::from_secs(4));
+        let schedule = Schedule::of_load(Duration::from_secs(4));
         let rows = (0..2 * schedule.length().as_secs()).map(|nth| {
             let from_s = nth as f64 / 2.0;
             let (due, shed, latency_ms) = of(from_s);
@@ -193,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_load_goes_up_and_comes_back() {
-        let schedule = Schedule::new(Duration::from_secs(60));
+        let schedule = Schedule::of_load(Duration::from_secs(60));
         assert_eq!(schedule.length(), Duration::from_secs(60 + 2 * 10 + 15));
         let changes = schedule.changes(1000.0);
         let rates: Vec<(u64, Rate)> =
@@ -204,7 +281,53 @@ mod tests {
             [(60_000, rate(2000.0)), (70_000, rate(5000.0)), (80_000, rate(1000.0))]
         );
         assert_eq!(rates[3..5], [(80_200, rate(1000.0)), (80_400, rate(1000.0))]);
-        assert!(Schedule::new(Duration::from_secs(1)).changes(0.1).len() <= 4);
+        assert!(Schedule::of_load(Duration::from_secs(1)).changes(0.1).len() <= 4);
+    }
+
+    #[test]
+    fn nodes_join_and_leave_while_their_load_follows() {
+        let schedule = Schedule::of_nodes(Duration::from_secs(60), f64::INFINITY);
+        assert_eq!(schedule.length(), Duration::from_secs(60 + 2 * 10 + 3 * 10 + 15));
+        let s = Duration::from_secs;
+        let faults = schedule.node_changes(1000);
+        let changes = faults.iter().map(|it| (it.at, it.over, it.kind, it.amount));
+        assert_eq!(
+            changes.collect::<Vec<_>>(),
+            [
+                (s(60), s(10), FaultKind::Join, Amount::Count(1000)),
+                (s(80), s(10), FaultKind::Join, Amount::Count(3000)),
+                (s(100), s(10), FaultKind::Leave, Amount::Count(4000)),
+            ]
+        );
+        let rates = schedule.changes(500.0);
+        let rates = rates.iter().take(4).map(|it| (it.at, it.over, it.lookups_per_s));
+        let rate = Rate::PerSecond;
+        assert_eq!(
+            rates.collect::<Vec<_>>(),
+            [
+                (s(60), s(10), rate(1000.0)),
+                (s(80), s(10), rate(2500.0)),
+                (s(100), s(10), rate(500.0)),
+                (Duration::from_millis(110_400), Duration::ZERO, rate(500.0)),
+            ]
+        );
+    }
+
+    #[test]
+    fn nodes_go_up_to_the_highest_number_that_is_possible() {
+        let multiples = |highest| {
+            let schedule = Schedule::of_nodes(Duration::from_secs(6), highest);
+            (schedule.multiples().to_vec(), schedule.node_changes(100).len())
+        };
+        assert_eq!(multiples(7.0), (vec![2.0, 5.0], 3));
+        assert_eq!(multiples(3.456), (vec![2.0, 3.45], 3));
+        assert_eq!(multiples(2.1), (vec![2.0], 2));
+        assert_eq!(multiples(1.5), (vec![1.5], 2));
+        assert_eq!(multiples(1.05), (vec![], 0));
+        let none = Schedule::of_nodes(Duration::from_secs(4), 1.0);
+        let (_, rows) = series(|_| (100, 0, 1));
+        assert_eq!(none.stages(&rows, &[], &level()).len(), 1);
+        assert_eq!(none.recovery_s(&rows, &level()), None);
     }
 
     #[test]

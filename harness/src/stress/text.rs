@@ -5,6 +5,7 @@
 use super::bottleneck::percents;
 use super::costs::Server;
 use super::findings::{Findings, Held};
+use super::plan::Load;
 use super::resources::Usage;
 use super::service::Service;
 use super::stages::Stage;
@@ -130,11 +131,20 @@ fn percent(share: f64) -> String {
     format!("{percent:.2} %")
 }
 
-/// That a load is held now, perhaps because a higher one was not.
-pub(super) fn holding(per_s: f64, is_less: bool) -> String {
+/// That a load is held now, perhaps because a higher one was not, and what comes after it.
+pub(super) fn holding(findings: &Findings, load: Load, multiples: &[f64], is_less: bool) -> String {
     let why = if is_less { "not held for so long; " } else { "" };
-    let load = count(per_s.round() as u64);
-    format!("{why}holding {load}/s, then 2 and 5 times as much, and back\n")
+    let per_s = count(load.rate.fixed_per_s().unwrap_or(0.0).round() as u64);
+    let (what, more) = match findings.ramp.as_str() {
+        "nodes" => (format!("{} nodes with {per_s}/s", count(u64::from(load.nodes))), "many"),
+        _ => (format!("{per_s}/s"), "much"),
+    };
+    let multiples: Vec<String> = multiples.iter().map(f64::to_string).collect();
+    let beyond = match multiples.as_slice() {
+        [] => String::new(),
+        all => format!(", then {} times as {more}, and back", all.join(" and ")),
+    };
+    format!("{why}holding {what}{beyond}\n")
 }
 
 /// Everything after the steps.
@@ -146,7 +156,14 @@ pub(crate) fn rest(findings: &Findings) -> String {
         row(&mut out, "not held", why);
     }
     if let Some(held) = &findings.held {
-        stages(held, findings.knee.map_or(0.0, |knee| knee.per_s), &mut out);
+        let capacity_per_s = findings.knee.map_or(0.0, |knee| knee.per_s);
+        stages(held, capacity_per_s, &findings.ramp, &mut out);
+        if findings.ramp == "nodes" {
+            live_nodes(held, &mut out);
+        }
+    }
+    if let Some(why) = &findings.beyond_note {
+        row(&mut out, "beyond", why);
     }
     if let Some(bottleneck) = &findings.bottleneck {
         let evidence = bottleneck.evidence().join("; ");
@@ -243,7 +260,7 @@ fn curve(findings: &Findings, out: &mut String) {
     }
 }
 
-fn stages(held: &Held, capacity_per_s: f64, out: &mut String) {
+fn stages(held: &Held, capacity_per_s: f64, ramp: &str, out: &mut String) {
     out.push('\n');
     out.push_str(&table_head("load"));
     for stage in &held.stages {
@@ -257,7 +274,11 @@ fn stages(held: &Held, capacity_per_s: f64, out: &mut String) {
         out.push_str(&format!("{name:>7} {figures}  {verdict}, {seconds_held} of {seconds} s\n"));
     }
     out.push('\n');
-    let load = count(held.per_s.round() as u64);
+    let per_s = count(held.per_s.round() as u64);
+    let load = match ramp {
+        "nodes" => format!("{} nodes with {per_s}/s", count(u64::from(held.nodes))),
+        _ => format!("{per_s}/s"),
+    };
     let churn = match held.churn_per_s {
         Some(per_s) => format!("{} nodes joined per second, and as many departed", number(per_s)),
         None => "no churn".to_owned(),
@@ -273,7 +294,7 @@ fn stages(held: &Held, capacity_per_s: f64, out: &mut String) {
     } else {
         "not held"
     };
-    row(out, label, &format!("{load}/s{less}; {churn}; {}", wrong(held)));
+    row(out, label, &format!("{load}{less}; {churn}; {}", wrong(held)));
     if held.stages.iter().any(|stage| stage.name == "back") {
         let text = match held.recovery_s {
             Some(0.0) => "at once when the load was back".to_owned(),
@@ -282,6 +303,19 @@ fn stages(held: &Held, capacity_per_s: f64, out: &mut String) {
         };
         row(out, "recovery", &text);
     }
+}
+
+/// The nodes of each stage.
+fn live_nodes(held: &Held, out: &mut String) {
+    let stages = held.stages.iter().map(|stage| {
+        let nodes = count(u64::from(stage.nodes));
+        match stage.name.as_str() {
+            "beyond" => format!("{nodes} at {} ×", stage.multiple),
+            "back" => format!("{nodes} when back"),
+            _ => format!("{nodes} while held"),
+        }
+    });
+    row(out, "live nodes", &stages.collect::<Vec<_>>().join(", "));
 }
 
 fn wrong(held: &Held) -> String {

@@ -24,7 +24,7 @@
 //! arrive     takes over a range of keys; its state: arrival
 //! repair     mends copies that differ; its state: repairs
 //! spread     lets holders answer reads of popular values; its state: popular
-//! copies     copies in messages                    strays     copies that no owner needs any more
+//! copies     copies in messages                    strays     ceded parts and stray copies return
 //! indirect   values that stay with their writers; their table: provided; what the store keeps: reference
 //! place      chooses a place by the items of nodes; its state: choice
 //! ```

@@ -329,9 +329,9 @@ impl<R: Router> StoreNode<R> {
             Some((id, Kind::Operation(operation))) => {
                 self.on_owner_found(cx, id, operation, end);
             }
-            Some((_, Kind::Stray(key))) => match end {
-                LookupEnd::Done(done) => self.return_strays(cx, key, done.owner),
-                LookupEnd::Failed { .. } => self.repairs.end_stray_lookup(),
+            Some((_, Kind::Return(key))) => match end {
+                LookupEnd::Done(done) => self.return_to_owner(cx, key, done.owner),
+                LookupEnd::Failed { .. } => self.repairs.end_return_lookup(),
             },
             _ => cx.report(Event::LookupEnded(end)),
         }
@@ -344,7 +344,7 @@ impl<R: Router> StoreNode<R> {
         let request = cx.own_requests().at(handle)?;
         let waits = matches!(
             request.kind,
-            Kind::Operation(Operation { stage: Stage::LookingUp, .. }) | Kind::Stray(_)
+            Kind::Operation(Operation { stage: Stage::LookingUp, .. }) | Kind::Return(_)
         );
         if request.node != cx.node || !waits {
             return None;
@@ -446,7 +446,7 @@ impl<R: Router> StoreNode<R> {
             Kind::Sync { after, to, .. } => self.send_sync(cx, request.to, id, after, to),
             Kind::Fetch(fetch) => self.send_fetch(cx, request.to, id, &fetch),
             Kind::Census => self.send_census(cx, request.to, id),
-            Kind::Stray(_) => {}
+            Kind::Return(_) => {}
         }
     }
 
@@ -605,7 +605,7 @@ impl<R: Router> StoreNode<R> {
                     || request.retries + 1 >= ATTEMPTS
             }
             Kind::Fetch(fetch) => cx.now >= fetch.deadline || request.retries + 1 >= FETCH_ATTEMPTS,
-            Kind::Stray(_) => true,
+            Kind::Return(_) => true,
             Kind::Census => request.retries + 1 >= ATTEMPTS,
             Kind::Copy(copy) if !self.is_copying(copy, request.to) => true,
             Kind::Push { item, .. } if self.table.at(item.item).is_none() => true,
@@ -634,7 +634,7 @@ impl<R: Router> StoreNode<R> {
             }
             Kind::Push { repair, .. } | Kind::Compare(repair) => self.end_repair(cx, repair, false),
             Kind::Sync { arrival, .. } => self.on_sync_failed(cx, request.to, arrival),
-            Kind::Stray(_) => self.repairs.end_stray_lookup(),
+            Kind::Return(_) => self.repairs.end_return_lookup(),
             Kind::Fetch(fetch) => Self::on_fetch_silence(cx, &request, fetch),
             Kind::Census => self.end_census(cx),
         }

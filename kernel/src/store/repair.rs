@@ -83,7 +83,7 @@ impl<R: Router> StoreNode<R> {
                 self.release_behind(cx);
             }
         }
-        self.look_for_strays(cx);
+        self.look_up_owner_of_return(cx);
     }
 
     /// Takes the next step of a repair, unless it waits for a reply or has to wait for its turn to send.

@@ -34,7 +34,8 @@ pub(super) struct Repairs {
     pub(super) budget: Budget,
     /// The ranges that owners have compared with this node.
     pub(super) wards: Vec<Ward>,
-    pub(super) is_looking_up_stray: bool,
+    /// Whether the owner is looked up to which items return: a ceded part or a stray item.
+    pub(super) is_looking_up_return: bool,
     /// The time between two comparisons by an owner.
     pub(super) period: Duration,
     /// The holders that have everything.
@@ -125,7 +126,7 @@ impl Repairs {
             wake_at: Time::NEVER,
             budget: Budget::default(),
             wards: Vec::with_capacity(2 * replicas + 2),
-            is_looking_up_stray: false,
+            is_looking_up_return: false,
             period: period.unwrap_or_default(),
             complete: 0,
         }
@@ -152,8 +153,8 @@ impl Repairs {
         (self.due, self.wake_at) = (Time::NEVER, Time::NEVER);
     }
 
-    pub(super) const fn end_stray_lookup(&mut self) {
-        self.is_looking_up_stray = false;
+    pub(super) const fn end_return_lookup(&mut self) {
+        self.is_looking_up_return = false;
     }
 
     pub(super) fn position(&self, number: u32) -> Option<usize> {

@@ -36,8 +36,8 @@ pub enum Kind {
         /// The key before the range.
         after: Id,
     },
-    /// A lookup of the owner of a stray item.
-    Stray(Id),
+    /// A lookup of the owner to which items return: a ceded part or a stray item.
+    Return(Id),
     /// A request for a value, sent to the provider that its reference names.
     Fetch(FetchRequest),
     /// A census at an owner.

@@ -1,5 +1,9 @@
-//! Stray items: copies that no owner has compared for some time. They go back to their owner.
+//! Items that return to their owner: ceded parts and stray items.
 //!
+//! A *ceded part* is a range that this node owned until another node joined before it. Usually the new owner asks for
+//! its items; one that does not may know nothing of this node.
+//!
+//! A *stray item* is a copy that no owner has compared for some time.
 //! Nodes that join push others out of the set of holders. Once all holders have everything, the owner
 //! tells the nodes behind them to forget their copies. What is missed that way becomes stray.
 //!
@@ -20,10 +24,10 @@ use crate::store::sum::Range;
 const RELEASED: usize = 2;
 
 impl<R: Router> StoreNode<R> {
-    /// Looks up the owner of a part that was ceded and that no node has asked for, or of an item that this
-    /// node neither owns nor keeps for an owner.
-    pub(super) fn look_for_strays(&mut self, cx: &mut Cx<'_, R>) {
-        let is_busy = self.repairs.is_looking_up_stray
+    /// Looks up the owner to which items return next: that of a ceded part that no node has asked for, else
+    /// that of a stray item. One return is in progress at a time.
+    pub(super) fn look_up_owner_of_return(&mut self, cx: &mut Cx<'_, R>) {
+        let is_busy = self.repairs.is_looking_up_return
             || self
                 .repairs
                 .running
@@ -36,14 +40,16 @@ impl<R: Router> StoreNode<R> {
         let Some(key) = unclaimed.or_else(|| self.first_stray(cx.now)) else { return };
         let deadline = cx.now + self.config.deadline;
         let wait = self.config.deadline + Duration::from_secs(1);
-        let Some(RequestId(token)) = cx.request(self.me, 0, Kind::Stray(key), wait) else { return };
-        self.repairs.is_looking_up_stray = true;
+        let Some(RequestId(token)) = cx.request(self.me, 0, Kind::Return(key), wait) else {
+            return;
+        };
+        self.repairs.is_looking_up_return = true;
         let started = self.route(cx, |router, cx| {
             router.look_up(cx, key, token, LookupPurpose::Maintenance, deadline)
         });
         if !started {
             self.take_waiting(cx, token);
-            self.repairs.end_stray_lookup();
+            self.repairs.end_return_lookup();
         }
     }
 
@@ -105,9 +111,9 @@ impl<R: Router> StoreNode<R> {
         self.forget_strays(cx, range);
     }
 
-    /// The owner of a ceded part or of a stray item was found: gives it all that it owns.
-    pub(super) fn return_strays(&mut self, cx: &mut Cx<'_, R>, key: Id, owner: Peer) {
-        self.repairs.end_stray_lookup();
+    /// The owner to which items return was found: gives it all that it owns.
+    pub(super) fn return_to_owner(&mut self, cx: &mut Cx<'_, R>, key: Id, owner: Peer) {
+        self.repairs.end_return_lookup();
         let range = Range { from: Range::of_key(key).from, to: owner.id };
         let is_unclaimed = self.first_unclaimed(cx.now) == Some(key);
         let purpose = if is_unclaimed { Purpose::Ceded } else { Purpose::Stray };

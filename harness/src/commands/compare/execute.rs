@@ -22,8 +22,9 @@ use crate::measure::EngineError;
 use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine};
+use crate::network::Network;
 use crate::report::files;
-use crate::scenario::Scenario;
+use crate::scenario::{Engine, Scenario};
 
 /// When, where and how the runs of a comparison took place: a part of its document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +71,9 @@ pub(super) fn compare_runs<'r, P: AsRef<Scenario> + Sync>(
     runs: &'r [P],
     conclude: impl FnOnce(Circumstances, &[(&'r P, Outcome)]) -> Result<Report, String>,
 ) -> Exit {
+    if let Err(why) = check_networks(runs.iter().map(AsRef::as_ref)) {
+        return env.refuse(why);
+    }
     let clock = WallClock::start();
     let started_at = rfc3339(clock.started_at());
     let destination = match Destination::open(options, &started_at, name) {
@@ -81,6 +85,10 @@ pub(super) fn compare_runs<'r, P: AsRef<Scenario> + Sync>(
     let interrupts = run::watch_for_interrupts(env);
     let (ended, failures) = run_all(env, runs, &folder, &interrupts, options.quiet);
     let interrupted = interrupts.load(Ordering::Relaxed) > 0;
+    if ended.is_empty() && !interrupted {
+        // There is nothing to conclude from; why each run failed has been told.
+        return failures.verdict();
+    }
     let wall_s = clock.elapsed().as_secs_f64();
     let circumstances = Circumstances {
         started_at,
@@ -102,6 +110,12 @@ pub(super) fn compare_runs<'r, P: AsRef<Scenario> + Sync>(
         ));
     }
     if interrupted { Exit::Interrupted } else { failures.verdict() }
+}
+
+/// Checks that a real network can be what these scenarios say, if they run over UDP.
+fn check_networks<'s>(scenarios: impl IntoIterator<Item = &'s Scenario>) -> Result<(), String> {
+    let mut real = scenarios.into_iter().filter(|scenario| scenario.engine == Engine::Udp);
+    real.try_for_each(|scenario| Network::on_top(&scenario.network).map(drop))
 }
 
 fn write(report: &Report, destination: Destination) -> Result<(), String> {

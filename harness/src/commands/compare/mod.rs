@@ -62,7 +62,7 @@ fn compare_systems(env: &Environment, plan: &Plan, options: &RunOptions) -> Exit
             rows,
             growth,
         };
-        let svg = plot::svg(&comparison.rows).map_err(|error| error.to_string())?;
+        let svg = plot::svg(&comparison.rows)?;
         let report = Report::new(table::text(&comparison), &comparison)?;
         Ok(Report { svg: Some(svg), ..report })
     })

@@ -199,7 +199,7 @@ fn write(
     let folder = destination.folder();
     let json = document.to_json();
     let text = text::text(document);
-    let svg = plot::svg(document).map_err(|error| error.to_string())?;
+    let svg = plot::svg(document)?;
     write_in(folder, "plan.txt", &text)?;
     write_in(folder, "plan.svg", &svg)?;
     if let Some(chosen) = &document.chosen {

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use toml::Value as Toml;
 
-use crate::plan::{Axis, Conditions, Demands, Model, Value, quantity};
+use crate::plan::{Axis, Conditions, Demands, Model, Value, arguments};
 use crate::scenario::{Subject, duration, value_of};
 use crate::systems::Registry;
 
@@ -127,7 +127,7 @@ impl Request {
     }
 
     fn overrides(&self) -> Result<Vec<(String, String)>, String> {
-        let latency = quantity::table(
+        let latency = arguments::table(
             &self.latency,
             "model",
             "one_way",
@@ -151,7 +151,7 @@ impl Request {
         if self.session == "off" {
             overrides.push(("churn.model".to_owned(), "off".to_owned()));
         } else {
-            let session = quantity::table(
+            let session = arguments::table(
                 &self.session,
                 "distribution",
                 "mean",
@@ -192,7 +192,9 @@ fn fixed(table: &Toml, key: &str) -> Result<Value, String> {
     let number = |number: i64| u32::try_from(number).ok().map(Value::Whole);
     let read = match value {
         Some(Toml::Integer(whole)) => number(*whole),
-        Some(Toml::String(text)) => quantity::duration(text).ok().map(Value::Time),
+        Some(Toml::String(text)) => {
+            humantime::parse_duration(text).ok().filter(|time| !time.is_zero()).map(Value::Time)
+        }
         _ => None,
     };
     read.ok_or_else(|| format!("--set {key}: a plan needs a period: write one such as 30s"))

@@ -17,8 +17,8 @@
 //!
 //! **Invariant:** probabilities, not more than 1.
 
+use crate::measure::quantity::YEAR_S;
 use crate::plan::Sessions;
-use crate::plan::quantity::YEAR_S;
 
 /// The probability that an item with `replicas` copies is lost within a year, if departures without notice are a
 /// share `crashes` and a copy takes `repair_s` to make.

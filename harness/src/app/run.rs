@@ -1,0 +1,95 @@
+//! The arguments of `hopwise run`.
+//!
+//! **Invariant:** nothing is run here.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::target::TargetFlags;
+use super::values::{DEFAULT_SCENARIO, Values};
+use crate::commands::assertion::Assertions;
+use crate::commands::campaign::Seeds;
+use crate::commands::options::RunOptions;
+use crate::scenario::{Scenario, ScenarioError};
+use crate::systems::Registry;
+use crate::target;
+
+/// The scenario whose load goes to `--target` if none is named.
+const TARGET_SCENARIO: &str = "ycsb-a";
+
+/// `hopwise run`.
+#[derive(Args, Debug, Default)]
+#[command(mut_arg("target", |target| target.conflicts_with_all(["seeds", "events"])))]
+pub struct Run {
+    /// A named scenario (see list) or a file [default: default]
+    #[arg(value_name = "SCENARIO | FILE.toml")]
+    scenario: Option<String>,
+    #[command(flatten)]
+    values: Values,
+    /// Threads that run nodes (threads); 0: as many as help, one per core at most
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    threads: Option<String>,
+    /// Run once with each seed from A to B - 1 and list the seeds that fail; simulator only. --json
+    /// then lists the failing seeds, and only their results are kept
+    #[arg(long, value_name = "A..B", conflicts_with = "seed")]
+    seeds: Option<Seeds>,
+    /// Write all that happens to a CSV file: who joined and departed, and each lookup of the measured
+    /// phase. Compressed if the name ends in .gz
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    events: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetFlags,
+    #[command(flatten)]
+    assertions: Assertions,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+impl Run {
+    /// Loads the scenario.
+    ///
+    /// # Errors
+    ///
+    /// If it is invalid.
+    pub fn scenario(&self, registry: &Registry) -> Result<Scenario, ScenarioError> {
+        let default = if self.target.is_unused() { DEFAULT_SCENARIO } else { TARGET_SCENARIO };
+        let source = self.scenario.as_deref().unwrap_or(default);
+        let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
+        let overrides: Vec<_> = threads.chain(self.values.overrides()).collect();
+        registry.load(source, &overrides)
+    }
+
+    /// Where the load goes, if nodes run elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If an address is wrong.
+    pub fn target(&self) -> Result<Option<target::Options>, String> {
+        self.target.options()
+    }
+
+    /// The seeds to run with, if several were asked for.
+    #[must_use]
+    pub fn seeds(&self) -> Option<&Seeds> {
+        self.seeds.as_ref()
+    }
+
+    /// What each run must reach.
+    #[must_use]
+    pub fn assertions(&self) -> &Assertions {
+        &self.assertions
+    }
+
+    /// The file for events, if there is one.
+    #[must_use]
+    pub fn events(&self) -> Option<&Path> {
+        self.events.as_deref()
+    }
+
+    /// What to do with the result.
+    #[must_use]
+    pub fn options(&self) -> &RunOptions {
+        &self.options
+    }
+}
