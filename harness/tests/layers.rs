@@ -13,12 +13,12 @@ use std::path::Path;
 /// The rooms of the harness, top to bottom.
 const HARNESS: &str = "
 app/        the program: command line and dispatch
-commands/   run, campaign, sweep, compare, diff, plan, stress, serve, user, list, explain
+commands/   run, campaign, sweep, compare, diff, report, plan, stress, serve, user, list, explain
 stress/     what a server holds: the search for the knee, and what follows from it
 serve/      the client interface: the Redis protocol over TCP
 target/     load on a running ring from outside, as a client
 conformance/  what every system owes its drivers
-report/     what people read: text, files, units
+report/     what people read: text, files, pages, figures
 systems/    the systems that come with Hopwise, one file or folder each
 engine/     the two worlds: real sockets and the simulator
 director/   decides which nodes join, leave and crash, and which lookups start

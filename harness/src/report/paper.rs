@@ -12,6 +12,7 @@ use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::chart::{Axis, Chart, Curves, Heat, Scale, Series, Style};
+use super::figure::palette;
 use super::units::number;
 
 /// The width of a column of 8.5 cm and a height, in units of 1/96 inch.
@@ -19,17 +20,6 @@ const SIZE: (u32, u32) = (324, 230);
 const FONT: &str = "sans-serif";
 /// 8 points: the least that journals accept.
 const TEXT: i32 = 11;
-/// Okabe and Ito's colours, as in the page.
-const PALETTE: [RGBColor; 8] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-    RGBColor(230, 159, 0),
-    RGBColor(90, 90, 90),
-    RGBColor(0, 0, 0),
-];
 /// Labels along an axis, about.
 const LABELS: f64 = 5.0;
 /// Curves that a legend names, at most.
@@ -90,7 +80,7 @@ fn draw_curves<'b>(curves: &'b Curves, backend: SVGBackend<'b>) -> Result<(), Bo
         }
     }
     for (place, series) in curves.series.iter().enumerate() {
-        let color = PALETTE[series.color % PALETTE.len()];
+        let color = palette::ALL[series.color % palette::ALL.len()];
         for part in band(series, &x, &y) {
             chart.draw_series([Polygon::new(part, color.mix(0.2))])?;
         }
@@ -118,13 +108,8 @@ fn draw_curves<'b>(curves: &'b Curves, backend: SVGBackend<'b>) -> Result<(), Bo
             if let Some(name) = name.clone().filter(|_| !is_named) {
                 is_named = true;
                 let sample = move |(x, y)| match dash {
-                    true => DashedPathElement::new(
-                        [(x, y), (x + 14, y)].into_iter(),
-                        DASH.0,
-                        DASH.1,
-                        color,
-                    )
-                    .into_dyn(),
+                    true => DashedPathElement::new([(x, y), (x + 14, y)], DASH.0, DASH.1, color)
+                        .into_dyn(),
                     false => {
                         PathElement::new([(x, y), (x + 14, y)], color.stroke_width(2)).into_dyn()
                     }
@@ -408,7 +393,7 @@ fn draw_heat<'b>(heat: &'b Heat, backend: SVGBackend<'b>) -> Result<(), Box<dyn 
             let corners = [(at_x, at_y), (at_x + 1.0, at_y + 1.0)];
             chart.draw_series([Rectangle::new(
                 corners,
-                PALETTE[0].mix(0.08 + 0.8 * share).filled(),
+                palette::BLUE.mix(0.08 + 0.8 * share).filled(),
             )])?;
             let letters = if share > 0.55 { WHITE } else { BLACK };
             let style = (FONT, TEXT).into_font().color(&letters);

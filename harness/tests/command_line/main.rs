@@ -9,6 +9,7 @@ mod freeze;
 mod memory;
 mod paths;
 mod plan;
+mod report;
 mod requests;
 mod status;
 mod streams;

@@ -372,7 +372,7 @@ impl<R: Router> StoreNode<R> {
             }
             Purpose::Stray if is_done => self.forget_strays(cx, range),
             // The next part.
-            Purpose::Ceded => self.look_for_strays(cx),
+            Purpose::Ceded => self.look_up_owner_of_return(cx),
             Purpose::Asked(_) | Purpose::Holder | Purpose::Stray => {}
         }
     }

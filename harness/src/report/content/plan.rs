@@ -112,7 +112,7 @@ fn exchange(plan: &Plan) -> Section {
         let ends = plan.candidates.iter().map(|it| it.figures.bytes_per_node_s);
         let (least, most) = ends
             .fold((f64::MAX, 0.0), |(least, most), it| (f64::min(least, it), f64::max(most, it)));
-        Series::new("demand", Style::Line, 7, [(least, Some(it * 1e3)), (most, Some(it * 1e3))])
+        Series::new("demand", Style::Line, 6, [(least, Some(it * 1e3)), (most, Some(it * 1e3))])
             .dashed()
     });
     series.extend(asked);

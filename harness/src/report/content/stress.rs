@@ -112,7 +112,7 @@ fn curves(stress: &Stress) -> Section {
     add("latency", "Latency", Axis::new("Latency", "ms", Scale::Log), latency.collect());
     let goodput = vec![
         curve("right answers", 0, &|step| Some(service(step)?.goodput_per_s)),
-        curve("offered", 7, &|step| Some(service(step)?.offered_per_s)).dashed(),
+        curve("offered", 6, &|step| Some(service(step)?.offered_per_s)).dashed(),
     ];
     add("goodput", "Goodput", Axis::new("Right answers", "1/s", Scale::Log), goodput);
     let shares = vec![

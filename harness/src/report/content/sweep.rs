@@ -208,7 +208,9 @@ fn charts(sweep: &Sweep, axes: &[Vary<'_>], shown: &Shown) -> Vec<Chart> {
 }
 
 /// The mean of a figure at a point, and half the width of its confidence interval.
-fn estimate(point: &Point, shown: &Shown) -> Option<(f64, Option<f64>)> {
+type Mean = (f64, Option<f64>);
+
+fn estimate(point: &Point, shown: &Shown) -> Option<Mean> {
     let it = (*point.figures.get(shown.name)?)?;
     Some((it.mean / shown.per, it.half_width_95.map(|it| it / shown.per)))
 }
@@ -223,7 +225,7 @@ fn curves(
     let (axis, places) = x.axis();
     let mut series = Vec::new();
     for (color, (name, points)) in groups.iter().enumerate() {
-        let mut all: Vec<(f64, Option<(f64, Option<f64>)>)> = points
+        let mut all: Vec<(f64, Option<Mean>)> = points
             .iter()
             .filter_map(|point| {
                 let value = point.parameters.get(x.key)?;
@@ -246,9 +248,7 @@ fn curves(
                 _ => 0.0,
             };
             let end = |sign: f64| {
-                let of = |(mean, half): (f64, Option<f64>)| {
-                    (mean + sign * half.unwrap_or(0.0)).max(least(mean))
-                };
+                let of = |(mean, half): Mean| (mean + sign * half.unwrap_or(0.0)).max(least(mean));
                 all.iter().map(|(_, it)| it.map(of).filter(|it| it.is_finite())).collect()
             };
             (one.low, one.high) = (end(-1.0), end(1.0));

@@ -217,7 +217,7 @@ impl Plot<'_> {
             return None;
         }
         let answered = [(0.0, Some(0.0)), (most, Some(most))];
-        series.push(Series::new("all answered", Style::Line, 7, answered).dashed());
+        series.push(Series::new("all answered", Style::Line, 6, answered).dashed());
         Some(Chart::Curves(Curves {
             id: "goodput".to_owned(),
             title: "Goodput against offered load".to_owned(),
