@@ -114,7 +114,7 @@ fn a_sweep_and_a_comparison_end_with_their_report() {
     assert_eq!(all[1]["series"].as_array().map(Vec::len), Some(2));
     assert!(all[1]["series"][0]["low"].is_array(), "bands of confidence");
 
-    let one = "--systems ring,central --nodes 16,32 --duration 1s --out compared \
+    let one = "--systems ring,central --nodes 16,32 --out compared --set phases.measure=1s \
                --set phases.warmup=1s";
     let ran = work.hopwise(&format!("compare {one}"));
     let said = String::from_utf8_lossy(&ran.stdout).into_owned();

@@ -84,6 +84,11 @@ fn exchange(plan: &Plan) -> Section {
     series.extend(
         plan.chosen.iter().map(|it| Series::new("recommended", Style::Points, 2, [at(it)])),
     );
+    let chosen = plan.chosen.as_ref().map(|it| Mark {
+        x: it.figures.bytes_per_node_s,
+        to: None,
+        label: "recommended".to_owned(),
+    });
     let budget =
         plan.demands.bytes_per_node_s.map(|x| Mark { x, to: None, label: "budget".to_owned() });
     section.add_chart(Chart::Curves(Curves {
@@ -94,7 +99,7 @@ fn exchange(plan: &Plan) -> Section {
         x: Axis::new("Maintenance per node", "B/s", Scale::Log),
         y: Axis::new("Mean latency", "ms", Scale::Log),
         series,
-        marks: budget.into_iter().collect(),
+        marks: budget.into_iter().chain(chosen).collect(),
     }));
     let p99 = |point: &PlanPoint| {
         (point.figures.bytes_per_node_s, Some(point.figures.latency_p99_s * 1e3))
