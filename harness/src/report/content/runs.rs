@@ -266,7 +266,9 @@ fn percentiles(outcomes: &[(&str, &Outcome)]) -> Chart {
         // The last step is 100 %, which has no place on the axis.
         let points = steps.filter(|step| step.quantile_iterated_to() < 1.0).map(|step| {
             let ms = step.value_iterated_to() as f64 / 1e3;
-            (1.0 / (1.0 - step.quantile_iterated_to()), Some(ms).filter(|ms| *ms > 0.0))
+            // What takes no time, as at the owner itself, has no place on a logarithmic axis.
+            let is_measured = step.value_iterated_to() > 1;
+            (1.0 / (1.0 - step.quantile_iterated_to()), Some(ms).filter(|_| is_measured))
         });
         Some(Series::new(*name, Style::Line, color, points))
     });

@@ -54,6 +54,10 @@ pub(super) fn document(comparison: &StorageComparison) -> Document {
         }));
     }
     let mut cost = Section::new("cost", "Cost");
+    let mut sizes: Vec<f64> =
+        comparison.rows.iter().map(|row| f64::from(row.value_bytes)).collect();
+    sizes.sort_by(f64::total_cmp);
+    sizes.dedup();
     for (id, title, unit, of) in CHARTS {
         let curve = |(color, way): (usize, &&str)| {
             let rows = comparison.rows.iter().filter(|row| row.way == **way);
@@ -69,7 +73,7 @@ pub(super) fn document(comparison: &StorageComparison) -> Document {
             id: id.to_owned(),
             title: title.to_owned(),
             note: String::new(),
-            x: Axis::new("Size of a value", "B", Scale::Log),
+            x: Axis { ticks: sizes.clone(), ..Axis::new("Size of a value", "B", Scale::Log) },
             y: Axis::new(title, unit, Scale::Log),
             series: ways.iter().enumerate().map(curve).collect(),
             marks: Vec::new(),

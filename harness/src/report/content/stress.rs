@@ -24,14 +24,21 @@ pub(super) fn document(stress: &Stress) -> Document {
         "Workload {} with {grows}, until the service level ({}) breaks.",
         stress.workload, stress.level
     )];
-    lead.extend(stress.search_note.clone());
-    lead.extend(stress.hold_note.clone());
+    lead.extend(stress.search_note.as_deref().map(sentence));
+    lead.extend(stress.hold_note.as_deref().map(sentence));
     if stress.interrupted {
         lead.push("The test was interrupted.".to_owned());
     }
     let origins =
         origins::origins(&stress.started_at, stress.wall_s, &stress.machine, &stress.build);
     Document { title: format!("Stress test with {}", stress.workload), lead, sections, origins }
+}
+
+/// A remark with a capital letter and a full stop.
+fn sentence(remark: &str) -> String {
+    let mut letters = remark.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().collect::<String>());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
 fn summary(stress: &Stress) -> Section {
@@ -62,7 +69,7 @@ fn summary(stress: &Stress) -> Section {
         if let Some(recovery) = held.recovery_s {
             section.figures.push(KeyFigure::new(
                 "Recovery",
-                micros(recovery * 1e6),
+                if recovery > 0.0 { micros(recovery * 1e6) } else { "at once".to_owned() },
                 "after the load was back",
             ));
         }

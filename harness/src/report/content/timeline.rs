@@ -204,8 +204,7 @@ impl Plot<'_> {
                 let right = row.completed.saturating_sub(row.incorrect);
                 Some((row.per_s(row.issued)?, row.per_s(right)))
             };
-            let is_whole =
-                |row: &&SeriesRow| row.length_s >= 0.2 && row.phase != "drain" && row.issued > 0;
+            let is_whole = |row: &&SeriesRow| row.length_s >= 0.2 && row.issued > 0;
             let mut points: Vec<_> = run.series.iter().filter(is_whole).filter_map(of).collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             for (offered, _) in &points {

@@ -72,7 +72,7 @@ fn network(scenario: &Table) -> Option<String> {
         model => Some(format!("{model} delays")),
     };
     let loss = value(scenario, "network.loss").filter(|loss| *loss > 0.0);
-    let loss = loss.map(|loss| format!("{} % of messages are lost", number(loss * 100.0)));
+    let loss = loss.map(|loss| format!("{} of messages are lost", percent(loss)));
     match (delay, loss) {
         (None, None) => None,
         (Some(delay), None) => Some(format!("The network adds {delay}.")),
@@ -113,9 +113,9 @@ fn churn(scenario: &Table) -> Option<String> {
         "sessions" => {
             let session = at(scenario, "churn.session")?;
             let (distribution, mean) = (session.get("distribution")?, session.get("mean")?);
-            let announced = number(rate("graceful") * 100.0);
+            let announced = percent(rate("graceful"));
             Some(format!(
-                "Sessions last {} on average ({}); {announced} % of departures are announced.",
+                "Sessions last {} on average ({}); {announced} of departures are announced.",
                 plain(mean),
                 plain(distribution)
             ))
@@ -147,17 +147,66 @@ pub(super) fn fault_of(fault: &Table, kind: &str) -> String {
     let is_busiest = fault.get("target").and_then(Value::as_str) == Some("busiest");
     let who = match (share, number_of) {
         (_, Some(1)) if is_busiest => return format!("{kind} of the busiest node"),
-        (Some(share), _) => format!("{} % of the nodes", number(share * 100.0)),
+        (Some(share), _) => format!("{} of the nodes", percent(share)),
         (None, Some(nodes)) => format!("{} nodes", count(nodes.unsigned_abs())),
         (None, None) => return kind.to_owned(),
     };
     format!("{kind} of {who}")
 }
 
-/// A value without quotation marks.
+/// A value without quotation marks, and a number without digits that say nothing.
 pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Float(number) => number.to_string(),
         other => other.to_string(),
+    }
+}
+
+/// A share in percent, without digits that say nothing: `30 %`, `0.25 %`.
+fn percent(share: f64) -> String {
+    format!("{} %", (share * 1e6).round() / 1e4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_becomes_sentences() {
+        let scenario: Table = "
+            system = 'ring'
+            engine = 'sim'
+            nodes = 4096
+            start = 'linked'
+            ring = { base = 2, successors = 16 }
+            network = { latency = { model = 'constant', one_way = '50ms' }, loss = 0.01 }
+            workload = { lookups_per_s = 1000.0 }
+            phases = { measure = '20s' }
+            churn = { model = 'sessions', graceful = 0.5, session = { distribution = 'weibull', mean = '1h' } }
+            [[fault]]
+            at = '5s'
+            kind = 'crash'
+            fraction = 0.3
+            [[fault]]
+            at = '9s'
+            kind = 'crash'
+            count = 1
+            target = 'busiest'
+        "
+        .parse()
+        .expect("it is a table");
+        assert_eq!(
+            sentences(&scenario),
+            [
+                "4,096 nodes form a ring (base 2, 16 successors), in the simulator.",
+                "The network adds 50ms one way, and 1 % of messages are lost.",
+                "The load is lookups: 1,000 per second in all, measured for 20s.",
+                "Sessions last 1h on average (weibull); 50 % of departures are announced.",
+                "Faults, from the start of the measured phase: at 5s, crash of 30 % of the nodes; \
+                 at 9s, crash of the busiest node.",
+            ]
+        );
+        assert_eq!(sentences(&Table::new()), Vec::<String>::new());
     }
 }

@@ -11,7 +11,7 @@ pub(crate) struct SeriesRow {
     /// Its end, in seconds since the start of the run.
     pub(crate) t_s: f64,
     pub(crate) length_s: f64,
-    /// `warmup`, `measure` or `drain`.
+    /// `warmup` or `measure`.
     pub(crate) phase: String,
     /// At its end.
     pub(crate) live_nodes: u64,
@@ -53,7 +53,7 @@ impl SeriesRow {
     }
 }
 
-/// Reads the rows of a series.
+/// Reads the rows of a series, up to the end of the measured phase.
 pub(super) fn parse(csv: &str) -> Result<Vec<SeriesRow>, String> {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let rows = reader.deserialize().collect::<Result<Vec<SeriesRow>, csv::Error>>();
@@ -63,5 +63,7 @@ pub(super) fn parse(csv: &str) -> Result<Vec<SeriesRow>, String> {
     for row in &mut rows {
         row.nodes_before = std::mem::replace(&mut before, row.live_nodes);
     }
+    // No lookup is due in the drain.
+    rows.retain(|row| row.phase != "drain");
     Ok(rows)
 }
