@@ -33,41 +33,68 @@ fn get_once_healed<T: FromRedisValue>(
     }
 }
 
+/// The items of all nodes, with copies.
+fn items(server: &Server) -> u32 {
+    let page = server.metrics_page();
+    let lines = page.lines().filter(|line| line.starts_with("hopwise_items{"));
+    let counts = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u32>().ok());
+    counts.sum()
+}
+
+/// A third of the nodes crash, but never all nodes that keep the same key before one of them has copied
+/// it on: what they all keep is lost, as the store says. If twenty of sixty nodes crash within ten seconds,
+/// five that follow each other are among them in about one run of six. Nodes that answer in time are missed
+/// within two seconds, so that one of the five has copied the keys on by then, but on a busy machine they
+/// are missed later.
 #[test]
 fn every_value_outlives_the_crash_of_a_third_of_the_nodes() {
+    const KEYS: u32 = 200;
+    const REPLICAS: u32 = 5;
     let server = Server::start("--nodes 60 --replicas 5 --threads 2");
     let c = &mut server.connect();
-    for at in 0..200 {
+    for at in 0..KEYS {
         assert_eq!(get::<String>(c, &format!("SET k{at} v{at}")), "OK");
     }
-    assert_eq!(get::<u32>(c, "HOPWISE.CRASH 20 OVER 10"), 20);
-    // Reads go on meanwhile; those that find no owner say so, and none finds another value.
-    let from = WallClock::start();
     let (mut read, mut refused) = (0, 0);
-    while from.elapsed() < Duration::from_secs(12) {
-        for at in (0..200).step_by(7) {
-            match ask::<Option<String>>(c, &format!("GET k{at}")) {
-                Ok(value) => {
-                    assert_eq!(value, Some(format!("v{at}")));
-                    read += 1;
-                }
-                Err(why) => {
-                    assert!(is_refused(&why), "{why}");
-                    refused += 1;
+    for round in 1..=5 {
+        let crashing = REPLICAS - 1;
+        assert_eq!(get::<u32>(c, &format!("HOPWISE.CRASH {crashing} OVER 1")), crashing);
+        // Reads go on meanwhile; those that find no owner say so, and none finds another value.
+        let from = WallClock::start();
+        while from.elapsed() < Duration::from_secs(2) {
+            for at in (0..KEYS).step_by(7) {
+                match ask::<Option<String>>(c, &format!("GET k{at}")) {
+                    Ok(value) => {
+                        assert_eq!(value, Some(format!("v{at}")));
+                        read += 1;
+                    }
+                    Err(why) => {
+                        assert!(is_refused(&why), "{why}");
+                        refused += 1;
+                    }
                 }
             }
+            thread::sleep(Duration::from_millis(20));
         }
-        thread::sleep(Duration::from_millis(20));
+        let info = get::<String>(c, "INFO");
+        let left = 60 - round * crashing;
+        assert!(info.contains(&format!("\r\nnodes:{left}\r\n")), "{info}");
+        let crashed = WallClock::start();
+        for at in 0..KEYS {
+            let value: Option<String> = get_once_healed(c, &format!("GET k{at}"), &crashed);
+            assert_eq!(value, Some(format!("v{at}")));
+        }
+        // Now each key has an owner that is ready. It copies the key to those that keep it from now on.
+        while items(&server) != KEYS * REPLICAS && crashed.elapsed() < HEALING {
+            thread::sleep(Duration::from_millis(100));
+        }
+        // A copy that no owner needs any more may stay for a while.
+        let copies = items(&server);
+        assert!(copies >= KEYS * REPLICAS, "round {round}: {copies} copies");
     }
     assert!(read > refused, "{read} read, {refused} refused");
-    let info = get::<String>(c, "INFO");
-    assert!(info.contains("\r\nnodes:40\r\n"), "{info}");
     let crashed = WallClock::start();
-    for at in 0..200 {
-        let value: Option<String> = get_once_healed(c, &format!("GET k{at}"), &crashed);
-        assert_eq!(value, Some(format!("v{at}")));
-    }
-    for at in 0..200 {
+    for at in 0..KEYS {
         let done: String = get_once_healed(c, &format!("SET k{at} w{at}"), &crashed);
         assert_eq!(done, "OK");
     }

@@ -50,7 +50,7 @@ pub use requests::{
     Requests, Source,
 };
 pub use round_trips::{INITIAL_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT, RoundTrips, TimeoutPolicy};
-pub use router::{LookupDone, LookupEnd, LookupPurpose, MAX_BOOTSTRAPS, Router};
+pub use router::{ABSENCE, LookupDone, LookupEnd, LookupPurpose, MAX_BOOTSTRAPS, Router};
 pub use router_world::{Intercepted, OverRouter, call_router};
 pub use secret::Secret;
 pub use tables::{Layer, LayeredRequests, RequestTables};

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a router knows nothing of what is stored.
 
+use core::time::Duration;
+
 use crate::base::{Id, Peer, Time};
 use crate::node::Node;
 use crate::node::context::Context;
@@ -9,6 +11,10 @@ use crate::node::protocol::EventOf;
 
 /// The most bootstraps of one join. Further ones are ignored.
 pub const MAX_BOOTSTRAPS: usize = 8;
+
+/// A node whose timer fires later than this was stopped. Others take it for dead by then, unless they
+/// were stopped, too.
+pub const ABSENCE: Duration = Duration::from_secs(5);
 
 /// A node that finds the owners of keys: a ring, or another structured overlay.
 pub trait Router: Node {

@@ -222,7 +222,10 @@ impl RingNode {
         match reason {
             NeighborsReason::Stabilize => {
                 self.stabilizing = false;
-                self.declare_dead(cx, to);
+                // It may have been declared dead meanwhile, and its successor be in its place.
+                if self.successors.first().is_none() || self.knows_destination(to) {
+                    self.declare_dead(cx, to);
+                }
             }
             NeighborsReason::Candidate => self.notify_successor(cx),
             NeighborsReason::Join => self.fail_join(cx),
@@ -304,7 +307,7 @@ impl RingNode {
         let Some(Request { kind: Kind::Probe(probe), .. }) = matched else { return };
         let round_trip = matched.and_then(|request| request.round_trip(id, cx.now));
         match probe {
-            Probe::Suspect | Probe::Departed => {}
+            Probe::Suspect | Probe::NextSuccessor | Probe::Departed => {}
             Probe::Rectify => {
                 self.probing_candidate = false;
                 self.rectify(cx, from, true);
@@ -327,7 +330,7 @@ impl RingNode {
     /// `to` did not answer any attempt of a probe.
     pub(crate) fn on_probe_failed(&mut self, cx: &mut Context<'_, Ring>, to: Peer, probe: Probe) {
         match probe {
-            Probe::Suspect => self.declare_dead(cx, to),
+            Probe::Suspect | Probe::NextSuccessor => self.declare_dead(cx, to),
             Probe::Departed => {}
             Probe::Rectify => self.probing_candidate = false,
             Probe::Predecessor(candidate) => {
@@ -363,6 +366,8 @@ impl RingNode {
         }
         if was_first {
             self.first_round_trips = PeerRoundTrips::default();
+            // The next one does not wait for what this one was asked last.
+            self.stabilizing = false;
         }
         let was_pair = mem::take(&mut self.is_pair);
         if self.is_isolated() {
@@ -370,11 +375,7 @@ impl RingNode {
             if was_pair && self.is_member() {
                 self.predecessor = Some(self.me);
             }
-        } else if was_first
-            && !self.stabilizing
-            && self.is_member()
-            && self.config.stabilize.is_some()
-        {
+        } else if was_first && self.is_member() && self.config.stabilize.is_some() {
             self.check_first_successor(cx);
         }
     }

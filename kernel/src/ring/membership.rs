@@ -251,7 +251,6 @@ impl RingNode {
         }
         let was_predecessor = self.predecessor == Some(from);
         let was_first = self.successors.first() == Some(from);
-        self.stabilizing &= !was_first;
         let is_me_or_gone =
             |peer: Peer| peer == self.me || self.suspects.is_dead(self.secret, peer, cx.now);
         self.is_pair |=

@@ -11,8 +11,8 @@ use core::time::Duration;
 
 use crate::base::{Id, Peer, Peers, Rng, Time};
 use crate::node::{
-    Context, DropReason, LastCookie, LookupEnd, LookupPurpose, LossEstimate, Node, PeerRoundTrips,
-    RequestHandle, RequestId, RoundTrips, Router, Secret, Source, TimeoutPolicy,
+    ABSENCE, Context, DropReason, LastCookie, LookupEnd, LookupPurpose, LossEstimate, Node,
+    PeerRoundTrips, RequestHandle, RequestId, RoundTrips, Router, Secret, Source, TimeoutPolicy,
 };
 use crate::ring::config::RingConfig;
 use crate::ring::event::Event;
@@ -31,10 +31,6 @@ pub(crate) const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(40);
 /// The timeout doubles after an unanswered attempt, but not beyond this many times its first value:
 /// where much is lost, many attempts are needed.
 const MAX_BACKOFF: u32 = 4;
-
-/// A node whose timer fires later than this was stopped. Others take it for dead by then, unless they
-/// were stopped, too.
-const ABSENCE: Duration = Duration::from_secs(5);
 
 /// Maximum number of early checks of the first successor until it knows this node. The wait doubles
 /// each time.

@@ -70,6 +70,8 @@ impl RequestKind for Kind {
 pub enum Probe {
     /// The peer did not answer another request and may be dead.
     Suspect,
+    /// The node before the peer in the successor list is silent. Neighbors may have failed together.
+    NextSuccessor,
     /// The peer may become this node's predecessor.
     Rectify,
     /// The peer is the predecessor. If it is dead, the candidate named here may replace it. If it is

@@ -6,6 +6,7 @@
 //! **Invariant:** the number of attempts depends on the kind of request and on observed loss alone.
 //! Attempts of one request follow each other with growing pauses.
 
+use crate::base::Peer;
 use crate::node::{Confidence, Context, MAX_ATTEMPTS, RequestHandle};
 use crate::ring::message::Message;
 use crate::ring::node::RingNode;
@@ -26,19 +27,37 @@ impl RingNode {
         }
         let watches = matches!(
             request.kind,
-            Kind::Probe(Probe::Suspect | Probe::Predecessor(_))
+            Kind::Probe(Probe::Suspect | Probe::NextSuccessor | Probe::Predecessor(_))
                 | Kind::Neighbors { reason: NeighborsReason::Stabilize, .. }
         );
+        if watches && request.retries + 1 == self.loss.attempts(Confidence::GoOn) {
+            self.probe_after(cx, request.to);
+        }
         // Lookups avoid the peer for as long as it is asked whether it is alive.
         if watches && self.config.remember_failures {
             self.suspects.insert(self.secret, request.to, cx.now, false);
         }
     }
 
+    /// Asks the node after `silent` in the successor list whether it is alive, unless it is suspected: then
+    /// it is being asked. So of several neighbors that crashed, each is declared dead soon after the
+    /// one before it. One after the other they would take as long as all their waits together, and
+    /// until the last one is declared dead, nobody owns their keys.
+    fn probe_after(&self, cx: &mut Context<'_, Ring>, silent: Peer) {
+        let mut from_silent =
+            self.successors.peers().iter().skip_while(|it| !it.is_same_destination(silent));
+        if let Some(&next) = from_silent.nth(1)
+            && self.config.stabilize.is_some()
+            && !self.suspects.contains(self.secret, next, cx.now)
+        {
+            self.ping(cx, next, Probe::NextSuccessor);
+        }
+    }
+
     /// The number of attempts of `request` in all, before a conclusion is drawn.
     pub(super) fn attempts(&self, request: &Request) -> u8 {
         match &request.kind {
-            Kind::Probe(Probe::Suspect | Probe::Predecessor(_))
+            Kind::Probe(Probe::Suspect | Probe::NextSuccessor | Probe::Predecessor(_))
             | Kind::Neighbors { reason: NeighborsReason::Stabilize, .. } => {
                 let needed = self.loss.attempts(Confidence::Declare);
                 let doubts_itself = !self.heard.is_after(request.sent_at);

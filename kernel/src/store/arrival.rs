@@ -41,6 +41,8 @@ pub(super) struct Arrival {
     pub(super) predecessor: Option<Peer>,
     /// The keys after this one, up to the node, are complete.
     pub(super) ready_from: Option<Id>,
+    /// The node was stopped for so long that others may own its keys, and has had no new predecessor since.
+    pub(super) was_absent: bool,
     /// The parts that were complete and have gone to nodes that joined.
     ceded: Vec<Ceded>,
     /// The range of which the last owner has sent all items, while this node does not own it yet.
@@ -123,6 +125,7 @@ impl Arrival {
             me: None,
             predecessor: None,
             ready_from: None,
+            was_absent: false,
             ceded,
             custody: None,
             taken_from: None,
@@ -183,6 +186,7 @@ impl Arrival {
             self.custody = None;
             return;
         };
+        self.was_absent = false;
         self.before_last = before.filter(|it| from.is_between(it.id, me.id)).map(|it| (it.id, now));
         let arriving = match self.ready_from {
             None => Some(Range { from, to: me.id }),
@@ -266,12 +270,7 @@ impl Arrival {
 
     /// Whether the node owns `key` and has its items.
     pub(super) fn has(&self, key: Id) -> bool {
-        let (Some(me), Some(predecessor), Some(ready_from)) =
-            (self.me, self.predecessor, self.ready_from)
-        else {
-            return false;
-        };
-        me.owns(key, predecessor.id) && me.owns(key, ready_from)
+        self.complete_range().is_some_and(|range| range.contains(key))
     }
 
     /// Whether the node owns a range and has all its items.
@@ -286,11 +285,13 @@ impl Arrival {
 
     /// The range that the node owns and has all items of.
     pub(super) fn complete_range(&self) -> Option<Range> {
-        let (me, predecessor, ready_from) = (self.me?, self.predecessor?.id, self.ready_from?);
-        let from = if me.owns(ready_from, predecessor) && ready_from != me {
-            ready_from
-        } else {
-            predecessor
+        let (me, ready_from) = (self.me?, self.ready_from?);
+        let from = match self.predecessor {
+            // No other node can own that meanwhile, unless this one is cut off.
+            None if self.was_absent || self.next.is_none() => return None,
+            None => ready_from,
+            Some(it) if me.owns(ready_from, it.id) && ready_from != me => ready_from,
+            Some(it) => it.id,
         };
         Some(Range { from, to: me })
     }

@@ -18,7 +18,11 @@
 //!   an owner or as a holder, a silent holder is not waited for. If none had, more nodes are asked, and a new
 //!   node waits for the last owner to find it, for so long as that says that it was the owner.
 //!
-//! **Invariant:** a key is owned only if it lies after the predecessor and in the complete part.
+//! A node whose predecessor is gone goes on to answer for the complete part while it waits for the next one.
+//! No other node can own that: a node between needs the confirmation of this one, which has none as its
+//! predecessor.
+//!
+//! **Invariant:** a key is owned only if it lies in the complete part, and after the predecessor if there is one.
 
 use core::time::Duration;
 

@@ -9,8 +9,8 @@ use core::time::Duration;
 
 use crate::base::{Peer, Time};
 use crate::node::{
-    Context, Cookie, DropReason, Intercepted, Layer, LookupEnd, Node, RequestHandle, RequestId,
-    RequestTables, RoundTrips, Router, call_router,
+    ABSENCE, Context, Cookie, DropReason, Intercepted, Layer, LookupEnd, Node, RequestHandle,
+    RequestId, RequestTables, RoundTrips, Router, call_router,
 };
 use crate::store::arrival::Arrival;
 use crate::store::choice::Choice;
@@ -282,6 +282,11 @@ impl<R: Router> StoreNode<R> {
             }
             return;
         }
+        if self.router.replicas().is_empty() && self.router.predecessor().is_none() {
+            // Cut off: before the holders change, or rounds would end because none is left to be waited for.
+            self.arrival.set_next(None);
+            self.on_predecessor_changed(cx, None);
+        }
         let next = self.router.replicas();
         let (replicas, hosts) = (self.config.replicas(), self.config.hosts);
         if !self.holders.is_choice_of(replicas, hosts, next) {
@@ -465,6 +470,15 @@ impl<R: Router> StoreNode<R> {
         Some(request.kind)
     }
 
+    /// Notices that the node was stopped: its timer should have fired long ago. The router finds that out as
+    /// well, if only at its own timer.
+    fn notice_absence(&mut self, cx: &mut Cx<'_, R>) {
+        if cx.now.since(self.armed_at) > ABSENCE {
+            self.arrival.was_absent = true;
+            self.end_foreign_rounds(cx);
+        }
+    }
+
     /// Arms the node's timer for the earliest of its deadlines.
     pub(super) fn arm(&mut self, cx: &mut Cx<'_, R>) {
         let next = self
@@ -556,6 +570,7 @@ impl<R: Router> Node for StoreNode<R> {
     }
 
     fn handle_message(&mut self, cx: &mut Cx<'_, R>, from: Peer, message: MessageOver<'_, R>) {
+        self.notice_absence(cx);
         if let MessageWith::Router(message) = message {
             self.route(cx, |router, cx| router.handle_message(cx, from, message));
         } else if from.id == self.me.id {
@@ -569,6 +584,7 @@ impl<R: Router> Node for StoreNode<R> {
     }
 
     fn handle_timeout(&mut self, cx: &mut Cx<'_, R>) {
+        self.notice_absence(cx);
         self.armed_at = Time::NEVER;
         if cx.now >= self.router_due {
             self.router_due = Time::NEVER;

@@ -406,6 +406,39 @@ fn the_crash_of_a_fifth_heals() {
     }
 }
 
+/// Neighbors that crash together are declared dead together, and not one after the other: until the last
+/// one is, nobody owns their keys.
+#[test]
+fn several_neighbors_are_missed_nearly_as_soon_as_one() {
+    const NODES: u32 = 40;
+    const STEP: Duration = Duration::from_millis(10);
+    let healing_ms = |crashed: usize| {
+        let mut sum = 0;
+        for seed in 30..40 {
+            // As long as a busy machine makes them wait.
+            let timeout = TimeoutPolicy::Fixed(Duration::from_millis(200));
+            let config = RingConfig { timeout, ..config(NODES as usize, 8) };
+            let mut memory = Memory::linked(NODES as usize, config, seed);
+            memory.run_for(Duration::from_secs(20));
+            let ring = memory.members();
+            for peer in &ring[10..10 + crashed] {
+                memory.remove(peer.address.slot.into());
+            }
+            let heir = u32::from(ring[10 + crashed].address.slot);
+            let before = Some(ring[9]);
+            let from = memory.now();
+            while memory.node(heir).and_then(RingNode::predecessor) != before {
+                memory.run_for(STEP);
+            }
+            sum += memory.now().since(from).as_millis();
+        }
+        sum / 10
+    };
+    let (one, five) = (healing_ms(1), healing_ms(5));
+    println!("{one} ms, {five} ms");
+    assert!(five < one * 5 / 4, "one {one} ms, five {five} ms");
+}
+
 #[test]
 fn lookups_right_after_the_crash_of_a_fifth_end_soon() {
     const NODES: u32 = 200;

@@ -81,6 +81,61 @@ fn sums_and_their_refusals() {
     assert_eq!(store.value(3, key).as_deref(), Some(NODES.to_string().as_bytes()));
 }
 
+/// A node whose predecessors crash has all items of its own range: nobody waits until it has found the next
+/// predecessor.
+#[test]
+fn a_node_answers_for_its_own_keys_while_its_predecessor_is_missing() {
+    let mut store = StoreRing::new(NODES, config(), 31);
+    let key = keys(1)[0];
+    done(store.write_now(1, &put(key), b"a"));
+    store.memory.run_for(HEALING);
+    let owner = store.keepers(key)[0];
+    let ring = store.ring();
+    let at = ring.iter().position(|it| u32::from(it.address.slot) == owner).expect("a member");
+    for back in 1..=4 {
+        let gone = ring[(at + ring.len() - back) % ring.len()];
+        store.memory.remove(gone.address.slot.into());
+    }
+    let has_predecessor = |store: &StoreRing| {
+        store.memory.node(owner).is_some_and(|it| it.router().predecessor().is_some())
+    };
+    while has_predecessor(&store) {
+        store.memory.run_for(Duration::from_millis(1));
+    }
+    // From another node, too, which takes it for the owner.
+    for reader in [owner, ring[(at + 3) % ring.len()].address.slot.into()] {
+        store.memory.events().for_each(drop);
+        assert!(store.read_from(reader, owner, key, 8));
+        store.memory.run_for(Duration::from_millis(5));
+        let is_found = |event: &Event| matches!(event, Event::Read(it) if it.token == 8 && matches!(it.outcome, ReadOutcome::Found { .. }));
+        assert!(store.memory.events().any(|(_, event)| is_found(&event)), "read from {reader}");
+    }
+    assert!(!has_predecessor(&store), "it has been without one until here");
+    done(store.write_now(owner, &put(key), b"b"));
+}
+
+/// A node that was stopped for so long that others own its keys does not answer for them.
+#[test]
+fn a_node_that_was_stopped_for_long_answers_for_no_key() {
+    let mut store = StoreRing::new(NODES, config(), 32);
+    let key = keys(1)[0];
+    done(store.write_now(1, &put(key), b"a"));
+    let owner = store.keepers(key)[0];
+    store.memory.stop(Some(owner));
+    store.memory.run_for(HEALING);
+    store.memory.stop(None);
+    store.memory.set_copies(0);
+    store.memory.run_for(Duration::from_millis(2));
+    store.memory.events().for_each(drop);
+    assert!(store.read_from(owner, owner, key, 9));
+    store.memory.run_for(A_MOMENT);
+    let is_found = |event: &Event| matches!(event, Event::Read(it) if matches!(it.outcome, ReadOutcome::Found { .. }));
+    assert!(!store.memory.events().any(|(_, event)| is_found(&event)));
+    store.memory.set_copies(1);
+    store.memory.run_for(HEALING);
+    assert_eq!(store.value(owner, key).as_deref(), Some(&b"a"[..]));
+}
+
 #[test]
 fn deletes_stay_deleted() {
     let mut store = StoreRing::new(NODES, config(), 4);
