@@ -18,7 +18,7 @@ pub(super) const PAGE: &str = "report.html";
 pub struct Request {
     /// Folders of results and documents, at least one.
     pub results: Vec<PathBuf>,
-    /// The file of the page; `None`: [`PAGE`] in the folder of the result, or in the current folder if there are
+    /// The file of the page; `None`: `report.html` in the folder of the result, or in the current folder if there are
     /// several.
     pub out: Option<PathBuf>,
     /// The folder for the figures, if they are wanted.
