@@ -119,8 +119,8 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 
 /// Removes the temporary files in `folder` that killed processes have left there.
 ///
-/// A file goes only if no process of its number runs here and if nobody holds its lock: the process may be in another
-/// container, where it has another number, and on a file system without locks nothing is removed.
+/// Removes a file only if no process with the number in its name runs here, and no process holds its lock. (The process
+/// may run in another container, where it has another number.) On a file system without locks, removes nothing.
 pub(crate) fn remove_left_over(folder: &Path) {
     // What cannot be listed or removed stays, as it would without this.
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

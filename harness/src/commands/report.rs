@@ -1,13 +1,13 @@
 //! `hopwise report`: one HTML page, and figures for a paper, from saved results.
 //!
-//! **Invariant:** nothing is written over unless that is asked for.
+//! **Invariant:** a report replaces no file without `--force`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Environment;
 use super::options::Exit;
-use crate::base::whole_file::WholeFile;
+use crate::base::whole_file::write_whole;
 use crate::report::Report;
 
 /// The name of a page, in a folder.
@@ -95,8 +95,7 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
         let failed = |error| format!("cannot create {}: {error}", folder.display());
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    let mut file = WholeFile::create(path).map_err(|error| error.to_string())?;
-    file.write_text(text).and_then(|()| file.commit()).map_err(|error| error.to_string())
+    write_whole(path, text).map_err(|error| error.to_string())
 }
 
 /// Where the page goes unless the user says so.

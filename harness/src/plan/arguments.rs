@@ -1,4 +1,4 @@
-//! What a plan is asked for, as it is written on the command line: `20B/s`, `99.9%`, `weibull:mean=1h,shape=0.5`.
+//! Reads the conditions and demands of a plan from the command line: `20B/s`, `99.9%`, `weibull:mean=1h,shape=0.5`.
 //!
 //! **Invariant:** an error says what is accepted instead.
 

@@ -30,6 +30,20 @@ pub(crate) struct Curves {
     pub(crate) marks: Vec<Mark>,
 }
 
+impl Curves {
+    /// A chart without a note and marks.
+    pub(crate) fn new(
+        id: impl Into<String>,
+        title: impl Into<String>,
+        x: Axis,
+        y: Axis,
+        series: Vec<Series>,
+    ) -> Curves {
+        let (id, title) = (id.into(), title.into());
+        Curves { id, title, note: String::new(), x, y, series, marks: Vec::new() }
+    }
+}
+
 /// A figure for each combination of two values.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub(crate) struct Heat {

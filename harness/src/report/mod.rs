@@ -45,7 +45,7 @@ impl Report {
             let found = saved::read(path)?;
             results.extend(found.into_iter().map(|saved: Saved| (name_of(path), saved)));
         }
-        content::document(results).map(Report)
+        content::document(&results).map(Report)
     }
 
     /// The report as one HTML file.

@@ -42,7 +42,7 @@ impl RingNode {
     /// Asks the node after `silent` in the successor list whether it is alive, unless it is suspected: then
     /// it is being asked. So of several neighbors that crashed, each is declared dead soon after the
     /// one before it. One after the other they would take as long as all their waits together, and
-    /// until the last one is declared dead, nobody owns their keys.
+    /// their keys have no owner until the last one is declared dead.
     fn probe_after(&self, cx: &mut Context<'_, Ring>, silent: Peer) {
         let mut from_silent =
             self.successors.peers().iter().skip_while(|it| !it.is_same_destination(silent));

@@ -7,12 +7,13 @@
 //! ```
 //!
 //! While many nodes join between two others, a node may not know the last owner of its range, nor that one
-//! this node. So an owner remembers what it has ceded, and to whom it has sent the items. What nobody has asked
-//! for, it offers to the owner that a lookup finds. A node that has been sent more than it then needs, because
-//! others have joined before it, has *custody* of the rest: it stands in for the last owner towards these.
+//! this node. So an owner remembers what it has ceded, and to whom it has sent the items. It looks up the
+//! owner of a part that no node has asked for, and offers it the items. A node that has been sent more than it
+//! then needs, because others have joined before it, has *custody* of the rest: it stands in for the last owner
+//! towards these.
 //!
-//! **Invariant:** a key is owned only if it lies after the predecessor and in the complete part; of a ceded
-//! part, one node at most is told that it has everything.
+//! **Invariant:** a key is owned only if it lies in the complete part, and after the predecessor if there is one; of
+//! a ceded part, one node at most is told that it has everything.
 
 use alloc::vec::Vec;
 use core::time::Duration;

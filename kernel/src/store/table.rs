@@ -115,8 +115,7 @@ impl Table {
     /// As [`Reserved::take_spare`], of all parts.
     pub(super) fn take_spare(&mut self) -> [&mut [MaybeUninit<u8>]; 5] {
         let [blocks, heads] = self.slab.take_spare();
-        let ways = [self.order.take_spare(), self.handles.take_spare()];
-        let [order, handles] = ways;
+        let (order, handles) = (self.order.take_spare(), self.handles.take_spare());
         [self.items.take_spare(), order, handles, blocks, heads]
     }
 

@@ -406,8 +406,8 @@ fn the_crash_of_a_fifth_heals() {
     }
 }
 
-/// Neighbors that crash together are declared dead together, and not one after the other: until the last
-/// one is, nobody owns their keys.
+/// Neighbors that crash together are declared dead together, and not one after the other: their keys have
+/// no owner until the last one is declared dead.
 #[test]
 fn several_neighbors_are_missed_nearly_as_soon_as_one() {
     const NODES: u32 = 40;

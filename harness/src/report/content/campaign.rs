@@ -57,7 +57,6 @@ pub(super) fn document(campaign: &Campaign) -> Document {
     if campaign.interrupted {
         lead.push("The campaign was interrupted.".to_owned());
     }
-    let origins =
-        origins::origins(&campaign.started_at, campaign.wall_s, &campaign.machine, &campaign.build);
+    let origins = origins::origins(&campaign.origin);
     Document { title: format!("Campaign of {name}"), lead, sections, origins }
 }

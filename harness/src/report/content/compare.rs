@@ -1,6 +1,6 @@
 //! A comparison of systems: how figures grow with the number of nodes.
 
-use super::origins;
+use super::{origins, percent};
 use crate::report::chart::{Axis, Chart, Curves, Scale, Series, Style};
 use crate::report::document::{Cell, Document, Section, Table};
 use crate::report::saved::compare::{CompareRow, Comparison};
@@ -30,10 +30,6 @@ const CHARTS: [(&str, &str, &str, Scale, Of); 9] = [
     }),
 ];
 
-fn percent(share: Option<f64>) -> Option<f64> {
-    share.map(|share| share * 100.0)
-}
-
 /// The report of a comparison.
 pub(super) fn document(comparison: &Comparison) -> Document {
     let mut systems: Vec<&str> = Vec::new();
@@ -55,15 +51,13 @@ pub(super) fn document(comparison: &Comparison) -> Document {
                 rows.map(|row| (f64::from(row.nodes), shown(row))),
             )
         };
-        figures.add_chart(Chart::Curves(Curves {
-            id: id.to_owned(),
-            title: title.to_owned(),
-            note: String::new(),
-            x: Axis::new("Nodes", "", Scale::Log),
-            y: Axis::new(title.split(" that ").next().unwrap_or(title), unit, scale),
-            series: systems.iter().enumerate().map(curve).collect(),
-            marks: Vec::new(),
-        }));
+        figures.add_chart(Chart::Curves(Curves::new(
+            id,
+            title,
+            Axis::new("Nodes", "", Scale::Log),
+            Axis::new(title.split(" that ").next().unwrap_or(title), unit, scale),
+            systems.iter().enumerate().map(curve).collect(),
+        )));
     }
     let mut verdicts = Section::new("verdicts", "In short");
     verdicts.text.clone_from(&comparison.verdicts);
@@ -73,12 +67,7 @@ pub(super) fn document(comparison: &Comparison) -> Document {
     if comparison.interrupted {
         lead.push("The comparison was interrupted: some sizes are missing.".to_owned());
     }
-    let origins = origins::origins(
-        &comparison.started_at,
-        comparison.wall_s,
-        &comparison.machine,
-        &comparison.build,
-    );
+    let origins = origins::origins(&comparison.origin);
     Document { title: format!("{} compared", systems.join(", ")), lead, sections, origins }
 }
 

@@ -81,13 +81,11 @@ fn ratios(at: usize, pair: &Pair) -> Chart {
         (series.low, series.high) = (end(0), end(1));
     }
     let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
-    Chart::Curves(Curves {
-        id: format!("ratios-{at}"),
-        title: "Changes".to_owned(),
-        note: String::new(),
-        x: Axis { names, ..Axis::new("Figure", "", Scale::Linear) },
-        y: Axis::new("Change", "%", Scale::Linear),
-        series: vec![series],
-        marks: Vec::new(),
-    })
+    Chart::Curves(Curves::new(
+        format!("ratios-{at}"),
+        "Changes",
+        Axis { names, ..Axis::new("Figure", "", Scale::Linear) },
+        Axis::new("Change", "%", Scale::Linear),
+        vec![series],
+    ))
 }

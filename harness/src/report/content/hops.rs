@@ -26,13 +26,14 @@ pub(super) fn chart(runs: &[(&str, &Outcome)]) -> Chart {
         note += " The dashed curve is drawn from greedy routing over exact tables.";
     }
     Chart::Curves(Curves {
-        id: "hops".to_owned(),
-        title: "Hops per lookup".to_owned(),
         note,
-        x: Axis::new("Hops", "", Scale::Linear),
-        y: Axis::new("Lookups", "%", Scale::Linear),
-        series,
-        marks: Vec::new(),
+        ..Curves::new(
+            "hops",
+            "Hops per lookup",
+            Axis::new("Hops", "", Scale::Linear),
+            Axis::new("Lookups", "%", Scale::Linear),
+            series,
+        )
     })
 }
 

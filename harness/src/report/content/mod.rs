@@ -35,41 +35,38 @@ const RESULTS_MAX: usize = 40;
 /// # Errors
 ///
 /// If there is none, or if they cannot be shown together. The message says what could.
-pub(crate) fn document(mut results: Vec<(String, Saved)>) -> Result<Document, String> {
-    if results.len() > RESULTS_MAX {
-        let count = results.len();
-        return Err(format!(
-            "{count} results: a report overlays {RESULTS_MAX} at most: give fewer"
-        ));
-    }
-    if results.iter().all(|(_, saved)| matches!(saved, Saved::Run(_))) && !results.is_empty() {
-        let run = |(name, saved)| match saved {
-            Saved::Run(run) => Some((name, *run)),
-            _ => None,
-        };
-        let all: Vec<(String, Run)> = results.into_iter().filter_map(run).collect();
-        return runs::document(&all);
-    }
-    if results.len() > 1 {
-        let other = results.iter().find(|(_, saved)| !matches!(saved, Saved::Run(_)));
-        let what = other.map(|(name, saved)| format!("{name} is {}", saved.kind()));
-        return Err(format!(
-            "{}: only runs can be overlaid: give several runs, or one result of another kind",
-            what.unwrap_or_default()
-        ));
-    }
-    let Some((_, last)) = results.pop() else {
-        return Err("no result: give a folder of results or a JSON document".to_owned());
-    };
-    Ok(match last {
-        // Runs alone were handled above.
-        Saved::Run(run) => return runs::document(&[(String::new(), *run)]),
-        Saved::Sweep(sweep) => sweep::document(&sweep),
-        Saved::Campaign(campaign) => campaign::document(&campaign),
-        Saved::Comparison(comparison) => compare::document(&comparison),
-        Saved::Storage(comparison) => storage::document(&comparison),
-        Saved::Plan(plan) => plan::document(&plan),
-        Saved::Stress(stress) => stress::document(&stress),
-        Saved::Diff(diff) => diff::document(&diff),
+pub(crate) fn document(results: &[(String, Saved)]) -> Result<Document, String> {
+    Ok(match results {
+        [] => return Err("no result: give a folder of results or a JSON document".to_owned()),
+        [(_, Saved::Sweep(sweep))] => sweep::document(sweep),
+        [(_, Saved::Campaign(campaign))] => campaign::document(campaign),
+        [(_, Saved::Comparison(comparison))] => compare::document(comparison),
+        [(_, Saved::Storage(comparison))] => storage::document(comparison),
+        [(_, Saved::Plan(plan))] => plan::document(plan),
+        [(_, Saved::Stress(stress))] => stress::document(stress),
+        [(_, Saved::Diff(diff))] => diff::document(diff),
+        several if several.len() > RESULTS_MAX => {
+            let count = several.len();
+            return Err(format!(
+                "{count} results: a report overlays {RESULTS_MAX} at most: give fewer"
+            ));
+        }
+        runs => runs::document(&runs.iter().map(run).collect::<Result<Vec<_>, _>>()?)?,
     })
+}
+
+/// The run, with the name of where it comes from.
+fn run((name, saved): &(String, Saved)) -> Result<(&str, &Run), String> {
+    match saved {
+        Saved::Run(run) => Ok((name, run)),
+        other => Err(format!(
+            "{name} is {}: only runs can be overlaid: give several runs, or one result of another kind",
+            other.kind()
+        )),
+    }
+}
+
+/// A share in percent, if there is one.
+fn percent(share: Option<f64>) -> Option<f64> {
+    share.map(|share| share * 100.0)
 }

@@ -1,15 +1,11 @@
 //! When, where and by which program a result was made.
 
-use crate::measure::provenance::{Build, Machine};
+use crate::report::saved::origin::Origin;
 use crate::report::units::{bytes, micros};
 
 /// Names and values, for the end of a page.
-pub(super) fn origins(
-    started_at: &str,
-    wall_s: f64,
-    machine: &Machine,
-    build: &Build,
-) -> Vec<(String, String)> {
+pub(super) fn origins(origin: &Origin) -> Vec<(String, String)> {
+    let Origin { started_at, wall_s, machine, build } = origin;
     let row = |name: &str, value: String| (name.to_owned(), value);
     vec![
         row("Started", format!("{started_at}, took {}", micros(wall_s * 1e6))),

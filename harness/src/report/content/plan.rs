@@ -29,7 +29,7 @@ pub(super) fn document(plan: &Plan) -> Document {
             .collect(),
     });
     sections.push(given);
-    let origins = origins::origins(&plan.started_at, plan.wall_s, &plan.machine, &plan.build);
+    let origins = origins::origins(&plan.origin);
     Document { title: format!("Plan for {} nodes", count(plan.nodes)), lead, sections, origins }
 }
 
@@ -92,14 +92,16 @@ fn exchange(plan: &Plan) -> Section {
     let budget =
         plan.demands.bytes_per_node_s.map(|x| Mark { x, to: None, label: "budget".to_owned() });
     section.add_chart(Chart::Curves(Curves {
-        id: "exchange".to_owned(),
-        title: "Mean latency against maintenance".to_owned(),
         note: "No point beats one of these in latency, maintenance, memory and losses at once."
             .to_owned(),
-        x: Axis::new("Maintenance per node", "B/s", Scale::Log),
-        y: Axis::new("Mean latency", "ms", Scale::Log),
-        series,
         marks: budget.into_iter().chain(chosen).collect(),
+        ..Curves::new(
+            "exchange",
+            "Mean latency against maintenance",
+            Axis::new("Maintenance per node", "B/s", Scale::Log),
+            Axis::new("Mean latency", "ms", Scale::Log),
+            series,
+        )
     }));
     let p99 = |point: &PlanPoint| {
         (point.figures.bytes_per_node_s, Some(point.figures.latency_p99_s * 1e3))
@@ -121,15 +123,13 @@ fn exchange(plan: &Plan) -> Section {
             .dashed()
     });
     series.extend(asked);
-    section.add_chart(Chart::Curves(Curves {
-        id: "exchange-p99".to_owned(),
-        title: "99th percentile of latency against maintenance".to_owned(),
-        note: String::new(),
-        x: Axis::new("Maintenance per node", "B/s", Scale::Log),
-        y: Axis::new("Latency p99", "ms", Scale::Log),
+    section.add_chart(Chart::Curves(Curves::new(
+        "exchange-p99",
+        "99th percentile of latency against maintenance",
+        Axis::new("Maintenance per node", "B/s", Scale::Log),
+        Axis::new("Latency p99", "ms", Scale::Log),
         series,
-        marks: Vec::new(),
-    }));
+    )));
     section
 }
 

@@ -10,6 +10,7 @@ use super::{hops, origins, timeline, words};
 use crate::measure::outcome::{Outcome, PerNode};
 use crate::report::chart::{Axis, Chart, Curves, Scale, Series, Style};
 use crate::report::document::{Cell, Document, KeyFigure, Section, Table};
+use crate::report::saved::origin::Origin;
 use crate::report::saved::run::Run;
 use crate::report::units::{bytes, count, micros, number, share};
 
@@ -23,7 +24,7 @@ const NAMED_VALUES: usize = 3;
 /// # Errors
 ///
 /// If their figures cannot be overlaid.
-pub(super) fn document(all: &[(String, Run)]) -> Result<Document, String> {
+pub(super) fn document(all: &[(&str, &Run)]) -> Result<Document, String> {
     if let Some((inside, outside)) = mixed(all) {
         return Err(format!(
             "{inside} ran its own nodes and {outside} drove servers from outside: their figures cannot be overlaid; \
@@ -32,7 +33,7 @@ pub(super) fn document(all: &[(String, Run)]) -> Result<Document, String> {
     }
     let names = names(all);
     let runs: Vec<(&str, &Run)> =
-        names.iter().map(String::as_str).zip(all.iter().map(|(_, run)| run)).collect();
+        names.iter().map(String::as_str).zip(all.iter().map(|(_, run)| *run)).collect();
     let outcomes: Vec<(&str, &Outcome)> =
         runs.iter().map(|(name, run)| (*name, &run.outcome)).collect();
     let mut sections = Vec::new();
@@ -60,49 +61,47 @@ pub(super) fn document(all: &[(String, Run)]) -> Result<Document, String> {
         }
         several => (format!("{} runs", several.len()), Vec::new()),
     };
-    let origins = origins::origins(&first.started_at, first.wall_s, &first.machine, &first.build);
+    let origins = origins::origins(&Origin {
+        started_at: first.started_at.clone(),
+        wall_s: first.wall_s,
+        machine: first.machine.clone(),
+        build: first.build.clone(),
+    });
     Ok(Document { title, lead, sections, origins })
 }
 
 /// A run with nodes of its own, and one without, if there are both.
-fn mixed(all: &[(String, Run)]) -> Option<(&str, &str)> {
+fn mixed<'a>(all: &[(&'a str, &Run)]) -> Option<(&'a str, &'a str)> {
     let of = |has_target| {
-        let is_it = |(_, run): &&(String, Run)| run.outcome.target.is_some() == has_target;
-        all.iter().find(is_it).map(|(name, _)| name.as_str())
+        let is_it = |(_, run): &&(&str, &Run)| run.outcome.target.is_some() == has_target;
+        all.iter().find(is_it).map(|(name, _)| *name)
     };
     of(false).zip(of(true))
 }
 
 /// A name for each run: that of its scenario, with what differs from other runs of a scenario of this name.
-fn names(all: &[(String, Run)]) -> Vec<String> {
-    let scenario_name =
-        |run: &Run| words::text(&run.outcome.scenario, "name").unwrap_or("run").to_owned();
-    let flat: Vec<(String, BTreeMap<String, String>)> =
-        all.iter().map(|(_, run)| (scenario_name(run), flattened(&run.outcome.scenario))).collect();
+fn names(all: &[(&str, &Run)]) -> Vec<String> {
+    let scenarios = all.iter().map(|(_, run)| &run.outcome.scenario);
+    let flat: Vec<(&str, BTreeMap<String, String>)> = scenarios
+        .map(|scenario| (words::text(scenario, "name").unwrap_or("run"), flattened(scenario)))
+        .collect();
+    let with_values = |(own, values): &(&str, BTreeMap<String, String>)| {
+        let group = || flat.iter().filter(|(name, _)| name == own);
+        let differs = |key: &str| group().any(|(_, other)| other.get(key) != values.get(key));
+        let differing = values.iter().filter(|(key, _)| *key != "seed" && differs(key));
+        let texts = differing
+            .take(NAMED_VALUES)
+            .map(|(key, value)| format!(", {} {value}", key.rsplit('.').next().unwrap_or(key)));
+        texts.fold((*own).to_owned(), |name, text| name + &text)
+    };
+    let short: Vec<String> = flat.iter().map(with_values).collect();
     let mut names: Vec<String> = Vec::new();
-    for (at, (own, values)) in flat.iter().enumerate() {
-        let group: Vec<&BTreeMap<String, String>> =
-            flat.iter().filter(|(name, _)| name == own).map(|(_, values)| values).collect();
-        let differing: Vec<&String> = values
-            .keys()
-            .filter(|key| group.iter().any(|other| other.get(*key) != values.get(*key)))
-            .filter(|key| *key != "seed")
-            .collect();
-        let mut name = own.clone();
-        for key in differing.iter().take(NAMED_VALUES) {
-            let short = key.rsplit('.').next().unwrap_or(key);
-            name += &format!(", {short} {}", values[*key]);
-        }
-        let seed = all[at].1.outcome.seed;
-        let has_twin = flat.iter().enumerate().any(|(other, (other_name, other_values))| {
-            let mut keys = differing.iter().take(NAMED_VALUES);
-            other != at
-                && other_name == own
-                && keys.all(|key| other_values.get(*key) == values.get(*key))
-        });
-        if has_twin {
-            name += &format!(", seed {seed}");
-        }
+    for (at, (name, (_, run))) in short.iter().zip(all).enumerate() {
+        let has_twin = short.iter().filter(|other| *other == name).count() > 1;
+        let name = match has_twin {
+            true => format!("{name}, seed {}", run.outcome.seed),
+            false => name.clone(),
+        };
         let is_new = !names.contains(&name);
         names.push(if is_new { name } else { format!("{name} ({})", at + 1) });
     }
@@ -273,14 +272,15 @@ fn percentiles(outcomes: &[(&str, &Outcome)]) -> Chart {
         Some(Series::new(*name, Style::Line, color, points))
     });
     Chart::Curves(Curves {
-        id: "latency".to_owned(),
-        title: "Latency by percentile".to_owned(),
         note: "From the intended start to the answer at the origin, of completed lookups."
             .to_owned(),
-        x: Axis::new("Percentile", "", Scale::Nines),
-        y: Axis::new("Latency", "ms", Scale::Log),
-        series: series.collect(),
-        marks: Vec::new(),
+        ..Curves::new(
+            "latency",
+            "Latency by percentile",
+            Axis::new("Percentile", "", Scale::Nines),
+            Axis::new("Latency", "ms", Scale::Log),
+            series.collect(),
+        )
     })
 }
 

@@ -43,15 +43,13 @@ pub(super) fn document(comparison: &StorageComparison) -> Document {
             let one = Series::new(name, Style::Line, color, now.into_iter().chain(then));
             Series { dashed: row.way != ways[0], ..one }
         };
-        found.add_chart(Chart::Curves(Curves {
-            id: format!("found-{id}"),
-            title: title.to_owned(),
-            note: String::new(),
-            x: Axis::new("Nodes that are gone", "%", Scale::Linear),
-            y: Axis::new("Gets that found the value", "%", Scale::Linear),
-            series: comparison.rows.iter().enumerate().map(curve).collect(),
-            marks: Vec::new(),
-        }));
+        found.add_chart(Chart::Curves(Curves::new(
+            format!("found-{id}"),
+            title,
+            Axis::new("Nodes that are gone", "%", Scale::Linear),
+            Axis::new("Gets that found the value", "%", Scale::Linear),
+            comparison.rows.iter().enumerate().map(curve).collect(),
+        )));
     }
     let mut cost = Section::new("cost", "Cost");
     let mut sizes: Vec<f64> =
@@ -69,15 +67,13 @@ pub(super) fn document(comparison: &StorageComparison) -> Document {
                 rows.map(|row| (f64::from(row.value_bytes), shown(row))),
             )
         };
-        cost.add_chart(Chart::Curves(Curves {
-            id: id.to_owned(),
-            title: title.to_owned(),
-            note: String::new(),
-            x: Axis { ticks: sizes.clone(), ..Axis::new("Size of a value", "B", Scale::Log) },
-            y: Axis::new(title, unit, Scale::Log),
-            series: ways.iter().enumerate().map(curve).collect(),
-            marks: Vec::new(),
-        }));
+        cost.add_chart(Chart::Curves(Curves::new(
+            id,
+            title,
+            Axis { ticks: sizes.clone(), ..Axis::new("Size of a value", "B", Scale::Log) },
+            Axis::new(title, unit, Scale::Log),
+            ways.iter().enumerate().map(curve).collect(),
+        )));
     }
     let mut verdicts = Section::new("verdicts", "In short");
     verdicts.text.clone_from(&comparison.verdicts);
@@ -90,12 +86,7 @@ pub(super) fn document(comparison: &StorageComparison) -> Document {
     if comparison.interrupted {
         lead.push("The comparison was interrupted.".to_owned());
     }
-    let origins = origins::origins(
-        &comparison.started_at,
-        comparison.wall_s,
-        &comparison.machine,
-        &comparison.build,
-    );
+    let origins = origins::origins(&comparison.origin);
     Document { title: "Ways to store values compared".to_owned(), lead, sections, origins }
 }
 

@@ -29,8 +29,7 @@ pub(super) fn document(stress: &Stress) -> Document {
     if stress.interrupted {
         lead.push("The test was interrupted.".to_owned());
     }
-    let origins =
-        origins::origins(&stress.started_at, stress.wall_s, &stress.machine, &stress.build);
+    let origins = origins::origins(&stress.origin);
     Document { title: format!("Stress test with {}", stress.workload), lead, sections, origins }
 }
 
@@ -103,13 +102,8 @@ fn curves(stress: &Stress) -> Section {
     };
     let mut add = |id: &str, title: &str, y: Axis, series: Vec<Series>| {
         section.add_chart(Chart::Curves(Curves {
-            id: id.to_owned(),
-            title: title.to_owned(),
-            note: String::new(),
-            x: x(),
-            y,
-            series,
             marks: marks.clone(),
+            ..Curves::new(id, title, x(), y, series)
         }));
     };
     let latency = LATENCY

@@ -90,7 +90,7 @@ pub(super) fn document(sweep: &Sweep) -> Document {
     if sweep.interrupted {
         lead.push("The sweep was interrupted: some runs are missing.".to_owned());
     }
-    let origins = origins::origins(&sweep.started_at, sweep.wall_s, &sweep.machine, &sweep.build);
+    let origins = origins::origins(&sweep.origin);
     Document { title: format!("Sweep of {}", sweep.name), lead, sections, origins }
 }
 
@@ -256,15 +256,7 @@ fn curves(
         series.push(one);
     }
     let y = Axis::new(shown.title, shown.unit, shown.scale);
-    Chart::Curves(Curves {
-        id: id.to_owned(),
-        title,
-        note: String::new(),
-        x: axis,
-        y,
-        series,
-        marks: Vec::new(),
-    })
+    Chart::Curves(Curves::new(id, title, axis, y, series))
 }
 
 fn heat(

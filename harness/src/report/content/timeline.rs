@@ -3,6 +3,7 @@
 //! A run without a time series has none of these charts.
 
 use super::marks::marks;
+use super::percent;
 use crate::report::chart::{Axis, Chart, Curves, Mark, Scale, Series, Style};
 use crate::report::document::Section;
 use crate::report::saved::run::Run;
@@ -72,10 +73,6 @@ const SAME_LOAD: f64 = 0.3;
 
 fn answered(row: &SeriesRow, figure: f64) -> Option<f64> {
     (row.completed > 0).then_some(figure)
-}
-
-fn percent(share: Option<f64>) -> Option<f64> {
-    share.map(|share| share * 100.0)
 }
 
 /// The section of these runs.
@@ -184,13 +181,9 @@ impl Plot<'_> {
             }
         }
         Chart::Curves(Curves {
-            id: id.to_owned(),
-            title: title.to_owned(),
             note: note.to_owned(),
-            x: Axis::time(),
-            y,
-            series,
             marks: self.marks.clone(),
+            ..Curves::new(id, title, Axis::time(), y, series)
         })
     }
 
@@ -218,14 +211,15 @@ impl Plot<'_> {
         let answered = [(0.0, Some(0.0)), (most, Some(most))];
         series.push(Series::new("all answered", Style::Line, 6, answered).dashed());
         Some(Chart::Curves(Curves {
-            id: "goodput".to_owned(),
-            title: "Goodput against offered load".to_owned(),
             note: "A point for each second. On the dashed line, all lookups get a right answer."
                 .to_owned(),
-            x: Axis::new("Offered", "1/s", Scale::Linear),
-            y: Axis::new("Right answers", "1/s", Scale::Linear),
-            series,
-            marks: Vec::new(),
+            ..Curves::new(
+                "goodput",
+                "Goodput against offered load",
+                Axis::new("Offered", "1/s", Scale::Linear),
+                Axis::new("Right answers", "1/s", Scale::Linear),
+                series,
+            )
         }))
     }
 }

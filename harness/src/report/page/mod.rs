@@ -167,13 +167,14 @@ mod tests {
             ]],
         });
         section.add_chart(Chart::Curves(Curves {
-            id: "chart".to_owned(),
-            title: HOSTILE.to_owned(),
             note: HOSTILE.to_owned(),
-            x: Axis { names: vec![HOSTILE.to_owned()], ..Axis::new(HOSTILE, "", Scale::Linear) },
-            y: Axis::new(HOSTILE, "", Scale::Log),
-            series: vec![series],
-            marks: Vec::new(),
+            ..Curves::new(
+                "chart",
+                HOSTILE,
+                Axis { names: vec![HOSTILE.to_owned()], ..Axis::new(HOSTILE, "", Scale::Linear) },
+                Axis::new(HOSTILE, "", Scale::Log),
+                vec![series],
+            )
         }));
         let document = Document {
             title: HOSTILE.to_owned(),

@@ -2,17 +2,15 @@
 
 use serde::Deserialize;
 
+use super::origin::Origin;
 use crate::measure::outcome::Check;
-use crate::measure::provenance::{Build, Machine};
 
 /// A campaign.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Campaign {
     pub(crate) scenario: toml::Table,
-    pub(crate) machine: Machine,
-    pub(crate) build: Build,
-    pub(crate) started_at: String,
-    pub(crate) wall_s: f64,
+    #[serde(flatten)]
+    pub(crate) origin: Origin,
     pub(crate) simulated_s: f64,
     pub(crate) interrupted: bool,
     /// The first seed and the one after the last.

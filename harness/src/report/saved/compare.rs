@@ -2,15 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::measure::provenance::{Build, Machine};
+use super::origin::Origin;
 
 /// The same load on several systems.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Comparison {
-    pub(crate) started_at: String,
-    pub(crate) wall_s: f64,
-    pub(crate) machine: Machine,
-    pub(crate) build: Build,
+    #[serde(flatten)]
+    pub(crate) origin: Origin,
     #[serde(default)]
     pub(crate) interrupted: bool,
     pub(crate) rows: Vec<CompareRow>,

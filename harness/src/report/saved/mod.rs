@@ -8,6 +8,7 @@
 pub(crate) mod campaign;
 pub(crate) mod compare;
 pub(crate) mod diff;
+pub(crate) mod origin;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod series;

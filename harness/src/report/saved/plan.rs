@@ -2,15 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::measure::provenance::{Build, Machine};
+use super::origin::Origin;
 
 /// Which parameters to run a system with.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Plan {
-    pub(crate) started_at: String,
-    pub(crate) wall_s: f64,
-    pub(crate) machine: Machine,
-    pub(crate) build: Build,
+    #[serde(flatten)]
+    pub(crate) origin: Origin,
     pub(crate) interrupted: bool,
     pub(crate) system: String,
     pub(crate) nodes: u64,

@@ -2,15 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::measure::provenance::{Build, Machine};
+use super::origin::Origin;
 
 /// The same values, stored in several ways.
 #[derive(Debug, Deserialize)]
 pub(crate) struct StorageComparison {
-    pub(crate) started_at: String,
-    pub(crate) wall_s: f64,
-    pub(crate) machine: Machine,
-    pub(crate) build: Build,
+    #[serde(flatten)]
+    pub(crate) origin: Origin,
     #[serde(default)]
     pub(crate) interrupted: bool,
     pub(crate) rows: Vec<StorageRow>,

@@ -2,15 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::measure::provenance::{Build, Machine};
+use super::origin::Origin;
 
 /// What a server holds.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Stress {
-    pub(crate) started_at: String,
-    pub(crate) wall_s: f64,
-    pub(crate) machine: Machine,
-    pub(crate) build: Build,
+    #[serde(flatten)]
+    pub(crate) origin: Origin,
     pub(crate) interrupted: bool,
     pub(crate) workload: String,
     /// The service level.

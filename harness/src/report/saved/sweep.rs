@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::measure::provenance::{Build, Machine};
+use super::origin::Origin;
 
 /// The runs of all combinations of the values of some keys.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sweep {
     pub(crate) name: String,
-    pub(crate) started_at: String,
-    pub(crate) wall_s: f64,
-    pub(crate) machine: Machine,
-    pub(crate) build: Build,
+    #[serde(flatten)]
+    pub(crate) origin: Origin,
     pub(crate) interrupted: bool,
     pub(crate) repeat: u32,
     pub(crate) points: Vec<Point>,
