@@ -85,7 +85,7 @@ impl<R: Router> StoreNode<R> {
             cookies: Cookies::default(),
             holders: Holders::default(),
             arrival: Arrival::new(),
-            owner: Owner::new(config.in_progress.into()),
+            owner: Owner::new(config.in_progress.into(), config.deadline),
             repairs: Repairs::new(config.replicas(), config.repair),
             popular: Popular::new(config.popular_reads_per_s),
             provided: config.provided.map(|limits| Box::new(Provided::new(limits))),
@@ -231,7 +231,7 @@ impl<R: Router> StoreNode<R> {
     #[must_use]
     pub fn memory_beside_router(config: &StoreConfig) -> usize {
         let own = size_of::<Self>() - size_of::<R>();
-        let owner = Owner::new(config.in_progress.into()).heap_bytes();
+        let owner = Owner::new(config.in_progress.into(), config.deadline).heap_bytes();
         let provided = config
             .provided
             .map_or(0, |limits| size_of::<Provided>() + Provided::new(limits).heap_bytes());

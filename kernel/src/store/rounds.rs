@@ -74,11 +74,11 @@ pub(super) enum Pending {
 }
 
 impl Owner {
-    pub(super) fn new(most: usize) -> Owner {
+    pub(super) fn new(most: usize, deadline: Duration) -> Owner {
         Owner {
             rounds: Vec::with_capacity(most),
             waiting: Vec::with_capacity(most),
-            answered: AnsweredRequests::new(ANSWERED * most),
+            answered: AnsweredRequests::new(ANSWERED * most, 2 * deadline),
             sweep_at: Time::NEVER,
             most,
         }
