@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the class of a message depends on the message alone.
 
+use crate::base::Peer;
 use crate::central::message::{Message, ParkedMessage};
 use crate::central::request::Kind;
 use crate::items::{self, Items};
@@ -43,6 +44,13 @@ impl Protocol for Central {
 
     fn starts_work(message: &Message<'_>) -> bool {
         matches!(message, Message::Items(message) if Items::starts_work(message))
+    }
+
+    fn lookup_of(from: Peer, to: Peer, message: &Message<'_>) -> Option<u64> {
+        match message {
+            Message::Items(message) => Items::lookup_of(from, to, message),
+            _ => None,
+        }
     }
 
     fn park(message: &Message<'_>, arena: &mut Arena) -> ParkedMessage {

@@ -6,6 +6,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::base::Peer;
 use crate::directory::event::Event;
 use crate::directory::message::{Message, MessageWith, ParkedMessage};
 use crate::items::{self, Items};
@@ -60,6 +61,15 @@ impl<P: Protocol> Protocol for Directory<P> {
             MessageWith::Router(message) => P::starts_work(message),
             MessageWith::Items(message) => Items::starts_work(message),
             MessageWith::Copy { .. } => false,
+        }
+    }
+
+    #[inline]
+    fn lookup_of(from: Peer, to: Peer, message: &Message<'_, P>) -> Option<u64> {
+        match message {
+            MessageWith::Router(message) => P::lookup_of(from, to, message),
+            MessageWith::Items(message) => Items::lookup_of(from, to, message),
+            MessageWith::Copy { .. } => None,
         }
     }
 

@@ -8,6 +8,7 @@ pub mod host;
 pub mod memory;
 pub mod queue_delay;
 mod reports;
+pub mod tap;
 pub mod timers;
 pub mod wheel;
 
@@ -17,5 +18,6 @@ pub use memory::Memory;
 pub use queue_delay::QueueDelay;
 #[cfg(feature = "reactor")]
 pub(crate) use reports::Reports;
+pub use tap::{Tap, Tapped};
 pub use timers::{Due, Timers};
 pub use wheel::{TICK_NS, TimerWheel};

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the class of a message depends on the message alone.
 
+use crate::base::Peer;
 use crate::flood::message::{Message, ParkedMessage, WalkStage};
 use crate::flood::request::Kind;
 use crate::items::{self, Items};
@@ -64,6 +65,18 @@ impl Protocol for Flood {
             Message::Walk { stage, .. } => *stage == WalkStage::Step,
             Message::Items(message) => Items::starts_work(message),
             _ => false,
+        }
+    }
+
+    #[inline]
+    fn lookup_of(from: Peer, to: Peer, message: &Message<'_>) -> Option<u64> {
+        match message {
+            // Peers on the way do not know the origin.
+            Message::Search { search, .. }
+            | Message::Walk { search, .. }
+            | Message::SearchHit { search, .. } => Some(search.with_attempt(0).0),
+            Message::Items(message) => Items::lookup_of(from, to, message),
+            _ => None,
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the class of a message depends on the message alone.
 
+use crate::base::Peer;
 use crate::items::event::Event;
 use crate::items::hits::Hits;
 use crate::items::message::{Message, ParkedMessage, Topic};
@@ -58,6 +59,15 @@ impl Protocol for Items {
     #[inline]
     fn starts_work(message: &Message<'_>) -> bool {
         matches!(message, Message::Find { .. })
+    }
+
+    #[inline]
+    fn lookup_of(from: Peer, to: Peer, message: &Message<'_>) -> Option<u64> {
+        match message {
+            Message::Find { request, .. } => Some(request.lookup_from(from)),
+            Message::Found { request, .. } => Some(request.lookup_from(to)),
+            _ => None,
+        }
     }
 
     #[inline]

@@ -4,6 +4,7 @@
 
 use core::fmt::Debug;
 
+use crate::base::Peer;
 use crate::node::arena::Arena;
 use crate::node::tables::RequestTables;
 
@@ -40,6 +41,15 @@ pub trait Protocol: Copy + Debug + Send + Sync + 'static {
     #[must_use]
     fn starts_work(_message: &Self::Message<'_>) -> bool {
         false
+    }
+
+    /// The lookup of the application that a message from `from` to `to` belongs to: a number that all
+    /// messages of the lookup on the way to the owner and back have in common, and no other lookup has at
+    /// the time. `None` if it belongs to none, or if messages do not tell. Only for viewers.
+    #[inline]
+    #[must_use]
+    fn lookup_of(_from: Peer, _to: Peer, _message: &Self::Message<'_>) -> Option<u64> {
+        None
     }
 
     /// Parks a message: copies its borrowed data into `arena`.

@@ -56,6 +56,14 @@ impl RequestId {
         RequestId(self.0 & NAME | (attempt as u64) << NAME_BITS)
     }
 
+    /// A number of this request of `origin`, the same for all its attempts; see
+    /// [`Protocol::lookup_of`](crate::Protocol::lookup_of).
+    #[inline]
+    #[must_use]
+    pub const fn lookup_from(self, origin: Peer) -> u64 {
+        (self.0 & NAME) ^ origin.address.to_bits()
+    }
+
     /// Whether both are attempts of the same request.
     #[inline]
     #[must_use]

@@ -25,7 +25,7 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::base::{Address, Rng, Time};
 use crate::codec::Codec;
-use crate::drive::{Counters, Due, QueueDelay, Reports, Timers};
+use crate::drive::{Counters, Due, QueueDelay, Reports, Tap, Timers};
 use crate::node::{Context, DropReason, EventOf, Node, Protocol, RequestTables, World};
 use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::batch::Batch;
@@ -141,6 +141,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 reports: Reports::with_capacity(EVENT_CAPACITY),
                 lag: Lag::default(),
                 budget: Budget::default(),
+                tap: None,
             },
             clock,
             datagram_bytes,
@@ -186,6 +187,13 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
     #[must_use]
     pub fn sockets_by_version(&self) -> (usize, usize) {
         self.world.outbox.versions.as_ref().map_or((0, 0), Versions::in_use)
+    }
+
+    /// The tap on the messages of this shard, which is there from the first call on. The time of a message
+    /// is that of the turn in which it was sent.
+    pub fn tap(&mut self) -> &mut Tap {
+        let now = self.clock.now();
+        &mut self.world.tap.get_or_insert_with(|| (Tap::default(), now)).0
     }
 
     /// The current time.
@@ -301,6 +309,9 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 }
             }
             let before_reading = self.clock.now();
+            if let Some((_, now)) = &mut self.world.tap {
+                *now = before_reading;
+            }
             if let Some(versions) = &mut self.world.outbox.versions {
                 versions.time_is(before_reading);
             }

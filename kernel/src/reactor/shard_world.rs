@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::base::{Peer, Time};
 use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope};
-use crate::drive::{Counters, Reports, Timers};
+use crate::drive::{Counters, Reports, Tap, Timers};
 use crate::node::{DropReason, MessageOf, Protocol, RequestHandle, World};
 use crate::reactor::budget::Budget;
 use crate::reactor::emulation::Emulation;
@@ -33,6 +33,8 @@ pub(super) struct ShardWorld<P: Protocol, C> {
     pub(super) reports: Reports<P>,
     pub(super) lag: Lag,
     pub(super) budget: Budget,
+    /// A tap on the messages, if there is one, and the time of the current turn.
+    pub(super) tap: Option<(Tap, Time)>,
 }
 
 impl<P: Protocol, C: Codec<Protocol = P>> ShardWorld<P, C> {
@@ -71,6 +73,9 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
             Some(emulation) => emulation.push(counters, codec.version(), socket, to.address, write),
         };
         let Some(bytes) = pushed else { return };
+        if let Some((tap, now)) = &mut self.tap {
+            tap.pass::<P>(*now, None, (from, to), message);
+        }
         let class = P::class(message);
         if P::starts_work(message) {
             self.budget.earn();

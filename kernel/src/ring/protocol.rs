@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the class of a message depends on the message alone.
 
+use crate::base::Peer;
 use crate::node::{Arena, Class, DropReason, Protocol, Requests};
 use crate::ring::event::Event;
 use crate::ring::message::{Message, ParkedMessage, Purpose};
@@ -88,6 +89,18 @@ impl Protocol for Ring {
             Message::FindNext { purpose, .. } => *purpose == Purpose::User,
             _ => false,
         }
+    }
+
+    #[inline]
+    fn lookup_of(from: Peer, to: Peer, message: &Message<'_>) -> Option<u64> {
+        let (request, purpose, origin) = match message {
+            Message::Lookup { lookup, .. } => (lookup.lookup, lookup.purpose, lookup.origin),
+            Message::Answer { lookup, purpose, .. } => (*lookup, *purpose, to),
+            Message::FindNext { request, purpose, .. } => (*request, *purpose, from),
+            Message::FindNextReply { request, purpose, .. } => (*request, *purpose, to),
+            _ => return None,
+        };
+        (purpose == Purpose::User).then(|| request.lookup_from(origin))
     }
 
     #[inline]

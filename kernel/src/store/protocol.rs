@@ -6,6 +6,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::base::Peer;
 use crate::node::{
     Arena, Class, DropReason, EventOf, LayeredRequests, MAX_CLASSES, MAX_DROP_REASONS, MessageOf,
     OverRouter, Protocol, concat,
@@ -92,6 +93,16 @@ impl<P: Protocol> Protocol for Stored<P> {
             MessageWith::Router(message) => P::starts_work(message),
             MessageWith::Ask { .. } => true,
             _ => false,
+        }
+    }
+
+    #[inline]
+    fn lookup_of(from: Peer, to: Peer, message: &Message<'_, P>) -> Option<u64> {
+        match message {
+            MessageWith::Router(message) => P::lookup_of(from, to, message),
+            MessageWith::Ask { request, .. } => Some(request.lookup_from(from)),
+            MessageWith::Answer { request, .. } => Some(request.lookup_from(to)),
+            _ => None,
         }
     }
 
