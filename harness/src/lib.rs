@@ -7,6 +7,8 @@ pub mod commands;
 pub mod conformance;
 pub mod director;
 pub mod engine;
+mod http;
+pub mod live;
 pub mod measure;
 pub mod network;
 pub mod plan;
@@ -18,6 +20,7 @@ pub mod serve;
 pub mod stress;
 pub mod systems;
 pub mod target;
+mod watch;
 pub mod workload;
 
 pub use conformance::conformance;

@@ -14,6 +14,7 @@ use std::path::Path;
 const HARNESS: &str = "
 app/        the program: command line and dispatch
 commands/   run, campaign, sweep, compare, diff, report, plan, stress, serve, user, list, explain
+watch/      the live page of a run
 stress/     what a server holds: the search for the knee, and what follows from it
 serve/      the client interface: the Redis protocol over TCP
 target/     load on a running ring from outside, as a client
@@ -27,8 +28,10 @@ plan/       which parameters a system needs: models, demands, the best points
 workload/   when lookups start, what they ask, and whether the answer is right
 churn/      how long sessions last; traces
 network/    delays, loss, hosts
+live/       a run while it goes on: the line on the terminal, the feed of live pages
 measure/    counters, histograms, the outcome of a run
 scenario/   the description of a run
+http/       pages for this machine only
 resp/       the Redis protocol as bytes
 base/       random values, files, the wall clock, worker threads
 ";

@@ -4,8 +4,8 @@
 
 use std::sync::atomic::AtomicU32;
 
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::outcome::{Lookups, Maintenance};
-use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::plan::{Conditions, Estimate, Grid};
 use hopwise_harness::scenario::Subject;
 use hopwise_harness::systems::Registry;

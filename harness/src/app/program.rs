@@ -97,7 +97,9 @@ impl Program {
             Command::Diff(asked) => diff_command(&env, &asked),
             Command::Plan(asked) => plan::plan(&env, &asked.request(), asked.options()),
             Command::Report(asked) => report::report(&env, &asked.request()),
-            Command::Serve(asked) => serve::serve(&env, &asked.options(), asked.is_quiet()),
+            Command::Serve(asked) => {
+                serve::serve(&env, &asked.options(), asked.watch(), asked.is_quiet())
+            }
             Command::User(UserCommand::Add(asked)) => {
                 let (new, path) = asked.into_parts();
                 user::add(&env, new, &path)
@@ -119,10 +121,7 @@ fn run_command(env: &Environment, run: &Run) -> Exit {
         (Ok(scenario), Some(seeds)) => {
             campaign::campaign(env, &scenario, seeds, run.assertions(), run.options())
         }
-        (Ok(scenario), None) => {
-            let (assertions, options) = (run.assertions(), run.options());
-            run::run(env, &scenario, assertions, options, run.events(), target.as_ref())
-        }
+        (Ok(scenario), None) => run::run(env, &scenario, &run.request(target.as_ref())),
         (Err(error), _) => env.refuse(error),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** nothing is run here.
 
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -11,6 +12,7 @@ use super::values::{DEFAULT_SCENARIO, Values};
 use crate::commands::assertion::Assertions;
 use crate::commands::campaign::Seeds;
 use crate::commands::options::RunOptions;
+use crate::commands::run::Request;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::systems::Registry;
 use crate::target;
@@ -20,7 +22,7 @@ const TARGET_SCENARIO: &str = "ycsb-a";
 
 /// `hopwise run`.
 #[derive(Args, Debug, Default)]
-#[command(mut_arg("target", |target| target.conflicts_with_all(["seeds", "events"])))]
+#[command(mut_arg("target", |target| target.conflicts_with_all(["seeds", "events", "watch"])))]
 pub struct Run {
     /// A named scenario (see list) or a file [default: default]
     #[arg(value_name = "SCENARIO | FILE.toml")]
@@ -38,6 +40,11 @@ pub struct Run {
     /// phase. Compressed if the name ends in .gz
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     events: Option<PathBuf>,
+    /// Show the run as it happens on a page for this machine only, by default at a free port. A simulation
+    /// starts when the page is open, and can be paused there, slowed down and stepped
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, conflicts_with = "seeds")]
+    #[arg(default_missing_value = "127.0.0.1:0")]
+    watch: Option<SocketAddr>,
     #[command(flatten)]
     target: TargetFlags,
     #[command(flatten)]
@@ -81,10 +88,16 @@ impl Run {
         &self.assertions
     }
 
-    /// The file for events, if there is one.
+    /// How the scenario is run, with the load on `target` if there is one.
     #[must_use]
-    pub fn events(&self) -> Option<&Path> {
-        self.events.as_deref()
+    pub fn request<'a>(&'a self, target: Option<&'a target::Options>) -> Request<'a> {
+        Request {
+            assertions: &self.assertions,
+            options: &self.options,
+            events: self.events.as_deref(),
+            target,
+            watch: self.watch,
+        }
     }
 
     /// What to do with the result.

@@ -43,6 +43,10 @@ pub struct Serve {
     /// Show figures as OpenMetrics at this address, to this machine only
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
+    /// Show the nodes of this server as they live on a page for this machine only, by default at a free port
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "127.0.0.1:0")]
+    watch: Option<SocketAddr>,
     /// The newest version of the wire format that nodes speak: 3, for instance to go back to an older
     /// program, or 4. Nodes of both are one ring
     #[arg(long, value_name = "V", default_value_t = VERSION)]
@@ -72,6 +76,12 @@ impl Serve {
             wire: self.wire,
             seed: self.seed,
         }
+    }
+
+    /// Where a live page is shown, if it is.
+    #[must_use]
+    pub fn watch(&self) -> Option<SocketAddr> {
+        self.watch
     }
 
     /// Whether nothing is said at the end.

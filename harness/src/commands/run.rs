@@ -3,6 +3,7 @@
 //! **Invariant:** results go to standard output, everything else to standard error.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,29 +18,43 @@ use crate::commands::destination::Destination;
 use crate::commands::expectations;
 use crate::commands::options::{Exit, RunOptions};
 use crate::director::calibration;
+use crate::live::feed::{About, layout};
+use crate::live::{Feed, Progress};
 use crate::measure::event_log::{EventLog, ROWS_MAX};
 use crate::measure::outcome::{self, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION};
-use crate::measure::progress::Progress;
 use crate::measure::provenance::{Build, Machine, peak_rss_bytes, reset_peak_rss};
 use crate::measure::{EngineError, Measured};
-use crate::report::{files, text};
-use crate::scenario::Measure;
+use crate::report::units::count;
+use crate::report::{files, in_sentences, text};
+use crate::scenario::{Engine, Measure};
 use crate::target;
+use crate::watch::Watch;
 
 /// The greatest acceptable lag: the 99th percentile of how late lookups are issued.
 const LAG_MAX: Duration = Duration::from_millis(100);
 
-/// Runs `scenario`, judges it by `assertions`, and writes its result as `options` say, and all that happens
-/// to the file `events`, if there is one. With a `target`, nodes run there.
+/// Lookups per second where the load does not say how many.
+const EXPECTED_PER_S: f64 = 100_000.0;
+
+/// How a scenario is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What the run must reach.
+    pub assertions: &'a Assertions,
+    /// Where the result goes.
+    pub options: &'a RunOptions,
+    /// The file for all that happens, if there is one.
+    pub events: Option<&'a Path>,
+    /// Where nodes run, if not here.
+    pub target: Option<&'a target::Options>,
+    /// The address of a live page, if there is one.
+    pub watch: Option<SocketAddr>,
+}
+
+/// Runs `scenario` as `request` says.
 #[must_use]
-pub fn run(
-    env: &Environment,
-    scenario: &Scenario,
-    assertions: &Assertions,
-    options: &RunOptions,
-    events: Option<&Path>,
-    target: Option<&target::Options>,
-) -> Exit {
+pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exit {
+    let &Request { assertions, options, events, target, watch } = request;
     let started_at = outcome::rfc3339(WallClock::start().started_at());
     let destination = match Destination::open(options, &started_at, &scenario.name) {
         Ok(destination) => destination,
@@ -57,13 +72,19 @@ pub fn run(
         Ok(log) => log,
         Err(error) => return env.refuse(format_args!("--events: {error}: write another file")),
     };
+    let watch = match watch.map(|address| watch_run(env, scenario, address)).transpose() {
+        Ok(watch) => watch,
+        Err(why) => return env.refuse(why),
+    };
     env.tell_adapted([scenario], options);
     let interrupts = watch_for_interrupts(env);
-    let ended =
-        execute_by(env, scenario, options.quiet, Memory::OnlyRun, |progress| match target {
+    let ended = execute_by(env, scenario, options.quiet, Memory::OnlyRun, |progress| {
+        let progress = &progress.with_feed(watch.as_ref().map(|watch| watch.feed().clone()));
+        match target {
             Some(target) => target::run(scenario, target, &interrupts, progress),
             None => env.registry.run_logged(scenario, &interrupts, progress, log),
-        });
+        }
+    });
     let Ended { mut measured, mut outcome } = match ended {
         Ok(ended) => ended,
         Err(EngineError::Request(message)) => return env.refuse(message),
@@ -72,6 +93,9 @@ pub fn run(
             return Exit::Failure;
         }
     };
+    if let Some(watch) = watch {
+        watch.end(&in_words(&outcome));
+    }
     if !options.quiet {
         measured.warnings.iter().for_each(|warning| env.tell(warning));
     }
@@ -109,6 +133,38 @@ pub fn run(
         ));
     }
     exit
+}
+
+/// Serves a live page of `scenario` at `address`.
+fn watch_run(env: &Environment, scenario: &Scenario, address: SocketAddr) -> Result<Watch, String> {
+    let is_simulated = scenario.engine == Engine::Sim;
+    let feed = Feed::new(About {
+        title: scenario.name.clone(),
+        words: in_sentences(&scenario.to_table()),
+        nodes: scenario.nodes.into(),
+        is_simulated,
+        lookups_per_s: scenario.workload.peak_per_s(scenario.nodes).unwrap_or(EXPECTED_PER_S),
+        layout: layout::RUN,
+    });
+    let watch = Watch::start(address, Arc::new(feed))?;
+    let start = if is_simulated { " (the simulation starts when the page is open)" } else { "" };
+    env.note(format_args!("watch it at {}{start}", watch.url()));
+    Ok(watch)
+}
+
+/// The end of a run, in words.
+fn in_words(outcome: &Outcome) -> String {
+    let lookups = &outcome.lookups;
+    if outcome.interrupted {
+        return "it was interrupted.".to_owned();
+    }
+    format!(
+        "{} lookups, {} of them answered correctly, {} incorrectly; {} failed.",
+        count(lookups.issued),
+        count(lookups.correct),
+        count(lookups.incorrect),
+        count(lookups.failed)
+    )
 }
 
 /// Which runs use the memory of the process.
@@ -158,7 +214,7 @@ pub(crate) fn execute(
     log: Option<EventLog>,
 ) -> Result<Ended, EngineError> {
     execute_by(env, scenario, quiet, memory, |progress| {
-        env.registry.run_logged(scenario, interrupts, progress, log)
+        env.registry.run_logged(scenario, interrupts, &progress, log)
     })
 }
 
@@ -176,7 +232,7 @@ pub(crate) fn execute_on(
     memory: Memory,
 ) -> Result<Ended, EngineError> {
     execute_by(env, scenario, quiet, memory, |progress| {
-        target::run(scenario, target, interrupts, progress)
+        target::run(scenario, target, interrupts, &progress)
     })
 }
 
@@ -186,15 +242,12 @@ fn execute_by(
     scenario: &Scenario,
     quiet: bool,
     memory: Memory,
-    run: impl FnOnce(&Progress) -> Result<Measured, EngineError>,
+    run: impl FnOnce(Progress) -> Result<Measured, EngineError>,
 ) -> Result<Ended, EngineError> {
     let clock = WallClock::start();
     let files = env.registry.schema().file_digests(scenario);
     let has_peak = memory.is_measured();
-    let progress = Progress::new(quiet, expected_length(scenario));
-    let measured = run(&progress);
-    progress.finish();
-    let measured = measured?;
+    let measured = run(Progress::new(quiet, expected_length(scenario)))?;
     let outcome = outcome_of(env, scenario, files, &measured, has_peak, &clock);
     Ok(Ended { measured, outcome })
 }

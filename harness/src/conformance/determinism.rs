@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::network::{FUZZY, scenario};
 use crate::Scenario;
 use crate::engine::sim::SimEngine;
+use crate::live::Progress;
 use crate::measure::Measured;
-use crate::measure::progress::Progress;
 use crate::plug::{Runner, System};
 
 const COMMON: &str = "

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicU32;
 
 use super::System;
 use crate::Scenario;
+use crate::live::Progress;
 use crate::measure::event_log::EventLog;
-use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
 
 /// An engine: runs nodes of any system.

@@ -17,7 +17,7 @@ mod content;
 mod document;
 pub(crate) mod figure;
 pub mod files;
-mod page;
+pub(crate) mod page;
 mod paper;
 mod saved;
 pub mod text;
@@ -26,6 +26,7 @@ pub(crate) mod wrap;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::content::in_sentences;
 use self::document::Document;
 use self::saved::Saved;
 

@@ -13,6 +13,7 @@
 //! connection   a client's socket and buffers   ledger     whose values are stored, and renewals
 //! users        who may do what, and accounts   metrics    figures for others to read
 //! shared       mailboxes between shards        cluster    several processes, one ring
+//! watched      what a live page is told
 //! ```
 //!
 //! # What is promised
@@ -39,6 +40,7 @@ mod slab;
 mod start;
 mod task;
 mod users;
+mod watched;
 
 pub use self::connection::commands_in;
 pub use self::options::Options;

@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use hopwise_kernel::Rng;
 use hopwise_kernel::reactor::{Clock, available_cores, pin_to};
+use hopwise_kernel::ring::Ring;
+use hopwise_kernel::store::Stored;
+use hopwise_kernel::{Protocol, Rng};
 
 use super::cluster::{Introduction, introduce, read_key};
 use super::figures::Figure;
@@ -20,8 +22,10 @@ use super::plan::Plan;
 use super::shard::{Listener, Open, Parts};
 use super::shared::{Letter, Shared};
 use super::users::{self, Checker, Users};
+use super::watched::Watched;
 use crate::base::random::random;
 use crate::base::wall_clock::WallClock;
+use crate::live::Feed;
 
 /// A process of which no node has joined after this time gives up.
 const JOIN_PATIENCE: Duration = Duration::from_secs(20);
@@ -53,6 +57,7 @@ pub(crate) struct Running {
     nodes: u32,
     /// Threads that could not be pinned to their cores.
     unpinned: usize,
+    watched: Option<Watched>,
 }
 
 /// What was open when a server was stopped.
@@ -67,12 +72,15 @@ pub(crate) struct Drained {
 }
 
 impl Running {
-    /// Starts a server.
+    /// Starts a server, and feeds a live page if there is one.
     ///
     /// # Errors
     ///
     /// If the options are wrong, or the operating system refuses.
-    pub(crate) fn start(options: &Options) -> Result<Running, StartError> {
+    pub(crate) fn start(
+        options: &Options,
+        feed: Option<&Arc<Feed>>,
+    ) -> Result<Running, StartError> {
         let cores = available_cores();
         let threads = options.thread_count(cores.len());
         options.check(threads).map_err(StartError::Request)?;
@@ -108,7 +116,12 @@ impl Running {
         let unpinned = Arc::new(AtomicUsize::new(0));
         let mut listener = Some(listener);
         let (threads, nodes) = (Vec::new(), options.nodes);
-        let mut running = Running { shared, threads, address, metrics, nodes, unpinned: 0 };
+        if let Some(feed) = feed {
+            feed.begin(Stored::<Ring>::CLASSES, true);
+        }
+        let watched = feed.map(|feed| Watched::new(feed.clone(), clock));
+        let mut running =
+            Running { shared, threads, address, metrics, nodes, unpinned: 0, watched };
         for (index, (sockets, peers)) in plan.sockets.into_iter().zip(plan.peers).enumerate() {
             let parts = Parts {
                 index,
@@ -123,6 +136,7 @@ impl Running {
                 shared: running.shared.clone(),
                 checker: checker.clone(),
                 listener: listener.take(),
+                feed: feed.cloned(),
             };
             let (core, unpinned) = (cores[index % cores.len()], unpinned.clone());
             let run = move || {
@@ -184,9 +198,12 @@ impl Running {
     /// # Errors
     ///
     /// If a thread stops by itself.
-    pub(crate) fn wait(&self, is_over: impl Fn() -> bool) -> Result<(), String> {
+    pub(crate) fn wait(&mut self, is_over: impl Fn() -> bool) -> Result<(), String> {
         while !is_over() {
             self.check()?;
+            if let Some(watched) = &mut self.watched {
+                watched.turn(&self.shared);
+            }
             thread::sleep(TURN);
         }
         Ok(())

@@ -7,9 +7,9 @@ use std::marker::PhantomData;
 use std::sync::atomic::AtomicU32;
 
 use crate::engine;
+use crate::live::Progress;
 use crate::measure::event_log::EventLog;
 use crate::measure::growth::{Figure, Law};
-use crate::measure::progress::Progress;
 use crate::measure::{EngineError, Measured};
 use crate::plan::Model;
 use crate::plug::{Checker, System};

@@ -9,7 +9,7 @@ use hopwise_kernel::{Address, Peer, Time};
 
 use super::pool::Pool;
 use crate::director::{Director, NodeControl};
-use crate::measure::progress::{Progress, Snapshot};
+use crate::live::{Progress, Snapshot};
 use crate::measure::series::Sent;
 use crate::plug::NodeEvent;
 use crate::workload::ValueWorkload;
@@ -82,13 +82,8 @@ impl Driver<'_> {
         self.shown_at = now;
         let live_nodes = self.pool.open();
         let recent = self.director.recent();
-        self.progress.update(&Snapshot {
-            phase,
-            live_nodes,
-            lookups_per_s: recent.completed as f64 / length.as_secs_f64(),
-            p99: Duration::from_nanos(recent.latency().value_at_quantile(0.99)),
-            elapsed: now.since(Time::ZERO),
-        });
+        let elapsed = now.since(Time::ZERO);
+        self.progress.update(&Snapshot::of_interval(phase, elapsed, live_nodes, recent, 0, length));
         recent.clear();
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hopwise_kernel::{Id, Time};
@@ -14,6 +15,7 @@ use hopwise_kernel::{Id, Time};
 use super::deaths::{Death, Deaths};
 use super::truth::OwnerTruth;
 use super::{Truth, Workload};
+use crate::live::Feed;
 use crate::measure::event_log::{EventLog, LoggedLookup};
 use crate::measure::outcome::Deaths as DeathFigures;
 use crate::measure::stored::{Contents, ValueVerdicts};
@@ -147,6 +149,8 @@ pub struct Judge<W: Workload> {
     waiting: VecDeque<Answered<W>>,
     deaths: Option<Deaths>,
     log: Option<EventLog>,
+    /// A live page that shows who is a member.
+    feed: Option<Arc<Feed>>,
     /// The history of membership, if `deaths` needs it and the truth does not keep it.
     members: OwnerTruth,
     /// No lookup takes longer than this.
@@ -171,6 +175,7 @@ impl<W: Workload> Judge<W> {
             waiting: VecDeque::new(),
             deaths: None,
             log: None,
+            feed: None,
             members: OwnerTruth::new(),
             deadline,
             forgotten: Time::ZERO,
@@ -195,6 +200,11 @@ impl<W: Workload> Judge<W> {
         self.log = Some(log);
     }
 
+    /// Tells `feed` who joins and departs from here on.
+    pub fn show_on(&mut self, feed: Arc<Feed>) {
+        self.feed = Some(feed);
+    }
+
     /// The log, if there is one.
     pub fn log(&mut self) -> Option<&mut EventLog> {
         self.log.as_mut()
@@ -209,6 +219,13 @@ impl<W: Workload> Judge<W> {
     pub fn take(&mut self, record: Record<W>) {
         if let Some(log) = &mut self.log {
             write(log, &record);
+        }
+        if let Some(feed) = &self.feed {
+            match record {
+                Record::Joined { id, .. } => feed.joined(id),
+                Record::Gone { id, announced, .. } => feed.gone(id, announced),
+                _ => {}
+            }
         }
         match record {
             Record::Joined { id, host, at, .. } => {
@@ -335,8 +352,6 @@ fn logged<Q: Debug>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use hopwise_kernel::Distance;
     use hopwise_kernel::items::Match;
 

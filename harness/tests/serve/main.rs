@@ -99,10 +99,11 @@ impl Server {
     /// The metrics page.
     fn metrics_page(&self) -> String {
         let mut stream = TcpStream::connect(self.metrics).expect("it accepts");
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", self.metrics);
+        stream.write_all(request.as_bytes()).expect("it reads");
         let mut page = String::new();
         stream.read_to_string(&mut page).expect("it is text");
-        assert!(page.starts_with("HTTP/1.0 200 OK\r\n"), "{page}");
+        assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
         page
     }
 

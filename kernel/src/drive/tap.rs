@@ -1,7 +1,7 @@
 //! A tap: copies of some of the messages that a driver's nodes send, for a viewer.
 //!
-//! Either all messages pass into it, or those of one lookup in so many. All drivers of a run choose the same
-//! lookups, because the choice depends on [`Protocol::lookup_of`] alone.
+//! Of lookups, one in so many passes as a whole. All drivers of a run choose the same ones, because the choice
+//! depends on [`Protocol::lookup_of`] alone.
 //!
 //! **Invariant:** a tap changes no message, and holds at most [`MOST`] copies.
 
@@ -38,16 +38,13 @@ pub struct Tap {
     tapped: Vec<Tapped>,
 }
 
-/// Which messages pass into a tap.
+/// Which messages pass into a tap. By default none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Choice {
-    /// None.
-    #[default]
-    Nothing,
-    /// Those of one lookup in 2 to this power.
-    OneLookupIn(u8),
-    /// All.
-    All,
+pub struct Choice {
+    /// Of lookups, one in 2 to this power; `None`: none.
+    pub lookups: Option<u8>,
+    /// Whether all messages pass that serve no lookup.
+    pub others: bool,
 }
 
 impl Tap {
@@ -65,22 +62,28 @@ impl Tap {
         (from, to): (Peer, Peer),
         message: &MessageOf<'_, P>,
     ) {
-        let lookup = match self.choice {
-            Choice::Nothing => return,
-            Choice::All => P::lookup_of(from, to, message),
-            Choice::OneLookupIn(power) => {
-                let lookup = P::lookup_of(from, to, message);
-                let mask = (1_u64 << power.min(63)) - 1;
-                if lookup.is_none_or(|lookup| lookup & mask != 0) {
-                    return;
-                }
-                lookup
-            }
-        };
-        if self.tapped.len() < MOST {
-            let class = P::class(message) as u8;
-            self.tapped.push(Tapped { sent, arrives, from: from.id, to: to.id, class, lookup });
+        if self.choice == Choice::default() {
+            return;
         }
+        let (lookup, class) = (P::lookup_of(from, to, message), P::class(message));
+        let is_chosen = match (lookup, self.choice.lookups) {
+            (None, _) => self.choice.others && !P::CLASSES[class].is_lookup,
+            (Some(_), None) => false,
+            (Some(lookup), Some(power)) => lookup & ((1 << power.min(63)) - 1) == 0,
+        };
+        if !is_chosen {
+            return;
+        }
+        if self.tapped.len() < MOST {
+            let (from, to, class) = (from.id, to.id, class as u8);
+            self.tapped.push(Tapped { sent, arrives, from, to, class, lookup });
+        }
+    }
+
+    /// Whether there are no copies.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.tapped.is_empty()
     }
 
     /// Takes the copies, in the order in which the messages were sent.
@@ -130,7 +133,7 @@ mod tests {
         let mut whole = 0;
         for name in 0..64 {
             let mut tap = Tap::default();
-            tap.choose(Choice::OneLookupIn(3));
+            tap.choose(Choice { lookups: Some(3), others: false });
             let lookup = lookup(peer(1), name);
             let (one, two) = (RequestId::first(7), RequestId::first(8));
             let pass = |tap: &mut Tap, ends, message: &Message<'_>| {
@@ -152,12 +155,12 @@ mod tests {
     fn holds_a_bounded_number() {
         let mut tap = Tap::default();
         let ping = Message::Ping { request: RequestId::first(1) };
-        for choice in [Choice::Nothing, Choice::All] {
-            tap.choose(choice);
+        for others in [false, true] {
+            tap.choose(Choice { lookups: None, others });
             for _ in 0..2 * MOST {
                 tap.pass::<Ring>(Time::ZERO, None, (peer(1), peer(2)), &ping);
             }
-            let wanted = if choice == Choice::All { MOST } else { 0 };
+            let wanted = if others { MOST } else { 0 };
             assert_eq!(tap.take().len(), wanted);
         }
     }

@@ -18,8 +18,8 @@ use crate::commands::Environment;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::result_folder::ResultFolder;
 use crate::commands::run::watch_for_interrupts;
+use crate::live::Progress;
 use crate::measure::outcome::{Outcome, rfc3339};
-use crate::measure::progress::Progress;
 
 /// The fewest runs of each program.
 const FEWEST: usize = 7;

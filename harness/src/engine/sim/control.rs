@@ -20,8 +20,8 @@ use crate::base::wall_clock::WallClock;
 use crate::director::{Director, NodeControl, calibration};
 use crate::engine::interruption::Interruption;
 use crate::engine::totals::{Course, Sums, ring_at_end, sent};
+use crate::live::{Progress, Snapshot};
 use crate::measure::health::{Sample, TableCourse};
-use crate::measure::progress::{Progress, Snapshot};
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::scenario::{Load, Measure};
 use crate::workload::Workload;
@@ -60,6 +60,8 @@ pub(super) struct Control<'a, S: System> {
     measured_since: Option<WallClock>,
     measured_wall: Duration,
     second_at: Time,
+    /// Bytes of maintenance up to the last second.
+    maintenance_shown: u64,
     samples: Vec<(Time, Sample)>,
     /// The costs of lookups with lower numbers are taken in the next window.
     costs_before: Option<LookupNumber>,
@@ -126,6 +128,7 @@ impl<'a, S: System> Control<'a, S> {
             measured_since: None,
             measured_wall: Duration::ZERO,
             second_at: Time::ZERO + SECOND,
+            maintenance_shown: 0,
             samples: Vec::new(),
             costs_before: None,
             costs_end: 1,
@@ -214,6 +217,10 @@ impl<'a, S: System> Control<'a, S> {
         self.turn_series(exchange);
         self.turn_second(exchange);
         self.progress.advance(self.phase.name(), self.now.since(Time::ZERO));
+        if let Some(feed) = self.progress.feed() {
+            feed.turn(self.now, self.phase.name());
+            feed.hold(self.now, self.phase.name(), || self.interruption.is_requested());
+        }
         let start = if self.director.is_waiting() {
             self.now
         } else {
@@ -400,16 +407,20 @@ impl<'a, S: System> Control<'a, S> {
         self.costs_before = (end > self.costs_end).then_some(end);
         self.costs_end = end;
         let live_nodes = self.director.live();
+        let counters = exchange.counters();
+        let maintenance = sent::<ProtocolOf<S>>(&counters).maintenance_bytes;
         let lookups = self.director.recent();
-        self.progress.update(&Snapshot {
-            phase: self.phase.name(),
+        self.progress.update(&Snapshot::of_interval(
+            self.phase.name(),
+            self.now.since(Time::ZERO),
             live_nodes,
-            lookups_per_s: lookups.completed as f64,
-            p99: Duration::from_nanos(lookups.latency().value_at_quantile(0.99)),
-            elapsed: self.now.since(Time::ZERO),
-        });
+            lookups,
+            maintenance - self.maintenance_shown,
+            SECOND,
+        ));
         lookups.clear();
-        let received = exchange.counters().received;
+        self.maintenance_shown = maintenance;
+        let received = counters.received;
         let members = live_nodes * self.partition.per_host.count() as usize;
         if S::IS_RING && self.looks.are_due(members, received) {
             let peer = |place| Peer { id: self.director.id_of(place), address: address_of(place) };

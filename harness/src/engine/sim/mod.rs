@@ -41,7 +41,7 @@ use std::thread;
 use std::time::Duration;
 
 use hopwise_kernel::store::Hosts;
-use hopwise_kernel::{Id, Peer, Rng, Time};
+use hopwise_kernel::{Id, Peer, Protocol, Rng, Time};
 use parking_lot::Mutex;
 
 use self::control::Control;
@@ -58,13 +58,13 @@ use crate::engine::interruption::Interruption;
 use crate::engine::memory::{self, Demand, planned_growth};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Tables;
+use crate::live::Progress;
 use crate::measure::event_log::EventLog;
-use crate::measure::progress::Progress;
 use crate::measure::provenance::available_bytes;
 use crate::measure::stored::Contents;
 use crate::measure::{EngineError, Measured, Simulation};
 use crate::network::Network;
-use crate::plug::{Checker, Runner, Setting, System};
+use crate::plug::{Checker, ProtocolOf, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Load};
 use crate::workload::Workload;
 use crate::workload::judge::Judge;
@@ -198,6 +198,12 @@ pub(crate) fn simulate<S: System>(
         }
         judge.log_to(log);
     }
+    let feed = progress.feed();
+    if let Some(feed) = feed {
+        feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING);
+        members.iter().for_each(|member| feed.joined(member.id));
+        judge.show_on(feed.clone());
+    }
     if S::IS_RING {
         judge.judge_deaths(members.iter().map(|peer| peer.id), Time::ZERO);
     }
@@ -209,6 +215,9 @@ pub(crate) fn simulate<S: System>(
         let members = members.lock().clone();
         let mut shard = Shard::new(index, partition, system.clone(), network.clone(), scenario);
         shard.start_linked(&members, &interruption);
+        if let Some(feed) = feed {
+            shard.feed(feed.clone());
+        }
         if is_checked && let Some(checker) = S::checker(scenario, &network, partition.places) {
             shard.check(checker);
         }
@@ -231,6 +240,9 @@ pub(crate) fn simulate<S: System>(
     let real = with_crew(threads, shards.len(), run_round, |lead| {
         lead.run_first();
         drop(mem::take(&mut *members.lock())); // With a million nodes it is large.
+        if let Some(feed) = feed {
+            feed.wait_for_viewer(|| interruption.is_requested());
+        }
         let clock = WallClock::start();
         while let Some(window) = control.next_window(&exchange) {
             exchange.open(window);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hopwise_kernel::base::rng::mix;
 use hopwise_kernel::codec::DATAGRAM_OVERHEAD_BYTES;
-use hopwise_kernel::drive::Counters;
+use hopwise_kernel::drive::{Counters, Tap};
 use hopwise_kernel::node::{DropReason, EventOf, MessageOf, RequestHandle};
 use hopwise_kernel::{Codec, Peer, Protocol, Rng, Time, World};
 
@@ -37,6 +37,8 @@ pub(super) struct SimWorld<S: System> {
     pub(super) outgoing: Vec<BatchOf<S>>,
     pub(super) request_timers: RequestTimers,
     pub(super) counters: Counters,
+    /// What a live page shows.
+    pub(super) tap: Tap,
     pub(super) reports: Vec<Report<S>>,
 }
 
@@ -64,6 +66,7 @@ impl<S: System> SimWorld<S> {
             outgoing: (0..partition.shards).map(|_| BatchOf::<S>::default()).collect(),
             request_timers: RequestTimers::default(),
             counters: Counters::default(),
+            tap: Tap::default(),
             reports: Vec::new(),
         }
     }
@@ -116,7 +119,13 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
         let sender = mix(self.seed ^ u64::from(self.place));
         let mut rng = Rng::light(mix(sender ^ self.sequence));
         let host_of = |place| self.partition.per_host.host_of(place);
-        match self.network.transit(host_of(self.place), host_of(place), &mut rng) {
+        let transit = self.network.transit(host_of(self.place), host_of(place), &mut rng);
+        let arrives = match transit {
+            Transit::Once(delay) | Transit::Twice(delay, _) => self.now + delay,
+            Transit::Lost => Time::NEVER,
+        };
+        self.tap.pass::<ProtocolOf<S>>(self.now, Some(arrives), (from, to), message);
+        match transit {
             Transit::Once(delay) => self.post(place, delay, envelope, message),
             Transit::Twice(first, second) => {
                 self.post(place, first, envelope, message);

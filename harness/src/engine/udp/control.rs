@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use hopwise_kernel::Time;
 use hopwise_kernel::reactor::Clock;
+use hopwise_kernel::{Protocol, Time};
 
 use super::shard_end::{Conduct, ShardHandle};
 use super::shared::Shared;
@@ -17,9 +17,9 @@ use crate::Scenario;
 use crate::base::cpu_time::cpu_time;
 use crate::engine::interruption::Interruption;
 use crate::engine::totals::{Course, Sums};
+use crate::live::{Progress, Snapshot};
 use crate::measure::event_log::EventLog;
 use crate::measure::metrics::Metrics;
-use crate::measure::progress::{Progress, Snapshot};
 use crate::measure::{EngineError, Measured};
 use crate::plug::{ProtocolOf, System};
 use crate::scenario::Measure;
@@ -69,6 +69,10 @@ impl<S: System> Control<'_, S> {
         let mut judge = self.judge();
         if let Some(log) = log {
             judge.log_to(log);
+        }
+        if let Some(feed) = self.progress.feed() {
+            feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING);
+            judge.show_on(feed.clone());
         }
         let mut display = Display::default();
         let wanted = self.scenario.nodes_at_start() as usize;
@@ -180,6 +184,9 @@ impl<S: System> Control<'_, S> {
         take_records(self.shared, judge);
         judge.settle(now - SETTLED);
         display.turn(self.shared, now, phase, self.progress);
+        if let Some(feed) = self.progress.feed() {
+            feed.turn(now, phase);
+        }
         if handles.iter().any(thread::JoinHandle::is_finished) {
             return Err(EngineError::Broken("a shard stopped too early".into()));
         }
@@ -207,6 +214,8 @@ impl<S: System> Control<'_, S> {
 #[derive(Default)]
 pub(super) struct Display {
     last: Option<Time>,
+    /// Bytes of maintenance up to then.
+    maintenance_shown: u64,
     tables: Tables,
 }
 
@@ -229,13 +238,17 @@ impl Display {
         shared.shards.iter().filter_map(|shard| shard.recent.lock().take()).for_each(|part| {
             recent.merge(&part);
         });
-        progress.update(&Snapshot {
+        let shards = shared.shards.iter();
+        let maintenance = shards.map(|it| it.maintenance_bytes.load(Ordering::Relaxed)).sum();
+        progress.update(&Snapshot::of_interval(
             phase,
-            live_nodes: shared.live(),
-            lookups_per_s: recent.completed as f64 / length.as_secs_f64(),
-            p99: Duration::from_nanos(recent.latency().value_at_quantile(0.99)),
-            elapsed: now.since(Time::ZERO),
-        });
+            now.since(Time::ZERO),
+            shared.live(),
+            &recent,
+            maintenance - self.maintenance_shown,
+            length,
+        ));
+        self.maintenance_shown = maintenance;
     }
 }
 

@@ -39,8 +39,8 @@ use crate::engine::interruption::Interruption;
 use crate::engine::memory::{self, Demand};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Sums;
+use crate::live::Progress;
 use crate::measure::event_log::EventLog;
-use crate::measure::progress::Progress;
 use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured};
 use crate::network::{Network, Transit};
@@ -124,6 +124,7 @@ impl Runner for UdpEngine {
             let core = cores[index % cores.len()];
             let capacity = plan.capacity;
             let node_capacity = capacity * per_host.count() as usize;
+            let feed = progress.feed().cloned();
             let part = Share { index, of: plan.threads };
             let (trace, agreement, seeds) = (trace.clone(), agreement.clone(), seeds.clone());
             let to_join = part.part(at_start) - share.len() / per_host.count() as usize;
@@ -160,6 +161,9 @@ impl Runner for UdpEngine {
                 let director = Director::new(&scenario, part, setup);
                 let nodes = scenario.nodes as usize * per_host.count() as usize;
                 let mut driver = ShardDriver::new(shared, index, system, director, nodes, per_host);
+                if let Some(feed) = feed {
+                    driver.feed(feed);
+                }
                 driver.start_linked(&mut shard, &members, &share);
                 driver.add_away(away, shard.now());
                 shard.run(&mut driver)?;

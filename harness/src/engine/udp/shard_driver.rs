@@ -18,6 +18,8 @@ use crate::churn::{NodesPerHost, Share};
 use crate::director::{Director, NodeControl};
 use crate::engine::store_work::StoreWork;
 use crate::engine::totals::{LookupCosts, Sums, Tables, ring_at_end, sent};
+use crate::live::Feed;
+use crate::live::feed::{NodeTables, Source};
 use crate::measure::stored::Contents;
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::workload::Workload;
@@ -50,6 +52,8 @@ pub(super) struct ShardDriver<S: System> {
     messages_max: u64,
     store_work: StoreWork,
     scan: Scan,
+    /// Its part in the feed of a live page, if there is one.
+    source: Option<Source>,
 }
 
 impl<S: System> ShardDriver<S> {
@@ -79,7 +83,13 @@ impl<S: System> ShardDriver<S> {
             messages_max: 0,
             store_work: StoreWork::default(),
             scan: Scan::new::<S>(nodes),
+            source: None,
         }
+    }
+
+    /// Feeds a live page from here on.
+    pub(super) fn feed(&mut self, feed: Arc<Feed>) {
+        self.source = Some(Source::new(feed));
     }
 
     /// Builds this shard's `own` nodes of the `members` at the start.
@@ -194,6 +204,19 @@ impl<S: System> ShardDriver<S> {
         }
     }
 
+    /// Tells a live page what has happened.
+    fn turn_feed(&mut self, shard: &mut Shard<S::Node, S::Codec>) {
+        let Some(source) = &mut self.source else { return };
+        let mut tap = std::mem::take(shard.tap());
+        source.turn(&mut tap, || {
+            let nodes = nodes(shard);
+            let tables =
+                nodes.filter_map(|node| Some((node.peer().id, self.system.neighborhood(node)?)));
+            tables.map(|(id, tables)| NodeTables::new(id, &tables)).collect()
+        });
+        *shard.tap() = tap;
+    }
+
     fn is_measuring(&self) -> bool {
         self.at_from.is_some() && self.at_to.is_none()
     }
@@ -228,9 +251,12 @@ impl<S: System> ShardDriver<S> {
                 self.status().busiest.store(count, Ordering::Relaxed);
             }
             flush(&self.shared, &mut self.records, &mut self.unjudged);
+            self.turn_feed(shard);
         }
         if now >= self.second_at {
             self.second_at = now + SECOND;
+            let maintenance_bytes = sent::<ProtocolOf<S>>(shard.counters()).maintenance_bytes;
+            self.status().maintenance_bytes.store(maintenance_bytes, Ordering::Relaxed);
             let recent = self.director.recent();
             let fresh = recent.clone();
             recent.clear();

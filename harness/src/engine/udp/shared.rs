@@ -55,6 +55,8 @@ pub(super) struct ShardStatus {
     pub(super) busiest: CachePadded<AtomicU64>,
     /// Whether it has issued all lookups of the measured phase, which is over.
     pub(super) has_issued_all: AtomicBool,
+    /// Once a second: bytes of maintenance that it has sent.
+    pub(super) maintenance_bytes: CachePadded<AtomicU64>,
     /// Once a second: lookups since the last time.
     pub(super) recent: Mutex<Option<Box<Metrics>>>,
     /// Once a second: its members and their tables.

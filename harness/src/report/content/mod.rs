@@ -22,6 +22,7 @@ mod sweep;
 mod timeline;
 mod words;
 
+pub(crate) use self::words::sentences as in_sentences;
 use super::document::Document;
 use super::saved::Saved;
 use super::saved::run::Run;

@@ -33,7 +33,7 @@ pub(super) fn seconds(value: &Value) -> Option<f64> {
 }
 
 /// The scenario in sentences.
-pub(super) fn sentences(scenario: &Table) -> Vec<String> {
+pub(crate) fn sentences(scenario: &Table) -> Vec<String> {
     [nodes(scenario), network(scenario), load(scenario), churn(scenario), faults(scenario)]
         .into_iter()
         .flatten()

@@ -10,10 +10,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::chart::Chart;
 use super::document::{Cell, Document, KeyFigure, Section, Table};
 
-const STYLE: &str = include_str!("assets/page.css");
+pub(crate) const STYLE: &str = include_str!("assets/page.css");
 const SCRIPT: &str = include_str!("assets/page.js");
-const CHART_STYLE: &str = include_str!("assets/uPlot.min.css");
-const CHART_SCRIPT: &str = include_str!("assets/uPlot.iife.min.js");
+pub(crate) const CHART_STYLE: &str = include_str!("assets/uPlot.min.css");
+pub(crate) const CHART_SCRIPT: &str = include_str!("assets/uPlot.iife.min.js");
 /// What the page may load: what it contains.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:";
 

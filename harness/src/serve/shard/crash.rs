@@ -97,6 +97,7 @@ impl Server {
             self.crashes.due.pop_front();
             let at = shard.rng().below(self.live.len() as u64) as usize;
             let place = self.live.swap_remove(at);
+            self.watched.gone(self.peers[place as usize].id, false);
             if let Some(node) = shard.remove(place) {
                 self.published.keep(&node);
             }

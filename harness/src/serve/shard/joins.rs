@@ -97,6 +97,7 @@ impl Server {
         }
         if is_member {
             self.live.push(place);
+            self.watched.joined(self.peers[place as usize].id);
             self.shared.figures[self.index].publish(Figure::Nodes, self.live.len() as u64);
         } else {
             self.joins.waiting.push(place);

@@ -65,6 +65,7 @@ impl Server {
             leaves.next_at = leaves.next_at.max(now) + leaves.gap;
             leaves.last_at = now;
             let place = self.live.swap_remove(at);
+            self.watched.gone(self.peers[place as usize].id, true);
             shard.with(place, |node, cx| node.leave(cx, |ring, cx| ring.leave(cx)));
             if let Some(node) = shard.node(place) {
                 self.published.keep(node);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   one turn   letters → ends of calls → crashes → joins → clients → tasks → renewals → replies → figures
-//!              → spare memory
+//!              → spare memory → live page
 //! ```
 //!
 //! One shard accepts connections and gives them to all in turn. (A listening socket per shard would
@@ -24,6 +24,7 @@ mod owners;
 mod parts;
 mod receivers;
 mod spare_memory;
+mod watched;
 
 use std::collections::VecDeque;
 use std::io;
@@ -48,6 +49,7 @@ use self::owners::Owners;
 pub(crate) use self::parts::Parts;
 use self::receivers::Receivers;
 use self::spare_memory::SpareMemory;
+use self::watched::Watched;
 use super::connection::Connection;
 use super::ledger::{Change, Ledger};
 use super::shared::{Letter, Shared};
@@ -99,6 +101,7 @@ pub(crate) struct Server {
     crashes: Crashes,
     published: figures::Published,
     spare_memory: SpareMemory,
+    watched: Watched,
     /// When the connections are looked through next.
     sweep_at: Time,
     draining_since: Option<Time>,
@@ -160,6 +163,7 @@ impl Server {
             crashes: Crashes::default(),
             published: figures::Published::default(),
             spare_memory: SpareMemory::default(),
+            watched: Watched::default(),
             sweep_at: Time::ZERO,
             draining_since: None,
             leaves: None,
@@ -281,6 +285,7 @@ impl Application<Node, Codec> for Server {
         self.finish_tasks(now);
         self.publish(shard, now);
         self.return_spare_memory(shard, now);
+        self.show(shard, now);
         self.sweep(shard, now);
         if self.drain(shard, now) {
             return Turn::Stop;
@@ -294,6 +299,7 @@ impl Application<Node, Codec> for Server {
         }
         let own = self.published.next_due().min(self.sweep_at).min(self.crashes.next_due());
         let own = own.min(self.joins.next_due()).min(self.spare_memory.next_due());
+        let own = own.min(self.watched.next_due());
         Turn::Until(deadline.min(accept_at).min(self.ledger.next_due()).min(own))
     }
 }

@@ -14,6 +14,7 @@ use super::joins::Joins;
 use super::listener::Listener;
 use super::nodes::{Codec, NodeShard, Start};
 use super::{Open, Server};
+use crate::live::Feed;
 use crate::serve::figures::Figure;
 use crate::serve::shared::Shared;
 use crate::serve::users::Checker;
@@ -49,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) checker: Option<Checker>,
     /// Where clients connect, if this shard accepts them.
     pub(crate) listener: Option<Listener>,
+    /// The feed of a live page, if there is one.
+    pub(crate) feed: Option<Arc<Feed>>,
 }
 
 impl Parts {
@@ -80,6 +83,9 @@ impl Parts {
         let joins = Joins::new(waiting, self.bootstraps, self.has_started);
         let mut server =
             Server::new(&shard, shared, index, peers, joins, self.checker, self.listener)?;
+        if let Some(feed) = self.feed {
+            server.show_on(feed);
+        }
         shard.run(&mut server)?;
         Ok(server.open())
     }

@@ -11,7 +11,7 @@ use hopwise_kernel::ring::{Defect, RingConfig};
 use super::RingSystem;
 use crate::Scenario;
 use crate::engine::sim;
-use crate::measure::progress::Progress;
+use crate::live::Progress;
 use crate::measure::{EngineError, Measured};
 use crate::plug::Setting;
 use crate::workload::KeyWorkload;

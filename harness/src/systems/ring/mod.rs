@@ -22,6 +22,8 @@ pub use self::checker::RingChecker;
 pub use self::defects::run_with_defect;
 pub use self::section::{AnswerRule, LookupMode, Place, Ring};
 
+pub(crate) use self::neighborhood::neighborhood;
+
 /// The shares of lookups by hops that the [model](model::expected_hops) expects.
 pub(crate) fn expected_hops(nodes: u64, base: u32, successors: u32) -> Option<Vec<f64>> {
     model::expected_hops(nodes, base, successors)
@@ -185,7 +187,7 @@ impl System for RingSystem {
     }
 
     fn neighborhood<'a>(&self, node: &'a RingNode) -> Option<Neighborhood<'a>> {
-        Some(neighborhood::neighborhood(node, self.config.successors.into()))
+        Some(neighborhood(node, self.config.successors.into()))
     }
 
     fn memory_bytes(&self, node: &RingNode) -> usize {

@@ -8,7 +8,7 @@ use hopwise_kernel::ring::fingers::FingerTable;
 use crate::plug::{Finger, Fingers, Neighborhood};
 
 /// What `node` believes about its neighborhood. Its list can hold `successors_max` entries.
-pub(super) fn neighborhood(node: &RingNode, successors_max: usize) -> Neighborhood<'_> {
+pub(crate) fn neighborhood(node: &RingNode, successors_max: usize) -> Neighborhood<'_> {
     Neighborhood {
         predecessor: node.predecessor(),
         successors: node.successors(),

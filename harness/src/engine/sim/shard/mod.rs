@@ -9,6 +9,7 @@ mod node_queues;
 mod service;
 
 use std::mem;
+use std::sync::Arc;
 
 use hopwise_kernel::base::prefetch::{prefetch, prefetch_first};
 use hopwise_kernel::base::rng::mix;
@@ -31,6 +32,8 @@ use crate::Scenario;
 use crate::engine::interruption::Interruption;
 use crate::engine::store_work::StoreWork;
 use crate::engine::totals::Tables;
+use crate::live::Feed;
+use crate::live::feed::{NodeTables, Source};
 use crate::measure::health::{Findings, Look, Members};
 use crate::measure::outcome::Check;
 use crate::measure::stored::Contents;
@@ -73,6 +76,8 @@ pub(super) struct Shard<S: System> {
     ranks: Vec<usize>,
     /// The costs of lookups for the coordinator.
     costs: Vec<Cost>,
+    /// Its part in the feed of a live page, if there is one.
+    source: Option<Source>,
 }
 
 /// Whether messages per host are counted: all until the measured phase starts, then those of that
@@ -148,7 +153,13 @@ impl<S: System> Shard<S> {
             findings: None,
             ranks: Vec::new(),
             costs: Vec::new(),
+            source: None,
         }
+    }
+
+    /// Feeds a live page from here on.
+    pub(super) fn feed(&mut self, feed: Arc<Feed>) {
+        self.source = Some(Source::new(feed));
     }
 
     /// Installs `checker`, which looks at every event from here on. All nodes must be in this
@@ -186,6 +197,7 @@ impl<S: System> Shard<S> {
     /// over. Returns how many.
     #[inline]
     pub(super) fn run(&mut self, window: Window, interruption: &Interruption<'_>) -> u64 {
+        self.turn_feed();
         let before = self.world.counters.received;
         let Window { until, is_measured, is_gapless, looks_at, costs_before, .. } = window;
         if is_gapless {
@@ -208,6 +220,18 @@ impl<S: System> Shard<S> {
             self.at = 0;
             self.world.queue.open_next(&mut self.open);
         }
+    }
+
+    /// Tells a live page what has happened.
+    fn turn_feed(&mut self) {
+        let Some(source) = &mut self.source else { return };
+        let (system, places) = (&self.system, &self.places);
+        source.turn(&mut self.world.tap, || {
+            let nodes = places.iter().filter_map(|it| it.node.as_ref());
+            let tables =
+                nodes.filter_map(|node| Some((node.peer().id, system.neighborhood(node)?)));
+            tables.map(|(id, tables)| NodeTables::new(id, &tables)).collect()
+        });
     }
 
     /// Compares the tables of this shard's nodes with the ring of these members.

@@ -1,14 +1,17 @@
-//! The progress line on the terminal.
+//! The progress of a run: a line on the terminal, and the feed of a live page if there is one.
 //!
 //! **Invariant:** writes only to standard error, and only if that is a terminal.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::feed::Feed;
+use super::snapshot::Snapshot;
 use super::sparkline::Sparkline;
 
 /// Bars that show how a figure changed, one for each interval.
@@ -17,6 +20,7 @@ const BARS: usize = 6;
 /// A progress line, redrawn in place.
 #[derive(Debug)]
 pub struct Progress {
+    feed: Option<Arc<Feed>>,
     bar: ProgressBar,
     total: Duration,
     phase: Cell<&'static str>,
@@ -24,21 +28,6 @@ pub struct Progress {
     position_ms: Cell<u64>,
     /// The last figures: lookups per second, and the 99th percentile.
     lately: RefCell<[Sparkline; 2]>,
-}
-
-/// The figures on the line.
-#[derive(Clone, Copy, Debug)]
-pub struct Snapshot {
-    /// The phase the run is in.
-    pub phase: &'static str,
-    /// Live nodes.
-    pub live_nodes: usize,
-    /// Lookups completed per second in the last interval.
-    pub lookups_per_s: f64,
-    /// 99th percentile of their latencies.
-    pub p99: Duration,
-    /// Time since the run began.
-    pub elapsed: Duration,
 }
 
 impl Progress {
@@ -79,11 +68,33 @@ impl Progress {
     ) -> Progress {
         let bar = ProgressBar::with_draw_target(Some(length), target).with_style(style);
         let lately = RefCell::new([Sparkline::new(BARS), Sparkline::new(BARS)]);
-        Progress { bar, total, phase: Cell::new(""), position_ms: Cell::new(0), lately }
+        let (phase, position_ms) = (Cell::new(""), Cell::new(0));
+        Progress { feed: None, bar, total, phase, position_ms, lately }
+    }
+
+    /// Feeds a live page, too.
+    #[must_use]
+    pub fn with_feed(mut self, feed: Option<Arc<Feed>>) -> Progress {
+        self.feed = feed;
+        self
+    }
+
+    /// The feed of a live page, if there is one.
+    #[must_use]
+    pub fn feed(&self) -> Option<&Arc<Feed>> {
+        self.feed.as_ref()
     }
 
     /// Shows new figures. Meant to be called a few times a second.
     pub fn update(&self, snapshot: &Snapshot) {
+        if let Some(feed) = &self.feed {
+            feed.figures(
+                snapshot.elapsed,
+                snapshot.phase,
+                snapshot.lookups_per_s,
+                snapshot.values(),
+            );
+        }
         if !self.bar.is_hidden() {
             let mut lately = self.lately.borrow_mut();
             lately[0].push(snapshot.lookups_per_s);
@@ -119,6 +130,13 @@ impl Progress {
     /// Removes the line.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// A line whose run is over goes.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
@@ -170,6 +188,7 @@ mod tests {
             lookups_per_s: 999.7,
             p99: Duration::from_micros(1250),
             elapsed: Duration::from_secs(7),
+            ..Snapshot::default()
         };
         let mut lately = [Sparkline::new(BARS), Sparkline::new(BARS)];
         [500.0, 1000.0].into_iter().for_each(|rate| lately[0].push(rate));
@@ -237,8 +256,7 @@ mod tests {
     fn is_silent_and_never_overflows() {
         let progress = Progress::new(true, Duration::from_secs(1));
         let elapsed = Duration::from_secs(9);
-        let p99 = Duration::ZERO;
-        let snapshot = Snapshot { phase: "drain", live_nodes: 0, lookups_per_s: 0.0, p99, elapsed };
+        let snapshot = Snapshot { phase: "drain", elapsed, ..Snapshot::default() };
         progress.update(&snapshot);
         assert!(progress.bar.is_hidden());
         assert_eq!((progress.bar.position(), progress.bar.prefix()), (1000, "drain".to_owned()));

@@ -1,0 +1,45 @@
+//! The part of one shard in a feed.
+//!
+//! **Invariant:** reads nodes only while somebody looks at a small ring.
+
+use std::sync::Arc;
+
+use hopwise_kernel::drive::Tap;
+use hopwise_kernel::drive::tap::Choice;
+
+use super::{Feed, NodeTables};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Source {
+    feed: Arc<Feed>,
+    /// The last frame for which tables were told.
+    frame: u64,
+}
+
+impl Source {
+    /// The part of a shard in `feed`.
+    #[must_use]
+    pub fn new(feed: Arc<Feed>) -> Source {
+        Source { feed, frame: 0 }
+    }
+
+    /// Feeds what has passed into `tap`, and chooses what passes next. `tables` returns the tables of all
+    /// nodes of the shard.
+    pub fn turn(&mut self, tap: &mut Tap, tables: impl FnOnce() -> Vec<NodeTables>) {
+        if !self.feed.is_watched() {
+            tap.choose(Choice::default());
+            return;
+        }
+        if !tap.is_empty() {
+            self.feed.messages(tap.take());
+        }
+        tap.choose(self.feed.choice());
+        if let Some(frame) = self.feed.frame_with_tables()
+            && frame != self.frame
+        {
+            self.frame = frame;
+            self.feed.tables(tables());
+        }
+    }
+}
