@@ -85,6 +85,12 @@ pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exi
             None => env.registry.run_logged(scenario, &interrupts, progress, log),
         }
     });
+    if let Some(watch) = watch {
+        watch.end(&match &ended {
+            Ok(ended) => in_words(&ended.outcome),
+            Err(EngineError::Request(why) | EngineError::Broken(why)) => why.clone(),
+        });
+    }
     let Ended { mut measured, mut outcome } = match ended {
         Ok(ended) => ended,
         Err(EngineError::Request(message)) => return env.refuse(message),
@@ -93,9 +99,6 @@ pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exi
             return Exit::Failure;
         }
     };
-    if let Some(watch) = watch {
-        watch.end(&in_words(&outcome));
-    }
     if !options.quiet {
         measured.warnings.iter().for_each(|warning| env.tell(warning));
     }

@@ -15,6 +15,7 @@ mod status;
 mod streams;
 mod stress;
 mod sweep;
+mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};

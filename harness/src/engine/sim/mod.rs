@@ -200,8 +200,8 @@ pub(crate) fn simulate<S: System>(
     }
     let feed = progress.feed();
     if let Some(feed) = feed {
-        feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING);
         members.iter().for_each(|member| feed.joined(member.id));
+        feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING);
         judge.show_on(feed.clone());
     }
     if S::IS_RING {

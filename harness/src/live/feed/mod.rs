@@ -61,6 +61,7 @@ struct State {
     about: About,
     classes: Vec<(&'static str, bool)>,
     is_ring: bool,
+    has_begun: bool,
     members: Members,
     lookups_per_s: f64,
     /// The latest figures.
@@ -85,6 +86,7 @@ impl Feed {
             about,
             classes: Vec::new(),
             is_ring: false,
+            has_begun: false,
             figures: Vec::new(),
             frame: Frame::default(),
             clock: WallClock::start(),
@@ -98,11 +100,26 @@ impl Feed {
 
     // ---- For the run
 
-    /// Tells what kinds of messages there are, and whether nodes form a ring.
+    /// Tells what kinds of messages there are, and whether nodes form a ring. Viewers get nothing before this.
     pub fn begin(&self, classes: &[Class], is_ring: bool) {
         let mut state = self.state.lock();
         state.classes = classes.iter().map(|class| (class.name, class.is_lookup)).collect();
         state.is_ring = is_ring;
+        state.frame.clear();
+        self.viewers.send(&self.hello(&state));
+        state.has_begun = true;
+    }
+
+    fn hello(&self, state: &State) -> String {
+        let hello = Hello {
+            about: &state.about,
+            classes: &state.classes,
+            is_ring: state.is_ring,
+            members: state.members.positions(),
+            one_in: state.members.one_in(),
+            command: self.pace.as_ref().map(Pace::command),
+        };
+        hello.text()
     }
 
     /// Whether anybody looks.
@@ -185,7 +202,7 @@ impl Feed {
         }
         let mut state = self.state.lock();
         let elapsed = state.clock.elapsed();
-        if elapsed < state.next_frame {
+        if elapsed < state.next_frame || !state.has_begun {
             return;
         }
         state.next_frame = elapsed + FRAME;
@@ -242,16 +259,11 @@ impl Feed {
     #[must_use]
     pub fn view(&self) -> Viewer<'_> {
         let state = self.state.lock();
-        let hello = Hello {
-            about: &state.about,
-            classes: &state.classes,
-            is_ring: state.is_ring,
-            members: state.members.positions(),
-            one_in: state.members.one_in(),
-            command: self.pace.as_ref().map(Pace::command),
-        };
-        let mut first = vec![hello.text()];
-        first.extend(state.figures.iter().map(Figures::text));
+        let mut first = Vec::new();
+        if state.has_begun {
+            first.push(self.hello(&state));
+            first.extend(state.figures.iter().map(Figures::text));
+        }
         self.viewers.add(first)
     }
 
@@ -285,7 +297,13 @@ mod tests {
     #[test]
     fn a_viewer_first_gets_what_was_before() {
         let feed = Feed::new(about(8, false));
+        let early = feed.view();
         feed.joined(Id::ZERO);
+        feed.turn(at(0), "bring-up");
+        feed.begin(&[], true);
+        let hello = early.next(FRAME).expect("a text").expect("open");
+        assert!(hello.starts_with("event: hello\n"), "nothing comes before it: {hello}");
+        drop(early);
         tell(&feed, 1);
         assert_eq!(feed.choice(), Choice::default());
         let viewer = feed.view();
@@ -310,6 +328,7 @@ mod tests {
     #[test]
     fn a_slow_viewer_is_cut_off_and_delays_nobody() {
         let feed = Feed::new(about(8, false));
+        feed.begin(&[], true);
         let slow = feed.view();
         for s in 0..10_000 {
             tell(&feed, s);

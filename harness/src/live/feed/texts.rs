@@ -101,9 +101,9 @@ impl Frame {
         event("frame", self)
     }
 
-    /// Forgets what was told.
+    /// Forgets what was told, but not when.
     pub(super) fn clear(&mut self) {
-        *self = Frame::default();
+        *self = Frame { at: self.at, phase: self.phase, ..Frame::default() };
     }
 
     /// Adds messages, as far as there is room.

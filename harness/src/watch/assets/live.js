@@ -106,7 +106,7 @@ function onFrame(frame) {
   const t = now();
   for (const at of frame.joined) {
     run.members.set(at, t);
-    run.effects.push({ at, kind: "joined", t });
+    if (frame.joined.length < 40) run.effects.push({ at, kind: "joined", t });
   }
   for (const kind of ["left", "crashed"]) {
     for (const at of frame[kind]) {
@@ -389,7 +389,7 @@ function tell(at) {
   if (!run.members.has(at)) text += ", gone";
   else if (table) {
     const predecessor = table.predecessor === null ? "none" : short(table.predecessor);
-    text += `: predecessor ${predecessor}, successors ${table.successors.map(short).join(", ") || "none"}; ${table.fingers.length} fingers, drawn.`;
+    text += `: predecessor ${predecessor}, successors ${table.successors.map(short).join(", ") || "none"}; ${table.fingers.length} fingers beyond them, drawn.`;
   }
   if (by("node").textContent !== text) by("node").textContent = text;
 }
