@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use hopwise_benches::measure;
-use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::live::Progress;
 use hopwise_harness::systems::Registry;
 
 fn main() {

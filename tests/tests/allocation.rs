@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::live::Progress;
 use hopwise_harness::systems::Registry;
 use hopwise_harness::systems::flood::graph::Graph;
 use hopwise_kernel::directory::Event as StoreEvent;

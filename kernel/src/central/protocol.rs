@@ -46,7 +46,7 @@ impl Protocol for Central {
         matches!(message, Message::Items(message) if Items::starts_work(message))
     }
 
-    fn lookup_of(from: Peer, to: Peer, message: &Message<'_>) -> Option<u64> {
+    fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_>) -> Option<u64> {
         match message {
             Message::Items(message) => Items::lookup_of(from, to, message),
             _ => None,

@@ -65,7 +65,7 @@ impl<P: Protocol> Protocol for Directory<P> {
     }
 
     #[inline]
-    fn lookup_of(from: Peer, to: Peer, message: &Message<'_, P>) -> Option<u64> {
+    fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_, P>) -> Option<u64> {
         match message {
             MessageWith::Router(message) => P::lookup_of(from, to, message),
             MessageWith::Items(message) => Items::lookup_of(from, to, message),

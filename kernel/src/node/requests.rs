@@ -60,7 +60,7 @@ impl RequestId {
     /// [`Protocol::lookup_of`](crate::Protocol::lookup_of).
     #[inline]
     #[must_use]
-    pub const fn lookup_from(self, origin: Peer) -> u64 {
+    pub const fn lookup_from(self, origin: &Peer) -> u64 {
         (self.0 & NAME) ^ origin.address.to_bits()
     }
 

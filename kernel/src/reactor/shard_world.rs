@@ -74,7 +74,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
         };
         let Some(bytes) = pushed else { return };
         if let Some((tap, now)) = &mut self.tap {
-            tap.pass::<P>(*now, None, (from, to), message);
+            tap.pass::<P>(*now, None, (&from, &to), message);
         }
         let class = P::class(message);
         if P::starts_work(message) {

@@ -92,9 +92,9 @@ impl Protocol for Ring {
     }
 
     #[inline]
-    fn lookup_of(from: Peer, to: Peer, message: &Message<'_>) -> Option<u64> {
+    fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_>) -> Option<u64> {
         let (request, purpose, origin) = match message {
-            Message::Lookup { lookup, .. } => (lookup.lookup, lookup.purpose, lookup.origin),
+            Message::Lookup { lookup, .. } => (lookup.lookup, lookup.purpose, &lookup.origin),
             Message::Answer { lookup, purpose, .. } => (*lookup, *purpose, to),
             Message::FindNext { request, purpose, .. } => (*request, *purpose, from),
             Message::FindNextReply { request, purpose, .. } => (*request, *purpose, to),

@@ -97,7 +97,7 @@ impl<P: Protocol> Protocol for Stored<P> {
     }
 
     #[inline]
-    fn lookup_of(from: Peer, to: Peer, message: &Message<'_, P>) -> Option<u64> {
+    fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_, P>) -> Option<u64> {
         match message {
             MessageWith::Router(message) => P::lookup_of(from, to, message),
             MessageWith::Ask { request, .. } => Some(request.lookup_from(from)),

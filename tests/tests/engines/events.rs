@@ -8,10 +8,10 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::event_log::EventLog;
 use hopwise_harness::measure::metrics::COUNTS;
-use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::systems::Registry;
 use hopwise_harness::systems::ring::Ring;
 

@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::engine::sim::SimEngine;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::outcome::Check;
-use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::plug::{Checker, Neighborhood, NodeEvent, Runner, Setting, System};
 use hopwise_harness::scenario::Scenario;
 use hopwise_harness::systems::ring::Ring;

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use hopwise_harness::base::wall_clock::WallClock;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::Measured;
-use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::scenario::Scenario;
 use hopwise_harness::systems::Registry;
 use hopwise_harness::systems::ring::Ring;

@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::Measured;
-use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::measure::series::SeriesRow;
 use hopwise_harness::scenario::{Load, Rate};
 use hopwise_harness::systems::Registry;

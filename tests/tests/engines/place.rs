@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::event_log::EventLog;
 use hopwise_harness::measure::outcome::{JoinUs, StepTimes};
-use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::systems::Registry;
 use hopwise_harness::workload::values::key_of;
 use hopwise_kernel::Id;

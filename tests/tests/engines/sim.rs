@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::Measured;
-use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::scenario::Engine;
 use hopwise_harness::systems::Registry;
 

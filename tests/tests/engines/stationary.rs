@@ -6,7 +6,7 @@
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::live::Progress;
 use hopwise_harness::systems::Registry;
 
 const NODES: f64 = 600.0;

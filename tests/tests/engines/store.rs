@@ -4,9 +4,9 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::outcome::Store;
-use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::systems::Registry;
 
 /// Few nodes, for a few seconds, over links that are not too fast for a closed loop.

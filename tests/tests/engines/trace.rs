@@ -9,7 +9,7 @@ use std::time::Duration;
 use hopwise_harness::churn::trace::Trace;
 use hopwise_harness::churn::{NodesPerHost, Share};
 use hopwise_harness::director::{Agreement, Director, NodeControl, Setup};
-use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
 use hopwise_harness::plug::NodeEvent;
 use hopwise_harness::scenario::Engine;

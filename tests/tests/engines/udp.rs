@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
-use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::{EngineError, Measured};
 use hopwise_harness::scenario::Engine;
 use hopwise_harness::systems::Registry;

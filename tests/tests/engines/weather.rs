@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use hopwise_harness::Scenario;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::outcome::{Deaths, Tables};
-use hopwise_harness::measure::progress::Progress;
 use hopwise_harness::systems::Registry;
 
 fn run(toml: &str, seed: u64) -> Measured {

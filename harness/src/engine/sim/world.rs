@@ -124,7 +124,7 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
             Transit::Once(delay) | Transit::Twice(delay, _) => self.now + delay,
             Transit::Lost => Time::NEVER,
         };
-        self.tap.pass::<ProtocolOf<S>>(self.now, Some(arrives), (from, to), message);
+        self.tap.pass::<ProtocolOf<S>>(self.now, Some(arrives), (&from, &to), message);
         match transit {
             Transit::Once(delay) => self.post(place, delay, envelope, message),
             Transit::Twice(first, second) => {

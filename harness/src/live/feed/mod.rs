@@ -20,6 +20,7 @@ mod viewers;
 
 use std::time::Duration;
 
+use crossbeam_utils::atomic::AtomicCell;
 use hopwise_kernel::drive::Tapped;
 use hopwise_kernel::drive::tap::Choice;
 use hopwise_kernel::node::Class;
@@ -53,6 +54,8 @@ pub struct Feed {
     viewers: Viewers,
     /// The pace of a simulation; real nodes have none.
     pace: Option<Pace>,
+    /// The messages that are told while somebody looks.
+    choice: AtomicCell<Choice>,
     state: Mutex<State>,
 }
 
@@ -95,7 +98,8 @@ impl Feed {
             seen_at: Duration::ZERO,
             was_watched: false,
         };
-        Feed { viewers: Viewers::default(), pace, state: Mutex::new(state) }
+        let (viewers, choice) = (Viewers::default(), AtomicCell::new(Choice::default()));
+        Feed { viewers, pace, choice, state: Mutex::new(state) }
     }
 
     // ---- For the run
@@ -130,14 +134,15 @@ impl Feed {
 
     /// The messages that should be told now.
     fn choice(&self) -> Choice {
-        if !self.is_watched() {
-            return Choice::default();
-        }
-        let state = self.state.lock();
+        if self.is_watched() { self.choice.load() } else { Choice::default() }
+    }
+
+    /// Chooses the messages for the next frames.
+    fn choose(&self, state: &State) {
         let times = self.pace.as_ref().map_or(1.0, Pace::times);
         let ratio = (times * state.lookups_per_s / LOOKUPS_PER_S).max(1.0);
         let others = state.members.count() <= SMALL;
-        Choice { lookups: Some(ratio.log2().ceil() as u8), others }
+        self.choice.store(Choice { lookups: Some(ratio.log2().ceil() as u8), others });
     }
 
     /// The number of the next frame, if it should tell the tables of all nodes.
@@ -205,6 +210,7 @@ impl Feed {
         if elapsed < state.next_frame || !state.has_begun {
             return;
         }
+        self.choose(&state);
         state.next_frame = elapsed + FRAME;
         state.frames += 1;
         (state.frame.at, state.frame.phase) = (now, phase);
@@ -234,7 +240,7 @@ impl Feed {
 
     /// Waits until the time after `now` may begin, at the pace that viewers have chosen.
     pub fn hold(&self, now: Time, phase: &'static str, is_over: impl Fn() -> bool) {
-        let Some(pace) = &self.pace else { return };
+        let Some(pace) = self.pace.as_ref().filter(|pace| !pace.is_fastest()) else { return };
         while self.is_paced() && !is_over() {
             let Some(wait) = pace.wait(now) else { return };
             self.turn(now, phase);
@@ -259,6 +265,7 @@ impl Feed {
     #[must_use]
     pub fn view(&self) -> Viewer<'_> {
         let state = self.state.lock();
+        self.choose(&state);
         let mut first = Vec::new();
         if state.has_begun {
             first.push(self.hello(&state));

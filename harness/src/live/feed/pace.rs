@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** decides only when simulated time goes on, never what happens in it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hopwise_kernel::Time;
@@ -43,6 +44,8 @@ pub enum Rate {
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Pace {
+    /// For a look without a lock.
+    is_fastest: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
     clock: WallClock,
@@ -61,7 +64,8 @@ impl Default for Pace {
     fn default() -> Pace {
         let command = Command::Run(Rate::Times(1.0));
         let state = State { command, step_end: None, anchor: None };
-        Pace { state: Mutex::new(state), changed: Condvar::new(), clock: WallClock::start() }
+        let (changed, clock) = (Condvar::new(), WallClock::start());
+        Pace { is_fastest: AtomicBool::new(false), state: Mutex::new(state), changed, clock }
     }
 }
 
@@ -80,8 +84,15 @@ impl Pace {
         }
     }
 
+    /// Whether nothing ever waits.
+    #[inline]
+    pub(super) fn is_fastest(&self) -> bool {
+        self.is_fastest.load(Ordering::Relaxed)
+    }
+
     /// Goes on as `command` says.
     pub(super) fn obey(&self, command: Command) {
+        self.is_fastest.store(command == Command::Run(Rate::Fastest), Ordering::Relaxed);
         *self.state.lock() = State { command, step_end: None, anchor: None };
         self.changed.notify_all();
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use hopwise_harness::measure::progress::Progress;
+use hopwise_harness::live::Progress;
 use hopwise_harness::measure::tally::Asked;
 use hopwise_harness::measure::{EngineError, Measured};
 use hopwise_harness::scenario::Engine;
