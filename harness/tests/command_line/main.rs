@@ -16,6 +16,7 @@ mod streams;
 mod stress;
 mod sweep;
 mod watch;
+mod trace;
 
 use std::fs;
 use std::path::{Path, PathBuf};

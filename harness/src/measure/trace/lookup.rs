@@ -111,12 +111,27 @@ impl LookupTrace {
     }
 
     /// The indices of the receptions that led to the answer, from the first hop to the origin; empty
-    /// without an answer.
+    /// without an answer. Hops of earlier attempts are no part of it.
     ///
     /// Found from the end: a node that sent a message did so because of the last message that it had
     /// handled. Acknowledgements cause none.
     #[must_use]
     pub fn way(&self) -> Vec<usize> {
+        let mut way = self.causes();
+        let is_hop = |&&at: &&usize| self.steps[at].node != self.origin;
+        // Only where the origin asks all hops itself may it start again without a message.
+        let asks_itself = way.iter().filter(|&&at| self.steps[at].node == self.origin).count() > 1;
+        let hops = way.iter().filter(is_hop).count();
+        let earlier = hops.saturating_sub(self.hops.unwrap_or(0) as usize);
+        if asks_itself && earlier > 0 {
+            let first = way.iter().filter(is_hop).nth(earlier).copied();
+            way.retain(|&at| first.is_some_and(|first| at >= first));
+        }
+        way
+    }
+
+    /// The receptions that led to the answer, each the cause of the next.
+    fn causes(&self) -> Vec<usize> {
         let is_it = |step: &TracedStep, kind, node: &str| step.kind == kind && step.node == node;
         let mut way = Vec::new();
         let Some(mut end) = self.steps.iter().rposition(|it| it.kind == StepKind::Answered) else {

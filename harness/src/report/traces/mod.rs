@@ -1,16 +1,19 @@
 //! Traces of lookups as people read them: one row for each thing that happens.
 //!
 //! ```text
-//! rows    the steps of a trace as rows: a message that arrives is one row
-//! text    for the terminal
+//! rows     the steps of a trace as rows: a message that arrives is one row
+//! text     for the terminal
+//! drawing  for a page
 //! ```
 //!
 //! **Invariant:** made from a trace alone.
 
-pub(crate) mod rows;
+mod drawing;
+mod rows;
 mod text;
 
-pub(crate) use self::text::text;
+pub(crate) use self::drawing::drawing;
+pub(crate) use self::text::{plain as plain_text, text};
 
 /// The first digits of an identifier, which tell it from others in a trace.
 pub(crate) fn short(id: &str) -> &str {

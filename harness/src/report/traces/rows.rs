@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** rows are in the order of the steps.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::measure::trace::{LookupTrace, StepKind, TracedStep};
 
@@ -16,11 +16,20 @@ pub(crate) struct Row<'a> {
     /// The step in which the message that arrives or is lost was sent.
     pub(crate) sent: Option<&'a TracedStep>,
     /// Its number among the hops that led to the answer, from 1.
-    pub(crate) hop: Option<usize>,
+    pub(crate) hop: Option<u32>,
     /// Whether it is on the way that led to the answer.
     pub(crate) is_on_way: bool,
-    /// Whether its node sends again, elsewhere, because a contact did not answer.
-    pub(crate) is_detour: bool,
+    /// Whether its node sends because a contact did not answer.
+    pub(crate) resends: Option<Resends>,
+}
+
+/// Where a node sends after a contact did not answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Resends {
+    /// To the same contact.
+    Again,
+    /// To another one.
+    Elsewhere,
 }
 
 impl Row<'_> {
@@ -42,14 +51,16 @@ pub(crate) fn rows(trace: &LookupTrace) -> Vec<Row<'_>> {
     for (at, step) in trace.steps.iter().enumerate() {
         let is_on_way = way.binary_search(&at).is_ok();
         let is_hop = is_on_way && step.node != trace.origin;
-        hops += usize::from(is_hop);
-        let is_detour = step.kind == StepKind::Sent && is_detour(&trace.steps[..at], step);
+        hops += u32::from(is_hop);
+        // What comes after the node that answered is the way back.
+        let hop = (is_hop && Some(hops) <= trace.hops).then_some(hops);
+        let resends = resends(&trace.steps[..at], step);
         let is_arriving = step.kind == StepKind::Sent && senders.arriving.contains(&at);
-        if step.is_ack() && !step.kind.is_drop() || is_arriving && !is_detour {
+        if step.is_ack() && !step.kind.is_drop() || is_arriving && resends.is_none() {
             continue;
         }
         let sent = senders.of.get(&at).map(|&sent| &trace.steps[sent]);
-        rows.push(Row { step, sent, hop: is_hop.then_some(hops), is_on_way, is_detour });
+        rows.push(Row { step, sent, hop, is_on_way, resends });
     }
     rows
 }
@@ -59,7 +70,7 @@ struct Senders {
     /// By the step in which the message ends.
     of: BTreeMap<usize, usize>,
     /// The steps in which messages are sent that end somewhere.
-    arriving: std::collections::BTreeSet<usize>,
+    arriving: BTreeSet<usize>,
 }
 
 /// Matches the ends of messages with their starts. Of several of a name between the same nodes, the first
@@ -89,11 +100,19 @@ fn senders(trace: &LookupTrace) -> Senders {
     Senders { of, arriving }
 }
 
-/// Whether the node of `sent`, which comes after `before`, sends because a contact was silent.
-fn is_detour(before: &[TracedStep], sent: &TracedStep) -> bool {
-    let same_time = before.iter().rev().take_while(|step| step.at_ns == sent.at_ns);
-    !sent.is_ack()
-        && same_time
-            .filter(|step| step.node == sent.node)
-            .any(|step| step.kind == StepKind::TimedOut)
+/// Where `step`, which comes after `before`, sends, if it does so because a contact did not answer.
+fn resends(before: &[TracedStep], step: &TracedStep) -> Option<Resends> {
+    if step.kind != StepKind::Sent || step.is_ack() {
+        return None;
+    }
+    let of_node = || before.iter().rev().filter(|earlier| earlier.node == step.node);
+    let silent = of_node()
+        .take_while(|earlier| earlier.at_ns == step.at_ns)
+        .find(|earlier| earlier.kind == StepKind::TimedOut)?;
+    // An answer is sent because of a silent contact, too, but is no new attempt.
+    let asked = of_node().find(|it| it.kind == StepKind::Sent && it.peer == silent.peer)?;
+    if asked.message != step.message {
+        return None;
+    }
+    Some(if silent.peer == step.peer { Resends::Again } else { Resends::Elsewhere })
 }
