@@ -51,8 +51,7 @@ fn count(trace: &LookupTrace, kind: StepKind) -> u32 {
 
 /// Hops on the way to the answer.
 fn hops(trace: &LookupTrace) -> u32 {
-    let way = trace.way();
-    way.iter().filter(|&&at| trace.steps[at].node != trace.origin).count() as u32
+    trace.way().iter().filter(|on| on.is_hop).count() as u32
 }
 
 /// The rows of the lookups of a log, by number.

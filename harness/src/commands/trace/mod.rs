@@ -18,8 +18,7 @@ use super::Environment;
 use super::options::Exit;
 use super::run::{self, Ended, Memory};
 use crate::Scenario;
-use crate::measure::outcome::Outcome;
-use crate::measure::trace::{Collector, LookupTrace, SCHEMA_VERSION, Traces, Wanted};
+use crate::measure::trace::{Collector, Traces, Wanted};
 use crate::measure::{EngineError, Observers};
 use crate::report;
 
@@ -67,20 +66,6 @@ pub fn trace(env: &Environment, request: &Request, options: Options) -> Exit {
     }
 }
 
-/// The document of `traces`, which were taken in the run of `outcome`.
-pub(super) fn document(outcome: &Outcome, traces: Vec<LookupTrace>) -> Traces {
-    Traces {
-        schema_version: SCHEMA_VERSION,
-        scenario: outcome.scenario.clone(),
-        seed: outcome.seed,
-        started_at: outcome.started_at.clone(),
-        wall_s: outcome.wall_s,
-        machine: outcome.machine.clone(),
-        build: outcome.build.clone(),
-        traces,
-    }
-}
-
 /// Runs of one scenario.
 struct Run<'a> {
     env: &'a Environment,
@@ -113,7 +98,7 @@ impl Run<'_> {
                  or slowest"
             )));
         }
-        Ok(Some(document(&outcome, traces)))
+        Ok(Some(Traces::new(&outcome, traces)))
     }
 
     /// The number of the lookup; `None`: the user ended the run.

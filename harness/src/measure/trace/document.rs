@@ -5,15 +5,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::LookupTrace;
+use crate::measure::outcome::Outcome;
 use crate::measure::provenance::{Build, Machine};
 
 /// The version of the document.
-pub const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
 
 /// Traces with their provenance.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
 pub struct Traces {
-    /// See [`SCHEMA_VERSION`].
+    /// The version of the document.
     pub schema_version: u32,
     /// The scenario with all its values.
     pub scenario: toml::Table,
@@ -32,6 +33,21 @@ pub struct Traces {
 }
 
 impl Traces {
+    /// The document of `traces`, which were taken in the run of `outcome`.
+    #[must_use]
+    pub fn new(outcome: &Outcome, traces: Vec<LookupTrace>) -> Traces {
+        Traces {
+            schema_version: SCHEMA_VERSION,
+            scenario: outcome.scenario.clone(),
+            seed: outcome.seed,
+            started_at: outcome.started_at.clone(),
+            wall_s: outcome.wall_s,
+            machine: outcome.machine.clone(),
+            build: outcome.build.clone(),
+            traces,
+        }
+    }
+
     /// The document as JSON.
     ///
     /// # Panics

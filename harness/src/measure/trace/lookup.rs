@@ -63,6 +63,15 @@ pub struct TracedStep {
     pub waited_ns: u64,
 }
 
+/// A reception on the way to an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OnWay {
+    /// The index of its step.
+    pub step: usize,
+    /// Whether it is a hop towards the answer, not one of the way back.
+    pub is_hop: bool,
+}
+
 /// What a collector knows of a lookup.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
@@ -110,22 +119,26 @@ impl LookupTrace {
         Some(self.ended_ns?.saturating_sub(self.intended_ns))
     }
 
-    /// The indices of the receptions that led to the answer, from the first hop to the origin; empty
-    /// without an answer. Hops of earlier attempts are no part of it.
+    /// The receptions that led to the answer, from the first hop to the origin; empty without an answer.
+    /// Hops of earlier attempts are no part of it.
     ///
     /// Found from the end: a node that sent a message did so because of the last message that it had
     /// handled. Acknowledgements cause none.
     #[must_use]
-    pub fn way(&self) -> Vec<usize> {
-        let mut way = self.causes();
-        let is_hop = |&&at: &&usize| self.steps[at].node != self.origin;
+    pub fn way(&self) -> Vec<OnWay> {
+        let causes = self.causes();
+        let Some(&first) = causes.first() else { return Vec::new() };
+        // The way may lead over the origin, so the message tells hops and replies apart.
+        let is_hop = |step: usize| self.steps[step].message == self.steps[first].message;
+        let mut way: Vec<OnWay> =
+            causes.into_iter().map(|step| OnWay { step, is_hop: is_hop(step) }).collect();
         // Only where the origin asks all hops itself may it start again without a message.
-        let asks_itself = way.iter().filter(|&&at| self.steps[at].node == self.origin).count() > 1;
-        let hops = way.iter().filter(is_hop).count();
-        let earlier = hops.saturating_sub(self.hops.unwrap_or(0) as usize);
-        if asks_itself && earlier > 0 {
-            let first = way.iter().filter(is_hop).nth(earlier).copied();
-            way.retain(|&at| first.is_some_and(|first| at >= first));
+        let is_reply = |on: &&OnWay| !on.is_hop && self.steps[on.step].node == self.origin;
+        if way.iter().filter(is_reply).count() > 1 {
+            let hops: Vec<usize> = way.iter().filter(|on| on.is_hop).map(|on| on.step).collect();
+            let earlier = hops.len().saturating_sub(self.hops.unwrap_or(0) as usize);
+            let from = hops.get(earlier).copied().unwrap_or(0);
+            way.retain(|on| on.step >= from);
         }
         way
     }

@@ -16,8 +16,8 @@ mod step;
 mod tracer;
 
 pub use self::collector::{Collector, Wanted};
-pub use self::document::{SCHEMA_VERSION, Traces};
-pub use self::lookup::{LookupTrace, TracedStep};
+pub use self::document::Traces;
+pub use self::lookup::{LookupTrace, OnWay, TracedStep};
 pub use self::selection::Selection;
 pub use self::step::{Step, StepKind};
 pub use self::tracer::{Ended, Numbers, Tracer};

@@ -1,4 +1,4 @@
-//! The drawing of a trace: rows of nodes, time to the right, arrows for messages.
+//! The drawing of a trace: a line for each node, time to the right, arrows for messages.
 //!
 //! **Invariant:** a drawing has a bounded number of nodes and arrows. What is left out is counted.
 
@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use super::rows::{Row, rows};
 use super::short;
-use super::text::summary;
+use super::text::{summary, what};
 use crate::measure::trace::{LookupTrace, StepKind, TracedStep};
 use crate::report::document::{Arrow, Fate, Mark, PathDrawing, Wait};
 use crate::report::units::count;
 
-/// The most nodes of a drawing. The rows of these nodes are drawn.
+/// The most nodes of a drawing.
 const NODES_MAX: usize = 32;
 /// The most arrows of a drawing.
 const ARROWS_MAX: usize = 300;
@@ -19,117 +19,131 @@ const ARROWS_MAX: usize = 300;
 /// The drawing of `trace`.
 pub(crate) fn drawing(trace: &LookupTrace) -> PathDrawing {
     let all = rows(trace);
-    let mut drawing = PathDrawing {
-        title: format!("Lookup {}", trace.number),
-        detail: summary(trace),
-        ..PathDrawing::default()
-    };
-    let nodes = nodes(trace, &all, &mut drawing);
-    let at = |ns: u64| ns.saturating_sub(trace.intended_ns) as f64 / 1e6;
-    let mut hidden = 0;
+    let mut pen = Pen::new(trace, &all);
     // The rows on the way come first, so that they have room.
     let (on_way, others): (Vec<&Row<'_>>, Vec<_>) = all.iter().partition(|row| row.is_essential());
-    for row in on_way.into_iter().chain(others) {
-        let step = row.step;
-        let peer = step.peer.as_deref();
-        let (Some(&node), peer) =
-            (nodes.get(step.node.as_str()), peer.and_then(|peer| nodes.get(peer).copied()))
-        else {
-            hidden += 1;
-            continue;
+    let hidden = on_way.into_iter().chain(others).filter(|row| !pen.draw(row)).count();
+    pen.finish(hidden)
+}
+
+/// A drawing in progress.
+struct Pen<'a> {
+    trace: &'a LookupTrace,
+    /// The line of each node that is drawn.
+    lines: BTreeMap<&'a str, usize>,
+    drawing: PathDrawing,
+}
+
+impl<'a> Pen<'a> {
+    fn new(trace: &'a LookupTrace, all: &[Row<'a>]) -> Pen<'a> {
+        let drawing = PathDrawing {
+            title: format!("Lookup {}", trace.number),
+            detail: summary(trace),
+            ..PathDrawing::default()
         };
-        let end_ms = at(step.at_ns);
-        let fate = match step.kind {
-            StepKind::Received if row.is_on_way => Fate::OnWay,
-            StepKind::Received => Fate::Beside,
-            kind if kind.is_drop() => Fate::Lost,
+        let mut pen = Pen { trace, lines: BTreeMap::new(), drawing };
+        pen.choose_nodes(all);
+        pen
+    }
+
+    /// Chooses the nodes that are drawn, those on the way first, and gives each a line, in the order of the path.
+    fn choose_nodes(&mut self, all: &[Row<'a>]) {
+        let nodes = || {
+            let both = all.iter().flat_map(|row| [Some(&row.step.node), row.step.peer.as_ref()]);
+            both.flatten().map(String::as_str)
+        };
+        let on_way = all.iter().filter(|row| row.is_essential());
+        let mut chosen: BTreeMap<&str, Option<usize>> = BTreeMap::new();
+        for node in on_way.map(|row| row.step.node.as_str()).chain(nodes()) {
+            if chosen.len() < NODES_MAX {
+                chosen.entry(node).or_default();
+            }
+        }
+        for node in nodes() {
+            if let Some(line @ None) = chosen.get_mut(node) {
+                *line = Some(self.drawing.nodes.len());
+                let is_owner = self.trace.owner.as_deref() == Some(node);
+                self.drawing.nodes.push((short(node).to_owned(), is_owner));
+            }
+        }
+        self.lines = chosen.into_iter().filter_map(|(node, line)| Some((node, line?))).collect();
+    }
+
+    /// Draws what happens in a row. Returns false if there is no room for it.
+    fn draw(&mut self, row: &Row<'_>) -> bool {
+        let Some(&node) = self.lines.get(row.step.node.as_str()) else { return false };
+        let at_ms = self.ms(row.step.at_ns);
+        let mark = |text, is_bad| Mark { node, at_ms, text, is_bad };
+        match row.step.kind {
+            StepKind::Asked => self.drawing.marks.push(mark("asked", false)),
+            StepKind::Answered => self.drawing.marks.push(mark("answered", false)),
+            StepKind::Failed => self.drawing.marks.push(mark("failed", true)),
+            StepKind::Refused => self.drawing.marks.push(mark("refused", true)),
             StepKind::TimedOut => {
-                let start_ms = at(asked_at(&trace.steps, row).unwrap_or(step.at_ns));
-                drawing.waits.push(Wait { node, start_ms, end_ms, is_silence: true });
-                continue;
+                let start_ms = self.ms(asked_at(&self.trace.steps, row.step));
+                self.wait(Wait { node, start_ms, end_ms: at_ms, is_silence: true });
             }
-            StepKind::Asked => {
-                drawing.marks.push(Mark { node, at_ms: end_ms, text: "asked", is_bad: false });
-                continue;
+            // The end of the message is another row.
+            StepKind::Sent => {}
+            StepKind::Received if row.is_on_way => return self.arrow(row, Fate::OnWay),
+            StepKind::Received => return self.arrow(row, Fate::Beside),
+            StepKind::Lost | StepKind::NodeGone | StepKind::QueueFull | StepKind::WaitedTooLong => {
+                return self.arrow(row, Fate::Lost);
             }
-            StepKind::Answered => {
-                drawing.marks.push(Mark { node, at_ms: end_ms, text: "answered", is_bad: false });
-                continue;
-            }
-            StepKind::Failed | StepKind::Refused => {
-                let text = if step.kind == StepKind::Failed { "failed" } else { "refused" };
-                drawing.marks.push(Mark { node, at_ms: end_ms, text, is_bad: true });
-                continue;
-            }
-            // Its end is another row.
-            _ => continue,
-        };
-        let start_ms = row.sent.map_or(end_ms, |sent| at(sent.at_ns));
+        }
+        true
+    }
+
+    /// Draws the message that ends in `row`. Returns false if there is no room for it.
+    fn arrow(&mut self, row: &Row<'_>, fate: Fate) -> bool {
+        let step = row.step;
+        let line = |node: &str| self.lines.get(node).copied();
+        let (node, peer) = (line(&step.node), step.peer.as_deref().and_then(line));
         // A message is lost at its sender, and arrives at its receiver.
-        let ends =
-            if step.kind == StepKind::Lost { (Some(node), peer) } else { (peer, Some(node)) };
-        let (Some(from), Some(to)) = ends else {
-            hidden += 1;
-            continue;
-        };
-        if drawing.arrows.len() == ARROWS_MAX {
-            hidden += 1;
-            continue;
+        let ends = if step.kind == StepKind::Lost { (node, peer) } else { (peer, node) };
+        let (Some(from), Some(to)) = ends else { return false };
+        if self.drawing.arrows.len() == ARROWS_MAX {
+            return false;
         }
-        let handled_ms = end_ms;
-        let end_ms = end_ms - step.waited_ns as f64 / 1e6;
+        let handled_ms = self.ms(step.at_ns);
+        let end_ms = self.ms(step.at_ns.saturating_sub(step.waited_ns));
+        let start_ms = row.sent.map_or(end_ms, |sent| self.ms(sent.at_ns));
+        self.drawing.arrows.push(Arrow { from, to, start_ms, end_ms, fate, text: what(row) });
         if step.waited_ns > 0 {
-            let wait = Wait { node, start_ms: end_ms, end_ms: handled_ms, is_silence: false };
-            drawing.waits.push(wait);
+            self.wait(Wait { node: to, start_ms: end_ms, end_ms: handled_ms, is_silence: false });
         }
-        let text = super::text::what(row);
-        drawing.arrows.push(Arrow { from, to, start_ms, end_ms, fate, text });
+        true
     }
-    drawing.arrows.sort_by_key(|arrow| arrow.fate);
-    let ends = drawing.arrows.iter().map(|it| it.end_ms);
-    let ends = ends.chain(drawing.marks.iter().map(|it| it.at_ms));
-    drawing.length_ms = ends.chain(drawing.waits.iter().map(|it| it.end_ms)).fold(0.0, f64::max);
-    if hidden > 0 {
-        drawing.note = format!("{} more steps at other nodes are not drawn.", count(hidden));
+
+    fn wait(&mut self, wait: Wait) {
+        self.drawing.waits.push(wait);
     }
-    drawing
+
+    fn ms(&self, at_ns: u64) -> f64 {
+        at_ns.saturating_sub(self.trace.intended_ns) as f64 / 1e6
+    }
+
+    /// Ends the drawing, in which `hidden` rows have no room.
+    fn finish(self, hidden: usize) -> PathDrawing {
+        let mut drawing = self.drawing;
+        drawing.arrows.sort_by_key(|arrow| arrow.fate);
+        let arrows = drawing.arrows.iter().map(|arrow| arrow.end_ms);
+        let waits = drawing.waits.iter().map(|wait| wait.end_ms);
+        let marks = drawing.marks.iter().map(|mark| mark.at_ms);
+        drawing.length_ms = arrows.chain(waits).chain(marks).fold(0.0, f64::max);
+        if hidden > 0 {
+            drawing.note = format!("Steps that are not drawn: {}.", count(hidden as u64));
+        }
+        drawing
+    }
 }
 
-/// The row of each node that is drawn: in the order of the path, the origin first.
-fn nodes<'a>(
-    trace: &LookupTrace,
-    all: &[Row<'a>],
-    drawing: &mut PathDrawing,
-) -> BTreeMap<&'a str, usize> {
-    let mut places = BTreeMap::new();
-    let essential = all.iter().filter(|row| row.is_essential()).map(|row| row.step.node.as_str());
-    let others = all.iter().flat_map(|row| [Some(&row.step.node), row.step.peer.as_ref()]);
-    for node in essential.chain(others.flatten().map(String::as_str)) {
-        if places.len() < NODES_MAX {
-            places.entry(node).or_insert(usize::MAX);
-        }
-    }
-    let order = all.iter().flat_map(|row| [Some(&row.step.node), row.step.peer.as_ref()]);
-    for node in order.flatten().map(String::as_str) {
-        if let Some(place) = places.get_mut(node)
-            && *place == usize::MAX
-        {
-            *place = drawing.nodes.len();
-            let is_owner = trace.owner.as_deref() == Some(node);
-            drawing.nodes.push((short(node).to_owned(), is_owner));
-        }
-    }
-    places
-}
-
-/// When the contact that is silent in `row` was asked.
-fn asked_at(steps: &[TracedStep], row: &Row<'_>) -> Option<u64> {
-    let silent = row.step;
+/// When the node of `silent` last asked the peer that does not answer.
+fn asked_at(steps: &[TracedStep], silent: &TracedStep) -> u64 {
     let is_it = |step: &&TracedStep| {
         step.kind == StepKind::Sent
-            && step.node == silent.node
-            && step.peer == silent.peer
+            && (&step.node, &step.peer) == (&silent.node, &silent.peer)
             && step.at_ns < silent.at_ns
     };
-    steps.iter().rev().find(is_it).map(|step| step.at_ns)
+    steps.iter().rev().find(is_it).map_or(silent.at_ns, |step| step.at_ns)
 }

@@ -49,11 +49,11 @@ pub(crate) fn rows(trace: &LookupTrace) -> Vec<Row<'_>> {
     let mut hops = 0;
     let mut rows = Vec::new();
     for (at, step) in trace.steps.iter().enumerate() {
-        let is_on_way = way.binary_search(&at).is_ok();
-        let is_hop = is_on_way && step.node != trace.origin;
+        let on_way = way.binary_search_by_key(&at, |on| on.step).ok().map(|index| way[index]);
+        let is_on_way = on_way.is_some();
+        let is_hop = on_way.is_some_and(|on| on.is_hop);
         hops += u32::from(is_hop);
-        // What comes after the node that answered is the way back.
-        let hop = (is_hop && Some(hops) <= trace.hops).then_some(hops);
+        let hop = is_hop.then_some(hops);
         let resends = resends(&trace.steps[..at], step);
         let is_arriving = step.kind == StepKind::Sent && senders.arriving.contains(&at);
         if step.is_ack() && !step.kind.is_drop() || is_arriving && resends.is_none() {

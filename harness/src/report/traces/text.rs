@@ -133,7 +133,7 @@ impl Columns<'_> {
         let node = &row.step.node;
         let reaches = match row.step.kind {
             StepKind::Asked => true,
-            StepKind::Received => *node != self.trace.origin,
+            StepKind::Received => row.hop.is_some() || *node != self.trace.origin,
             _ => false,
         };
         match (&self.trace.key, &self.trace.owner) {
@@ -189,7 +189,7 @@ pub(crate) fn summary(trace: &LookupTrace) -> String {
         trace.latency_ns().map(|latency| format!("{} ms", ms(latency))),
     ];
     let costs = costs.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let verdict = trace.verdict.as_deref().unwrap_or("not judged: before the measured phase");
+    let verdict = trace.verdict.as_deref().unwrap_or("not judged: outside the measured phase");
     let owner = trace.owner.as_deref().map(|owner| format!("; the owner is {}", short(owner)));
     format!("{costs}; {verdict}{}", owner.unwrap_or_default())
 }
