@@ -63,15 +63,6 @@ pub struct TracedStep {
     pub waited_ns: u64,
 }
 
-/// A reception on the way to an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OnWay {
-    /// The index of its step.
-    pub step: usize,
-    /// Whether it is a hop towards the answer, not one of the way back.
-    pub is_hop: bool,
-}
-
 /// What a collector knows of a lookup.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
@@ -117,58 +108,6 @@ impl LookupTrace {
     #[must_use]
     pub fn latency_ns(&self) -> Option<u64> {
         Some(self.ended_ns?.saturating_sub(self.intended_ns))
-    }
-
-    /// The receptions that led to the answer, from the first hop to the origin; empty without an answer.
-    /// Hops of earlier attempts are no part of it.
-    ///
-    /// Found from the end: a node that sent a message did so because of the last message that it had
-    /// handled. Acknowledgements cause none.
-    #[must_use]
-    pub fn way(&self) -> Vec<OnWay> {
-        let causes = self.causes();
-        let Some(&first) = causes.first() else { return Vec::new() };
-        // The way may lead over the origin, so the message tells hops and replies apart.
-        let is_hop = |step: usize| self.steps[step].message == self.steps[first].message;
-        let mut way: Vec<OnWay> =
-            causes.into_iter().map(|step| OnWay { step, is_hop: is_hop(step) }).collect();
-        // Only where the origin asks all hops itself may it start again without a message.
-        let is_reply = |on: &&OnWay| !on.is_hop && self.steps[on.step].node == self.origin;
-        if way.iter().filter(is_reply).count() > 1 {
-            let hops: Vec<usize> = way.iter().filter(|on| on.is_hop).map(|on| on.step).collect();
-            let earlier = hops.len().saturating_sub(self.hops.unwrap_or(0) as usize);
-            let from = hops.get(earlier).copied().unwrap_or(0);
-            way.retain(|on| on.step >= from);
-        }
-        way
-    }
-
-    /// The receptions that led to the answer, each the cause of the next.
-    fn causes(&self) -> Vec<usize> {
-        let is_it = |step: &TracedStep, kind, node: &str| step.kind == kind && step.node == node;
-        let mut way = Vec::new();
-        let Some(mut end) = self.steps.iter().rposition(|it| it.kind == StepKind::Answered) else {
-            return way;
-        };
-        let mut node = &self.steps[end].node;
-        while let Some(received) = self.steps[..end]
-            .iter()
-            .rposition(|step| is_it(step, StepKind::Received, node) && !step.is_ack())
-        {
-            let Some(sender) = &self.steps[received].peer else { break };
-            let message = &self.steps[received].message;
-            let Some(sent) = self.steps[..received].iter().rposition(|step| {
-                is_it(step, StepKind::Sent, sender)
-                    && step.peer.as_ref() == Some(node)
-                    && step.message == *message
-            }) else {
-                break;
-            };
-            way.push(received);
-            (node, end) = (sender, sent);
-        }
-        way.reverse();
-        way
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** rows are in the order of the steps.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use crate::measure::trace::{LookupTrace, StepKind, TracedStep};
 
@@ -45,7 +45,8 @@ impl Row<'_> {
 /// The rows of a trace.
 pub(crate) fn rows(trace: &LookupTrace) -> Vec<Row<'_>> {
     let way = trace.way();
-    let senders = senders(trace);
+    let senders = trace.senders();
+    let arriving: BTreeSet<usize> = senders.values().copied().collect();
     let mut hops = 0;
     let mut rows = Vec::new();
     for (at, step) in trace.steps.iter().enumerate() {
@@ -55,49 +56,14 @@ pub(crate) fn rows(trace: &LookupTrace) -> Vec<Row<'_>> {
         hops += u32::from(is_hop);
         let hop = is_hop.then_some(hops);
         let resends = resends(&trace.steps[..at], step);
-        let is_arriving = step.kind == StepKind::Sent && senders.arriving.contains(&at);
+        let is_arriving = step.kind == StepKind::Sent && arriving.contains(&at);
         if step.is_ack() && !step.kind.is_drop() || is_arriving && resends.is_none() {
             continue;
         }
-        let sent = senders.of.get(&at).map(|&sent| &trace.steps[sent]);
+        let sent = senders.get(&at).map(|&sent| &trace.steps[sent]);
         rows.push(Row { step, sent, hop, is_on_way, resends });
     }
     rows
-}
-
-/// Which message was sent in which step.
-struct Senders {
-    /// By the step in which the message ends.
-    of: BTreeMap<usize, usize>,
-    /// The steps in which messages are sent that end somewhere.
-    arriving: BTreeSet<usize>,
-}
-
-/// Matches the ends of messages with their starts. Of several of a name between the same nodes, the first
-/// one is taken to arrive first.
-fn senders(trace: &LookupTrace) -> Senders {
-    type Way<'a> = (&'a str, &'a str, Option<&'a str>);
-    let mut under_way: BTreeMap<Way<'_>, VecDeque<usize>> = BTreeMap::new();
-    let mut of = BTreeMap::new();
-    for (at, step) in trace.steps.iter().enumerate() {
-        let Some(peer) = &step.peer else { continue };
-        let (node, name) = (step.node.as_str(), step.message.as_deref());
-        let from_here = under_way.entry((node, peer, name)).or_default();
-        let sent = match step.kind {
-            StepKind::Sent => {
-                from_here.push_back(at);
-                continue;
-            }
-            StepKind::Lost => from_here.pop_back(),
-            kind if kind.is_drop() || kind == StepKind::Received => {
-                under_way.entry((peer, node, name)).or_default().pop_front()
-            }
-            _ => continue,
-        };
-        of.extend(sent.map(|sent| (at, sent)));
-    }
-    let arriving = of.values().copied().collect();
-    Senders { of, arriving }
 }
 
 /// Where `step`, which comes after `before`, sends, if it does so because a contact did not answer.
