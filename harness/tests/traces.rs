@@ -99,8 +99,9 @@ fn traces_agree_with_the_log_in_every_weather() {
                 assert_eq!(trace.key.as_deref(), Some(&row[4]), "{more}: {number}");
             }
         }
-        // Where nodes are slow, they handle a lookup several times, and a hop may be of another attempt.
-        let most = if more.contains("node_rate") { 25 } else { 0 };
+        // Where messages wait or overtake each other, nodes handle a lookup several times, and a hop may be one of
+        // another attempt.
+        let most = if more.starts_with("network") { 10 } else { 0 };
         assert!(others <= most, "{more}: {others} ways have another length");
         assert!(trouble > 50, "{more}: {trouble} losses, timeouts and the like");
     }
