@@ -15,8 +15,8 @@ mod status;
 mod streams;
 mod stress;
 mod sweep;
-mod watch;
 mod trace;
+mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
