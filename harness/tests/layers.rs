@@ -13,7 +13,7 @@ use std::path::Path;
 /// The rooms of the harness, top to bottom.
 const HARNESS: &str = "
 app/        the program: command line and dispatch
-commands/   run, campaign, sweep, compare, diff, report, plan, stress, serve, user, list, explain
+commands/   run, campaign, sweep, compare, diff, report, trace, plan, stress, serve, user, list, explain
 watch/      the live page of a run
 stress/     what a server holds: the search for the knee, and what follows from it
 serve/      the client interface: the Redis protocol over TCP

@@ -21,6 +21,7 @@ use super::run::Run;
 use super::serve::Serve;
 use super::stress::Stress;
 use super::sweep::Sweep;
+use super::trace::Trace;
 use super::user::UserCommand;
 use crate::commands::Environment;
 use crate::commands::options::Exit;
@@ -89,6 +90,7 @@ impl Cli {
             .version(env.program.version)
             .mut_subcommand("run", name_systems)
             .mut_subcommand("sweep", name_systems)
+            .mut_subcommand("trace", name_systems)
     }
 
     /// The command; `run` by default. From now on, texts have the colours that were asked for.
@@ -120,6 +122,8 @@ pub enum Command {
     Diff(Diff),
     /// Make a page of saved results, with their figures
     Report(super::report::Report),
+    /// Show the path of a lookup of a simulated run, hop by hop
+    Trace(Box<Trace>),
     /// Say which parameters to run a system with, for a given load and what must hold
     Plan(Box<Plan>),
     /// Keep nodes up and serve clients through the Redis protocol, until Ctrl-C

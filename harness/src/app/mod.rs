@@ -15,6 +15,7 @@ pub mod serve;
 pub mod stress;
 pub mod sweep;
 mod target;
+pub mod trace;
 pub mod user;
 mod values;
 

@@ -12,11 +12,12 @@ use super::documents;
 use super::run::Run;
 use super::stress::Stress;
 use super::sweep::Sweep;
+use super::trace::Trace;
 use super::user::UserCommand;
 use crate::commands::options::Exit;
 use crate::commands::{
     Environment, campaign, compare, diff, explain, list, plan, report, run, serve, stress, sweep,
-    user,
+    trace, user,
 };
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
@@ -97,6 +98,7 @@ impl Program {
             Command::Diff(asked) => diff_command(&env, &asked),
             Command::Plan(asked) => plan::plan(&env, &asked.request(), asked.options()),
             Command::Report(asked) => report::report(&env, &asked.request()),
+            Command::Trace(asked) => trace_command(&env, &asked),
             Command::Serve(asked) => {
                 serve::serve(&env, &asked.options(), asked.watch(), asked.is_quiet())
             }
@@ -130,6 +132,13 @@ fn sweep_command(env: &Environment, sweep: &Sweep) -> Exit {
     match sweep.plan(&env.registry) {
         Ok(plan) => sweep::sweep(env, &plan, sweep.threads(), sweep.assertions(), sweep.options()),
         Err(error) => env.refuse(error),
+    }
+}
+
+fn trace_command(env: &Environment, asked: &Trace) -> Exit {
+    match asked.request(&env.registry) {
+        Ok(request) => trace::trace(env, &request, asked.options()),
+        Err(why) => env.refuse(why),
     }
 }
 

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::target::TargetFlags;
-use super::values::{DEFAULT_SCENARIO, Values};
+use super::values::{DEFAULT_SCENARIO, Values, count};
 use crate::commands::assertion::Assertions;
 use crate::commands::campaign::Seeds;
 use crate::commands::options::RunOptions;
 use crate::commands::run::Request;
+use crate::measure::trace::LOOKUPS_MAX;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::systems::Registry;
 use crate::target;
@@ -22,7 +23,9 @@ const TARGET_SCENARIO: &str = "ycsb-a";
 
 /// `hopwise run`.
 #[derive(Args, Debug, Default)]
-#[command(mut_arg("target", |target| target.conflicts_with_all(["seeds", "events", "watch"])))]
+#[command(mut_arg("target", |target| {
+    target.conflicts_with_all(["seeds", "events", "watch", "trace_lookups"])
+}))]
 pub struct Run {
     /// A named scenario (see list) or a file [default: default]
     #[arg(value_name = "SCENARIO | FILE.toml")]
@@ -45,6 +48,10 @@ pub struct Run {
     #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, conflicts_with = "seeds")]
     #[arg(default_missing_value = "127.0.0.1:0")]
     watch: Option<SocketAddr>,
+    /// Trace the first N lookups of the measured phase, 1 to 1000: hop by hop, into traces.json beside the
+    /// outcome; without --out also as text. Simulator only
+    #[arg(long, value_name = "N", value_parser = lookups, conflicts_with = "seeds")]
+    trace_lookups: Option<u32>,
     #[command(flatten)]
     target: TargetFlags,
     #[command(flatten)]
@@ -95,6 +102,7 @@ impl Run {
             assertions: &self.assertions,
             options: &self.options,
             events: self.events.as_deref(),
+            traced_lookups: self.trace_lookups,
             target,
             watch: self.watch,
         }
@@ -105,4 +113,9 @@ impl Run {
     pub fn options(&self) -> &RunOptions {
         &self.options
     }
+}
+
+/// Reads the number of lookups to trace.
+fn lookups(text: &str) -> Result<u32, String> {
+    count(text, 1..=LOOKUPS_MAX)
 }

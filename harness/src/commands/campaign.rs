@@ -24,9 +24,9 @@ use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
 use crate::commands::run::{self, Ended, Memory};
 use crate::live::Progress;
-use crate::measure::EngineError;
 use crate::measure::outcome::{Check, replay_command, rfc3339};
 use crate::measure::provenance::{Build, Machine};
+use crate::measure::{EngineError, Observers};
 use crate::report::files;
 use crate::report::units::micros;
 use crate::scenario::{Engine, count_of};
@@ -256,13 +256,11 @@ fn run_one(
 ) -> Result<Ran, Failing> {
     let seed = scenario.seed;
     let failing = |exit: Exit, reason| Failing { seed, status: exit as i32, reason, replay: None };
-    let ended =
-        run::execute(env, scenario, interrupts, true, memory, None).map_err(
-            |error| match error {
-                EngineError::Request(why) => failing(Exit::BadRequest, why),
-                EngineError::Broken(why) => failing(Exit::Failure, why),
-            },
-        )?;
+    let ended = run::execute(env, scenario, interrupts, true, memory, Observers::default())
+        .map_err(|error| match error {
+            EngineError::Request(why) => failing(Exit::BadRequest, why),
+            EngineError::Broken(why) => failing(Exit::Failure, why),
+        })?;
     let Ended { measured, mut outcome } = ended;
     assertions.judge(&mut outcome);
     let exit = run::verdict(&outcome);

@@ -22,6 +22,7 @@ pub mod serve;
 pub(crate) mod standard_output;
 pub mod stress;
 pub mod sweep;
+pub mod trace;
 pub mod user;
 
 pub use self::environment::Environment;

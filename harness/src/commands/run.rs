@@ -23,9 +23,10 @@ use crate::live::{Feed, Progress};
 use crate::measure::event_log::{EventLog, ROWS_MAX};
 use crate::measure::outcome::{self, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION};
 use crate::measure::provenance::{Build, Machine, peak_rss_bytes, reset_peak_rss};
-use crate::measure::{EngineError, Measured};
+use crate::measure::trace::{Collector, Tracer, Traces, Wanted};
+use crate::measure::{EngineError, Measured, Observers};
 use crate::report::units::count;
-use crate::report::{files, in_sentences, text};
+use crate::report::{files, in_sentences, text, traces_text};
 use crate::scenario::{Engine, Measure};
 use crate::target;
 use crate::watch::Watch;
@@ -45,6 +46,8 @@ pub struct Request<'a> {
     pub options: &'a RunOptions,
     /// The file for all that happens, if there is one.
     pub events: Option<&'a Path>,
+    /// The number of lookups that are traced.
+    pub traced_lookups: Option<u32>,
     /// Where nodes run, if not here.
     pub target: Option<&'a target::Options>,
     /// The address of a live page, if there is one.
@@ -54,7 +57,7 @@ pub struct Request<'a> {
 /// Runs `scenario` as `request` says.
 #[must_use]
 pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exit {
-    let &Request { assertions, options, events, target, watch } = request;
+    let &Request { assertions, options, events, traced_lookups, target, watch } = request;
     let started_at = outcome::rfc3339(WallClock::start().started_at());
     let destination = match Destination::open(options, &started_at, &scenario.name) {
         Ok(destination) => destination,
@@ -76,13 +79,16 @@ pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exi
         Ok(watch) => watch,
         Err(why) => return env.refuse(why),
     };
+    let mut collector = traced_lookups.map(|count| Collector::new(Wanted::First(count)));
+    let tracer = collector.as_mut().map(|collector| collector as &mut dyn Tracer);
+    let observers = Observers { log, tracer };
     env.tell_adapted([scenario], options);
     let interrupts = watch_for_interrupts(env);
     let ended = execute_by(env, scenario, options.quiet, Memory::OnlyRun, |progress| {
         let progress = &progress.with_feed(watch.as_ref().map(|watch| watch.feed().clone()));
         match target {
             Some(target) => target::run(scenario, target, &interrupts, progress),
-            None => env.registry.run_logged(scenario, &interrupts, progress, log),
+            None => env.registry.run_observed(scenario, &interrupts, progress, observers),
         }
     });
     if let Some(watch) = watch {
@@ -105,7 +111,11 @@ pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exi
     let folder = destination.folder().to_owned();
     outcome.name_folder(&folder);
     assertions.judge(&mut outcome);
-    if let Err(error) = report(scenario, destination, &measured, &outcome) {
+    let traces = collector.map(|collector| Traces::new(&outcome, collector.traces()));
+    let written = files::write_traces(&folder, traces.as_ref()).map_err(|error| error.to_string());
+    let text = traces.filter(|_| options.out.is_none()).map(|traces| traces_text(&traces));
+    let report = || report(scenario, destination, &measured, &outcome, text.as_deref());
+    if let Err(error) = written.and_then(|()| report()) {
         env.tell(error);
         return Exit::Failure;
     }
@@ -214,10 +224,10 @@ pub(crate) fn execute(
     interrupts: &AtomicU32,
     quiet: bool,
     memory: Memory,
-    log: Option<EventLog>,
+    observers: Observers<'_>,
 ) -> Result<Ended, EngineError> {
     execute_by(env, scenario, quiet, memory, |progress| {
-        env.registry.run_logged(scenario, interrupts, &progress, log)
+        env.registry.run_observed(scenario, interrupts, &progress, observers)
     })
 }
 
@@ -368,9 +378,14 @@ fn report(
     destination: Destination,
     measured: &Measured,
     outcome: &Outcome,
+    traces: Option<&str>,
 ) -> Result<(), String> {
     let (folder, toml) = (destination.folder(), scenario.to_toml());
     files::write_all(folder, outcome, &toml, &measured.series)
         .map_err(|error| error.to_string())?;
-    destination.finish(&outcome.to_json(), &text::text(outcome))
+    let mut text = text::text(outcome);
+    if let Some(traces) = traces {
+        text += &format!("\n{traces}");
+    }
+    destination.finish(&outcome.to_json(), &text)
 }

@@ -20,9 +20,9 @@ use crate::commands::assertion::Assertions;
 use crate::commands::destination::Destination;
 use crate::commands::options::{Exit, RunOptions};
 use crate::commands::run::{self, Memory};
-use crate::measure::EngineError;
 use crate::measure::outcome::rfc3339;
 use crate::measure::provenance::{Build, available_bytes};
+use crate::measure::{EngineError, Observers};
 use crate::report::files;
 use crate::report::units::bytes;
 use crate::stress::bottleneck::Resource;
@@ -173,7 +173,14 @@ impl World for Machine<'_> {
             Some(target) => {
                 run::execute_on(self.env, scenario, target, stop, self.quiet, Memory::InTurn)?
             }
-            None => run::execute(self.env, scenario, stop, self.quiet, Memory::InTurn, None)?,
+            None => run::execute(
+                self.env,
+                scenario,
+                stop,
+                self.quiet,
+                Memory::InTurn,
+                Observers::default(),
+            )?,
         };
         let (outcome, measured) = (ended.outcome, ended.measured);
         Ok(Ran { outcome, series: measured.series, measured: measured.measured })

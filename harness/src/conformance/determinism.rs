@@ -9,7 +9,7 @@ use super::network::{FUZZY, scenario};
 use crate::Scenario;
 use crate::engine::sim::SimEngine;
 use crate::live::Progress;
-use crate::measure::Measured;
+use crate::measure::{Measured, Observers};
 use crate::plug::{Runner, System};
 
 const COMMON: &str = "
@@ -51,7 +51,7 @@ fn run<S: System>(more: &str, fuzzy: f64) -> Result<Measured, String> {
     let scenario: Scenario = scenario::<S>(&format!("{COMMON}{more}"), fuzzy)?;
     let progress = Progress::new(true, Duration::ZERO);
     SimEngine
-        .run_system::<S>(&scenario, &AtomicU32::new(0), &progress, None)
+        .run_system::<S>(&scenario, &AtomicU32::new(0), &progress, Observers::default())
         .map_err(|error| error.to_string())
 }
 

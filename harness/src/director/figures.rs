@@ -9,6 +9,7 @@ use super::{Director, MembershipChanges};
 use crate::measure::join_times::JoinTimes;
 use crate::measure::metrics::Metrics;
 use crate::measure::series::Series;
+use crate::measure::trace::Numbers;
 use crate::workload::Workload;
 
 impl<W: Workload> Director<W> {
@@ -56,6 +57,13 @@ impl<W: Workload> Director<W> {
     #[must_use]
     pub fn lookups_end(&self) -> u32 {
         self.ledger.as_ref().map_or(1, Ledger::end_number)
+    }
+
+    /// The numbers of the lookups so far.
+    #[must_use]
+    pub fn lookup_numbers(&self) -> Numbers {
+        let first_measured = self.ledger.as_ref().and_then(Ledger::first_counted);
+        Numbers { first_measured, end: self.lookups_end() }
     }
 
     /// Enters the messages of the next lookup by number, and how often a contact of it did not answer

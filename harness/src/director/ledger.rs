@@ -17,6 +17,7 @@ pub(super) struct Ledger {
     /// The number of the first entry.
     first: u32,
     entries: VecDeque<Entry>,
+    first_counted: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +39,22 @@ pub(super) enum End {
 
 impl Ledger {
     pub(super) const fn new() -> Ledger {
-        Ledger { first: 1, entries: VecDeque::new() }
+        Ledger { first: 1, entries: VecDeque::new(), first_counted: None }
     }
 
     /// Enters a lookup that is issued now. Returns its number, which is at least 1.
     pub(super) fn begin(&mut self, issued: Time, counted: bool) -> u32 {
         self.entries.push_back(Entry { issued, counted, end: None });
-        self.end_number() - 1
+        let number = self.end_number() - 1;
+        if counted && self.first_counted.is_none() {
+            self.first_counted = Some(number);
+        }
+        number
+    }
+
+    /// The first lookup of the measured phase.
+    pub(super) fn first_counted(&self) -> Option<u32> {
+        self.first_counted
     }
 
     /// The number after that of the last lookup.

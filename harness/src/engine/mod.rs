@@ -18,10 +18,12 @@ use self::sim::SimEngine;
 use self::udp::UdpEngine;
 use crate::Scenario;
 use crate::live::Progress;
-use crate::measure::event_log::EventLog;
-use crate::measure::{EngineError, Measured};
+use crate::measure::{EngineError, Measured, Observers};
 use crate::plug::{Runner, System};
 use crate::scenario::Engine;
+
+/// Why a run over UDP has no traces.
+const NO_TRACES: &str = "lookups are traced in the simulator only: add --engine sim";
 
 /// Runs a scenario in its engine with nodes of `S`, from start to end or until `interrupts` is no
 /// longer 0.
@@ -33,10 +35,13 @@ pub fn run<S: System>(
     scenario: &Scenario,
     interrupts: &AtomicU32,
     progress: &Progress,
-    log: Option<EventLog>,
+    observers: Observers<'_>,
 ) -> Result<Measured, EngineError> {
     match scenario.engine {
-        Engine::Udp => UdpEngine.run_system::<S>(scenario, interrupts, progress, log),
-        Engine::Sim => SimEngine.run_system::<S>(scenario, interrupts, progress, log),
+        Engine::Udp if observers.tracer.is_some() => {
+            Err(EngineError::Request(NO_TRACES.to_owned()))
+        }
+        Engine::Udp => UdpEngine.run_system::<S>(scenario, interrupts, progress, observers),
+        Engine::Sim => SimEngine.run_system::<S>(scenario, interrupts, progress, observers),
     }
 }

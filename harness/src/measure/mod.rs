@@ -12,12 +12,15 @@ pub mod join_times;
 pub mod key_load;
 mod measured;
 pub mod metrics;
+mod observers;
 pub mod outcome;
 pub mod provenance;
 pub(crate) mod quantity;
 pub mod series;
 pub mod stored;
 pub mod tally;
+pub mod trace;
 pub mod value_tally;
 
 pub use self::measured::{EngineError, Measured, Simulation};
+pub use self::observers::Observers;

@@ -7,13 +7,12 @@ use std::sync::atomic::AtomicU32;
 use super::System;
 use crate::Scenario;
 use crate::live::Progress;
-use crate::measure::event_log::EventLog;
-use crate::measure::{EngineError, Measured};
+use crate::measure::{EngineError, Measured, Observers};
 
 /// An engine: runs nodes of any system.
 pub trait Runner {
     /// Runs a scenario with nodes of `S`, to its end or until `interrupts` is not 0.
-    /// Writes all that happens to `log`, if there is one, and ends it.
+    /// `observers` look on; a log among them is ended.
     ///
     /// # Errors
     ///
@@ -23,6 +22,6 @@ pub trait Runner {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
-        log: Option<EventLog>,
+        observers: Observers<'_>,
     ) -> Result<Measured, EngineError>;
 }

@@ -25,6 +25,8 @@ pub(crate) struct Section {
     pub(crate) figures: Vec<KeyFigure>,
     pub(crate) charts: Vec<Chart>,
     pub(crate) tables: Vec<Table>,
+    /// Paths of lookups, each with its text.
+    pub(crate) paths: Vec<(PathDrawing, String)>,
     /// Texts to copy, each with its title.
     pub(crate) listings: Vec<(String, String)>,
 }
@@ -58,6 +60,61 @@ pub(crate) enum Cell {
     Bar(String, f64),
 }
 
+/// The path of a lookup: each node has a row, time runs to the right.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PathDrawing {
+    pub(crate) title: String,
+    pub(crate) detail: String,
+    /// What is not drawn.
+    pub(crate) note: String,
+    pub(crate) length_ms: f64,
+    /// The names of nodes, and whether each is the owner.
+    pub(crate) nodes: Vec<(String, bool)>,
+    pub(crate) arrows: Vec<Arrow>,
+    pub(crate) waits: Vec<Wait>,
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// A message. Nodes are indices, times are since the start of the lookup.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrow {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) start_ms: f64,
+    pub(crate) end_ms: f64,
+    pub(crate) fate: Fate,
+    pub(crate) text: String,
+}
+
+/// What became of a message. The last ones are drawn over the others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Fate {
+    /// It arrived off the way to the answer.
+    Beside,
+    /// No node handled it.
+    Lost,
+    /// It led to the answer.
+    OnWay,
+}
+
+/// A wait of a node: for a node that does not answer, or of a message in its queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) node: usize,
+    pub(crate) start_ms: f64,
+    pub(crate) end_ms: f64,
+    pub(crate) is_silence: bool,
+}
+
+/// Something at a node that is no message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    pub(crate) node: usize,
+    pub(crate) at_ms: f64,
+    pub(crate) text: &'static str,
+    pub(crate) is_bad: bool,
+}
+
 impl Section {
     pub(crate) fn new(id: &str, title: impl Into<String>) -> Section {
         Section { id: id.to_owned(), title: title.into(), ..Section::default() }
@@ -76,6 +133,7 @@ impl Section {
             && self.figures.is_empty()
             && self.charts.is_empty()
             && self.tables.is_empty()
+            && self.paths.is_empty()
             && self.listings.is_empty())
     }
 }

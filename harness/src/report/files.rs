@@ -6,6 +6,7 @@
 //! | `scenario.toml` | repeating the run |
 //! | `latency.hgrm` | latency percentiles in milliseconds, for HdrHistogram's plotter |
 //! | `series.csv` | one row per second and phase, for spreadsheets |
+//! | `traces.json` | the paths of some lookups, if they were traced |
 //!
 //! **Invariant:** writes only into the folder that it is given.
 
@@ -20,11 +21,14 @@ use crate::base::whole_file::WholeFile;
 use crate::measure::health::{Claims, Counts, Sample};
 use crate::measure::outcome::{Latency, Outcome};
 use crate::measure::series::SeriesRow;
+use crate::measure::trace::Traces;
 
 /// The file of the whole outcome.
 pub const OUTCOME: &str = "outcome.json";
 /// The file of the time series.
 pub(crate) const SERIES: &str = "series.csv";
+/// The file of traces of lookups, if some were traced.
+pub(crate) const TRACES: &str = "traces.json";
 /// The files of a result, in the order in which they appear.
 pub const NAMES: [&str; 4] = ["scenario.toml", "latency.hgrm", SERIES, OUTCOME];
 
@@ -58,6 +62,27 @@ pub fn write_all(
     };
     let files = NAMES.into_iter().zip(texts).map(written).collect::<io::Result<Vec<_>>>()?;
     files.into_iter().try_for_each(WholeFile::commit)
+}
+
+/// Writes `traces` into `dir`, or removes those of an earlier run if there are none.
+///
+/// # Errors
+///
+/// If the file cannot be written or removed. The message names it.
+pub(crate) fn write_traces(dir: &Path, traces: Option<&Traces>) -> io::Result<()> {
+    let path = dir.join(TRACES);
+    let Some(traces) = traces else {
+        return match fs::remove_file(&path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(io::Error::new(
+                cause.kind(),
+                format!("cannot remove {}, which an earlier run wrote: {cause}", path.display()),
+            )),
+            _ => Ok(()),
+        };
+    };
+    let mut file = WholeFile::create(&path)?;
+    file.write_text(&traces.to_json())?;
+    file.commit()
 }
 
 /// Whether `dir` has all files, none of them empty.

@@ -6,6 +6,7 @@
 //! saved           results as they are read back         chart     what a chart shows
 //! content         what reports say of them              document  what a report says
 //! page            a report as one HTML file             paper     charts for a paper
+//! traces          paths of lookups, for the terminal
 //! figure          curves on logarithmic axes as SVG
 //! ```
 //!
@@ -21,6 +22,7 @@ pub(crate) mod page;
 mod paper;
 mod saved;
 pub mod text;
+mod traces;
 pub(crate) mod units;
 pub(crate) mod wrap;
 
@@ -29,6 +31,8 @@ use std::path::{Path, PathBuf};
 pub(crate) use self::content::in_sentences;
 use self::document::Document;
 use self::saved::Saved;
+pub(crate) use self::saved::traces::read as read_traces;
+pub(crate) use self::traces::text as traces_text;
 
 /// A report of results.
 #[derive(Debug)]

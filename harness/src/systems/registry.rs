@@ -8,9 +8,8 @@ use std::sync::atomic::AtomicU32;
 
 use crate::engine;
 use crate::live::Progress;
-use crate::measure::event_log::EventLog;
 use crate::measure::growth::{Figure, Law};
-use crate::measure::{EngineError, Measured};
+use crate::measure::{EngineError, Measured, Observers};
 use crate::plan::Model;
 use crate::plug::{Checker, System};
 use crate::scenario::{
@@ -39,7 +38,7 @@ pub trait AnySystem: Debug + Send + Sync {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
-        log: Option<EventLog>,
+        observers: Observers<'_>,
     ) -> Result<Measured, EngineError>;
 }
 
@@ -77,9 +76,9 @@ impl<S: System> AnySystem for Registered<S> {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
-        log: Option<EventLog>,
+        observers: Observers<'_>,
     ) -> Result<Measured, EngineError> {
-        engine::run::<S>(scenario, interrupts, progress, log)
+        engine::run::<S>(scenario, interrupts, progress, observers)
     }
 }
 
@@ -201,21 +200,21 @@ impl Registry {
         interrupts: &AtomicU32,
         progress: &Progress,
     ) -> Result<Measured, EngineError> {
-        self.run_logged(scenario, interrupts, progress, None)
+        self.run_observed(scenario, interrupts, progress, Observers::default())
     }
 
-    /// As [`run`](Registry::run). Writes all that happens to `log`, if there is one.
+    /// As [`run`](Registry::run), while `observers` look on.
     ///
     /// # Errors
     ///
     /// Why it could not run; see [`EngineError`].
-    pub fn run_logged(
+    pub fn run_observed(
         &self,
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
-        log: Option<EventLog>,
+        observers: Observers<'_>,
     ) -> Result<Measured, EngineError> {
-        self.system(scenario).run(scenario, interrupts, progress, log)
+        self.system(scenario).run(scenario, interrupts, progress, observers)
     }
 }

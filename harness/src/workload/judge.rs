@@ -6,7 +6,6 @@
 //! **Invariant:** each answer is judged once, with the complete history up to its time.
 
 use std::collections::VecDeque;
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use crate::live::Feed;
 use crate::measure::event_log::{EventLog, LoggedLookup};
 use crate::measure::outcome::Deaths as DeathFigures;
 use crate::measure::stored::{Contents, ValueVerdicts};
+use crate::measure::trace::{Ended, Selection};
 
 /// The interval between two calls of [`Truth::forget_before`].
 const FORGET_EVERY: Duration = Duration::from_secs(1);
@@ -106,7 +106,7 @@ pub enum Record<W: Workload> {
     },
 }
 
-/// What a log tells of a question, and the judge does not need.
+/// What a log and a tracer tell of a question, and the judge does not need.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
     /// The number under which its costs become known; 0 if they do not.
@@ -151,6 +151,7 @@ pub struct Judge<W: Workload> {
     log: Option<EventLog>,
     /// A live page that shows who is a member.
     feed: Option<Arc<Feed>>,
+    ends: Option<Ends>,
     /// The history of membership, if `deaths` needs it and the truth does not keep it.
     members: OwnerTruth,
     /// No lookup takes longer than this.
@@ -166,6 +167,15 @@ pub struct Judge<W: Workload> {
     incorrect_in: Vec<Time>,
 }
 
+/// How lookups of the measured phase ended.
+#[derive(Debug)]
+struct Ends {
+    /// Those whose questions and answers are told, too.
+    selection: Selection,
+    /// Those that have not been taken.
+    ended: Vec<Ended>,
+}
+
 impl<W: Workload> Judge<W> {
     /// Creates a judge that starts with `truth`. No lookup takes longer than `deadline`.
     #[must_use]
@@ -176,6 +186,7 @@ impl<W: Workload> Judge<W> {
             deaths: None,
             log: None,
             feed: None,
+            ends: None,
             members: OwnerTruth::new(),
             deadline,
             forgotten: Time::ZERO,
@@ -203,6 +214,24 @@ impl<W: Workload> Judge<W> {
     /// Tells `feed` who joins and departs from here on.
     pub fn show_on(&mut self, feed: Arc<Feed>) {
         self.feed = Some(feed);
+    }
+
+    /// Keeps from now on how each lookup of the measured phase ended, until that is
+    /// [taken](Judge::take_ends).
+    pub fn keep_ends(&mut self) {
+        self.ends = Some(Ends { selection: Selection::NONE, ended: Vec::new() });
+    }
+
+    /// Tells the questions and answers of the selected lookups, if ends are kept.
+    pub fn select(&mut self, selection: Selection) {
+        if let Some(ends) = &mut self.ends {
+            ends.selection = selection;
+        }
+    }
+
+    /// Takes how lookups ended, in the order in which that became known.
+    pub fn take_ends(&mut self) -> Vec<Ended> {
+        self.ends.as_mut().map(|ends| std::mem::take(&mut ends.ended)).unwrap_or_default()
     }
 
     /// The log, if there is one.
@@ -249,7 +278,51 @@ impl<W: Workload> Judge<W> {
                 self.truth.end(&question, answer.as_ref(), at);
             }
             Record::Answered(answered) => self.waiting.push_back(answered),
-            Record::Unanswered { .. } | Record::Refused { .. } => {}
+            Record::Unanswered { question, how, at, facts } => {
+                self.tell(&question, None, how, at, &facts);
+            }
+            Record::Refused { .. } => {}
+        }
+    }
+
+    /// Tells the log how a question ended, and keeps it if ends are kept.
+    fn tell(
+        &mut self,
+        question: &W::Question,
+        answer: Option<&W::Answer>,
+        verdict: &'static str,
+        ended: Time,
+        facts: &Facts,
+    ) {
+        let &Facts { number, intended, issued, origin, hops, timeouts } = facts;
+        let is_selected = self.ends.as_ref().is_some_and(|ends| ends.selection.contains(number));
+        let (mut key, mut text) = (String::new(), String::new());
+        if self.log.is_some() || is_selected {
+            key = format!("{question:?}");
+            text = answer.map(|answer| format!("{answer:?}")).unwrap_or_default();
+        }
+        let hops = answer.map(|_| hops);
+        let lookup = LoggedLookup {
+            intended,
+            issued,
+            ended,
+            origin,
+            key,
+            answer: text,
+            hops,
+            timeouts,
+            verdict,
+            number,
+        };
+        if let Some(ends) = &mut self.ends {
+            let members = self.truth.members().unwrap_or(&self.members);
+            let key = W::key(question).filter(|_| is_selected);
+            let owner = key.and_then(|key| members.first_from(key, ended).next());
+            let owner = owner.map(|(id, _)| id);
+            ends.ended.push(Ended { lookup: lookup.clone(), key, owner });
+        }
+        if let Some(log) = &mut self.log {
+            log.lookup(lookup);
         }
     }
 
@@ -292,15 +365,9 @@ impl<W: Workload> Judge<W> {
             if is_part {
                 continue;
             }
-            if let (Some(log), Some(facts)) = (&mut self.log, facts) {
+            if let Some(facts) = facts {
                 let verdict = if is_correct { "correct" } else { "incorrect" };
-                let hops = Some(facts.hops);
-                let answer = format!("{answer:?}");
-                log.lookup(LoggedLookup {
-                    answer,
-                    hops,
-                    ..logged(&question, verdict, answered, &facts)
-                });
+                self.tell(&question, Some(&answer), verdict, answered, &facts);
             }
             if is_correct {
                 self.correct += 1;
@@ -321,33 +388,19 @@ impl<W: Workload> Judge<W> {
     }
 }
 
-/// Writes what needs no verdict.
+/// Writes what is no end of a question.
 fn write<W: Workload>(log: &mut EventLog, record: &Record<W>) {
     match record {
         &Record::Joined { id, host, at, is_initial } => log.joined(at, id, host, is_initial),
         &Record::Gone { id, at, announced, .. } => log.departed(at, id, announced),
-        Record::Unanswered { question, how, at, facts } => {
-            log.lookup(logged(question, how, *at, facts));
-        }
         &Record::Refused { interval, count } => log.refused(interval, count),
-        Record::DeclaredDead { .. }
+        Record::Unanswered { .. }
+        | Record::DeclaredDead { .. }
         | Record::Refuted { .. }
         | Record::Issued { .. }
         | Record::Ended { .. }
         | Record::Answered(_) => {}
     }
-}
-
-/// A question that ended without an answer.
-fn logged<Q: Debug>(
-    question: &Q,
-    verdict: &'static str,
-    ended: Time,
-    facts: &Facts,
-) -> LoggedLookup {
-    let &Facts { number, intended, issued, origin, timeouts, .. } = facts;
-    let (key, answer, hops) = (format!("{question:?}"), String::new(), None);
-    LoggedLookup { intended, issued, ended, origin, key, answer, hops, timeouts, verdict, number }
 }
 
 #[cfg(test)]

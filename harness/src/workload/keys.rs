@@ -39,6 +39,10 @@ impl Workload for KeyWorkload {
         self.0.draw(rng)
     }
 
+    fn key(question: &Id) -> Option<Id> {
+        Some(*question)
+    }
+
     fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> OwnerTruth {
         OwnerTruth::of_members(members.map(|(id, _)| id), at)
     }

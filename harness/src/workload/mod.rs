@@ -83,6 +83,11 @@ pub trait Workload: Clone + Debug + Send + Sync + 'static {
     /// Creates the truth at time `at`, with these members and their hosts.
     fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> Self::Truth;
 
+    /// The identifier that the question looks up, if it is about one.
+    fn key(_question: &Self::Question) -> Option<Id> {
+        None
+    }
+
     /// Whether the requester goes on after this answer to obtain what it names.
     fn is_followed_up(&self, _answer: &Self::Answer) -> bool {
         false

@@ -15,6 +15,7 @@ mod status;
 mod streams;
 mod stress;
 mod sweep;
+mod trace;
 mod watch;
 
 use std::fs;

@@ -42,6 +42,13 @@ impl Protocol for Central {
         }
     }
 
+    fn name(message: &Message<'_>) -> &'static str {
+        match message {
+            Message::Items(message) => Items::name(message),
+            _ => Central::CLASSES[Central::class(message)].name,
+        }
+    }
+
     fn starts_work(message: &Message<'_>) -> bool {
         matches!(message, Message::Items(message) if Items::starts_work(message))
     }

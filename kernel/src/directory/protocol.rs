@@ -55,6 +55,14 @@ impl<P: Protocol> Protocol for Directory<P> {
         }
     }
 
+    fn name(message: &Message<'_, P>) -> &'static str {
+        match message {
+            MessageWith::Router(message) => P::name(message),
+            MessageWith::Items(message) => Items::name(message),
+            MessageWith::Copy { .. } => Self::CLASSES[Self::class(message)].name,
+        }
+    }
+
     #[inline]
     fn starts_work(message: &Message<'_, P>) -> bool {
         match message {

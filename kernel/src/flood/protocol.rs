@@ -57,6 +57,16 @@ impl Protocol for Flood {
         }
     }
 
+    fn name(message: &Message<'_>) -> &'static str {
+        match message {
+            Message::Search { .. } => "search",
+            Message::Walk { .. } => "walk",
+            Message::SearchHit { .. } => "hit",
+            Message::Items(message) => Items::name(message),
+            _ => Flood::CLASSES[Flood::class(message)].name,
+        }
+    }
+
     #[inline]
     fn starts_work(message: &Message<'_>) -> bool {
         match message {

@@ -56,6 +56,15 @@ impl Protocol for Items {
         class as usize
     }
 
+    fn name(message: &Message<'_>) -> &'static str {
+        match message {
+            Message::Find { .. } => "find",
+            Message::Found { .. } => "found",
+            Message::CookieReply { .. } => "cookie",
+            _ => Items::CLASSES[Items::class(message)].name,
+        }
+    }
+
     #[inline]
     fn starts_work(message: &Message<'_>) -> bool {
         matches!(message, Message::Find { .. })

@@ -35,6 +35,12 @@ pub trait Protocol: Copy + Debug + Send + Sync + 'static {
     /// The class of `message`: an index into [`CLASSES`](Protocol::CLASSES).
     fn class(message: &Self::Message<'_>) -> usize;
 
+    /// The name of `message` in traces of lookups. By default the name of its class.
+    #[must_use]
+    fn name(message: &Self::Message<'_>) -> &'static str {
+        Self::CLASSES[Self::class(message)].name
+    }
+
     /// Whether the message asks its receiver for new work on behalf of a lookup of the application.
     /// Drivers drop these first when they have too much to do.
     #[inline]

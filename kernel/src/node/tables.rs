@@ -4,6 +4,7 @@
 
 use core::fmt::Debug;
 
+use crate::base::Peer;
 use crate::node::requests::{RequestHandle, RequestKind, Requests};
 
 /// The requests in flight of a protocol and of those it carries: one table each.
@@ -31,6 +32,9 @@ pub trait RequestTables: Debug + Send {
 
     /// The driver's number of the node that made the request at `handle`.
     fn node_of(&self, handle: RequestHandle) -> Option<u32>;
+
+    /// The peer that must reply to the request at `handle`.
+    fn peer_of(&self, handle: RequestHandle) -> Option<Peer>;
 
     /// Whether the request at `handle`, whose timer has fired, was the first attempt at a
     /// [contact](RequestKind::is_contact) of a lookup.
@@ -68,6 +72,10 @@ impl<K: RequestKind> RequestTables for Requests<K> {
     #[inline]
     fn node_of(&self, handle: RequestHandle) -> Option<u32> {
         Some(self.at(handle)?.node)
+    }
+
+    fn peer_of(&self, handle: RequestHandle) -> Option<Peer> {
+        Some(self.at(handle)?.to)
     }
 
     fn is_silent_contact(&self, handle: RequestHandle) -> bool {
@@ -142,6 +150,13 @@ impl<K: RequestKind, C: RequestTables> RequestTables for LayeredRequests<K, C> {
         match self.layer_of(handle) {
             Layer::Own(handle) => self.own.node_of(handle),
             Layer::Carried(handle) => self.carried.node_of(handle),
+        }
+    }
+
+    fn peer_of(&self, handle: RequestHandle) -> Option<Peer> {
+        match self.layer_of(handle) {
+            Layer::Own(handle) => self.own.peer_of(handle),
+            Layer::Carried(handle) => self.carried.peer_of(handle),
         }
     }
 

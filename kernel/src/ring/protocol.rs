@@ -82,6 +82,17 @@ impl Protocol for Ring {
         class as usize
     }
 
+    fn name(message: &Message<'_>) -> &'static str {
+        match message {
+            Message::Lookup { .. } => "lookup",
+            Message::Ack { .. } => "ack",
+            Message::Answer { .. } => "answer",
+            Message::FindNext { .. } => "find_next",
+            Message::FindNextReply { .. } => "next",
+            _ => Ring::CLASSES[Ring::class(message)].name,
+        }
+    }
+
     #[inline]
     fn starts_work(message: &Message<'_>) -> bool {
         match message {

@@ -87,6 +87,22 @@ impl<P: Protocol> Protocol for Stored<P> {
         class as usize
     }
 
+    fn name(message: &Message<'_, P>) -> &'static str {
+        match message {
+            MessageWith::Router(message) => P::name(message),
+            MessageWith::Ask { .. } => "ask",
+            MessageWith::Answer { .. } => "answer",
+            MessageWith::Grant { .. } => "grant",
+            MessageWith::AlsoAt { .. } => "also_at",
+            MessageWith::Fetch { .. } => "fetch",
+            MessageWith::Fetched { .. } => "fetched",
+            MessageWith::Copy { .. } => "copy",
+            MessageWith::Copied { .. } => "copied",
+            MessageWith::CookieReply { .. } => "cookie",
+            _ => Self::CLASSES[Self::class(message)].name,
+        }
+    }
+
     #[inline]
     fn starts_work(message: &Message<'_, P>) -> bool {
         match message {

@@ -15,6 +15,7 @@ mod requests;
 mod seen;
 mod successors;
 mod suspects;
+mod tap;
 mod timer;
 mod wire;
 mod words;

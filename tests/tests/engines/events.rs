@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use hopwise_harness::Scenario;
 use hopwise_harness::live::Progress;
-use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::event_log::EventLog;
 use hopwise_harness::measure::metrics::COUNTS;
+use hopwise_harness::measure::{Measured, Observers};
 use hopwise_harness::systems::Registry;
 use hopwise_harness::systems::ring::Ring;
 
@@ -32,8 +32,9 @@ fn run_logged(scenario: &Scenario, rows_max: u64) -> (Measured, Rows) {
     let path: PathBuf = std::env::temp_dir().join(name);
     let log = EventLog::create(&path, rows_max).expect("the file can be created");
     let progress = Progress::new(true, Duration::ZERO);
+    let observers = Observers { log: Some(log), tracer: None };
     let measured = Registry::built_in()
-        .run_logged(scenario, &AtomicU32::new(0), &progress, Some(log))
+        .run_observed(scenario, &AtomicU32::new(0), &progress, observers)
         .expect("the scenario runs");
     let mut reader = csv::Reader::from_path(&path).expect("the log is there");
     let rows = reader.deserialize().map(|row| row.expect("a row")).collect();

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use hopwise_harness::engine::sim::SimEngine;
 use hopwise_harness::live::Progress;
-use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::outcome::Check;
+use hopwise_harness::measure::{Measured, Observers};
 use hopwise_harness::plug::{Checker, Neighborhood, NodeEvent, Runner, Setting, System};
 use hopwise_harness::scenario::Scenario;
 use hopwise_harness::systems::ring::Ring;
@@ -122,8 +122,12 @@ fn run(toml: &str) -> Measured {
 
 fn run_alarmist(toml: &str) -> Measured {
     let progress = Progress::new(true, Duration::ZERO);
-    let measured =
-        SimEngine.run_system::<Alarmist>(&scenario(toml), &AtomicU32::new(0), &progress, None);
+    let measured = SimEngine.run_system::<Alarmist>(
+        &scenario(toml),
+        &AtomicU32::new(0),
+        &progress,
+        Observers::default(),
+    );
     measured.expect("the scenario runs")
 }
 

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hopwise_harness::live::Progress;
-use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::event_log::EventLog;
 use hopwise_harness::measure::outcome::{JoinUs, StepTimes};
+use hopwise_harness::measure::{Measured, Observers};
 use hopwise_harness::systems::Registry;
 use hopwise_harness::workload::values::key_of;
 use hopwise_kernel::Id;
@@ -24,8 +24,9 @@ fn run_logged(toml: &str, log: Option<EventLog>) -> Measured {
     let scenario =
         Registry::built_in().from_toml(toml, "test", &[]).expect("the scenario is valid");
     let progress = Progress::new(true, Duration::ZERO);
+    let observers = Observers { log, tracer: None };
     Registry::built_in()
-        .run_logged(&scenario, &AtomicU32::new(0), &progress, log)
+        .run_observed(&scenario, &AtomicU32::new(0), &progress, observers)
         .expect("the scenario runs")
 }
 

@@ -19,9 +19,9 @@ use crate::commands::parallel_runs;
 use crate::commands::report::write_page;
 use crate::commands::run::{self, Ended, Memory};
 use crate::live::Progress;
-use crate::measure::EngineError;
 use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::provenance::{Build, Machine};
+use crate::measure::{EngineError, Observers};
 use crate::network::Network;
 use crate::report::files;
 use crate::scenario::{Engine, Scenario};
@@ -168,7 +168,7 @@ fn run_and_save(
     memory: Memory,
     interrupts: &AtomicU32,
 ) -> Result<Outcome, EngineError> {
-    let ended = run::execute(env, scenario, interrupts, true, memory, None)?;
+    let ended = run::execute(env, scenario, interrupts, true, memory, Observers::default())?;
     let Ended { outcome, measured } = ended;
     if !outcome.interrupted {
         let folder = folder.join("runs").join(&scenario.name);

@@ -12,8 +12,8 @@ use super::compared::Compared;
 use super::request::{Planned, Request};
 use crate::commands::Environment;
 use crate::commands::run::{self, Ended, Memory};
-use crate::measure::EngineError;
 use crate::measure::outcome::Outcome;
+use crate::measure::{EngineError, Observers};
 use crate::plan::{Candidate, Correction, Estimate, Grid};
 use crate::report::files;
 use crate::scenario::duration;
@@ -98,7 +98,14 @@ impl<'a> Simulator<'a> {
         overrides.extend(further.map(|(key, value)| (key.to_owned(), value)));
         let scenario = self.env.registry.from_toml("", &name, &overrides);
         let scenario = scenario.map_err(|error| error.to_string())?;
-        let ended = run::execute(self.env, &scenario, interrupts, self.quiet, Memory::InTurn, None);
+        let ended = run::execute(
+            self.env,
+            &scenario,
+            interrupts,
+            self.quiet,
+            Memory::InTurn,
+            Observers::default(),
+        );
         let Ended { outcome, measured } = match ended {
             Ok(ended) => ended,
             Err(EngineError::Request(why) | EngineError::Broken(why)) => return Err(why),

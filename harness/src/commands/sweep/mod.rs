@@ -37,10 +37,10 @@ use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
 use crate::commands::report::write_page;
 use crate::commands::run::{self, Memory};
-use crate::measure::EngineError;
 use crate::measure::outcome::{Outcome, rfc3339};
 use crate::measure::provenance::{Build, Machine};
 use crate::measure::series::SeriesRow;
+use crate::measure::{EngineError, Observers};
 use crate::report::files;
 
 /// Runs `plan`, judges each run by `assertions`, and writes the results as `options` say. Runs go on `threads` at a time, by default
@@ -81,7 +81,7 @@ pub fn sweep(
     let quiet = options.quiet || workers > 1;
     let memory = Memory::of_runs_at_a_time(workers);
     let results = sweep.results(|scenario| {
-        let ended = run::execute(env, scenario, &interrupts, quiet, memory, None)?;
+        let ended = run::execute(env, scenario, &interrupts, quiet, memory, Observers::default())?;
         let (outcome, measured) = (ended.outcome, ended.measured);
         Ok(Finished { outcome, series: measured.series, warnings: measured.warnings })
     });

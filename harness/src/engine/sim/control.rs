@@ -15,6 +15,7 @@ use super::exchange::{Exchange, Report, Window};
 use super::looks::Looks;
 use super::partition::{Partition, address_of};
 use super::queue::{Command, EventKind, Key, source};
+use super::tracing::Tracing;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::director::{Director, NodeControl, calibration};
@@ -72,6 +73,7 @@ pub(super) struct Control<'a, S: System> {
     looks: Looks,
     tables: TableCourse,
     reports: Vec<Report<S>>,
+    tracing: Tracing<'a>,
     failure: Option<String>,
 }
 
@@ -99,6 +101,7 @@ impl Phase {
 
 impl<'a, S: System> Control<'a, S> {
     /// Creates the coordinator. `director` and `judge` know the members of the start.
+    #[expect(clippy::too_many_arguments, reason = "each part of a run once")]
     pub(super) fn new(
         scenario: &'a Scenario,
         interruption: &'a Interruption<'a>,
@@ -107,6 +110,7 @@ impl<'a, S: System> Control<'a, S> {
         director: Director<S::Workload>,
         judge: Judge<S::Workload>,
         least_delay: Duration,
+        tracing: Tracing<'a>,
     ) -> Control<'a, S> {
         Control {
             scenario,
@@ -136,6 +140,7 @@ impl<'a, S: System> Control<'a, S> {
             looks: Looks::default(),
             tables: TableCourse::default(),
             reports: Vec::new(),
+            tracing,
             failure: None,
         }
     }
@@ -177,6 +182,7 @@ impl<'a, S: System> Control<'a, S> {
         };
         self.judge.settle(Time::NEVER);
         self.enter_costs(costs);
+        self.tracing.take_ends(&mut self.judge);
         let total = exchange.counters();
         let live = self.director.live();
         self.director.series().end(self.now, sent::<ProtocolOf<S>>(&total), live);
@@ -234,6 +240,7 @@ impl<'a, S: System> Control<'a, S> {
             self.director.turn(&mut nodes, start.max(self.now), until);
             self.director.take_records().for_each(|record| self.judge.take(record));
         }
+        let traced = self.tracing.next(&mut self.judge, self.director.lookup_numbers());
         let is_measured = matches!(self.phase, Phase::Measure { .. });
         self.now = until;
         // A closed loop always waits for answers.
@@ -244,12 +251,13 @@ impl<'a, S: System> Control<'a, S> {
         let number = self.windows;
         let looks_at = self.looks.members();
         let costs_before = self.costs_before.take().unwrap_or(0);
-        Some(Window { number, until, is_measured, is_gapless, looks_at, costs_before })
+        Some(Window { number, until, is_measured, is_gapless, looks_at, costs_before, traced })
     }
 
     /// Handles the summaries of all shards. Returns when their next event is due.
     fn handle_summaries(&mut self, exchange: &Exchange<S>) -> Time {
         let mut next_due = Time::NEVER;
+        self.tracing.take_steps(exchange);
         let mut reports = std::mem::take(&mut self.reports);
         for summary in &exchange.summaries {
             let mut summary = summary.lock();
@@ -448,6 +456,7 @@ impl<'a, S: System> Control<'a, S> {
             if let Some(log) = self.judge.log() {
                 log.costs(number, cost.messages, cost.timeouts);
             }
+            self.tracing.take_costs(number, *cost);
         }
         self.costs_entered += costs.len() as LookupNumber;
     }

@@ -22,6 +22,7 @@ use super::busiest::Busiest;
 use super::costs::{Cost, LookupNumber};
 use super::queue::Batch;
 use crate::measure::health::{Findings, Members};
+use crate::measure::trace::{Selection, Step};
 use crate::plug::{AnswerOf, NodeEvent, ProtocolOf, QuestionOf, System};
 
 /// A batch of events of a system.
@@ -63,6 +64,9 @@ pub(super) trait Participant<S: System> {
     /// The costs of lookups that were taken in the last window, in the order of their numbers. The same
     /// number in all shards.
     fn take_costs(&mut self) -> Vec<Cost>;
+
+    /// The steps of traced lookups since this was last emptied, in order.
+    fn steps(&mut self) -> &mut Vec<Step>;
 }
 
 /// What a node reported: when, its place, what.
@@ -82,6 +86,8 @@ pub(super) struct Window {
     pub(super) looks_at: Option<Arc<Members>>,
     /// The costs of lookups with lower numbers are taken before its first event; 0 for none.
     pub(super) costs_before: LookupNumber,
+    /// The lookups whose steps are recorded.
+    pub(super) traced: Selection,
 }
 
 impl Window {
@@ -93,6 +99,7 @@ impl Window {
         is_gapless: false,
         looks_at: None,
         costs_before: 0,
+        traced: Selection::NONE,
     };
 
     /// The set of mailboxes that shards write in this window. They read the other one.
@@ -125,6 +132,8 @@ pub(super) struct Summary<S: System> {
     pub(super) busiest: Option<Busiest>,
     pub(super) findings: Option<Findings>,
     pub(super) costs: Vec<Cost>,
+    /// The steps of traced lookups, in order of time and place.
+    pub(super) steps: Vec<Step>,
 }
 
 impl<S: System> Exchange<S> {
@@ -137,6 +146,7 @@ impl<S: System> Exchange<S> {
             busiest: None,
             findings: None,
             costs: Vec::new(),
+            steps: Vec::new(),
         };
         Exchange {
             shards,
@@ -193,5 +203,8 @@ impl<S: System> WindowExchange<S> for Exchange<S> {
         summary.busiest = shard.busiest();
         summary.findings = shard.take_findings();
         summary.costs = shard.take_costs();
+        if !shard.steps().is_empty() {
+            std::mem::swap(shard.steps(), &mut summary.steps);
+        }
     }
 }

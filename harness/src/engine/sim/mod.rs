@@ -16,6 +16,9 @@
 //! follows from its sender and its number. So neither other nodes nor the number of threads change
 //! what a node does: a seed always gives the same outcome and the same digest of all events.
 //!
+//! *Traces.* A `Tracer` may follow single lookups. Shards record their steps where they happen, by
+//! the number that travels with all that a lookup causes; see `costs` and `step_recorder`.
+//!
 //! *Checks.* With `check` on, all nodes are in one shard, and the system's
 //! [`Checker`] looks at the node of every event.
 //!
@@ -31,6 +34,8 @@ mod partition;
 mod queue;
 mod request_timers;
 mod shard;
+mod step_recorder;
+mod tracing;
 mod wire;
 mod world;
 
@@ -49,6 +54,7 @@ use self::crew::with_crew;
 use self::exchange::{Exchange, WindowExchange};
 use self::partition::{Partition, address_of, place_of};
 use self::shard::Shard;
+use self::tracing::Tracing;
 use crate::Scenario;
 use crate::base::wall_clock::WallClock;
 use crate::churn::trace::Trace;
@@ -59,10 +65,10 @@ use crate::engine::memory::{self, Demand, planned_growth};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Tables;
 use crate::live::Progress;
-use crate::measure::event_log::EventLog;
 use crate::measure::provenance::available_bytes;
 use crate::measure::stored::Contents;
-use crate::measure::{EngineError, Measured, Simulation};
+use crate::measure::trace::Tracer;
+use crate::measure::{EngineError, Measured, Observers, Simulation};
 use crate::network::Network;
 use crate::plug::{Checker, ProtocolOf, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Load};
@@ -93,9 +99,9 @@ impl Runner for SimEngine {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
-        log: Option<EventLog>,
+        observers: Observers<'_>,
     ) -> Result<Measured, EngineError> {
-        simulate(scenario, S::new, interrupts, progress, log)
+        simulate(scenario, S::new, interrupts, progress, observers)
     }
 }
 
@@ -109,7 +115,7 @@ pub(crate) fn simulate<S: System>(
     system: impl FnOnce(&Setting<'_, S::Workload>) -> Result<S, String>,
     interrupts: &AtomicU32,
     progress: &Progress,
-    log: Option<EventLog>,
+    observers: Observers<'_>,
 ) -> Result<Measured, EngineError> {
     let interruption = Interruption::new(interrupts);
     let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
@@ -183,7 +189,7 @@ pub(crate) fn simulate<S: System>(
         admitted: scenario.network.node_rate.map(|_| Admitted::up_to(ADMITTED_MAX, places)),
         starts_per_turn: usize::MAX,
         knows_costs: true,
-        is_logged: log.is_some(),
+        is_logged: observers.log.is_some() || observers.tracer.is_some(),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, firsts, &interruption);
@@ -192,7 +198,7 @@ pub(crate) fn simulate<S: System>(
         |peer: &Peer| (peer.id, place_of(peer.address).map_or(0, |at| per_host.host_of(at)));
     let truth = workload.truth(members.iter().map(with_host), Time::ZERO);
     let mut judge = Judge::new(truth, scenario.workload.deadline);
-    if let Some(mut log) = log {
+    if let Some(mut log) = observers.log {
         for (id, host) in members.iter().map(with_host) {
             log.joined(Time::ZERO, id, host, true);
         }
@@ -204,11 +210,23 @@ pub(crate) fn simulate<S: System>(
         feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING);
         judge.show_on(feed.clone());
     }
+    if observers.tracer.is_some() {
+        judge.keep_ends();
+    }
     if S::IS_RING {
         judge.judge_deaths(members.iter().map(|peer| peer.id), Time::ZERO);
     }
-    let mut control =
-        Control::new(scenario, &interruption, progress, partition, director, judge, least_delay);
+    let tracing = Tracing::new(observers.tracer.map(|tracer| tracer as &mut dyn Tracer));
+    let mut control = Control::new(
+        scenario,
+        &interruption,
+        progress,
+        partition,
+        director,
+        judge,
+        least_delay,
+        tracing,
+    );
     let shards: Vec<_> = (0..shards).map(|_| Mutex::new(None)).collect();
     let members = Mutex::new(members);
     let create = |index: usize| {

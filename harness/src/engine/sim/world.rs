@@ -8,15 +8,17 @@ use hopwise_kernel::base::rng::mix;
 use hopwise_kernel::codec::DATAGRAM_OVERHEAD_BYTES;
 use hopwise_kernel::drive::{Counters, Tap};
 use hopwise_kernel::node::{DropReason, EventOf, MessageOf, RequestHandle};
-use hopwise_kernel::{Codec, Peer, Protocol, Rng, Time, World};
+use hopwise_kernel::{Codec, Id, Peer, Protocol, Rng, Time, World};
 
 use super::costs::{Costs, LookupNumber};
 use super::exchange::{BatchOf, Report};
 use super::partition::{Partition, place_of};
 use super::queue::{Envelope, EventKind, Key, Queue, source};
 use super::request_timers::RequestTimers;
+use super::step_recorder::StepRecorder;
+use crate::measure::trace::{Step, StepKind};
 use crate::network::{Network, Transit};
-use crate::plug::{ProtocolOf, QuestionOf, System};
+use crate::plug::{AnswerOf, NodeEvent, ProtocolOf, QuestionOf, System};
 
 /// Everything of a shard outside its nodes.
 pub(super) struct SimWorld<S: System> {
@@ -32,7 +34,10 @@ pub(super) struct SimWorld<S: System> {
     pub(super) timer_due: Time,
     /// The lookup that the call is part of.
     pub(super) lookup: LookupNumber,
+    /// The node that is being called, if that lookup is traced.
+    pub(super) node: Id,
     pub(super) costs: Costs,
+    pub(super) steps: StepRecorder,
     pub(super) queue: Queue<ProtocolOf<S>, QuestionOf<S>>,
     pub(super) outgoing: Vec<BatchOf<S>>,
     pub(super) request_timers: RequestTimers,
@@ -61,7 +66,9 @@ impl<S: System> SimWorld<S> {
             sequence: 0,
             timer_due: Time::NEVER,
             lookup: 0,
+            node: Id::ZERO,
             costs: Costs::new(),
+            steps: StepRecorder::default(),
             queue,
             outgoing: (0..partition.shards).map(|_| BatchOf::<S>::default()).collect(),
             request_timers: RequestTimers::default(),
@@ -74,6 +81,46 @@ impl<S: System> SimWorld<S> {
     pub(super) fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
+    }
+
+    /// A step of `lookup` at `node`, which is being called.
+    fn step(&self, lookup: LookupNumber, kind: StepKind, node: Id) -> Step {
+        Step::new(lookup, self.now, self.place, kind, node)
+    }
+
+    /// Records that a message to `place` is dropped on arrival or later, if its lookup is traced.
+    #[inline]
+    pub(super) fn record_drop(
+        &mut self,
+        place: u32,
+        kind: StepKind,
+        envelope: Envelope,
+        message: &MessageOf<'_, ProtocolOf<S>>,
+    ) {
+        let Envelope { from, lookup, to_prefix } = envelope;
+        if self.steps.records(lookup) {
+            let node = Id::from_parts(to_prefix, Id::ZERO.tail());
+            let step = Step::new(lookup, self.now, place, kind, node).with_peer(from.id);
+            self.steps.push(step.with_message(<ProtocolOf<S>>::name(message)));
+        }
+    }
+
+    /// The same for the only message of `batch`.
+    pub(super) fn record_drop_of(&mut self, batch: &BatchOf<S>, kind: StepKind) {
+        let in_flight = batch.in_flight(0);
+        let (place, message) = (batch.keys()[0].place, batch.message(in_flight));
+        self.record_drop(place, kind, in_flight.envelope, &message);
+    }
+
+    /// Records that the node that is being called has ended the lookup, which is traced.
+    fn record_end(&mut self, event: &NodeEvent<AnswerOf<S>>) {
+        let kind = match event {
+            NodeEvent::Answered { .. } => StepKind::Answered,
+            NodeEvent::Refused { .. } => StepKind::Refused,
+            NodeEvent::Failed { .. } => StepKind::Failed,
+            _ => return,
+        };
+        self.steps.push(self.step(self.lookup, kind, self.node));
     }
 
     /// Enters a message as an event, here or for another shard.
@@ -111,6 +158,11 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
         let is_lookup = <ProtocolOf<S>>::CLASSES[class].is_lookup;
         let lookup = if is_lookup { self.lookup } else { 0 };
         self.costs.add_message(lookup);
+        let is_traced = self.steps.records(lookup);
+        if is_traced {
+            let step = self.step(lookup, StepKind::Sent, from.id).with_peer(to.id);
+            self.steps.push(step.with_message(<ProtocolOf<S>>::name(message)));
+        }
         let Some(place) = place_of(to.address).filter(|&place| place < self.partition.places)
         else {
             return; // No node has ever had this address.
@@ -134,6 +186,10 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
             Transit::Lost => {
                 self.next_sequence();
                 self.counters.lost += 1;
+                if is_traced {
+                    let step = self.step(lookup, StepKind::Lost, from.id).with_peer(to.id);
+                    self.steps.push(step.with_message(<ProtocolOf<S>>::name(message)));
+                }
             }
         }
     }
@@ -167,6 +223,9 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
 
     fn report(&mut self, node: u32, event: EventOf<ProtocolOf<S>>, payload: &[u8]) {
         if let Some(event) = S::node_event(event, payload) {
+            if self.steps.records(self.lookup) {
+                self.record_end(&event);
+            }
             self.reports.push((self.now, node, event));
         }
     }

@@ -40,9 +40,8 @@ use crate::engine::memory::{self, Demand};
 use crate::engine::planned_nodes::planned_nodes;
 use crate::engine::totals::Sums;
 use crate::live::Progress;
-use crate::measure::event_log::EventLog;
 use crate::measure::provenance::available_bytes;
-use crate::measure::{EngineError, Measured};
+use crate::measure::{EngineError, Measured, Observers};
 use crate::network::{Network, Transit};
 use crate::plug::{Runner, Setting, System};
 use crate::scenario::{Amount, ChurnModel, FaultKind, Sockets as SocketsKey};
@@ -72,7 +71,7 @@ impl Runner for UdpEngine {
         scenario: &Scenario,
         interrupts: &AtomicU32,
         progress: &Progress,
-        log: Option<EventLog>,
+        observers: Observers<'_>,
     ) -> Result<Measured, EngineError> {
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
         let clock = Clock::start();
@@ -112,7 +111,7 @@ impl Runner for UdpEngine {
         let agreement = Arc::new(Agreement::new(plan.threads));
         let cores = available_cores();
 
-        let is_logged = log.is_some();
+        let is_logged = observers.log.is_some();
         let mut handles = Vec::new();
         for (index, (sockets, share)) in
             std::mem::take(&mut plan.sockets).into_iter().zip(shares).enumerate()
@@ -185,7 +184,7 @@ impl Runner for UdpEngine {
             progress,
             workload: workload.clone(),
         };
-        let watched = control.watch(&handles, log);
+        let watched = control.watch(&handles, observers.log);
         shared.stop.store(true, Ordering::Release);
         let mut ends = Vec::new();
         for handle in handles {

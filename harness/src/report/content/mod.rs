@@ -3,6 +3,7 @@
 //! ```text
 //! runs       one run, or several overlaid: outcomes, latency, hops, nodes     words    a scenario in words
 //! timeline   runs over time, with faults and load steps                       marks    what happened when
+//! traces     lookups of a run, hop by hop
 //! sweep · campaign · compare · storage · plan · stress · diff                 origins  when, where, by what
 //! ```
 //!
@@ -20,6 +21,7 @@ mod storage;
 mod stress;
 mod sweep;
 mod timeline;
+mod traces;
 mod words;
 
 pub(crate) use self::words::sentences as in_sentences;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::{Table as Toml, Value};
 
-use super::{hops, origins, timeline, words};
+use super::{hops, origins, timeline, traces, words};
 use crate::measure::outcome::{Outcome, PerNode};
 use crate::report::chart::{Axis, Chart, Curves, Scale, Series, Style};
 use crate::report::document::{Cell, Document, KeyFigure, Section, Table};
@@ -46,6 +46,7 @@ pub(super) fn document(all: &[(&str, &Run)]) -> Result<Document, String> {
     sections.push(traffic(&outcomes));
     if let [(_, outcome)] = outcomes.as_slice() {
         sections.push(load(outcome));
+        sections.extend(all[0].1.traces.as_ref().map(traces::section));
         sections.push(scenario(outcome));
     }
     sections.retain(Section::has_content);

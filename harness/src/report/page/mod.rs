@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** nothing in a result becomes markup or code.
 
+mod path;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::Chart;
@@ -75,6 +77,7 @@ fn section_html(section: &Section) -> Markup {
                 div class="charts" { @for chart in &section.charts { (chart_html(chart)) } }
             }
             @for table in &section.tables { (table_html(table)) }
+            @for (drawing, text) in &section.paths { (path::path(drawing, text)) }
             @for (title, text) in &section.listings {
                 details {
                     summary { (title) }

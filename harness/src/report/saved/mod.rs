@@ -15,6 +15,7 @@ pub(crate) mod series;
 pub(crate) mod storage;
 pub(crate) mod stress;
 pub(crate) mod sweep;
+pub(crate) mod traces;
 
 use std::fs;
 use std::path::{Path, PathBuf};

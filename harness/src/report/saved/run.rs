@@ -6,7 +6,9 @@ use std::path::Path;
 
 use super::cannot_read;
 use super::series::{self, SeriesRow};
+use super::traces;
 use crate::measure::outcome::Outcome;
+use crate::measure::trace::Traces;
 use crate::report::files::SERIES;
 
 /// A run.
@@ -15,6 +17,8 @@ pub(crate) struct Run {
     pub(crate) outcome: Outcome,
     /// Its time series; empty if there is none beside the outcome.
     pub(crate) series: Vec<SeriesRow>,
+    /// Traces of its lookups, if there are any beside the outcome.
+    pub(crate) traces: Option<Traces>,
 }
 
 impl Run {
@@ -32,6 +36,7 @@ impl Run {
         } else {
             Vec::new()
         };
-        Ok(Run { outcome, series })
+        let traces = if is_in_folder { traces::beside(path)? } else { None };
+        Ok(Run { outcome, series, traces })
     }
 }

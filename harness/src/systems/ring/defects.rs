@@ -12,7 +12,7 @@ use super::RingSystem;
 use crate::Scenario;
 use crate::engine::sim;
 use crate::live::Progress;
-use crate::measure::{EngineError, Measured};
+use crate::measure::{EngineError, Measured, Observers};
 use crate::plug::Setting;
 use crate::workload::KeyWorkload;
 
@@ -28,5 +28,5 @@ pub fn run_with_defect(scenario: &Scenario, defect: Defect) -> Result<Measured, 
         Ok(RingSystem { config, place_samples: 0 })
     };
     let progress = Progress::new(true, Duration::ZERO);
-    sim::simulate(scenario, wrong, &AtomicU32::new(0), &progress, None)
+    sim::simulate(scenario, wrong, &AtomicU32::new(0), &progress, Observers::default())
 }

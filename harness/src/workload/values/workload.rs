@@ -70,6 +70,10 @@ impl Workload for ValueWorkload {
         self.source.draw(rng)
     }
 
+    fn key(question: &Question) -> Option<Id> {
+        Some(key_of(question.key))
+    }
+
     fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> ValueTruth {
         ValueTruth::new(self.terms, members, at)
     }

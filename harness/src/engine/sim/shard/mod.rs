@@ -7,6 +7,7 @@
 mod inbox;
 mod node_queues;
 mod service;
+mod steps;
 
 use std::mem;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::live::feed::{NodeTables, Source};
 use crate::measure::health::{Findings, Look, Members};
 use crate::measure::outcome::Check;
 use crate::measure::stored::Contents;
+use crate::measure::trace::{Step, StepKind};
 use crate::network::Network;
 use crate::plug::{Checker, NodeEvent, ProtocolOf, QuestionOf, System};
 
@@ -199,7 +201,8 @@ impl<S: System> Shard<S> {
     pub(super) fn run(&mut self, window: Window, interruption: &Interruption<'_>) -> u64 {
         self.turn_feed();
         let before = self.world.counters.received;
-        let Window { until, is_measured, is_gapless, looks_at, costs_before, .. } = window;
+        let Window { until, is_measured, is_gapless, looks_at, costs_before, traced, .. } = window;
+        self.world.steps.select(traced);
         if is_gapless {
             self.world.request_timers.share();
         }
@@ -447,6 +450,8 @@ impl<S: System> Shard<S> {
     ) {
         if !self.is_for_present(place, in_flight) {
             self.world.count_drop(DropReason::NoSuchNode);
+            let message = batch.message(in_flight);
+            self.world.record_drop(place, StepKind::NodeGone, in_flight.envelope, &message);
             return;
         }
         let counts = self.counting != Counting::Over;
@@ -457,6 +462,7 @@ impl<S: System> Shard<S> {
         if self.busiest.is_none_or(|busiest| received.rank() > busiest.rank()) {
             self.busiest = Some(received);
         }
+        self.record_received(place, in_flight, batch);
         self.deliver(place, in_flight, batch.message(in_flight));
     }
 
@@ -504,6 +510,7 @@ impl<S: System> Shard<S> {
         if self.requests.is_silent_contact(handle) {
             self.world.counters.timeouts += 1;
             self.world.costs.add_timeout(lookup);
+            self.record_timeout(key.place, handle, lookup);
         }
         self.world.lookup = lookup;
         self.with(key.place, |_, node, cx| node.handle_request_timeout(cx, handle));
@@ -542,11 +549,13 @@ impl<S: System> Shard<S> {
             }
             Command::Ask { question, token, lookup } => {
                 self.world.lookup = lookup;
+                self.record_question(place, StepKind::Asked, lookup);
                 let started =
                     self.with(place, |system, node, cx| system.ask(node, cx, question, token));
                 if started != Some(true) {
                     let refused = NodeEvent::Refused { token };
                     self.world.reports.push((self.world.now, place, refused));
+                    self.record_question(place, StepKind::Refused, lookup);
                 }
             }
         }
@@ -587,6 +596,9 @@ impl<S: System> Shard<S> {
     ) -> Option<T> {
         let it = &mut self.places[self.world.partition.index_of(place)];
         let node = it.node.as_mut()?;
+        if self.world.steps.records(self.world.lookup) {
+            self.world.node = node.peer().id;
+        }
         let mut rng = Rng::light(it.history.rng);
         self.world.place = place;
         self.world.sequence = it.history.sequence;
@@ -639,5 +651,9 @@ impl<S: System> Participant<S> for Shard<S> {
 
     fn take_costs(&mut self) -> Vec<Cost> {
         mem::take(&mut self.costs)
+    }
+
+    fn steps(&mut self) -> &mut Vec<Step> {
+        self.world.steps.steps()
     }
 }

@@ -96,32 +96,37 @@ impl<S: System> NodeQueues<S> {
     }
 
     /// Starts the next service of the idle node at `index`, if a message waits. Returns when that
-    /// ends, and how many messages were dropped because they had waited too long.
-    pub(super) fn start_service(&mut self, index: usize, now: Time) -> (Option<Time>, u64) {
+    /// ends. Passes the messages that had waited too long to `drop_old`, one in a batch.
+    pub(super) fn start_service(
+        &mut self,
+        index: usize,
+        now: Time,
+        mut drop_old: impl FnMut(&BatchOf<S>),
+    ) -> Option<Time> {
         let node = &mut self.nodes[index];
         let (messages, free) = (&mut self.messages, &mut self.free);
-        let mut dropped = 0;
         let starts = node.inbox.start_service(now, |number| {
-            messages[number as usize].clear();
+            let message = &mut messages[number as usize];
+            drop_old(message);
+            message.clear();
             free.push(number);
-            dropped += 1;
         });
         if starts {
             node.ends_at = now + self.service;
         }
-        (starts.then_some(node.ends_at), dropped)
+        starts.then_some(node.ends_at)
     }
 
-    /// Removes all messages for the node at `index`, which departs. Returns how many there were.
-    pub(super) fn discard(&mut self, index: usize) -> u64 {
+    /// Removes all messages for the node at `index`, which departs, and passes them to `discarded`, one
+    /// in a batch.
+    pub(super) fn discard(&mut self, index: usize, mut discarded: impl FnMut(&BatchOf<S>)) {
         let node = &mut self.nodes[index];
         node.ends_at = Time::NEVER;
-        let mut count = 0;
         while let Some(number) = node.inbox.discard_one() {
-            self.messages[number as usize].clear();
+            let message = &mut self.messages[number as usize];
+            discarded(message);
+            message.clear();
             self.free.push(number);
-            count += 1;
         }
-        count
     }
 }

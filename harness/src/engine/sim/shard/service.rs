@@ -12,6 +12,7 @@ use hopwise_kernel::{Time, World};
 use super::Shard;
 use super::inbox::Arrival;
 use crate::engine::sim::queue::{EventKind, InFlight, Key, source};
+use crate::measure::trace::StepKind;
 use crate::plug::{ProtocolOf, System};
 
 impl<S: System> Shard<S> {
@@ -24,6 +25,8 @@ impl<S: System> Shard<S> {
     ) {
         if !self.is_for_present(key.place, in_flight) {
             self.world.count_drop(DropReason::NoSuchNode);
+            let envelope = in_flight.envelope;
+            self.world.record_drop(key.place, StepKind::NodeGone, envelope, &message);
             return;
         }
         let first = self.world.partition.per_host.first_of(key.place);
@@ -32,7 +35,11 @@ impl<S: System> Shard<S> {
         match queues.arrive(index, key, in_flight, &message) {
             (Arrival::Served, ends_at) => self.enter_service_end(first, ends_at),
             (Arrival::Waits, _) => {}
-            (Arrival::Dropped, _) => self.world.counters.queue_full += 1,
+            (Arrival::Dropped, _) => {
+                self.world.counters.queue_full += 1;
+                let envelope = in_flight.envelope;
+                self.world.record_drop(key.place, StepKind::QueueFull, envelope, &message);
+            }
         }
     }
 
@@ -45,8 +52,11 @@ impl<S: System> Shard<S> {
         self.receive(batch.keys()[0].place, batch.in_flight(0), &batch);
         let Some(queues) = &mut self.node_queues else { return true };
         queues.give_back(number, batch);
-        let (ends_at, dropped) = queues.start_service(index, key.time);
-        self.world.counters.waited_too_long += dropped;
+        let world = &mut self.world;
+        let ends_at = queues.start_service(index, key.time, |dropped| {
+            world.counters.waited_too_long += 1;
+            world.record_drop_of(dropped, StepKind::WaitedTooLong);
+        });
         if let Some(ends_at) = ends_at {
             self.enter_service_end(key.place, ends_at);
         }
@@ -64,7 +74,10 @@ impl<S: System> Shard<S> {
     /// Drops all messages in the queue of the node in `place`, which departs with its host.
     pub(super) fn discard_queue(&mut self, place: u32) {
         let Some(queues) = &mut self.node_queues else { return };
-        let waiting = queues.discard(self.world.partition.index_of(place));
-        self.world.counters.dropped[DropReason::NoSuchNode.index()] += waiting;
+        let (index, world) = (self.world.partition.index_of(place), &mut self.world);
+        queues.discard(index, |dropped| {
+            world.count_drop(DropReason::NoSuchNode);
+            world.record_drop_of(dropped, StepKind::NodeGone);
+        });
     }
 }
