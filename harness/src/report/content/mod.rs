@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! runs       one run, or several overlaid: outcomes, latency, hops, nodes     words    a scenario in words
+//! load       keys, values and requests over nodes
 //! timeline   runs over time, with faults and load steps                       marks    what happened when
 //! traces     lookups of a run, hop by hop
 //! sweep · campaign · compare · storage · plan · stress · diff                 origins  when, where, by what
@@ -13,6 +14,7 @@ mod campaign;
 mod compare;
 mod diff;
 mod hops;
+mod load;
 mod marks;
 mod origins;
 mod plan;

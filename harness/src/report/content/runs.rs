@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::{Table as Toml, Value};
 
-use super::{hops, origins, timeline, traces, words};
-use crate::measure::outcome::{Outcome, PerNode};
+use super::{hops, load, origins, timeline, traces, words};
+use crate::measure::outcome::Outcome;
 use crate::report::chart::{Axis, Chart, Curves, Scale, Series, Style};
 use crate::report::document::{Cell, Document, KeyFigure, Section, Table};
 use crate::report::saved::origin::Origin;
@@ -44,8 +44,8 @@ pub(super) fn document(all: &[(&str, &Run)]) -> Result<Document, String> {
     sections.push(lookups(&outcomes));
     sections.push(timeline::section(&runs));
     sections.push(traffic(&outcomes));
+    sections.push(load::section(&outcomes));
     if let [(_, outcome)] = outcomes.as_slice() {
-        sections.push(load(outcome));
         sections.extend(all[0].1.traces.as_ref().map(traces::section));
         sections.push(scenario(outcome));
     }
@@ -320,49 +320,6 @@ fn traffic(outcomes: &[(&str, &Outcome)]) -> Section {
         caption: "Bytes by kind of message, per node and second, headers included".to_owned(),
         head: std::iter::once("Kind".to_owned()).chain(names).collect(),
         rows: kinds.iter().map(row).collect(),
-    });
-    section
-}
-
-/// How keys, values and requests are spread over nodes.
-fn load(outcome: &Outcome) -> Section {
-    let mut section = Section::new("load", "Load per node");
-    let mut rows = Vec::new();
-    let mut add = |name: &str, of: &PerNode, text: &dyn Fn(f64) -> String| {
-        let whole = |n: u64| Cell::Number(text(n as f64));
-        rows.push(vec![
-            Cell::Text(name.to_owned()),
-            Cell::Number(text(of.mean)),
-            whole(of.p1),
-            whole(of.p50),
-            whole(of.p99),
-            whole(of.max),
-            Cell::Number(format!("{} ×", number(of.max_per_mean))),
-        ]);
-    };
-    if let Some(keys) = outcome.load.as_ref().and_then(|load| load.keys.as_ref()) {
-        let keys = PerNode {
-            mean: keys.keys_mean,
-            p1: keys.p1,
-            p50: keys.p50,
-            p99: keys.p99,
-            max: keys.max,
-            max_per_mean: keys.max_per_mean,
-        };
-        add("keys", &keys, &number);
-    }
-    if let Some(store) = &outcome.store {
-        add("items", &store.items, &number);
-        add("bytes of values", &store.bytes, &bytes);
-        add("requests", &store.requests, &number);
-    }
-    if rows.is_empty() {
-        return section;
-    }
-    section.tables.push(Table {
-        caption: "Percentiles over nodes".to_owned(),
-        head: ["", "Mean", "p1", "p50", "p99", "Max", "Max ÷ mean"].map(str::to_owned).to_vec(),
-        rows,
     });
     section
 }
