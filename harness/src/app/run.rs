@@ -43,8 +43,8 @@ pub struct Run {
     /// phase. Compressed if the name ends in .gz
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     events: Option<PathBuf>,
-    /// Show the run as it happens on a page for this machine only, by default at a free port. A simulation
-    /// starts when the page is open, and can be paused there, slowed down and stepped
+    /// Serve a live page of the run, for this machine only, by default at a free port. A simulation starts
+    /// when the page is open, and can be paused there, slowed down and stepped
     #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, conflicts_with = "seeds")]
     #[arg(default_missing_value = "127.0.0.1:0")]
     watch: Option<SocketAddr>,

@@ -43,7 +43,7 @@ pub struct Serve {
     /// Show figures as OpenMetrics at this address, to this machine only
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
-    /// Show the nodes of this server as they live on a page for this machine only, by default at a free port
+    /// Serve a live page of the nodes of this server, for this machine only, by default at a free port
     #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "127.0.0.1:0")]
     watch: Option<SocketAddr>,

@@ -54,8 +54,7 @@ impl Destination {
             }
         };
         if let Json::File(path, _) = &json {
-            let files = files::NAMES.iter().chain([&files::TRACES]);
-            let files = files.filter(|name| **name != files::OUTCOME);
+            let files = files::all_names().filter(|name| *name != files::OUTCOME);
             let mut files = files.map(|name| folder.path().join(name));
             if let Some(other) = files.find(|other| is_same_file(other, path)) {
                 let other = other.display();
@@ -75,8 +74,7 @@ impl Destination {
         if events == Path::new("-") {
             return Err("--events -: standard output is for the report: write a file".to_owned());
         }
-        let others =
-            files::NAMES.iter().chain([&files::TRACES]).map(|name| self.folder.path().join(name));
+        let others = files::all_names().map(|name| self.folder.path().join(name));
         let json = match &self.json {
             Json::File(path, _) => Some(path.clone()),
             Json::Nowhere | Json::StandardOutput => None,

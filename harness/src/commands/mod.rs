@@ -12,6 +12,7 @@ mod expectations;
 pub mod explain;
 mod failures;
 pub mod list;
+mod live_page;
 pub mod options;
 mod parallel_runs;
 pub mod plan;

@@ -16,26 +16,22 @@ use crate::commands::Environment;
 use crate::commands::assertion::Assertions;
 use crate::commands::destination::Destination;
 use crate::commands::expectations;
+use crate::commands::live_page;
 use crate::commands::options::{Exit, RunOptions};
 use crate::director::calibration;
-use crate::live::feed::{About, layout};
-use crate::live::{Feed, Progress};
+use crate::live::Progress;
+use crate::live::feed::Verdict;
 use crate::measure::event_log::{EventLog, ROWS_MAX};
 use crate::measure::outcome::{self, Lookups, Maintenance, Outcome, Regime, SCHEMA_VERSION};
 use crate::measure::provenance::{Build, Machine, peak_rss_bytes, reset_peak_rss};
 use crate::measure::trace::{Collector, Tracer, Traces, Wanted};
 use crate::measure::{EngineError, Measured, Observers};
-use crate::report::units::count;
-use crate::report::{files, in_sentences, text, traces_text};
-use crate::scenario::{Engine, Measure};
+use crate::report::{files, text, traces_text};
+use crate::scenario::Measure;
 use crate::target;
-use crate::watch::Watch;
 
 /// The greatest acceptable lag: the 99th percentile of how late lookups are issued.
 const LAG_MAX: Duration = Duration::from_millis(100);
-
-/// Lookups per second where the load does not say how many.
-const EXPECTED_PER_S: f64 = 100_000.0;
 
 /// How a scenario is run.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +71,7 @@ pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exi
         Ok(log) => log,
         Err(error) => return env.refuse(format_args!("--events: {error}: write another file")),
     };
-    let watch = match watch.map(|address| watch_run(env, scenario, address)).transpose() {
+    let watch = match watch.map(|address| live_page::of_run(env, scenario, address)).transpose() {
         Ok(watch) => watch,
         Err(why) => return env.refuse(why),
     };
@@ -93,8 +89,10 @@ pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exi
     });
     if let Some(watch) = watch {
         watch.end(&match &ended {
-            Ok(ended) => in_words(&ended.outcome),
-            Err(EngineError::Request(why) | EngineError::Broken(why)) => why.clone(),
+            Ok(ended) => live_page::verdict(&ended.outcome),
+            Err(EngineError::Request(why) | EngineError::Broken(why)) => {
+                Verdict { text: why.clone(), is_good: false }
+            }
         });
     }
     let Ended { mut measured, mut outcome } = match ended {
@@ -112,10 +110,9 @@ pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exi
     outcome.name_folder(&folder);
     assertions.judge(&mut outcome);
     let traces = collector.map(|collector| Traces::new(&outcome, collector.traces()));
-    let written = files::write_traces(&folder, traces.as_ref()).map_err(|error| error.to_string());
-    let text = traces.filter(|_| options.out.is_none()).map(|traces| traces_text(&traces));
-    let report = || report(scenario, destination, &measured, &outcome, text.as_deref());
-    if let Err(error) = written.and_then(|()| report()) {
+    let shows_traces = options.out.is_none();
+    let written = write(scenario, destination, &measured, &outcome, traces.as_ref(), shows_traces);
+    if let Err(error) = written {
         env.tell(error);
         return Exit::Failure;
     }
@@ -146,38 +143,6 @@ pub fn run(env: &Environment, scenario: &Scenario, request: &Request<'_>) -> Exi
         ));
     }
     exit
-}
-
-/// Serves a live page of `scenario` at `address`.
-fn watch_run(env: &Environment, scenario: &Scenario, address: SocketAddr) -> Result<Watch, String> {
-    let is_simulated = scenario.engine == Engine::Sim;
-    let feed = Feed::new(About {
-        title: scenario.name.clone(),
-        words: in_sentences(&scenario.to_table()),
-        nodes: scenario.nodes.into(),
-        is_simulated,
-        lookups_per_s: scenario.workload.peak_per_s(scenario.nodes).unwrap_or(EXPECTED_PER_S),
-        layout: layout::RUN,
-    });
-    let watch = Watch::start(address, Arc::new(feed))?;
-    let start = if is_simulated { " (the simulation starts when the page is open)" } else { "" };
-    env.note(format_args!("watch it at {}{start}", watch.url()));
-    Ok(watch)
-}
-
-/// The end of a run, in words.
-fn in_words(outcome: &Outcome) -> String {
-    let lookups = &outcome.lookups;
-    if outcome.interrupted {
-        return "it was interrupted.".to_owned();
-    }
-    format!(
-        "{} lookups, {} of them answered correctly, {} incorrectly; {} failed.",
-        count(lookups.issued),
-        count(lookups.correct),
-        count(lookups.incorrect),
-        count(lookups.failed)
-    )
 }
 
 /// Which runs use the memory of the process.
@@ -373,19 +338,23 @@ fn per_s(count: u64, time: Duration) -> f64 {
     if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
 }
 
-fn report(
+/// Writes the result and the report, which `shows_traces` if there are some.
+fn write(
     scenario: &Scenario,
     destination: Destination,
     measured: &Measured,
     outcome: &Outcome,
-    traces: Option<&str>,
+    traces: Option<&Traces>,
+    shows_traces: bool,
 ) -> Result<(), String> {
     let (folder, toml) = (destination.folder(), scenario.to_toml());
-    files::write_all(folder, outcome, &toml, &measured.series)
-        .map_err(|error| error.to_string())?;
+    let outcome_file = files::write_all(folder, outcome, &toml, &measured.series);
+    // Without room for the traces, the outcome is still there.
+    let traces_file = files::write_traces(folder, traces);
+    outcome_file.and(traces_file).map_err(|error| error.to_string())?;
     let mut text = text::text(outcome);
-    if let Some(traces) = traces {
-        text += &format!("\n{traces}");
+    if let Some(traces) = traces.filter(|_| shows_traces) {
+        text += &format!("\n{}", traces_text(traces));
     }
     destination.finish(&outcome.to_json(), &text)
 }

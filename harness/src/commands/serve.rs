@@ -3,15 +3,13 @@
 //! **Invariant:** the only line on standard output says that clients may connect.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::commands::Environment;
+use crate::commands::live_page;
 use crate::commands::options::Exit;
 use crate::commands::run::watch_for_interrupts;
 use crate::commands::standard_output::StandardOutput;
-use crate::live::Feed;
-use crate::live::feed::{About, layout};
 use crate::serve::{Drained, Options, Running, StartError};
 use crate::watch::Watch;
 
@@ -19,7 +17,7 @@ use crate::watch::Watch;
 #[must_use]
 pub fn serve(env: &Environment, options: &Options, watch: Option<SocketAddr>, quiet: bool) -> Exit {
     let interrupts = watch_for_interrupts(env);
-    let watch = match watch.map(|address| watch_server(env, options, address)).transpose() {
+    let watch = match watch.map(|address| live_page::of_server(env, options, address)).transpose() {
         Ok(watch) => watch,
         Err(why) => return env.refuse(why),
     };
@@ -52,34 +50,5 @@ pub fn serve(env: &Environment, options: &Options, watch: Option<SocketAddr>, qu
              {unfinished} did not end"
         ));
     }
-    if let Some(watch) = watch {
-        watch.end("the server was stopped.");
-    }
     env.status_of(output)
-}
-
-/// Serves a live page of the server at `address`.
-fn watch_server(
-    env: &Environment,
-    options: &Options,
-    address: SocketAddr,
-) -> Result<Watch, String> {
-    let Options { nodes, replicas, .. } = options;
-    let words = match options.join.first() {
-        None => {
-            format!("{nodes} nodes form a ring over UDP and keep {replicas} copies of each item.")
-        }
-        Some(other) => format!("{nodes} nodes join the ring of {other}. Only they are drawn."),
-    };
-    let feed = Feed::new(About {
-        title: "A server".to_owned(),
-        words: vec![words],
-        nodes: (*nodes).into(),
-        is_simulated: false,
-        lookups_per_s: 0.0,
-        layout: layout::SERVER,
-    });
-    let watch = Watch::start(address, Arc::new(feed))?;
-    env.note(format_args!("watch it at {}", watch.url()));
-    Ok(watch)
 }

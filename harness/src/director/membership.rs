@@ -15,7 +15,6 @@ use crate::churn::trace::State;
 use crate::churn::trace_schedule::TraceSchedule;
 use crate::scenario::{ChurnModel, Rejoin};
 use crate::workload::Workload;
-use crate::workload::judge::Record;
 
 impl<W: Workload> Director<W> {
     /// Starts the joins and departures of churn that are due by `until`.
@@ -112,7 +111,7 @@ impl<W: Workload> Director<W> {
                 // It was there until now.
                 let at = at.max(self.now);
                 let (id, counted) = (self.ids[node as usize], self.is_measured(at));
-                self.records.push(Record::Gone { id, at, announced: false, counted });
+                self.record_gone(id, at, false, counted);
             }
         }
         self.free.push(place);
@@ -176,7 +175,7 @@ impl<W: Workload> Director<W> {
         for node in self.per_host.nodes_of(place) {
             nodes.depart(at, node, graceful);
             let id = self.ids[node as usize];
-            self.records.push(Record::Gone { id, at, announced: graceful, counted });
+            self.record_gone(id, at, graceful, counted);
             self.departed.push(node);
         }
         if let Some(schedule) = &mut self.schedule {

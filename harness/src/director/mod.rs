@@ -48,6 +48,7 @@ use crate::base::hash::FixedHashMap;
 use crate::churn::session_lengths::LengthSource;
 use crate::churn::trace_schedule::TraceSchedule;
 use crate::churn::{NodesPerHost, Share};
+use crate::live::Feed;
 use crate::measure::join_times::JoinTimes;
 use crate::measure::metrics::Metrics;
 use crate::measure::series::Series;
@@ -140,6 +141,8 @@ pub struct Director<W: Workload> {
     /// Only if the driver knows what each lookup costs.
     ledger: Option<Ledger>,
     is_logged: bool,
+    /// The feed of a live page, if there is one.
+    feed: Option<Arc<Feed>>,
     changes: MembershipChanges,
     join_times: JoinTimes,
     starts_per_turn: usize,
@@ -170,7 +173,7 @@ impl<W: Workload> Director<W> {
     #[must_use]
     pub fn new(scenario: &Scenario, share: Share, setup: Setup<'_, W>) -> Director<W> {
         let Setup { places, to_join, seeds, trace, workload, has_server, .. } = setup;
-        let Setup { starts_per_turn, knows_costs, is_logged, per_host, .. } = setup;
+        let Setup { starts_per_turn, knows_costs, is_logged, per_host, feed, .. } = setup;
         let node_places = places * per_host.count() as usize;
         let sessions = (scenario.churn.model == ChurnModel::Sessions)
             .then(|| LengthSource::new(scenario.churn.session));
@@ -226,6 +229,7 @@ impl<W: Workload> Director<W> {
             life: NodeTime::default(),
             ledger: knows_costs.then(Ledger::new),
             is_logged,
+            feed,
             changes: MembershipChanges::default(),
             join_times: JoinTimes::default(),
             starts_per_turn,
@@ -516,6 +520,17 @@ impl<W: Workload> Director<W> {
         let host = self.share.host(self.per_host.host_of(place));
         let id = self.ids[place as usize];
         self.records.push(Record::Joined { id, host, at, is_initial });
+        if let Some(feed) = &self.feed {
+            feed.joined(id);
+        }
+    }
+
+    /// Records that a member departed.
+    fn record_gone(&mut self, id: Id, at: Time, announced: bool, counted: bool) {
+        self.records.push(Record::Gone { id, at, announced, counted });
+        if let Some(feed) = &self.feed {
+            feed.gone(id, announced);
+        }
     }
 
     /// Whether the node in `place` is a member.

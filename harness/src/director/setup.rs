@@ -9,6 +9,7 @@ use hopwise_kernel::Peer;
 use super::Agreement;
 use crate::churn::NodesPerHost;
 use crate::churn::trace::Trace;
+use crate::live::Feed;
 
 /// The parameters of a director.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Setup<'a, W> {
     pub knows_costs: bool,
     /// Whether there is a log, which needs more records than the judge does.
     pub is_logged: bool,
+    /// The feed of a live page, if there is one.
+    pub feed: Option<Arc<Feed>>,
 }
 
 /// Lookups of an open loop in progress at a time.

@@ -48,6 +48,7 @@ fn director_of(scenario: &Scenario, share: Share) -> Director<KeyWorkload> {
         starts_per_turn: STARTS_PER_TURN,
         knows_costs: false,
         is_logged: false,
+        feed: None,
     };
     let mut director = Director::new(scenario, share, setup);
     let mut rng = Rng::new(1, 99);

@@ -19,6 +19,7 @@ const FIELDS_MAX: usize = 64;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) method: String,
+    /// Without what follows a question mark.
     pub(crate) path: String,
     pub(crate) content: Vec<u8>,
     /// The name under which the client reached the server.
@@ -76,17 +77,18 @@ impl Request {
         };
         let Some(content) = bytes.get(start..start + length) else { return Parsed::Part };
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let (method, path) = (text(head.method), text(head.path));
+        let (method, mut path) = (text(head.method), text(head.path));
+        path.truncate(path.find('?').unwrap_or(path.len()));
         Parsed::Whole(Request { method, path, content: content.to_vec(), host, origin, site })
     }
 
-    /// Whether it reached the server at `address`, one of this machine, under a name of this machine.
+    /// Whether its field `Host` names the server at `address`, one of this machine.
     pub(super) fn names(&self, address: SocketAddr) -> bool {
         self.host.as_deref().is_some_and(|host| own_names(address).iter().any(|own| own == host))
     }
 
-    /// Whether it does not come from a page of another server, as far as it tells.
-    pub(super) fn is_from_no_other_page(&self) -> bool {
+    /// Whether it may read: it comes from a page of this server, or from no page, as far as it tells.
+    pub(super) fn may_read(&self) -> bool {
         let is_own = |origin: &str| {
             self.host.as_deref().is_some_and(|host| origin == format!("http://{host}"))
         };
@@ -96,7 +98,7 @@ impl Request {
 
     /// Whether it comes from a page of this server.
     pub(crate) fn is_from_own_page(&self) -> bool {
-        self.origin.is_some() && self.is_from_no_other_page()
+        self.origin.is_some() && self.may_read()
     }
 }
 
@@ -185,9 +187,9 @@ mod tests {
         let own = with(&format!(
             "{host}Origin: http://localhost:4711\r\nSec-Fetch-Site: same-origin\r\n"
         ));
-        assert!(own.is_from_no_other_page() && own.is_from_own_page());
+        assert!(own.may_read() && own.is_from_own_page());
         let typed = with(&format!("{host}Sec-Fetch-Site: none\r\n"));
-        assert!(typed.is_from_no_other_page() && !typed.is_from_own_page());
+        assert!(typed.may_read() && !typed.is_from_own_page());
         for other in [
             "Origin: http://evil.example\r\n",
             "Origin: null\r\n",
@@ -196,7 +198,7 @@ mod tests {
             "Sec-Fetch-Site: same-site\r\n",
         ] {
             let request = with(&format!("{host}{other}"));
-            assert!(!request.is_from_no_other_page() && !request.is_from_own_page(), "{other}");
+            assert!(!request.may_read() && !request.is_from_own_page(), "{other}");
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::Request;
 
 /// How long a client may take to send its request, and to take each part of the answer.
-const TIME: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The most clients at a time.
 const CLIENTS_MAX: usize = 16;
 /// After a failure to accept, no client is accepted for this time.
@@ -75,15 +75,12 @@ pub(crate) fn serve(
                 thread::sleep(RETRY);
                 continue;
             };
-            if clients.fetch_add(1, Ordering::Relaxed) >= CLIENTS_MAX {
-                clients.fetch_sub(1, Ordering::Relaxed);
-                continue; // The connection is closed.
-            }
-            let (answer, clients) = (answer.clone(), clients.clone());
+            let Some(place) = Place::take(&clients) else { continue };
+            let answer = answer.clone();
             let one = move || {
-                // A client that goes away early loses its answer, and nobody else does.
+                // A client that goes away early loses its answer, and no other does.
                 drop(serve_one(client, bound, &*answer));
-                clients.fetch_sub(1, Ordering::Relaxed);
+                drop(place);
             };
             if thread::Builder::new().name(name.to_owned()).spawn(one).is_err() {
                 thread::sleep(RETRY);
@@ -95,21 +92,39 @@ pub(crate) fn serve(
     Ok(bound)
 }
 
+/// A place for a client, free again when it is dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// Takes a place if one is free. Otherwise the connection is closed.
+    fn take(clients: &Arc<AtomicUsize>) -> Option<Place> {
+        let before = clients.fetch_add(1, Ordering::Relaxed);
+        let place = Place(clients.clone());
+        (before < CLIENTS_MAX).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 fn serve_one(
     mut client: TcpStream,
     own: SocketAddr,
     answer: &impl Fn(&Request, &mut TcpStream) -> io::Result<()>,
 ) -> io::Result<()> {
-    client.set_read_timeout(Some(TIME))?;
-    client.set_write_timeout(Some(TIME))?;
+    client.set_read_timeout(Some(PATIENCE))?;
+    client.set_write_timeout(Some(PATIENCE))?;
     client.set_nodelay(true)?;
-    match Request::read(&mut client, TIME)? {
+    match Request::read(&mut client, PATIENCE)? {
         None => Reply::text("400 Bad Request", "This is no request.\n").write(&mut client),
         Some(request) if !request.names(own) => {
             let why = format!("Write http://{own}/ to reach this page.\n");
             Reply::text("421 Misdirected Request", &why).write(&mut client)
         }
-        Some(request) if !request.is_from_no_other_page() => {
+        Some(request) if !request.may_read() => {
             Reply::text("403 Forbidden", "Pages of other servers may not read this.\n")
                 .write(&mut client)
         }

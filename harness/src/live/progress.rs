@@ -1,6 +1,6 @@
 //! The progress of a run: a line on the terminal, and the feed of a live page if there is one.
 //!
-//! **Invariant:** writes only to standard error, and only if that is a terminal.
+//! **Invariant:** writes only to standard error, and only if that is a terminal; reads nothing of a run.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -91,7 +91,7 @@ impl Progress {
             feed.figures(
                 snapshot.elapsed,
                 snapshot.phase,
-                snapshot.lookups_per_s,
+                snapshot.issued_per_s,
                 snapshot.values(),
             );
         }

@@ -15,6 +15,8 @@ pub struct Snapshot {
     pub elapsed: Duration,
     /// Live nodes.
     pub live_nodes: usize,
+    /// Lookups issued per second.
+    pub issued_per_s: f64,
     /// Lookups completed per second.
     pub lookups_per_s: f64,
     /// Lookups per second that ended without an answer.
@@ -49,6 +51,7 @@ impl Snapshot {
             phase,
             elapsed,
             live_nodes,
+            issued_per_s: per_s(lookups.issued),
             lookups_per_s: per_s(lookups.completed),
             failed_per_s: per_s(lookups.failed),
             p50: latency(0.5),
@@ -65,6 +68,7 @@ impl Snapshot {
         let in_ms = |time: Duration| 1e3 * time.as_secs_f64();
         vec![
             Some(self.live_nodes as f64),
+            Some(self.issued_per_s),
             Some(self.lookups_per_s),
             Some(self.failed_per_s),
             of_lookups(in_ms(self.p50)),

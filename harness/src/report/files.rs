@@ -64,6 +64,11 @@ pub fn write_all(
     files.into_iter().try_for_each(WholeFile::commit)
 }
 
+/// The names of all files that a run may write.
+pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain([TRACES])
+}
+
 /// Writes `traces` into `dir`, or removes those of an earlier run if there are none.
 ///
 /// # Errors

@@ -117,7 +117,7 @@ impl Running {
         let mut listener = Some(listener);
         let (threads, nodes) = (Vec::new(), options.nodes);
         if let Some(feed) = feed {
-            feed.begin(Stored::<Ring>::CLASSES, true);
+            feed.begin(Stored::<Ring>::CLASSES, true, options.nodes as usize);
         }
         let watched = feed.map(|feed| Watched::new(feed.clone(), clock));
         let mut running =

@@ -132,6 +132,7 @@ impl<'a> Run<'a> {
             starts_per_turn: STARTS_PER_TURN,
             knows_costs: false,
             is_logged: false,
+            feed: None,
         };
         let director = Director::new(&plain, Share { index: 0, of: 1 }, setup);
         let (pool, shown_at) = (pool.map_err(broken)?, Time::ZERO);

@@ -6,7 +6,7 @@
 //! | `GET /events` | the [feed](crate::live::feed), as server-sent events |
 //! | `POST /command` with a [`Command`], from the page only | the pace of a simulation changes |
 //!
-//! **Invariant:** a run goes on the same, whoever looks and however slowly.
+//! **Invariant:** viewers change nothing in a run but its pace.
 
 mod page;
 
@@ -19,12 +19,14 @@ use std::time::Duration;
 use crate::base::wall_clock::WallClock;
 use crate::http::{Reply, Request, serve};
 use crate::live::Feed;
-use crate::live::feed::Command;
+use crate::live::feed::{Command, Verdict};
 
-/// A viewer that gets nothing for so long gets an empty line, which shows whether it is still there.
-const QUIET: Duration = Duration::from_secs(1);
-/// How long the end of a run waits for viewers to get all.
-const END: Duration = Duration::from_secs(1);
+/// An empty line after this time shows whether a viewer is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// The longest wait at the end of a run for viewers to get all.
+const END_WAIT: Duration = Duration::from_secs(1);
+/// The most viewers. Further clients can still ask for the page and the pace.
+const VIEWERS_MAX: usize = 12;
 
 /// A live page that is served.
 #[derive(Debug)]
@@ -60,10 +62,10 @@ impl Watch {
     }
 
     /// Tells viewers how the run has ended. Waits a little until they know.
-    pub(crate) fn end(&self, verdict: &str) {
+    pub(crate) fn end(&self, verdict: &Verdict) {
         self.feed.end(verdict);
         let clock = WallClock::start();
-        while self.feed.is_watched() && clock.elapsed() < END {
+        while self.feed.is_watched() && clock.elapsed() < END_WAIT {
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -90,13 +92,17 @@ fn command(feed: &Feed, request: &Request) -> Reply {
 }
 
 fn send_events(feed: &Feed, client: &mut TcpStream) -> io::Result<()> {
-    let viewer = feed.view();
+    if feed.viewers() >= VIEWERS_MAX {
+        let why = "There are too many viewers: close another page.\n";
+        return Reply::text("503 Service Unavailable", why).write(client);
+    }
+    let mut viewer = feed.view();
     client.write_all(
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
-          X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+          X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\nretry: 500\n\n",
     )?;
     loop {
-        match viewer.next(QUIET) {
+        match viewer.next(KEEP_ALIVE) {
             Ok(Some(text)) => client.write_all(text.as_bytes())?,
             Ok(None) => return Ok(()),
             Err(_) => client.write_all(b":\n")?,

@@ -6,7 +6,6 @@
 //! **Invariant:** each answer is judged once, with the complete history up to its time.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hopwise_kernel::{Id, Time};
@@ -14,7 +13,6 @@ use hopwise_kernel::{Id, Time};
 use super::deaths::{Death, Deaths};
 use super::truth::OwnerTruth;
 use super::{Truth, Workload};
-use crate::live::Feed;
 use crate::measure::event_log::{EventLog, LoggedLookup};
 use crate::measure::outcome::Deaths as DeathFigures;
 use crate::measure::stored::{Contents, ValueVerdicts};
@@ -149,8 +147,6 @@ pub struct Judge<W: Workload> {
     waiting: VecDeque<Answered<W>>,
     deaths: Option<Deaths>,
     log: Option<EventLog>,
-    /// A live page that shows who is a member.
-    feed: Option<Arc<Feed>>,
     ends: Option<Ends>,
     /// The history of membership, if `deaths` needs it and the truth does not keep it.
     members: OwnerTruth,
@@ -185,7 +181,6 @@ impl<W: Workload> Judge<W> {
             waiting: VecDeque::new(),
             deaths: None,
             log: None,
-            feed: None,
             ends: None,
             members: OwnerTruth::new(),
             deadline,
@@ -209,11 +204,6 @@ impl<W: Workload> Judge<W> {
     /// Writes all that it learns to `log`, too.
     pub fn log_to(&mut self, log: EventLog) {
         self.log = Some(log);
-    }
-
-    /// Tells `feed` who joins and departs from here on.
-    pub fn show_on(&mut self, feed: Arc<Feed>) {
-        self.feed = Some(feed);
     }
 
     /// Keeps from now on how each lookup of the measured phase ended, until that is
@@ -248,13 +238,6 @@ impl<W: Workload> Judge<W> {
     pub fn take(&mut self, record: Record<W>) {
         if let Some(log) = &mut self.log {
             write(log, &record);
-        }
-        if let Some(feed) = &self.feed {
-            match record {
-                Record::Joined { id, .. } => feed.joined(id),
-                Record::Gone { id, announced, .. } => feed.gone(id, announced),
-                _ => {}
-            }
         }
         match record {
             Record::Joined { id, host, at, .. } => {
@@ -405,6 +388,8 @@ fn write<W: Workload>(log: &mut EventLog, record: &Record<W>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use hopwise_kernel::Distance;
     use hopwise_kernel::items::Match;
 

@@ -1,7 +1,7 @@
 //! A tap: copies of some of the messages that a driver's nodes send, for a viewer.
 //!
-//! Of lookups, one in so many passes as a whole. All drivers of a run choose the same ones, because the choice
-//! depends on [`Protocol::lookup_of`] alone.
+//! A tap samples whole lookups. All drivers of a run choose the same ones, because the choice depends on
+//! [`Protocol::lookup_of`] alone.
 //!
 //! **Invariant:** a tap changes no message, and holds at most [`MOST`] copies.
 

@@ -94,6 +94,7 @@ fn directors(
             starts_per_turn: usize::MAX,
             knows_costs: false,
             is_logged: false,
+            feed: None,
         };
         let mut director = Director::new(scenario, Share { index, of: DIRECTORS }, setup);
         for peer in &members {

@@ -89,6 +89,7 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
             starts_per_turn: usize::MAX,
             knows_costs: false,
             is_logged: false,
+            feed: None,
         };
         Director::new(&scenario, Share::WHOLE, setup)
     };

@@ -34,6 +34,10 @@ impl Finder {
         };
         match self.found {
             Some((_, Reverse(number))) => Ok(number),
+            None if self.measured == 0 => Err(
+                "the measured phase has no lookups: write a longer --duration or a higher --rate"
+                    .to_owned(),
+            ),
             None if self.which == Outstanding::Slowest => Err(format!(
                 "none of the {} lookups of the measured phase {none}: write failed or a number",
                 self.measured

@@ -60,6 +60,9 @@ pub(super) struct Control<'a, S: System> {
     /// Runs since the start of the measured phase.
     measured_since: Option<WallClock>,
     measured_wall: Duration,
+    /// The real time for which viewers have held the run, in all and in the measured phase.
+    held: Duration,
+    held_measured: Duration,
     second_at: Time,
     /// Bytes of maintenance up to the last second.
     maintenance_shown: u64,
@@ -131,6 +134,8 @@ impl<'a, S: System> Control<'a, S> {
             at_to: Counters::default(),
             measured_since: None,
             measured_wall: Duration::ZERO,
+            held: Duration::ZERO,
+            held_measured: Duration::ZERO,
             second_at: Time::ZERO + SECOND,
             maintenance_shown: 0,
             samples: Vec::new(),
@@ -223,10 +228,6 @@ impl<'a, S: System> Control<'a, S> {
         self.turn_series(exchange);
         self.turn_second(exchange);
         self.progress.advance(self.phase.name(), self.now.since(Time::ZERO));
-        if let Some(feed) = self.progress.feed() {
-            feed.turn(self.now, self.phase.name());
-            feed.hold(self.now, self.phase.name(), || self.interruption.is_requested());
-        }
         let start = if self.director.is_waiting() {
             self.now
         } else {
@@ -234,6 +235,7 @@ impl<'a, S: System> Control<'a, S> {
         };
         // There are no events before `start`, but a mark may be earlier.
         let until = (start + self.window).min(self.next_mark());
+        self.show(start.min(until));
         if start <= until {
             let mut nodes =
                 CommandSender { exchange, partition: self.partition, commands: &mut self.commands };
@@ -252,6 +254,23 @@ impl<'a, S: System> Control<'a, S> {
         let looks_at = self.looks.members();
         let costs_before = self.costs_before.take().unwrap_or(0);
         Some(Window { number, until, is_measured, is_gapless, looks_at, costs_before, traced })
+    }
+
+    /// Shows viewers what has happened, and waits as they wish before `next`.
+    fn show(&mut self, next: Time) {
+        let Some(feed) = self.progress.feed() else { return };
+        feed.turn(self.now, self.phase.name());
+        let is_over = || self.interruption.is_requested();
+        let held = feed.hold(self.now, next, self.phase.name(), is_over);
+        self.held += held;
+        if matches!(self.phase, Phase::Measure { .. }) {
+            self.held_measured += held;
+        }
+    }
+
+    /// The real time for which viewers have held the run.
+    pub(super) fn held(&self) -> Duration {
+        self.held
     }
 
     /// Handles the summaries of all shards. Returns when their next event is due.
@@ -374,7 +393,7 @@ impl<'a, S: System> Control<'a, S> {
         self.director.set_phase(from, to);
         self.at_to = exchange.counters();
         let wall = self.measured_since.as_ref().map(WallClock::elapsed);
-        self.measured_wall = wall.unwrap_or_default();
+        self.measured_wall = wall.unwrap_or_default().saturating_sub(self.held_measured);
         self.phase = Phase::Drain { from, to };
     }
 

@@ -176,6 +176,11 @@ pub(crate) fn simulate<S: System>(
 
     let exchange = Exchange::<S>::new(shards);
     let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
+    let feed = progress.feed();
+    if let Some(feed) = feed {
+        let nodes = places * per_host.count() as usize;
+        feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING, nodes);
+    }
     let setup = Setup {
         places,
         per_host,
@@ -190,6 +195,7 @@ pub(crate) fn simulate<S: System>(
         starts_per_turn: usize::MAX,
         knows_costs: true,
         is_logged: observers.log.is_some() || observers.tracer.is_some(),
+        feed: feed.cloned(),
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, firsts, &interruption);
@@ -203,12 +209,6 @@ pub(crate) fn simulate<S: System>(
             log.joined(Time::ZERO, id, host, true);
         }
         judge.log_to(log);
-    }
-    let feed = progress.feed();
-    if let Some(feed) = feed {
-        members.iter().for_each(|member| feed.joined(member.id));
-        feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING);
-        judge.show_on(feed.clone());
     }
     if observers.tracer.is_some() {
         judge.keep_ends();
@@ -266,7 +266,7 @@ pub(crate) fn simulate<S: System>(
             exchange.open(window);
             lead.run_round();
         }
-        clock.elapsed()
+        clock.elapsed().saturating_sub(control.held())
     });
     let members: Vec<u32> = control.members().collect();
     let numbers = control.lookups_end();

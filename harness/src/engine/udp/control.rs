@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use hopwise_kernel::Time;
 use hopwise_kernel::reactor::Clock;
-use hopwise_kernel::{Protocol, Time};
 
 use super::shard_end::{Conduct, ShardHandle};
 use super::shared::Shared;
@@ -69,10 +69,6 @@ impl<S: System> Control<'_, S> {
         let mut judge = self.judge();
         if let Some(log) = log {
             judge.log_to(log);
-        }
-        if let Some(feed) = self.progress.feed() {
-            feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING);
-            judge.show_on(feed.clone());
         }
         let mut display = Display::default();
         let wanted = self.scenario.nodes_at_start() as usize;

@@ -25,7 +25,7 @@ use std::thread;
 
 use hopwise_kernel::reactor::{BindError, Clock, Layout, Shard, Sockets, available_cores, pin_to};
 use hopwise_kernel::store::Hosts;
-use hopwise_kernel::{Id, Peer, Rng};
+use hopwise_kernel::{Id, Peer, Protocol, Rng};
 
 use self::control::{Control, assemble};
 use self::shard_driver::ShardDriver;
@@ -43,7 +43,7 @@ use crate::live::Progress;
 use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured, Observers};
 use crate::network::{Network, Transit};
-use crate::plug::{Runner, Setting, System};
+use crate::plug::{ProtocolOf, Runner, Setting, System};
 use crate::scenario::{Amount, ChurnModel, FaultKind, Sockets as SocketsKey};
 use crate::workload::Workload;
 
@@ -112,6 +112,9 @@ impl Runner for UdpEngine {
         let cores = available_cores();
 
         let is_logged = observers.log.is_some();
+        if let Some(feed) = progress.feed() {
+            feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING, most_nodes);
+        }
         let mut handles = Vec::new();
         for (index, (sockets, share)) in
             std::mem::take(&mut plan.sockets).into_iter().zip(shares).enumerate()
@@ -156,6 +159,7 @@ impl Runner for UdpEngine {
                     starts_per_turn: STARTS_PER_TURN,
                     knows_costs: false,
                     is_logged,
+                    feed: feed.clone(),
                 };
                 let director = Director::new(&scenario, part, setup);
                 let nodes = scenario.nodes as usize * per_host.count() as usize;

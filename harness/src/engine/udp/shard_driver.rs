@@ -19,7 +19,7 @@ use crate::director::{Director, NodeControl};
 use crate::engine::store_work::StoreWork;
 use crate::engine::totals::{LookupCosts, Sums, Tables, ring_at_end, sent};
 use crate::live::Feed;
-use crate::live::feed::{NodeTables, Source};
+use crate::live::feed::{NodeTables, ShardFeed};
 use crate::measure::stored::Contents;
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::workload::Workload;
@@ -53,7 +53,7 @@ pub(super) struct ShardDriver<S: System> {
     store_work: StoreWork,
     scan: Scan,
     /// Its part in the feed of a live page, if there is one.
-    source: Option<Source>,
+    feed: Option<ShardFeed>,
 }
 
 impl<S: System> ShardDriver<S> {
@@ -83,13 +83,13 @@ impl<S: System> ShardDriver<S> {
             messages_max: 0,
             store_work: StoreWork::default(),
             scan: Scan::new::<S>(nodes),
-            source: None,
+            feed: None,
         }
     }
 
     /// Feeds a live page from here on.
     pub(super) fn feed(&mut self, feed: Arc<Feed>) {
-        self.source = Some(Source::new(feed));
+        self.feed = Some(ShardFeed::new(feed));
     }
 
     /// Builds this shard's `own` nodes of the `members` at the start.
@@ -206,13 +206,14 @@ impl<S: System> ShardDriver<S> {
 
     /// Tells a live page what has happened.
     fn turn_feed(&mut self, shard: &mut Shard<S::Node, S::Codec>) {
-        let Some(source) = &mut self.source else { return };
+        let Some(feed) = &mut self.feed else { return };
         let mut tap = std::mem::take(shard.tap());
-        source.turn(&mut tap, || {
-            let nodes = nodes(shard);
-            let tables =
-                nodes.filter_map(|node| Some((node.peer().id, self.system.neighborhood(node)?)));
-            tables.map(|(id, tables)| NodeTables::new(id, &tables)).collect()
+        let live = self.director.live() * self.per_host.count() as usize;
+        feed.turn(&mut tap, live, || {
+            NodeTables::of(
+                nodes(shard)
+                    .filter_map(|node| Some((node.peer().id, self.system.neighborhood(node)?))),
+            )
         });
         *shard.tap() = tap;
     }

@@ -41,8 +41,9 @@ const fn figure(name: &'static str, unit: &'static str) -> Figure {
 pub const RUN: Layout = Layout {
     figures: &[
         figure("Live nodes", ""),
-        figure("Lookups", "1/s"),
-        figure("Without answer", "1/s"),
+        figure("Lookups issued", "1/s"),
+        figure("Answered", "1/s"),
+        figure("Failed", "1/s"),
         figure("Median", "ms"),
         figure("99th percentile", "ms"),
         figure("Hops, mean", "hops"),
@@ -52,15 +53,15 @@ pub const RUN: Layout = Layout {
         Chart {
             title: "Lookups",
             unit: "1/s",
-            curves: &[("answered", 1, 0), ("without answer", 2, 1)],
+            curves: &[("issued", 1, 5), ("answered", 2, 0), ("failed", 3, 1)],
         },
         Chart {
             title: "Latency",
             unit: "ms",
-            curves: &[("median", 3, 0), ("99th percentile", 4, 1)],
+            curves: &[("median", 4, 0), ("99th percentile", 5, 1)],
         },
         Chart { title: "Live nodes", unit: "", curves: &[("live", 0, 2)] },
-        Chart { title: "Maintenance per node", unit: "B/s", curves: &[("sent", 6, 4)] },
+        Chart { title: "Maintenance per node", unit: "B/s", curves: &[("sent", 7, 4)] },
     ],
 };
 

@@ -25,8 +25,8 @@ pub(super) fn position(id: Id) -> u32 {
 
 impl Members {
     /// No members, of a run of about so many.
-    pub(super) fn of(nodes: u64) -> Members {
-        let one_in = nodes.div_ceil(DRAWN_MAX).max(1).next_power_of_two();
+    pub(super) fn of(nodes: usize) -> Members {
+        let one_in = (nodes as u64).div_ceil(DRAWN_MAX).max(1).next_power_of_two();
         Members { one_in, drawn: BTreeMap::new(), count: 0 }
     }
 
@@ -95,7 +95,7 @@ mod tests {
             members.remove(id);
         }
         assert!(members.positions().is_empty() && members.count() == 0);
-        assert!(!members.remove(ids[0]), "nobody is there");
+        assert!(!members.remove(ids[0]), "it is empty");
     }
 
     #[test]

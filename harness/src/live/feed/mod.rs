@@ -2,19 +2,20 @@
 //! small ring.
 //!
 //! ```text
-//!   shards, each a Source ─┐
-//!                          ├─▶ Feed ─▶ queues of texts, one for each viewer ─▶ pages
-//!   the control thread ────┘    └◀─ Pace ◀───────────────────────────────────────┘
+//!   shards, each a ShardFeed ─┐
+//!   directors ────────────────┼─▶ Feed ─▶ a queue of texts for each viewer ─▶ pages
+//!   the control thread ───────┘    └◀─ Pace ◀────────────────────────────────────┘
 //! ```
 //!
-//! While nobody looks, only the members are kept.
+//! While there are no viewers, only the members are kept.
 //!
-//! **Invariant:** a simulation waits for viewers, as they wish; nothing else does. Queues are bounded.
+//! **Invariant:** only a simulation waits for viewers. Queues are bounded, and no text is made under the lock
+//! that shards take.
 
 pub mod layout;
 mod members;
 mod pace;
-mod source;
+mod shard_feed;
 mod texts;
 mod viewers;
 
@@ -28,40 +29,42 @@ use hopwise_kernel::{Id, Time};
 use parking_lot::Mutex;
 
 use self::members::{Members, position};
-use self::pace::Pace;
 pub use self::pace::{Command, Rate};
-pub use self::source::Source;
-pub use self::texts::{About, NodeTables};
-use self::texts::{Figures, Frame, Hello};
+use self::pace::{Pace, Permit};
+pub use self::shard_feed::ShardFeed;
+pub use self::texts::{About, NodeTables, Verdict};
+use self::texts::{Change, Figures, Frame, Hello};
 pub use self::viewers::Viewer;
 use self::viewers::Viewers;
 use crate::base::wall_clock::WallClock;
 
 /// The time between two frames.
 const FRAME: Duration = Duration::from_millis(50);
-/// Of a ring of so many nodes, all messages outside lookups and all tables are shown.
-pub const SMALL: usize = 64;
+/// Rings of at most this many nodes show all tables, and all messages outside lookups.
+const SMALL: usize = 64;
 /// Lookups that are shown per real second, at most about.
 const LOOKUPS_PER_S: f64 = 40.0;
-/// A simulation goes on at full speed when nobody has looked for this time.
-const GRACE: Duration = Duration::from_secs(3);
+/// Browsers come back after a few seconds when a connection is lost. A simulation that has had no viewer
+/// for longer goes on at full speed.
+const GRACE: Duration = Duration::from_secs(15);
 /// Figures that a new viewer gets.
 const FIGURES_KEPT: usize = 300;
 
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Feed {
+    about: About,
     viewers: Viewers,
     /// The pace of a simulation; real nodes have none.
     pace: Option<Pace>,
-    /// The messages that are told while somebody looks.
+    /// The messages that are told while there are viewers.
     choice: AtomicCell<Choice>,
     state: Mutex<State>,
+    clock: WallClock,
 }
 
 #[derive(Debug)]
 struct State {
-    about: About,
     classes: Vec<(&'static str, bool)>,
     is_ring: bool,
     has_begun: bool,
@@ -70,67 +73,130 @@ struct State {
     /// The latest figures.
     figures: Vec<Figures>,
     frame: Frame,
-    clock: WallClock,
     next_frame: Duration,
     frames: u64,
-    /// When somebody looked last.
-    seen_at: Duration,
-    was_watched: bool,
+    /// When there was a viewer last.
+    watched_at: Option<Duration>,
 }
 
 impl Feed {
-    /// A run that nobody looks at yet.
+    /// A run without viewers.
     #[must_use]
     pub fn new(about: About) -> Feed {
-        let pace = about.is_simulated.then(Pace::default);
         let state = State {
-            members: Members::of(about.nodes),
-            lookups_per_s: about.lookups_per_s,
-            about,
             classes: Vec::new(),
             is_ring: false,
             has_begun: false,
+            members: Members::of(0),
+            lookups_per_s: about.lookups_per_s,
             figures: Vec::new(),
             frame: Frame::default(),
-            clock: WallClock::start(),
             next_frame: Duration::ZERO,
             frames: 1,
-            seen_at: Duration::ZERO,
-            was_watched: false,
+            watched_at: None,
         };
-        let (viewers, choice) = (Viewers::default(), AtomicCell::new(Choice::default()));
-        Feed { viewers, pace, choice, state: Mutex::new(state) }
+        Feed {
+            viewers: Viewers::default(),
+            pace: about.is_simulated.then(Pace::default),
+            choice: AtomicCell::new(Choice::default()),
+            state: Mutex::new(state),
+            clock: WallClock::start(),
+            about,
+        }
     }
 
     // ---- For the run
 
-    /// Tells what kinds of messages there are, and whether nodes form a ring. Viewers get nothing before this.
-    pub fn begin(&self, classes: &[Class], is_ring: bool) {
+    /// Tells what kinds of messages there are, whether nodes form a ring, and how many there may be. Viewers
+    /// get nothing before this.
+    pub fn begin(&self, classes: &[Class], is_ring: bool, nodes: usize) {
         let mut state = self.state.lock();
         state.classes = classes.iter().map(|class| (class.name, class.is_lookup)).collect();
-        state.is_ring = is_ring;
-        state.frame.clear();
-        self.viewers.send(&self.hello(&state));
+        (state.is_ring, state.members) = (is_ring, Members::of(nodes));
         state.has_begun = true;
+        self.choose(&state);
+        self.viewers.send(&self.hello(&state).text());
     }
 
-    fn hello(&self, state: &State) -> String {
-        let hello = Hello {
-            about: &state.about,
-            classes: &state.classes,
-            is_ring: state.is_ring,
-            members: state.members.positions(),
-            one_in: state.members.one_in(),
-            command: self.pace.as_ref().map(Pace::command),
-        };
-        hello.text()
+    /// The number of viewers.
+    #[must_use]
+    pub fn viewers(&self) -> usize {
+        self.viewers.count()
     }
 
-    /// Whether anybody looks.
+    /// Whether there are viewers.
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        self.viewers.count() > 0
+        self.viewers() > 0
     }
+
+    /// A node became a member.
+    pub fn joined(&self, id: Id) {
+        let mut state = self.state.lock();
+        if state.members.insert(id) && self.is_watched() {
+            state.frame.changes.push((Change::Joined, position(id)));
+        }
+    }
+
+    /// A member left, announced, or crashed.
+    pub fn gone(&self, id: Id, announced: bool) {
+        let mut state = self.state.lock();
+        if state.members.remove(id) && self.is_watched() {
+            let change = if announced { Change::Left } else { Change::Crashed };
+            state.frame.changes.push((change, position(id)));
+        }
+    }
+
+    /// The figures of the last second, in the order of the layout, and how many lookups per second there are
+    /// to choose from.
+    pub fn figures(
+        &self,
+        at: Duration,
+        phase: &'static str,
+        lookups_per_s: f64,
+        values: Vec<Option<f64>>,
+    ) {
+        let figures = Figures { at: at.as_secs_f64(), phase, values };
+        let text = self.is_watched().then(|| figures.text());
+        let mut state = self.state.lock();
+        state.lookups_per_s = lookups_per_s;
+        if state.figures.len() == FIGURES_KEPT {
+            state.figures.remove(0);
+        }
+        state.figures.push(figures);
+        if let Some(text) = text.filter(|_| state.has_begun) {
+            self.viewers.send(&text);
+        }
+    }
+
+    /// Sends a frame if one is due.
+    pub fn turn(&self, now: Time, phase: &'static str) {
+        if !self.is_watched() {
+            return;
+        }
+        let mut state = self.state.lock();
+        let elapsed = self.clock.elapsed();
+        if elapsed < state.next_frame || !state.has_begun {
+            return;
+        }
+        self.choose(&state);
+        state.next_frame = elapsed + FRAME;
+        state.frames += 1;
+        (state.frame.at, state.frame.phase) = (now, phase);
+        let frame = state.frame.take();
+        drop(state);
+        self.viewers.send(&frame.text());
+    }
+
+    /// The run has ended. Viewers get nothing after this.
+    pub fn end(&self, verdict: &Verdict) {
+        let frame = self.state.lock().frame.take();
+        self.viewers.send(&frame.text());
+        self.viewers.send(&texts::end(verdict));
+        self.viewers.close();
+    }
+
+    // ---- For shards
 
     /// The messages that should be told now.
     fn choice(&self) -> Choice {
@@ -152,23 +218,6 @@ impl Feed {
         is_shown.then_some(state.frames)
     }
 
-    /// A node became a member.
-    pub fn joined(&self, id: Id) {
-        let (mut state, is_watched) = (self.state.lock(), self.is_watched());
-        if state.members.insert(id) && is_watched {
-            state.frame.joined.push(position(id));
-        }
-    }
-
-    /// A member left, announced, or crashed.
-    pub fn gone(&self, id: Id, announced: bool) {
-        let (mut state, is_watched) = (self.state.lock(), self.is_watched());
-        if state.members.remove(id) && is_watched {
-            let list = if announced { &mut state.frame.left } else { &mut state.frame.crashed };
-            list.push(position(id));
-        }
-    }
-
     /// Messages that were chosen.
     fn messages(&self, messages: Vec<Tapped>) {
         self.state.lock().frame.add_messages(messages);
@@ -179,106 +228,85 @@ impl Feed {
         self.state.lock().frame.tables.extend(tables);
     }
 
-    /// The figures of the last second, in the order of the layout, and how many lookups per second there are
-    /// to choose from.
-    pub fn figures(
-        &self,
-        at: Duration,
-        phase: &'static str,
-        lookups_per_s: f64,
-        values: Vec<Option<f64>>,
-    ) {
-        let figures = Figures { at: at.as_secs_f64(), phase, values };
-        let mut state = self.state.lock();
-        state.lookups_per_s = lookups_per_s;
-        if self.is_watched() {
-            self.viewers.send(&figures.text());
-        }
-        if state.figures.len() == FIGURES_KEPT {
-            state.figures.remove(0);
-        }
-        state.figures.push(figures);
-    }
-
-    /// Sends a frame if one is due.
-    pub fn turn(&self, now: Time, phase: &'static str) {
-        if !self.is_watched() {
-            return;
-        }
-        let mut state = self.state.lock();
-        let elapsed = state.clock.elapsed();
-        if elapsed < state.next_frame || !state.has_begun {
-            return;
-        }
-        self.choose(&state);
-        state.next_frame = elapsed + FRAME;
-        state.frames += 1;
-        (state.frame.at, state.frame.phase) = (now, phase);
-        let text = state.frame.text();
-        state.frame.clear();
-        self.viewers.send(&text);
-    }
-
-    /// The run has ended. No viewer gets anything after this.
-    pub fn end(&self, verdict: &str) {
-        let mut state = self.state.lock();
-        let text = state.frame.text();
-        state.frame.clear();
-        self.viewers.send(&text);
-        self.viewers.send(&texts::end(verdict));
-        self.viewers.close();
-    }
-
     // ---- For simulations
 
-    /// Waits until somebody looks.
+    /// Waits for the first viewer.
     pub fn wait_for_viewer(&self, is_over: impl Fn() -> bool) {
         while !self.is_watched() && !is_over() {
             self.viewers.wait(FRAME);
         }
     }
 
-    /// Waits until the time after `now` may begin, at the pace that viewers have chosen.
-    pub fn hold(&self, now: Time, phase: &'static str, is_over: impl Fn() -> bool) {
-        let Some(pace) = self.pace.as_ref().filter(|pace| !pace.is_fastest()) else { return };
+    /// Waits until the run, which has come to `now`, may go on to `next`, when its next event is due. Returns
+    /// the real time that this took.
+    pub fn hold(
+        &self,
+        now: Time,
+        next: Time,
+        phase: &'static str,
+        is_over: impl Fn() -> bool,
+    ) -> Duration {
+        let Some(pace) = self.pace.as_ref().filter(|pace| !pace.is_fastest()) else {
+            return Duration::ZERO;
+        };
+        let begun = self.clock.elapsed();
         while self.is_paced() && !is_over() {
-            let Some(wait) = pace.wait(now) else { return };
-            self.turn(now, phase);
-            pace.sleep(wait.min(FRAME));
+            let Permit::Wait { real, reached } = pace.permit(now, next) else {
+                return self.clock.elapsed() - begun;
+            };
+            self.turn(reached, phase);
+            pace.sleep(real.min(FRAME));
         }
         pace.restart();
+        self.clock.elapsed() - begun
     }
 
-    /// Whether somebody looks, or did so until now.
+    /// Whether there are viewers, or were until now.
     fn is_paced(&self) -> bool {
         let mut state = self.state.lock();
-        let elapsed = state.clock.elapsed();
+        let elapsed = self.clock.elapsed();
         if self.is_watched() {
-            (state.seen_at, state.was_watched) = (elapsed, true);
+            state.watched_at = Some(elapsed);
         }
-        state.was_watched && elapsed < state.seen_at + GRACE
+        state.watched_at.is_some_and(|at| elapsed < at + GRACE)
     }
 
     // ---- For viewers
 
-    /// Starts to look. The first texts tell all that a page must know.
+    /// Adds a viewer. Its first texts tell all that a page must know.
     #[must_use]
     pub fn view(&self) -> Viewer<'_> {
         let state = self.state.lock();
         self.choose(&state);
-        let mut first = Vec::new();
-        if state.has_begun {
-            first.push(self.hello(&state));
-            first.extend(state.figures.iter().map(Figures::text));
+        let mut viewer = self.viewers.add();
+        let first = state.has_begun.then(|| (self.hello(&state), state.figures.clone()));
+        drop(state);
+        if let Some((hello, figures)) = first {
+            viewer.begin_with([hello.text()]);
+            viewer.begin_with(figures.iter().map(Figures::text));
         }
-        self.viewers.add(first)
+        viewer
+    }
+
+    fn hello(&self, state: &State) -> Hello<'_> {
+        Hello {
+            about: &self.about,
+            small: SMALL,
+            classes: state.classes.clone(),
+            is_ring: state.is_ring,
+            members: state.members.positions(),
+            one_in: state.members.one_in(),
+            command: self.pace.as_ref().map(Pace::command),
+        }
     }
 
     /// Does what a viewer asks for. Returns whether the run has a pace.
     pub fn command(&self, command: Command) -> bool {
         let Some(pace) = &self.pace else { return false };
+        // One after the other, and all viewers get them in this order.
+        let _state = self.state.lock();
         pace.obey(command);
-        self.viewers.send(&texts::pace(pace.command()));
+        self.viewers.send(&texts::pace(command));
         true
     }
 }
@@ -287,10 +315,15 @@ impl Feed {
 mod tests {
     use super::*;
 
-    fn about(nodes: u32, is_simulated: bool) -> About {
-        let (title, layout) = ("a <run>".to_owned(), layout::RUN);
-        let (words, nodes, lookups_per_s) = (Vec::new(), nodes.into(), 1000.0);
-        About { title, words, nodes, is_simulated, lookups_per_s, layout }
+    fn about(is_simulated: bool) -> About {
+        let (title, words) = ("a <run>".to_owned(), Vec::new());
+        About { title, words, is_simulated, lookups_per_s: 1000.0, layout: layout::RUN }
+    }
+
+    fn feed(is_simulated: bool) -> Feed {
+        let feed = Feed::new(about(is_simulated));
+        feed.begin(&[], true, 8);
+        feed
     }
 
     fn at(ms: u64) -> Time {
@@ -301,45 +334,62 @@ mod tests {
         feed.figures(Duration::from_secs(s), "measure", 1000.0, vec![Some(1.0), None]);
     }
 
+    fn next(viewer: &mut Viewer<'_>) -> String {
+        viewer.next(FRAME).expect("a text").expect("open").as_ref().to_owned()
+    }
+
+    #[test]
+    fn a_viewer_gets_nothing_before_the_run_has_begun() {
+        let feed = Feed::new(about(false));
+        let mut early = feed.view();
+        feed.turn(at(0), "bring-up");
+        tell(&feed, 1);
+        feed.begin(&[], true, 8);
+        assert!(next(&mut early).starts_with("event: hello\n"));
+    }
+
     #[test]
     fn a_viewer_first_gets_what_was_before() {
-        let feed = Feed::new(about(8, false));
-        let early = feed.view();
+        let feed = feed(false);
         feed.joined(Id::ZERO);
-        feed.turn(at(0), "bring-up");
-        feed.begin(&[], true);
-        let hello = early.next(FRAME).expect("a text").expect("open");
-        assert!(hello.starts_with("event: hello\n"), "nothing comes before it: {hello}");
-        drop(early);
         tell(&feed, 1);
         assert_eq!(feed.choice(), Choice::default());
-        let viewer = feed.view();
+        let mut viewer = feed.view();
         assert_eq!(feed.choice(), Choice { lookups: Some(5), others: true });
-        let hello = viewer.next(FRAME).expect("a text").expect("open");
-        assert!(hello.starts_with("event: hello\ndata: {") && hello.ends_with("}\n\n"), "{hello}");
-        assert!(hello.contains(r#""members":[0]"#), "{hello}");
-        let figures = viewer.next(FRAME).expect("a text").expect("open");
-        assert!(figures.starts_with("event: figures\n"), "{figures}");
         feed.gone(Id::ZERO, false);
         feed.turn(at(5), "measure");
-        let frame = viewer.next(FRAME).expect("a text").expect("open");
-        assert!(frame.contains(r#""crashed":[0]"#), "{frame}");
-        feed.end("held");
-        assert!(viewer.next(FRAME).expect("a text").is_some(), "the last frame");
-        assert!(viewer.next(FRAME).expect("a text").expect("open").starts_with("event: end\n"));
+        let hello = next(&mut viewer);
+        assert!(hello.starts_with("event: hello\ndata: {") && hello.ends_with("}\n\n"), "{hello}");
+        assert!(hello.contains(r#""members":[0]"#), "{hello}");
+        assert!(next(&mut viewer).starts_with("event: figures\n"));
+        let frame = next(&mut viewer);
+        assert!(frame.contains(r#""changes":[["crashed",0]]"#), "{frame}");
+        feed.end(&Verdict { text: "held".to_owned(), is_good: true });
+        assert!(next(&mut viewer).starts_with("event: frame\n"), "the last frame");
+        assert!(next(&mut viewer).starts_with("event: end\n"));
         assert!(viewer.next(FRAME).expect("no waiting").is_none(), "closed");
         drop(viewer);
         assert!(!feed.is_watched());
     }
 
     #[test]
-    fn a_slow_viewer_is_cut_off_and_delays_nobody() {
-        let feed = Feed::new(about(8, false));
-        feed.begin(&[], true);
-        let slow = feed.view();
-        for s in 0..10_000 {
-            tell(&feed, s);
-        }
+    fn a_node_that_leaves_and_returns_within_a_frame_stays() {
+        let feed = feed(false);
+        feed.joined(Id::ZERO);
+        let mut viewer = feed.view();
+        feed.gone(Id::ZERO, true);
+        feed.joined(Id::ZERO);
+        feed.turn(at(5), "measure");
+        next(&mut viewer);
+        let frame = next(&mut viewer);
+        assert!(frame.contains(r#""changes":[["left",0],["joined",0]]"#), "{frame}");
+    }
+
+    #[test]
+    fn a_slow_viewer_is_cut_off_and_delays_nothing() {
+        let feed = feed(false);
+        let mut slow = feed.view();
+        (0..10_000).for_each(|s| tell(&feed, s));
         let mut texts = 0;
         while let Ok(Some(_)) = slow.next(FRAME) {
             texts += 1;
@@ -350,22 +400,23 @@ mod tests {
 
     #[test]
     fn a_paused_simulation_goes_on_by_steps() {
-        let feed = Feed::new(about(8, true));
+        let feed = feed(true);
         let _viewer = feed.view();
         assert!(feed.command(Command::Pause));
         assert!(feed.command(Command::Step { ms: 10.0 }));
         let never = || false;
-        feed.hold(at(0), "measure", never);
-        feed.hold(at(9), "measure", never);
+        feed.hold(at(0), at(3), "measure", never);
+        feed.hold(at(3), at(9), "measure", never);
         let ends = WallClock::start();
-        feed.hold(at(10), "measure", || ends.elapsed() > Duration::from_millis(120));
-        assert!(ends.elapsed() > Duration::from_millis(100), "it waited");
+        let is_over = || ends.elapsed() > Duration::from_millis(120);
+        let held = feed.hold(at(9), at(11), "measure", is_over);
+        assert!(held > Duration::from_millis(100), "it waited");
     }
 
     #[test]
-    fn nobody_holds_a_simulation_that_nobody_looks_at() {
-        let feed = Feed::new(about(8, true));
+    fn a_simulation_without_viewers_never_waits() {
+        let feed = feed(true);
         feed.command(Command::Pause);
-        feed.hold(at(0), "measure", || panic!("it waits"));
+        feed.hold(at(0), at(1), "measure", || panic!("it waits"));
     }
 }

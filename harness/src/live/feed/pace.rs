@@ -1,4 +1,4 @@
-//! The pace of a simulation that somebody looks at.
+//! The pace of a simulation that viewers look at.
 //!
 //! **Invariant:** decides only when simulated time goes on, never what happens in it.
 
@@ -13,8 +13,12 @@ use crate::base::wall_clock::WallClock;
 
 /// What a simulation of some thousand nodes reaches, about.
 const FASTEST: f64 = 30.0;
-/// The longest step.
-const STEP_MAX: Duration = Duration::from_secs(3600);
+/// The slowest and the fastest pace but [`Rate::Fastest`].
+const TIMES: (f64, f64) = (1e-6, 1e6);
+/// The longest step in milliseconds.
+const STEP_MAX_MS: f64 = 3.6e6;
+/// A simulation that is later than this keeps its pace from there on, and does not catch up.
+const LATE: Duration = Duration::from_millis(100);
 
 /// What a viewer asks for.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -26,7 +30,7 @@ pub enum Command {
     Pause,
     /// To stop after so much simulated time.
     Step {
-        /// The time in milliseconds.
+        /// The time in milliseconds, at most an hour.
         ms: f64,
     },
 }
@@ -39,6 +43,15 @@ pub enum Rate {
     Fastest,
     /// Simulated seconds for each real one.
     Times(f64),
+}
+
+/// Whether simulated time may go on.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Permit {
+    /// It may.
+    Granted,
+    /// Not for this real time, or until something else is asked for. Until then it has come to `reached`.
+    Wait { real: Duration, reached: Time },
 }
 
 /// See the [module](self).
@@ -54,6 +67,8 @@ pub(super) struct Pace {
 #[derive(Debug)]
 struct State {
     command: Command,
+    /// The simulated time that was reached last.
+    reached: Time,
     /// Where the step ends, once it has begun.
     step_end: Option<Time>,
     /// A simulated and a real time that belong together.
@@ -63,7 +78,7 @@ struct State {
 impl Default for Pace {
     fn default() -> Pace {
         let command = Command::Run(Rate::Times(1.0));
-        let state = State { command, step_end: None, anchor: None };
+        let state = State { command, reached: Time::ZERO, step_end: None, anchor: None };
         let (changed, clock) = (Condvar::new(), WallClock::start());
         Pace { is_fastest: AtomicBool::new(false), state: Mutex::new(state), changed, clock }
     }
@@ -93,38 +108,54 @@ impl Pace {
     /// Goes on as `command` says.
     pub(super) fn obey(&self, command: Command) {
         self.is_fastest.store(command == Command::Run(Rate::Fastest), Ordering::Relaxed);
-        *self.state.lock() = State { command, step_end: None, anchor: None };
+        let mut state = self.state.lock();
+        (state.command, state.step_end, state.anchor) = (command, None, None);
         self.changed.notify_all();
     }
 
-    /// Measures the pace from the next time on.
+    /// Keeps the pace from the next time on, whatever came before.
     pub(super) fn restart(&self) {
         self.state.lock().anchor = None;
     }
 
-    /// How long the time after `now` must wait, or longer; `None` if it may begin.
-    pub(super) fn wait(&self, now: Time) -> Option<Duration> {
+    /// Whether the run, which has come to `now`, may go on to `next`, when its next event is due.
+    pub(super) fn permit(&self, now: Time, next: Time) -> Permit {
         let mut state = self.state.lock();
-        let times = match state.command {
-            Command::Pause => return Some(Duration::MAX),
-            Command::Run(Rate::Fastest) => return None,
-            Command::Run(Rate::Times(times)) => times,
-            Command::Step { ms } => {
-                let ms = if ms.is_finite() { ms.max(0.0) } else { 0.0 };
-                let step = Duration::from_secs_f64(ms / 1e3).min(STEP_MAX);
-                let end = *state.step_end.get_or_insert(now + step);
-                if now < end {
-                    return None;
+        state.reached = state.reached.max(now);
+        let forever = |reached| Permit::Wait { real: Duration::MAX, reached };
+        match state.command {
+            Command::Pause => forever(state.reached),
+            Command::Run(Rate::Fastest) => Permit::Granted,
+            Command::Run(Rate::Times(times)) => {
+                let times = within(times, TIMES);
+                let elapsed = self.clock.elapsed();
+                let now = (state.reached, elapsed);
+                let (from, at) = *state.anchor.get_or_insert(now);
+                let passed = (elapsed - at).mul_f64(times);
+                let wanted = next.since(from);
+                if passed >= wanted {
+                    if passed - wanted > LATE.mul_f64(times) {
+                        state.anchor = None;
+                    }
+                    return Permit::Granted;
                 }
-                state.command = Command::Pause;
-                return Some(Duration::MAX);
+                state.reached = state.reached.max(from + passed);
+                let real = (wanted - passed).as_secs_f64() / times;
+                let real = Duration::try_from_secs_f64(real).unwrap_or(Duration::MAX);
+                Permit::Wait { real, reached: state.reached }
             }
-        };
-        let elapsed = self.clock.elapsed();
-        let (from, at) = *state.anchor.get_or_insert((now, elapsed));
-        let due_s = now.since(from).as_secs_f64() / times.max(1e-6);
-        let due = at + Duration::try_from_secs_f64(due_s).unwrap_or(STEP_MAX);
-        (due > elapsed).then(|| due - elapsed)
+            Command::Step { ms } => {
+                let ms = within(ms, (0.0, STEP_MAX_MS));
+                let begun = state.reached;
+                let step = Duration::from_secs_f64(ms / 1e3);
+                let end = *state.step_end.get_or_insert(begun + step);
+                if next < end {
+                    return Permit::Granted;
+                }
+                (state.reached, state.command) = (end.max(begun), Command::Pause);
+                forever(state.reached)
+            }
+        }
     }
 
     /// Waits for so long, or until something else is asked for.
@@ -132,6 +163,11 @@ impl Pace {
         let mut state = self.state.lock();
         self.changed.wait_for(&mut state, time);
     }
+}
+
+/// `value`, or the bound that it lies beyond.
+fn within(value: f64, (least, most): (f64, f64)) -> f64 {
+    if value.is_nan() { least } else { value.clamp(least, most) }
 }
 
 #[cfg(test)]
@@ -146,26 +182,42 @@ mod tests {
     fn simulated_time_waits_for_real_time() {
         let pace = Pace::default();
         pace.obey(Command::Run(Rate::Times(0.01)));
-        assert_eq!(pace.wait(at(0)), None);
-        let wait = pace.wait(at(100)).expect("10 s later");
-        assert!(wait > Duration::from_secs(9) && wait <= Duration::from_secs(10), "{wait:?}");
+        assert_eq!(pace.permit(at(0), at(0)), Permit::Granted);
+        let Permit::Wait { real, reached } = pace.permit(at(0), at(100)) else {
+            panic!("too early")
+        };
+        assert!(real > Duration::from_secs(9) && real <= Duration::from_secs(10), "{real:?}");
+        assert!(reached < at(1), "{reached:?}");
         pace.obey(Command::Run(Rate::Fastest));
-        assert_eq!(pace.wait(at(1_000_000)), None);
+        assert_eq!(pace.permit(at(0), at(1_000_000)), Permit::Granted);
+    }
+
+    #[test]
+    fn steps_are_exact_whenever_events_are_due() {
+        let pace = Pace::default();
+        for step in 1..=3 {
+            pace.obey(Command::Step { ms: 10.0 });
+            // The next event is due after all of the steps.
+            let reached = at(10 * step);
+            assert_eq!(pace.permit(at(0), at(95)), Permit::Wait { real: Duration::MAX, reached });
+            assert_eq!(pace.command(), Command::Pause);
+        }
+        pace.obey(Command::Step { ms: 100.0 });
+        assert_eq!(pace.permit(at(0), at(95)), Permit::Granted);
+        let reached = at(130);
+        assert_eq!(pace.permit(at(96), at(131)), Permit::Wait { real: Duration::MAX, reached });
     }
 
     #[test]
     fn odd_commands_do_no_harm() {
         let pace = Pace::default();
-        for command in [
-            Command::Run(Rate::Times(0.0)),
-            Command::Run(Rate::Times(-1.0)),
-            Command::Run(Rate::Times(f64::NAN)),
-            Command::Step { ms: f64::INFINITY },
-            Command::Step { ms: -1.0 },
-        ] {
-            pace.obey(command);
-            pace.wait(at(1));
-            pace.wait(at(u64::from(u32::MAX)));
+        for odd in [0.0, -1.0, 1e300, -1e300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for command in [Command::Run(Rate::Times(odd)), Command::Step { ms: odd }] {
+                pace.obey(command);
+                pace.permit(at(1), at(2));
+                pace.permit(at(u64::from(u32::MAX)), at(u64::from(u32::MAX)));
+                pace.times();
+            }
         }
     }
 }

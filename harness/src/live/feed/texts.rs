@@ -6,14 +6,16 @@
 //! | `frame` | every 50 ms | [`Frame`]: what has happened since the last one |
 //! | `figures` | every second of the run | [`Figures`] |
 //! | `pace` | when it changes | a [`Command`] |
-//! | `end` | last | the verdict |
+//! | `end` | last | a [`Verdict`] |
 //!
 //! Positions on the ring are the highest 32 bits of identifiers, times are seconds.
 //!
 //! **Invariant:** a text is one event, complete.
 
-use hopwise_kernel::Time;
+use std::mem;
+
 use hopwise_kernel::drive::Tapped;
+use hopwise_kernel::{Id, Time};
 use serde::Serialize;
 
 use super::layout::Layout;
@@ -31,8 +33,6 @@ pub struct About {
     pub title: String,
     /// The scenario in sentences.
     pub words: Vec<String>,
-    /// The number of nodes, about.
-    pub nodes: u64,
     /// Whether it is a simulation, which has a pace.
     pub is_simulated: bool,
     /// The lookups per second that are expected.
@@ -47,8 +47,10 @@ pub struct About {
 pub(super) struct Hello<'a> {
     #[serde(flatten)]
     pub(super) about: &'a About,
+    /// Rings of at most this many nodes show their tables.
+    pub(super) small: usize,
     /// The kinds of messages, and whether they are part of lookups.
-    pub(super) classes: &'a [(&'static str, bool)],
+    pub(super) classes: Vec<(&'static str, bool)>,
     pub(super) is_ring: bool,
     pub(super) members: Vec<u32>,
     /// One member in so many is drawn.
@@ -62,11 +64,19 @@ pub(super) struct Frame {
     #[serde(serialize_with = "seconds")]
     pub(super) at: Time,
     pub(super) phase: &'static str,
-    pub(super) joined: Vec<u32>,
-    pub(super) left: Vec<u32>,
-    pub(super) crashed: Vec<u32>,
+    /// Who joined and departed, in order.
+    pub(super) changes: Vec<(Change, u32)>,
     messages: Vec<Message>,
     pub(super) tables: Vec<NodeTables>,
+}
+
+/// What has become of a node.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Change {
+    Joined,
+    Left,
+    Crashed,
 }
 
 /// A message: its class, sender, receiver, time, arrival (−1: lost; none: unknown) and lookup.
@@ -82,8 +92,17 @@ pub struct NodeTables {
     fingers: Vec<u32>,
 }
 
+/// How a run has ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Verdict {
+    /// In words.
+    pub text: String,
+    /// Whether all went well.
+    pub is_good: bool,
+}
+
 /// The figures of a second, in the order of the [`Layout`].
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Figures {
     pub(super) at: f64,
     pub(super) phase: &'static str,
@@ -101,9 +120,10 @@ impl Frame {
         event("frame", self)
     }
 
-    /// Forgets what was told, but not when.
-    pub(super) fn clear(&mut self) {
-        *self = Frame { at: self.at, phase: self.phase, ..Frame::default() };
+    /// Takes what is to be told. What is left has the same time.
+    pub(super) fn take(&mut self) -> Frame {
+        let left = Frame { at: self.at, phase: self.phase, ..Frame::default() };
+        mem::replace(self, left)
     }
 
     /// Adds messages, as far as there is room.
@@ -118,9 +138,13 @@ impl Frame {
 }
 
 impl NodeTables {
-    /// The tables of the node at this identifier.
+    /// The tables of some nodes.
     #[must_use]
-    pub fn new(node: hopwise_kernel::Id, tables: &Neighborhood<'_>) -> NodeTables {
+    pub fn of<'n>(nodes: impl Iterator<Item = (Id, Neighborhood<'n>)>) -> Vec<NodeTables> {
+        nodes.map(|(id, tables)| NodeTables::new(id, &tables)).collect()
+    }
+
+    fn new(node: Id, tables: &Neighborhood<'_>) -> NodeTables {
         let mut fingers = Vec::new();
         if let Some(table) = tables.fingers {
             table.each(&mut |finger| fingers.extend(finger.entry.map(|entry| position(entry.id))));
@@ -147,8 +171,8 @@ pub(super) fn pace(command: Command) -> String {
 }
 
 /// The run has ended.
-pub(super) fn end(verdict: &str) -> String {
-    event("end", &verdict)
+pub(super) fn end(verdict: &Verdict) -> String {
+    event("end", verdict)
 }
 
 fn event(name: &str, data: &impl Serialize) -> String {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// The most texts in a queue, without those that a new viewer gets first.
+/// The most texts in a queue.
 const QUEUE_MAX: usize = 256;
 
 #[derive(Debug, Default)]
@@ -27,16 +27,18 @@ struct Queues {
     is_closed: bool,
 }
 
-/// Someone who looks at a run.
+/// A viewer of a run.
 #[derive(Debug)]
 pub struct Viewer<'a> {
     viewers: &'a Viewers,
     number: u64,
+    /// What comes before the queue.
+    first: VecDeque<Arc<str>>,
 }
 
-/// There was nothing new in the time.
+/// No text came in time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Nothing;
+pub struct TimedOut;
 
 impl Viewers {
     /// How many look.
@@ -45,15 +47,15 @@ impl Viewers {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Adds a viewer, who gets these texts first.
-    pub(super) fn add(&self, first: Vec<String>) -> Viewer<'_> {
+    /// Adds a viewer, who gets all that is sent from here on.
+    pub(super) fn add(&self) -> Viewer<'_> {
         let mut queues = self.queues.lock();
         let number = queues.next;
         queues.next += 1;
-        queues.by_number.insert(number, first.into_iter().map(Arc::from).collect());
+        queues.by_number.insert(number, VecDeque::new());
         self.count.store(queues.by_number.len(), Ordering::Relaxed);
         self.changed.notify_all();
-        Viewer { viewers: self, number }
+        Viewer { viewers: self, number, first: VecDeque::new() }
     }
 
     /// Sends a text to all.
@@ -62,7 +64,7 @@ impl Viewers {
         let mut queues = self.queues.lock();
         queues.by_number.retain(|_, queue| {
             queue.push_back(text.clone());
-            queue.len() <= QUEUE_MAX + super::FIGURES_KEPT
+            queue.len() <= QUEUE_MAX
         });
         self.count.store(queues.by_number.len(), Ordering::Relaxed);
         self.changed.notify_all();
@@ -82,12 +84,20 @@ impl Viewers {
 }
 
 impl Viewer<'_> {
+    /// The viewer gets these texts before all that was sent since it was added.
+    pub(super) fn begin_with(&mut self, texts: impl IntoIterator<Item = String>) {
+        self.first.extend(texts.into_iter().map(Arc::from));
+    }
+
     /// The next text; `None` after the last one.
     ///
     /// # Errors
     ///
-    /// [`Nothing`] if there was none within `time`.
-    pub fn next(&self, time: Duration) -> Result<Option<Arc<str>>, Nothing> {
+    /// [`TimedOut`] if there was none within `time`.
+    pub fn next(&mut self, time: Duration) -> Result<Option<Arc<str>>, TimedOut> {
+        if let Some(text) = self.first.pop_front() {
+            return Ok(Some(text));
+        }
         let mut queues = self.viewers.queues.lock();
         for is_last_try in [false, true] {
             let Some(queue) = queues.by_number.get_mut(&self.number) else { return Ok(None) };
@@ -101,7 +111,7 @@ impl Viewer<'_> {
                 self.viewers.changed.wait_for(&mut queues, time);
             }
         }
-        Err(Nothing)
+        Err(TimedOut)
     }
 }
 

@@ -89,6 +89,7 @@ impl Columns<'_> {
         let LookupTrace { number, origin, intended_ns, question, key, .. } = self.trace;
         let what = match key {
             Some(key) => format!("key {}", short(key)),
+            None if question.is_empty() => "not of the measured phase".to_owned(),
             None => question.chars().take(QUESTION_MAX).collect(),
         };
         let title = self.styled(Style::new().bold(), &format!("lookup {number}: {what}"));

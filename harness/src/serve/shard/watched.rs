@@ -11,7 +11,7 @@ use hopwise_kernel::{Id, Node as _, Time};
 use super::Server;
 use super::nodes::NodeShard;
 use crate::live::Feed;
-use crate::live::feed::{NodeTables, Source};
+use crate::live::feed::{NodeTables, ShardFeed};
 use crate::systems::ring::neighborhood;
 
 /// Time between two looks.
@@ -20,7 +20,7 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// The part of a shard in a live page, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
-    page: Option<(Arc<Feed>, Source)>,
+    page: Option<(Arc<Feed>, ShardFeed)>,
     next: Time,
 }
 
@@ -49,23 +49,23 @@ impl Server {
     /// Tells `feed` from here on.
     pub(crate) fn show_on(&mut self, feed: Arc<Feed>) {
         self.live.iter().for_each(|&place| feed.joined(self.peers[place as usize].id));
-        self.watched.page = Some((feed.clone(), Source::new(feed)));
+        self.watched.page = Some((feed.clone(), ShardFeed::new(feed)));
     }
 
     /// Tells messages and tables from time to time.
     pub(super) fn show(&mut self, shard: &mut NodeShard, now: Time) {
-        let Watched { page: Some((_, source)), next } = &mut self.watched else { return };
+        let Watched { page: Some((_, feed)), next } = &mut self.watched else { return };
         if now < *next {
             return;
         }
         *next = now + PERIOD;
         let successors = usize::from(self.shared.replicas);
         let mut tap = mem::take(shard.tap());
-        source.turn(&mut tap, || {
+        feed.turn(&mut tap, self.live.len(), || {
             let nodes = self.live.iter().filter_map(|&place| shard.node(place));
-            let tables =
-                nodes.map(|node| (node.peer().id, neighborhood(node.router(), successors)));
-            tables.map(|(id, tables)| NodeTables::new(id, &tables)).collect()
+            NodeTables::of(
+                nodes.map(|node| (node.peer().id, neighborhood(node.router(), successors))),
+            )
         });
         *shard.tap() = tap;
     }

@@ -2,7 +2,7 @@
 //
 // Two clocks: the run's, which the page follows a little late so that it knows what comes, and the
 // page's own. A slow simulation is drawn by the first one: a message moves as it moves in the run. Real
-// nodes and fast simulations are too quick to see; there each hop takes HOP on the page's clock.
+// nodes, fast simulations and quick messages are too fast to see; there each hop takes HOP on the page's clock.
 //
 // Invariant: names come from the run and are not trusted. They reach the page only as text. The page
 // stores nothing, and sends nothing but the pace that its user chooses.
@@ -13,7 +13,8 @@ const HOP = 0.24;
 const FADE = 0.7;
 const MOVING_MAX = 700;
 const POINTS_MAX = 300;
-const SMALL = 64;
+// A message that takes less real time than this is too fast to see.
+const SEEN = 0.05;
 const LOST = -1;
 const THIN = "\u202f";
 const CIRCLE = 2 ** 32;
@@ -35,14 +36,15 @@ function button(text, act, attributes = {}) {
   return made;
 }
 
-function number(value) {
+// Three digits, with a prefix of the unit from 10,000 on.
+function number(value, unit = "") {
   if (!Number.isFinite(value)) return "–";
-  const [prefix, scale] = [["G", 1e9], ["M", 1e6], ["k", 1e4], ["", 0]].find(([, least]) => Math.abs(value) >= least);
-  const size = { G: 1e9, M: 1e6, k: 1e3 }[prefix] || 1;
-  return String(Number((value / size).toPrecision(3))) + (prefix && THIN + prefix);
+  const [prefix, size] = [["G", 1e9], ["M", 1e6], ["k", 1e3]].find(([, scale]) => Math.abs(value) >= 10 * scale) || ["", 1];
+  const text = Number((value / size).toPrecision(3)).toLocaleString("en");
+  return prefix || unit ? text + THIN + prefix + unit : text;
 }
 
-const inMs = (ms) => (ms < 1 ? `${number(ms * 1000)}${THIN}µs` : ms < 1000 ? `${number(ms)}${THIN}ms` : `${number(ms / 1000)}${THIN}s`);
+const inMs = (ms) => (ms < 1 ? number(ms * 1000, "µs") : ms < 1000 ? number(ms, "ms") : number(ms / 1000, "s"));
 
 // ---- Colours, resolved for canvases
 
@@ -77,7 +79,7 @@ const PHASES = { "bring-up": "nodes join", calibrate: "the capacity is measured"
 
 const rate = () => (run.command?.run === "fastest" ? Infinity : run.command?.run?.times ?? (run.command ? 0 : Infinity));
 const timed = () => run.hello.is_simulated && rate() <= 2;
-const small = () => run.hello.is_ring && run.members.size <= SMALL;
+const small = () => run.hello.is_ring && run.members.size <= run.hello.small;
 
 function order() {
   sorted = [...run.members.keys()].sort((a, b) => a - b);
@@ -97,43 +99,45 @@ function onHello(hello) {
   by("words").textContent = hello.words.join(" ");
   showCourse(hello.layout);
   run.phase = null;
-  state("Live");
+  if (hello.one_in > 1) by("words").append(` One of ${hello.one_in} nodes is drawn.`);
   showKinds();
   showPace();
 }
 
 function onFrame(frame) {
   const t = now();
-  for (const at of frame.joined) {
-    run.members.set(at, t);
-    if (frame.joined.length < 40) run.effects.push({ at, kind: "joined", t });
-  }
-  for (const kind of ["left", "crashed"]) {
-    for (const at of frame[kind]) {
+  for (const [kind, at] of frame.changes) {
+    if (kind === "joined") {
+      run.members.set(at, t);
+    } else {
       run.members.delete(at);
       run.tables.delete(at);
-      run.effects.push({ at, kind, t });
     }
+    // When a run begins, all nodes join at once.
+    if (frame.changes.length < 40) run.effects.push({ at, kind, t });
   }
-  if (frame.joined.length + frame.left.length + frame.crashed.length) {
+  if (frame.changes.length) {
     order();
     run.changed = true;
   }
-  for (const table of frame.tables) run.tables.set(table.node, table);
-  if (frame.phase !== run.phase) state(`Live: ${PHASES[frame.phase] || frame.phase}`);
+  // A node may have told its tables before it departed.
+  for (const table of frame.tables) if (run.members.has(table.node)) run.tables.set(table.node, table);
+  if (run.kindsFor !== small()) showKinds();
   Object.assign(run, { at: frame.at, heard: t, phase: frame.phase });
+  tellState();
   if (frame.messages.length) enter(frame.messages, t);
   if (selected !== null) tell(selected);
 }
 
 // Decides when messages move over the page.
 function enter(messages, t) {
-  const byClock = timed();
+  const pace = rate() || run.pausedRate || 1;
   for (const [kind, from, to, sent, arrives, lookup] of [...messages].sort((a, b) => a[3] - b[3])) {
     if (hidden.has(run.hello.classes[kind][0])) continue;
     const lost = arrives === LOST;
+    const byClock = timed() && arrives !== null && (lost || (arrives - sent) / pace > SEEN);
     if (byClock) {
-      run.moving.push({ kind, from, to, start: sent, end: lost ? sent + HOP * rate() : Math.max(arrives, sent + 1e-6), lost, lookup, byClock });
+      run.moving.push({ kind, from, to, start: sent, end: lost ? sent + HOP * pace : arrives, lost, lookup, byClock });
     } else {
       const start = Math.max(t, lookup === null ? t : run.ends.get(lookup) ?? t);
       if (start > t + 4) continue;
@@ -187,7 +191,7 @@ function drawStill() {
   context.beginPath();
   context.arc(size / 2, size / 2, size * 0.43, 0, 2 * Math.PI);
   context.stroke();
-  const radius = sorted.length <= SMALL ? 5 : sorted.length <= 600 ? 3 : sorted.length <= 2500 ? 2 : 1.4;
+  const radius = sorted.length <= 64 ? 5 : sorted.length <= 600 ? 3 : sorted.length <= 2500 ? 2 : 1.4;
   context.fillStyle = colour("muted");
   if (radius > 2.5) {
     for (const at of sorted) dot(context, place(at), radius);
@@ -389,7 +393,8 @@ function tell(at) {
   if (!run.members.has(at)) text += ", gone";
   else if (table) {
     const predecessor = table.predecessor === null ? "none" : short(table.predecessor);
-    text += `: predecessor ${predecessor}, successors ${table.successors.map(short).join(", ") || "none"}; ${table.fingers.length} fingers beyond them, drawn.`;
+    const fingers = table.fingers.length ? `${table.fingers.length} fingers beyond them, drawn` : "no fingers beyond them";
+    text += `: predecessor ${predecessor}, successors ${table.successors.map(short).join(", ") || "none"}; ${fingers}.`;
   }
   if (by("node").textContent !== text) by("node").textContent = text;
 }
@@ -401,17 +406,18 @@ canvas.addEventListener("click", (event) => {
 });
 
 function hint() {
-  by("node").textContent = small() ? "Select a node to see its tables." : "";
+  const text = "A cross is a crash or a lost message, a circle a node that joins (green) or leaves.";
+  by("node").textContent = small() ? `${text} Select a node to see its tables.` : text;
 }
 
 // ---- What is drawn
 
 function showKinds() {
-  const tables = run.hello.is_ring && run.hello.members.length <= SMALL ? ["successors", "predecessors"] : [];
-  const names = [...new Set(run.hello.classes.map(([name]) => name))];
-  const all = names.length > 1 && run.hello.members.length <= SMALL;
-  const shown = all ? names : [...new Set(run.hello.classes.filter(([, isLookup]) => isLookup).map(([name]) => name))];
-  by("kinds").replaceChildren(...[...tables, ...shown].map((name) => {
+  run.kindsFor = small();
+  const kinds = run.hello.classes.filter(([, isLookup]) => isLookup || run.members.size <= run.hello.small);
+  const names = [...new Set(kinds.map(([name]) => name))];
+  const tables = small() ? ["successors", "predecessors"] : [];
+  by("kinds").replaceChildren(...[...tables, ...names].map((name) => {
     const mark = swatch(name === "predecessors" ? "┄" : "━", { successors: "good", predecessors: "muted" }[name] || INKS[name] || "c5");
     const made = button("", () => {
       hidden[hidden.has(name) ? "delete" : "add"](name);
@@ -441,7 +447,9 @@ by("pace").append(
 );
 
 function send(command) {
-  fetch("command", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(command) }).catch(() => {});
+  fetch("command", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(command) })
+    .then((answer) => { if (!answer.ok) throw new Error(answer.status); })
+    .catch(() => state("The pace could not be changed. Try again.", "lost"));
 }
 
 function showPace() {
@@ -456,7 +464,7 @@ function showPace() {
 // The texts of units that are not only written behind a number.
 const UNITS = { ms: inMs, "1/s": (value) => `${number(value)}/s`, "": (value) => Math.round(value).toLocaleString("en"), hops: (value) => value.toFixed(2) };
 
-const written = (value, unit) => (Number.isFinite(value) ? (UNITS[unit] || ((it) => number(it) + THIN + unit))(value) : "–");
+const written = (value, unit) => (Number.isFinite(value) ? (UNITS[unit] || ((it) => number(it, unit)))(value) : "–");
 
 let cells = [];
 
@@ -498,9 +506,9 @@ class Course {
       scales: { x: { time: false }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
       axes: [
         { ...axis, size: 28, values: (_, ticks) => ticks.map((tick) => `${tick}${THIN}s`) },
-        { ...axis, size: 54, values: (_, ticks) => ticks.map(number) },
+        { ...axis, size: 54, values: (_, ticks) => ticks.map((tick) => number(tick)) },
       ],
-      series: [{}, ...this.curves.map(([label, , ink]) => ({ label, stroke: colour(`c${ink}`), width: 1.8, points: { show: false } }))],
+      series: [{}, ...this.curves.map(([label, , ink]) => ({ label, stroke: colour(`c${ink}`), width: 1.8, points: { show: () => this.data[0].length === 1 } }))],
     }, this.data, this.box);
   }
 }
@@ -520,6 +528,12 @@ function onFigures(figures) {
   for (const chart of charts) chart.add(figures);
   const [live, rate] = figures.values;
   canvas.setAttribute("aria-label", `${written(live, "")} live nodes, drawn by identifier around a circle, and some of their messages. ${kinds[1].name}: ${written(rate, "1/s")}.`);
+}
+
+// Says where the run is, unless it was said.
+function tellState() {
+  const text = paused() ? `Paused at ${clockText(run.at)}` : `Live: ${PHASES[run.phase] || run.phase}`;
+  if (by("state").textContent !== text) state(text);
 }
 
 function state(text, is = "") {
@@ -559,12 +573,13 @@ on("figures", onFigures);
 on("pace", (command) => {
   run.command = command;
   showPace();
+  tellState();
 });
 on("end", (verdict) => {
   feed.close();
   run.over = true;
   showPace();
-  state(`The run has ended: ${verdict}`, "over");
+  state(`The run has ended: ${verdict.text}`, verdict.is_good ? "over" : "lost");
 });
 feed.addEventListener("error", () => {
   if (!run.over) state("The connection is lost. Trying again …", "lost");

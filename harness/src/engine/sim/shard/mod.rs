@@ -34,7 +34,7 @@ use crate::engine::interruption::Interruption;
 use crate::engine::store_work::StoreWork;
 use crate::engine::totals::Tables;
 use crate::live::Feed;
-use crate::live::feed::{NodeTables, Source};
+use crate::live::feed::{NodeTables, ShardFeed};
 use crate::measure::health::{Findings, Look, Members};
 use crate::measure::outcome::Check;
 use crate::measure::stored::Contents;
@@ -79,7 +79,7 @@ pub(super) struct Shard<S: System> {
     /// The costs of lookups for the coordinator.
     costs: Vec<Cost>,
     /// Its part in the feed of a live page, if there is one.
-    source: Option<Source>,
+    feed: Option<ShardFeed>,
 }
 
 /// Whether messages per host are counted: all until the measured phase starts, then those of that
@@ -155,13 +155,13 @@ impl<S: System> Shard<S> {
             findings: None,
             ranks: Vec::new(),
             costs: Vec::new(),
-            source: None,
+            feed: None,
         }
     }
 
     /// Feeds a live page from here on.
     pub(super) fn feed(&mut self, feed: Arc<Feed>) {
-        self.source = Some(Source::new(feed));
+        self.feed = Some(ShardFeed::new(feed));
     }
 
     /// Installs `checker`, which looks at every event from here on. All nodes must be in this
@@ -199,7 +199,6 @@ impl<S: System> Shard<S> {
     /// over. Returns how many.
     #[inline]
     pub(super) fn run(&mut self, window: Window, interruption: &Interruption<'_>) -> u64 {
-        self.turn_feed();
         let before = self.world.counters.received;
         let Window { until, is_measured, is_gapless, looks_at, costs_before, traced, .. } = window;
         self.world.steps.select(traced);
@@ -218,6 +217,7 @@ impl<S: System> Shard<S> {
             let is_over = self.run_tick(&open, until, interruption);
             self.open = open;
             if is_over || self.world.queue.next_due() >= until {
+                self.turn_feed();
                 return self.world.counters.received - before;
             }
             self.at = 0;
@@ -227,13 +227,13 @@ impl<S: System> Shard<S> {
 
     /// Tells a live page what has happened.
     fn turn_feed(&mut self) {
-        let Some(source) = &mut self.source else { return };
+        let Some(feed) = &mut self.feed else { return };
         let (system, places) = (&self.system, &self.places);
-        source.turn(&mut self.world.tap, || {
-            let nodes = places.iter().filter_map(|it| it.node.as_ref());
-            let tables =
-                nodes.filter_map(|node| Some((node.peer().id, system.neighborhood(node)?)));
-            tables.map(|(id, tables)| NodeTables::new(id, &tables)).collect()
+        let nodes = || places.iter().filter_map(|it| it.node.as_ref());
+        feed.turn(&mut self.world.tap, places.len(), || {
+            NodeTables::of(
+                nodes().filter_map(|node| Some((node.peer().id, system.neighborhood(node)?))),
+            )
         });
     }
 

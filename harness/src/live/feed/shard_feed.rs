@@ -1,32 +1,32 @@
-//! The part of one shard in a feed.
+//! What one shard feeds.
 //!
-//! **Invariant:** reads nodes only while somebody looks at a small ring.
+//! **Invariant:** reads nodes only while there are viewers and few nodes.
 
 use std::sync::Arc;
 
 use hopwise_kernel::drive::Tap;
 use hopwise_kernel::drive::tap::Choice;
 
-use super::{Feed, NodeTables};
+use super::{Feed, NodeTables, SMALL};
 
 /// See the [module](self).
 #[derive(Debug)]
-pub struct Source {
+pub struct ShardFeed {
     feed: Arc<Feed>,
     /// The last frame for which tables were told.
     frame: u64,
 }
 
-impl Source {
+impl ShardFeed {
     /// The part of a shard in `feed`.
     #[must_use]
-    pub fn new(feed: Arc<Feed>) -> Source {
-        Source { feed, frame: 0 }
+    pub fn new(feed: Arc<Feed>) -> ShardFeed {
+        ShardFeed { feed, frame: 0 }
     }
 
     /// Feeds what has passed into `tap`, and chooses what passes next. `tables` returns the tables of all
-    /// nodes of the shard.
-    pub fn turn(&mut self, tap: &mut Tap, tables: impl FnOnce() -> Vec<NodeTables>) {
+    /// `nodes` of the shard.
+    pub fn turn(&mut self, tap: &mut Tap, nodes: usize, tables: impl FnOnce() -> Vec<NodeTables>) {
         if !self.feed.is_watched() {
             tap.choose(Choice::default());
             return;
@@ -35,7 +35,8 @@ impl Source {
             self.feed.messages(tap.take());
         }
         tap.choose(self.feed.choice());
-        if let Some(frame) = self.feed.frame_with_tables()
+        if nodes <= SMALL
+            && let Some(frame) = self.feed.frame_with_tables()
             && frame != self.frame
         {
             self.frame = frame;
