@@ -215,7 +215,7 @@ mod tests {
             (table("a.csv", "n = {n +}"), ":3: n +"),
             (table("a.csv", "n = {n / (n - n)}"), ":3: n / (n - n) is no number where n is 1"),
             (table("a.csv", ""), ":2: no column: write"),
-            (table("a.csv", "n = {n}").replace("-->\n<!-- end", "--><!-- end"), ":4: "),
+            (table("a.csv", "n = {n} -->"), ":3: write --> in a line of its own"),
             (table("a.csv", "n = {n}").replace("<!-- end of table -->", ""), ":2: no end: write"),
             (table("a.csv", "n = {n}").replace("-->\n", ""), ":2: "),
             (table("a.csv", "n = {n}").replace("<!-- table", " <!-- table"), ":2: "),
