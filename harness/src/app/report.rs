@@ -13,8 +13,9 @@ use crate::report::fill::SYNTAX;
 #[derive(Args, Debug)]
 #[command(after_long_help = SYNTAX)]
 pub struct Report {
-    /// Folders of results, or JSON documents: one of any kind, or several runs, which lie over each other
-    #[arg(value_name = "RESULT", required_unless_present = "fill")]
+    /// Folders of results, or JSON documents: one of any kind, or several runs, which lie over each other. With --fill:
+    /// Markdown documents
+    #[arg(value_name = "RESULT | FILE.md", required = true)]
     results: Vec<PathBuf>,
     /// The file of the page [default: report.html in the folder of the result; in the current one for several]
     #[arg(long, value_name = "FILE")]
@@ -28,10 +29,10 @@ pub struct Report {
     /// Open the page in the browser
     #[arg(long)]
     open: bool,
-    /// Make the tables and figures of these Markdown documents anew from CSV files, instead of a page; --help shows how a
-    /// document says from which
-    #[arg(long, value_name = "FILE.md", num_args = 1.., conflicts_with_all = ["results", "out", "figures", "force", "open"])]
-    fill: Vec<PathBuf>,
+    /// Make the tables and figures of Markdown documents anew from CSV files, instead of a page; --help shows how a document
+    /// says from which
+    #[arg(long, conflicts_with_all = ["out", "figures", "force", "open"])]
+    fill: bool,
     /// With --fill: write nothing, name each table and figure that differs, and end with status 3 if one does
     #[arg(long, requires = "fill")]
     check: bool,
@@ -54,10 +55,10 @@ impl Report {
     #[must_use]
     pub fn request(self) -> Request {
         let Report { results, out, figures, force, open, fill, check, quiet } = self;
-        if fill.is_empty() {
-            Request::Page(report::Request { results, out, figures, force, open, quiet })
+        if fill {
+            Request::Fill(fill::Request { documents: results, check, quiet })
         } else {
-            Request::Fill(fill::Request { documents: fill, check, quiet })
+            Request::Page(report::Request { results, out, figures, force, open, quiet })
         }
     }
 }

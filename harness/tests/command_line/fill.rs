@@ -38,7 +38,7 @@ fn committed_documents_hold() {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
     let output = Command::new(env!("CARGO_BIN_EXE_hopwise"))
         .current_dir(&results)
-        .args(["report", "--check", "--fill", "README.md", "literature.md"])
+        .args(["report", "--fill", "--check", "README.md", "literature.md"])
         .output()
         .expect("the program starts");
     assert_eq!(status(&output), 0, "in results/: {}", stderr(&output));
