@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keys per host in a ring, by the theory of consistent hashing: see harness/src/measure/key_load.rs.
 
-    results/load_theory.py [HOSTS [KEYS]]      # 10,000 hosts and 1,000,000 keys
+    results/load_theory.py [HOSTS [KEYS]] > load-theory.csv      # 10,000 hosts and 1,000,000 keys
 """
 import sys
 
@@ -23,11 +23,11 @@ def quantiles(hosts, nodes, keys, shares):
 
 def main(hosts=10_000, keys=1_000_000):
     shares = [0.01, 0.5, 0.99, 0.05 ** (1 / hosts), 0.5 ** (1 / hosts), 0.95 ** (1 / hosts)]
-    print("virtual nodes  p1  p50  p99  max / mean: 5 %, median, 95 %")
+    print(f"# Keys per host by theory: results/load_theory.py {hosts} {keys}")
+    print("ring.virtual_nodes,theory_p1,theory_p50,theory_p99,theory_max_5,theory_max_50,theory_max_95")
     for nodes in (1, 2, 5, 10, 20):
         p1, p50, p99, *maxima = quantiles(hosts, nodes, keys, shares)
-        ratios = "  ".join(f"{most * hosts / keys:.2f}" for most in maxima)
-        print(f"{nodes:<13}  {p1:<3} {p50:<4} {p99:<4} {ratios}")
+        print(nodes, p1, p50, p99, *(f"{most * hosts / keys:.2f}" for most in maxima), sep=",")
 
 
 if __name__ == "__main__":

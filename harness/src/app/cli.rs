@@ -120,7 +120,7 @@ pub enum Command {
     Stress(Box<Stress>),
     /// Compare two results, or two programs that run in turn: what changed, and whether it is more than noise
     Diff(Diff),
-    /// Make a page of saved results, with their figures
+    /// Make a page of saved results, with their figures, or the tables of documents
     Report(super::report::Report),
     /// Show the path of a lookup of a simulated run, hop by hop
     Trace(Box<Trace>),

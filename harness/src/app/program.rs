@@ -9,6 +9,7 @@ use super::cli::{Cli, Command};
 use super::compare::Compare;
 use super::diff::Diff;
 use super::documents;
+use super::report::Request;
 use super::run::Run;
 use super::stress::Stress;
 use super::sweep::Sweep;
@@ -16,8 +17,8 @@ use super::trace::Trace;
 use super::user::UserCommand;
 use crate::commands::options::Exit;
 use crate::commands::{
-    Environment, campaign, compare, diff, explain, list, plan, report, run, serve, stress, sweep,
-    trace, user,
+    Environment, campaign, compare, diff, explain, fill, list, plan, report, run, serve, stress,
+    sweep, trace, user,
 };
 use crate::measure::provenance::Identity;
 use crate::scenario::Named;
@@ -97,7 +98,10 @@ impl Program {
             Command::Stress(asked) => stress_command(&env, &asked),
             Command::Diff(asked) => diff_command(&env, &asked),
             Command::Plan(asked) => plan::plan(&env, &asked.request(), asked.options()),
-            Command::Report(asked) => report::report(&env, &asked.request()),
+            Command::Report(asked) => match asked.request() {
+                Request::Page(request) => report::report(&env, &request),
+                Request::Fill(request) => fill::fill(&env, &request),
+            },
             Command::Trace(asked) => trace_command(&env, &asked),
             Command::Serve(asked) => {
                 serve::serve(&env, &asked.options(), asked.watch(), asked.is_quiet())

@@ -11,6 +11,7 @@ mod environment;
 mod expectations;
 pub mod explain;
 mod failures;
+pub mod fill;
 pub mod list;
 mod live_page;
 pub mod options;

@@ -5,6 +5,11 @@
 
 use serde::Serialize;
 
+/// Places that each have a label on their axis, at most.
+const TICKS_MAX: usize = 10;
+/// An axis is logarithmic if its greatest place is at least this many times its least one.
+const LOG_SPAN: f64 = 8.0;
+
 /// A chart.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -97,6 +102,16 @@ impl Axis {
             ticks: Vec::new(),
             names: Vec::new(),
         }
+    }
+
+    /// An axis on which these places lie: logarithmic if they span much. Few have a label each.
+    pub(crate) fn over(label: impl Into<String>, unit: &'static str, places: &[f64]) -> Axis {
+        let least = places.iter().copied().fold(f64::MAX, f64::min);
+        let most = places.iter().copied().fold(f64::MIN, f64::max);
+        let is_log = least > 0.0 && most / least >= LOG_SPAN;
+        let ticks = if places.len() <= TICKS_MAX { places.to_vec() } else { Vec::new() };
+        let scale = if is_log { Scale::Log } else { Scale::Linear };
+        Axis { ticks, ..Axis::new(label, unit, scale) }
     }
 
     /// The time since the start of a run.

@@ -7,6 +7,7 @@
 //! content         what reports say of them              document  what a report says
 //! page            a report as one HTML file             paper     charts for a paper
 //! traces          paths of lookups, for the terminal
+//! fill            documents whose tables and figures are made from CSV files
 //! figure          curves on logarithmic axes as SVG
 //! ```
 //!
@@ -18,6 +19,7 @@ mod content;
 mod document;
 pub(crate) mod figure;
 pub mod files;
+pub(crate) mod fill;
 pub(crate) mod page;
 mod paper;
 mod saved;

@@ -5,6 +5,7 @@
 mod compare;
 mod diff;
 mod files;
+mod fill;
 mod freeze;
 mod memory;
 mod paths;

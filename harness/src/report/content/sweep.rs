@@ -45,8 +45,6 @@ const SHOWN: [Shown; 14] = [
     shown("keys_max_per_mean", "Most keys of a node per mean", "", 1.0, Scale::Linear),
     shown("transfer_p50_us", "Time of a transfer, p50", "ms", 1e3, Scale::Log),
 ];
-/// Values of a key that each have a label on its axis, at most.
-const TICKS_MAX: usize = 10;
 /// On a logarithmic axis, an interval that reaches below 0 ends at this share of the mean.
 const LEAST_SHARE: f64 = 0.1;
 /// Largest number of panels for one figure, each a combination of the values of further keys.
@@ -119,12 +117,7 @@ impl Vary<'_> {
             return (Axis { names, ..Axis::new(self.key, "", Scale::Linear) }, places);
         };
         let is_time = self.values.iter().all(|value| value.is_str());
-        let least = places.iter().copied().fold(f64::MAX, f64::min);
-        let most = places.iter().copied().fold(f64::MIN, f64::max);
-        let scale = if least > 0.0 && most / least >= 8.0 { Scale::Log } else { Scale::Linear };
-        let axis = Axis::new(self.key, if is_time { "s" } else { "" }, scale);
-        let ticks = if places.len() <= TICKS_MAX { places.clone() } else { Vec::new() };
-        (Axis { ticks, ..axis }, places)
+        (Axis::over(self.key, if is_time { "s" } else { "" }, &places), places)
     }
 }
 
