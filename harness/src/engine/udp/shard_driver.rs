@@ -208,8 +208,7 @@ impl<S: System> ShardDriver<S> {
     fn turn_feed(&mut self, shard: &mut Shard<S::Node, S::Codec>) {
         let Some(feed) = &mut self.feed else { return };
         let mut tap = std::mem::take(shard.tap());
-        let live = self.director.live() * self.per_host.count() as usize;
-        feed.turn(&mut tap, live, || {
+        feed.turn(&mut tap, || {
             NodeTables::of(
                 nodes(shard)
                     .filter_map(|node| Some((node.peer().id, self.system.neighborhood(node)?))),

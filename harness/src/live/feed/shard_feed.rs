@@ -1,13 +1,13 @@
 //! What one shard feeds.
 //!
-//! **Invariant:** reads nodes only while there are viewers and few nodes.
+//! **Invariant:** reads nodes only while there are viewers, and a bounded number of them.
 
 use std::sync::Arc;
 
 use hopwise_kernel::drive::Tap;
 use hopwise_kernel::drive::tap::Choice;
 
-use super::{Feed, NodeTables, SMALL};
+use super::{Feed, NodeTables};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -24,9 +24,9 @@ impl ShardFeed {
         ShardFeed { feed, frame: 0 }
     }
 
-    /// Feeds what has passed into `tap`, and chooses what passes next. `tables` returns the tables of all
-    /// `nodes` of the shard.
-    pub fn turn(&mut self, tap: &mut Tap, nodes: usize, tables: impl FnOnce() -> Vec<NodeTables>) {
+    /// Feeds what has passed into `tap`, and chooses what passes next. `tables` returns the tables of the nodes
+    /// of the shard.
+    pub fn turn(&mut self, tap: &mut Tap, tables: impl FnOnce() -> Vec<NodeTables>) {
         if !self.feed.is_watched() {
             tap.choose(Choice::default());
             return;
@@ -35,8 +35,7 @@ impl ShardFeed {
             self.feed.messages(tap.take());
         }
         tap.choose(self.feed.choice());
-        if nodes <= SMALL
-            && let Some(frame) = self.feed.frame_with_tables()
+        if let Some(frame) = self.feed.frame_with_tables()
             && frame != self.frame
         {
             self.frame = frame;

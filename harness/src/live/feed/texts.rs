@@ -18,6 +18,7 @@ use hopwise_kernel::drive::Tapped;
 use hopwise_kernel::{Id, Time};
 use serde::Serialize;
 
+use super::SMALL;
 use super::layout::Layout;
 use super::members::position;
 use super::pace::Command;
@@ -138,10 +139,12 @@ impl Frame {
 }
 
 impl NodeTables {
-    /// The tables of some nodes.
+    /// The tables of the nodes of a shard; none if there are more nodes than a small ring has.
     #[must_use]
     pub fn of<'n>(nodes: impl Iterator<Item = (Id, Neighborhood<'n>)>) -> Vec<NodeTables> {
-        nodes.map(|(id, tables)| NodeTables::new(id, &tables)).collect()
+        let tables = nodes.take(SMALL + 1).map(|(id, tables)| NodeTables::new(id, &tables));
+        let tables: Vec<NodeTables> = tables.collect();
+        if tables.len() > SMALL { Vec::new() } else { tables }
     }
 
     fn new(node: Id, tables: &Neighborhood<'_>) -> NodeTables {

@@ -61,7 +61,7 @@ impl Server {
         *next = now + PERIOD;
         let successors = usize::from(self.shared.replicas);
         let mut tap = mem::take(shard.tap());
-        feed.turn(&mut tap, self.live.len(), || {
+        feed.turn(&mut tap, || {
             let nodes = self.live.iter().filter_map(|&place| shard.node(place));
             NodeTables::of(
                 nodes.map(|node| (node.peer().id, neighborhood(node.router(), successors))),

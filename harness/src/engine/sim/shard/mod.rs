@@ -230,7 +230,7 @@ impl<S: System> Shard<S> {
         let Some(feed) = &mut self.feed else { return };
         let (system, places) = (&self.system, &self.places);
         let nodes = || places.iter().filter_map(|it| it.node.as_ref());
-        feed.turn(&mut self.world.tap, places.len(), || {
+        feed.turn(&mut self.world.tap, || {
             NodeTables::of(
                 nodes().filter_map(|node| Some((node.peer().id, system.neighborhood(node)?))),
             )
