@@ -117,7 +117,8 @@ impl Running {
         let mut listener = Some(listener);
         let (threads, nodes) = (Vec::new(), options.nodes);
         if let Some(feed) = feed {
-            feed.begin(Stored::<Ring>::CLASSES, true, options.nodes as usize);
+            feed.expect(options.nodes as usize);
+            feed.begin(Stored::<Ring>::CLASSES, true);
         }
         let watched = feed.map(|feed| Watched::new(feed.clone(), clock));
         let mut running =

@@ -178,8 +178,7 @@ pub(crate) fn simulate<S: System>(
     let seeds = Arc::new(members[..members.len().min(SEEDS)].to_vec());
     let feed = progress.feed();
     if let Some(feed) = feed {
-        let nodes = places * per_host.count() as usize;
-        feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING, nodes);
+        feed.expect(places * per_host.count() as usize);
     }
     let setup = Setup {
         places,
@@ -199,6 +198,9 @@ pub(crate) fn simulate<S: System>(
     };
     let mut director = Director::new(scenario, Share::WHOLE, setup);
     control::enter_members(&mut director, firsts, &interruption);
+    if let Some(feed) = feed {
+        feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING);
+    }
     director.add_away(scenario.nodes as usize - at_start, Time::ZERO);
     let with_host =
         |peer: &Peer| (peer.id, place_of(peer.address).map_or(0, |at| per_host.host_of(at)));

@@ -113,7 +113,8 @@ impl Runner for UdpEngine {
 
         let is_logged = observers.log.is_some();
         if let Some(feed) = progress.feed() {
-            feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING, most_nodes);
+            feed.expect(most_nodes);
+            feed.begin(<ProtocolOf<S>>::CLASSES, S::IS_RING);
         }
         let mut handles = Vec::new();
         for (index, (sockets, share)) in

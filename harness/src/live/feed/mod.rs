@@ -107,13 +107,18 @@ impl Feed {
 
     // ---- For the run
 
-    /// Tells what kinds of messages there are, whether nodes form a ring, and how many there may be. Viewers
-    /// get nothing before this.
-    pub fn begin(&self, classes: &[Class], is_ring: bool, nodes: usize) {
+    /// Tells how many nodes there may be, before the first one is a member.
+    pub fn expect(&self, nodes: usize) {
+        self.state.lock().members = Members::of(nodes);
+    }
+
+    /// Tells what kinds of messages there are, and whether nodes form a ring. Viewers get nothing before this.
+    pub fn begin(&self, classes: &[Class], is_ring: bool) {
         let mut state = self.state.lock();
         state.classes = classes.iter().map(|class| (class.name, class.is_lookup)).collect();
-        (state.is_ring, state.members) = (is_ring, Members::of(nodes));
-        state.has_begun = true;
+        (state.is_ring, state.has_begun) = (is_ring, true);
+        // The first event has all members.
+        state.frame.take();
         self.choose(&state);
         self.viewers.send(&self.hello(&state).text());
     }
@@ -322,7 +327,7 @@ mod tests {
 
     fn feed(is_simulated: bool) -> Feed {
         let feed = Feed::new(about(is_simulated));
-        feed.begin(&[], true, 8);
+        feed.begin(&[], true);
         feed
     }
 
@@ -344,8 +349,14 @@ mod tests {
         let mut early = feed.view();
         feed.turn(at(0), "bring-up");
         tell(&feed, 1);
-        feed.begin(&[], true, 8);
-        assert!(next(&mut early).starts_with("event: hello\n"));
+        feed.joined(Id::ZERO);
+        feed.begin(&[], true);
+        let hello = next(&mut early);
+        assert!(hello.starts_with("event: hello\n"), "{hello}");
+        assert!(hello.contains(r#""members":[0]"#), "{hello}");
+        feed.turn(at(1), "warmup");
+        let frame = next(&mut early);
+        assert!(frame.contains(r#""changes":[]"#), "{frame}");
     }
 
     #[test]
