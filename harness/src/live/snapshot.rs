@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::measure::metrics::Metrics;
 
-/// See the [module](self).
+/// Figures of the last second or so.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Snapshot {
     /// The phase the run is in.

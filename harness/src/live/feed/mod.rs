@@ -34,8 +34,8 @@ use self::pace::{Pace, Permit};
 pub use self::shard_feed::ShardFeed;
 pub use self::texts::{About, NodeTables, Verdict};
 use self::texts::{Change, Figures, Frame, Hello};
-pub use self::viewers::Viewer;
 use self::viewers::Viewers;
+pub use self::viewers::{TimedOut, Viewer};
 use crate::base::wall_clock::WallClock;
 
 /// The time between two frames.

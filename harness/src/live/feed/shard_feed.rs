@@ -9,7 +9,7 @@ use hopwise_kernel::drive::tap::Choice;
 
 use super::{Feed, NodeTables};
 
-/// See the [module](self).
+/// The part of one shard in a feed.
 #[derive(Debug)]
 pub struct ShardFeed {
     feed: Arc<Feed>,

@@ -10,13 +10,13 @@ use super::{Ended, LOOKUPS_MAX, LookupTrace, Numbers, STEPS_MAX, Selection, Step
 /// The lookups that are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wanted {
-    /// So many from the start of the measured phase on.
+    /// The first ones of the measured phase.
     First(u32),
     /// The one with this number.
     Number(u32),
 }
 
-/// See the [module](self).
+/// Makes traces of the lookups that are wanted.
 #[derive(Debug)]
 pub struct Collector {
     wanted: Wanted,

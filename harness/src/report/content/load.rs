@@ -46,7 +46,7 @@ pub(super) fn section(outcomes: &[(&str, &Outcome)]) -> Section {
     }));
     section.tables.push(Table {
         caption: "Percentiles over nodes".to_owned(),
-        head: ["", "Mean", "p1", "p50", "p99", "Max", "Max ÷ mean"].map(str::to_owned).to_vec(),
+        head: ["Load", "Mean", "p1", "p50", "p99", "Max", "Max ÷ mean"].map(str::to_owned).to_vec(),
         rows: all.iter().map(|(run, load)| row(label(run, load.0), load)).collect(),
     });
     section
