@@ -204,7 +204,7 @@ fn summary(outcome: &Outcome) -> Section {
         };
         section.tables.push(Table {
             caption: "Expectations".to_owned(),
-            head: ["Figure", "Wanted", "Got", ""].map(str::to_owned).to_vec(),
+            head: ["Figure", "Wanted", "Got", "Verdict"].map(str::to_owned).to_vec(),
             rows: outcome.expectations.iter().map(row).collect(),
         });
     }
