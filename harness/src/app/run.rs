@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::target::TargetFlags;
-use super::values::{DEFAULT_SCENARIO, Values, count};
+use super::values::{DEFAULT_SCENARIO, RunValues, count};
 use crate::commands::assertion::Assertions;
 use crate::commands::campaign::Seeds;
 use crate::commands::options::RunOptions;
@@ -31,10 +31,7 @@ pub struct Run {
     #[arg(value_name = "SCENARIO | FILE.toml")]
     scenario: Option<String>,
     #[command(flatten)]
-    values: Values,
-    /// Threads that run nodes (threads); 0: as many as help, one per core at most
-    #[arg(long, value_name = "T", allow_hyphen_values = true)]
-    threads: Option<String>,
+    values: RunValues,
     /// Run once with each seed from A to B - 1 and list the seeds that fail; simulator only. --json
     /// then lists the failing seeds, and only their results are kept
     #[arg(long, value_name = "A..B", conflicts_with = "seed")]
@@ -69,9 +66,7 @@ impl Run {
     pub fn scenario(&self, registry: &Registry) -> Result<Scenario, ScenarioError> {
         let default = if self.target.is_unused() { DEFAULT_SCENARIO } else { TARGET_SCENARIO };
         let source = self.scenario.as_deref().unwrap_or(default);
-        let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
-        let overrides: Vec<_> = threads.chain(self.values.overrides()).collect();
-        registry.load(source, &overrides)
+        registry.load(source, &self.values.overrides())
     }
 
     /// Where the load goes, if nodes run elsewhere.

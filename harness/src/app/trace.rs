@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::values::{DEFAULT_SCENARIO, Values};
+use super::values::{DEFAULT_SCENARIO, RunValues};
 use crate::commands::trace::{Choice, Options, Request};
 use crate::systems::Registry;
 
@@ -21,10 +21,7 @@ pub struct Trace {
     #[arg(value_name = "SCENARIO | FILE.toml")]
     scenario: Option<String>,
     #[command(flatten)]
-    values: Values,
-    /// Threads that run nodes (threads); 0: as many as help, one per core at most
-    #[arg(long, value_name = "T", allow_hyphen_values = true)]
-    threads: Option<String>,
+    values: RunValues,
     /// Print JSON with all steps instead of text
     #[arg(long)]
     json: bool,
@@ -40,8 +37,7 @@ impl Trace {
     ///
     /// If there is no such lookup or result, or if the scenario is invalid.
     pub fn request(&self, registry: &Registry) -> Result<Request, String> {
-        let threads = self.threads.iter().map(|threads| ("threads".to_owned(), threads.clone()));
-        let given: Vec<_> = threads.chain(self.values.overrides()).collect();
+        let given = self.values.overrides();
         let choice = self.lookup.parse::<Choice>();
         let path = Path::new(&self.lookup);
         if choice.is_err() && path.exists() {

@@ -52,6 +52,24 @@ impl Values {
     }
 }
 
+/// Values of the scenario of a single run, with the threads that run its nodes.
+#[derive(Args, Debug, Default)]
+pub(super) struct RunValues {
+    #[command(flatten)]
+    values: Values,
+    /// Threads that run nodes (threads); 0: as many as help, one per core at most
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    threads: Option<String>,
+}
+
+impl RunValues {
+    /// All values as overrides; see [`Values::overrides`].
+    pub(super) fn overrides(&self) -> Vec<(String, String)> {
+        let threads = overrides(&[("threads", &self.threads)], &[]);
+        threads.into_iter().chain(self.values.overrides()).collect()
+    }
+}
+
 /// The shorthands that were given, and then what was `set`.
 pub(super) fn overrides(
     shorthands: &[(&str, &Option<String>)],
