@@ -11,7 +11,7 @@ pub enum Choice {
     Outstanding(Outstanding),
 }
 
-/// A lookup of the measured phase that stands out. Of several, the first.
+/// What a lookup of the measured phase stands out by. Ties go to the first lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outstanding {
     /// The one whose answer took longest.

@@ -1,6 +1,6 @@
 //! Finds a lookup that stands out.
 //!
-//! **Invariant:** of several, it finds the one with the lowest number.
+//! **Invariant:** ties go to the lookup with the lowest number.
 
 use std::cmp::Reverse;
 
@@ -27,10 +27,10 @@ impl Finder {
     ///
     /// If there was none. The message says what to write instead.
     pub(super) fn found(&self) -> Result<u32, String> {
-        let none = match self.which {
-            Outstanding::Slowest => "was answered",
-            Outstanding::Failed => "failed",
-            Outstanding::Incorrect => "had an incorrect answer",
+        let (none, other) = match self.which {
+            Outstanding::Slowest => ("was answered", "failed"),
+            Outstanding::Failed => ("failed", "slowest"),
+            Outstanding::Incorrect => ("had an incorrect answer", "slowest"),
         };
         match self.found {
             Some((_, Reverse(number))) => Ok(number),
@@ -38,12 +38,8 @@ impl Finder {
                 "the measured phase has no lookups: write a longer --duration or a higher --rate"
                     .to_owned(),
             ),
-            None if self.which == Outstanding::Slowest => Err(format!(
-                "none of the {} lookups of the measured phase {none}: write failed or a number",
-                self.measured
-            )),
             None => Err(format!(
-                "none of the {} lookups of the measured phase {none}: write slowest or a number",
+                "none of the {} lookups of the measured phase {none}: write {other} or a number",
                 self.measured
             )),
         }

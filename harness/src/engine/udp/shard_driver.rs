@@ -207,14 +207,13 @@ impl<S: System> ShardDriver<S> {
     /// Tells a live page what has happened.
     fn turn_feed(&mut self, shard: &mut Shard<S::Node, S::Codec>) {
         let Some(feed) = &mut self.feed else { return };
-        let mut tap = std::mem::take(shard.tap());
-        feed.turn(&mut tap, || {
+        feed.turn(shard.tap());
+        feed.turn_tables(|| {
             NodeTables::of(
                 nodes(shard)
                     .filter_map(|node| Some((node.peer().id, self.system.neighborhood(node)?))),
             )
         });
-        *shard.tap() = tap;
     }
 
     fn is_measuring(&self) -> bool {

@@ -50,7 +50,8 @@ pub enum Rate {
 pub(super) enum Permit {
     /// It may.
     Granted,
-    /// Not for this real time, or until something else is asked for. Until then it has come to `reached`.
+    /// It must wait for the real time `real`, unless a viewer sends a command. Viewers are shown the simulated
+    /// time `reached`.
     Wait { real: Duration, reached: Time },
 }
 
@@ -158,7 +159,7 @@ impl Pace {
         }
     }
 
-    /// Waits for so long, or until something else is asked for.
+    /// Waits for `time`, or until a viewer sends a command.
     pub(super) fn sleep(&self, time: Duration) {
         let mut state = self.state.lock();
         self.changed.wait_for(&mut state, time);

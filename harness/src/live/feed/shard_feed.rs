@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use hopwise_kernel::drive::Tap;
-use hopwise_kernel::drive::tap::Choice;
 
 use super::{Feed, NodeTables};
 
@@ -24,18 +23,18 @@ impl ShardFeed {
         ShardFeed { feed, frame: 0 }
     }
 
-    /// Feeds what has passed into `tap`, and chooses what passes next. `tables` returns the tables of the nodes
-    /// of the shard.
-    pub fn turn(&mut self, tap: &mut Tap, tables: impl FnOnce() -> Vec<NodeTables>) {
-        if !self.feed.is_watched() {
-            tap.choose(Choice::default());
-            return;
-        }
-        if !tap.is_empty() {
+    /// Feeds what has passed into `tap`, and chooses what passes next.
+    pub fn turn(&mut self, tap: &mut Tap) {
+        if !tap.is_empty() && self.feed.is_watched() {
             self.feed.messages(tap.take());
         }
         tap.choose(self.feed.choice());
-        if let Some(frame) = self.feed.frame_with_tables()
+    }
+
+    /// Feeds the tables of the nodes of the shard, which `tables` returns, if the next frame should tell them.
+    pub fn turn_tables(&mut self, tables: impl FnOnce() -> Vec<NodeTables>) {
+        if self.feed.is_watched()
+            && let Some(frame) = self.feed.frame_with_tables()
             && frame != self.frame
         {
             self.frame = frame;

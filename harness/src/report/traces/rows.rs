@@ -1,7 +1,7 @@
 //! The steps of a trace as rows.
 //!
-//! A message that a node handles is one row: that of its arrival. One that nobody handles is the row that says
-//! why. Acknowledgements are left out: they move no lookup.
+//! A message that a node handles has one row, for its arrival. A message that no node handles has one row, which
+//! says why. Acknowledgements are left out: they move no lookup.
 //!
 //! **Invariant:** rows are in the order of the steps.
 

@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** changes no node.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,13 +59,12 @@ impl Server {
         }
         *next = now + PERIOD;
         let successors = usize::from(self.shared.replicas);
-        let mut tap = mem::take(shard.tap());
-        feed.turn(&mut tap, || {
+        feed.turn(shard.tap());
+        feed.turn_tables(|| {
             let nodes = self.live.iter().filter_map(|&place| shard.node(place));
             NodeTables::of(
                 nodes.map(|node| (node.peer().id, neighborhood(node.router(), successors))),
             )
         });
-        *shard.tap() = tap;
     }
 }

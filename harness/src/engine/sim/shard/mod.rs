@@ -230,7 +230,8 @@ impl<S: System> Shard<S> {
         let Some(feed) = &mut self.feed else { return };
         let (system, places) = (&self.system, &self.places);
         let nodes = || places.iter().filter_map(|it| it.node.as_ref());
-        feed.turn(&mut self.world.tap, || {
+        feed.turn(&mut self.world.tap);
+        feed.turn_tables(|| {
             NodeTables::of(
                 nodes().filter_map(|node| Some((node.peer().id, system.neighborhood(node)?))),
             )
