@@ -66,6 +66,7 @@ pub struct Memory<N: Node, C = Framed<<N as Node>::Protocol>> {
     rng: Rng,
     now: Time,
     stopped: Option<u32>,
+    is_cut: Option<fn(u32, u32) -> bool>,
     outside: Outside<N::Protocol, C>,
 }
 
@@ -100,6 +101,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
             rng,
             now: Time::ZERO,
             stopped: None,
+            is_cut: None,
             outside: Outside {
                 codec: C::default(),
                 timers,
@@ -210,6 +212,12 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
         self.outside.copies = copies;
     }
 
+    /// From now on no message arrives for which `is_cut` holds, given the places of sender and receiver.
+    /// `None` heals the network.
+    pub fn set_cut(&mut self, is_cut: Option<fn(u32, u32) -> bool>) {
+        self.is_cut = is_cut;
+    }
+
     /// Stops a node, as a process that is stopped: its timers wait, and it loses all messages. `None` lets
     /// it go on.
     pub fn stop(&mut self, node: Option<u32>) {
@@ -304,7 +312,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
         for (envelope, message) in messages {
             let sender = envelope.sender(datagram.from.socket());
             let node = place_of::<C>(datagram.to, envelope.to_slot);
-            if self.stopped == Some(node) {
+            if self.stopped == Some(node) || self.is_cut(sender.address, node) {
                 continue;
             }
             if self.node(node).is_some_and(|node| envelope.is_for(node.peer().id)) {
@@ -314,6 +322,12 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
                 self.outside.count_drop(DropReason::NoSuchNode);
             }
         }
+    }
+
+    /// Whether nothing that `from` sends reaches `node`.
+    fn is_cut(&self, from: Address, node: u32) -> bool {
+        let is_cut = self.is_cut.filter(|_| is_inside::<C>(from));
+        is_cut.is_some_and(|is_cut| is_cut(place_of::<C>(from, from.slot), node))
     }
 
     fn fire(&mut self, due: Due) {

@@ -163,6 +163,9 @@ impl RingNode {
             Purpose::Join if self.phase == Phase::Visiting => {
                 self.on_sample_answer(cx, &pending, responder, answer);
             }
+            Purpose::Join if self.is_member() => {
+                self.on_place_found(cx, pending.token, responder, owner);
+            }
             Purpose::Join | Purpose::Stabilize => self.on_join_lookup_done(cx, responder),
         }
     }

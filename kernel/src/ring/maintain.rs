@@ -44,8 +44,11 @@ impl RingNode {
             self.stabilize_at = cx.now + cx.rng.jitter(period);
         }
         self.count_round(cx);
-        if self.is_member() && !self.stabilizing {
-            self.check_first_successor(cx);
+        if self.is_member() {
+            self.ask_lost_contact(cx);
+            if !self.stabilizing {
+                self.check_first_successor(cx);
+            }
         }
     }
 
@@ -64,18 +67,25 @@ impl RingNode {
     }
 
     pub(crate) fn check_first_successor(&mut self, cx: &mut Context<'_, Ring>) {
-        // With an empty list, asks the next node clockwise that it knows. If it knows none, asks
-        // the last one it knew, which may have been considered dead by mistake.
-        let first = self
-            .successors
-            .first()
-            .or_else(|| self.fingers.entries().next().map(|(_, finger)| finger))
-            .or(self.other_predecessor())
-            .or(self.successors.fallback());
+        if self.successors.first().is_none() && self.ask_finger(cx) {
+            return;
+        }
+        // Without any live contact, asks the last one it knew, which may have been considered dead by mistake.
+        let first =
+            self.successors.first().or(self.other_predecessor()).or(self.successors.fallback());
         self.stabilizing = first.is_some_and(|first| {
             let cookie = self.last_cookie.for_peer(first);
             self.request_neighbors(cx, first, NeighborsReason::Stabilize, cookie, 0)
         });
+    }
+
+    /// Has lost all successors: asks the next finger clockwise that is not suspected, which becomes the first
+    /// successor until one before it is known. Returns whether there is one.
+    fn ask_finger(&mut self, cx: &mut Context<'_, Ring>) -> bool {
+        let fingers = self.fingers.entries().map(|(_, finger)| finger);
+        let next = { fingers }.find(|&finger| !self.avoids(cx, finger));
+        let Some(next) = next else { return false };
+        self.request_neighbors(cx, next, NeighborsReason::Candidate, Cookie::default(), 0)
     }
 
     /// Asks `to` for its neighbors, with the last of `cookies` cookies that it has sent.
@@ -227,6 +237,12 @@ impl RingNode {
                     self.declare_dead(cx, to);
                 }
             }
+            NeighborsReason::Candidate if self.successors.first().is_none() => {
+                self.suspect(cx, to);
+                if self.is_member() && self.config.remember_failures {
+                    self.check_first_successor(cx);
+                }
+            }
             NeighborsReason::Candidate => self.notify_successor(cx),
             NeighborsReason::Join => self.fail_join(cx),
         }
@@ -350,6 +366,7 @@ impl RingNode {
         if !self.suspects.is_dead(self.secret, peer, cx.now) && self.knows_destination(peer) {
             cx.report(Event::DeclaredDead { peer });
             self.ping(cx, peer, Probe::Departed);
+            self.remember_lost(cx, peer);
         }
         self.remove(cx, peer);
     }
@@ -399,7 +416,7 @@ impl RingNode {
 
     /// Whether `candidate` lies before the first successor. It may have been declared dead: if another
     /// node knows it as a neighbor, it is asked once more.
-    fn may_be_successor(&self, candidate: Peer) -> bool {
+    pub(super) fn may_be_successor(&self, candidate: Peer) -> bool {
         self.successors.first().is_none_or(|first| self.is_closer_successor(candidate.id, first.id))
             && candidate.id != self.me.id
     }

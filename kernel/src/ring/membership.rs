@@ -15,6 +15,7 @@ use crate::ring::message::{Message, Purpose, Stage};
 use crate::ring::node::{MAX_EARLY_CHECKS, Phase, RingNode};
 use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
+use crate::ring::recursive::forget_origin;
 use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 
 /// A node gives up its join after so many rounds of stabilize in which no successor has adopted it.
@@ -84,22 +85,41 @@ impl RingNode {
         let deadline = cx.now + patience;
         self.stabilize_at = deadline;
         self.arm(cx);
+        if !self.look_up_through(cx, bootstrap, 0, self.me.id, wait, patience) {
+            self.end_join(cx);
+        }
+    }
+
+    /// Looks up `key` through `contact`, for the node before it to answer. The contact has to acknowledge it
+    /// within `wait`, and an answer must arrive within `patience`. Returns whether there was room for the requests.
+    pub(super) fn look_up_through(
+        &self,
+        cx: &mut Context<'_, Ring>,
+        contact: Peer,
+        token: u64,
+        key: Id,
+        wait: Duration,
+        patience: Duration,
+    ) -> bool {
         let pending = PendingLookup {
-            token: 0,
-            key: self.me.id,
+            token,
+            key,
             purpose: Purpose::Join,
-            deadline,
+            deadline: cx.now + patience,
             timeouts: 0,
             failed: FailedContacts::default(),
             payload: None,
         };
         let Some(lookup) = self.register_origin(cx, pending, 0, patience, None) else {
-            return self.end_join(cx);
+            return false;
         };
         let kind = Kind::Forward { lookup, stage: Stage::Route };
-        if let Some(request) = cx.request(bootstrap, 0, kind, wait) {
-            self.send(cx, bootstrap, &Message::Lookup { request, lookup });
-        }
+        let Some(request) = cx.request(contact, 0, kind, wait) else {
+            forget_origin(cx, lookup.lookup);
+            return false;
+        };
+        self.send(cx, contact, &Message::Lookup { request, lookup });
+        true
     }
 
     /// Leaves the ring and announces it. The driver removes the node afterwards.

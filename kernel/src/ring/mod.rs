@@ -39,6 +39,7 @@ mod layout;
 mod lookup;
 mod maintain;
 mod membership;
+mod merge;
 mod recursive;
 mod silence;
 mod steps;

@@ -18,6 +18,7 @@ use crate::ring::config::RingConfig;
 use crate::ring::event::Event;
 use crate::ring::fingers::FingerTable;
 use crate::ring::instant::Instant;
+use crate::ring::merge::LostContacts;
 use crate::ring::message::{Message, Purpose};
 use crate::ring::protocol::Ring;
 use crate::ring::request::{Aim, Kind, Probe, Request};
@@ -84,6 +85,8 @@ pub struct RingNode {
     pub(crate) rounds_to_join: u8,
     /// This node and its first successor are the whole ring, as far as both know.
     pub(crate) is_pair: bool,
+    /// Contacts that may be on the other side of a partition.
+    pub(crate) lost: LostContacts,
     /// A finger refresh is in flight.
     pub(crate) fixing: bool,
     /// The first round of finger refreshes after a join is running, without pauses.
@@ -92,7 +95,7 @@ pub struct RingNode {
 
 // Simulations have a million nodes.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<RingNode>() <= 296);
+const _: () = assert!(size_of::<RingNode>() <= 336);
 
 /// The membership state of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,6 +140,7 @@ impl RingNode {
             predecessor_silence: 0,
             rounds_to_join: 0,
             is_pair: false,
+            lost: LostContacts::default(),
             fixing: false,
             initial_fill: false,
             config,

@@ -257,6 +257,10 @@ impl RingNode {
         lookup: Lookup,
     ) {
         let to = request.to;
+        if self.is_for_own_place(&lookup) {
+            // The lost contact is still silent.
+            return forget_origin(cx, lookup.lookup);
+        }
         self.suspect(cx, to);
         let waited_ms =
             u16::try_from(cx.now.since(request.sent_at).as_millis()).unwrap_or(u16::MAX);
@@ -301,5 +305,12 @@ impl RingNode {
             self.note_alive(cx, from);
             self.finish_lookup(cx, pending, from, answer);
         }
+    }
+}
+
+/// Removes the lookup of this node that is registered under this identifier.
+pub(super) fn forget_origin(cx: &mut Context<'_, Ring>, lookup: RequestId) {
+    if let Some(handle) = cx.requests.find(lookup) {
+        cx.cancel(handle);
     }
 }

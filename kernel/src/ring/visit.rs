@@ -26,11 +26,10 @@ use core::time::Duration;
 use crate::base::{Id, Peer, Rng};
 use crate::node::{Context, LookupDone, RequestHandle, RequestId};
 use crate::ring::event::Event;
-use crate::ring::failed_contacts::FailedContacts;
 use crate::ring::lookup::{MIN_RESTART, RESTART_HOP_TIMEOUTS};
-use crate::ring::message::{Message, Purpose, Stage};
 use crate::ring::node::{Phase, RingNode};
 use crate::ring::protocol::Ring;
+use crate::ring::recursive::forget_origin;
 use crate::ring::request::{Aim, Kind, PendingLookup, Visit};
 use crate::ring::steps::Answer;
 
@@ -92,24 +91,9 @@ impl RingNode {
         let patience = (self.hop_timeout(cx, 0) * RESTART_HOP_TIMEOUTS).max(MIN_RESTART);
         // Whether the bootstrap is silent is known before that.
         let patience = patience.max(wait * 2);
-        let pending = PendingLookup {
-            token: id.0,
-            key,
-            purpose: Purpose::Join,
-            deadline: cx.now + patience,
-            timeouts: 0,
-            failed: FailedContacts::default(),
-            payload: None,
-        };
-        let Some(lookup) = self.register_origin(cx, pending, 0, patience, None) else {
+        if !self.look_up_through(cx, bootstrap, id.0, key, wait, patience) {
             return false;
-        };
-        let kind = Kind::Forward { lookup, stage: Stage::Route };
-        let Some(request) = cx.request(bootstrap, 0, kind, wait) else {
-            forget(cx, lookup.lookup);
-            return false;
-        };
-        self.send(cx, bootstrap, &Message::Lookup { request, lookup });
+        }
         if let Some(visit) = visit_mut(cx, id) {
             visit.in_progress += 1;
         }
@@ -178,7 +162,7 @@ impl RingNode {
     /// The bootstrap did not acknowledge a sample. If it has never answered, the next one is tried.
     pub(super) fn on_sample_silence(&mut self, cx: &mut Context<'_, Ring>, lookup: RequestId) {
         let Some(pending) = origin_of(cx, lookup) else { return };
-        forget(cx, lookup);
+        forget_origin(cx, lookup);
         let id = RequestId(pending.token);
         let Some(visit) = visit_mut(cx, id) else { return };
         if visit.has_contact {
@@ -258,12 +242,5 @@ fn origin_of(cx: &Context<'_, Ring>, lookup: RequestId) -> Option<PendingLookup>
     match request.kind {
         Kind::Origin(pending) if request.node == cx.node => Some(pending),
         _ => None,
-    }
-}
-
-/// Removes the lookup of this node that is registered under this identifier.
-fn forget(cx: &mut Context<'_, Ring>, lookup: RequestId) {
-    if let Some(handle) = cx.requests.find(lookup) {
-        cx.cancel(handle);
     }
 }

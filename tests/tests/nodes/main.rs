@@ -11,6 +11,7 @@ mod hostile;
 mod indirect;
 mod last_node;
 mod linearizable;
+mod merge;
 mod overlay;
 mod place;
 mod ring;

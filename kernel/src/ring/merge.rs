@@ -1,0 +1,184 @@
+//! Merging: parts of a ring that fell apart become one ring again.
+//!
+//! Where messages do not get through, each side declares the nodes of the other side dead and closes its
+//! own ring. From then on no node names a node of the other side. So a member remembers a few of the
+//! contacts that it declared dead, and asks one of them now and then what a node asks that joins: who is
+//! before me in your ring? The node that answers is the one before, and it names the one after. The
+//! rules of stabilize do the rest: whichever of the two lies nearer than a neighbor takes its place.
+//! Once all nodes have asked, each one has its place in one ring.
+//!
+//! Remembering silent contacts follows Shafaat, Ghodsi and Haridi (*Dealing with network partitions in
+//! structured overlay networks*, PPNA 2009). There one node that finds the other ring starts gossip which walks
+//! along both. Here all nodes ask for themselves: it takes a few rounds however many they are.
+//!
+//! **Invariant:** what an answer names is asked itself before it becomes a neighbor, and a contact that
+//! stays silent is never suspected: it is taken for dead already.
+
+use core::time::Duration;
+
+use crate::base::{Address, Id, Peer, Rng};
+use crate::node::Context;
+use crate::ring::message::{Lookup, Message, Purpose};
+use crate::ring::node::RingNode;
+use crate::ring::protocol::Ring;
+
+/// One contact is asked in so many rounds of stabilize.
+const ROUNDS: u8 = 8;
+/// How long a contact has to answer, in all.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The number of contacts that a node remembers.
+const CAPACITY: usize = 2;
+
+/// Contacts that were declared dead and may live on the other side of a partition.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LostContacts {
+    /// A free place holds the default.
+    contacts: [LostContact; CAPACITY],
+    /// Rounds of stabilize since a contact was asked.
+    rounds: u8,
+    /// The place of the contact that was asked last.
+    last: u8,
+}
+
+/// A contact by what messages name: its address and the top 64 bits of its identifier, in two halves so
+/// that it takes 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct LostContact {
+    address: Address,
+    prefix: [u32; 2],
+}
+
+impl LostContacts {
+    /// Remembers `peer`. If there is no free place, it takes that of any other: they may be dead, and
+    /// this one may live.
+    fn remember(&mut self, peer: Peer, rng: &mut Rng) {
+        let contact = LostContact::from(peer);
+        if self.contacts.contains(&contact) {
+            return;
+        }
+        let free = self.contacts.iter().position(|it| *it == LostContact::default());
+        let place = free.unwrap_or_else(|| rng.below(CAPACITY as u64) as usize);
+        self.contacts[place] = contact;
+    }
+
+    /// Forgets the contact whose identifier begins with `prefix`.
+    fn forget(&mut self, prefix: u64) {
+        for contact in &mut self.contacts {
+            if Peer::from(*contact).id.prefix() == prefix {
+                *contact = LostContact::default();
+            }
+        }
+    }
+
+    /// Counts a round of stabilize. Returns the contact to ask in this one.
+    fn next_to_ask(&mut self) -> Option<Peer> {
+        self.rounds = (self.rounds + 1) % ROUNDS;
+        if self.rounds > 0 {
+            return None;
+        }
+        let mut places = (1..=CAPACITY).map(|step| (usize::from(self.last) + step) % CAPACITY);
+        let place = places.find(|&place| self.contacts[place] != LostContact::default())?;
+        self.last = place as u8;
+        Some(self.contacts[place].into())
+    }
+}
+
+impl From<Peer> for LostContact {
+    fn from(peer: Peer) -> LostContact {
+        let prefix = peer.id.prefix();
+        LostContact { address: peer.address, prefix: [(prefix >> 32) as u32, prefix as u32] }
+    }
+}
+
+impl From<LostContact> for Peer {
+    fn from(LostContact { address, prefix: [upper, lower] }: LostContact) -> Peer {
+        let prefix = (u64::from(upper) << 32) | u64::from(lower);
+        Peer { id: Id::from_parts(prefix, Id::ZERO.tail()), address }
+    }
+}
+
+impl RingNode {
+    /// `peer` was declared dead, and may be on the other side of a partition.
+    pub(super) fn remember_lost(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
+        if self.config.stabilize.is_some() {
+            self.lost.remember(peer, cx.rng);
+        }
+    }
+
+    /// Counts a round of stabilize, and asks a lost contact for this node's place if one is due.
+    pub(super) fn ask_lost_contact(&mut self, cx: &mut Context<'_, Ring>) {
+        if let Some(contact) = self.lost.next_to_ask() {
+            let wait = self.probe_timeout(cx, contact, 0);
+            let patience = PATIENCE.max(wait * 2);
+            self.look_up_through(cx, contact, contact.id.prefix(), self.me.id, wait, patience);
+        }
+    }
+
+    /// Whether `lookup` asks a lost contact for this node's own place.
+    pub(super) fn is_for_own_place(&self, lookup: &Lookup) -> bool {
+        self.is_member()
+            && lookup.purpose == Purpose::Join
+            && lookup.origin.address == self.me.address
+    }
+
+    /// In the ring of the lost contact with this `prefix`, this node's place is between `before`, which has
+    /// answered, and `after`.
+    pub(super) fn on_place_found(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        prefix: u64,
+        before: Peer,
+        after: Peer,
+    ) {
+        self.lost.forget(prefix);
+        if after == self.me || before == self.me {
+            return; // It is the same ring.
+        }
+        if self.may_be_successor(after) {
+            self.consider_successor(cx, after);
+        } else {
+            // The nodes between may not know `after`. But it takes this node for its predecessor, and then
+            // `before` learns of this node.
+            self.send(cx, after, &Message::Notify);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: u16) -> Peer {
+        let prefix = u64::from(number) << 40 | 7;
+        let address = Address::new([127, 0, 0, 1], 4000, number);
+        Peer { id: Id::from_parts(prefix, Id::ZERO.tail()), address }
+    }
+
+    fn next(lost: &mut LostContacts) -> Option<Peer> {
+        (0..ROUNDS).find_map(|_| lost.next_to_ask())
+    }
+
+    #[test]
+    fn contacts_are_asked_in_turn_until_they_are_forgotten() {
+        let (mut lost, mut rng) = (LostContacts::default(), Rng::new(1, 0));
+        assert_eq!(next(&mut lost), None);
+        [peer(1), peer(2), peer(1)].map(|it| lost.remember(it, &mut rng));
+        let asked = [(); 4].map(|()| next(&mut lost).expect("two are remembered"));
+        assert_eq!(asked[..2], asked[2..]);
+        assert_ne!(asked[0], asked[1]);
+        lost.forget(asked[0].id.prefix());
+        assert_eq!([(); 2].map(|()| next(&mut lost)), [Some(asked[1]); 2]);
+        lost.forget(asked[1].id.prefix());
+        assert_eq!(next(&mut lost), None);
+    }
+
+    #[test]
+    fn there_are_never_more_than_fit() {
+        let (mut lost, mut rng) = (LostContacts::default(), Rng::new(2, 0));
+        for number in 0..100 {
+            lost.remember(peer(number), &mut rng);
+            let asked: Vec<_> = (0..CAPACITY).filter_map(|_| next(&mut lost)).collect();
+            assert!(asked.contains(&peer(number)), "the last one is among them");
+        }
+    }
+}
