@@ -49,7 +49,9 @@ impl FaultSchedule {
             };
             ScheduledFault { number, at: start + at, over, kind, amount, is_part: false }
         };
-        let faults = (0..).zip(&scenario.faults).map(scheduled);
+        // Partitions are the network's.
+        let strikes = |(_, fault): &(u32, &Fault)| !matches!(fault.kind, FaultKind::Partition(_));
+        let faults = (0..).zip(&scenario.faults).filter(strikes).map(scheduled);
         let mut faults: Vec<ScheduledFault> = faults.collect();
         faults.reverse();
         let mut schedule = FaultSchedule { faults };

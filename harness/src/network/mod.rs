@@ -34,10 +34,13 @@ mod delays;
 mod host_file;
 mod hosts;
 mod king;
+mod partitions;
 
 use core::time::Duration;
 
 use hopwise_kernel::Rng;
+
+pub use self::partitions::{Partition, Partitions};
 
 use self::delays::Delays;
 use crate::base::nanoseconds::as_ns;
@@ -57,6 +60,7 @@ pub struct Network {
     reordering: f64,
     /// Whether messages can wait at their receivers.
     has_queues: bool,
+    partitions: Partitions,
 }
 
 /// The fate of one message.
@@ -119,6 +123,18 @@ impl Network {
         Ok(Network::with(network, delays, 0))
     }
 
+    /// The same network, divided by `partitions`.
+    #[must_use]
+    pub fn with_partitions(self, partitions: Partitions) -> Network {
+        Network { partitions, ..self }
+    }
+
+    /// Its partitions. Copies of the network share the start of their times.
+    #[must_use]
+    pub fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
     /// Checks that there are hosts for `nodes` nodes.
     ///
     /// # Errors
@@ -132,7 +148,11 @@ impl Network {
     #[must_use]
     pub fn is_perfect(&self) -> bool {
         let shares = [self.loss, self.duplication, self.reordering];
-        self.least_ns == 0 && self.delays.are_zero() && shares.iter().all(|share| *share <= 0.0)
+        let is_whole = self.partitions.is_empty();
+        is_whole
+            && self.least_ns == 0
+            && self.delays.are_zero()
+            && shares.iter().all(|share| *share <= 0.0)
     }
 
     /// Draws the fate of a message from node `from` to node `to`. Delays saturate at [`u64::MAX`]
@@ -185,7 +205,9 @@ impl Network {
     pub fn failure_detection(&self, timeout: Timeout) -> Regime {
         match (timeout, self.greatest_delay()) {
             (Timeout::Fixed(timeout), Some(delay))
-                if self.loss <= 0.0 && timeout > delay.saturating_mul(2) =>
+                if self.loss <= 0.0
+                    && self.partitions.is_empty()
+                    && timeout > delay.saturating_mul(2) =>
             {
                 Regime::ExactDetection
             }
@@ -196,7 +218,8 @@ impl Network {
     fn with(network: &scenario::Network, delays: Delays, least_ns: u64) -> Network {
         let scenario::Network { loss, duplication, reordering, node_rate, .. } = *network;
         let has_queues = node_rate.is_some();
-        Network { delays, least_ns, loss, duplication, reordering, has_queues }
+        let partitions = Partitions::default();
+        Network { delays, least_ns, loss, duplication, reordering, has_queues, partitions }
     }
 
     #[inline]

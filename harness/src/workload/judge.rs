@@ -192,6 +192,11 @@ impl<W: Workload> Judge<W> {
         }
     }
 
+    /// Says when the measured phase begins.
+    pub fn begin_phase(&mut self, from: Time) {
+        self.truth.begin_phase(from);
+    }
+
     /// Judges what nodes declare dead, too. `members` are the members that the truth started with,
     /// since `at`.
     pub fn judge_deaths(&mut self, members: impl Iterator<Item = Id>, at: Time) {

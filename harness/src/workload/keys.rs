@@ -5,18 +5,22 @@
 use hopwise_kernel::{Id, Rng, Time};
 use rand_distr::Zipf;
 
-use super::truth::OwnerTruth;
+use super::divided::DividedTruth;
 use super::{Population, Workload};
 use crate::Scenario;
 use crate::base::sampling::draw;
+use crate::network::Partitions;
 use crate::scenario::Keys;
 
 /// The most keys of a population that are listed: hashing them takes a few seconds.
 const MOST_LISTED: u64 = 10_000_000;
 
 /// Asks for the owners of keys.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyWorkload(KeySource);
+#[derive(Clone, Debug)]
+pub struct KeyWorkload {
+    keys: KeySource,
+    partitions: Partitions,
+}
 
 impl Workload for KeyWorkload {
     const NAME: &'static str = "keys";
@@ -25,26 +29,27 @@ impl Workload for KeyWorkload {
     type Question = Id;
     /// The identifier of the owner.
     type Answer = Id;
-    type Truth = OwnerTruth;
+    type Truth = DividedTruth;
 
     fn new(scenario: &Scenario, _without: &[u32]) -> Result<KeyWorkload, String> {
-        Ok(KeyWorkload(KeySource::new(scenario.workload.keys)))
+        let partitions = Partitions::new(scenario);
+        Ok(KeyWorkload { keys: KeySource::new(scenario.workload.keys), partitions })
     }
 
     fn population(&self) -> Option<Population<'_>> {
-        self.0.population()
+        self.keys.population()
     }
 
     fn draw(&self, rng: &mut Rng) -> Id {
-        self.0.draw(rng)
+        self.keys.draw(rng)
     }
 
     fn key(question: &Id) -> Option<Id> {
         Some(*question)
     }
 
-    fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> OwnerTruth {
-        OwnerTruth::of_members(members.map(|(id, _)| id), at)
+    fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> DividedTruth {
+        DividedTruth::new(members.map(|(id, _)| id), at, &self.partitions)
     }
 }
 

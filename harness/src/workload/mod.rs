@@ -8,6 +8,7 @@
 
 pub mod arrivals;
 pub mod deaths;
+pub mod divided;
 pub mod items;
 pub mod judge;
 pub mod keys;
@@ -176,6 +177,9 @@ pub trait Truth<Q, A>: Debug {
     /// Records that such a question ended at `at`. `None`: without an answer, so that its change may
     /// take effect later or never.
     fn end(&mut self, _question: &Q, _answer: Option<&A>, _at: Time) {}
+
+    /// Says when the measured phase begins. By default that does not matter.
+    fn begin_phase(&mut self, _from: Time) {}
 
     /// Whether the answer was correct at some instant from `issued` to `answered`, inclusive.
     fn judge(&mut self, question: &Q, answer: &A, issued: Time, answered: Time) -> bool;

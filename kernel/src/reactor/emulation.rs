@@ -11,7 +11,7 @@ use std::collections::BinaryHeap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::base::{Address, Time};
+use crate::base::{Address, Peer, Time};
 use crate::codec::Codec;
 use crate::drive::Counters;
 use crate::reactor::clock::Clock;
@@ -22,7 +22,7 @@ use crate::reactor::sockets::Sockets;
 const SLAB_BYTES: usize = 64 << 20;
 
 pub(crate) struct Emulation {
-    transit: Box<dyn FnMut() -> Option<Duration>>,
+    transit: Box<dyn FnMut(Peer, Peer) -> Option<Duration>>,
     clock: Clock,
     slab: Slab,
     /// Due time, sequence number, and slot in the slab.
@@ -48,9 +48,10 @@ struct Queued {
 }
 
 impl Emulation {
-    /// `transit` returns the delay of the next message, or `None` if it is lost.
+    /// `transit` returns the delay of the next message, given its sender and its receiver, or `None` if it
+    /// is lost.
     pub(crate) fn new(
-        transit: impl FnMut() -> Option<Duration> + 'static,
+        transit: impl FnMut(Peer, Peer) -> Option<Duration> + 'static,
         clock: Clock,
         datagram_bytes: usize,
         header_bytes: usize,
@@ -66,7 +67,7 @@ impl Emulation {
         counters: &mut Counters,
         version: u8,
         socket: usize,
-        to: Address,
+        (from, to): (Peer, Peer),
         write: impl Fn(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
         let Some(&slot) = self.slab.free.last() else {
@@ -77,11 +78,12 @@ impl Emulation {
             counters.unsendable += 1;
             return None;
         };
-        match (self.transit)() {
+        match (self.transit)(from, to) {
             None => counters.lost += 1,
             Some(delay) => {
                 self.slab.free.pop();
-                self.slab.queued[slot as usize] = Queued { socket, to, length, version };
+                self.slab.queued[slot as usize] =
+                    Queued { socket, to: to.address, length, version };
                 self.due.push(Reverse((self.clock.now() + delay, self.pushed, slot)));
                 self.pushed += 1;
             }
@@ -163,17 +165,17 @@ mod tests {
     fn due_messages_leave_in_order_and_the_rest_wait() {
         let fates = [Some(LONG), Some(Duration::ZERO), None, Some(Duration::ZERO)];
         let mut next = fates.into_iter();
-        let transit = move || next.next().expect("as many fates as messages");
+        let transit = move |_, _| next.next().expect("as many fates as messages");
         let mut emulation = Emulation::new(transit, Clock::start(), 1472, BUNDLE_HEADER_BYTES);
         let receiver = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let port = receiver.local_addr().expect("it is bound").port();
-        let to = Address::new([127, 0, 0, 1], port, 0);
+        let to = Peer { address: Address::new([127, 0, 0, 1], port, 0), ..Peer::default() };
         let any_port = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
         let sockets = Sockets::bind(Layout::PerCore, any_port, 1).expect("a free port");
         let (mut outbox, mut counters) =
             (Outbox::new(1472, RingCodec::default()), Counters::default());
         for byte in 0..fates.len() as u8 {
-            assert_eq!(emulation.push(&mut counters, 0, 0, to, one_byte(byte)), Some(1));
+            assert_eq!(emulation.push(&mut counters, 0, 0, (to, to), one_byte(byte)), Some(1));
         }
         emulation.release(&sockets, &mut counters, &mut outbox);
         outbox.flush(&sockets, &mut counters);
@@ -187,12 +189,12 @@ mod tests {
     #[test]
     fn messages_without_room_are_dropped_and_counted() {
         let mut emulation =
-            Emulation::new(|| Some(LONG), Clock::start(), 65_507, BUNDLE_HEADER_BYTES);
+            Emulation::new(|_, _| Some(LONG), Clock::start(), 65_507, BUNDLE_HEADER_BYTES);
         let (rooms, reserved) = (emulation.slab.free.len(), emulation.due.capacity());
         let mut counters = Counters::default();
-        let to = Address::default();
+        let to = Peer::default();
         let taken = (0..rooms + 3)
-            .filter(|_| emulation.push(&mut counters, 0, 0, to, one_byte(0)).is_some())
+            .filter(|_| emulation.push(&mut counters, 0, 0, (to, to), one_byte(0)).is_some())
             .count();
         assert_eq!((taken, counters.delay_overflow), (rooms, 3));
         assert_eq!(emulation.due.capacity(), reserved, "nothing is allocated on the way");

@@ -23,7 +23,7 @@ use mio::event::Event as Readiness;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
 
-use crate::base::{Address, Rng, Time};
+use crate::base::{Address, Peer, Rng, Time};
 use crate::codec::Codec;
 use crate::drive::{Counters, Due, QueueDelay, Reports, Tap, Timers};
 use crate::node::{Context, DropReason, EventOf, Node, Protocol, RequestTables, World};
@@ -154,9 +154,9 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
     }
 
     /// Emulates a slow and lossy network for all messages sent from now on. `transit` returns the
-    /// delay of the next message, or `None` if it is lost. The queue of delayed messages is
+    /// delay of the next message, given its sender and its receiver, or `None` if it is lost. The queue of delayed messages is
     /// bounded; further ones are dropped. [`Counters`] counts both.
-    pub fn emulate(&mut self, transit: impl FnMut() -> Option<Duration> + 'static) {
+    pub fn emulate(&mut self, transit: impl FnMut(Peer, Peer) -> Option<Duration> + 'static) {
         let emulation = Emulation::new(transit, self.clock, self.datagram_bytes, C::HEADER_BYTES);
         self.world.emulation = Some(emulation);
     }

@@ -70,7 +70,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
         let counters = &mut self.counters;
         let pushed = match &mut self.emulation {
             None => self.outbox.push(&self.sockets, counters, codec, socket, to.address, write),
-            Some(emulation) => emulation.push(counters, codec.version(), socket, to.address, write),
+            Some(emulation) => emulation.push(counters, codec.version(), socket, (from, to), write),
         };
         let Some(bytes) = pushed else { return };
         if let Some((tap, now)) = &mut self.tap {

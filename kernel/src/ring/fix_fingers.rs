@@ -49,10 +49,9 @@ impl RingNode {
     ) {
         let slots = self.fingers.shape().slots();
         let found = if owner == self.me { slots } else { self.fingers.slot_of(owner.id) };
-        // A finger that lies before the owner should have been found. It is dead, or in another ring.
         let passed = self.fingers.entries().find(|&(at, _)| (slot..found).contains(&at));
         if let Some((_, finger)) = passed {
-            self.remember_lost(cx, finger);
+            self.remember_passed(cx, finger);
         }
         // No node lies in the slots in between, so they need no lookups.
         self.fingers.clear(slot, found.max(slot));

@@ -67,12 +67,12 @@ impl RingNode {
     }
 
     pub(crate) fn check_first_successor(&mut self, cx: &mut Context<'_, Ring>) {
-        if self.successors.first().is_none() && self.ask_finger(cx) {
-            return;
-        }
-        // Without any live contact, asks the last one it knew, which may have been considered dead by mistake.
-        let first =
-            self.successors.first().or(self.other_predecessor()).or(self.successors.fallback());
+        let first = match self.successors.first() {
+            Some(first) => Some(first),
+            None if self.ask_finger(cx) => return,
+            // Without any live contact, asks the last one it knew, which may have been considered dead by mistake.
+            None => self.other_predecessor().or(self.successors.fallback()),
+        };
         self.stabilizing = first.is_some_and(|first| {
             let cookie = self.last_cookie.for_peer(first);
             self.request_neighbors(cx, first, NeighborsReason::Stabilize, cookie, 0)
@@ -80,12 +80,22 @@ impl RingNode {
     }
 
     /// Has lost all successors: asks the next finger clockwise that is not suspected, which becomes the first
-    /// successor until one before it is known. Returns whether there is one.
+    /// successor until one before it is known. Returns whether it has asked one.
     fn ask_finger(&mut self, cx: &mut Context<'_, Ring>) -> bool {
-        let fingers = self.fingers.entries().map(|(_, finger)| finger);
-        let next = { fingers }.find(|&finger| !self.avoids(cx, finger));
-        let Some(next) = next else { return false };
-        self.request_neighbors(cx, next, NeighborsReason::Candidate, Cookie::default(), 0)
+        let mut fingers = self.fingers.entries().map(|(_, finger)| finger);
+        let next = fingers.find(|&finger| !self.avoids(cx, finger));
+        drop(fingers);
+        next.is_some_and(|next| {
+            self.request_neighbors(cx, next, NeighborsReason::Candidate, Cookie::default(), 0)
+        })
+    }
+
+    /// Whether `peer` was asked because this node has lost all successors.
+    fn is_asked_finger(&self, peer: Peer) -> bool {
+        self.is_member()
+            && self.config.stabilize.is_some()
+            && self.successors.first().is_none()
+            && self.fingers.contains(peer)
     }
 
     /// Asks `to` for its neighbors, with the last of `cookies` cookies that it has sent.
@@ -237,9 +247,13 @@ impl RingNode {
                     self.declare_dead(cx, to);
                 }
             }
-            NeighborsReason::Candidate if self.successors.first().is_none() => {
-                self.suspect(cx, to);
-                if self.is_member() && self.config.remember_failures {
+            NeighborsReason::Candidate if self.is_asked_finger(to) => {
+                if self.config.remember_failures {
+                    self.suspect(cx, to);
+                } else {
+                    self.declare_dead(cx, to);
+                }
+                if !self.stabilizing {
                     self.check_first_successor(cx);
                 }
             }
@@ -366,7 +380,7 @@ impl RingNode {
         if !self.suspects.is_dead(self.secret, peer, cx.now) && self.knows_destination(peer) {
             cx.report(Event::DeclaredDead { peer });
             self.ping(cx, peer, Probe::Departed);
-            self.remember_lost(cx, peer);
+            self.remember_dead(cx, peer);
         }
         self.remove(cx, peer);
     }

@@ -90,8 +90,9 @@ impl RingNode {
         }
     }
 
-    /// Looks up `key` through `contact`, for the node before it to answer. The contact has to acknowledge it
-    /// within `wait`, and an answer must arrive within `patience`. Returns whether there was room for the requests.
+    /// Looks up `key` through `contact`, for the node before the key to answer. The contact has to acknowledge
+    /// it within `wait`, and an answer must arrive within `patience`. Returns whether there was room for the
+    /// requests.
     pub(super) fn look_up_through(
         &self,
         cx: &mut Context<'_, Ring>,

@@ -1,7 +1,8 @@
 //! The ring node: its state, and the dispatch of inputs.
 //!
 //! The rules are in the modules beside: `lookup` finds owners, `maintain` keeps the neighborhood,
-//! `fix_fingers` the fingers, `membership` joins and leaves.
+//! `fix_fingers` the fingers, `membership` joins and leaves, `merge` finds the other parts of a ring that fell
+//! apart.
 //!
 //! **Invariant:** a reply is handled only if it matches a request in flight in identifier, sender's
 //! address and sender's identifier (as far as that was known), and only once.

@@ -257,7 +257,7 @@ impl RingNode {
         lookup: Lookup,
     ) {
         let to = request.to;
-        if self.is_for_own_place(&lookup) {
+        if self.asks_for_own_place(request, &lookup) {
             // The lost contact is still silent.
             return forget_origin(cx, lookup.lookup);
         }
@@ -310,7 +310,11 @@ impl RingNode {
 
 /// Removes the lookup of this node that is registered under this identifier.
 pub(super) fn forget_origin(cx: &mut Context<'_, Ring>, lookup: RequestId) {
-    if let Some(handle) = cx.requests.find(lookup) {
+    if let Some(handle) = cx.requests.find(lookup)
+        && let Some(request) = cx.requests.at(handle)
+        && request.node == cx.node
+        && matches!(request.kind, Kind::Origin(_))
+    {
         cx.cancel(handle);
     }
 }

@@ -88,7 +88,8 @@ pub enum Probe {
 pub enum NeighborsReason {
     /// Stabilize: the peer is the first successor.
     Stabilize,
-    /// The peer may lie between this node and its first successor.
+    /// The peer may lie between this node and its first successor; or it is a finger of a node that has lost
+    /// all successors.
     Candidate,
     /// Join: the peer is to become this node's predecessor.
     Join,
@@ -107,7 +108,8 @@ impl NeighborsReason {
 /// A lookup at its origin.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PendingLookup {
-    /// The caller's token for the lookup; that of a sample is the identifier of the visit.
+    /// The caller's token for the lookup; that of a sample is the identifier of the visit, and that of a question
+    /// to a lost contact the top 64 bits of the contact's identifier.
     pub token: u64,
     /// The key that is looked up.
     pub key: Id,

@@ -23,6 +23,7 @@ use crate::engine::interruption::Interruption;
 use crate::engine::totals::{Course, Sums, ring_at_end, sent};
 use crate::live::{Progress, Snapshot};
 use crate::measure::health::{Sample, TableCourse};
+use crate::network::Network;
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::scenario::{Load, Measure};
 use crate::workload::Workload;
@@ -51,6 +52,7 @@ pub(super) struct Control<'a, S: System> {
     /// The end of the last window.
     now: Time,
     window: Duration,
+    network: Network,
     phase: Phase,
     bring_up: Duration,
     capacity_per_s: Option<f64>,
@@ -112,7 +114,7 @@ impl<'a, S: System> Control<'a, S> {
         partition: Partition,
         director: Director<S::Workload>,
         judge: Judge<S::Workload>,
-        least_delay: Duration,
+        network: Network,
         tracing: Tracing<'a>,
     ) -> Control<'a, S> {
         Control {
@@ -125,7 +127,8 @@ impl<'a, S: System> Control<'a, S> {
             commands: 0,
             windows: 0,
             now: Time::ZERO,
-            window: least_delay.min(WINDOW_MAX),
+            window: network.least_delay().min(WINDOW_MAX),
+            network,
             phase: Phase::BringUp,
             bring_up: Duration::ZERO,
             capacity_per_s: None,
@@ -380,6 +383,8 @@ impl<'a, S: System> Control<'a, S> {
             Measure::Lookups(_) => Time::from_ns(Time::NEVER.as_ns() - 1),
         };
         self.director.set_phase(from, to);
+        self.network.partitions().begin_phase(from);
+        self.judge.begin_phase(from);
         self.phase = Phase::Warmup { from, to };
     }
 

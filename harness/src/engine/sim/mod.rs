@@ -69,7 +69,7 @@ use crate::measure::provenance::available_bytes;
 use crate::measure::stored::Contents;
 use crate::measure::trace::Tracer;
 use crate::measure::{EngineError, Measured, Observers, Simulation};
-use crate::network::Network;
+use crate::network::{Network, Partitions};
 use crate::plug::{Checker, ProtocolOf, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Load};
 use crate::workload::Workload;
@@ -120,6 +120,7 @@ pub(crate) fn simulate<S: System>(
     let interruption = Interruption::new(interrupts);
     let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
     let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
+    let network = network.with_partitions(Partitions::new(scenario));
     // A checker must see all nodes, so they are in one shard.
     let is_checked = S::Checker::EXISTS && scenario.is_checked();
     let wanted = if is_checked { 1 } else { scenario.thread_count() };
@@ -171,7 +172,6 @@ pub(crate) fn simulate<S: System>(
     let system = system(&setting).map_err(EngineError::Request)?;
     let at_start = scenario.nodes_at_start() as usize;
     let to_join = at_start - hosts_at_start;
-    let least_delay = network.least_delay();
     let regime = network.failure_detection(scenario.network.timeout);
 
     let exchange = Exchange::<S>::new(shards);
@@ -226,7 +226,7 @@ pub(crate) fn simulate<S: System>(
         partition,
         director,
         judge,
-        least_delay,
+        network.clone(),
         tracing,
     );
     let shards: Vec<_> = (0..shards).map(|_| Mutex::new(None)).collect();

@@ -171,7 +171,10 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
         let sender = mix(self.seed ^ u64::from(self.place));
         let mut rng = Rng::light(mix(sender ^ self.sequence));
         let host_of = |place| self.partition.per_host.host_of(place);
-        let transit = self.network.transit(host_of(self.place), host_of(place), &mut rng);
+        let transit = match self.network.partitions().cut(from.id, to.id, self.now) {
+            true => Transit::Lost,
+            false => self.network.transit(host_of(self.place), host_of(place), &mut rng),
+        };
         let arrives = match transit {
             Transit::Once(delay) | Transit::Twice(delay, _) => self.now + delay,
             Transit::Lost => Time::NEVER,

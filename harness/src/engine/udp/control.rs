@@ -21,6 +21,7 @@ use crate::live::{Progress, Snapshot};
 use crate::measure::event_log::EventLog;
 use crate::measure::metrics::Metrics;
 use crate::measure::{EngineError, Measured};
+use crate::network::Network;
 use crate::plug::{ProtocolOf, System};
 use crate::scenario::Measure;
 use crate::workload::Workload;
@@ -40,6 +41,7 @@ pub(super) struct Control<'a, S: System> {
     pub(super) clock: Clock,
     pub(super) interruption: Interruption<'a>,
     pub(super) progress: &'a Progress,
+    pub(super) network: &'a Network,
     pub(super) workload: S::Workload,
 }
 
@@ -95,6 +97,8 @@ impl<S: System> Control<'_, S> {
             Measure::Lasting(length) => from + length,
             Measure::Lookups(_) => Time::from_ns(Time::NEVER.as_ns() - 1),
         };
+        self.network.partitions().begin_phase(from);
+        judge.begin_phase(from);
         self.shared.measure_to.store(planned_end.as_ns(), Ordering::Release);
         self.shared.measure_from.store(from.as_ns(), Ordering::Release);
 

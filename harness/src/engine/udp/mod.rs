@@ -42,7 +42,7 @@ use crate::engine::totals::Sums;
 use crate::live::Progress;
 use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured, Observers};
-use crate::network::{Network, Transit};
+use crate::network::{Network, Partitions, Transit};
 use crate::plug::{ProtocolOf, Runner, Setting, System};
 use crate::scenario::{Amount, ChurnModel, FaultKind, Sockets as SocketsKey};
 use crate::workload::Workload;
@@ -74,6 +74,7 @@ impl Runner for UdpEngine {
         observers: Observers<'_>,
     ) -> Result<Measured, EngineError> {
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
+        let network = network.with_partitions(Partitions::new(scenario));
         let clock = Clock::start();
         // Each thread needs at least one node besides the server.
         let at_start = scenario.nodes_at_start() as usize;
@@ -140,8 +141,9 @@ impl Runner for UdpEngine {
                     Shard::new(sockets, node_capacity, REQUESTS, datagram, clock, rng)?;
                 if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
-                    // Such a network neither depends on the hosts nor duplicates messages.
-                    shard.emulate(move || match network.transit(0, 0, &mut rng) {
+                    // Delays neither depend on the hosts, nor are messages duplicated.
+                    shard.emulate(move |from, to| match network.transit(0, 0, &mut rng) {
+                        _ if network.partitions().cut(from.id, to.id, clock.now()) => None,
                         Transit::Lost => None,
                         Transit::Once(delay) | Transit::Twice(delay, _) => Some(delay),
                     });
@@ -187,6 +189,7 @@ impl Runner for UdpEngine {
             clock,
             interruption,
             progress,
+            network: &network,
             workload: workload.clone(),
         };
         let watched = control.watch(&handles, observers.log);

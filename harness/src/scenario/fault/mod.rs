@@ -21,7 +21,8 @@ use super::{ChurnModel, Engine, Measure, POPULATION_MAX, Scenario, duration};
 pub struct Fault {
     /// When it begins, after the start of the measured phase.
     pub at: Duration,
-    /// Length of the fault: it affects its nodes at even intervals. Zero: all at once.
+    /// Length of the fault: it affects its nodes at even intervals. Zero: all at once. A partition lasts so
+    /// long.
     pub over: Duration,
     /// What happens.
     pub kind: FaultKind,
@@ -40,6 +41,21 @@ pub enum FaultKind {
     Join,
     /// Nodes that earlier faults crashed come back, with their identifiers and addresses.
     Return,
+    /// They cannot reach the others, nor be reached, as long as the fault lasts.
+    Partition(Direction),
+}
+
+/// Which messages a partition keeps from arriving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Those to the nodes it strikes, and those from them.
+    #[default]
+    Both,
+    /// Those to the nodes it strikes.
+    In,
+    /// Those from the nodes it strikes.
+    Out,
 }
 
 /// Which nodes a crash strikes.
@@ -57,7 +73,8 @@ pub enum Target {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Amount {
     /// `fraction`: share of the nodes that are alive when the fault begins, 0 … 1. For a return:
-    /// share of the nodes that faults crashed and that have not come back.
+    /// share of the nodes that faults crashed and that have not come back. For a partition: the
+    /// probability with which a node is struck.
     Fraction(f64),
     /// `count`: this many.
     Count(u32),
@@ -79,10 +96,24 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::word(
         "fault.kind",
-        &["crash", "leave", "join", "return"],
+        &["crash", "leave", "join", "return", "partition"],
         "What happens. crash: nodes stop without notice. leave: they leave, announced. join: new \
-         nodes join. return: nodes that earlier faults crashed come back.",
+         nodes join. return: nodes that earlier faults crashed come back. partition: messages \
+         between some nodes and the others are lost until the time until.",
     ),
+    Key::duration(
+        "fault.until",
+        DURATION,
+        "When a partition ends, from the start of the measured phase.",
+    )
+    .only_with("kind", &["partition"]),
+    Key::word(
+        "fault.direction",
+        &["both", "in", "out"],
+        "Which messages a partition loses: those to and from the fraction of nodes, only those to \
+         them, or only those from them.",
+    )
+    .only_with("kind", &["partition"]),
     Key::word(
         "fault.target",
         &["random", "busiest"],
@@ -92,7 +123,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::share(
         "fault.fraction",
         "Share of the nodes that are alive when the fault begins. kind = return: share of the \
-         nodes that faults crashed and that have not come back.",
+         nodes that faults crashed and that have not come back. kind = partition: the probability \
+         with which a node is apart from the others.",
     ),
     Key::integer(
         "fault.count",
@@ -131,6 +163,7 @@ fn check_one(all: &Scenario, index: usize, plan: &FaultPlan) -> Verdict {
     require_that(!only_one || fault.amount == Amount::Count(1), &path("target"), || {
         format!("\"random\", or fault.{index}.count = 1: only one node is the busiest")
     })?;
+    check_partition(fault, &path)?;
     match fault.amount {
         Amount::Fraction(fraction) => require(is_share(fraction), &path("fraction"))?,
         Amount::Count(count) => {
@@ -142,11 +175,25 @@ fn check_one(all: &Scenario, index: usize, plan: &FaultPlan) -> Verdict {
     if let Measure::Lasting(end) = all.phases.measure {
         let end_is = || format!("phases.measure = {:?}", duration::text(end));
         require_that(fault.at < end, &path("at"), || format!("a duration below {}", end_is()))?;
+        if let FaultKind::Partition(_) = fault.kind {
+            let within = fault.at + fault.over <= end;
+            require_that(within, &path("until"), || format!("{:?} at most", duration::text(end)))?;
+        }
         require_that(fault.over <= end - fault.at, &path("over"), || {
             format!("a duration that, after at, ends within {}", end_is())
         })?;
     }
     Ok(())
+}
+
+fn check_partition(fault: &Fault, path: &impl Fn(&str) -> String) -> Verdict {
+    let FaultKind::Partition(_) = fault.kind else { return Ok(()) };
+    require_that(!fault.over.is_zero(), &path("until"), || {
+        format!("a duration above {:?}, the time at which it begins", duration::text(fault.at))
+    })?;
+    require_that(matches!(fault.amount, Amount::Fraction(_)), &path("count"), || {
+        "fraction instead: a partition strikes a share of the nodes".to_owned()
+    })
 }
 
 /// Checks that one node is left if `count` nodes depart.
@@ -214,6 +261,7 @@ enum FaultWord {
     Leave,
     Join,
     Return,
+    Partition,
 }
 
 /// A [`Fault`] as it is written.
@@ -222,11 +270,15 @@ enum FaultWord {
 struct FaultForm {
     #[serde(default, with = "duration")]
     at: Duration,
-    #[serde(default, with = "duration")]
+    #[serde(default, with = "duration", skip_serializing_if = "Duration::is_zero")]
     over: Duration,
+    #[serde(default, with = "duration", skip_serializing_if = "Duration::is_zero")]
+    until: Duration,
     kind: FaultWord,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<Target>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    direction: Option<Direction>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fraction: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,12 +287,17 @@ struct FaultForm {
 
 impl From<FaultForm> for Fault {
     fn from(form: FaultForm) -> Fault {
-        let FaultForm { at, over, kind, target, fraction, count } = form;
+        let FaultForm { at, over, until, kind, target, direction, fraction, count } = form;
         let kind = match kind {
             FaultWord::Crash => FaultKind::Crash(target.unwrap_or_default()),
             FaultWord::Leave => FaultKind::Leave,
             FaultWord::Join => FaultKind::Join,
             FaultWord::Return => FaultKind::Return,
+            FaultWord::Partition => FaultKind::Partition(direction.unwrap_or_default()),
+        };
+        let over = match kind {
+            FaultKind::Partition(_) => until.saturating_sub(at),
+            _ => over,
         };
         let amount = fraction.map_or(Amount::Count(count.unwrap_or_default()), Amount::Fraction);
         Fault { at, over, kind, amount }
@@ -249,17 +306,22 @@ impl From<FaultForm> for Fault {
 
 impl From<Fault> for FaultForm {
     fn from(Fault { at, over, kind, amount }: Fault) -> FaultForm {
-        let (kind, target) = match kind {
-            FaultKind::Crash(target) => (FaultWord::Crash, Some(target)),
-            FaultKind::Leave => (FaultWord::Leave, None),
-            FaultKind::Join => (FaultWord::Join, None),
-            FaultKind::Return => (FaultWord::Return, None),
+        let (kind, target, direction) = match kind {
+            FaultKind::Crash(target) => (FaultWord::Crash, Some(target), None),
+            FaultKind::Leave => (FaultWord::Leave, None, None),
+            FaultKind::Join => (FaultWord::Join, None, None),
+            FaultKind::Return => (FaultWord::Return, None, None),
+            FaultKind::Partition(direction) => (FaultWord::Partition, None, Some(direction)),
+        };
+        let (over, until) = match kind {
+            FaultWord::Partition => (Duration::ZERO, at + over),
+            _ => (over, Duration::ZERO),
         };
         let (fraction, count) = match amount {
             Amount::Fraction(fraction) => (Some(fraction), None),
             Amount::Count(count) => (None, Some(count)),
         };
-        FaultForm { at, over, kind, target, fraction, count }
+        FaultForm { at, over, until, kind, target, direction, fraction, count }
     }
 }
 

@@ -52,6 +52,7 @@ impl FaultPlan {
                     let back = fault.amount.of(crashed).min(crashed);
                     (up, crashed) = (up.saturating_add(back), crashed - back);
                 }
+                FaultKind::Partition(_) => {}
             }
             plan.most[index] = most;
             plan.fewest = plan.fewest.min(up);
