@@ -218,7 +218,7 @@ impl Network {
     fn with(network: &scenario::Network, delays: Delays, least_ns: u64) -> Network {
         let scenario::Network { loss, duplication, reordering, node_rate, .. } = *network;
         let has_queues = node_rate.is_some();
-        let partitions = Partitions::default();
+        let partitions = Partitions::from_iter([]);
         Network { delays, least_ns, loss, duplication, reordering, has_queues, partitions }
     }
 

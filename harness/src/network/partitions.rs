@@ -24,22 +24,26 @@ pub struct Partitions {
     phase_from: Arc<AtomicU64>,
 }
 
-impl Default for Partitions {
-    fn default() -> Partitions {
+impl FromIterator<Partition> for Partitions {
+    fn from_iter<I: IntoIterator<Item = Partition>>(all: I) -> Partitions {
         let phase_from = Arc::new(AtomicU64::new(Time::NEVER.as_ns()));
-        Partitions { all: Arc::default(), phase_from }
+        Partitions { all: all.into_iter().collect(), phase_from }
     }
 }
 
 /// One of them. Times count from the start of the measured phase.
 #[derive(Clone, Debug)]
 pub struct Partition {
-    at: Duration,
-    until: Duration,
+    /// When it begins.
+    pub at: Duration,
+    /// When it ends.
+    pub until: Duration,
     /// The probability that a node is apart.
-    fraction: f64,
-    direction: Direction,
-    salt: u64,
+    pub fraction: f64,
+    /// Which messages do not arrive.
+    pub direction: Direction,
+    /// Decides which nodes are apart.
+    pub salt: u64,
 }
 
 impl Partitions {
@@ -52,17 +56,11 @@ impl Partitions {
             else {
                 return None;
             };
+            let (at, until) = (fault.at, fault.at + fault.over);
             let salt = mix(scenario.seed ^ mix(number));
-            Some(Partition {
-                at: fault.at,
-                until: fault.at + fault.over,
-                fraction,
-                direction,
-                salt,
-            })
+            Some(Partition { at, until, fraction, direction, salt })
         };
-        let all = (0..).zip(&scenario.faults).filter_map(partition).collect();
-        Partitions { all, ..Partitions::default() }
+        (0..).zip(&scenario.faults).filter_map(partition).collect()
     }
 
     /// Whether there are none.
@@ -88,29 +86,28 @@ impl Partitions {
         !self.all.is_empty() && self.cut_one(from, to, now)
     }
 
+    /// Whether the network is divided at `now`, or was within the last `slack`.
+    #[must_use]
+    pub fn divide(&self, now: Time, slack: Duration) -> bool {
+        self.at(now, slack).next().is_some()
+    }
+
     fn cut_one(&self, from: Id, to: Id, now: Time) -> bool {
+        self.at(now, Duration::ZERO).any(|it| it.separates(from, to))
+    }
+
+    /// The partitions at `now`, and those that ended within the last `slack`.
+    fn at(&self, now: Time, slack: Duration) -> impl Iterator<Item = &Partition> {
         let begin = Time::from_ns(self.phase_from.load(Ordering::Acquire));
-        if now < begin {
-            return false;
-        }
-        let time = now.since(begin);
-        self.all.iter().any(|it| it.at <= time && time < it.until && it.separates(from, to))
+        let time = if now < begin { None } else { Some(now.since(begin)) };
+        let is_at = move |it: &&Partition| {
+            time.is_some_and(|time| it.at <= time && time < it.until + slack)
+        };
+        self.all.iter().filter(is_at)
     }
 }
 
 impl Partition {
-    /// When it begins.
-    #[must_use]
-    pub fn at(&self) -> Duration {
-        self.at
-    }
-
-    /// When it ends.
-    #[must_use]
-    pub fn until(&self) -> Duration {
-        self.until
-    }
-
     /// Whether the node with this identifier is apart from the others.
     #[must_use]
     pub fn is_apart(&self, id: Id) -> bool {

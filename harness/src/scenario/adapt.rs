@@ -20,7 +20,7 @@ use toml::Value;
 use super::impossible::Impossible;
 use super::source::Written;
 use super::tree::{at, put};
-use super::{ChurnModel, Measure, Scenario, duration};
+use super::{ChurnModel, FaultKind, Measure, Scenario, duration};
 
 /// The least mean session length in a named scenario, in seconds.
 const STAY_MIN_S: f64 = 30.0;
@@ -119,10 +119,10 @@ pub(super) fn move_times(
     }
     let texts = [before, now].map(duration::text);
     let mut has_moved = false;
-    let mut move_one = |list: &str, index: usize, what: &str, times: [Duration; 2]| {
+    let mut move_one = |list: &str, index: usize, what: &str, times: [(&str, Duration); 2]| {
         let [before_is, now_is] = &texts;
         let reason = format!("{what} with phases.measure, from {before_is:?} to {now_is:?}");
-        for (name, time) in ["at", "over"].into_iter().zip(times) {
+        for (name, time) in times {
             let key = format!("{list}.{index}.{name}");
             if time.is_zero() || written.has(&key) {
                 continue;
@@ -132,10 +132,14 @@ pub(super) fn move_times(
         }
     };
     for (index, fault) in scenario.faults.iter().enumerate() {
-        move_one("fault", index, "faults move", [fault.at, fault.over]);
+        let end = match fault.kind {
+            FaultKind::Partition(_) => ("until", fault.at + fault.over),
+            _ => ("over", fault.over),
+        };
+        move_one("fault", index, "faults move", [("at", fault.at), end]);
     }
     for (index, change) in scenario.workload.profile.iter().flatten().enumerate() {
-        let times = [change.at, change.over];
+        let times = [("at", change.at), ("over", change.over)];
         move_one("workload.profile", index, "the profile moves", times);
     }
     has_moved

@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// Those that come with Hopwise, in the order they are listed.
-pub const BUILT_IN: [Named; 28] = named![
+pub const BUILT_IN: [Named; 29] = named![
     "default",
     "steady",
     "churn-light",
@@ -34,6 +34,7 @@ pub const BUILT_IN: [Named; 28] = named![
     "crash-fifth",
     "crash-half",
     "flash-crowd",
+    "partition",
     "saturate",
     "overload",
     "overload-per-node",

@@ -63,7 +63,7 @@ impl Division {
         if answered < phase_from {
             return false;
         }
-        let (begin, end) = (phase_from + self.partition.at(), phase_from + self.partition.until());
+        let (begin, end) = (phase_from + self.partition.at, phase_from + self.partition.until);
         let (issued, answered) = (issued.max(begin), answered.min(end));
         let side = &self.sides[usize::from(self.partition.is_apart(named))];
         issued <= answered && side.judge(key, named, issued, answered)
@@ -103,8 +103,10 @@ impl Truth<Id, Id> for DividedTruth {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::Scenario;
+    use crate::scenario::Direction;
 
     const S: u64 = 1_000_000_000;
 
@@ -114,14 +116,9 @@ mod tests {
 
     #[test]
     fn each_side_has_an_owner_while_the_network_is_divided() {
-        let mut scenario = Scenario::general("divided");
-        scenario.faults = toml::from_str::<std::collections::BTreeMap<String, Vec<_>>>(
-            "[[fault]]\nat = \"10s\"\nuntil = \"20s\"\nkind = \"partition\"\nfraction = 0.5",
-        )
-        .expect("a fault")
-        .remove("fault")
-        .expect("it is there");
-        let partitions = Partitions::new(&scenario);
+        let (at, until) = (Duration::from_secs(10), Duration::from_secs(20));
+        let halves = Partition { at, until, fraction: 0.5, direction: Direction::Both, salt: 1 };
+        let partitions = Partitions::from_iter([halves]);
         let ids: Vec<Id> = (0..64).map(id).collect();
         let mut truth = DividedTruth::new(ids.iter().copied(), Time::ZERO, &partitions);
         truth.begin_phase(Time::from_ns(5 * S));

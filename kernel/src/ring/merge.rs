@@ -19,89 +19,18 @@
 
 use core::time::Duration;
 
-use crate::base::{Address, Id, Peer, Rng};
+use crate::base::Peer;
 use crate::node::{Context, Source};
 use crate::ring::message::{Lookup, Message, Purpose};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
 use crate::ring::request::Request;
 
-/// Every so many rounds of stabilize, early ones too, one contact is asked.
-const ROUNDS: u8 = 8;
 /// How long a contact has to answer, in all.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The number of contacts that a node remembers.
-const CAPACITY: usize = 2;
 /// If all places are taken, one of so many further dead contacts is remembered. So those of a time when many were
 /// lost outlast the few that die later.
 const DEAD_REMEMBERED: u64 = 4;
-
-/// Contacts that seem to be dead and may live in another ring.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LostContacts {
-    /// A free place holds the default.
-    contacts: [LostContact; CAPACITY],
-    /// Rounds of stabilize since a contact was asked.
-    rounds: u8,
-    /// The place of the contact that was asked last.
-    last: u8,
-}
-
-/// A contact by what messages name: its address and the top 64 bits of its identifier.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct LostContact {
-    address: Address,
-    prefix: u64,
-}
-
-impl LostContacts {
-    /// Remembers `peer`. If there is no free place, it takes that of another one with a probability of 1 in
-    /// `chance`.
-    fn remember(&mut self, peer: Peer, chance: u64, rng: &mut Rng) {
-        let contact = LostContact::from(peer);
-        if self.contacts.contains(&contact) {
-            return;
-        }
-        let free = self.contacts.iter().position(|it| *it == LostContact::default());
-        let place = free.unwrap_or_else(|| rng.below(chance * CAPACITY as u64) as usize);
-        if let Some(place) = self.contacts.get_mut(place) {
-            *place = contact;
-        }
-    }
-
-    /// Forgets the contact whose identifier begins with `prefix`.
-    fn forget(&mut self, prefix: u64) {
-        for contact in &mut self.contacts {
-            if contact.prefix == prefix {
-                *contact = LostContact::default();
-            }
-        }
-    }
-
-    /// Counts a round of stabilize. Returns the contact to ask in this one.
-    fn count_round(&mut self) -> Option<Peer> {
-        self.rounds = (self.rounds + 1) % ROUNDS;
-        if self.rounds > 0 {
-            return None;
-        }
-        let mut places = (1..=CAPACITY).map(|step| (usize::from(self.last) + step) % CAPACITY);
-        let place = places.find(|&place| self.contacts[place] != LostContact::default())?;
-        self.last = place as u8;
-        Some(self.contacts[place].into())
-    }
-}
-
-impl From<Peer> for LostContact {
-    fn from(peer: Peer) -> LostContact {
-        LostContact { address: peer.address, prefix: peer.id.prefix() }
-    }
-}
-
-impl From<LostContact> for Peer {
-    fn from(LostContact { address, prefix }: LostContact) -> Peer {
-        Peer { id: Id::from_parts(prefix, Id::ZERO.tail()), address }
-    }
-}
 
 impl RingNode {
     /// `peer` was declared dead, and may be on the other side of a partition.
@@ -153,48 +82,5 @@ impl RingNode {
             // `before` learns of this node.
             self.send(cx, after, &Message::Notify);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn peer(number: u16) -> Peer {
-        let prefix = u64::from(number) << 40 | 7;
-        let address = Address::new([127, 0, 0, 1], 4000, number);
-        Peer { id: Id::from_parts(prefix, Id::ZERO.tail()), address }
-    }
-
-    fn next(lost: &mut LostContacts) -> Option<Peer> {
-        (0..ROUNDS).find_map(|_| lost.count_round())
-    }
-
-    #[test]
-    fn contacts_are_asked_in_turn_until_they_are_forgotten() {
-        let (mut lost, mut rng) = (LostContacts::default(), Rng::new(1, 0));
-        assert_eq!(next(&mut lost), None);
-        [peer(1), peer(2), peer(1)].map(|it| lost.remember(it, 1, &mut rng));
-        let asked = [(); 4].map(|()| next(&mut lost).expect("two are remembered"));
-        assert_eq!(asked[..2], asked[2..]);
-        assert_ne!(asked[0], asked[1]);
-        lost.forget(asked[0].id.prefix());
-        assert_eq!([(); 2].map(|()| next(&mut lost)), [Some(asked[1]); 2]);
-        lost.forget(asked[1].id.prefix());
-        assert_eq!(next(&mut lost), None);
-    }
-
-    #[test]
-    fn some_of_many_are_remembered() {
-        let (mut lost, mut rng) = (LostContacts::default(), Rng::new(2, 0));
-        let mut replaced = 0;
-        for number in 0..1_000 {
-            let before = lost.contacts;
-            lost.remember(peer(number), 4, &mut rng);
-            replaced += usize::from(lost.contacts != before);
-            let asked: Vec<_> = (0..=CAPACITY).filter_map(|_| next(&mut lost)).collect();
-            assert!(number == 0 || (asked[0] != asked[1] && asked[0] == asked[2]), "{asked:?}");
-        }
-        assert!((200..300).contains(&replaced), "{replaced}");
     }
 }

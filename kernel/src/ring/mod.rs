@@ -37,6 +37,7 @@ mod instant;
 mod iterative;
 mod layout;
 mod lookup;
+mod lost_contacts;
 mod maintain;
 mod membership;
 mod merge;

@@ -19,7 +19,7 @@ use crate::ring::config::RingConfig;
 use crate::ring::event::Event;
 use crate::ring::fingers::FingerTable;
 use crate::ring::instant::Instant;
-use crate::ring::merge::LostContacts;
+use crate::ring::lost_contacts::LostContacts;
 use crate::ring::message::{Message, Purpose};
 use crate::ring::protocol::Ring;
 use crate::ring::request::{Aim, Kind, Probe, Request};

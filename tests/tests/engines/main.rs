@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod interrupts;
 mod load;
+mod partitions;
 mod place;
 mod program;
 mod sim;

@@ -87,7 +87,7 @@ impl Town {
     fn run(&mut self, rounds: u32) {
         for _ in 0..rounds {
             self.rounds += 1;
-            if self.pause > 0 && self.rounds % self.pause == 0 {
+            if self.pause > 0 && self.rounds.is_multiple_of(self.pause) {
                 self.replace_one();
             }
             self.memory.run_for(ROUND);

@@ -48,6 +48,7 @@ pub(super) fn false_deaths(health: &Health) -> Option<String> {
 fn tables(tables: &Tables, page: &mut Page) {
     let rings = tables.rings.map(|rings| match (rings.max, rings.last) {
         (1, 1) => "one ring".to_owned(),
+        (max, 1) => format!("one ring at the end, at most {}", count(max)),
         (max, last) => format!("{} rings at the end, at most {}", count(last), count(max)),
     });
     let ownership = tables.ownership.as_ref().map(ownership);

@@ -93,7 +93,8 @@ pub(super) const KEYS: &[Key] = &[
         "fault.over",
         DURATION,
         "Length of the fault: it affects its nodes at even intervals. 0s: all at once.",
-    ),
+    )
+    .only_with("kind", &["crash", "leave", "join", "return"]),
     Key::word(
         "fault.kind",
         &["crash", "leave", "join", "return", "partition"],

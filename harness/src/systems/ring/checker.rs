@@ -8,7 +8,8 @@
 //!   requested it may still skip a member, because the proof assumes that requests take no time;
 //! * a member without a live successor, if at least r members departed within the time in which a
 //!   list is refilled;
-//! * a ring that has shrunk to r members or fewer.
+//! * a ring that has shrunk to r members or fewer;
+//! * a network that is divided, and the quiet time after it has healed.
 //!
 //! After any of these nothing is checked until the invariant holds again. Everything else counts:
 //!
@@ -34,7 +35,7 @@ use super::Ring;
 use super::invariant::{Invariant, Violation, pairs};
 use crate::Scenario;
 use crate::measure::outcome::{Check, Finding, Regime};
-use crate::network::Network;
+use crate::network::{Network, Partitions};
 use crate::plug::Checker;
 use crate::scenario::Timeout;
 
@@ -58,6 +59,7 @@ pub struct RingChecker {
     /// By place: the node, if it is a member.
     members: Vec<Option<Seen>>,
     member_count: usize,
+    partitions: Partitions,
     /// The longest time a list is in flight.
     flight_time: Duration,
     /// Recently replaced lists, their members, and when they were replaced.
@@ -121,6 +123,7 @@ impl RingChecker {
             invariant: Invariant::new(successors),
             members: vec![None; places as usize],
             member_count: 0,
+            partitions: network.partitions().clone(),
             flight_time: greatest_delay.unwrap_or_default(),
             replaced: VecDeque::new(),
             changed: None,
@@ -238,7 +241,9 @@ impl RingChecker {
             }
             State::Unarmed | State::Holds => true,
         };
-        if is_new && self.is_excused(violation, departed) {
+        let slack = self.quiet_time.unwrap_or_default();
+        let is_divided = self.partitions.divide(self.now, slack);
+        if is_divided || is_new && self.is_excused(violation, departed) {
             self.found.beyond_promise += 1;
             self.state = State::Unarmed;
             return;

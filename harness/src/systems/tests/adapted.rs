@@ -115,6 +115,10 @@ fn faults_of_a_named_scenario_move_with_its_phase() {
     let own = [("phases.measure", "6s"), ("fault.1.at", "5s")];
     assert_eq!(times(&own), (vec![2000, 5000], 1), "not the one that the user wrote");
 
+    let divided = named("partition", &[("phases.measure", "8s")]).expect("its fault moves");
+    let fault = &divided.faults[0];
+    assert_eq!((fault.at.as_secs(), fault.over.as_secs()), (2, 3));
+
     let crowd = named("flash-crowd", &[("phases.measure", "5s")]).expect("its fault moves");
     let over = duration::text(crowd.faults[0].over);
     assert_eq!((duration::text(crowd.faults[0].at), over), ("500ms".into(), "1s 250ms".into()));

@@ -199,6 +199,12 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
     ("fault.0.at", "2s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
     ("fault.0.over", "3s", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
     ("fault.0.kind", "join", &[("fault.0.fraction", "0.5")]),
+    ("fault.0.until", "4s", &[("fault.0.kind", "partition"), ("fault.0.fraction", "0.5")]),
+    (
+        "fault.0.direction",
+        "in",
+        &[("fault.0.kind", "partition"), ("fault.0.fraction", "0.5"), ("fault.0.until", "4s")],
+    ),
     ("fault.0.target", "busiest", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
     ("fault.0.fraction", "0.5", &[("fault.0.kind", "leave")]),
     ("fault.0.count", "5", &[("fault.0.kind", "crash")]),
@@ -329,6 +335,33 @@ fn crashed_nodes_may_return() {
         "{kinds:?}"
     );
     assert_reads_back(&scenario);
+}
+
+#[test]
+fn partitions_say_when_they_end_and_whom_they_strike() {
+    let partition = |rest: &str| {
+        let fault = format!("[{{ kind = \"partition\", at = \"1s\", {rest} }}]");
+        with(&[("fault", &fault), ("phases.measure", "9s")])
+    };
+    for (direction, wanted) in
+        [("both", Direction::Both), ("in", Direction::In), ("out", Direction::Out)]
+    {
+        let rest = format!("until = \"3s\", fraction = 0.5, direction = \"{direction}\"");
+        let scenario = partition(&rest).expect("it is whole");
+        let fault = &scenario.faults[0];
+        assert_eq!((fault.kind, fault.over.as_secs()), (FaultKind::Partition(wanted), 2));
+        assert_reads_back(&scenario);
+    }
+    for (rest, wanted) in [
+        ("fraction = 0.5", "fault.0.until"),
+        ("fraction = 0.5, until = \"1s\"", "a duration above \"1s\""),
+        ("fraction = 0.5, until = \"10s\"", "write \"9s\" at most"),
+        ("count = 5, until = \"2s\"", "write fraction instead"),
+        ("fraction = 2.0, until = \"2s\"", "fault.0.fraction"),
+    ] {
+        let refused = partition(rest).expect_err(rest).to_string();
+        assert!(refused.contains(wanted), "{rest}: {refused}");
+    }
 }
 
 #[test]
