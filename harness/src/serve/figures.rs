@@ -52,7 +52,7 @@ pub(crate) enum Figure {
     Lost,
     /// Sockets that are written to in the newest version of the wire format.
     NewestSockets,
-    /// Sockets that are written to in an older one.
+    /// Sockets of programs that write in an older one.
     OlderSockets,
 }
 
@@ -108,7 +108,7 @@ pub(crate) const FIGURES: [About; 23] = [
     gauge(
         Figure::OlderSockets,
         "wire_older_sockets",
-        "Sockets that a thread writes to in an older version of the wire format, of all threads",
+        "Sockets of programs that a thread still hears in an older version of the wire format, of all threads",
     ),
 ];
 

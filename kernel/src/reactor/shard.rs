@@ -182,8 +182,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         self.world.outbox.set_codec(codec);
     }
 
-    /// The sockets that were written to lately: those that read the newest version, and the others. 0 if
-    /// [versions are not told apart](Shard::tell_versions_apart).
+    /// The sockets that were written to lately: those that read the newest version, and those that still write in an
+    /// older one. 0 if [versions are not told apart](Shard::tell_versions_apart).
     #[must_use]
     pub fn sockets_by_version(&self) -> (usize, usize) {
         self.world.outbox.versions.as_ref().map_or((0, 0), Versions::in_use)

@@ -30,7 +30,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(3);
 /// The most probes per second.
 pub(super) const PROBES_PER_S: u32 = 64;
-/// A socket counts as in use for this time after it was last written to.
+/// A socket counts as in use for this time after it was last written to, and as an older program's for this time
+/// after it last wrote in an older version. One that is silent may have no program any more.
 const IN_USE: Duration = Duration::from_secs(10);
 
 /// See the [module](self).
@@ -63,6 +64,8 @@ struct Entry {
     /// When it answered last.
     answered_at: Time,
     used_at: Time,
+    /// When a datagram in an older version arrived last.
+    older_at: Time,
 }
 
 const EMPTY: Entry = Entry {
@@ -72,6 +75,7 @@ const EMPTY: Entry = Entry {
     probe_at: Time::ZERO,
     answered_at: Time::ZERO,
     used_at: Time::ZERO,
+    older_at: Time::ZERO,
 };
 
 impl Versions {
@@ -119,9 +123,11 @@ impl Versions {
         let now = self.now;
         if version < self.newest
             && let Some(entry) = self.entry(from.socket().to_bits())
-            && now.since(entry.answered_at) >= GRACE
         {
-            entry.reads = entry.reads.min(version);
+            entry.older_at = now;
+            if now.since(entry.answered_at) >= GRACE {
+                entry.reads = entry.reads.min(version);
+            }
         }
     }
 
@@ -147,12 +153,13 @@ impl Versions {
         self.due.pop()
     }
 
-    /// The sockets in use that read the newest version, and the others.
+    /// The sockets in use that read the newest version, and those of older programs.
     pub(super) fn in_use(&self) -> (usize, usize) {
-        let is_in_use = |it: &&Entry| it.socket != 0 && self.now.since(it.used_at) <= IN_USE;
-        let all = self.sets.iter().flatten().filter(is_in_use);
-        let newest = all.clone().filter(|it| it.reads >= self.newest).count();
-        (newest, all.count() - newest)
+        let is_recent = |time: Time| time > Time::ZERO && self.now.since(time) <= IN_USE;
+        let all = || self.sets.iter().flatten().filter(|it| is_recent(it.used_at));
+        let newest = all().filter(|it| it.reads >= self.newest).count();
+        let older = all().filter(|it| it.reads < self.newest && is_recent(it.older_at)).count();
+        (newest, older)
     }
 
     fn probe(&mut self, socket: usize, to: Address) {
@@ -241,6 +248,8 @@ mod tests {
         // Its slot is of no importance, another port is.
         assert_eq!(versions.version_for(2, Address { slot: 9, ..socket(1) }), NEW);
         assert_eq!(versions.version_for(2, socket(2)), OLD);
+        assert_eq!(versions.in_use(), (1, 0), "nothing is known of the other one");
+        versions.on_datagram(socket(2), OLD);
         assert_eq!(versions.in_use(), (1, 1));
     }
 
