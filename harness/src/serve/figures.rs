@@ -108,7 +108,7 @@ pub(crate) const FIGURES: [About; 23] = [
     gauge(
         Figure::OlderSockets,
         "wire_older_sockets",
-        "Sockets of programs that a thread still hears in an older version of the wire format, of all threads",
+        "Sockets that still write in an older version of the wire format, of all threads",
     ),
 ];
 

@@ -16,8 +16,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::Duration;
 
+use hopwise_harness::base::wall_clock::WallClock;
 use redis::{Connection, FromRedisValue, RedisError};
 
 /// Everything takes less time than this.
@@ -184,6 +186,15 @@ fn error(connection: &mut Connection, line: &str) -> String {
     match ask::<redis::Value>(connection, line) {
         Ok(value) => panic!("{line}: {value:?}"),
         Err(why) => why.to_string(),
+    }
+}
+
+/// Waits until `is_it` holds.
+fn wait_until(what: &str, mut is_it: impl FnMut() -> bool) {
+    let from = WallClock::start();
+    while !is_it() {
+        assert!(from.elapsed() < PATIENCE, "{what} does not come about");
+        thread::sleep(Duration::from_millis(200));
     }
 }
 

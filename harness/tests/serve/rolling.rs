@@ -7,7 +7,7 @@ use std::time::Duration;
 use hopwise_harness::base::wall_clock::WallClock;
 
 use super::target::{number, outcome, run};
-use super::{PATIENCE, Server, get};
+use super::{PATIENCE, Server, get, wait_until};
 
 /// Keys that are written before the first process is replaced, and read after the last one.
 const KEYS: u32 = 100;
@@ -22,15 +22,6 @@ fn info(server: &Server, name: &str) -> u64 {
     let text = get::<String>(&mut server.connect(), "INFO");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     line.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("{name}: {text}"))
-}
-
-/// Waits until `is_it` holds.
-fn wait_until(what: &str, is_it: impl Fn() -> bool) {
-    let from = WallClock::start();
-    while !is_it() {
-        assert!(from.elapsed() < PATIENCE, "{what} does not come about");
-        thread::sleep(Duration::from_millis(200));
-    }
 }
 
 /// Waits until no copies move any more.

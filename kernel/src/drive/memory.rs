@@ -2,7 +2,8 @@
 //!
 //! Time is virtual and jumps to whatever comes next. A message is encoded when it is sent, takes
 //! [`DELAY`], and is parsed when it arrives, as over UDP. None is lost unless its receiver is not
-//! there; [`Memory::set_copies`] loses all of them, or repeats them. What nodes report is collected.
+//! there; [`Memory::set_copies`] loses all of them, or repeats them, and [`Memory::set_cut`] loses some.
+//! What nodes report is collected.
 //!
 //! ```
 //! use core::time::Duration;

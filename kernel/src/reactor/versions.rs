@@ -30,8 +30,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(3);
 /// The most probes per second.
 pub(super) const PROBES_PER_S: u32 = 64;
-/// A socket counts as in use for this time after it was last written to, and as an older program's for this time
-/// after it last wrote in an older version. One that is silent may have no program any more.
+/// A socket counts as in use for this time after it was last written to, and as an older program's for this
+/// time after it last wrote in an older version. One that is silent may have no program any more.
 const IN_USE: Duration = Duration::from_secs(10);
 
 /// See the [module](self).

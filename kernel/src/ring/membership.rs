@@ -15,7 +15,7 @@ use crate::ring::message::{Message, Purpose, Stage};
 use crate::ring::node::{MAX_EARLY_CHECKS, Phase, RingNode};
 use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
-use crate::ring::recursive::forget_origin;
+use crate::ring::recursive::take_origin;
 use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
 
 /// A node gives up its join after so many rounds of stabilize in which no successor has adopted it.
@@ -116,7 +116,7 @@ impl RingNode {
         };
         let kind = Kind::Forward { lookup, stage: Stage::Route };
         let Some(request) = cx.request(contact, 0, kind, wait) else {
-            forget_origin(cx, lookup.lookup);
+            take_origin(cx, lookup.lookup);
             return false;
         };
         self.send(cx, contact, &Message::Lookup { request, lookup });

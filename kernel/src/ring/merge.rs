@@ -2,20 +2,20 @@
 //!
 //! Where messages do not get through, each side declares the nodes of the other side dead and closes its
 //! own ring. From then on no node names a node of the other side. So a member remembers a few of the
-//! contacts that it declared dead, and now and then asks one of them what a joining node asks: who is before
-//! me in your ring? The node that answers is the one before, and it names the one after. The rules of
-//! stabilize do the rest: whichever of the two lies nearer than a neighbor takes its place. Once all nodes have
-//! asked, each one has its place in one ring.
+//! contacts that it declared dead. Now and then it asks one of them for its own place, as a node that
+//! joins does. The node before that place answers, and names the node after it. The rules of stabilize do
+//! the rest: whichever of the two lies nearer than a neighbor takes its place. Once all nodes have asked,
+//! each one has its place in one ring.
 //!
-//! A ring can also fall into several without a cut, if more neighbors die together than a successor list is long.
-//! Then the refresh of a finger passes over a finger that lives, and that one is asked, too.
+//! A ring can also fall into several without a cut, if more neighbors die together than a successor list
+//! is long. Then the refresh of a finger passes over a finger that lives, and that one is asked, too.
 //!
 //! Remembering silent contacts follows Shafaat, Ghodsi and Haridi (*Dealing with network partitions in
 //! structured overlay networks*, PPNA 2009). There one node that finds the other ring starts gossip which walks
 //! along both. Here all nodes ask for themselves: it takes a few rounds however many they are.
 //!
-//! **Invariant:** what an answer names is asked itself before it becomes a neighbor. A contact that stays silent
-//! is not suspected for that.
+//! **Invariant:** what an answer names is asked itself before it becomes a neighbor. A contact that stays
+//! silent is not suspected for that.
 
 use core::time::Duration;
 
@@ -28,8 +28,8 @@ use crate::ring::request::Request;
 
 /// How long a contact has to answer, in all.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// If all places are taken, one of so many further dead contacts is remembered. So those of a time when many were
-/// lost outlast the few that die later.
+/// If all places are taken, one of so many further dead contacts is remembered. So those of a time when
+/// many were lost outlast the few that die later.
 const DEAD_REMEMBERED: u64 = 4;
 
 impl RingNode {
@@ -56,8 +56,8 @@ impl RingNode {
         }
     }
 
-    /// Whether `request` passes `lookup` on to a lost contact, for this node's own place. A member passes no other
-    /// lookup of a join on for itself. What the lookup says of its origin proves nothing.
+    /// Whether `request` asks a lost contact for this node's own place. A member has no other request of its
+    /// own with a lookup of a join. What the lookup says of its origin proves nothing.
     pub(super) fn asks_for_own_place(&self, request: &Request, lookup: &Lookup) -> bool {
         self.is_member() && request.source == Source::OWN && lookup.purpose == Purpose::Join
     }

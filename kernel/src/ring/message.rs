@@ -212,8 +212,8 @@ pub enum Purpose {
     User = 0,
     /// Refreshing a finger.
     FixFingers = 1,
-    /// Joining: finding the position in the ring and the first successor list. A member asks for its position in the
-    /// ring of a contact that it had lost.
+    /// Joining: finding the position in the ring and the first successor list. A member asks a lost contact
+    /// for its position in the contact's ring.
     Join = 2,
     /// Maintaining the neighborhood.
     Stabilize = 3,

@@ -259,7 +259,8 @@ impl RingNode {
         let to = request.to;
         if self.asks_for_own_place(request, &lookup) {
             // The lost contact is still silent.
-            return forget_origin(cx, lookup.lookup);
+            take_origin(cx, lookup.lookup);
+            return;
         }
         self.suspect(cx, to);
         let waited_ms =
@@ -308,13 +309,18 @@ impl RingNode {
     }
 }
 
-/// Removes the lookup of this node that is registered under this identifier.
-pub(super) fn forget_origin(cx: &mut Context<'_, Ring>, lookup: RequestId) {
-    if let Some(handle) = cx.requests.find(lookup)
-        && let Some(request) = cx.requests.at(handle)
-        && request.node == cx.node
-        && matches!(request.kind, Kind::Origin(_))
-    {
-        cx.cancel(handle);
+/// The lookup of this node that is registered under this identifier.
+pub(super) fn origin_of(cx: &Context<'_, Ring>, lookup: RequestId) -> Option<PendingLookup> {
+    let request = cx.requests.at(cx.requests.find(lookup)?)?;
+    match request.kind {
+        Kind::Origin(pending) if request.node == cx.node => Some(pending),
+        _ => None,
     }
+}
+
+/// Removes and returns it.
+pub(super) fn take_origin(cx: &mut Context<'_, Ring>, lookup: RequestId) -> Option<PendingLookup> {
+    let pending = origin_of(cx, lookup)?;
+    cx.cancel(cx.requests.find(lookup)?);
+    Some(pending)
 }

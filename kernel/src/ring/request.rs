@@ -108,8 +108,8 @@ impl NeighborsReason {
 /// A lookup at its origin.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PendingLookup {
-    /// The caller's token for the lookup; that of a sample is the identifier of the visit, and that of a question
-    /// to a lost contact the top 64 bits of the contact's identifier.
+    /// The caller's token for the lookup. That of a sample is the identifier of the visit; that of a question
+    /// to a lost contact, the top 64 bits of the contact's identifier.
     pub token: u64,
     /// The key that is looked up.
     pub key: Id,

@@ -29,7 +29,7 @@ use crate::ring::event::Event;
 use crate::ring::lookup::{MIN_RESTART, RESTART_HOP_TIMEOUTS};
 use crate::ring::node::{Phase, RingNode};
 use crate::ring::protocol::Ring;
-use crate::ring::recursive::forget_origin;
+use crate::ring::recursive::{origin_of, take_origin};
 use crate::ring::request::{Aim, Kind, PendingLookup, Visit};
 use crate::ring::steps::Answer;
 
@@ -161,8 +161,7 @@ impl RingNode {
 
     /// The bootstrap did not acknowledge a sample. If it has never answered, the next one is tried.
     pub(super) fn on_sample_silence(&mut self, cx: &mut Context<'_, Ring>, lookup: RequestId) {
-        let Some(pending) = origin_of(cx, lookup) else { return };
-        forget_origin(cx, lookup);
+        let Some(pending) = take_origin(cx, lookup) else { return };
         let id = RequestId(pending.token);
         let Some(visit) = visit_mut(cx, id) else { return };
         if visit.has_contact {
@@ -232,15 +231,6 @@ fn visit_mut<'c>(cx: &'c mut Context<'_, Ring>, id: RequestId) -> Option<&'c mut
     let handle = cx.requests.find(id)?;
     match cx.requests.kind_mut(handle)? {
         Kind::Visit(visit) => Some(visit),
-        _ => None,
-    }
-}
-
-/// The lookup of this node that is registered under this identifier.
-fn origin_of(cx: &Context<'_, Ring>, lookup: RequestId) -> Option<PendingLookup> {
-    let request = cx.requests.at(cx.requests.find(lookup)?)?;
-    match request.kind {
-        Kind::Origin(pending) if request.node == cx.node => Some(pending),
         _ => None,
     }
 }

@@ -22,8 +22,8 @@ const CUT: u32 = 60;
 /// A hundred were tried: see `results/partitions.md`.
 const SEEDS: u64 = 6;
 
-/// Nodes of which some come and go.
-struct Town {
+/// A ring in a network that can be cut.
+struct Overlay {
     memory: Memory<RingNode>,
     config: RingConfig,
     /// The side of each place.
@@ -36,13 +36,13 @@ struct Town {
     rounds: u32,
 }
 
-impl Town {
-    fn new(nodes: usize, successors: u8, seed: u64) -> Town {
+impl Overlay {
+    fn new(nodes: usize, successors: u8, seed: u64) -> Overlay {
         let shape = Shape::for_ring(1, nodes, successors.into());
         let config = RingConfig { shape, successors, ..RingConfig::default() };
         let mut memory = Memory::linked(nodes, config, seed);
         memory.run_for(ROUND * 2);
-        Town { memory, config, side_of: |_| 0, is_cut: false, pause: 0, length: CUT, rounds: 0 }
+        Overlay { memory, config, side_of: |_| 0, is_cut: false, pause: 0, length: CUT, rounds: 0 }
     }
 
     fn cut(&mut self, side_of: fn(u32) -> u32, is_cut: fn(u32, u32) -> bool) {
@@ -138,14 +138,14 @@ impl Town {
 fn halves_become_two_rings_and_then_one() {
     for seed in 0..SEEDS {
         let halves = |place| place % 2;
-        Town::new(1000, 8, seed).fall_apart(halves, |a, b| a % 2 != b % 2, seed);
+        Overlay::new(1000, 8, seed).fall_apart(halves, |a, b| a % 2 != b % 2, seed);
     }
 }
 
 #[test]
 fn thirds_become_three_rings_and_then_one() {
     for seed in 0..SEEDS {
-        Town::new(300, 8, seed).fall_apart(|place| place % 3, |a, b| a % 3 != b % 3, seed);
+        Overlay::new(300, 8, seed).fall_apart(|place| place % 3, |a, b| a % 3 != b % 3, seed);
     }
 }
 
@@ -153,9 +153,9 @@ fn thirds_become_three_rings_and_then_one() {
 fn halves_become_one_ring_while_nodes_come_and_go() {
     for seed in 0..SEEDS {
         // Sessions of an hour.
-        let town = Town { pause: 4, ..Town::new(1000, 8, seed) };
+        let overlay = Overlay { pause: 4, ..Overlay::new(1000, 8, seed) };
         let halves = |place| place % 2;
-        town.fall_apart(halves, |a, b| a % 2 != b % 2, seed);
+        overlay.fall_apart(halves, |a, b| a % 2 != b % 2, seed);
     }
 }
 
@@ -163,8 +163,8 @@ fn halves_become_one_ring_while_nodes_come_and_go() {
 #[test]
 fn a_long_cut_heals_too() {
     for seed in 0..SEEDS {
-        let town = Town { pause: 12, length: 1_800, ..Town::new(300, 8, seed) };
-        town.fall_apart(|place| place % 2, |a, b| a % 2 != b % 2, seed);
+        let overlay = Overlay { pause: 12, length: 1_800, ..Overlay::new(300, 8, seed) };
+        overlay.fall_apart(|place| place % 2, |a, b| a % 2 != b % 2, seed);
     }
 }
 
@@ -172,7 +172,7 @@ fn a_long_cut_heals_too() {
 fn a_node_that_was_cut_off_comes_back() {
     for seed in 0..SEEDS {
         let alone = |place| u32::from(place == 0);
-        Town::new(100, 8, seed).fall_apart(alone, |a, b| (a == 0) != (b == 0), seed);
+        Overlay::new(100, 8, seed).fall_apart(alone, |a, b| (a == 0) != (b == 0), seed);
     }
 }
 
@@ -180,18 +180,18 @@ fn a_node_that_was_cut_off_comes_back() {
 #[test]
 fn sides_with_a_bridge_become_one_ring() {
     for seed in 0..SEEDS {
-        let mut town = Town::new(300, 8, seed);
-        town.cut(|place| place % 2, |a, b| a != 0 && b != 0 && a % 2 != b % 2);
-        town.run(CUT);
-        town.heal();
-        let one = town.rounds_until_exact(ROUNDS_TO_HEAL);
-        let wrong = town.wrong_in(&town.memory.members());
+        let mut overlay = Overlay::new(300, 8, seed);
+        overlay.cut(|place| place % 2, |a, b| a != 0 && b != 0 && a % 2 != b % 2);
+        overlay.run(CUT);
+        overlay.heal();
+        let one = overlay.rounds_until_exact(ROUNDS_TO_HEAL);
+        let wrong = overlay.wrong_in(&overlay.memory.members());
         assert!(one.is_some(), "seed {seed}: {wrong} nodes have a wrong neighbor");
     }
 }
 
-/// A stranger sends a lookup on which it writes that the receiver has asked for its own place, under the name of a
-/// request of the receiver. Nobody acknowledges it, and the request must be there still.
+/// A stranger sends a lookup that says: its origin is the receiver, which asks for its own place. The lookup has the
+/// name of a request of the receiver. No node acknowledges it. The receiver keeps its request all the same.
 #[test]
 fn a_forged_lookup_takes_no_request_away() {
     let shape = Shape::for_ring(1, 16, 4);

@@ -1,7 +1,8 @@
 //! What a user has done, and how much is allowed.
 //!
 //! Shards share accounts. A quota holds for the bytes of values that the user has stored and those that
-//! the user's commands in progress may store.
+//! the user's commands in progress may store. The ledger that charges a value may be another shard's, so
+//! both can count a value for a moment after the command has ended, and a deleted value still counts.
 //!
 //! **Invariant:** takes no lock.
 
@@ -99,13 +100,14 @@ impl Account {
         }
         let reserved = self.counts.reserved.fetch_add(bytes, Relaxed).saturating_add(bytes);
         let Some(quota) = self.quota_bytes else { return Ok(()) };
-        let stored = self.counts.stored.load(Relaxed);
-        if stored.saturating_add(reserved) <= quota {
+        let used = self.counts.stored.load(Relaxed).saturating_add(reserved);
+        if used <= quota {
             return Ok(());
         }
         self.unreserve(bytes);
         self.counts.refused.fetch_add(1, Relaxed);
-        Err(Reply::error(format!("OOM the quota of {quota} bytes is used up: {stored} are stored")))
+        let used = used - bytes;
+        Err(Reply::error(format!("OOM the quota of {quota} bytes is used up: {used} are in use")))
     }
 
     /// Gives back what was reserved.
@@ -164,7 +166,7 @@ mod tests {
         assert!(account.reserve(41).is_err());
         account.unreserve(60);
         account.charge_stored(50);
-        let why = "OOM the quota of 100 bytes is used up: 50 are stored";
+        let why = "OOM the quota of 100 bytes is used up: 50 are in use";
         assert_eq!(account.reserve(51), Err(Reply::error(why)));
         assert_eq!(account.reserve(50), Ok(()));
         account.unreserve(50);
