@@ -70,8 +70,9 @@ impl RingNode {
         let first = match self.successors.first() {
             Some(first) => Some(first),
             None if self.ask_finger(cx) => return,
-            // Without any live contact, asks the last one it knew, which may have been considered dead by mistake.
-            None => self.other_predecessor().or(self.successors.fallback()),
+            // Asks the predecessor. If there is none, asks those that it knew, one after another: they may have
+            // been considered dead by mistake.
+            None => self.other_predecessor().or_else(|| self.successors.next_fallback()),
         };
         self.stabilizing = first.is_some_and(|first| {
             let cookie = self.last_cookie.for_peer(first);
@@ -79,8 +80,8 @@ impl RingNode {
         });
     }
 
-    /// Has lost all successors: asks the next finger clockwise that is not suspected, which becomes the first
-    /// successor until one before it is known. Returns whether it has asked one.
+    /// This node has lost all successors: asks the next finger clockwise that is not suspected. It becomes the
+    /// first successor until a node before it is known. Returns whether a finger was asked.
     fn ask_finger(&mut self, cx: &mut Context<'_, Ring>) -> bool {
         let mut fingers = self.fingers.entries().map(|(_, finger)| finger);
         let next = fingers.find(|&finger| !self.avoids(cx, finger));
@@ -163,7 +164,9 @@ impl RingNode {
         match reason {
             NeighborsReason::Stabilize => {
                 self.stabilizing = false;
-                if self.successors.first().is_some_and(|first| first != from) {
+                // One that has answered under another identifier is known by that from now on.
+                let is_first = |first: Peer| first.is_same_destination(from);
+                if !self.successors.first().is_none_or(is_first) {
                     return; // Another node has become the first successor meanwhile.
                 }
                 self.last_cookie.learn(from, cookie);
@@ -347,7 +350,10 @@ impl RingNode {
             }
             Probe::Predecessor(candidate) => {
                 self.probing_predecessor = false;
-                if let Some(candidate) = candidate {
+                if self.predecessor.is_some_and(|it| it.is_same_destination(from) && it != from) {
+                    // It was known by an identifier that is not its own.
+                    self.adopt_predecessor(cx, from);
+                } else if let Some(candidate) = candidate {
                     // The candidate does not know of the predecessor, or took it for dead.
                     self.send(cx, candidate, &Message::Introduce { peer: from });
                 }

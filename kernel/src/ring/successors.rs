@@ -13,8 +13,8 @@ use crate::base::{Address, Distance, Id, Peer, Peers};
 /// The successor list of one node.
 #[derive(Debug)]
 pub struct SuccessorList {
-    /// Room for r entries, of which the first `len` are in use. If the list is empty, the first may
-    /// hold the fallback.
+    /// Room for r entries, of which the first `len` are in use. The other places hold entries that were
+    /// removed, the latest first.
     peers: Box<[Peer]>,
     len: u8,
 }
@@ -105,30 +105,31 @@ impl SuccessorList {
     /// Removes `peer` and returns whether it was in the list. Another node that uses its address by
     /// now stays.
     pub fn remove(&mut self, peer: Peer) -> bool {
-        let before = self.len;
-        self.len = 0;
-        for at in 0..before.into() {
-            if !self.peers[at].is_same_destination(peer) {
-                self.peers[usize::from(self.len)] = self.peers[at];
-                self.len += 1;
-            }
+        let at = self.peers().iter().position(|it| it.is_same_destination(peer));
+        if let Some(at) = at {
+            self.peers[at..self.len.into()].rotate_left(1);
+            self.len -= 1;
         }
-        self.len < before
+        at.is_some()
     }
 
-    /// Keeps `peer` as the fallback if the list is empty.
+    /// Keeps `peer` besides the removed entries of an empty list, as the latest.
     pub(crate) fn keep_fallback(&mut self, peer: Peer) {
-        if self.len == 0
-            && let Some(room) = self.peers.first_mut()
-        {
-            *room = peer;
+        if self.len == 0 && !self.peers.contains(&peer) {
+            self.peers.rotate_right(1);
+            self.peers[0] = peer;
         }
     }
 
-    /// The fallback of an empty list, or else the entry that it lost last.
-    pub(crate) fn fallback(&self) -> Option<Peer> {
-        let kept = self.peers.first().filter(|_| self.len == 0);
-        kept.filter(|peer| **peer != Peer::default()).copied()
+    /// A removed entry of an empty list. Each call returns another one, as long as there are others.
+    pub(crate) fn next_fallback(&mut self) -> Option<Peer> {
+        let kept = self.peers.iter().take_while(|peer| **peer != Peer::default()).count();
+        if self.len > 0 || kept == 0 {
+            return None;
+        }
+        let next = self.peers[0];
+        self.peers[..kept].rotate_left(1);
+        Some(next)
     }
 
     /// Memory outside the struct itself, in bytes.
