@@ -5,8 +5,11 @@
 //! | `campaign.json` | the number of runs, the findings of all checks, the failing seeds |
 //! | `seed-S/` | the files of a failing run, as `hopwise run` writes them |
 //!
+//! A campaign in which a kind of fault that the scenario has never struck fails: it has tried nothing of it.
+//!
 //! **Invariant:** a failing run ends no other run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,12 +27,12 @@ use crate::commands::options::{Exit, RunOptions};
 use crate::commands::parallel_runs;
 use crate::commands::run::{self, Ended, Memory};
 use crate::live::Progress;
-use crate::measure::outcome::{Check, replay_command, rfc3339};
+use crate::measure::outcome::{Check, Membership, Outcome, replay_command, rfc3339};
 use crate::measure::provenance::{Build, Machine};
 use crate::measure::{EngineError, Observers};
 use crate::report::files;
 use crate::report::units::micros;
-use crate::scenario::{Engine, count_of};
+use crate::scenario::{Engine, FaultKind, count_of};
 
 /// The most runs in one campaign.
 pub const SEEDS_MAX: u64 = 1_000_000;
@@ -111,6 +114,10 @@ pub fn campaign(
         env.tell(error);
         return Exit::Failure;
     }
+    let idle = document.idle_faults();
+    if !idle.is_empty() && !document.interrupted {
+        env.tell(format_args!("no run was struck by {}: run more seeds", idle.join(", ")));
+    }
     if let Some(first) = document.failing.first() {
         let (count, of) = (document.failing.len(), document.ran);
         env.tell(format_args!("{count} of {of} seeds failed; the first: {}", first.line().trim()));
@@ -126,6 +133,7 @@ struct Ran {
     exit: Exit,
     simulated_s: f64,
     check: Check,
+    strikes: BTreeMap<String, u64>,
     failing: Option<Failing>,
 }
 
@@ -172,6 +180,8 @@ struct Document {
     ran: usize,
     /// Findings of the checks of all runs.
     check: Check,
+    /// How often faults of each kind that the scenario has struck, in all runs.
+    faults: BTreeMap<String, u64>,
     failing: Vec<Failing>,
 }
 
@@ -189,6 +199,7 @@ impl Document {
             seeds: [seeds.0.start, seeds.0.end],
             ran: 0,
             check: Check::default(),
+            faults: fault_words(scenario).map(|word| (word.to_owned(), 0)).collect(),
             failing: Vec::new(),
         }
     }
@@ -197,9 +208,12 @@ impl Document {
     fn take(&mut self, result: Result<Ran, Failing>) -> Option<&Failing> {
         let failing = match result {
             Ok(Ran { exit: Exit::Interrupted, .. }) => return None,
-            Ok(Ran { simulated_s, check, failing, .. }) => {
+            Ok(Ran { simulated_s, check, strikes, failing, .. }) => {
                 self.simulated_s += simulated_s;
                 self.check.merge(&check);
+                for (kind, count) in &mut self.faults {
+                    *count += strikes.get(kind).copied().unwrap_or_default();
+                }
                 failing
             }
             Err(failing) => Some(failing),
@@ -207,6 +221,15 @@ impl Document {
         self.ran += 1;
         self.failing.push(failing?);
         self.failing.last()
+    }
+
+    /// The kinds of faults that never struck, though all runs ended.
+    fn idle_faults(&self) -> Vec<&str> {
+        self.faults
+            .iter()
+            .filter(|(_, count)| **count == 0)
+            .map(|(kind, _)| kind.as_str())
+            .collect()
     }
 
     fn summary(&self) -> String {
@@ -232,7 +255,7 @@ impl Document {
             Exit::BadRequest
         } else if any(Exit::Failure) {
             Exit::Failure
-        } else if self.failing.is_empty() {
+        } else if self.failing.is_empty() && self.idle_faults().is_empty() {
             Exit::Success
         } else {
             Exit::Unmet
@@ -279,7 +302,23 @@ fn run_one(
         None
     };
     let simulated_s = outcome.simulated_s.unwrap_or_default();
-    Ok(Ran { exit, simulated_s, check: outcome.check.unwrap_or_default(), failing })
+    let strikes = strikes(&outcome);
+    Ok(Ran { exit, simulated_s, check: outcome.check.unwrap_or_default(), strikes, failing })
+}
+
+/// The words of the kinds of faults that a scenario has.
+fn fault_words(scenario: &Scenario) -> impl Iterator<Item = &'static str> {
+    let kinds = scenario.faults.iter().map(|fault| fault.kind);
+    kinds.flat_map(|kind| FaultKind::WORDS.iter().filter(move |word| kind.may_be(word)).copied())
+}
+
+/// How often each kind of fault struck in a run.
+fn strikes(outcome: &Outcome) -> BTreeMap<String, u64> {
+    let mut strikes = outcome.engine.disturbances.clone();
+    let Membership { joins, leaves, crashes, .. } = outcome.membership;
+    let of_members = [("join", joins), ("return", joins), ("leave", leaves), ("crash", crashes)];
+    strikes.extend(of_members.map(|(kind, count)| (kind.to_owned(), count)));
+    strikes
 }
 
 fn report(document: &Document, destination: Destination) -> Result<(), String> {

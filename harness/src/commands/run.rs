@@ -274,6 +274,15 @@ fn expected_length(scenario: &Scenario) -> Duration {
     calibration + scenario.phases.warmup + measure
 }
 
+/// How often disturbances struck, by kind.
+fn disturbances(measured: &Measured) -> BTreeMap<String, u64> {
+    let mut strikes = BTreeMap::new();
+    for &(kind, count) in &measured.disturbances {
+        *strikes.entry(kind.to_owned()).or_default() += count;
+    }
+    strikes
+}
+
 fn outcome_of(
     env: &Environment,
     scenario: &Scenario,
@@ -324,6 +333,7 @@ fn outcome_of(
             messages_per_s: per_s(measured.traffic.messages(), measured.measured_wall),
             datagrams: measured.datagrams,
             drops: drops.collect(),
+            disturbances: disturbances(measured),
             peak_rss_bytes: has_peak.then(peak_rss_bytes),
             threads: measured.threads,
             trace_digest: simulation.map(|it| format!("{:016x}", it.trace_digest)),

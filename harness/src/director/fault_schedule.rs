@@ -49,8 +49,8 @@ impl FaultSchedule {
             };
             ScheduledFault { number, at: start + at, over, kind, amount, is_part: false }
         };
-        // Partitions are the network's.
-        let strikes = |(_, fault): &(u32, &Fault)| !matches!(fault.kind, FaultKind::Partition(_));
+        // Disturbances are the network's.
+        let strikes = |(_, fault): &(u32, &Fault)| !fault.kind.lasts();
         let faults = (0..).zip(&scenario.faults).filter(strikes).map(scheduled);
         let mut faults: Vec<ScheduledFault> = faults.collect();
         faults.reverse();

@@ -63,7 +63,7 @@ impl<W: Workload> Director<W> {
                 self.depart_random(nodes, fault.at, true);
             }
             FaultKind::Return => self.bring_back(fault),
-            FaultKind::Partition(_) => {}
+            FaultKind::Disturbance(_) | FaultKind::Swarm => {}
         }
     }
 

@@ -195,6 +195,7 @@ impl Sums {
             events: self.counters.received,
             datagrams: self.counters.datagrams,
             drops: self.counters.drops::<ProtocolOf<S>>().filter(|&(_, count)| count > 0).collect(),
+            disturbances: Vec::new(),
             threads,
             bring_up,
             interrupted,

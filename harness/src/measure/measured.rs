@@ -75,6 +75,8 @@ pub struct Measured {
     pub datagrams: u64,
     /// Messages dropped in the measured phase, by reason.
     pub drops: Vec<(&'static str, u64)>,
+    /// How often disturbances of each kind struck.
+    pub disturbances: Vec<(&'static str, u64)>,
     /// Threads that ran nodes.
     pub threads: usize,
     /// Time from the start until all nodes were members.

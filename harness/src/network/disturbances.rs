@@ -1,66 +1,79 @@
-//! Partitions: for a while, no message gets from one part of the nodes to the others.
+//! Disturbances: for a while, messages are lost, late or wrong, or nodes stop or misjudge time.
 //!
-//! Which nodes are apart is hashed from their identifiers. So both engines and the judge agree on it without
-//! a word, a node that returns with its identifier is where it was, and a new node is apart with the same
-//! probability.
+//! Which nodes and links a disturbance strikes is hashed from identifiers. So both engines and the judge
+//! agree on it. A node that returns with its identifier is struck as before. Which messages are struck is
+//! drawn for each.
 //!
-//! **Invariant:** no state; the same identifiers and times give the same answer.
+//! **Invariant:** once the start of the measured phase is known, the same identifiers and times give the
+//! same answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hopwise_kernel::base::rng::mix;
-use hopwise_kernel::{Id, Time};
+use hopwise_kernel::{Id, Rng, Time};
 
+use super::{Transit, happens};
 use crate::Scenario;
-use crate::scenario::{Amount, Direction, Fault, FaultKind};
+use crate::scenario::{Amount, Direction, DisturbanceKind, Fault, FaultKind};
 
-/// All partitions of a run. Copies share the start of the measured phase.
+/// All disturbances of a run. Copies share the start of the measured phase, and the counts.
 #[derive(Clone, Debug)]
-pub struct Partitions {
-    all: Arc<[Partition]>,
-    /// In nanoseconds; the greatest number before it is known.
-    phase_from: Arc<AtomicU64>,
+pub struct Disturbances {
+    all: Arc<[Disturbance]>,
+    shared: Arc<Shared>,
+    strikes_nodes: bool,
 }
 
-impl FromIterator<Partition> for Partitions {
-    fn from_iter<I: IntoIterator<Item = Partition>>(all: I) -> Partitions {
-        let phase_from = Arc::new(AtomicU64::new(Time::NEVER.as_ns()));
-        Partitions { all: all.into_iter().collect(), phase_from }
-    }
+#[derive(Debug)]
+struct Shared {
+    /// In nanoseconds; the greatest number before it is known.
+    phase_from: AtomicU64,
+    /// By disturbance: how often it struck.
+    strikes: Box<[AtomicU64]>,
 }
 
 /// One of them. Times count from the start of the measured phase.
 #[derive(Clone, Debug)]
-pub struct Partition {
+pub struct Disturbance {
     /// When it begins.
     pub at: Duration,
     /// When it ends.
     pub until: Duration,
-    /// The probability that a node is apart.
+    /// What it does.
+    pub kind: DisturbanceKind,
+    /// The probability that it strikes a node, a link or a message.
     pub fraction: f64,
-    /// Which messages do not arrive.
-    pub direction: Direction,
-    /// Decides which nodes are apart.
+    /// Decides which nodes and links it strikes.
     pub salt: u64,
 }
 
-impl Partitions {
-    /// The partitions that a scenario has among its faults.
+impl FromIterator<Disturbance> for Disturbances {
+    fn from_iter<I: IntoIterator<Item = Disturbance>>(all: I) -> Disturbances {
+        let all: Arc<[Disturbance]> = all.into_iter().collect();
+        let strikes = all.iter().map(|_| AtomicU64::new(0)).collect();
+        let phase_from = AtomicU64::new(Time::NEVER.as_ns());
+        let strikes_nodes = all.iter().any(|it| it.kind.strikes_nodes());
+        Disturbances { all, shared: Arc::new(Shared { phase_from, strikes }), strikes_nodes }
+    }
+}
+
+impl Disturbances {
+    /// The disturbances that a scenario has among its faults.
     #[must_use]
-    pub fn new(scenario: &Scenario) -> Partitions {
-        let partition = |(number, fault): (u64, &Fault)| {
-            let (FaultKind::Partition(direction), Amount::Fraction(fraction)) =
+    pub fn new(scenario: &Scenario) -> Disturbances {
+        let disturbance = |(number, fault): (u64, &Fault)| {
+            let (FaultKind::Disturbance(kind), Amount::Fraction(fraction)) =
                 (fault.kind, fault.amount)
             else {
                 return None;
             };
             let (at, until) = (fault.at, fault.at + fault.over);
             let salt = mix(scenario.seed ^ mix(number));
-            Some(Partition { at, until, fraction, direction, salt })
+            Some(Disturbance { at, until, kind, fraction, salt })
         };
-        (0..).zip(&scenario.faults).filter_map(partition).collect()
+        (0..).zip(&scenario.faults).filter_map(disturbance).collect()
     }
 
     /// Whether there are none.
@@ -69,58 +82,191 @@ impl Partitions {
         self.all.is_empty()
     }
 
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Partition> {
-        self.all.iter()
+    /// Those that divide the network.
+    pub fn partitions(&self) -> impl Iterator<Item = &Disturbance> {
+        self.all.iter().filter(|it| matches!(it.kind, DisturbanceKind::Partition(_)))
+    }
+
+    /// Whether any strikes nodes themselves, not only their messages.
+    #[inline]
+    #[must_use]
+    pub fn strike_nodes(&self) -> bool {
+        self.strikes_nodes
+    }
+
+    /// The kinds, with how often each struck: a message, an event of a paused node, or a call of a node
+    /// whose clock runs fast or slow.
+    pub fn strikes(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.shared.strikes.iter().map(|count| count.load(Ordering::Relaxed));
+        self.all.iter().map(|it| it.kind.word()).zip(counts)
     }
 
     /// Says when the measured phase begins, from which times count.
     pub fn begin_phase(&self, from: Time) {
-        self.phase_from.store(from.as_ns(), Ordering::Release);
+        self.shared.phase_from.store(from.as_ns(), Ordering::Release);
     }
 
-    /// Whether a message that is sent at `now` does not arrive.
-    #[inline]
+    /// Whether there is a disturbance at `now`, or was within the last `slack`.
     #[must_use]
-    pub fn cut(&self, from: Id, to: Id, now: Time) -> bool {
-        !self.all.is_empty() && self.cut_one(from, to, now)
-    }
-
-    /// Whether the network is divided at `now`, or was within the last `slack`.
-    #[must_use]
-    pub fn divide(&self, now: Time, slack: Duration) -> bool {
+    pub fn disturb(&self, now: Time, slack: Duration) -> bool {
         self.at(now, slack).next().is_some()
     }
 
-    fn cut_one(&self, from: Id, to: Id, now: Time) -> bool {
-        self.at(now, Duration::ZERO).any(|it| it.separates(from, to))
+    /// What becomes of a message that is sent at `now` and would have the fate `transit`.
+    #[inline]
+    #[must_use]
+    pub fn change(&self, transit: Transit, from: Id, to: Id, now: Time, rng: &mut Rng) -> Transit {
+        if self.all.is_empty() { transit } else { self.change_any(transit, from, to, now, rng) }
     }
 
-    /// The partitions at `now`, and those that ended within the last `slack`.
-    fn at(&self, now: Time, slack: Duration) -> impl Iterator<Item = &Partition> {
-        let begin = Time::from_ns(self.phase_from.load(Ordering::Acquire));
+    fn change_any(
+        &self,
+        mut transit: Transit,
+        from: Id,
+        to: Id,
+        now: Time,
+        rng: &mut Rng,
+    ) -> Transit {
+        for (number, it) in self.at(now, Duration::ZERO) {
+            let changed = it.change(transit, from, to, rng);
+            if changed != transit {
+                self.count(number);
+                transit = changed;
+            }
+        }
+        transit
+    }
+
+    /// Until when the node with this identifier is paused at `now`, if it is.
+    #[must_use]
+    pub fn paused_until(&self, id: Id, now: Time) -> Option<Time> {
+        let is_pause = |it: &Disturbance| it.kind == DisturbanceKind::Pause && it.strikes(id);
+        let (number, pause) = self.at(now, Duration::ZERO).find(|(_, it)| is_pause(it))?;
+        self.count(number);
+        Some(self.phase_from() + pause.until)
+    }
+
+    /// What the clock of the node with this identifier shows at `now`, when the node is called.
+    #[must_use]
+    pub fn clock(&self, id: Id, now: Time) -> Time {
+        let is_wrong =
+            |it: &Disturbance| matches!(it.kind, DisturbanceKind::Clock(_)) && it.strikes(id);
+        let running = self.at(now, Duration::ZERO).filter(|(_, it)| is_wrong(it));
+        running.for_each(|(number, _)| self.count(number));
+        Time::from_ns((now.as_ns() as i64 + self.clock_error_ns(id, now)) as u64)
+    }
+
+    /// How far that clock is ahead at `now`, in nanoseconds.
+    fn clock_error_ns(&self, id: Id, now: Time) -> i64 {
+        let begin = self.phase_from();
+        if now < begin {
+            return 0;
+        }
+        let time = now.since(begin);
+        let error = |it: &Disturbance| {
+            let DisturbanceKind::Clock(drift) = it.kind else { return 0 };
+            let lasted = time.min(it.until).saturating_sub(it.at);
+            if lasted.is_zero() || !it.strikes(id) {
+                return 0;
+            }
+            let speed = drift * (2.0 * unit(mix(it.salt) ^ id.prefix()) - 1.0);
+            (lasted.as_nanos() as f64 * speed) as i64
+        };
+        self.all.iter().map(error).sum()
+    }
+
+    /// When that clock shows `shown` at the earliest. Not before `now`.
+    #[must_use]
+    pub fn when_clock_shows(&self, id: Id, shown: Time, now: Time) -> Time {
+        if shown == Time::NEVER {
+            return shown;
+        }
+        // Clocks differ by a tenth at most, so each step leaves a tenth of the error.
+        let mut at = shown.max(now);
+        for _ in 0..CLOCK_STEPS {
+            let next = shown.as_ns() as i64 - self.clock_error_ns(id, at);
+            at = Time::from_ns(next.max(0) as u64).max(now);
+        }
+        // Errors are whole nanoseconds, so the time before may be as near. A timer must not be early.
+        let is_early =
+            |at: Time| at.as_ns() as i64 + self.clock_error_ns(id, at) < shown.as_ns() as i64;
+        while is_early(at) {
+            at = at + Duration::from_nanos(1);
+        }
+        at
+    }
+
+    fn count(&self, number: usize) {
+        self.shared.strikes[number].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn phase_from(&self) -> Time {
+        Time::from_ns(self.shared.phase_from.load(Ordering::Acquire))
+    }
+
+    /// The disturbances at `now`, and those that ended within the last `slack`, with their numbers.
+    fn at(&self, now: Time, slack: Duration) -> impl Iterator<Item = (usize, &Disturbance)> {
+        let begin = self.phase_from();
         let time = if now < begin { None } else { Some(now.since(begin)) };
-        let is_at = move |it: &&Partition| {
+        let is_at = move |(_, it): &(usize, &Disturbance)| {
             time.is_some_and(|time| it.at <= time && time < it.until + slack)
         };
-        self.all.iter().filter(is_at)
+        self.all.iter().enumerate().filter(is_at)
     }
 }
 
-impl Partition {
-    /// Whether the node with this identifier is apart from the others.
+/// Steps until a time on a clock is known to a nanosecond. An hour has 3.6 · 10^12.
+const CLOCK_STEPS: usize = 16;
+
+impl Disturbance {
+    /// Whether it strikes the node with this identifier.
     #[must_use]
-    pub fn is_apart(&self, id: Id) -> bool {
-        let unit = (mix(self.salt ^ id.prefix()) >> 11) as f64 / (1_u64 << 53) as f64;
-        unit < self.fraction
+    pub fn strikes(&self, id: Id) -> bool {
+        unit(self.salt ^ id.prefix()) < self.fraction
     }
 
-    fn separates(&self, from: Id, to: Id) -> bool {
-        match (self.direction, self.is_apart(from), self.is_apart(to)) {
+    fn change(&self, transit: Transit, from: Id, to: Id, rng: &mut Rng) -> Transit {
+        let up_to = |by: Duration, rng: &mut Rng| by.mul_f64(rng.unit());
+        match self.kind {
+            DisturbanceKind::Partition(direction) if self.separates(direction, from, to) => {
+                Transit::Lost
+            }
+            DisturbanceKind::Clog if self.clogs(from, to) => Transit::Lost,
+            DisturbanceKind::Loss if happens(self.fraction, rng) => Transit::Lost,
+            DisturbanceKind::Delay(by) if happens(self.fraction, rng) => transit.later(by),
+            DisturbanceKind::Reorder(by) if happens(self.fraction, rng) => {
+                transit.later(up_to(by, rng))
+            }
+            DisturbanceKind::Duplicate(by) if happens(self.fraction, rng) => match transit {
+                Transit::Once(first) => Transit::Twice(first, first.saturating_add(up_to(by, rng))),
+                other => other,
+            },
+            DisturbanceKind::Corrupt if happens(self.fraction, rng) => match transit {
+                Transit::Once(delay) | Transit::Twice(delay, _) => {
+                    Transit::Corrupt(delay, rng.below(u64::MAX))
+                }
+                other => other,
+            },
+            _ => transit,
+        }
+    }
+
+    fn separates(&self, direction: Direction, from: Id, to: Id) -> bool {
+        match (direction, self.strikes(from), self.strikes(to)) {
             (_, true, true) | (_, false, false) => false,
             (Direction::Both, ..) => true,
             (Direction::In, _, to) => to,
             (Direction::Out, from, _) => from,
         }
     }
+
+    /// Whether the link from one node to another is clogged.
+    fn clogs(&self, from: Id, to: Id) -> bool {
+        unit(mix(self.salt ^ from.prefix()) ^ to.prefix()) < self.fraction
+    }
+}
+
+/// A number from 0 to 1 that is hashed from another.
+fn unit(number: u64) -> f64 {
+    (mix(number) >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -31,16 +31,17 @@
 //! **Invariant:** no clock and no state; the same seed, pair and [`Rng`] give the same transit.
 
 mod delays;
+mod disturbances;
 mod host_file;
 mod hosts;
 mod king;
-mod partitions;
 
 use core::time::Duration;
 
-use hopwise_kernel::Rng;
+pub use hopwise_kernel::drive::Transit;
+use hopwise_kernel::{Id, Rng, Time};
 
-pub use self::partitions::{Partition, Partitions};
+pub use self::disturbances::{Disturbance, Disturbances};
 
 use self::delays::Delays;
 use crate::base::nanoseconds::as_ns;
@@ -60,18 +61,7 @@ pub struct Network {
     reordering: f64,
     /// Whether messages can wait at their receivers.
     has_queues: bool,
-    partitions: Partitions,
-}
-
-/// The fate of one message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Transit {
-    /// It is lost.
-    Lost,
-    /// It arrives after this delay.
-    Once(Duration),
-    /// It arrives twice, after these delays, the shorter first.
-    Twice(Duration, Duration),
+    disturbances: Disturbances,
 }
 
 impl Network {
@@ -123,16 +113,16 @@ impl Network {
         Ok(Network::with(network, delays, 0))
     }
 
-    /// The same network, divided by `partitions`.
+    /// The same network with these disturbances.
     #[must_use]
-    pub fn with_partitions(self, partitions: Partitions) -> Network {
-        Network { partitions, ..self }
+    pub fn with_disturbances(self, disturbances: Disturbances) -> Network {
+        Network { disturbances, ..self }
     }
 
-    /// Its partitions. Copies of the network share the start of their times.
+    /// Its disturbances. Copies of the network share the start of their times.
     #[must_use]
-    pub fn partitions(&self) -> &Partitions {
-        &self.partitions
+    pub fn disturbances(&self) -> &Disturbances {
+        &self.disturbances
     }
 
     /// Checks that there are hosts for `nodes` nodes.
@@ -148,15 +138,21 @@ impl Network {
     #[must_use]
     pub fn is_perfect(&self) -> bool {
         let shares = [self.loss, self.duplication, self.reordering];
-        let is_whole = self.partitions.is_empty();
-        is_whole
+        self.disturbances.is_empty()
             && self.least_ns == 0
             && self.delays.are_zero()
             && shares.iter().all(|share| *share <= 0.0)
     }
 
-    /// Draws the fate of a message from node `from` to node `to`. Delays saturate at [`u64::MAX`]
-    /// nanoseconds.
+    /// Draws the fate of a message that node `from` sends to node `to` at `now`. Each is named by its
+    /// identifier, for disturbances, and its number, for delays.
+    #[inline]
+    pub fn fate(&self, from: (Id, u32), to: (Id, u32), now: Time, rng: &mut Rng) -> Transit {
+        let transit = self.transit(from.1, to.1, rng);
+        self.disturbances.change(transit, from.0, to.0, now, rng)
+    }
+
+    /// The same without disturbances. Delays saturate at [`u64::MAX`] nanoseconds.
     #[inline]
     pub fn transit(&self, from: u32, to: u32, rng: &mut Rng) -> Transit {
         if happens(self.loss, rng) {
@@ -203,11 +199,18 @@ impl Network {
     /// before the timeout.
     #[must_use]
     pub fn failure_detection(&self, timeout: Timeout) -> Regime {
+        match self.disturbances.is_empty() {
+            true => self.undisturbed_detection(timeout),
+            false => Regime::Suspicion,
+        }
+    }
+
+    /// The same while there is no disturbance.
+    #[must_use]
+    pub fn undisturbed_detection(&self, timeout: Timeout) -> Regime {
         match (timeout, self.greatest_delay()) {
             (Timeout::Fixed(timeout), Some(delay))
-                if self.loss <= 0.0
-                    && self.partitions.is_empty()
-                    && timeout > delay.saturating_mul(2) =>
+                if self.loss <= 0.0 && timeout > delay.saturating_mul(2) =>
             {
                 Regime::ExactDetection
             }
@@ -218,8 +221,8 @@ impl Network {
     fn with(network: &scenario::Network, delays: Delays, least_ns: u64) -> Network {
         let scenario::Network { loss, duplication, reordering, node_rate, .. } = *network;
         let has_queues = node_rate.is_some();
-        let partitions = Partitions::from_iter([]);
-        Network { delays, least_ns, loss, duplication, reordering, has_queues, partitions }
+        let disturbances = Disturbances::from_iter([]);
+        Network { delays, least_ns, loss, duplication, reordering, has_queues, disturbances }
     }
 
     #[inline]

@@ -11,7 +11,7 @@ use proptest::prelude::{
 };
 
 use super::*;
-use crate::scenario::{DelayUnit, HostFile, Reuse};
+use crate::scenario::{DelayUnit, Direction, DisturbanceKind, HostFile, Reuse};
 
 const DRAWS: usize = 100_000;
 const MS: Duration = Duration::from_millis(1);
@@ -122,7 +122,7 @@ proptest! {
         let mut rng = Rng::light(seed);
         for (from, to) in pairs {
             match network.transit(from, to, &mut rng) {
-                Transit::Lost => {}
+                Transit::Lost | Transit::Corrupt(..) => {}
                 Transit::Once(delay) => prop_assert!(delay >= least),
                 Transit::Twice(first, second) => {
                     prop_assert!(first >= least && second >= first + least);
@@ -385,4 +385,74 @@ fn more_nodes_than_hosts_need_a_rule() {
         }
     });
     assert_eq!(network(Latency::King).check_hosts(1_000_000), Ok(()));
+}
+
+/// A clock that is fast or slow from the first to the fourth second, and one that is not.
+fn clocks(drift: f64, salt: u64) -> Disturbances {
+    let (at, until) = (Duration::from_secs(1), Duration::from_secs(4));
+    let kind = DisturbanceKind::Clock(drift);
+    let clocks = Disturbances::from_iter([Disturbance { at, until, kind, fraction: 1.0, salt }]);
+    clocks.begin_phase(Time::ZERO + Duration::from_secs(10));
+    clocks
+}
+
+proptest! {
+    /// A clock never goes back, and a timer that waits for a time on it is never early and at most a
+    /// few nanoseconds late.
+    #[test]
+    fn timers_follow_the_clock(
+        drift in 0.001..0.1,
+        salt: u64,
+        number: u64,
+        now in 0..20_000_000_000_u64,
+        wait in 0..5_000_000_000_u64,
+    ) {
+        let (clocks, id) = (clocks(drift, salt), Id::of_name(&number.to_be_bytes()));
+        let now = Time::from_ns(now);
+        let shown = clocks.clock(id, now) + Duration::from_nanos(wait);
+        let at = clocks.when_clock_shows(id, shown, now);
+        prop_assert!(at >= now);
+        prop_assert!(clocks.clock(id, at) >= shown);
+        let late = clocks.clock(id, at).since(shown);
+        prop_assert!(late <= Duration::from_nanos(4), "{late:?}");
+        let error = clocks.clock(id, now).as_ns().abs_diff(now.as_ns()) as f64;
+        prop_assert!(error <= 3e9 * drift, "{error}");
+    }
+}
+
+#[test]
+fn disturbances_strike_as_often_as_they_say_while_they_last() {
+    let second = Duration::from_secs(1);
+    let once = Transit::Once(MS);
+    let by = Duration::from_millis(20);
+    let of = |kind: DisturbanceKind, at: Duration| {
+        let all = [Disturbance { at: second, until: 2 * second, kind, fraction: 0.3, salt: 7 }];
+        let disturbances = Disturbances::from_iter(all);
+        disturbances.begin_phase(Time::ZERO);
+        let mut rng = Rng::new(3, 0);
+        let ids: Vec<Id> = (0..100_u64).map(|it| Id::of_name(&it.to_be_bytes())).collect();
+        let pairs = ids.iter().flat_map(|&from| ids.iter().map(move |&to| (from, to)));
+        let fate = |(from, to)| disturbances.change(once, from, to, Time::ZERO + at, &mut rng);
+        let fates: Vec<Transit> = pairs.filter(|(from, to)| from != to).map(fate).collect();
+        let changed = fates.iter().filter(|fate| **fate != once).count();
+        assert_eq!(disturbances.strikes().map(|(_, count)| count).sum::<u64>(), changed as u64);
+        (changed as f64 / fates.len() as f64, fates)
+    };
+    let both = DisturbanceKind::Partition(Direction::Both);
+    for (kind, wanted) in [
+        (both, 2.0 * 0.3 * 0.7),
+        (DisturbanceKind::Partition(Direction::In), 0.3 * 0.7),
+        (DisturbanceKind::Clog, 0.3),
+        (DisturbanceKind::Loss, 0.3),
+        (DisturbanceKind::Delay(by), 0.3),
+        (DisturbanceKind::Duplicate(by), 0.3),
+        (DisturbanceKind::Reorder(by), 0.3),
+        (DisturbanceKind::Corrupt, 0.3),
+    ] {
+        let (share, fates) = of(kind, second);
+        assert!((share - wanted).abs() < 0.06, "{kind:?}: {share}");
+        assert_eq!(of(kind, 2 * second).0, 0.0, "{kind:?} is over");
+        let delays = fates.iter().filter_map(|fate| fate.delay());
+        assert!(delays.into_iter().all(|delay| (MS..=MS + by).contains(&delay)), "{kind:?}");
+    }
 }

@@ -15,7 +15,7 @@ use core::time::Duration;
 use hopwise_kernel::Rng;
 use hopwise_kernel::node::{Confidence, LossEstimate, PeerRoundTrips, RoundTrips, TimeoutPolicy};
 
-use crate::network::{Network, Transit};
+use crate::network::Network;
 
 /// Longest path, in hops. A longer one is as long as this.
 pub const HOPS_MAX: usize = 48;
@@ -216,10 +216,7 @@ fn path(network: &Network, pool: &[(u32, f64)], rng: &mut Rng) -> [Leg; HOPS_MAX
 
 /// The delay of a message that is not lost.
 fn delay_s(network: &Network, from: u32, to: u32, rng: &mut Rng) -> f64 {
-    match network.transit(from, to, rng) {
-        Transit::Once(delay) | Transit::Twice(delay, _) => delay.as_secs_f64(),
-        Transit::Lost => 0.0,
-    }
+    network.transit(from, to, rng).delay().unwrap_or_default().as_secs_f64()
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ pub trait Checker<N>: Debug + Send + Sized + 'static {
     /// Called after each event in `place`. `node` is the node that is now there, if there is one.
     fn look(&mut self, now: Time, place: u32, node: Option<&N>);
 
-    /// The findings up to `now`, the end of the run.
-    fn findings(self, now: Time) -> Check;
+    /// The findings up to `now`, the end of the run, at which there are these `nodes`.
+    fn findings(self, now: Time, nodes: &mut dyn Iterator<Item = &N>) -> Check;
 }
 
 /// The checker of nodes without an invariant. It has no values, so it costs nothing.
@@ -38,7 +38,7 @@ impl<N> Checker<N> for NoChecker {
         match *self {}
     }
 
-    fn findings(self, _now: Time) -> Check {
+    fn findings(self, _now: Time, _nodes: &mut dyn Iterator<Item = &N>) -> Check {
         match self {}
     }
 }

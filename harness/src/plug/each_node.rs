@@ -37,7 +37,7 @@ impl<N: Node + 'static> Checker<N> for EachNode<N> {
         }
     }
 
-    fn findings(self, _now: Time) -> Check {
+    fn findings(self, _now: Time, _nodes: &mut dyn Iterator<Item = &N>) -> Check {
         self.found
     }
 }

@@ -20,7 +20,7 @@ use toml::Value;
 use super::impossible::Impossible;
 use super::source::Written;
 use super::tree::{at, put};
-use super::{ChurnModel, FaultKind, Measure, Scenario, duration};
+use super::{ChurnModel, Measure, Scenario, duration};
 
 /// The least mean session length in a named scenario, in seconds.
 const STAY_MIN_S: f64 = 30.0;
@@ -132,11 +132,7 @@ pub(super) fn move_times(
         }
     };
     for (index, fault) in scenario.faults.iter().enumerate() {
-        let end = match fault.kind {
-            FaultKind::Partition(_) => ("until", fault.at + fault.over),
-            _ => ("over", fault.over),
-        };
-        move_one("fault", index, "faults move", [("at", fault.at), end]);
+        move_one("fault", index, "faults move", [("at", fault.at), fault.end()]);
     }
     for (index, change) in scenario.workload.profile.iter().flatten().enumerate() {
         let times = [("at", change.at), ("over", change.over)];

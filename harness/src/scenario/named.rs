@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// Those that come with Hopwise, in the order they are listed.
-pub const BUILT_IN: [Named; 29] = named![
+pub const BUILT_IN: [Named; 30] = named![
     "default",
     "steady",
     "churn-light",
@@ -44,6 +44,7 @@ pub const BUILT_IN: [Named; 29] = named![
     "million",
     "dht-comparison",
     "check",
+    "swarm",
     "napster",
     "gnutella",
     "compare",

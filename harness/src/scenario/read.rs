@@ -391,7 +391,7 @@ type Verdict = Result<(), Problem>;
 /// Whether `path` is a time after the start of the measured phase.
 fn is_time_in_phase(path: &str) -> bool {
     let lists = ["fault", "workload.profile"];
-    lists.iter().any(|list| is_within(path, list)) && matches!(last(path), "at" | "over")
+    lists.iter().any(|list| is_within(path, list)) && matches!(last(path), "at" | "over" | "until")
 }
 
 fn syntax_error(text: &str, file: Option<&str>, error: &toml::de::Error) -> ScenarioError {

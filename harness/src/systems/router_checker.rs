@@ -35,8 +35,8 @@ impl<S: System, N: 'static> Checker<N> for RouterChecker<S, N> {
         self.below.look(now, place, node.map(self.router));
     }
 
-    fn findings(self, now: Time) -> Check {
-        self.below.findings(now)
+    fn findings(self, now: Time, nodes: &mut dyn Iterator<Item = &N>) -> Check {
+        self.below.findings(now, &mut nodes.map(self.router))
     }
 }
 

@@ -418,6 +418,7 @@ impl<'a> Run<'a> {
             events: 0,
             datagrams: 0,
             drops: Vec::new(),
+            disturbances: Vec::new(),
             threads: 1,
             bring_up: bring_up.since(Time::ZERO),
             interrupted: self.interruption.is_requested(),

@@ -10,7 +10,7 @@ use hopwise_kernel::{Id, Time};
 
 use super::Truth;
 use super::truth::OwnerTruth;
-use crate::network::{Partition, Partitions};
+use crate::network::{Disturbance, Disturbances};
 
 /// The truth of a run of which the network may be divided.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct DividedTruth {
 
 #[derive(Debug)]
 struct Division {
-    partition: Partition,
+    partition: Disturbance,
     /// The members that are not apart, and those that are.
     sides: [OwnerTruth; 2],
 }
@@ -33,16 +33,16 @@ impl DividedTruth {
     pub fn new(
         members: impl Iterator<Item = Id>,
         at: Time,
-        partitions: &Partitions,
+        disturbances: &Disturbances,
     ) -> DividedTruth {
         let mut truth = DividedTruth {
             whole: OwnerTruth::of_members(members, at),
             divisions: Vec::new(),
             phase_from: Time::NEVER,
         };
-        for partition in partitions.iter() {
+        for partition in disturbances.partitions() {
             let side = |apart| {
-                let members = truth.whole.live().filter(|&id| partition.is_apart(id) == apart);
+                let members = truth.whole.live().filter(|&id| partition.strikes(id) == apart);
                 OwnerTruth::of_members(members, at)
             };
             let sides = [side(false), side(true)];
@@ -54,7 +54,7 @@ impl DividedTruth {
 
 impl Division {
     fn side_mut(&mut self, id: Id) -> &mut OwnerTruth {
-        &mut self.sides[usize::from(self.partition.is_apart(id))]
+        &mut self.sides[usize::from(self.partition.strikes(id))]
     }
 
     /// Whether `named` owned `key` on its side at some instant from `issued` to `answered` at which the
@@ -65,7 +65,7 @@ impl Division {
         }
         let (begin, end) = (phase_from + self.partition.at, phase_from + self.partition.until);
         let (issued, answered) = (issued.max(begin), answered.min(end));
-        let side = &self.sides[usize::from(self.partition.is_apart(named))];
+        let side = &self.sides[usize::from(self.partition.strikes(named))];
         issued <= answered && side.judge(key, named, issued, answered)
     }
 }
@@ -106,7 +106,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::scenario::Direction;
+    use crate::scenario::{Direction, DisturbanceKind};
 
     const S: u64 = 1_000_000_000;
 
@@ -117,15 +117,16 @@ mod tests {
     #[test]
     fn each_side_has_an_owner_while_the_network_is_divided() {
         let (at, until) = (Duration::from_secs(10), Duration::from_secs(20));
-        let halves = Partition { at, until, fraction: 0.5, direction: Direction::Both, salt: 1 };
-        let partitions = Partitions::from_iter([halves]);
+        let kind = DisturbanceKind::Partition(Direction::Both);
+        let halves = Disturbance { at, until, kind, fraction: 0.5, salt: 1 };
+        let disturbances = Disturbances::from_iter([halves]);
         let ids: Vec<Id> = (0..64).map(id).collect();
-        let mut truth = DividedTruth::new(ids.iter().copied(), Time::ZERO, &partitions);
+        let mut truth = DividedTruth::new(ids.iter().copied(), Time::ZERO, &disturbances);
         truth.begin_phase(Time::from_ns(5 * S));
         let at = |s: u64| Time::from_ns(s * S);
         let key = id(1000);
         let owner = truth.whole.owner(key).expect("there are members");
-        let other_side = usize::from(!truth.divisions[0].partition.is_apart(owner));
+        let other_side = usize::from(!truth.divisions[0].partition.strikes(owner));
         let other = truth.divisions[0].sides[other_side].owner(key).expect("half are there");
         for second in 0..30 {
             assert!(truth.judge(&key, &owner, at(second), at(second)), "{second}");

@@ -9,7 +9,7 @@ use super::divided::DividedTruth;
 use super::{Population, Workload};
 use crate::Scenario;
 use crate::base::sampling::draw;
-use crate::network::Partitions;
+use crate::network::Disturbances;
 use crate::scenario::Keys;
 
 /// The most keys of a population that are listed: hashing them takes a few seconds.
@@ -19,7 +19,7 @@ const MOST_LISTED: u64 = 10_000_000;
 #[derive(Clone, Debug)]
 pub struct KeyWorkload {
     keys: KeySource,
-    partitions: Partitions,
+    disturbances: Disturbances,
 }
 
 impl Workload for KeyWorkload {
@@ -32,8 +32,8 @@ impl Workload for KeyWorkload {
     type Truth = DividedTruth;
 
     fn new(scenario: &Scenario, _without: &[u32]) -> Result<KeyWorkload, String> {
-        let partitions = Partitions::new(scenario);
-        Ok(KeyWorkload { keys: KeySource::new(scenario.workload.keys), partitions })
+        let disturbances = Disturbances::new(scenario);
+        Ok(KeyWorkload { keys: KeySource::new(scenario.workload.keys), disturbances })
     }
 
     fn population(&self) -> Option<Population<'_>> {
@@ -49,7 +49,7 @@ impl Workload for KeyWorkload {
     }
 
     fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> DividedTruth {
-        DividedTruth::new(members.map(|(id, _)| id), at, &self.partitions)
+        DividedTruth::new(members.map(|(id, _)| id), at, &self.disturbances)
     }
 }
 

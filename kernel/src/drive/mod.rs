@@ -10,6 +10,7 @@ pub mod queue_delay;
 mod reports;
 pub mod tap;
 pub mod timers;
+pub mod transit;
 pub mod wheel;
 
 pub use counters::Counters;
@@ -20,4 +21,5 @@ pub use queue_delay::QueueDelay;
 pub(crate) use reports::Reports;
 pub use tap::{Tap, Tapped};
 pub use timers::{Due, Timers};
+pub use transit::Transit;
 pub use wheel::{TICK_NS, TimerWheel};

@@ -1,4 +1,4 @@
-//! Emulates a slow and lossy network: messages are lost, or delayed before they are sent.
+//! Emulates a slow and lossy network: messages are lost, delayed before they are sent, repeated or changed.
 //!
 //! Delayed messages lie encoded in a slab. A heap orders them by the time at which they are due,
 //! and messages of the same time by the order in which they were sent.
@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use crate::base::{Address, Peer, Time};
 use crate::codec::Codec;
-use crate::drive::Counters;
+use crate::drive::transit::flip_bit;
+use crate::drive::{Counters, Transit};
 use crate::reactor::clock::Clock;
 use crate::reactor::outbox::Outbox;
 use crate::reactor::sockets::Sockets;
@@ -22,7 +23,7 @@ use crate::reactor::sockets::Sockets;
 const SLAB_BYTES: usize = 64 << 20;
 
 pub(crate) struct Emulation {
-    transit: Box<dyn FnMut(Peer, Peer) -> Option<Duration>>,
+    transit: Box<dyn FnMut(Peer, Peer) -> Transit>,
     clock: Clock,
     slab: Slab,
     /// Due time, sequence number, and slot in the slab.
@@ -48,10 +49,9 @@ struct Queued {
 }
 
 impl Emulation {
-    /// `transit` returns the delay of the next message, given its sender and its receiver, or `None` if it
-    /// is lost.
+    /// `transit` returns the fate of the next message, given its sender and its receiver.
     pub(crate) fn new(
-        transit: impl FnMut(Peer, Peer) -> Option<Duration> + 'static,
+        transit: impl FnMut(Peer, Peer) -> Transit + 'static,
         clock: Clock,
         datagram_bytes: usize,
         header_bytes: usize,
@@ -61,7 +61,7 @@ impl Emulation {
         Emulation { transit: Box::new(transit), clock, slab, due, pushed: 0 }
     }
 
-    /// As [`Outbox::push`], but delays or loses the message.
+    /// As [`Outbox::push`], but the message meets its fate.
     pub(crate) fn push(
         &mut self,
         counters: &mut Counters,
@@ -78,17 +78,33 @@ impl Emulation {
             counters.unsendable += 1;
             return None;
         };
+        let queued = Queued { socket, to: to.address, length, version };
         match (self.transit)(from, to) {
-            None => counters.lost += 1,
-            Some(delay) => {
-                self.slab.free.pop();
-                self.slab.queued[slot as usize] =
-                    Queued { socket, to: to.address, length, version };
-                self.due.push(Reverse((self.clock.now() + delay, self.pushed, slot)));
-                self.pushed += 1;
+            Transit::Lost => counters.lost += 1,
+            Transit::Once(delay) => self.queue(slot, queued, delay),
+            Transit::Twice(first, second) => {
+                self.queue(slot, queued, first);
+                if let Some(&again) = self.slab.free.last() {
+                    self.slab.copy(slot, again, length);
+                    self.queue(again, queued, second);
+                } else {
+                    counters.delay_overflow += 1;
+                }
+            }
+            Transit::Corrupt(delay, bit) => {
+                flip_bit(&mut self.slab.room_mut(slot)[..length], bit);
+                self.queue(slot, queued, delay);
             }
         }
         Some(length)
+    }
+
+    /// Queues the message in `slot`, the next free one.
+    fn queue(&mut self, slot: u32, queued: Queued, delay: Duration) {
+        self.slab.free.pop();
+        self.slab.queued[slot as usize] = queued;
+        self.due.push(Reverse((self.clock.now() + delay, self.pushed, slot)));
+        self.pushed += 1;
     }
 
     /// Passes all messages that are due to the outbox.
@@ -141,6 +157,11 @@ impl Slab {
     fn room_mut(&mut self, slot: u32) -> &mut [u8] {
         &mut self.bytes[slot as usize * self.room..][..self.room]
     }
+
+    fn copy(&mut self, from: u32, to: u32, length: usize) {
+        let from = from as usize * self.room;
+        self.bytes.copy_within(from..from + length, to as usize * self.room);
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +184,8 @@ mod tests {
 
     #[test]
     fn due_messages_leave_in_order_and_the_rest_wait() {
-        let fates = [Some(LONG), Some(Duration::ZERO), None, Some(Duration::ZERO)];
+        let now = Transit::Once(Duration::ZERO);
+        let fates = [Transit::Once(LONG), now, Transit::Lost, now];
         let mut next = fates.into_iter();
         let transit = move |_, _| next.next().expect("as many fates as messages");
         let mut emulation = Emulation::new(transit, Clock::start(), 1472, BUNDLE_HEADER_BYTES);
@@ -189,7 +211,7 @@ mod tests {
     #[test]
     fn messages_without_room_are_dropped_and_counted() {
         let mut emulation =
-            Emulation::new(|_, _| Some(LONG), Clock::start(), 65_507, BUNDLE_HEADER_BYTES);
+            Emulation::new(|_, _| Transit::Once(LONG), Clock::start(), 65_507, BUNDLE_HEADER_BYTES);
         let (rooms, reserved) = (emulation.slab.free.len(), emulation.due.capacity());
         let mut counters = Counters::default();
         let to = Peer::default();

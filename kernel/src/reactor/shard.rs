@@ -25,7 +25,7 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::base::{Address, Peer, Rng, Time};
 use crate::codec::Codec;
-use crate::drive::{Counters, Due, QueueDelay, Reports, Tap, Timers};
+use crate::drive::{Counters, Due, QueueDelay, Reports, Tap, Timers, Transit};
 use crate::node::{Context, DropReason, EventOf, Node, Protocol, RequestTables, World};
 use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::batch::Batch;
@@ -153,10 +153,10 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         })
     }
 
-    /// Emulates a slow and lossy network for all messages sent from now on. `transit` returns the
-    /// delay of the next message, given its sender and its receiver, or `None` if it is lost. The queue of delayed messages is
-    /// bounded; further ones are dropped. [`Counters`] counts both.
-    pub fn emulate(&mut self, transit: impl FnMut(Peer, Peer) -> Option<Duration> + 'static) {
+    /// Emulates a slow and lossy network for all messages sent from now on. `transit` is given the sender
+    /// and the receiver of the next message, and returns its fate. The queue of delayed messages is bounded;
+    /// further ones are dropped. [`Counters`] counts what is lost or dropped.
+    pub fn emulate(&mut self, transit: impl FnMut(Peer, Peer) -> Transit + 'static) {
         let emulation = Emulation::new(transit, self.clock, self.datagram_bytes, C::HEADER_BYTES);
         self.world.emulation = Some(emulation);
     }
@@ -182,8 +182,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         self.world.outbox.set_codec(codec);
     }
 
-    /// The sockets that were written to lately: those that read the newest version, and those that still write in an
-    /// older one. 0 if [versions are not told apart](Shard::tell_versions_apart).
+    /// The sockets that were written to lately: those that read the newest version, and those that still
+    /// write in an older one. 0 if [versions are not told apart](Shard::tell_versions_apart).
     #[must_use]
     pub fn sockets_by_version(&self) -> (usize, usize) {
         self.world.outbox.versions.as_ref().map_or((0, 0), Versions::in_use)

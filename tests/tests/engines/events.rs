@@ -3,6 +3,7 @@
 //! `results/recompute.py` does the same with numpy, for the saved outcome of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -12,9 +13,10 @@ use hopwise_harness::live::Progress;
 use hopwise_harness::measure::event_log::EventLog;
 use hopwise_harness::measure::metrics::COUNTS;
 use hopwise_harness::measure::{Measured, Observers};
-use hopwise_harness::scenario::{Fault, FaultKind};
+use hopwise_harness::network::{Disturbance, Disturbances};
 use hopwise_harness::systems::Registry;
 use hopwise_harness::systems::ring::Ring;
+use hopwise_kernel::Id;
 
 /// The nodes of a host that are members, and from when to when all of them were.
 type Host<'a> = (BTreeSet<&'a str>, Vec<(u64, u64)>);
@@ -134,31 +136,54 @@ fn assert_recomputed(measured: &Measured, rows: &Rows, scenario: &Scenario, what
     let found = [membership.joins, membership.leaves, membership.crashes];
     assert_eq!([joins, leaves, crashes], found, "{what}");
     if answers_are_owners {
-        let wrong = answered.iter().filter(|row| !owned(&lives, row)).count() as u64;
-        let is_partition = |it: &Fault| matches!(it.kind, FaultKind::Partition(_));
-        if scenario.faults.iter().any(is_partition) {
-            // Each side has owners of its own.
-            assert!(wrong >= metrics.incorrect, "{what}: {wrong}, {}", metrics.incorrect);
-        } else {
-            assert_eq!(wrong, metrics.incorrect, "{what}: judged by looking at all nodes");
-        }
+        let partitions = Disturbances::new(scenario);
+        let is_right = |row: &BTreeMap<String, String>| {
+            let (issued, answered) = (number(row, "issued_ns"), number(row, "time_ns"));
+            let named_is_apart = |it: &Disturbance| is_apart(it, &row["answer"]);
+            owned(&lives, row, issued..=answered, |_| true)
+                || partitions.partitions().any(|it| {
+                    let (begin, end) = (from + as_ns(it.at), from + as_ns(it.until));
+                    let divided = issued.max(begin)..=answered.min(end);
+                    owned(&lives, row, divided, |node| is_apart(it, node) == named_is_apart(it))
+                })
+        };
+        let wrong = answered.iter().filter(|row| !is_right(row)).count() as u64;
+        assert_eq!(wrong, metrics.incorrect, "{what}: judged by looking at all nodes");
     }
 }
 
-/// Whether the node that was named owned the key at some instant from issue to answer.
-fn owned(lives: &BTreeMap<&str, Vec<(u64, u64)>>, row: &BTreeMap<String, String>) -> bool {
-    let (issued, answered) = (number(row, "issued_ns"), number(row, "time_ns"));
+/// Whether the node that was named owned the key at some instant of `span`, among the nodes that `counts`.
+fn owned(
+    lives: &BTreeMap<&str, Vec<(u64, u64)>>,
+    row: &BTreeMap<String, String>,
+    span: RangeInclusive<u64>,
+    counts: impl Fn(&str) -> bool,
+) -> bool {
+    if span.is_empty() {
+        return false;
+    }
     // The owner changes only when a node joins or leaves.
     let changes = lives.values().flatten().flat_map(|&(joined, left)| [joined, left]);
-    let mut instants: Vec<u64> = changes.filter(|&at| issued < at && at <= answered).collect();
-    instants.push(issued);
+    let mut instants: Vec<u64> = changes.filter(|at| span.contains(at)).collect();
+    instants.push(*span.start());
     let (key, named) = (row["key"].as_str(), row["answer"].as_str());
     instants.into_iter().any(|at| {
         let is_live = |lives: &[(u64, u64)]| lives.iter().any(|&(from, to)| from <= at && at < to);
         // Identifiers have the same number of digits, so their order is that of their texts.
         let mut after = lives.range(key..).chain(lives.range(..key));
-        after.find(|(_, lives)| is_live(lives)).is_some_and(|(&owner, _)| owner == named)
+        let owner = after.find(|(node, lives)| counts(node) && is_live(lives));
+        owner.is_some_and(|(&owner, _)| owner == named)
     })
+}
+
+/// Whether the node with this identifier is apart from the others.
+fn is_apart(partition: &Disturbance, id: &str) -> bool {
+    let prefix = u64::from_str_radix(&id[..16], 16).expect("it is hexadecimal");
+    partition.strikes(Id::from_parts(prefix, Id::ZERO.tail()))
+}
+
+fn as_ns(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).expect("a run is shorter")
 }
 
 #[test]

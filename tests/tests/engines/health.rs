@@ -39,7 +39,7 @@ impl Checker<RingNode> for GoneNodes {
         }
     }
 
-    fn findings(self, _now: Time) -> Check {
+    fn findings(self, _now: Time, _nodes: &mut dyn Iterator<Item = &RingNode>) -> Check {
         Check::default()
     }
 }

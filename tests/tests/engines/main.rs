@@ -5,6 +5,7 @@
 mod check;
 mod costs;
 mod directors;
+mod disturbances;
 mod events;
 mod health;
 mod interrupts;
@@ -12,6 +13,7 @@ mod load;
 mod partitions;
 mod place;
 mod program;
+mod running;
 mod sim;
 mod stationary;
 mod store;

@@ -7,19 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hopwise_harness::Scenario;
 use hopwise_harness::live::Progress;
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::outcome::{Deaths, Tables};
 use hopwise_harness::systems::Registry;
 
-fn run(toml: &str, seed: u64) -> Measured {
-    let set = [("seed".to_owned(), seed.to_string())];
-    let scenario: Scenario =
-        Registry::built_in().from_toml(toml, "test", &set).expect("the scenario is valid");
-    let progress = Progress::new(true, Duration::ZERO);
-    Registry::built_in().run(&scenario, &AtomicU32::new(0), &progress).expect("the scenario runs")
-}
+use crate::running::run_seed;
 
 fn tables(measured: &Measured) -> &Tables {
     measured.health.tables.as_ref().expect("a ring has tables")
@@ -47,7 +40,7 @@ fn loss_does_no_harm() {
                  workload.lookups_per_s = 200
                  phases = {{ warmup = \"5s\", measure = \"30s\" }}"
             );
-            let measured = run(&toml, seed);
+            let measured = run_seed(&toml, seed);
             let correct = correct_share(&measured);
             assert!(correct >= wanted, "loss {loss}, seed {seed}: {correct}");
             assert_eq!(tables(&measured).rings.expect("all nodes were looked at").max, 1);
@@ -68,7 +61,7 @@ fn neighbors_detect_a_crash_soon_and_declare_no_live_node_dead() {
              workload.lookups_per_s = 200
              phases = {{ warmup = \"30s\", measure = \"2min\" }}"
         );
-        let measured = run(&toml, 1);
+        let measured = run_seed(&toml, 1);
         let deaths = deaths(&measured);
         assert!(deaths.detected > 30, "{deaths:?}");
         assert!(deaths.detection_us.p99 <= within_s * 1e6, "loss {loss}: {deaths:?}");
@@ -92,7 +85,7 @@ fn after_crashes_no_answer_names_a_dead_node() {
                  phases = {{ warmup = \"1s\", lookups = 1000 }}
                  fault = [{{ at = \"0s\", kind = \"crash\", fraction = {fraction} }}]"
             );
-            let measured = run(&toml, 3);
+            let measured = run_seed(&toml, 3);
             let metrics = &measured.metrics;
             assert_eq!((metrics.incorrect, metrics.failed), (0, 0), "{lookup} {fraction}");
             assert!(metrics.under_suspicion > 0, "{lookup} {fraction}");
@@ -109,7 +102,7 @@ fn the_older_rule_names_dead_nodes() {
                 workload.lookups_per_s = 200
                 phases = { warmup = \"1s\", lookups = 1000 }
                 fault = [{ at = \"0s\", kind = \"crash\", fraction = 0.3 }]";
-    let metrics = run(toml, 3).metrics;
+    let metrics = run_seed(toml, 3).metrics;
     assert!(metrics.incorrect > 200, "{}", metrics.incorrect);
     assert_eq!(metrics.under_suspicion, 0);
 }
@@ -124,7 +117,7 @@ fn short_sessions_are_answered_by_the_owners() {
                           downtime = \"none\", graceful = 0.0 }
                 workload.lookups_per_s = 300
                 phases = { warmup = \"30s\", measure = \"30s\" }";
-    let measured = run(toml, 1);
+    let measured = run_seed(toml, 1);
     let correct = correct_share(&measured);
     assert!(correct >= 0.995, "{correct}");
     let failed = measured.metrics.failed as f64 / measured.metrics.issued as f64;
@@ -177,7 +170,7 @@ fn overload_bends_and_leaves_no_mark() {
                 workload = { lookups_per_s = \"5x\", profile = [{ at = \"10s\", lookups_per_s = \"0.25x\" }] }
                 phases = { warmup = \"1s\", measure = \"16s\" }";
     for seed in 1..=3 {
-        let measured = run(toml, seed);
+        let measured = run_seed(toml, seed);
         let capacity = measured.capacity_per_s.expect("it was calibrated");
         let rows: Vec<_> = measured.series.iter().filter(|row| row.phase == "measure").collect();
         // The phase does not begin at a whole second.

@@ -52,7 +52,7 @@ pub(super) struct Control<'a, S: System> {
     /// The end of the last window.
     now: Time,
     window: Duration,
-    network: Network,
+    network: &'a Network,
     phase: Phase,
     bring_up: Duration,
     capacity_per_s: Option<f64>,
@@ -114,7 +114,7 @@ impl<'a, S: System> Control<'a, S> {
         partition: Partition,
         director: Director<S::Workload>,
         judge: Judge<S::Workload>,
-        network: Network,
+        network: &'a Network,
         tracing: Tracing<'a>,
     ) -> Control<'a, S> {
         Control {
@@ -383,7 +383,7 @@ impl<'a, S: System> Control<'a, S> {
             Measure::Lookups(_) => Time::from_ns(Time::NEVER.as_ns() - 1),
         };
         self.director.set_phase(from, to);
-        self.network.partitions().begin_phase(from);
+        self.network.disturbances().begin_phase(from);
         self.judge.begin_phase(from);
         self.phase = Phase::Warmup { from, to };
     }

@@ -69,7 +69,7 @@ use crate::measure::provenance::available_bytes;
 use crate::measure::stored::Contents;
 use crate::measure::trace::Tracer;
 use crate::measure::{EngineError, Measured, Observers, Simulation};
-use crate::network::{Network, Partitions};
+use crate::network::{Disturbances, Network};
 use crate::plug::{Checker, ProtocolOf, Runner, Setting, System};
 use crate::scenario::{ChurnModel, Load};
 use crate::workload::Workload;
@@ -117,10 +117,11 @@ pub(crate) fn simulate<S: System>(
     progress: &Progress,
     observers: Observers<'_>,
 ) -> Result<Measured, EngineError> {
+    let scenario = &scenario.with_swarms_drawn();
     let interruption = Interruption::new(interrupts);
     let trace = Trace::of(scenario, 1).map_err(EngineError::Request)?;
     let network = Network::new(&scenario.network, scenario.seed).map_err(EngineError::Request)?;
-    let network = network.with_partitions(Partitions::new(scenario));
+    let network = network.with_disturbances(Disturbances::new(scenario));
     // A checker must see all nodes, so they are in one shard.
     let is_checked = S::Checker::EXISTS && scenario.is_checked();
     let wanted = if is_checked { 1 } else { scenario.thread_count() };
@@ -226,7 +227,7 @@ pub(crate) fn simulate<S: System>(
         partition,
         director,
         judge,
-        network.clone(),
+        &network,
         tracing,
     );
     let shards: Vec<_> = (0..shards).map(|_| Mutex::new(None)).collect();
@@ -289,6 +290,7 @@ pub(crate) fn simulate<S: System>(
     let mut measured = sums.measured::<S>(&mut judge, &workload, course);
     let simulation = Simulation { simulated, real, events, trace_digest, regime, check };
     measured.simulation = Some(simulation);
+    measured.disturbances = network.disturbances().strikes().collect();
     measured.warnings.extend_from_slice(system.warnings());
     measured.warnings.extend(too_many_threads);
     Ok(measured)

@@ -16,6 +16,7 @@ use super::partition::{Partition, place_of};
 use super::queue::{Envelope, EventKind, Key, Queue, source};
 use super::request_timers::RequestTimers;
 use super::step_recorder::StepRecorder;
+use super::wire::Wire;
 use crate::measure::trace::{Step, StepKind};
 use crate::network::{Network, Transit};
 use crate::plug::{AnswerOf, NodeEvent, ProtocolOf, QuestionOf, System};
@@ -34,13 +35,15 @@ pub(super) struct SimWorld<S: System> {
     pub(super) timer_due: Time,
     /// The lookup that the call is part of.
     pub(super) lookup: LookupNumber,
-    /// The node that is being called, if that lookup is traced.
+    /// The node that is being called, if that lookup is traced or nodes are disturbed.
     pub(super) node: Id,
     pub(super) costs: Costs,
     pub(super) steps: StepRecorder,
     pub(super) queue: Queue<ProtocolOf<S>, QuestionOf<S>>,
     pub(super) outgoing: Vec<BatchOf<S>>,
     pub(super) request_timers: RequestTimers,
+    /// Flips bits of messages. Created when first needed.
+    corrupter: Option<Wire<S::Codec>>,
     pub(super) counters: Counters,
     /// What a live page shows.
     pub(super) tap: Tap,
@@ -72,6 +75,7 @@ impl<S: System> SimWorld<S> {
             queue,
             outgoing: (0..partition.shards).map(|_| BatchOf::<S>::default()).collect(),
             request_timers: RequestTimers::default(),
+            corrupter: None,
             counters: Counters::default(),
             tap: Tap::default(),
             reports: Vec::new(),
@@ -123,6 +127,38 @@ impl<S: System> SimWorld<S> {
         self.steps.push(self.step(self.lookup, kind, self.node));
     }
 
+    /// Enters a message with a flipped bit as an event. Returns false if it is no message any more.
+    #[cold]
+    fn post_corrupt(
+        &mut self,
+        delay: Duration,
+        (from, to): (Peer, Peer),
+        bit: u64,
+        message: &MessageOf<'_, ProtocolOf<S>>,
+    ) -> bool {
+        let mut wire = self.corrupter.take().unwrap_or_else(Wire::new);
+        let posted = wire.corrupt(from, to, bit, message).is_some_and(|(from, to, message)| {
+            let place = place_of(to.address).filter(|&place| place < self.partition.places);
+            let envelope = Envelope { from, lookup: 0, to_prefix: to.id.prefix() };
+            place.is_some_and(|place| {
+                self.post(place, delay, envelope, &message);
+                true
+            })
+        });
+        self.corrupter = Some(wire);
+        posted
+    }
+
+    /// When the clock of the node that is being called shows `at`.
+    #[inline]
+    fn when_clock_shows(&self, at: Time) -> Time {
+        let disturbances = self.network.disturbances();
+        match disturbances.strike_nodes() {
+            true => disturbances.when_clock_shows(self.node, at, self.now),
+            false => at,
+        }
+    }
+
     /// Enters a message as an event, here or for another shard.
     fn post(
         &mut self,
@@ -171,14 +207,9 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
         let sender = mix(self.seed ^ u64::from(self.place));
         let mut rng = Rng::light(mix(sender ^ self.sequence));
         let host_of = |place| self.partition.per_host.host_of(place);
-        let transit = match self.network.partitions().cut(from.id, to.id, self.now) {
-            true => Transit::Lost,
-            false => self.network.transit(host_of(self.place), host_of(place), &mut rng),
-        };
-        let arrives = match transit {
-            Transit::Once(delay) | Transit::Twice(delay, _) => self.now + delay,
-            Transit::Lost => Time::NEVER,
-        };
+        let (from_node, to_node) = ((from.id, host_of(self.place)), (to.id, host_of(place)));
+        let transit = self.network.fate(from_node, to_node, self.now, &mut rng);
+        let arrives = transit.delay().map_or(Time::NEVER, |delay| self.now + delay);
         self.tap.pass::<ProtocolOf<S>>(self.now, Some(arrives), (&from, &to), message);
         match transit {
             Transit::Once(delay) => self.post(place, delay, envelope, message),
@@ -186,7 +217,8 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
                 self.post(place, first, envelope, message);
                 self.post(place, second, envelope, message);
             }
-            Transit::Lost => {
+            Transit::Corrupt(delay, bit) if self.post_corrupt(delay, (from, to), bit, message) => {}
+            Transit::Lost | Transit::Corrupt(..) => {
                 self.next_sequence();
                 self.counters.lost += 1;
                 if is_traced {
@@ -198,6 +230,7 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
     }
 
     fn arm_node(&mut self, _node: u32, at: Time) {
+        let at = self.when_clock_shows(at);
         debug_assert!(at >= self.now, "a node arms its timer in the past");
         self.timer_due = at;
         if at == Time::NEVER {
@@ -210,6 +243,7 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
     }
 
     fn arm_request(&mut self, request: RequestHandle, at: Time) {
+        let at = self.when_clock_shows(at);
         debug_assert!(at >= self.now, "a request is armed in the past");
         let sequence = self.next_sequence();
         let (place, source) = (self.place, source::TIMER);

@@ -97,7 +97,7 @@ impl<S: System> Control<'_, S> {
             Measure::Lasting(length) => from + length,
             Measure::Lookups(_) => Time::from_ns(Time::NEVER.as_ns() - 1),
         };
-        self.network.partitions().begin_phase(from);
+        self.network.disturbances().begin_phase(from);
         judge.begin_phase(from);
         self.shared.measure_to.store(planned_end.as_ns(), Ordering::Release);
         self.shared.measure_from.store(from.as_ns(), Ordering::Release);

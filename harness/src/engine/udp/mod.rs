@@ -42,7 +42,7 @@ use crate::engine::totals::Sums;
 use crate::live::Progress;
 use crate::measure::provenance::available_bytes;
 use crate::measure::{EngineError, Measured, Observers};
-use crate::network::{Network, Partitions, Transit};
+use crate::network::{Disturbances, Network};
 use crate::plug::{ProtocolOf, Runner, Setting, System};
 use crate::scenario::{Amount, ChurnModel, FaultKind, Sockets as SocketsKey};
 use crate::workload::Workload;
@@ -73,8 +73,9 @@ impl Runner for UdpEngine {
         progress: &Progress,
         observers: Observers<'_>,
     ) -> Result<Measured, EngineError> {
+        let scenario = &scenario.with_swarms_drawn();
         let network = Network::on_top(&scenario.network).map_err(EngineError::Request)?;
-        let network = network.with_partitions(Partitions::new(scenario));
+        let network = network.with_disturbances(Disturbances::new(scenario));
         let clock = Clock::start();
         // Each thread needs at least one node besides the server.
         let at_start = scenario.nodes_at_start() as usize;
@@ -142,10 +143,9 @@ impl Runner for UdpEngine {
                 if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
                     // Delays neither depend on the hosts, nor are messages duplicated.
-                    shard.emulate(move |from, to| match network.transit(0, 0, &mut rng) {
-                        _ if network.partitions().cut(from.id, to.id, clock.now()) => None,
-                        Transit::Lost => None,
-                        Transit::Once(delay) | Transit::Twice(delay, _) => Some(delay),
+                    shard.emulate(move |from, to| {
+                        let (from, to) = ((from.id, 0), (to.id, 0));
+                        network.fate(from, to, clock.now(), &mut rng)
                     });
                 }
                 let setup = Setup {
@@ -204,6 +204,7 @@ impl Runner for UdpEngine {
         }
         let mut measured = assemble::<S>(watched?, &shared, &workload, ends);
         measured.warnings.extend_from_slice(system.warnings());
+        measured.disturbances = network.disturbances().strikes().collect();
         Ok(measured)
     }
 }

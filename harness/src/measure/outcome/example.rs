@@ -71,6 +71,7 @@ pub(crate) fn outcome() -> Outcome {
             messages_per_s: 298_000.4,
             datagrams: 812_345,
             drops: drops.map(|(reason, n)| (reason.to_owned(), n)).into(),
+            disturbances: BTreeMap::new(),
             peak_rss_bytes: Some(23 << 20),
             threads: 2,
             trace_digest: None,

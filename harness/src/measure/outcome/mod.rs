@@ -137,6 +137,9 @@ pub struct Engine {
     pub datagrams: u64,
     /// Messages dropped, by reason.
     pub drops: BTreeMap<String, u64>,
+    /// How often disturbances struck a message or a node, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub disturbances: BTreeMap<String, u64>,
     /// Peak resident memory of the process during the run; `None` if other runs shared the process at
     /// the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,11 +10,13 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use self::page::Page;
 use super::units::{bytes, count, micros, number, share};
 use crate::measure::outcome::{
-    Adaptation, Asked, Check, Engine, Expectation, Hops, Items, KindRate, Lookups, Maintenance,
-    Outcome, Regime, StepTimes, TransferLatency,
+    Adaptation, Asked, Check, Expectation, Hops, Items, KindRate, Lookups, Maintenance, Outcome,
+    Regime, StepTimes, TransferLatency,
 };
 
 /// Length of the longest bar.
@@ -33,8 +35,8 @@ const BARS_BESIDE_VALUES_AND_FLAWS: usize = 2;
 const BARS_BESIDE_BOTH: usize = 3;
 /// Message kinds that are listed; the rest are added up.
 const KINDS: usize = 5;
-/// Drop reasons that are listed; the rest are added up.
-const DROPS: usize = 2;
+/// Drop reasons, and kinds of disturbances, that are listed; the rest are added up.
+const AMOUNTS: usize = 2;
 /// Expectations that are listed; those that did not hold come first.
 const EXPECTATIONS: usize = 3;
 
@@ -430,7 +432,10 @@ fn engine(outcome: &Outcome, page: &mut Page) {
     if !row.is_empty() {
         page.row("", row.join(", "));
     }
-    page.row("dropped", drops(engine));
+    page.row("dropped", amounts(&engine.drops).unwrap_or_else(|| "nothing".to_owned()));
+    if let Some(strikes) = amounts(&engine.disturbances) {
+        page.row("disturbed", strikes);
+    }
 }
 
 fn check(check: &Check, page: &mut Page) {
@@ -448,18 +453,16 @@ fn check(check: &Check, page: &mut Page) {
 }
 
 /// `12 malformed, 3 shed, 1 other`.
-fn drops(engine: &Engine) -> String {
-    let mut drops: Vec<(&str, u64)> =
-        engine.drops.iter().map(|(reason, &n)| (reason.as_str(), n)).filter(|d| d.1 > 0).collect();
-    drops.sort_by_key(|&(_, n)| std::cmp::Reverse(n));
-    if drops.len() > DROPS + 1 {
-        let rest = drops.split_off(DROPS);
-        drops.push(("other", rest.iter().map(|&(_, n)| n).sum()));
+fn amounts(of: &BTreeMap<String, u64>) -> Option<String> {
+    let mut amounts: Vec<(&str, u64)> =
+        of.iter().map(|(name, &n)| (name.as_str(), n)).filter(|it| it.1 > 0).collect();
+    amounts.sort_by_key(|&(_, n)| std::cmp::Reverse(n));
+    if amounts.len() > AMOUNTS + 1 {
+        let rest = amounts.split_off(AMOUNTS);
+        amounts.push(("other", rest.iter().map(|&(_, n)| n).sum()));
     }
-    if drops.is_empty() {
-        return "nothing".to_owned();
-    }
-    drops.iter().map(|(reason, n)| format!("{} {reason}", count(*n))).collect::<Vec<_>>().join(", ")
+    let text = |(name, n): &(&str, u64)| format!("{} {name}", count(*n));
+    (!amounts.is_empty()).then(|| amounts.iter().map(text).collect::<Vec<_>>().join(", "))
 }
 
 fn expectations(expectations: &[Expectation], page: &mut Page) {

@@ -4,15 +4,20 @@
 //!
 //! **Invariant:** from a fault to its form and back is the identity.
 
+mod disturbance;
+mod form;
 mod plan;
+mod swarm;
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::disturbance::{Direction, DisturbanceKind};
+use self::form::FaultForm;
 use self::plan::FaultPlan;
 use super::impossible::{Verdict, is_share, require, require_or_adapt, require_that};
-use super::key::{DURATION, Key, Kind};
+use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
 use super::{ChurnModel, Engine, Measure, POPULATION_MAX, Scenario, duration};
 
 /// Something that goes wrong at a stated time.
@@ -21,8 +26,8 @@ use super::{ChurnModel, Engine, Measure, POPULATION_MAX, Scenario, duration};
 pub struct Fault {
     /// When it begins, after the start of the measured phase.
     pub at: Duration,
-    /// Length of the fault: it affects its nodes at even intervals. Zero: all at once. A partition lasts so
-    /// long.
+    /// Length of the fault: it affects its nodes at even intervals. Zero: all at once. A disturbance and a
+    /// swarm last so long.
     pub over: Duration,
     /// What happens.
     pub kind: FaultKind,
@@ -31,7 +36,7 @@ pub struct Fault {
 }
 
 /// What happens to the nodes a [`Fault`] strikes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum FaultKind {
     /// They stop without notice.
     Crash(Target),
@@ -41,21 +46,10 @@ pub enum FaultKind {
     Join,
     /// Nodes that earlier faults crashed come back, with their identifiers and addresses.
     Return,
-    /// They cannot reach the others, nor be reached, as long as the fault lasts.
-    Partition(Direction),
-}
-
-/// Which messages a partition keeps from arriving.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Direction {
-    /// Those to the nodes it strikes, and those from them.
-    #[default]
-    Both,
-    /// Those to the nodes it strikes.
-    In,
-    /// Those from the nodes it strikes.
-    Out,
+    /// For a while, messages or nodes are disturbed.
+    Disturbance(DisturbanceKind),
+    /// For a while, a random mix of all kinds, which the seed of the run decides.
+    Swarm,
 }
 
 /// Which nodes a crash strikes.
@@ -73,8 +67,9 @@ pub enum Target {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Amount {
     /// `fraction`: share of the nodes that are alive when the fault begins, 0 … 1. For a return:
-    /// share of the nodes that faults crashed and that have not come back. For a partition: the
-    /// probability with which a node is struck.
+    /// share of the nodes that faults crashed and that have not come back. For a disturbance: the
+    /// probability with which it strikes a node, a message or a link. For a swarm: that with which a kind
+    /// of fault takes part.
     Fraction(f64),
     /// `count`: this many.
     Count(u32),
@@ -97,17 +92,35 @@ pub(super) const KEYS: &[Key] = &[
     .only_with("kind", &["crash", "leave", "join", "return"]),
     Key::word(
         "fault.kind",
-        &["crash", "leave", "join", "return", "partition"],
+        &[
+            "crash",
+            "leave",
+            "join",
+            "return",
+            "partition",
+            "clog",
+            "loss",
+            "delay",
+            "duplicate",
+            "reorder",
+            "corrupt",
+            "pause",
+            "clock",
+            "swarm",
+        ],
         "What happens. crash: nodes stop without notice. leave: they leave, announced. join: new \
-         nodes join. return: nodes that earlier faults crashed come back. partition: messages \
-         between some nodes and the others are lost until the time until.",
+         nodes join. return: nodes that earlier faults crashed come back. The others last until the \
+         time until. partition: messages between some nodes and the others are lost. clog: messages \
+         from one node to another are lost. loss, delay, duplicate, reorder, corrupt: this happens to \
+         some messages. pause: nodes stop and then go on. clock: clocks of nodes run fast or slow. \
+         swarm: a random mix of all of these, drawn anew for each seed.",
     ),
     Key::duration(
         "fault.until",
         DURATION,
-        "When a partition ends, from the start of the measured phase.",
+        "When the fault ends, from the start of the measured phase.",
     )
-    .only_with("kind", &["partition"]),
+    .only_with("kind", disturbance::LASTING),
     Key::word(
         "fault.direction",
         &["both", "in", "out"],
@@ -115,6 +128,18 @@ pub(super) const KEYS: &[Key] = &[
          them, or only those from them.",
     )
     .only_with("kind", &["partition"]),
+    Key::duration(
+        "fault.by",
+        DURATION_ABOVE_ZERO,
+        "How much later a message arrives. kind = reorder, duplicate: up to so much later, at random.",
+    )
+    .only_with("kind", disturbance::LATE),
+    Key::number(
+        "fault.drift",
+        "a number above 0 and at most 0.1",
+        "How much faster or slower clocks run, at most, as a share. The clock of each node differs.",
+    )
+    .only_with("kind", &["clock"]),
     Key::word(
         "fault.target",
         &["random", "busiest"],
@@ -124,8 +149,9 @@ pub(super) const KEYS: &[Key] = &[
     Key::share(
         "fault.fraction",
         "Share of the nodes that are alive when the fault begins. kind = return: share of the \
-         nodes that faults crashed and that have not come back. kind = partition: the probability \
-         with which a node is apart from the others.",
+         nodes that faults crashed and that have not come back. partition, pause, clock: the \
+         probability with which a node is struck; clog: a pair of nodes; loss, delay, duplicate, \
+         reorder, corrupt: a message. swarm: the probability with which a kind takes part.",
     ),
     Key::integer(
         "fault.count",
@@ -164,7 +190,7 @@ fn check_one(all: &Scenario, index: usize, plan: &FaultPlan) -> Verdict {
     require_that(!only_one || fault.amount == Amount::Count(1), &path("target"), || {
         format!("\"random\", or fault.{index}.count = 1: only one node is the busiest")
     })?;
-    check_partition(fault, &path)?;
+    check_lasting(all, fault, &path)?;
     match fault.amount {
         Amount::Fraction(fraction) => require(is_share(fraction), &path("fraction"))?,
         Amount::Count(count) => {
@@ -176,25 +202,30 @@ fn check_one(all: &Scenario, index: usize, plan: &FaultPlan) -> Verdict {
     if let Measure::Lasting(end) = all.phases.measure {
         let end_is = || format!("phases.measure = {:?}", duration::text(end));
         require_that(fault.at < end, &path("at"), || format!("a duration below {}", end_is()))?;
-        if let FaultKind::Partition(_) = fault.kind {
-            let within = fault.at + fault.over <= end;
-            require_that(within, &path("until"), || format!("{:?} at most", duration::text(end)))?;
-        }
-        require_that(fault.over <= end - fault.at, &path("over"), || {
-            format!("a duration that, after at, ends within {}", end_is())
+        let (key, _) = fault.end();
+        require_that(fault.over <= end - fault.at, &path(key), || match fault.kind.lasts() {
+            true => format!("{:?} at most", duration::text(end)),
+            false => format!("a duration that, after at, ends within {}", end_is()),
         })?;
     }
     Ok(())
 }
 
-fn check_partition(fault: &Fault, path: &impl Fn(&str) -> String) -> Verdict {
-    let FaultKind::Partition(_) = fault.kind else { return Ok(()) };
+/// Checks a fault that lasts.
+fn check_lasting(all: &Scenario, fault: &Fault, path: &impl Fn(&str) -> String) -> Verdict {
+    if !fault.kind.lasts() {
+        return Ok(());
+    }
     require_that(!fault.over.is_zero(), &path("until"), || {
         format!("a duration above {:?}, the time at which it begins", duration::text(fault.at))
     })?;
     require_that(matches!(fault.amount, Amount::Fraction(_)), &path("count"), || {
-        "fraction instead: a partition strikes a share of the nodes".to_owned()
-    })
+        "fraction instead: a fault of this kind strikes each with a probability".to_owned()
+    })?;
+    match fault.kind {
+        FaultKind::Disturbance(kind) => kind.check(all, path),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that one node is left if `count` nodes depart.
@@ -248,81 +279,58 @@ fn check_threads(all: &Scenario, plan: &FaultPlan) -> Verdict {
     })
 }
 
+impl Fault {
+    /// The key that says when it ends, and its value.
+    pub(super) fn end(&self) -> (&'static str, Duration) {
+        match self.kind.lasts() {
+            true => ("until", self.at + self.over),
+            false => ("over", self.over),
+        }
+    }
+}
+
+impl FaultKind {
+    /// The words for kinds of faults in a scenario, but for swarms, which consist of all others.
+    pub const WORDS: [&str; 13] = [
+        "crash",
+        "leave",
+        "join",
+        "return",
+        "partition",
+        "clog",
+        "loss",
+        "delay",
+        "duplicate",
+        "reorder",
+        "corrupt",
+        "pause",
+        "clock",
+    ];
+
+    /// Whether it is of the kind that this word names, or may bring such a fault about.
+    #[must_use]
+    pub fn may_be(self, word: &str) -> bool {
+        match self {
+            FaultKind::Crash(_) => word == "crash",
+            FaultKind::Leave => word == "leave",
+            FaultKind::Join => word == "join",
+            FaultKind::Return => word == "return",
+            FaultKind::Disturbance(kind) => word == kind.word(),
+            FaultKind::Swarm => true,
+        }
+    }
+
+    /// Whether it lasts until a stated time.
+    #[must_use]
+    pub fn lasts(self) -> bool {
+        matches!(self, FaultKind::Disturbance(_) | FaultKind::Swarm)
+    }
+}
+
 impl Scenario {
     /// Nodes that join in faults of a network of so many `nodes`, at most.
     pub(crate) fn joining_in_faults(&self, nodes: u64) -> u64 {
         plan::joining(&self.faults, nodes)
-    }
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum FaultWord {
-    Crash,
-    Leave,
-    Join,
-    Return,
-    Partition,
-}
-
-/// A [`Fault`] as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FaultForm {
-    #[serde(default, with = "duration")]
-    at: Duration,
-    #[serde(default, with = "duration", skip_serializing_if = "Duration::is_zero")]
-    over: Duration,
-    #[serde(default, with = "duration", skip_serializing_if = "Duration::is_zero")]
-    until: Duration,
-    kind: FaultWord,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    target: Option<Target>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    direction: Option<Direction>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fraction: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    count: Option<u32>,
-}
-
-impl From<FaultForm> for Fault {
-    fn from(form: FaultForm) -> Fault {
-        let FaultForm { at, over, until, kind, target, direction, fraction, count } = form;
-        let kind = match kind {
-            FaultWord::Crash => FaultKind::Crash(target.unwrap_or_default()),
-            FaultWord::Leave => FaultKind::Leave,
-            FaultWord::Join => FaultKind::Join,
-            FaultWord::Return => FaultKind::Return,
-            FaultWord::Partition => FaultKind::Partition(direction.unwrap_or_default()),
-        };
-        let over = match kind {
-            FaultKind::Partition(_) => until.saturating_sub(at),
-            _ => over,
-        };
-        let amount = fraction.map_or(Amount::Count(count.unwrap_or_default()), Amount::Fraction);
-        Fault { at, over, kind, amount }
-    }
-}
-
-impl From<Fault> for FaultForm {
-    fn from(Fault { at, over, kind, amount }: Fault) -> FaultForm {
-        let (kind, target, direction) = match kind {
-            FaultKind::Crash(target) => (FaultWord::Crash, Some(target), None),
-            FaultKind::Leave => (FaultWord::Leave, None, None),
-            FaultKind::Join => (FaultWord::Join, None, None),
-            FaultKind::Return => (FaultWord::Return, None, None),
-            FaultKind::Partition(direction) => (FaultWord::Partition, None, Some(direction)),
-        };
-        let (over, until) = match kind {
-            FaultWord::Partition => (Duration::ZERO, at + over),
-            _ => (over, Duration::ZERO),
-        };
-        let (fraction, count) = match amount {
-            Amount::Fraction(fraction) => (Some(fraction), None),
-            Amount::Count(count) => (None, Some(count)),
-        };
-        FaultForm { at, over, until, kind, target, direction, fraction, count }
     }
 }
 

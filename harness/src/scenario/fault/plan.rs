@@ -52,7 +52,8 @@ impl FaultPlan {
                     let back = fault.amount.of(crashed).min(crashed);
                     (up, crashed) = (up.saturating_add(back), crashed - back);
                 }
-                FaultKind::Partition(_) => {}
+                // A swarm is drawn when its run begins.
+                FaultKind::Disturbance(_) | FaultKind::Swarm => {}
             }
             plan.most[index] = most;
             plan.fewest = plan.fewest.min(up);

@@ -9,9 +9,11 @@
 //! * a member without a live successor, if at least r members departed within the time in which a
 //!   list is refilled;
 //! * a ring that has shrunk to r members or fewer;
-//! * a network that is divided, and the quiet time after it has healed.
+//! * a network or nodes that are disturbed, and the quiet time after.
 //!
-//! After any of these nothing is checked until the invariant holds again. Everything else counts:
+//! After any of these nothing is checked until the invariant holds again. At the end of the run the ring
+//! must be exact, if for the quiet time no member joined or departed and nothing was disturbed, and if no
+//! message is lost otherwise. Everything else counts:
 //!
 //! | regime | the invariant breaks | a member is still skipped after the quiet time |
 //! |---|---|---|
@@ -24,8 +26,9 @@
 //!
 //! **Invariant:** only looks. A run behaves the same with and without it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem;
+use std::ops::Bound;
 use std::time::Duration;
 
 use hopwise_kernel::ring::RingNode;
@@ -35,7 +38,7 @@ use super::Ring;
 use super::invariant::{Invariant, Violation, pairs};
 use crate::Scenario;
 use crate::measure::outcome::{Check, Finding, Regime};
-use crate::network::{Network, Partitions};
+use crate::network::{Disturbances, Network};
 use crate::plug::Checker;
 use crate::scenario::Timeout;
 
@@ -59,7 +62,9 @@ pub struct RingChecker {
     /// By place: the node, if it is a member.
     members: Vec<Option<Seen>>,
     member_count: usize,
-    partitions: Partitions,
+    disturbances: Disturbances,
+    /// Whether messages are lost while nothing is disturbed, so that live nodes can be declared dead.
+    is_lossy: bool,
     /// The longest time a list is in flight.
     flight_time: Duration,
     /// Recently replaced lists, their members, and when they were replaced.
@@ -70,6 +75,11 @@ pub struct RingChecker {
     departures: VecDeque<Time>,
     /// Whether departures of this instant are still to be checked.
     has_departures: bool,
+    /// When a member joined or departed last.
+    changed_at: Time,
+    /// Whether more members departed than the protocol promises to survive, and the invariant has not held
+    /// since.
+    is_beyond_repair: bool,
     now: Time,
     state: State,
     /// The end of the present quiet time.
@@ -105,7 +115,7 @@ impl RingChecker {
         network: &Network,
         places: u32,
     ) -> RingChecker {
-        let regime = network.failure_detection(scenario.network.timeout);
+        let regime = network.undisturbed_detection(scenario.network.timeout);
         let greatest_delay = network.greatest_delay();
         let ring = scenario.section::<Ring>();
         let successors = ring.successors as usize;
@@ -123,12 +133,15 @@ impl RingChecker {
             invariant: Invariant::new(successors),
             members: vec![None; places as usize],
             member_count: 0,
-            partitions: network.partitions().clone(),
+            disturbances: network.disturbances().clone(),
+            is_lossy: network.loss() > 0.0,
             flight_time: greatest_delay.unwrap_or_default(),
             replaced: VecDeque::new(),
             changed: None,
             departures: VecDeque::new(),
             has_departures: false,
+            changed_at: Time::ZERO,
+            is_beyond_repair: false,
             now: Time::ZERO,
             state: State::Unarmed,
             quiet_at: Time::NEVER,
@@ -167,7 +180,7 @@ impl Checker<RingNode> for RingChecker {
                 }
                 let id = *id;
                 node.successors().clone_into(list);
-                let list = ids(node);
+                let list = ids_of(node);
                 let old = self.invariant.list(id);
                 if old.iter().copied().eq(list.clone()) {
                     return; // Only an address is new.
@@ -179,7 +192,7 @@ impl Checker<RingNode> for RingChecker {
                 let id = node.peer().id;
                 *seen = Some(Seen { id, list: node.successors().to_vec() });
                 self.member_count += 1;
-                self.invariant.join(id, ids(node));
+                self.invariant.join(id, ids_of(node));
                 self.restart_quiet_time(now);
             }
             (Some(Seen { id, .. }), None) => {
@@ -200,18 +213,62 @@ impl Checker<RingNode> for RingChecker {
         }
     }
 
-    fn findings(mut self, now: Time) -> Check {
+    fn findings(mut self, now: Time, nodes: &mut dyn Iterator<Item = &RingNode>) -> Check {
         self.time_is(now);
         if let State::Broken { since, .. } = self.state {
             self.end_episode(since);
+        }
+        if let Some(quiet) = self.quiet_time
+            && self.must_be_exact(quiet)
+            && let Some(wrong) = self.inexact(nodes)
+        {
+            let quiet = quiet.as_secs_f64();
+            self.fail(now, &format!("{wrong}, although nothing disturbed the ring for {quiet} s"));
         }
         self.found
     }
 }
 
 impl RingChecker {
+    /// Whether the ring must be exact after so long without a disturbance.
+    fn must_be_exact(&self, quiet: Duration) -> bool {
+        !self.is_lossy
+            && !self.is_beyond_repair
+            && self.now.since(self.changed_at) >= quiet
+            && !self.disturbances.disturb(self.now, quiet)
+    }
+
+    /// What one of the `nodes` has instead of what it has in the exact ring, if there is such a node.
+    fn inexact(&self, nodes: &mut dyn Iterator<Item = &RingNode>) -> Option<String> {
+        let ring: BTreeSet<Id> = self.members.iter().flatten().map(|member| member.id).collect();
+        nodes.map(|node| self.inexact_table(node, &ring)).find(Option::is_some).flatten()
+    }
+
+    fn inexact_table(&self, node: &RingNode, ring: &BTreeSet<Id>) -> Option<String> {
+        let id = node.peer().id;
+        if !node.is_member() {
+            return Some(format!("node {id} has not joined"));
+        }
+        let after = ring.range((Bound::Excluded(id), Bound::Unbounded));
+        let others = after.chain(ring.range(..id)).copied();
+        let before = others.clone().next_back().unwrap_or(id);
+        let named = node.predecessor().map(|peer| peer.id);
+        if named != Some(before) {
+            let named = named.map_or("none".to_owned(), |id| id.to_string());
+            return Some(format!("the predecessor of node {id} is {named}, not {before}"));
+        }
+        let wanted: Vec<Id> = others.take(self.successors).collect();
+        let list: Vec<Id> = ids_of(node).collect();
+        let length = wanted.len().max(list.len());
+        let place = (0..length).find(|&place| list.get(place) != wanted.get(place))?;
+        let [named, wanted] = [list.get(place), wanted.get(place)]
+            .map(|id| id.map_or("nothing".to_owned(), Id::to_string));
+        Some(format!("the list of node {id} has {named} in the place of {wanted}"))
+    }
+
     /// Restarts the quiet time after a join or departure.
     fn restart_quiet_time(&mut self, now: Time) {
+        self.changed_at = now;
         if let (Regime::ExactDetection, Some(length)) = (self.regime, self.quiet_time) {
             self.quiet_at = now + length;
         }
@@ -222,7 +279,10 @@ impl RingChecker {
     fn update(&mut self, departed: bool) {
         let is_whole = self.member_count > self.successors;
         match (self.state, self.invariant.violation()) {
-            (State::Unarmed, None) if is_whole => self.state = State::Holds,
+            (State::Unarmed, None) if is_whole => {
+                self.state = State::Holds;
+                self.is_beyond_repair = false;
+            }
             (State::Unarmed, _) => {}
             (State::Holds, None) if is_whole => {}
             (State::Broken { since, .. }, None) if is_whole => {
@@ -242,8 +302,10 @@ impl RingChecker {
             State::Unarmed | State::Holds => true,
         };
         let slack = self.quiet_time.unwrap_or_default();
-        let is_divided = self.partitions.divide(self.now, slack);
-        if is_divided || is_new && self.is_excused(violation, departed) {
+        let is_disturbed = self.disturbances.disturb(self.now, slack);
+        let is_excused = is_new && self.is_excused(violation, departed);
+        self.is_beyond_repair |= is_excused;
+        if is_disturbed || is_excused {
             self.found.beyond_promise += 1;
             self.state = State::Unarmed;
             return;
@@ -296,6 +358,12 @@ impl RingChecker {
     /// Checks at the end of the quiet time that no member is skipped.
     fn check_quiet(&mut self) {
         self.quiet_at = Time::NEVER;
+        if let Some(quiet) = self.quiet_time
+            && self.disturbances.disturb(self.now, quiet)
+        {
+            self.quiet_at = self.now + quiet;
+            return;
+        }
         if let (State::Holds, Some(skip)) = (self.state, self.invariant.skip()) {
             let quiet = self.quiet_time.unwrap_or_default();
             self.fail(
@@ -324,6 +392,6 @@ impl RingChecker {
 }
 
 /// The identifiers in the successor list of `node`.
-fn ids(node: &RingNode) -> impl Iterator<Item = Id> + Clone {
+fn ids_of(node: &RingNode) -> impl Iterator<Item = Id> + Clone {
     node.successors().iter().map(|peer| peer.id)
 }

@@ -205,6 +205,21 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
         "in",
         &[("fault.0.kind", "partition"), ("fault.0.fraction", "0.5"), ("fault.0.until", "4s")],
     ),
+    (
+        "fault.0.by",
+        "300ms",
+        &[("fault.0.kind", "delay"), ("fault.0.fraction", "0.5"), ("fault.0.until", "4s")],
+    ),
+    (
+        "fault.0.drift",
+        "0.05",
+        &[
+            ("engine", "sim"),
+            ("fault.0.kind", "clock"),
+            ("fault.0.fraction", "0.5"),
+            ("fault.0.until", "4s"),
+        ],
+    ),
     ("fault.0.target", "busiest", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
     ("fault.0.fraction", "0.5", &[("fault.0.kind", "leave")]),
     ("fault.0.count", "5", &[("fault.0.kind", "crash")]),
@@ -349,7 +364,8 @@ fn partitions_say_when_they_end_and_whom_they_strike() {
         let rest = format!("until = \"3s\", fraction = 0.5, direction = \"{direction}\"");
         let scenario = partition(&rest).expect("it is whole");
         let fault = &scenario.faults[0];
-        assert_eq!((fault.kind, fault.over.as_secs()), (FaultKind::Partition(wanted), 2));
+        let wanted = FaultKind::Disturbance(DisturbanceKind::Partition(wanted));
+        assert_eq!((fault.kind, fault.over.as_secs()), (wanted, 2));
         assert_reads_back(&scenario);
     }
     for (rest, wanted) in [
@@ -361,6 +377,33 @@ fn partitions_say_when_they_end_and_whom_they_strike() {
     ] {
         let refused = partition(rest).expect_err(rest).to_string();
         assert!(refused.contains(wanted), "{rest}: {refused}");
+    }
+}
+
+#[test]
+fn every_disturbance_reads_back_and_refuses_what_makes_no_sense() {
+    let disturb = |kind: &str, rest: &str, more: &[(&str, &str)]| {
+        let fault =
+            format!("[{{ kind = {kind:?}, at = \"1s\", until = \"3s\", fraction = 0.5{rest} }}]");
+        let all =
+            [&[("fault", &fault[..]), ("phases.measure", "9s"), ("engine", "sim")], more].concat();
+        with(&all)
+    };
+    for kind in FaultKind::WORDS.into_iter().skip(4).chain(["swarm"]) {
+        let scenario = disturb(kind, "", &[]).expect(kind);
+        assert!(scenario.faults[0].kind.may_be(kind) && scenario.faults[0].kind.lasts(), "{kind}");
+        assert_reads_back(&scenario);
+    }
+    for (kind, rest, more, wanted) in [
+        ("delay", ", by = \"0s\"", &[][..], "write a duration above zero"),
+        ("clock", ", drift = 0.2", &[], "write a number above 0 and at most 0.1"),
+        ("loss", ", by = \"1s\"", &[], "fault.0.by"),
+        ("loss", ", over = \"1s\"", &[], "fault.0.over"),
+        ("pause", "", &[("engine", "udp")], "write another kind, or engine = \"sim\""),
+        ("pause", "", &[("network.node_rate", "100")], "leave out network.node_rate"),
+    ] {
+        let refused = disturb(kind, rest, more).expect_err(kind).to_string();
+        assert!(refused.contains(wanted), "{kind}{rest}: {refused}");
     }
 }
 

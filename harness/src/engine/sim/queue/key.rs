@@ -37,6 +37,9 @@ pub(crate) mod source {
     /// The node's own timers.
     pub(crate) const TIMER: u32 = 1;
 
+    /// What waited while its node was paused.
+    pub(crate) const WAITING: u32 = u32::MAX;
+
     /// A message from the node in this place.
     pub(crate) const fn node(place: u32) -> u32 {
         place + 2

@@ -6,6 +6,7 @@
 
 mod inbox;
 mod node_queues;
+mod pause;
 mod service;
 mod steps;
 
@@ -177,7 +178,8 @@ impl<S: System> Shard<S> {
 
     /// The findings of the checker up to `now`, if there is one.
     pub(super) fn findings(&mut self, now: Time) -> Option<Check> {
-        self.checker.take().map(|checker| checker.findings(now))
+        let mut nodes = self.places.iter().filter_map(|it| it.node.as_ref());
+        self.checker.take().map(|checker| checker.findings(now, &mut nodes))
     }
 
     /// Inserts this shard's share of the members at the start, each in the place of its address.
@@ -403,6 +405,9 @@ impl<S: System> Shard<S> {
         if let Some(checker) = &mut self.checker {
             checker.time_is(key.time);
         }
+        if self.put_off(key, batch) {
+            return;
+        }
         let processed = match key.kind {
             EventKind::NodeTimer => {
                 let it = self.place(place);
@@ -597,7 +602,12 @@ impl<S: System> Shard<S> {
     ) -> Option<T> {
         let it = &mut self.places[self.world.partition.index_of(place)];
         let node = it.node.as_mut()?;
-        if self.world.steps.records(self.world.lookup) {
+        let mut now = self.world.now;
+        let disturbances = self.world.network.disturbances();
+        if disturbances.strike_nodes() {
+            self.world.node = node.peer().id;
+            now = disturbances.clock(self.world.node, now);
+        } else if self.world.steps.records(self.world.lookup) {
             self.world.node = node.peer().id;
         }
         let mut rng = Rng::light(it.history.rng);
@@ -605,7 +615,7 @@ impl<S: System> Shard<S> {
         self.world.sequence = it.history.sequence;
         self.world.timer_due = it.history.timer_due;
         let mut cx = Context {
-            now: self.world.now,
+            now,
             node: place,
             rng: &mut rng,
             requests: &mut self.requests,

@@ -1,0 +1,119 @@
+//! Faults that last: for a while, messages are lost, late or wrong, or nodes stop or misjudge time.
+//!
+//! **Invariant:** every kind that lasts has a word in [`LASTING`].
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::impossible::{Verdict, require, require_that};
+use crate::scenario::{Engine, Scenario};
+
+/// What a disturbance does.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum DisturbanceKind {
+    /// Messages between the nodes it strikes and the others are lost.
+    Partition(Direction),
+    /// Messages from one node to another are lost. It strikes ordered pairs of nodes.
+    Clog,
+    /// The messages it strikes are lost.
+    Loss,
+    /// They arrive later by this time.
+    Delay(Duration),
+    /// They arrive once more, up to so much later.
+    Duplicate(Duration),
+    /// They arrive up to so much later, at random, so that others overtake them.
+    Reorder(Duration),
+    /// One bit of them is wrong.
+    Corrupt,
+    /// The nodes it strikes stop. When it ends they go on, with all messages that have arrived meanwhile.
+    Pause,
+    /// The clocks of the nodes it strikes run faster or slower by up to this share.
+    Clock(f64),
+}
+
+/// Which messages a partition keeps from arriving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Those to the nodes it strikes, and those from them.
+    #[default]
+    Both,
+    /// Those to the nodes it strikes.
+    In,
+    /// Those from the nodes it strikes.
+    Out,
+}
+
+/// The kinds of faults that last.
+pub(super) const LASTING: &[&str] = &[
+    "partition",
+    "clog",
+    "loss",
+    "delay",
+    "duplicate",
+    "reorder",
+    "corrupt",
+    "pause",
+    "clock",
+    "swarm",
+];
+/// The kinds with which messages arrive late.
+pub(super) const LATE: &[&str] = &["delay", "duplicate", "reorder"];
+/// How late, by default.
+pub(super) const BY: Duration = Duration::from_millis(100);
+/// The greatest difference of the speeds of clocks, and the default.
+pub(super) const DRIFT_MAX: f64 = 0.1;
+
+impl DisturbanceKind {
+    /// The word for it in a scenario.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            DisturbanceKind::Partition(_) => "partition",
+            DisturbanceKind::Clog => "clog",
+            DisturbanceKind::Loss => "loss",
+            DisturbanceKind::Delay(_) => "delay",
+            DisturbanceKind::Duplicate(_) => "duplicate",
+            DisturbanceKind::Reorder(_) => "reorder",
+            DisturbanceKind::Corrupt => "corrupt",
+            DisturbanceKind::Pause => "pause",
+            DisturbanceKind::Clock(_) => "clock",
+        }
+    }
+
+    /// Whether it strikes nodes themselves, not only their messages.
+    #[must_use]
+    pub fn strikes_nodes(self) -> bool {
+        matches!(self, DisturbanceKind::Pause | DisturbanceKind::Clock(_))
+    }
+
+    /// Whether the engine of a scenario can bring it about: nodes can only be disturbed in the simulator,
+    /// and those that serve messages at a rate cannot be paused.
+    pub(super) fn is_possible(self, all: &Scenario) -> bool {
+        let has_rate = all.network.node_rate.is_some();
+        !self.strikes_nodes()
+            || all.engine == Engine::Sim && !(has_rate && self == DisturbanceKind::Pause)
+    }
+
+    /// Checks it in a scenario.
+    pub(super) fn check(self, all: &Scenario, path: &impl Fn(&str) -> String) -> Verdict {
+        require_that(self.is_possible(all), &path("kind"), || match all.engine {
+            Engine::Udp => {
+                "another kind, or engine = \"sim\": nodes are only disturbed there".to_owned()
+            }
+            Engine::Sim => {
+                "another kind, or leave out network.node_rate: such nodes cannot pause".to_owned()
+            }
+        })?;
+        match self {
+            DisturbanceKind::Delay(by)
+            | DisturbanceKind::Duplicate(by)
+            | DisturbanceKind::Reorder(by) => require(!by.is_zero(), &path("by")),
+            DisturbanceKind::Clock(drift) => {
+                require(drift > 0.0 && drift <= DRIFT_MAX, &path("drift"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Swarms: a random mix of faults, drawn anew for each seed.
+//!
+//! Mixes differ in which kinds take part, how often, how strongly and for how long. So a campaign of many
+//! seeds tries combinations that nobody would write down. The idea is that of swarm testing (Groce et al.,
+//! ISSTA 2012) and of the simulators of FoundationDB and TigerBeetle.
+//!
+//! **Invariant:** the same seed gives the same faults, all within the time of the swarm.
+
+use core::time::Duration;
+
+use hopwise_kernel::Rng;
+
+use super::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Target};
+use crate::scenario::Scenario;
+
+/// A kind takes place up to so many times in a swarm.
+const EPISODES_MAX: u64 = 3;
+/// The shortest and the longest episode, as parts of the length of the swarm.
+const LENGTHS: (f64, f64) = (0.01, 0.25);
+/// The number of kinds.
+const KINDS: u64 = 13;
+/// Numbers the random stream of the first swarm.
+const STREAM: u64 = 0x7377_6172_6d00;
+
+impl Scenario {
+    /// The same scenario with what its seed makes of its swarms.
+    #[must_use]
+    pub(crate) fn with_swarms_drawn(&self) -> Scenario {
+        let mut faults = Vec::new();
+        for (number, fault) in (0..).zip(&self.faults) {
+            match (fault.kind, fault.amount) {
+                (FaultKind::Swarm, Amount::Fraction(share)) => {
+                    let mut rng = Rng::new(self.seed, STREAM + number);
+                    faults.extend(Draw { rng: &mut rng, fault }.all(share));
+                }
+                _ => faults.push(fault.clone()),
+            }
+        }
+        faults.retain(|fault| match fault.kind {
+            FaultKind::Disturbance(kind) => kind.is_possible(self),
+            _ => true,
+        });
+        Scenario { faults, ..self.clone() }
+    }
+}
+
+/// Draws what a swarm consists of.
+struct Draw<'a> {
+    rng: &'a mut Rng,
+    fault: &'a Fault,
+}
+
+impl Draw<'_> {
+    /// Its faults. Each kind takes part with a probability of `share`.
+    fn all(mut self, share: f64) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for number in 0..KINDS {
+            if self.rng.unit() >= share {
+                continue;
+            }
+            for _ in 0..=self.rng.below(EPISODES_MAX) {
+                let (kind, strength) = self.kind(number);
+                let (at, over) = self.episode();
+                faults.push(Fault { at, over, kind, amount: Amount::Fraction(strength) });
+            }
+        }
+        // Only what has crashed can return.
+        let first =
+            faults.iter().filter(|it| matches!(it.kind, FaultKind::Crash(_))).map(|it| it.at);
+        let first_crash = first.min().unwrap_or(Duration::MAX);
+        faults.retain(|it| it.kind != FaultKind::Return || it.at > first_crash);
+        faults
+    }
+
+    /// The kind of this number, with its settings, and the share of nodes, messages or links it strikes.
+    fn kind(&mut self, number: u64) -> (FaultKind, f64) {
+        let by = Duration::from_secs_f64(self.between(0.01, 1.0));
+        let drift = self.between(0.005, 0.1);
+        let lasting = FaultKind::Disturbance;
+        match number {
+            0 => (FaultKind::Crash(Target::Random), self.between(0.02, 0.3)),
+            1 => (FaultKind::Leave, self.between(0.02, 0.3)),
+            2 => (FaultKind::Join, self.between(0.02, 0.3)),
+            3 => (FaultKind::Return, self.between(0.1, 1.0)),
+            4 => {
+                let directions = [Direction::Both, Direction::In, Direction::Out];
+                let direction = directions[self.rng.below(3) as usize];
+                (lasting(DisturbanceKind::Partition(direction)), self.between(0.02, 0.5))
+            }
+            5 => (lasting(DisturbanceKind::Clog), self.between(0.01, 0.3)),
+            6 => (lasting(DisturbanceKind::Loss), self.between(0.01, 0.5)),
+            7 => (lasting(DisturbanceKind::Delay(by)), self.between(0.05, 1.0)),
+            8 => (lasting(DisturbanceKind::Duplicate(by)), self.between(0.01, 0.5)),
+            9 => (lasting(DisturbanceKind::Reorder(by)), self.between(0.01, 1.0)),
+            10 => (lasting(DisturbanceKind::Corrupt), self.between(0.001, 0.1)),
+            11 => (lasting(DisturbanceKind::Pause), self.between(0.02, 0.3)),
+            _ => (lasting(DisturbanceKind::Clock(drift)), self.between(0.05, 1.0)),
+        }
+    }
+
+    /// When an episode begins and how long it lasts.
+    fn episode(&mut self) -> (Duration, Duration) {
+        let Fault { at, over, .. } = *self.fault;
+        let length = over.mul_f64(self.between(LENGTHS.0, LENGTHS.1));
+        (at + (over - length).mul_f64(self.rng.unit()), length)
+    }
+
+    /// A number between these, of which each order of magnitude is as likely.
+    fn between(&mut self, least: f64, most: f64) -> f64 {
+        least * (most / least).powf(self.rng.unit())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::scenario::Engine;
+
+    #[test]
+    fn a_seed_decides_the_mix_and_all_kinds_take_part() {
+        let (at, over) = (Duration::from_secs(60), Duration::from_secs(300));
+        let swarm = Fault { at, over, kind: FaultKind::Swarm, amount: Amount::Fraction(0.5) };
+        let of_engine = |engine, seed| {
+            let faults = vec![swarm.clone()];
+            let scenario = Scenario { seed, engine, faults, ..Scenario::general("none") };
+            scenario.with_swarms_drawn().faults
+        };
+        let of = |seed| of_engine(Engine::Sim, seed);
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
+        let all: Vec<Fault> = (1..100).flat_map(of).collect();
+        assert!(all.iter().all(|it| it.at >= at && it.at + it.over <= at + over));
+        let words = all.iter().filter_map(|it| match it.kind {
+            FaultKind::Disturbance(kind) => Some(kind.word()),
+            _ => None,
+        });
+        assert_eq!(words.collect::<BTreeSet<_>>().len(), 9);
+        let over_udp = (1..100).flat_map(|seed| of_engine(Engine::Udp, seed));
+        let strikes_nodes =
+            |it: Fault| matches!(it.kind, FaultKind::Disturbance(kind) if kind.strikes_nodes());
+        assert!(!over_udp.into_iter().any(strikes_nodes));
+        assert!(
+            [FaultKind::Leave, FaultKind::Join, FaultKind::Return]
+                .iter()
+                .all(|kind| all.iter().any(|it| it.kind == *kind))
+        );
+    }
+}
