@@ -1,13 +1,27 @@
 //! Cookies: proof that a node receives messages at its claimed address.
 //!
-//! **Invariant:** a cookie is sent only to the node that issued it.
+//! The issuer and the holder of a cookie share it with no other node. So either of them can prove to the
+//! other that a message is its own, without a question: see [`Cookie::departure`].
+//!
+//! **Invariant:** a cookie is sent only by the node that issued it, and to it.
 
 use crate::base::{Address, Peer};
+use crate::node::requests::RequestId;
 
 /// Proof that the sender receives messages at its address: a keyed hash of that address, issued
 /// earlier by the receiver. Zero proves nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Cookie(pub u64);
+
+impl Cookie {
+    /// The number that proves a departure to the node with which the sender shares this cookie. No node
+    /// sends it for any other reason: a node that is asked for a cookie does not tell it, because cookies
+    /// are odd and these numbers are even. `None` if this is no cookie.
+    #[must_use]
+    pub const fn departure(self) -> Option<RequestId> {
+        if self.0 == 0 { None } else { Some(RequestId(!self.0)) }
+    }
+}
 
 /// The cookie that was received last, and the node that issued it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -340,7 +340,7 @@ impl RingNode {
         let Some(Request { kind: Kind::Probe(probe), .. }) = matched else { return };
         let round_trip = matched.and_then(|request| request.round_trip(id, cx.now));
         match probe {
-            Probe::Suspect | Probe::NextSuccessor | Probe::Departed => {}
+            Probe::Suspect | Probe::NextSuccessor | Probe::Departed | Probe::Leaving(_) => {}
             Probe::Rectify => {
                 self.probing_candidate = false;
                 self.rectify(cx, from, true);
@@ -368,6 +368,16 @@ impl RingNode {
         match probe {
             Probe::Suspect | Probe::NextSuccessor => self.declare_dead(cx, to),
             Probe::Departed => {}
+            Probe::Leaving(candidate) => {
+                let is_predecessor =
+                    self.predecessor.is_some_and(|peer| peer.is_same_destination(to));
+                if self.knows_destination(to) {
+                    self.remove(cx, to);
+                }
+                if is_predecessor && let Some(candidate) = candidate {
+                    self.rectify(cx, candidate, false);
+                }
+            }
             Probe::Rectify => self.probing_candidate = false,
             Probe::Predecessor(candidate) => {
                 self.probing_predecessor = false;

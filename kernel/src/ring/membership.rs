@@ -1,22 +1,29 @@
 //! Starting a ring, joining it, and leaving it.
 //!
-//! **Invariant:** a node becomes a member only when it has a live successor list.
+//! *Leaving.* A node announces its departure to its predecessor and its first successor, which remove it at
+//! once. Anyone who can forge a source address could announce the departure of a live node. So the
+//! announcement carries a proof: a number that follows from the [cookie](crate::node::cookie) that the two
+//! neighbors share since the one asked the other for its neighbors. Without it, the receiver asks the node
+//! that is said to leave, and removes it only if it does not answer.
+//!
+//! **Invariant:** a node becomes a member only when it has a live successor list. An announced departure
+//! without proof changes no table.
 
 use core::mem;
 use core::time::Duration;
 
 use crate::base::{Id, Peer, Peers, Time};
-use crate::node::{Context, Cookie, DropReason, MAX_BOOTSTRAPS};
+use crate::node::{Context, Cookie, DropReason, MAX_BOOTSTRAPS, RequestId};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
-use crate::ring::message::{Message, Purpose, Stage};
+use crate::ring::message::{HANDED_OVER, Message, Purpose, Stage};
 use crate::ring::node::{MAX_EARLY_CHECKS, Phase, RingNode};
 use crate::ring::protocol::Ring;
 use crate::ring::rank::rank_at_or_after;
 use crate::ring::recursive::take_origin;
-use crate::ring::request::{Kind, NeighborsReason, PendingLookup};
+use crate::ring::request::{Kind, NeighborsReason, PendingLookup, Probe};
 
 /// A node gives up its join after so many rounds of stabilize in which no successor has adopted it.
 pub(super) const ROUNDS_TO_JOIN: u8 = 32;
@@ -125,15 +132,33 @@ impl RingNode {
 
     /// Leaves the ring and announces it. The driver removes the node afterwards.
     pub fn leave(&mut self, cx: &mut Context<'_, Ring>) {
-        let predecessor = self.other_predecessor();
-        let successors = Peers::Table(self.successors.peers());
-        let message = Message::Leave { predecessor, successors };
-        for neighbor in [predecessor, self.successors.first()].into_iter().flatten() {
-            self.send(cx, neighbor, &message);
+        let (before, first) = (self.other_predecessor(), self.successors.first());
+        // The predecessor asks for this node's neighbors, with the cookie that it got here. This node asks
+        // the first successor, with the cookie that it got there.
+        let shared_with_predecessor = before.map(|peer| self.secret.cookie_for(peer.address));
+        let shared_with_first = first.map(|peer| self.last_cookie.for_peer(peer));
+        for (to, shared) in [(before, shared_with_predecessor), (first, shared_with_first)] {
+            let Some(to) = to else { continue };
+            if let Some(proof) = shared.and_then(Cookie::departure) {
+                self.announce(cx, to, Some(proof));
+            }
+            self.announce(cx, to, None);
         }
         self.phase = Phase::Outside;
         (self.stabilize_at, self.fix_at) = (Time::NEVER, Time::NEVER);
         self.arm(cx);
+    }
+
+    /// Announces to the neighbor `to` that this node leaves, and names its neighbors.
+    fn announce(&self, cx: &mut Context<'_, Ring>, to: Peer, proof: Option<RequestId>) {
+        let list = self.successors.peers();
+        let successors = Peers::Table(&list[..list.len().min(HANDED_OVER)]);
+        let (predecessor, purpose) = (self.other_predecessor(), Purpose::Stabilize);
+        let message = match proof {
+            Some(request) => Message::NeighborsReply { request, purpose, predecessor, successors },
+            None => Message::Leave { predecessor, successors },
+        };
+        self.send(cx, to, &message);
     }
 
     /// The bootstrap that was asked last is of no help: asks the next one, or fails the join.
@@ -259,16 +284,40 @@ impl RingNode {
         }
     }
 
+    /// `from` is said to leave. Nodes of older programs do not prove it, and a node that has just met a
+    /// neighbor cannot: so asks `from`, and removes it only if it is silent.
     pub(crate) fn on_leave(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        from: Peer,
+        predecessor: Option<Peer>,
+    ) {
+        if !self.knows(from) {
+            cx.world.count_drop(DropReason::UnknownPeer);
+        } else if !self.suspects.contains(self.secret, from, cx.now) {
+            self.ping(cx, from, Probe::Leaving(predecessor));
+        }
+    }
+
+    /// Whether `number` proves that `from` leaves.
+    pub(crate) fn is_departure(&self, from: Peer, number: RequestId) -> bool {
+        let shared = [self.secret.cookie_for(from.address), self.last_cookie.for_peer(from)];
+        shared.into_iter().any(|cookie| cookie.departure() == Some(number))
+    }
+
+    /// `from` has proved that it leaves.
+    pub(crate) fn on_departure(
         &mut self,
         cx: &mut Context<'_, Ring>,
         from: Peer,
         predecessor: Option<Peer>,
         successors: Peers<'_>,
     ) {
+        if !self.is_member() {
+            return cx.world.count_drop(DropReason::NotMember);
+        }
         if !self.knows(from) {
-            cx.world.count_drop(DropReason::UnknownPeer);
-            return;
+            return cx.world.count_drop(DropReason::UnknownPeer);
         }
         let was_predecessor = self.predecessor == Some(from);
         let was_first = self.successors.first() == Some(from);
@@ -277,8 +326,7 @@ impl RingNode {
         self.is_pair |=
             predecessor.is_none_or(is_me_or_gone) && successors.iter().all(is_me_or_gone);
         self.remove(cx, from);
-        // The nodes named are asked before they are adopted: the departure may be forged, or they
-        // may be dead.
+        // The nodes named are asked before they are adopted: they may be dead.
         if was_first && let Some(next) = successors.at(0) {
             self.consider_successor(cx, next);
         }

@@ -9,6 +9,10 @@ use crate::node::{Cookie, RequestId, Span};
 /// Largest hop budget of a lookup.
 pub const MAX_HOP_BUDGET: u8 = 200;
 
+/// Entries of its successor list that a node names when it leaves. The first one may follow it, and a
+/// second one tells that there is another node.
+pub const HANDED_OVER: usize = 2;
+
 /// A message as nodes send and handle it. It borrows from its sender's tables or from the datagram
 /// it arrived in.
 pub type Message<'a> = MessageWith<Peers<'a>, &'a [u8]>;
@@ -40,6 +44,9 @@ pub enum MessageWith<L, B> {
         purpose: Purpose,
     },
     /// Reply to [`MessageWith::Neighbors`] with a valid cookie.
+    ///
+    /// A node that leaves sends it unasked to its neighbors: the request is then the
+    /// [number that proves a departure](Cookie::departure).
     NeighborsReply {
         /// As in the request.
         request: RequestId,
@@ -70,7 +77,9 @@ pub enum MessageWith<L, B> {
         /// The node.
         peer: Peer,
     },
-    /// The sender leaves the ring.
+    /// The sender leaves the ring. This proves nothing, so the receiver asks the sender whether it is
+    /// still there. It is sent beside the [`MessageWith::NeighborsReply`] that proves the departure, for
+    /// receivers that cannot check the proof.
     Leave {
         /// The sender's predecessor, for its successor.
         predecessor: Option<Peer>,

@@ -335,8 +335,11 @@ impl RingNode {
             return false;
         }
         let wait = self.probe_timeout(cx, to, 0);
-        // A stranger's notification must not take more than the stranger's share.
-        let source = if probe == Probe::Rectify { Source::of(to.address) } else { Source::OWN };
+        // What anyone can send in the name of `to` must not take more than the share of one source.
+        let source = match probe {
+            Probe::Rectify | Probe::Leaving(_) => Source::of(to.address),
+            _ => Source::OWN,
+        };
         let request = cx.request_for(source, to, Kind::Probe(probe), wait);
         if let Some(request) = request {
             self.send(cx, to, &Message::Ping { request });
@@ -464,7 +467,11 @@ impl Node for RingNode {
                 }
             }
             Message::NeighborsReply { request, predecessor, successors, .. } => {
-                self.on_neighbors_reply(cx, request, from, predecessor, successors);
+                if cx.requests.find(request).is_none() && self.is_departure(from, request) {
+                    self.on_departure(cx, from, predecessor, successors);
+                } else {
+                    self.on_neighbors_reply(cx, request, from, predecessor, successors);
+                }
             }
             Message::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, request, from, cookie);
@@ -472,9 +479,7 @@ impl Node for RingNode {
             Message::Notify => self.rectify(cx, from, false),
             Message::Adopted => self.on_adopted(cx, from),
             Message::Introduce { peer } => self.on_introduce(cx, from, peer),
-            Message::Leave { predecessor, successors } => {
-                self.on_leave(cx, from, predecessor, successors);
-            }
+            Message::Leave { predecessor, .. } => self.on_leave(cx, from, predecessor),
             Message::Lookup { request, lookup } => {
                 let purpose = lookup.purpose;
                 if self.answer_or_forward(cx, &lookup, Source::of(from.address)) {

@@ -77,6 +77,8 @@ pub enum Probe {
     /// The peer is the predecessor. If it is dead, the candidate named here may replace it. If it is
     /// alive, the candidate does not know of it.
     Predecessor(Option<Peer>),
+    /// The peer is said to leave. If it is the predecessor, the node named here may replace it.
+    Leaving(Option<Peer>),
     /// The peer may become a finger.
     Finger,
     /// The peer was declared dead, and has a last chance to refute it.

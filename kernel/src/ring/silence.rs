@@ -27,8 +27,9 @@ impl RingNode {
         }
         let watches = matches!(
             request.kind,
-            Kind::Probe(Probe::Suspect | Probe::NextSuccessor | Probe::Predecessor(_))
-                | Kind::Neighbors { reason: NeighborsReason::Stabilize, .. }
+            Kind::Probe(
+                Probe::Suspect | Probe::NextSuccessor | Probe::Predecessor(_) | Probe::Leaving(_)
+            ) | Kind::Neighbors { reason: NeighborsReason::Stabilize, .. }
         );
         if watches && request.retries + 1 == self.loss.attempts(Confidence::GoOn) {
             self.probe_after(cx, request.to);
@@ -57,7 +58,9 @@ impl RingNode {
     /// The number of attempts of `request` in all, before a conclusion is drawn.
     pub(super) fn attempts(&self, request: &Request) -> u8 {
         match &request.kind {
-            Kind::Probe(Probe::Suspect | Probe::NextSuccessor | Probe::Predecessor(_))
+            Kind::Probe(
+                Probe::Suspect | Probe::NextSuccessor | Probe::Predecessor(_) | Probe::Leaving(_),
+            )
             | Kind::Neighbors { reason: NeighborsReason::Stabilize, .. } => {
                 let needed = self.loss.attempts(Confidence::Declare);
                 let doubts_itself = !self.heard.is_after(request.sent_at);

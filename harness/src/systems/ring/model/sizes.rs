@@ -5,7 +5,7 @@
 use hopwise_kernel::base::Peers;
 use hopwise_kernel::codec::{Codec, DATAGRAM_OVERHEAD_BYTES};
 use hopwise_kernel::node::{Cookie, RequestId};
-use hopwise_kernel::ring::message::{Lookup, MAX_HOP_BUDGET, Message, Purpose, Stage};
+use hopwise_kernel::ring::message::{HANDED_OVER, Lookup, MAX_HOP_BUDGET, Message, Purpose, Stage};
 use hopwise_kernel::ring::wire::RingCodec;
 use hopwise_kernel::{Id, Peer};
 
@@ -20,7 +20,10 @@ pub(super) struct Sizes {
     /// A notification, or its confirmation.
     pub(super) notify: f64,
     pub(super) introduce: f64,
+    /// An announced departure.
     pub(super) leave: f64,
+    /// The proof of a departure.
+    pub(super) departure: f64,
     pub(super) lookup: f64,
     pub(super) ack: f64,
     pub(super) answer: f64,
@@ -33,6 +36,7 @@ impl Sizes {
         let peer = Peer::default();
         let peers = vec![peer; successors as usize];
         let (predecessor, successors) = (Some(peer), Peers::Table(&peers));
+        let handed_over = Peers::Table(&peers[..peers.len().min(HANDED_OVER)]);
         let lookup = Lookup {
             lookup: request,
             purpose,
@@ -63,7 +67,13 @@ impl Sizes {
             }),
             notify: size(&Message::Notify),
             introduce: size(&Message::Introduce { peer }),
-            leave: size(&Message::Leave { predecessor, successors }),
+            leave: size(&Message::Leave { predecessor, successors: handed_over }),
+            departure: size(&Message::NeighborsReply {
+                request,
+                purpose,
+                predecessor,
+                successors: handed_over,
+            }),
             lookup: size(&Message::Lookup { request, lookup }),
             ack: size(&Message::Ack { request, purpose }),
             answer: size(&answer),

@@ -64,6 +64,7 @@ impl Evaluator {
         sent.add(churn_per_s * 3.0, sizes.neighbors);
         sent.add(churn_per_s, sizes.neighbors_reply);
         sent.add(churn_per_s, sizes.notify);
+        sent.add(churn_per_s * (1.0 - self.crashes) * 2.0, sizes.departure);
         sent.add(churn_per_s * (1.0 - self.crashes) * 2.0, sizes.leave);
         sent
     }
