@@ -13,12 +13,13 @@
 //!
 //! Neighbors are pinged, and removed if they do not answer. If only one of two peers considers the
 //! other a neighbor, the other tells it as soon as it gets a message that only neighbors send.
-//! Announced departures are not authenticated: one that carries the neighbor's source address is
-//! believed. So forged departures cut links, and enough of them can split an overlay into parts
-//! whose peers all have enough neighbors.
+//! A neighbor that is said to leave is asked again to become a neighbor: anyone who can forge a source
+//! address can send its departure. It is removed if it refuses, or does not answer. Until then random walks
+//! avoid it.
 //!
-//! **Invariant:** a peer becomes a neighbor only after it has answered. An address that has
-//! not answered gets at most one message for each message that comes from it.
+//! **Invariant:** a peer becomes a neighbor only after it has answered. A link is cut only by the answer or
+//! the silence of the neighbor. An address that has not answered gets at most one message for each message
+//! that comes from it.
 
 use core::time::Duration;
 
@@ -31,7 +32,8 @@ use crate::flood::request::{Kind, Probe, Request};
 use crate::items::Event;
 use crate::node::{Context, DropReason, RequestId};
 
-/// A neighbor that does not answer this many pings is removed. The timeout doubles each time.
+/// A neighbor that does not answer this many pings, or offers after its departure was announced, is removed.
+/// The timeout doubles each time.
 const PROBE_ATTEMPTS: u8 = 3;
 /// An offer is sent this many times.
 const CONNECT_ATTEMPTS: u8 = 2;
@@ -165,6 +167,10 @@ impl FloodNode {
         let offer = cx.match_reply(request, from, is_offer);
         let linked = match offer {
             Some(offer) if accepted => self.admit(cx, offer.to),
+            Some(offer) if self.neighbors.is_leaving(offer.to) => {
+                self.remove_neighbor(cx, offer.to);
+                false
+            }
             _ => self.neighbors.contains(from),
         };
         // There is no room any more, or the reply matches no offer: the other peer must know.
@@ -174,7 +180,16 @@ impl FloodNode {
     }
 
     pub(crate) fn on_connect_timeout(&mut self, cx: &mut Context<'_, Flood>, offer: &Request) {
-        if offer.retries + 1 < CONNECT_ATTEMPTS && self.is_member() {
+        if !self.is_member() {
+            return;
+        }
+        if self.neighbors.is_leaving(offer.to) {
+            if offer.retries + 1 < PROBE_ATTEMPTS {
+                self.ask_whether_it_leaves(cx, offer.to, offer.retries + 1);
+            } else {
+                self.remove_neighbor(cx, offer.to);
+            }
+        } else if offer.retries + 1 < CONNECT_ATTEMPTS {
             self.connect(cx, offer.to, offer.retries + 1);
         }
     }
@@ -211,14 +226,17 @@ impl FloodNode {
     }
 
     pub(crate) fn on_leave(&mut self, cx: &mut Context<'_, Flood>, from: Peer) {
-        if self.neighbors.contains(from) {
-            self.remove_neighbor(cx, from);
-            // The departure may be forged: if the peer has not left, it must know that the link is
-            // cut.
-            self.send(cx, from, &Message::Leave);
-        } else {
+        if !self.neighbors.contains(from) {
             cx.world.count_drop(DropReason::UnknownPeer);
+        } else if !self.neighbors.is_leaving(from) && cx.has_room_for_others() {
+            self.ask_whether_it_leaves(cx, from, 0);
         }
+    }
+
+    /// Asks a neighbor that is said to leave to become a neighbor again.
+    fn ask_whether_it_leaves(&mut self, cx: &mut Context<'_, Flood>, peer: Peer, retries: u8) {
+        let is_asked = self.connect(cx, peer, retries);
+        self.neighbors.set_leaving(peer, is_asked);
     }
 
     /// Adds `peer`, which has answered, as a neighbor. Returns whether it is one now.
@@ -227,6 +245,7 @@ impl FloodNode {
             return false;
         }
         if !self.neighbors.insert(peer) {
+            self.neighbors.set_leaving(peer, false);
             return self.neighbors.contains(peer);
         }
         self.seek_rounds = 0;
@@ -291,11 +310,14 @@ impl FloodNode {
         }
     }
 
-    fn connect(&self, cx: &mut Context<'_, Flood>, to: Peer, retries: u8) {
+    /// Offers to become a neighbor. Returns whether there was room for the request.
+    fn connect(&self, cx: &mut Context<'_, Flood>, to: Peer, retries: u8) -> bool {
         // The reply takes two round trips.
         let wait = self.probe_timeout(retries) * 2;
-        if let Some(request) = cx.request(to, retries, Kind::Connect, wait) {
+        let request = cx.request(to, retries, Kind::Connect, wait);
+        if let Some(request) = request {
             self.send(cx, to, &Message::Connect { request });
         }
+        request.is_some()
     }
 }

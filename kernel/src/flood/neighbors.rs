@@ -26,6 +26,8 @@ struct Slot {
     /// The number of peers that have used the slot.
     generation: u16,
     taken: bool,
+    /// The peer is said to leave.
+    leaving: bool,
 }
 
 /// A handle of a neighbor, or of the peer itself. It becomes invalid when the neighbor is removed.
@@ -102,11 +104,43 @@ impl Neighbors {
         (slot.taken && slot.generation == handle.generation).then_some(slot.peer)
     }
 
-    /// A uniformly random neighbor among those for which `fits` is true.
+    /// The neighbors that are not said to leave. All neighbors if there are no others.
+    pub fn staying(&self) -> impl Iterator<Item = Peer> + '_ {
+        self.preferred(|_| true)
+    }
+
+    /// A uniformly random neighbor among those for which `fits` is true. One that is said to leave only if
+    /// there is no other.
     pub fn random(&self, rng: &mut Rng, fits: impl Fn(Peer) -> bool) -> Option<Peer> {
-        let count = self.iter().filter(|&peer| fits(peer)).count();
-        let chosen = rng.below(count as u64) as usize;
-        self.iter().filter(|&peer| fits(peer)).nth(chosen)
+        let chosen = rng.below(self.preferred(&fits).count() as u64) as usize;
+        self.preferred(&fits).nth(chosen)
+    }
+
+    /// The neighbors for which `fits` is true and that are not said to leave. If there are none, all for which
+    /// `fits` is true.
+    fn preferred<'n>(
+        &'n self,
+        fits: impl Fn(Peer) -> bool + 'n,
+    ) -> impl Iterator<Item = Peer> + 'n {
+        let taken = || self.slots[..self.used.into()].iter().filter(|slot| slot.taken);
+        let any_stays = taken().any(|slot| !slot.leaving && fits(slot.peer));
+        taken()
+            .filter(move |slot| !(any_stays && slot.leaving))
+            .map(|slot| slot.peer)
+            .filter(move |&it| fits(it))
+    }
+
+    /// Whether `peer` is a neighbor that is said to leave.
+    #[must_use]
+    pub fn is_leaving(&self, peer: Peer) -> bool {
+        self.slot_of(peer).is_some_and(|at| self.slots[at].leaving)
+    }
+
+    /// Notes whether `peer` is said to leave, if it is a neighbor.
+    pub fn set_leaving(&mut self, peer: Peer, leaving: bool) {
+        if let Some(at) = self.slot_of(peer) {
+            self.slots[at].leaving = leaving;
+        }
     }
 
     /// Adds `peer`. Returns false if it is a neighbor already or there is no room.
@@ -116,7 +150,7 @@ impl Neighbors {
         }
         let Some(at) = self.slots.iter().position(|slot| !slot.taken) else { return false };
         let generation = self.slots[at].generation.wrapping_add(1);
-        self.slots[at] = Slot { peer, generation, taken: true };
+        self.slots[at] = Slot { peer, generation, taken: true, leaving: false };
         self.used = self.used.max(at as u16 + 1);
         self.count += 1;
         true

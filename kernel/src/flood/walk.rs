@@ -17,7 +17,7 @@ use crate::items::Query;
 use crate::node::{Context, DropReason, RequestId};
 
 impl FloodNode {
-    /// Sends the walkers of a search of this peer, spread evenly over its neighbors. The neighbors
+    /// Sends the walkers of a search of this peer, spread evenly over its neighbors that stay. The neighbors
     /// that get one more are drawn at random (selection sampling: Knuth, TAOCP 3.4.2, algorithm S).
     pub(crate) fn begin_walk(
         &self,
@@ -27,10 +27,10 @@ impl FloodNode {
         walkers: u16,
     ) {
         let walk = Walk { query, origin: self.me(), ttl: self.config.walk_ttl(), hops: 1 };
-        let count = self.neighbors.len() as u64;
+        let count = self.neighbors.staying().count() as u64;
         let each = u64::from(walkers).checked_div(count).unwrap_or(0);
         let mut extra = u64::from(walkers) - each * count;
-        for (neighbor, left) in self.neighbors.iter().zip((1..=count).rev()) {
+        for (neighbor, left) in self.neighbors.staying().zip((1..=count).rev()) {
             let one_more = cx.rng.below(left) < extra;
             extra -= u64::from(one_more);
             for _ in 0..each + u64::from(one_more) {

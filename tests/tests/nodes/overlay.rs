@@ -274,9 +274,7 @@ proptest! {
     }
 
     /// Any peer, members included, may send any message. Tables keep their bounds, each message
-    /// causes a bounded number of others, and the overlay heals. Forged departures cut links at
-    /// both ends. They can split the overlay into parts whose peers have enough neighbors, but they
-    /// isolate no peer.
+    /// causes a bounded number of others, and no link is cut, forged departures or not.
     #[test]
     fn hostile_messages_do_bounded_harm(
         strikes in vec((0_u32..12, 0_u32..10, 0_u8..13, 0_u64..4, any::<u16>()), 1..200),
@@ -287,7 +285,7 @@ proptest! {
 
 /// These departures once split an overlay.
 #[test]
-fn forged_departures_isolate_no_peer() {
+fn forged_departures_cut_no_link() {
     let strikes = [
         (7, 4, 8, 0, 0),
         (3, 4, 8, 0, 0),
@@ -319,10 +317,16 @@ fn withstands(strikes: &[Strike]) -> Result<(), TestCaseError> {
     }
     prop_assert!((0..10).all(|node| peers.neighbors(node).len() <= MAX_NEIGHBORS.into()));
     peers.memory.run_for(2 * HEALING);
-    let departures_forged = strikes.iter().any(|strike| strike.2 == DEPARTURE);
-    let is_whole = reached(&peers, 0..10) == (0..10).collect();
-    prop_assert!(is_whole || departures_forged, "it has healed");
-    prop_assert!((0..10).all(|node| !peers.neighbors(node).is_empty()), "no peer is alone");
+    for node in 0..10 {
+        let neighbors = peers.neighbors(node);
+        let is_kept = |&it: &u32| neighbors.contains(&it);
+        prop_assert!(
+            graph.neighbors(node as usize).iter().all(is_kept),
+            "{}: {:?}",
+            node,
+            neighbors
+        );
+    }
     assert_sound(&peers);
     Ok(())
 }
