@@ -35,8 +35,6 @@ use crate::node::{Context, DropReason, RequestId};
 /// A neighbor that does not answer this many pings, or offers after its departure was announced, is removed.
 /// The timeout doubles each time.
 const PROBE_ATTEMPTS: u8 = 3;
-/// An offer is sent this many times.
-const CONNECT_ATTEMPTS: u8 = 2;
 /// Hops of a [`Message::Seek`]: a random walk of this length ends almost anywhere.
 const SEEK_TTL: u8 = 5;
 /// Maximum number of [`Message::Seek`] sent in one round.
@@ -148,9 +146,11 @@ impl FloodNode {
         from: Peer,
         request: RequestId,
     ) {
-        let accepted = self.neighbors.contains(from);
-        if accepted || self.neighbors.is_full() {
-            self.send(cx, from, &Message::Connected { request, accepted });
+        if self.neighbors.contains(from) {
+            self.send(cx, from, &Message::Connected { request, accepted: true });
+        } else if self.neighbors.is_full() {
+            // No reply: it would be longer than the offer.
+            cx.world.count_drop(DropReason::Overload);
         } else if cx.has_room_for_others() {
             self.ping(cx, from, 0, Probe::Candidate(request));
         }
@@ -180,17 +180,14 @@ impl FloodNode {
     }
 
     pub(crate) fn on_connect_timeout(&mut self, cx: &mut Context<'_, Flood>, offer: &Request) {
-        if !self.is_member() {
+        // Offers to other peers are not repeated: it may not be they who seek neighbors.
+        if !self.is_member() || !self.neighbors.is_leaving(offer.to) {
             return;
         }
-        if self.neighbors.is_leaving(offer.to) {
-            if offer.retries + 1 < PROBE_ATTEMPTS {
-                self.ask_whether_it_leaves(cx, offer.to, offer.retries + 1);
-            } else {
-                self.remove_neighbor(cx, offer.to);
-            }
-        } else if offer.retries + 1 < CONNECT_ATTEMPTS {
-            self.connect(cx, offer.to, offer.retries + 1);
+        if offer.retries + 1 < PROBE_ATTEMPTS {
+            self.ask_whether_it_leaves(cx, offer.to, offer.retries + 1);
+        } else {
+            self.remove_neighbor(cx, offer.to);
         }
     }
 

@@ -265,8 +265,19 @@ impl RingNode {
         }
     }
 
+    /// Handles a notification. It says nothing new: a node that is notified has been asked for its neighbors
+    /// before, with a cookie, which proves the address of the sender. A notification alone proves nothing, and
+    /// any reply would be longer.
+    pub(crate) fn on_notify(&mut self, cx: &mut Context<'_, Ring>, from: Peer) {
+        if self.predecessor == Some(from) {
+            self.predecessor_heard = cx.now.into();
+        } else {
+            cx.world.count_drop(DropReason::UnknownPeer);
+        }
+    }
+
     /// Rectify: `candidate` may be this node's predecessor. `answered` means that it has just
-    /// proved to be alive; its notification does not prove it, because it may be old.
+    /// proved to be alive; its request does not prove it, because it may be old.
     pub(crate) fn rectify(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer, answered: bool) {
         #[cfg(feature = "defects")]
         if self.has(Defect::UnprobedPredecessor) {

@@ -34,7 +34,8 @@ pub enum MessageWith<L, B> {
         /// As in the ping.
         request: RequestId,
     },
-    /// Asks for the receiver's predecessor and successor list.
+    /// Asks for the receiver's predecessor and successor list. A member that asks may be the receiver's
+    /// predecessor.
     Neighbors {
         /// Chosen by the sender.
         request: RequestId,
@@ -68,7 +69,7 @@ pub enum MessageWith<L, B> {
         /// The cookie to use.
         cookie: Cookie,
     },
-    /// The sender may be the receiver's predecessor.
+    /// The sender takes the receiver for its first successor. It has asked it for its neighbors before.
     Notify,
     /// The sender has taken the receiver as its predecessor.
     Adopted,

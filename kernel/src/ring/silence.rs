@@ -15,6 +15,9 @@ use crate::ring::request::{Kind, NeighborsReason, Probe, Request};
 
 /// Attempts at a request after which no peer is declared dead.
 const LIGHT_ATTEMPTS: u8 = 3;
+/// Attempts at a request to a node that has not answered yet. It may never have sent what led to the request, and
+/// must not get more than was sent in its name.
+const ATTEMPTS_AT_STRANGERS: u8 = 1;
 /// A node that has heard from nobody meanwhile doubts itself: it takes this many times as many
 /// attempts to declare a peer dead (Dadgar et al., *Lifeguard*, DSN 2018).
 const SELF_DOUBT: u8 = 3;
@@ -66,6 +69,11 @@ impl RingNode {
                 let doubts_itself = !self.heard.is_after(request.sent_at);
                 let factor = if doubts_itself { SELF_DOUBT } else { 1 };
                 needed.saturating_mul(factor).min(MAX_ATTEMPTS)
+            }
+            Kind::Neighbors { reason: NeighborsReason::Candidate, cookies: 0, .. }
+                if !self.knows_destination(request.to) =>
+            {
+                ATTEMPTS_AT_STRANGERS
             }
             Kind::Probe(Probe::Rectify | Probe::Finger | Probe::Departed)
             | Kind::Neighbors {

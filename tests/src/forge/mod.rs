@@ -28,7 +28,7 @@ const RECEIVER: std::ops::Range<usize> = BUNDLE_HEADER_BYTES + 3..BUNDLE_HEADER_
 pub struct Forge<'a> {
     /// The nodes: receivers of the datagrams, and their pretended senders.
     pub ring: &'a [Peer],
-    /// The attacker's own socket.
+    /// The attacker's own socket. If it has a slot, forged messages name no other address outside the ring.
     pub stranger: Address,
     /// Datagrams the nodes have sent, each with its sender's address.
     pub genuine: &'a [(Address, Vec<u8>)],
@@ -126,7 +126,8 @@ impl Forge<'_> {
     }
 
     fn elsewhere(&self, script: &mut Script<'_>) -> Address {
-        Address { slot: script.below(1 << 16) as u16, ..self.stranger }
+        let slot = script.below(1 << 16) as u16;
+        if self.stranger.slot > 0 { self.stranger } else { Address { slot, ..self.stranger } }
     }
 
     /// A member's identifier, one just before or after it, or any.

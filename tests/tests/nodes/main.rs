@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no test depends on another test's state.
 
+mod amplification;
 mod central;
 mod checker;
 mod directory;
