@@ -104,6 +104,12 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// The peer at `address` with the identifier that belongs to this address: the SHA-1 of its IP, port and slot.
+    #[must_use]
+    pub fn of_address(address: Address) -> Peer {
+        Peer { id: Id::of_name(&address.to_bits().to_be_bytes()), address }
+    }
+
     /// Whether a message sent to one peer reaches the other. Compares the address and the top 64
     /// bits of the identifier: a [message](crate::codec::Envelope) names its receiver by these.
     #[inline]

@@ -116,6 +116,14 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
         }
     }
 
+    /// Gives each place the identifier that [belongs to its address](Peer::of_address). Call it before nodes are
+    /// put there.
+    pub fn bind_identifiers(&mut self) {
+        for peer in &mut self.peers {
+            *peer = Peer::of_address(peer.address);
+        }
+    }
+
     /// Puts a new node, made for its place, in place `node`.
     pub fn put(&mut self, node: u32, make: impl FnOnce(Peer, &mut Rng) -> N) {
         self.nodes[node as usize] = Some(make(self.peers[node as usize], &mut self.rng));

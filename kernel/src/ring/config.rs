@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::base::Peer;
 use crate::node::TimeoutPolicy;
 use crate::ring::fingers::Shape;
 
@@ -24,11 +25,32 @@ pub enum AnswerRule {
     Predecessor,
 }
 
+/// Which identifiers nodes may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IdRule {
+    /// Any.
+    Any,
+    /// Only the one that [belongs to the address](crate::Peer::of_address). So a node cannot choose its place in the
+    /// ring, and an attacker gets no more places than it has addresses. All nodes of a ring must have this rule.
+    OfAddress,
+}
+
+impl IdRule {
+    /// Whether `peer` may have its identifier at its address.
+    #[inline]
+    #[must_use]
+    pub fn allows(self, peer: Peer) -> bool {
+        self == IdRule::Any || peer == Peer::of_address(peer.address)
+    }
+}
+
 /// The configuration of a [`RingNode`](crate::ring::RingNode).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RingConfig {
     /// The base and size of the finger table.
     pub shape: Shape,
+    /// Which identifiers nodes may have.
+    pub ids: IdRule,
     /// Length of the successor list, r: 1 … 255.
     pub successors: u8,
     /// How lookups are routed.
@@ -57,6 +79,7 @@ impl Default for RingConfig {
     fn default() -> RingConfig {
         RingConfig {
             shape: Shape::for_ring(1, 4096, 16),
+            ids: IdRule::Any,
             successors: 16,
             lookup: LookupMode::Recursive,
             answer: AnswerRule::Owner,

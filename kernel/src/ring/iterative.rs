@@ -142,7 +142,10 @@ impl RingNode {
         let counts = rule == AnswerRule::Owner || !iteration.stage.is_owner();
         let now_hops = hops.saturating_add(u8::from(counts));
         let next = match step {
-            Step::Owner(owner) if owner == from || rule == AnswerRule::Predecessor => {
+            Step::Owner(owner)
+                if owner == from
+                    || rule == AnswerRule::Predecessor && self.config.ids.allows(owner) =>
+            {
                 let (hops, timeouts) = (now_hops, pending.timeouts);
                 let answer = Answer { owner, under_suspicion, hops, timeouts };
                 return self.finish_lookup(cx, pending, from, answer);

@@ -241,7 +241,8 @@ impl RingNode {
             }
             return;
         }
-        self.successors.adopt(me, first, list.skip_first(), |_| true);
+        let ids = self.config.ids;
+        self.successors.adopt(me, first, list.skip_first(), |peer| ids.allows(peer));
         #[cfg(feature = "defects")]
         if self.has(Defect::FirstEntryOnly) {
             self.successors.adopt(me, first, Peers::NONE, |_| true);

@@ -45,7 +45,7 @@ mod recursive;
 mod silence;
 mod steps;
 
-pub use config::{AnswerRule, LookupMode, RingConfig};
+pub use config::{AnswerRule, IdRule, LookupMode, RingConfig};
 #[cfg(feature = "defects")]
 pub use defect::Defect;
 pub use event::Event;

@@ -21,7 +21,7 @@ use crate::ring::fingers::FingerTable;
 use crate::ring::instant::Instant;
 use crate::ring::lost_contacts::LostContacts;
 use crate::ring::message::{Message, Purpose};
-use crate::ring::protocol::Ring;
+use crate::ring::protocol::{FOREIGN_ID, Ring};
 use crate::ring::request::{Aim, Kind, Probe, Request};
 use crate::ring::steps::{Answer, Wanted};
 use crate::ring::successors::SuccessorList;
@@ -372,7 +372,8 @@ impl RingNode {
     /// Replaces the successor list by `first` and its list, without peers known to be dead.
     pub(crate) fn adopt_list(&mut self, now: Time, first: Peer, its_list: Peers<'_>) {
         let (suspects, secret) = (&self.suspects, self.secret);
-        let keep = |peer| peer == first || !suspects.is_dead(secret, peer, now);
+        let ids = self.config.ids;
+        let keep = |peer| peer == first || !suspects.is_dead(secret, peer, now) && ids.allows(peer);
         if self.successors.first() != Some(first) {
             self.first_round_trips = PeerRoundTrips::default();
         }
@@ -425,6 +426,10 @@ impl Node for RingNode {
     fn handle_message(&mut self, cx: &mut Context<'_, Ring>, from: Peer, message: Message<'_>) {
         if from.id == self.me.id {
             cx.world.count_drop(DropReason::FromSelf);
+            return;
+        }
+        if !self.config.ids.allows(from) {
+            cx.world.count_drop(FOREIGN_ID);
             return;
         }
         self.notice_absence(cx);

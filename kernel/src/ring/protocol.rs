@@ -42,6 +42,9 @@ pub const STUCK: DropReason = DropReason::Own(1);
 pub const NOT_OWNER: DropReason = DropReason::Own(2);
 /// The origin of a lookup has given it up by now.
 pub const EXPIRED: DropReason = DropReason::Own(3);
+/// The identifier of the sender does not belong to its address; see
+/// [`IdRule::OfAddress`](crate::ring::IdRule::OfAddress).
+pub const FOREIGN_ID: DropReason = DropReason::Own(4);
 
 impl Protocol for Ring {
     type Message<'a> = Message<'a>;
@@ -59,7 +62,8 @@ impl Protocol for Ring {
         Class::maintenance("probe"),
         Class::other("publish"),
     ];
-    const DROPS: &'static [&'static str] = &["budget_spent", "stuck", "not_owner", "expired"];
+    const DROPS: &'static [&'static str] =
+        &["budget_spent", "stuck", "not_owner", "expired", "foreign_id"];
 
     #[inline]
     fn class(message: &Message<'_>) -> usize {

@@ -299,7 +299,9 @@ impl RingNode {
         // An owner answers for itself.
         let fits = |kind: &Kind| {
             let Kind::Origin(pending) = kind else { return false };
-            answer.owner == from || self.rule(pending.purpose) == AnswerRule::Predecessor
+            answer.owner == from
+                || self.rule(pending.purpose) == AnswerRule::Predecessor
+                    && self.config.ids.allows(answer.owner)
         };
         let answered = cx.match_reply_from_any(lookup, fits);
         if let Some(Request { kind: Kind::Origin(pending), .. }) = answered {

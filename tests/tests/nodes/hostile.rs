@@ -10,8 +10,8 @@ use hopwise_kernel::drive::{Counters, Memory};
 use hopwise_kernel::node::{DropReason, RequestId};
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::message::{Lookup, Purpose, Stage};
-use hopwise_kernel::ring::protocol::{BUDGET_SPENT, NOT_OWNER};
-use hopwise_kernel::ring::{Event, Message, Ring, RingCodec, RingConfig};
+use hopwise_kernel::ring::protocol::{BUDGET_SPENT, FOREIGN_ID, NOT_OWNER};
+use hopwise_kernel::ring::{Event, IdRule, Message, Ring, RingCodec, RingConfig, RingNode};
 use hopwise_kernel::{Address, Codec, Distance, Id, Peer, Peers, Rng};
 use hopwise_tests::forge::{Forge, Script, is_refused_or_exact};
 use hopwise_tests::ring::Tables;
@@ -199,6 +199,31 @@ fn a_departure_without_proof_is_noticed_by_silence() {
     let first = memory.node(before).and_then(|node| node.successors().first().copied());
     assert_eq!(first, Some(ring[12]));
     assert_eq!(memory.node(after).and_then(|node| node.predecessor()), Some(ring[10]));
+}
+
+#[test]
+fn a_node_cannot_choose_its_place_if_identifiers_belong_to_addresses() {
+    let bound = RingConfig { ids: IdRule::OfAddress, ..config() };
+    let mut memory = Memory::new(66, 12);
+    memory.bind_identifiers();
+    memory.link(64, bound);
+    let (ring, before) = (memory.members(), memory.tables());
+    // The node joins with an identifier just before that of its victim.
+    let (victim, _) = at(&ring, 10);
+    let chosen = Peer { id: victim.id.add(Distance::MAX), ..memory.peer(64) };
+    memory.put(64, |_, rng| RingNode::new(chosen, bound, rng));
+    memory.with(64, |node, cx| node.join(cx, &[ring[0], ring[1]]));
+    memory.inject(chosen, victim, &Message::Ping { request: RequestId(7) });
+    memory.run_for(Duration::from_secs(20));
+    assert!(memory.dropped(FOREIGN_ID) > 2);
+    assert!(memory.events().any(|event| event == (64, Event::JoinFailed)));
+    assert_eq!(memory.tables(), before);
+    // With its own identifier, a node joins.
+    memory.insert(65, bound);
+    memory.with(65, |node, cx| node.join(cx, &[ring[0]]));
+    memory.run_for(Duration::from_secs(5));
+    assert!(memory.events().any(|event| event == (65, Event::Joined)));
+    assert_eq!(memory.members().len(), 65);
 }
 
 #[test]

@@ -204,6 +204,7 @@ pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
     let ring = scenario.section::<Ring>();
     RingConfig {
         shape: Shape::for_ring(ring.base.trailing_zeros(), nodes, ring.successors as usize),
+        ids: kernel::IdRule::Any,
         successors: ring.successors as u8,
         lookup: match ring.lookup {
             LookupMode::Recursive => kernel::LookupMode::Recursive,
