@@ -43,7 +43,7 @@ pub const LIFETIME: Duration = Duration::from_secs(70);
 pub const DEADLINE: Duration = Duration::from_secs(5);
 /// Longer than any query between live nodes takes.
 pub const A_MOMENT: Duration = Duration::from_millis(50);
-/// Time after which a ring has recovered from lost nodes and forged departures.
+/// Time after which a ring has recovered from lost nodes.
 pub const HEALING: Duration = Duration::from_secs(60);
 
 /// The event type of these nodes.

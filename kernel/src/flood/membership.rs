@@ -165,7 +165,7 @@ impl FloodNode {
     ) {
         let is_offer = |kind: &Kind| matches!(kind, Kind::Connect);
         let offer = cx.match_reply(request, from, is_offer);
-        let linked = match offer {
+        let linked = match offer.filter(|offer| offer.to == from) {
             Some(offer) if accepted => self.admit(cx, offer.to),
             Some(offer) if self.neighbors.is_leaving(offer.to) => {
                 self.remove_neighbor(cx, offer.to);
@@ -195,6 +195,11 @@ impl FloodNode {
         let is_probe = |kind: &Kind| matches!(kind, Kind::Probe(_));
         let Some(probe) = cx.match_reply(id, from, is_probe) else { return };
         self.transfers.record(cx.now.since(probe.sent_at));
+        // A message reaches its receiver by the first bits of the identifier. As a neighbor under another
+        // name, it would get every search twice, and hits could go round in circles.
+        if probe.to != from {
+            return;
+        }
         if let Kind::Probe(Probe::Candidate(request)) = probe.kind {
             let accepted = self.admit(cx, probe.to);
             self.send(cx, probe.to, &Message::Connected { request, accepted });

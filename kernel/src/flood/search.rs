@@ -7,8 +7,8 @@
 //!
 //! The origin searches only other peers; its own holdings do not count as an answer.
 //!
-//! **Invariant:** a peer handles each search once. A hit is forwarded to at most one peer, and
-//! never back to its sender.
+//! **Invariant:** a peer handles each search once. A hit is forwarded to at most one peer, never back to its
+//! sender, and only a limited number of each search.
 
 use crate::base::Peer;
 use crate::flood::config::Strategy;
@@ -74,6 +74,7 @@ impl FloodNode {
         true
     }
 
+    /// Sends a hit back the way of its search, as long as there are few.
     pub(crate) fn on_hit(
         &mut self,
         cx: &mut Context<'_, Flood>,
@@ -91,6 +92,9 @@ impl FloodNode {
         }
         match source.and_then(|handle| self.neighbors.peer_at(handle)).filter(|&back| back != from)
         {
+            Some(_) if !self.seen.count_hit(search, cx.now) => {
+                cx.world.count_drop(DropReason::Overload);
+            }
             Some(back) => self.send(cx, back, &Message::SearchHit { search, hit, hops }),
             None => cx.world.count_drop(NO_WAY_BACK),
         }

@@ -9,6 +9,8 @@
 //! An entry holds 32 bits of the keyed search. A peer takes a new search for a remembered one with a
 //! probability below 5 · 10^-9: it compares at most 20 entries.
 //!
+//! The four bytes that five entries leave in a cache line count the hits of each search.
+//!
 //! **Invariant:** a search is remembered for its full time. If its buckets are full, a new search is
 //! refused; evicting an old one could forward it twice.
 
@@ -29,6 +31,11 @@ pub const RESOLUTION: Duration = Duration::from_nanos(1 << RESOLUTION_BITS);
 const RESOLUTION_BITS: u32 = 28;
 /// Entries in a bucket.
 const ENTRIES_PER_BUCKET: usize = 5;
+/// Bits in which the hits of one search are counted.
+const HIT_BITS: usize = u32::BITS as usize / ENTRIES_PER_BUCKET;
+/// Hits of one search that a peer sends back, at most. The origin needs one. A forged search can make paths back
+/// that go in circles.
+pub const MAX_HITS: u32 = (1 << HIT_BITS) - 1;
 /// Buckets in which a search may lie.
 pub const CHOICES: usize = 4;
 
@@ -41,7 +48,11 @@ pub struct SeenSearches {
 
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
-struct Bucket([Entry; ENTRIES_PER_BUCKET]);
+struct Bucket {
+    entries: [Entry; ENTRIES_PER_BUCKET],
+    /// The number of hits of each entry's search, [`HIT_BITS`] each.
+    hits: u32,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -94,7 +105,7 @@ impl SeenSearches {
         let (mut place, mut free) = (scattered, None);
         for _ in 0..CHOICES {
             let bucket = self.bucket_of(place);
-            let entries = &self.buckets[bucket].0;
+            let entries = &self.buckets[bucket].entries;
             if let Some(entry) =
                 entries.iter().find(|entry| entry.tag == tag && entry.until > current)
             {
@@ -132,8 +143,29 @@ impl SeenSearches {
         until: Time,
     ) {
         let until = time_units(until).saturating_add(1);
-        self.buckets[free.bucket as usize].0[free.entry as usize] =
-            Entry { tag: tag_of(self.scatter(search)), source, until };
+        let tag = tag_of(self.scatter(search));
+        let bucket = &mut self.buckets[free.bucket as usize];
+        bucket.entries[free.entry as usize] = Entry { tag, source, until };
+        bucket.hits &= !(MAX_HITS << (free.entry as usize * HIT_BITS));
+    }
+
+    /// Counts a hit of `search`. Returns false if the search is not remembered, or has had [`MAX_HITS`].
+    pub fn count_hit(&mut self, search: RequestId, now: Time) -> bool {
+        let mut place = self.scatter(search);
+        let (tag, current) = (tag_of(place), time_units(now));
+        for _ in 0..CHOICES {
+            let at = self.bucket_of(place);
+            let bucket = &mut self.buckets[at];
+            let is_it = |entry: &Entry| entry.tag == tag && entry.until > current;
+            if let Some(entry) = bucket.entries.iter().position(is_it) {
+                let shift = entry * HIT_BITS;
+                let has_room = bucket.hits >> shift & MAX_HITS < MAX_HITS;
+                bucket.hits += u32::from(has_room) << shift;
+                return has_room;
+            }
+            place = mix(place);
+        }
+        false
     }
 
     /// The number of searches that can be remembered at a time.

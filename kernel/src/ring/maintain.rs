@@ -382,9 +382,7 @@ impl RingNode {
             Probe::Leaving(candidate) => {
                 let is_predecessor =
                     self.predecessor.is_some_and(|peer| peer.is_same_destination(to));
-                if self.knows_destination(to) {
-                    self.remove(cx, to);
-                }
+                self.declare_dead(cx, to);
                 if is_predecessor && let Some(candidate) = candidate {
                     self.rectify(cx, candidate, false);
                 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hopwise_harness::systems::flood::graph::Graph;
 use hopwise_kernel::flood::message::{Walk, WalkStage};
 use hopwise_kernel::flood::protocol::{NO_WAY_BACK, REPEAT};
+use hopwise_kernel::flood::seen::MAX_HITS;
 use hopwise_kernel::flood::{FloodCodec, FloodConfig, Message};
 use hopwise_kernel::items::{self, Event, Hit, Match, Query};
 use hopwise_kernel::node::{Cookie, DropReason, RequestId};
@@ -199,6 +200,44 @@ fn messages_from_strangers_are_dropped() {
     }
     peers.memory.run_for(Duration::from_secs(1));
     assert_eq!(peers.memory.dropped(DropReason::Unmatched), 2);
+}
+
+/// Messages reach their receiver by the first bits of its identifier. It does not become a neighbor under a name
+/// that differs in the others, whoever offers or asks for that.
+#[test]
+fn a_peer_is_a_neighbor_only_by_its_own_name() {
+    let mut peers = Flooding::new(3, FloodConfig { ping: None, ..config() }, 1);
+    for (node, neighbors) in [(0, &[1][..]), (1, &[0, 2]), (2, &[1])] {
+        peers.put(node, &[0]);
+        peers.link(node, neighbors);
+    }
+    let [to, neighbor, other] = [0, 1, 2].map(|node| peers.memory.peer(node));
+    for Peer { id, address } in [neighbor, other] {
+        let alias = Peer { id: Id::from_parts(id.prefix(), Id::ZERO.tail()), address };
+        let request = RequestId(7);
+        peers.memory.inject(alias, to, &Message::Connect { request });
+        peers.memory.inject(alias, to, &Message::Seek { origin: alias, ttl: 1 });
+        peers.memory.run_for(Duration::from_secs(5));
+        let node = peers.memory.node(0).expect("it is there");
+        assert!(node.neighbors().all(|it| it == neighbor || it == other), "{alias:?}");
+    }
+}
+
+/// A search in the name of a peer that has not sent it makes paths back that go in a circle.
+#[test]
+fn hits_do_not_go_in_circles_for_long() {
+    let mut peers = Flooding::new(4, FloodConfig { ping: None, ..config() }, 1);
+    for node in 0..4 {
+        peers.put(node, if node == 2 { &[0] } else { &[] });
+        peers.link(node, &[(node + 1) % 4, (node + 3) % 4]);
+    }
+    let query = Query { how: Match::Exact, text: text(NAMES[0]) };
+    let message = Message::Search { search: RequestId(7), query, ttl: 7, hops: 1 };
+    peers.memory.inject(peers.memory.peer(0), peers.memory.peer(1), &message);
+    peers.memory.run_for(Duration::from_millis(200));
+    assert_eq!(peers.memory.in_flight().count(), 0);
+    let hits = u64::from(MAX_HITS);
+    assert!((hits..=4 * (hits + 1)).contains(&peers.memory.sent("lookup")));
 }
 
 /// A hit must match the query, and its holder must be another peer.
