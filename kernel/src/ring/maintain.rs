@@ -265,19 +265,8 @@ impl RingNode {
         }
     }
 
-    /// Handles a notification. It says nothing new: a node that is notified has been asked for its neighbors
-    /// before, with a cookie, which proves the address of the sender. A notification alone proves nothing, and
-    /// any reply would be longer.
-    pub(crate) fn on_notify(&mut self, cx: &mut Context<'_, Ring>, from: Peer) {
-        if self.predecessor == Some(from) {
-            self.predecessor_heard = cx.now.into();
-        } else {
-            cx.world.count_drop(DropReason::UnknownPeer);
-        }
-    }
-
     /// Rectify: `candidate` may be this node's predecessor. `answered` means that it has just
-    /// proved to be alive; its request does not prove it, because it may be old.
+    /// proved to be alive; its notification does not prove it, because it may be old.
     pub(crate) fn rectify(&mut self, cx: &mut Context<'_, Ring>, candidate: Peer, answered: bool) {
         #[cfg(feature = "defects")]
         if self.has(Defect::UnprobedPredecessor) {
@@ -364,8 +353,10 @@ impl RingNode {
                 if self.predecessor.is_some_and(|it| it.is_same_destination(from) && it != from) {
                     // It was known by an identifier that is not its own.
                     self.adopt_predecessor(cx, from);
-                } else if let Some(candidate) = candidate {
-                    // The candidate does not know of the predecessor, or took it for dead.
+                } else if let Some(candidate) = candidate.filter(|&it| self.knows_destination(it)) {
+                    // The candidate does not know of the predecessor, or took it for dead. An unknown one may
+                    // not have sent the notification, which is shorter than this; it hears of the
+                    // predecessor when it asks for the neighbors of this node.
                     self.send(cx, candidate, &Message::Introduce { peer: from });
                 }
                 self.arm(cx);

@@ -262,9 +262,9 @@ impl RingNode {
             self.confirm_join(cx);
         }
         self.begin_maintenance(cx);
+        self.notify_successor(cx);
         self.early_checks_left = MAX_EARLY_CHECKS;
-        // The reply schedules the next check.
-        self.check_first_successor(cx);
+        self.schedule_early_check(cx);
         if self.initial_fill {
             self.fix_at = cx.now;
             self.arm(cx);

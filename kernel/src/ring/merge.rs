@@ -20,11 +20,11 @@
 use core::time::Duration;
 
 use crate::base::Peer;
-use crate::node::{Context, Cookie, Source};
-use crate::ring::message::{Lookup, Purpose};
+use crate::node::{Context, Source};
+use crate::ring::message::{Lookup, Message, Purpose};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
-use crate::ring::request::{NeighborsReason, Request};
+use crate::ring::request::Request;
 
 /// How long a contact has to answer, in all.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -80,8 +80,7 @@ impl RingNode {
         } else {
             // The nodes between may not know `after`. But it takes this node for its predecessor, and then
             // `before` learns of this node.
-            let (reason, cookie) = (NeighborsReason::Candidate, Cookie::default());
-            self.request_neighbors(cx, after, reason, cookie, 0);
+            self.send(cx, after, &Message::Notify);
         }
     }
 }

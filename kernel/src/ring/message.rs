@@ -34,8 +34,7 @@ pub enum MessageWith<L, B> {
         /// As in the ping.
         request: RequestId,
     },
-    /// Asks for the receiver's predecessor and successor list. A member that asks may be the receiver's
-    /// predecessor.
+    /// Asks for the receiver's predecessor and successor list.
     Neighbors {
         /// Chosen by the sender.
         request: RequestId,
@@ -69,7 +68,7 @@ pub enum MessageWith<L, B> {
         /// The cookie to use.
         cookie: Cookie,
     },
-    /// The sender takes the receiver for its first successor. It has asked it for its neighbors before.
+    /// The sender may be the receiver's predecessor.
     Notify,
     /// The sender has taken the receiver as its predecessor.
     Adopted,

@@ -466,9 +466,6 @@ impl Node for RingNode {
                     let reply =
                         Message::NeighborsReply { request, purpose, predecessor, successors };
                     self.send(cx, from, &reply);
-                    if purpose == Purpose::Stabilize {
-                        self.rectify(cx, from, false);
-                    }
                 } else {
                     let reply = Message::CookieReply { request, purpose, cookie: expected };
                     self.send(cx, from, &reply);
@@ -484,7 +481,7 @@ impl Node for RingNode {
             Message::CookieReply { request, cookie, .. } => {
                 self.on_cookie(cx, request, from, cookie);
             }
-            Message::Notify => self.on_notify(cx, from),
+            Message::Notify => self.rectify(cx, from, false),
             Message::Adopted => self.on_adopted(cx, from),
             Message::Introduce { peer } => self.on_introduce(cx, from, peer),
             Message::Leave { predecessor, .. } => self.on_leave(cx, from, predecessor),

@@ -70,7 +70,8 @@ impl RingNode {
                 let factor = if doubts_itself { SELF_DOUBT } else { 1 };
                 needed.saturating_mul(factor).min(MAX_ATTEMPTS)
             }
-            Kind::Neighbors { reason: NeighborsReason::Candidate, cookies: 0, .. }
+            Kind::Probe(Probe::Rectify)
+            | Kind::Neighbors { reason: NeighborsReason::Candidate, cookies: 0, .. }
                 if !self.knows_destination(request.to) =>
             {
                 ATTEMPTS_AT_STRANGERS

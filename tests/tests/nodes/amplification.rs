@@ -3,8 +3,9 @@
 //! Otherwise an attacker could make nodes send to its victim more than it can send itself, with the
 //! victim's address as the source.
 //!
-//! One exception is known: a ring lookup gets an acknowledgement of the first hop and an answer of the owner.
-//! Neither is longer than the lookup, but both together are. A cookie would cost every lookup a round trip.
+//! Two exceptions are known. A ring lookup gets an acknowledgement of the first hop and an answer of the owner:
+//! neither is longer than the lookup, but both together are. And a notification, which has no content, gets one
+//! ping, which is longer by its number. A cookie would cost a lookup, and a join, a round trip more.
 //!
 //! **Invariant:** each message comes from an address of its own, which stays silent, or names it in the name
 //! of another node. So every byte that goes there is due to this message.
@@ -16,6 +17,7 @@ use hopwise_kernel::directory::DirectoryNode;
 use hopwise_kernel::drive::Memory;
 use hopwise_kernel::drive::memory::{DATAGRAM_BYTES, DELAY};
 use hopwise_kernel::flood::{FloodConfig, Strategy};
+use hopwise_kernel::node::RequestId;
 use hopwise_kernel::ring::fingers::Shape;
 use hopwise_kernel::ring::{AnswerRule, LookupMode, RingConfig, RingNode};
 use hopwise_kernel::{Address, Codec, Distance, Id, Node, Peer, Rng};
@@ -46,9 +48,14 @@ struct Account {
 impl Account {
     /// Whether more was sent there than may be.
     fn is_amplified(&self) -> bool {
-        let is_lookup = self.name == "lookup" && self.datagrams_out <= 2;
-        let counted = if is_lookup { self.longest_out } else { self.bytes_out };
-        counted > self.bytes_in
+        let allowed = match self.name {
+            "lookup" if self.datagrams_out <= 2 => {
+                self.bytes_in + self.bytes_out - self.longest_out
+            }
+            "stabilize" if self.datagrams_out <= 1 => self.bytes_in + size_of::<RequestId>(),
+            _ => self.bytes_in,
+        };
+        self.bytes_out > allowed
     }
 }
 
