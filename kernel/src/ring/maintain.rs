@@ -214,6 +214,13 @@ impl RingNode {
                     self.early_checks_left =
                         if predecessor == Some(self.me) { 0 } else { MAX_EARLY_CHECKS };
                     self.schedule_early_check(cx);
+                    if let Some(nearer) = predecessor
+                        && self.may_be_successor(nearer)
+                    {
+                        let (reason, none) = (NeighborsReason::Candidate, Cookie::default());
+                        self.request_neighbors(cx, nearer, reason, none, 0);
+                        return;
+                    }
                 }
                 self.notify_successor(cx);
             }
