@@ -128,7 +128,9 @@ impl FloodNode {
         }
         self.contacts.insert(origin);
         let ttl = ttl.min(SEEK_TTL);
-        let onward = |neighbor| neighbor != from && neighbor != origin;
+        let onward = |neighbor: Peer| {
+            !neighbor.is_same_destination(from) && !neighbor.is_same_destination(origin)
+        };
         let next = self.neighbors.random(cx.rng, onward).filter(|_| ttl > 1);
         if let Some(next) = next {
             self.send(cx, next, &Message::Seek { origin, ttl: ttl - 1 });

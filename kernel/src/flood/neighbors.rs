@@ -12,7 +12,7 @@ use alloc::vec;
 use crate::base::{Peer, Rng};
 
 /// The neighbors of one peer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Neighbors {
     slots: Box<[Slot]>,
     /// Slots from this one on have never been used.
@@ -178,10 +178,11 @@ impl Neighbors {
 
     #[inline]
     fn slot_of(&self, peer: Peer) -> Option<usize> {
-        // Addresses are compared first: they differ sooner than identifiers.
-        self.slots[..self.used.into()].iter().position(|slot| {
-            slot.peer.address == peer.address && slot.taken && slot.peer.id == peer.id
-        })
+        // By its destination, and not by its whole identifier: a peer that was taken for a stranger here
+        // would be told so, and would believe it.
+        self.slots[..self.used.into()]
+            .iter()
+            .position(|slot| slot.peer.is_same_destination(peer) && slot.taken)
     }
 }
 

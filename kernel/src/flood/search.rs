@@ -7,8 +7,11 @@
 //!
 //! The origin searches only other peers; its own holdings do not count as an answer.
 //!
-//! **Invariant:** a peer handles each search once. A hit is forwarded to at most one peer, never back to its
-//! sender, and only a limited number of each search.
+//! The sender of a search can be forged, and then the reverse paths of some peers can form a circle. So the
+//! hits of one search that a peer forwards are counted.
+//!
+//! **Invariant:** a peer handles each search once. A hit is forwarded to at most one peer, and
+//! never back to its sender. A peer forwards a bounded number of hits of a search.
 
 use crate::base::Peer;
 use crate::flood::config::Strategy;
@@ -90,12 +93,12 @@ impl FloodNode {
         if source == Some(NeighborHandle::SELF) {
             return self.on_own_hit(cx, search, hit, hops);
         }
-        match source.and_then(|handle| self.neighbors.peer_at(handle)).filter(|&back| back != from)
-        {
-            Some(_) if !self.seen.count_hit(search, cx.now) => {
-                cx.world.count_drop(DropReason::Overload);
+        let back = source.and_then(|handle| self.neighbors.peer_at(handle));
+        match back.filter(|back| !back.is_same_destination(from)) {
+            Some(back) if self.seen.count_hit(search, cx.now) => {
+                self.send(cx, back, &Message::SearchHit { search, hit, hops });
             }
-            Some(back) => self.send(cx, back, &Message::SearchHit { search, hit, hops }),
+            Some(_) => cx.world.count_drop(DropReason::Overload),
             None => cx.world.count_drop(NO_WAY_BACK),
         }
     }
@@ -166,7 +169,8 @@ impl FloodNode {
     }
 
     fn flood(&self, cx: &mut Context<'_, Flood>, message: &Message<'_>, but: Option<Peer>) {
-        for neighbor in self.neighbors.iter().filter(|&neighbor| Some(neighbor) != but) {
+        let is_peer = |it: Option<Peer>, peer| it.is_some_and(|it| it.is_same_destination(peer));
+        for neighbor in self.neighbors.iter().filter(|&neighbor| !is_peer(but, neighbor)) {
             self.send(cx, neighbor, message);
         }
     }

@@ -40,7 +40,7 @@ pub const MAX_HITS: u32 = (1 << HIT_BITS) - 1;
 pub const CHOICES: usize = 4;
 
 /// The searches that one peer has seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SeenSearches {
     buckets: Box<[Bucket]>,
     key: u64,

@@ -112,7 +112,8 @@ impl FloodNode {
     /// Sends a walker to a random neighbor; back to `back` only if there is no other.
     fn step(&self, cx: &mut Context<'_, Flood>, search: RequestId, walk: Walk, back: Option<Peer>) {
         let ttl = walk.ttl.min(self.config.walk_ttl());
-        let onward = self.neighbors.random(cx.rng, |neighbor| Some(neighbor) != back);
+        let is_back = |neighbor: Peer| back.is_some_and(|it| it.is_same_destination(neighbor));
+        let onward = self.neighbors.random(cx.rng, |neighbor| !is_back(neighbor));
         if let Some(next) = onward.or(back).filter(|_| ttl > 1) {
             // Wraps instead of saturating, so that a walker with a forged step count is still
             // checked.

@@ -12,7 +12,7 @@ use hopwise_kernel::flood::seen::MAX_HITS;
 use hopwise_kernel::flood::{FloodCodec, FloodConfig, Message};
 use hopwise_kernel::items::{self, Event, Hit, Match, Query};
 use hopwise_kernel::node::{Cookie, DropReason, RequestId};
-use hopwise_kernel::{Address, Codec, Id, Peer, Rng};
+use hopwise_kernel::{Address, Codec, Distance, Id, Peer, Rng};
 use hopwise_tests::Flooding;
 use hopwise_tests::flooding::{NAMES, attack, text};
 use proptest::collection::vec;
@@ -293,6 +293,51 @@ fn more_searches_than_can_be_remembered_are_dropped() {
     assert_eq!(flood(&mut peers), 0, "each of them once");
     assert_eq!(peers.memory.dropped(REPEAT), u64::from(max_searches));
     assert_eq!(peers.memory.dropped(DropReason::Overload), 2 * (1_000 - u64::from(max_searches)));
+}
+
+/// A forged sender turns the reverse paths of three peers into a circle. Once the hits went round in it until
+/// the search was forgotten.
+#[test]
+fn hits_do_not_go_round_for_ever() {
+    let mut peers = Flooding::new(4, FloodConfig { ping: None, ..config() }, 1);
+    for (node, neighbors) in [(0, &[1, 2][..]), (1, &[0, 2]), (2, &[0, 1, 3]), (3, &[2])] {
+        peers.put(node, if node == 3 { &[0] } else { &[] });
+        peers.link(node, neighbors);
+    }
+    let query = Query { how: Match::Exact, text: text(NAMES[0]) };
+    let message = Message::Search { search: RequestId(7), query, ttl: 4, hops: 1 };
+    let (to, pretended) = (peers.memory.peer(0), peers.memory.peer(1));
+    peers.memory.inject(pretended, to, &message);
+    peers.memory.run_for(HEALING);
+    let forwarded = peers.memory.sent("lookup");
+    assert!(forwarded <= 10 + 3 * u64::from(MAX_HITS), "{forwarded} messages");
+    assert_eq!(peers.memory.dropped(DropReason::Overload), 1);
+}
+
+/// Both ends of a link compare as much of an identifier as a message names. Once a peer told its neighbor that
+/// they are none because of the rest of it, and the neighbor believed that.
+#[test]
+fn a_neighbor_under_a_similar_identifier_is_no_stranger() {
+    let mut peers = Flooding::new(3, FloodConfig { ping: None, ..config() }, 1);
+    for (node, neighbors) in [(0, &[1, 2][..]), (1, &[0, 2]), (2, &[0, 1])] {
+        peers.put(node, &[]);
+        peers.link(node, neighbors);
+    }
+    let query = Query { how: Match::Exact, text: text(NAMES[0]) };
+    let (to, neighbor) = (peers.memory.peer(0), peers.memory.peer(1));
+    let id = neighbor.id.add(Distance::multiple_of_power(1, 0));
+    for similar in [Peer { id, ..neighbor }, Peer { id: Id::ZERO, ..neighbor }] {
+        for message in [
+            Message::Search { search: RequestId(7), query, ttl: 4, hops: 1 },
+            Message::Seek { origin: neighbor, ttl: 4 },
+        ] {
+            peers.memory.inject(similar, to, &message);
+            peers.memory.run_for(HEALING);
+        }
+    }
+    for node in 0..3 {
+        assert_eq!(peers.neighbors(node).len(), 2, "{node} has both neighbors");
+    }
 }
 
 #[test]
