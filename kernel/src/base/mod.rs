@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** plain data. Nothing here knows a protocol.
 
+pub(crate) mod fixed_vec;
 pub mod id;
 pub mod peer;
 pub mod peers;
@@ -9,6 +10,7 @@ pub mod prefetch;
 pub mod rng;
 pub mod time;
 
+pub(crate) use fixed_vec::FixedVec;
 pub use id::{Distance, Id};
 pub use peer::{Address, Peer};
 pub use peers::{PackedPeer, Peers};

@@ -34,7 +34,7 @@ use core::time::Duration;
 use crate::base::{Peer, Rng};
 use crate::central::peer::CentralPeer;
 use crate::central::server::CentralServer;
-use crate::items::{Holdings, PublishingConfig, Query, ResponderConfig, TransferConfig};
+use crate::items::{Holdings, Index, PublishingConfig, Query, ResponderConfig, TransferConfig};
 use crate::node::{Context, DropReason, Layer, Node, RequestHandle};
 
 /// The configuration of a central index, common to the server and all peers.
@@ -51,11 +51,11 @@ pub struct CentralConfig {
 }
 
 /// The server, or one of its peers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CentralNode(Role);
 
 #[expect(clippy::large_enum_variant, reason = "nearly all nodes are peers; the server is boxed")]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Role {
     Server(Box<CentralServer>),
     Peer(CentralPeer),
@@ -127,6 +127,15 @@ impl CentralNode {
         match &mut self.0 {
             Role::Server(_) => false,
             Role::Peer(peer) => peer.ask(cx, query, token),
+        }
+    }
+
+    /// The index of a server.
+    #[must_use]
+    pub fn index(&self) -> Option<&Index> {
+        match &self.0 {
+            Role::Server(server) => Some(server.index()),
+            Role::Peer(_) => None,
         }
     }
 

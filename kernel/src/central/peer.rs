@@ -19,7 +19,7 @@ use crate::node::{Context, Cookie, DropReason, RequestId};
 const JOIN_ATTEMPTS: u8 = 4;
 
 /// A peer of the server. See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CentralPeer {
     pub(super) phase: Phase,
     server: Peer,

@@ -23,7 +23,7 @@ use crate::node::{Context, DropReason, RoundTrips};
 const PROBE_ATTEMPTS: u8 = 2;
 
 /// The server. See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CentralServer {
     pub(super) me: Peer,
     pub(super) phase: Phase,

@@ -34,7 +34,7 @@ const SLOTS_PER_STEP: u32 = 64;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The progress of the handover to a new predecessor.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Handover {
     /// The last known predecessor.
     known: Option<Peer>,

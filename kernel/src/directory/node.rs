@@ -39,7 +39,7 @@ pub struct DirectoryConfig {
 }
 
 /// A node that stores references and holds items, on top of a router.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DirectoryNode<R> {
     pub(super) router: R,
     pub(super) config: Arc<DirectoryConfig>,

@@ -25,9 +25,12 @@
 //! assert!(memory.events().any(|event| event == (2, Event::Joined)));
 //! ```
 //!
+//! A network can be cloned: a test that needs the same network many times builds it once.
+//!
 //! **Invariant:** everything follows from the seed and the calls. Once all queues have been as long as
 //! they get, or [room was made](Memory::make_room), nothing is allocated.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -71,6 +74,33 @@ pub struct Memory<N: Node, C = Framed<<N as Node>::Protocol>> {
     outside: Outside<N::Protocol, C>,
 }
 
+/// The clone is the same network at the same time. It goes on in the same way.
+impl<N: Node + Clone, C: Codec<Protocol = N::Protocol>> Clone for Memory<N, C>
+where
+    <N::Protocol as Protocol>::Requests: Clone,
+{
+    fn clone(&self) -> Memory<N, C> {
+        Memory {
+            peers: self.peers.clone(),
+            nodes: self.nodes.clone(),
+            requests: self.requests.clone(),
+            rng: self.rng.clone(),
+            outside: self.outside.clone(),
+            ..*self
+        }
+    }
+
+    /// Keeps the buffers.
+    fn clone_from(&mut self, source: &Memory<N, C>) {
+        self.peers.clone_from(&source.peers);
+        self.nodes.clone_from(&source.nodes);
+        self.requests.clone_from(&source.requests);
+        self.rng.clone_from(&source.rng);
+        self.outside.clone_from(&source.outside);
+        (self.now, self.stopped, self.is_cut) = (source.now, source.stopped, source.is_cut);
+    }
+}
+
 /// A datagram in flight.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Datagram<'a> {
@@ -91,9 +121,20 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
     /// If there is no address for so many nodes; there are for 60,000.
     #[must_use]
     pub fn new(capacity: usize, seed: u64) -> Memory<N, C> {
+        Memory::with_requests(capacity, REQUESTS, seed)
+    }
+
+    /// As [`new`](Self::new), but with room for only so many requests in flight in each
+    /// [table](RequestTables). A small network is quick to build and to clone.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    #[must_use]
+    pub fn with_requests(capacity: usize, requests: usize, seed: u64) -> Memory<N, C> {
         let mut rng = Rng::new(seed, 0);
         let peer_at = |place| Peer { id: Id::random(&mut rng), address: address_of::<C>(place) };
-        let requests = <N::Protocol as Protocol>::Requests::with_capacity(REQUESTS);
+        let requests = <N::Protocol as Protocol>::Requests::with_capacity(requests);
         let timers = Timers::new(capacity, requests.handles());
         Memory {
             peers: (0..capacity).map(peer_at).collect(),
@@ -108,6 +149,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
                 timers,
                 in_flight: VecDeque::with_capacity(ROOM),
                 spare: Vec::with_capacity(ROOM),
+                room: vec![0; DATAGRAM_BYTES].into_boxed_slice(),
                 copies: 1,
                 now: Time::ZERO,
                 reports: Reports::with_capacity(ROOM),
@@ -201,8 +243,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
     /// If they are more than [`DATAGRAM_BYTES`].
     pub fn inject_bytes(&mut self, from: Address, to: Address, bytes: &[u8]) {
         self.outside.now = self.now;
-        self.outside.put_in_flight(from, to, |_, buffer| {
-            buffer[..bytes.len()].copy_from_slice(bytes);
+        self.outside.put_in_flight(from, to, |_, room| {
+            room[..bytes.len()].copy_from_slice(bytes);
             bytes.len()
         });
     }
@@ -212,7 +254,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
         self.outside.in_flight.iter().map(|it| Datagram {
             from: it.from,
             to: it.to,
-            bytes: &it.buffer[..it.length],
+            bytes: &it.bytes,
         })
     }
 
@@ -252,7 +294,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
                 self.outside.in_flight.pop_front_if(|first| first.at <= self.now)
             {
                 self.deliver(&datagram);
-                self.outside.spare.push(datagram.buffer);
+                self.outside.spare.push(datagram.bytes);
             } else if let Some(due) = self.outside.timers.expire(self.now) {
                 self.fire(due);
             }
@@ -261,7 +303,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
 
     /// Allocates now what would otherwise be allocated when it is first needed.
     pub fn make_room(&mut self) {
-        self.outside.spare.resize_with(ROOM, || vec![0; DATAGRAM_BYTES]);
+        self.outside.spare.resize_with(ROOM, || Vec::with_capacity(DATAGRAM_BYTES));
         self.outside.reports.make_room(ROOM * MAX_PAYLOAD);
     }
 
@@ -314,7 +356,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
     }
 
     fn deliver(&mut self, datagram: &InFlight) {
-        let messages = match self.outside.codec.parse(&datagram.buffer[..datagram.length]) {
+        let messages = match self.outside.codec.parse(&datagram.bytes) {
             Ok(messages) => messages,
             Err(reason) => return self.outside.counters.refused[reason as usize] += 1,
         };
@@ -391,24 +433,52 @@ struct Outside<P: Protocol, C> {
     timers: Timers,
     /// In the order of arrival, because all take equally long.
     in_flight: VecDeque<InFlight>,
+    /// Buffers of datagrams that have arrived.
     spare: Vec<Vec<u8>>,
+    /// Where a datagram is written.
+    room: Box<[u8]>,
     copies: usize,
     now: Time,
     reports: Reports<P>,
     counters: Counters,
 }
 
-#[derive(Debug)]
+impl<P: Protocol, C: Codec<Protocol = P>> Clone for Outside<P, C> {
+    fn clone(&self) -> Outside<P, C> {
+        Outside {
+            timers: self.timers.clone(),
+            in_flight: self.in_flight.clone(),
+            spare: Vec::new(),
+            room: self.room.clone(),
+            reports: self.reports.clone(),
+            ..*self
+        }
+    }
+
+    fn clone_from(&mut self, source: &Outside<P, C>) {
+        self.spare.extend(self.in_flight.drain(..).map(|datagram| datagram.bytes));
+        self.timers.clone_from(&source.timers);
+        self.reports.clone_from(&source.reports);
+        for datagram in &source.in_flight {
+            let mut bytes = self.spare.pop().unwrap_or_default();
+            bytes.clone_from(&datagram.bytes);
+            self.in_flight.push_back(InFlight { bytes, ..*datagram });
+        }
+        (self.codec, self.copies, self.now) = (source.codec, source.copies, source.now);
+        self.counters = source.counters;
+    }
+}
+
+#[derive(Clone, Debug)]
 struct InFlight {
     at: Time,
     from: Address,
     to: Address,
-    length: usize,
-    buffer: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl<P: Protocol, C: Codec<Protocol = P>> Outside<P, C> {
-    /// `write` fills a buffer and returns the length of the datagram.
+    /// `write` writes the datagram at the start of the room that it gets, and returns its length.
     fn put_in_flight(
         &mut self,
         from: Address,
@@ -418,10 +488,12 @@ impl<P: Protocol, C: Codec<Protocol = P>> Outside<P, C> {
         if !is_inside::<C>(to) {
             return;
         }
-        let mut buffer = self.spare.pop().unwrap_or_else(|| vec![0; DATAGRAM_BYTES]);
-        let length = write(self.codec, &mut buffer);
+        let length = write(self.codec, &mut self.room);
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(&self.room[..length]);
         self.counters.datagrams += 1;
-        self.in_flight.push_back(InFlight { at: self.now + DELAY, from, to, length, buffer });
+        self.in_flight.push_back(InFlight { at: self.now + DELAY, from, to, bytes });
     }
 }
 
@@ -433,8 +505,8 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for Outside<P, C> {
         self.counters.bytes[class] += bytes as u64;
         let envelope = Envelope::new(from, to);
         for _ in 0..self.copies {
-            self.put_in_flight(from.address, to.address, |codec, buffer| {
-                let written = codec.write_datagram(&envelope, message, buffer);
+            self.put_in_flight(from.address, to.address, |codec, room| {
+                let written = codec.write_datagram(&envelope, message, room);
                 written.expect("nodes send only what can be encoded")
             });
         }

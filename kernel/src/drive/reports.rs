@@ -16,6 +16,18 @@ pub(crate) struct Reports<P: Protocol> {
     payloads: Vec<u8>,
 }
 
+impl<P: Protocol> Clone for Reports<P> {
+    fn clone(&self) -> Reports<P> {
+        Reports { entries: self.entries.clone(), payloads: self.payloads.clone() }
+    }
+
+    /// Reuses the memory.
+    fn clone_from(&mut self, source: &Reports<P>) {
+        self.entries.clone_from(&source.entries);
+        self.payloads.clone_from(&source.payloads);
+    }
+}
+
 impl<P: Protocol> Reports<P> {
     /// An empty queue with room for `events` events.
     pub(crate) fn with_capacity(events: usize) -> Reports<P> {

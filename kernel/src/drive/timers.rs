@@ -14,6 +14,18 @@ pub struct Timers {
     nodes: u32,
 }
 
+impl Clone for Timers {
+    fn clone(&self) -> Timers {
+        Timers { wheel: self.wheel.clone(), nodes: self.nodes }
+    }
+
+    /// Reuses the memory.
+    fn clone_from(&mut self, source: &Timers) {
+        self.wheel.clone_from(&source.wheel);
+        self.nodes = source.nodes;
+    }
+}
+
 /// An expired timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Due {

@@ -42,6 +42,20 @@ pub struct TimerWheel {
     armed: usize,
 }
 
+impl Clone for TimerWheel {
+    fn clone(&self) -> TimerWheel {
+        TimerWheel { timers: self.timers.clone(), heads: self.heads.clone(), ..*self }
+    }
+
+    /// Reuses the memory.
+    fn clone_from(&mut self, source: &TimerWheel) {
+        self.timers.clone_from(&source.timers);
+        self.heads.clone_from(&source.heads);
+        self.occupied = source.occupied;
+        (self.tick, self.armed) = (source.tick, source.armed);
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Timer {
     /// The first tick at whose start the deadline has passed.

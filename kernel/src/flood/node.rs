@@ -21,7 +21,7 @@ use crate::items::{Holdings, TransferConfig, Transfers};
 use crate::node::{Context, DropReason, Layer, Node, RequestHandle};
 
 /// A peer that floods. The fields that every search reads come first, in one cache line.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub struct FloodNode {
     pub(crate) seen: SeenSearches,

@@ -15,7 +15,7 @@ use crate::items::transfers::{TransferConfig, Transfers};
 use crate::node::{Context, Cookie, DropReason, RequestId};
 
 /// A client of an index. See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct IndexClient {
     pub(crate) transfers: Transfers,
     pub(crate) publisher: Publisher,

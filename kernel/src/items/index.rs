@@ -24,13 +24,12 @@
 //!
 //! **Invariant:** an expired entry is never returned; memory is allocated only at construction.
 
-use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
-use crate::base::{Address, Peer, Rng, Time};
+use crate::base::{Address, FixedVec, Peer, Rng, Time};
 use crate::items::hits::{Hit, HitList};
 use crate::items::linked_lists::LinkedLists;
 use crate::items::numbers::Numbers;
@@ -54,7 +53,7 @@ pub struct IndexLimits {
 }
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Index {
     limits: IndexLimits,
     key: (u64, u64),
@@ -63,12 +62,12 @@ pub struct Index {
     /// The number of entries.
     entries: u32,
     // One slot per name. The names in free slots have been removed.
-    texts: Vec<Text>,
+    texts: FixedVec<Text>,
     /// Apart from the texts: most of a scan reads nothing else. Empty in an exact index.
-    signatures: Vec<Signature>,
+    signatures: FixedVec<Signature>,
     // One slot per entry. The entries in free slots have expired.
-    holders: Vec<Peer>,
-    expiries: Vec<Time>,
+    holders: FixedVec<Peer>,
+    expiries: FixedVec<Time>,
     names_of: Numbers,
     /// Names by hash. The last list is that of free slots.
     by_hash: LinkedLists,
@@ -91,7 +90,7 @@ impl Index {
     pub fn new(limits: IndexLimits, rng: &mut Rng) -> Index {
         let entries = limits.entries as usize;
         Index {
-            signatures: Vec::with_capacity(limits.names as usize),
+            signatures: FixedVec::with_capacity(limits.names as usize),
             by_address: Some(LinkedLists::new(entries.max(1), entries)),
             ..Index::exact(limits, rng)
         }
@@ -107,10 +106,10 @@ impl Index {
             key: (rng.next_u64(), rng.next_u64()),
             names: 0,
             entries: 0,
-            texts: Vec::with_capacity(names),
-            signatures: Vec::new(),
-            holders: Vec::with_capacity(entries),
-            expiries: Vec::with_capacity(entries),
+            texts: FixedVec::with_capacity(names),
+            signatures: FixedVec::with_capacity(0),
+            holders: FixedVec::with_capacity(entries),
+            expiries: FixedVec::with_capacity(entries),
             names_of: Numbers::new(entries, names),
             by_hash: LinkedLists::new(names + 1, names),
             by_name: LinkedLists::new(names, entries),

@@ -9,7 +9,7 @@ use core::iter::successors;
 use crate::items::numbers::Numbers;
 
 /// The lists over one table. Each is known by its number.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LinkedLists {
     /// The first slot of each list, then the previous and the next slot of each slot.
     links: Numbers,

@@ -7,11 +7,11 @@ use alloc::vec;
 
 /// Maps `0 .. len` to numbers below a limit, or to nothing. Takes 2 bytes per number if the limit
 /// permits, otherwise 4.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Numbers(Width);
 
 /// Each number plus one, or 0: memory that is zero at first is not touched before it is used.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Width {
     Two(Box<[u16]>),
     Four(Box<[u32]>),

@@ -33,7 +33,7 @@ pub struct PublishingConfig {
 }
 
 /// The publication schedule of one peer. See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Publisher {
     config: PublishingConfig,
     /// The number of items.

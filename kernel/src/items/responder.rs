@@ -35,7 +35,7 @@ pub struct ResponderConfig {
 }
 
 /// A node's index, served to peers. See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Responder {
     me: Peer,
     lifetime: Duration,

@@ -42,7 +42,7 @@ pub struct TransferConfig {
 }
 
 /// The part of a peer that fetches and serves items.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[repr(C)] // `me` comes first, because every message reads it.
 pub struct Transfers {
     me: Peer,

@@ -10,13 +10,12 @@
 //!
 //! **Invariant:** an expired entry is never returned; memory is allocated only at construction.
 
-use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
-use crate::base::{Rng, Time};
+use crate::base::{FixedVec, Rng, Time};
 use crate::items::hits::{Hit, HitList};
 use crate::items::index::MAX_LISTED_HOLDERS;
 use crate::items::linked_lists::LinkedLists;
@@ -46,14 +45,14 @@ pub enum WordRefusal {
 }
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct WordIndex {
     limits: WordLimits,
     key: (u64, u64),
     /// The number of references.
     count: u32,
     /// One slot per reference. Those in free slots have expired.
-    references: Vec<Reference>,
+    references: FixedVec<Reference>,
     /// References by the hash of their word, latest first.
     by_word: LinkedLists,
     /// References in the lists [`LIVE`] and [`FREE`].
@@ -85,7 +84,7 @@ impl WordIndex {
             limits,
             key: (rng.next_u64(), rng.next_u64()),
             count: 0,
-            references: Vec::with_capacity(slots),
+            references: FixedVec::with_capacity(slots),
             by_word: LinkedLists::new(slots.max(1), slots),
             by_expiry: LinkedLists::new(2, slots),
         }

@@ -182,6 +182,29 @@ struct Payload {
 
 const NONE: u32 = u32::MAX;
 
+/// The clone has the same capacity.
+impl<K: Clone> Clone for Requests<K> {
+    fn clone(&self) -> Requests<K> {
+        let mut entries = Vec::with_capacity(self.capacity);
+        entries.extend_from_slice(&self.entries);
+        let mut payloads = Vec::with_capacity(self.payloads_max);
+        payloads.extend_from_slice(&self.payloads);
+        let mut free_payloads = Vec::with_capacity(self.payloads_max);
+        free_payloads.extend_from_slice(&self.free_payloads);
+        Requests { entries, payloads, free_payloads, index: self.index.clone(), ..*self }
+    }
+
+    /// Reuses the memory.
+    fn clone_from(&mut self, source: &Requests<K>) {
+        self.entries.clone_from(&source.entries);
+        self.index.clone_from(&source.index);
+        self.payloads.clone_from(&source.payloads);
+        self.free_payloads.clone_from(&source.free_payloads);
+        (self.free, self.len, self.capacity) = (source.free, source.len, source.capacity);
+        (self.payloads_max, self.by_source) = (source.payloads_max, source.by_source);
+    }
+}
+
 impl<K: RequestKind> Requests<K> {
     /// An empty table with room for `capacity` requests.
     ///

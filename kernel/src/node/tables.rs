@@ -94,6 +94,18 @@ pub struct LayeredRequests<K, C> {
     carried: C,
 }
 
+impl<K: Clone, C: Clone> Clone for LayeredRequests<K, C> {
+    fn clone(&self) -> LayeredRequests<K, C> {
+        LayeredRequests { own: self.own.clone(), carried: self.carried.clone() }
+    }
+
+    /// Reuses the memory.
+    fn clone_from(&mut self, source: &LayeredRequests<K, C>) {
+        self.own.clone_from(&source.own);
+        self.carried.clone_from(&source.carried);
+    }
+}
+
 /// The table that a handle belongs to, and the handle within it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Layer {

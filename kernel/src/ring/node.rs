@@ -39,7 +39,7 @@ const MAX_BACKOFF: u32 = 4;
 pub(crate) const MAX_EARLY_CHECKS: u8 = 5;
 
 /// A node of the ring.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RingNode {
     pub(crate) me: Peer,
     pub(crate) config: Arc<RingConfig>,

@@ -11,7 +11,7 @@ use alloc::vec;
 use crate::base::{Address, Distance, Id, Peer, Peers};
 
 /// The successor list of one node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SuccessorList {
     /// Room for r entries, of which the first `len` are in use. The other places hold entries that were
     /// removed, the latest first.

@@ -5,19 +5,18 @@
 //!
 //! **Invariant:** the number of answers is bounded; the oldest one is forgotten first.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Peer, Time};
+use crate::base::{FixedVec, Peer, Time};
 use crate::node::RequestId;
 use crate::store::message::Answer;
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct AnsweredRequests {
     /// The requests, without the numbers of their attempts. Apart from the rest, since all are searched.
-    requests: Vec<RequestId>,
-    answers: Vec<Answered>,
+    requests: FixedVec<RequestId>,
+    answers: FixedVec<Answered>,
     most: usize,
     /// How long an answer is kept at least, while there are not `most`.
     kept: Duration,
@@ -37,7 +36,7 @@ struct Answered {
 impl AnsweredRequests {
     /// Room for `most` answers, each of which may be needed for `kept`.
     pub(super) fn new(most: usize, kept: Duration) -> AnsweredRequests {
-        let (requests, answers) = (Vec::with_capacity(most), Vec::with_capacity(most));
+        let (requests, answers) = (FixedVec::with_capacity(most), FixedVec::with_capacity(most));
         AnsweredRequests { requests, answers, most, kept, oldest: 0, forgotten: None }
     }
 

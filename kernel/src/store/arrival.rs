@@ -15,10 +15,9 @@
 //! **Invariant:** a key is owned only if it lies in the complete part, and after the predecessor if there is one; of
 //! a ceded part, one node at most is told that it has everything.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Id, Peer, Time};
+use crate::base::{FixedVec, Id, Peer, Time};
 use crate::store::sum::Range;
 
 /// A node does not confirm that its predecessor owns the keys of the one before for so long. By then
@@ -36,7 +35,7 @@ const MAX_CEDED: usize = 64;
 const SAME_TIME: Duration = Duration::from_secs(1);
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Arrival {
     pub(super) me: Option<Id>,
     pub(super) predecessor: Option<Peer>,
@@ -45,7 +44,7 @@ pub(super) struct Arrival {
     /// The node was stopped for so long that others may own its keys, and has had no new predecessor since.
     pub(super) was_absent: bool,
     /// The parts that were complete and have gone to nodes that joined.
-    ceded: Vec<Ceded>,
+    ceded: FixedVec<Ceded>,
     /// The range of which the last owner has sent all items, while this node does not own it yet.
     custody: Option<Range>,
     /// Where the range began that it took over last.
@@ -57,7 +56,7 @@ pub(super) struct Arrival {
     /// Numbers the changes of `arriving`; 0 before the first.
     pub(super) number: u32,
     /// The nodes that are asked.
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: FixedVec<Source>,
     /// The nodes that follow this one, up to so many, are sources besides the holders.
     pub(super) width: usize,
     pub(super) next: Option<Peer>,
@@ -118,10 +117,10 @@ pub(super) enum Had {
 impl Arrival {
     /// Of a node that is no member.
     pub(super) fn new() -> Arrival {
-        Arrival::with(Vec::with_capacity(MAX_SOURCES), Vec::with_capacity(MAX_CEDED), 0)
+        Arrival::with(FixedVec::with_capacity(MAX_SOURCES), FixedVec::with_capacity(MAX_CEDED), 0)
     }
 
-    const fn with(sources: Vec<Source>, ceded: Vec<Ceded>, number: u32) -> Arrival {
+    const fn with(sources: FixedVec<Source>, ceded: FixedVec<Ceded>, number: u32) -> Arrival {
         Arrival {
             me: None,
             predecessor: None,
@@ -159,8 +158,8 @@ impl Arrival {
 
     /// The node is no member any more.
     pub(super) fn reset(&mut self) {
-        let mut sources = core::mem::take(&mut self.sources);
-        let mut ceded = core::mem::take(&mut self.ceded);
+        let mut sources = core::mem::replace(&mut self.sources, FixedVec::with_capacity(0));
+        let mut ceded = core::mem::replace(&mut self.ceded, FixedVec::with_capacity(0));
         sources.clear();
         ceded.clear();
         *self = Arrival::with(sources, ceded, self.number);

@@ -45,7 +45,7 @@ const MOST_ATTEMPTS: u8 = 20;
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
 /// A node that stores items, on top of a router.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StoreNode<R> {
     pub(super) router: R,
     pub(super) me: Peer,

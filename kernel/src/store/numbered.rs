@@ -12,7 +12,7 @@ use core::mem::MaybeUninit;
 use crate::store::reserved::Reserved;
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Numbered<T> {
     values: Reserved<T>,
     /// A bit for each number: whether it is free.

@@ -3,10 +3,9 @@
 //!
 //! **Invariant:** all tables are bounded; without a threshold they are empty, and no value is popular.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Id, Peer, Time};
+use crate::base::{FixedVec, Id, Peer, Time};
 use crate::store::holders::Holders;
 use crate::store::table::ItemHandle;
 use crate::store::version::Version;
@@ -27,18 +26,18 @@ const HELD: usize = 8;
 const ASSIGNED: usize = 8;
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Popular {
     /// Reads in a period that make a value popular; 0: none ever is.
     threshold: u32,
-    tracked: Vec<Tracked>,
+    tracked: FixedVec<Tracked>,
     period_ends: Time,
     /// The place of the node that answers next.
     turn: usize,
     /// Nodes that were holders before may answer until then.
     exposed_until: Time,
-    held: Vec<Held>,
-    assigned: Vec<Assigned>,
+    held: FixedVec<Held>,
+    assigned: FixedVec<Assigned>,
 }
 
 /// A value that this node owns.
@@ -76,12 +75,12 @@ impl Popular {
         let capacity = |most| if threshold.is_some() { most } else { 0 };
         Popular {
             threshold: threshold.map_or(0, |threshold| threshold.max(1)),
-            tracked: Vec::with_capacity(capacity(TRACKED)),
+            tracked: FixedVec::with_capacity(capacity(TRACKED)),
             period_ends: Time::ZERO,
             turn: 0,
             exposed_until: Time::ZERO,
-            held: Vec::with_capacity(capacity(HELD)),
-            assigned: Vec::with_capacity(capacity(ASSIGNED)),
+            held: FixedVec::with_capacity(capacity(HELD)),
+            assigned: FixedVec::with_capacity(capacity(ASSIGNED)),
         }
     }
 
@@ -249,7 +248,7 @@ fn grant_end(at: Time) -> Time {
 }
 
 /// Puts an entry into the place of one that `is_free`, or at the end. Does nothing if the table is full.
-fn put<T>(table: &mut Vec<T>, entry: T, is_free: impl Fn(&T) -> bool) {
+fn put<T>(table: &mut FixedVec<T>, entry: T, is_free: impl Fn(&T) -> bool) {
     if let Some(at) = table.iter().position(is_free) {
         table[at] = entry;
     } else if table.len() < table.capacity() {

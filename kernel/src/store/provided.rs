@@ -7,20 +7,19 @@
 //! **Invariant:** nothing is allocated after construction; a full table refuses new values and drops
 //! none before its time.
 
-use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
-use crate::base::{Id, Time};
+use crate::base::{FixedVec, Id, Time};
 use crate::store::config::StoreLimits;
 use crate::store::operation::MAX_VALUE;
 use crate::store::slab::{Slab, Stored};
 use crate::store::version::Version;
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Provided {
     /// In the order of keys and serial numbers.
-    values: Vec<Value>,
+    values: FixedVec<Value>,
     slab: Slab,
     values_max: usize,
 }
@@ -40,7 +39,7 @@ impl Provided {
     pub(super) fn new(limits: StoreLimits) -> Provided {
         let values_max = limits.items as usize;
         let slab = Slab::new(limits.bytes as usize, values_max);
-        Provided { values: Vec::with_capacity(values_max), slab, values_max }
+        Provided { values: FixedVec::with_capacity(values_max), slab, values_max }
     }
 
     /// The number of values.

@@ -3,10 +3,9 @@
 //! **Invariant:** the number of repairs and of ranges is bounded; a ward is complete only if its owner has
 //! compared it and found no difference.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Id, Peer, Time};
+use crate::base::{FixedVec, Id, Peer, Time};
 use crate::node::RequestId;
 use crate::store::holders::HolderSet;
 use crate::store::operation::Name;
@@ -22,9 +21,9 @@ const SOON: Duration = Duration::from_millis(100);
 pub(super) const STRAY_PERIODS: u32 = 4;
 
 /// The repairs of a node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Repairs {
-    pub(super) running: Vec<Repair>,
+    pub(super) running: FixedVec<Repair>,
     /// The number of the last repair.
     pub(super) last: u32,
     /// When the owner compares its range with the holders again.
@@ -33,7 +32,7 @@ pub(super) struct Repairs {
     pub(super) wake_at: Time,
     pub(super) budget: Budget,
     /// The ranges that owners have compared with this node.
-    pub(super) wards: Vec<Ward>,
+    pub(super) wards: FixedVec<Ward>,
     /// Whether the owner is looked up to which items return: a ceded part or a stray item.
     pub(super) is_looking_up_return: bool,
     /// The time between two comparisons by an owner.
@@ -120,12 +119,12 @@ pub(super) struct Level {
 impl Repairs {
     pub(super) fn new(replicas: usize, period: Option<Duration>) -> Repairs {
         Repairs {
-            running: Vec::with_capacity(replicas + OTHER_REPAIRS),
+            running: FixedVec::with_capacity(replicas + OTHER_REPAIRS),
             last: 0,
             due: Time::NEVER,
             wake_at: Time::NEVER,
             budget: Budget::default(),
-            wards: Vec::with_capacity(2 * replicas + 2),
+            wards: FixedVec::with_capacity(2 * replicas + 2),
             is_looking_up_return: false,
             period: period.unwrap_or_default(),
             complete: 0,

@@ -75,6 +75,15 @@ impl<T> Reserved<T> {
     }
 }
 
+/// The clone has the same capacity, and has touched no more than its elements.
+impl<T: Clone> Clone for Reserved<T> {
+    fn clone(&self) -> Reserved<T> {
+        let mut elements = Vec::with_capacity(self.most);
+        elements.extend_from_slice(&self.elements);
+        Reserved { touched: elements.len(), most: self.most, elements }
+    }
+}
+
 impl<T> Deref for Reserved<T> {
     type Target = [T];
 

@@ -2,10 +2,9 @@
 //!
 //! **Invariant:** their numbers are bounded; an item has one round at a time.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Peer, Time};
+use crate::base::{FixedVec, Peer, Time};
 use crate::node::RequestId;
 use crate::store::answered::AnsweredRequests;
 use crate::store::holders::HolderSet;
@@ -19,10 +18,10 @@ pub(super) const SWEEP: Duration = Duration::from_millis(250);
 const ANSWERED: usize = 4;
 
 /// The operations in progress at an owner.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Owner {
-    pub(super) rounds: Vec<Round>,
-    pub(super) waiting: Vec<Waiting>,
+    pub(super) rounds: FixedVec<Round>,
+    pub(super) waiting: FixedVec<Waiting>,
     pub(super) answered: AnsweredRequests,
     pub(super) sweep_at: Time,
     pub(super) most: usize,
@@ -76,8 +75,8 @@ pub(super) enum Pending {
 impl Owner {
     pub(super) fn new(most: usize, deadline: Duration) -> Owner {
         Owner {
-            rounds: Vec::with_capacity(most),
-            waiting: Vec::with_capacity(most),
+            rounds: FixedVec::with_capacity(most),
+            waiting: FixedVec::with_capacity(most),
             answered: AnsweredRequests::new(ANSWERED * most, 2 * deadline),
             sweep_at: Time::NEVER,
             most,

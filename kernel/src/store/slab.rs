@@ -53,7 +53,7 @@ struct Block {
 const _: () = assert!(size_of::<Block>() == 64);
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slab {
     blocks: Reserved<Block>,
     /// The first block of each value.

@@ -71,7 +71,7 @@ struct Place {
 }
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Table {
     /// The items, dense: the last one moves into the slot of one that is removed.
     items: Reserved<Item>,
