@@ -7,7 +7,7 @@
 //!
 //! **Invariant:** a script has the same result on every machine.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hopwise_kernel::drive::Memory;
@@ -19,16 +19,28 @@ use hopwise_kernel::{Address, Id, Peer, Rng};
 use crate::forge::{Forge, Script};
 use crate::ring::{LinkedRing, Tables, owner_in, sorted};
 
-/// Members of the ring under attack.
-pub const NODES: u32 = 24;
-/// All places, including those of the nodes that join and depart before the attack.
-const PLACES: u32 = NODES + 2;
-const SUCCESSORS: u8 = 4;
+/// The size of a ring under attack.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    /// Members.
+    nodes: u32,
+    successors: u8,
+    /// Requests that may be in flight.
+    requests: usize,
+}
+
+const LARGE: Size = Size { nodes: 24, successors: 4, requests: 32 * 1024 };
+const SMALL: Size = Size { nodes: 8, successors: 3, requests: 1024 };
+/// Nodes that join and depart before the attack.
+const GUESTS: u32 = 2;
 const SEED: u64 = 1;
 /// The attacker's own socket.
 const STRANGER: Address = Address::new([127, 0, 0, 2], 9, 0);
 /// Longer than any lookup between live nodes takes.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Datagrams, each with its sender's address.
+type Datagrams = Vec<(Address, Vec<u8>)>;
 
 /// A ring under attack.
 #[derive(Debug)]
@@ -36,6 +48,8 @@ pub struct Attack {
     memory: Memory<RingNode>,
     ring: Vec<Peer>,
     before: Vec<Tables>,
+    /// What the attacker has recorded.
+    genuine: Arc<Datagrams>,
     lookups: u64,
     answers: u64,
     buffer: Vec<u8>,
@@ -45,7 +59,18 @@ impl Attack {
     /// Creates a ring with exact tables.
     #[must_use]
     pub fn new() -> Attack {
-        let mut memory = ring();
+        static GENUINE: OnceLock<Arc<Datagrams>> = OnceLock::new();
+        Attack::on(LARGE, GENUINE.get_or_init(|| history(LARGE).into()))
+    }
+
+    /// Creates a small ring with exact tables.
+    #[must_use]
+    pub fn small() -> Attack {
+        Attack::on(SMALL, &history(SMALL).into())
+    }
+
+    fn on(size: Size, genuine: &Arc<Datagrams>) -> Attack {
+        let mut memory = ring(size);
         // The recorded datagrams must not reveal future random numbers.
         *memory.rng() = Rng::new(SEED, 1);
         let (ring, before) = (memory.members(), memory.tables());
@@ -53,10 +78,17 @@ impl Attack {
             memory,
             ring,
             before,
+            genuine: Arc::clone(genuine),
             lookups: 0,
             answers: 0,
             buffer: Vec::with_capacity(16 * 1024),
         }
+    }
+
+    /// Starts again from the state of `start`, which is as this attack was at first.
+    pub fn restart(&mut self, start: &Attack) {
+        self.memory.clone_from(&start.memory);
+        (self.lookups, self.answers) = (0, 0);
     }
 
     /// Plays a script to its end.
@@ -83,6 +115,12 @@ impl Attack {
         self.memory.make_room();
     }
 
+    /// The ring, without the attack.
+    #[must_use]
+    pub fn into_memory(self) -> Memory<RingNode> {
+        self.memory
+    }
+
     /// The ring.
     #[must_use]
     pub fn memory(&self) -> &Memory<RingNode> {
@@ -90,7 +128,7 @@ impl Attack {
     }
 
     fn strike(&mut self, script: &mut Script<'_>) {
-        let forge = Forge { ring: &self.ring, stranger: STRANGER, genuine: history() };
+        let forge = Forge { ring: &self.ring, stranger: STRANGER, genuine: &self.genuine };
         let from = forge.datagram::<Ring>(script, &mut self.buffer);
         self.memory.inject_bytes(from, self.ring[0].address, &self.buffer);
     }
@@ -134,56 +172,51 @@ impl Default for Attack {
 }
 
 /// Creates the ring. Some members look up recursively, others iteratively.
-fn ring() -> Memory<RingNode> {
-    let mut memory = Memory::new(PLACES as usize, SEED);
-    let ring = sorted((0..NODES).map(|node| memory.peer(node)));
-    for node in 0..NODES {
-        memory.insert(node, config(node));
+fn ring(size: Size) -> Memory<RingNode> {
+    let places = size.nodes + GUESTS;
+    let mut memory = Memory::with_requests(places as usize, size.requests, SEED);
+    let ring = sorted((0..size.nodes).map(|node| memory.peer(node)));
+    for node in 0..size.nodes {
+        memory.insert(node, config(size, node));
         memory.with(node, |it, cx| it.start_linked(cx, &ring));
     }
     memory
 }
 
-fn config(node: u32) -> RingConfig {
+fn config(size: Size, node: u32) -> RingConfig {
     let modes = [LookupMode::Recursive, LookupMode::Iterative];
-    let shape = Shape::for_ring(1, NODES as usize, SUCCESSORS.into());
+    let shape = Shape::for_ring(1, size.nodes as usize, size.successors.into());
     let lookup = modes[node as usize % modes.len()];
-    RingConfig { shape, successors: SUCCESSORS, lookup, ..RingConfig::default() }
+    RingConfig { shape, successors: size.successors, lookup, ..RingConfig::default() }
 }
 
 /// Datagrams of every kind that nodes sent before the attack. Some are from two nodes that joined
 /// and are gone: one left, one crashed.
-fn history() -> &'static [(Address, Vec<u8>)] {
-    static HISTORY: OnceLock<Vec<(Address, Vec<u8>)>> = OnceLock::new();
-    HISTORY.get_or_init(|| {
-        const A_WHILE: Duration = Duration::from_secs(3);
-        let mut memory = ring();
-        let mut history = Vec::new();
-        let bootstrap = memory.peer(0);
-        for node in NODES..PLACES {
-            memory.insert(node, config(node));
-            memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
-        }
-        record(&mut memory, A_WHILE, &mut history);
-        for node in 0..PLACES {
-            let key = Id::random(memory.rng());
-            memory.with(node, |it, cx| it.lookup(cx, key, 0));
-            memory.with(node, |it, cx| it.send_to_key(cx, key, b"to whom it concerns", 1));
-        }
-        record(&mut memory, A_WHILE, &mut history);
-        memory.with(NODES, |it, cx| it.leave(cx));
-        (NODES..PLACES).for_each(|node| memory.remove(node));
-        record(&mut memory, A_WHILE, &mut history);
-        history
-    })
+fn history(size: Size) -> Datagrams {
+    const A_WHILE: Duration = Duration::from_secs(3);
+    let mut memory = ring(size);
+    let mut history = Vec::new();
+    let bootstrap = memory.peer(0);
+    let guests = size.nodes..size.nodes + GUESTS;
+    for node in guests.clone() {
+        memory.insert(node, config(size, node));
+        memory.with(node, |it, cx| it.join(cx, &[bootstrap]));
+    }
+    record(&mut memory, A_WHILE, &mut history);
+    for node in 0..guests.end {
+        let key = Id::random(memory.rng());
+        memory.with(node, |it, cx| it.lookup(cx, key, 0));
+        memory.with(node, |it, cx| it.send_to_key(cx, key, b"to whom it concerns", 1));
+    }
+    record(&mut memory, A_WHILE, &mut history);
+    memory.with(guests.start, |it, cx| it.leave(cx));
+    guests.for_each(|node| memory.remove(node));
+    record(&mut memory, A_WHILE, &mut history);
+    history
 }
 
 /// Runs the ring for `duration` and records all datagrams sent.
-fn record(
-    memory: &mut Memory<RingNode>,
-    duration: Duration,
-    history: &mut Vec<(Address, Vec<u8>)>,
-) {
+fn record(memory: &mut Memory<RingNode>, duration: Duration, history: &mut Datagrams) {
     let end = memory.now() + duration;
     while memory.now() < end {
         history.extend(memory.in_flight().map(|it| (it.from, it.bytes.to_vec())));

@@ -46,6 +46,16 @@ pub const A_MOMENT: Duration = Duration::from_millis(50);
 /// Time after which a ring has recovered from lost nodes.
 pub const HEALING: Duration = Duration::from_secs(60);
 
+/// The token of all queries of a script.
+const OF_SCRIPT: u64 = u64::MAX;
+
+/// The size of a ring of these nodes.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    nodes: u32,
+    items: u32,
+}
+
 /// The event type of these nodes.
 pub type Event = directory::Event<ring::Event>;
 
@@ -115,24 +125,17 @@ pub struct Directory {
     ring: Arc<RingConfig>,
     config: Arc<DirectoryConfig>,
     names: Arc<Names>,
+    size: Size,
 }
 
 impl Directory {
     /// Links nodes in the first `count` places to a ring. Nothing is published yet.
     #[must_use]
     pub fn new(count: u32, config: Config, seed: u64) -> Directory {
-        let names = Arc::new(Names::new((0..ITEMS).map(name_of)));
-        let memory = Memory::new(PLACES as usize, seed);
-        let (ring, config) = (Arc::new(config.ring), Arc::new(config.store));
-        let mut stored = Directory { memory, ring, config, names };
-        let ring = sorted((0..count).map(|node| stored.memory.peer(node)));
-        for node in 0..count {
-            stored.put(node);
-            stored.memory.with(node, |it, cx| {
-                it.with_router(cx, |ring_node, cx| ring_node.start_linked(cx, &ring));
-            });
-        }
-        stored
+        let size = Size { nodes: NODES, items: ITEMS };
+        let mut directory = Directory::on(Memory::new(PLACES as usize, seed), config, size);
+        directory.link(count);
+        directory
     }
 
     /// Links a ring and waits until everything is published.
@@ -143,9 +146,45 @@ impl Directory {
         stored
     }
 
+    /// Links a small ring of nodes with small tables and few items, which are also published under
+    /// their words. Waits until everything is published.
+    #[must_use]
+    pub fn small(seed: u64) -> Directory {
+        const SIZE: Size = Size { nodes: 8, items: 4 };
+        const SUCCESSORS: u8 = 4;
+        const REQUESTS: usize = 1024;
+        let mut config = config();
+        config.ring.shape = Shape::for_ring(1, SIZE.nodes as usize, SUCCESSORS.into());
+        config.ring.successors = SUCCESSORS;
+        config.store.responder.limits =
+            IndexLimits { names: 16, entries: 40, entries_per_name: 10 };
+        config.store.words = Some(WordLimits { references: 40, per_word: 20 });
+        let memory = Memory::with_requests(SIZE.nodes as usize, REQUESTS, seed);
+        let mut directory = Directory::on(memory, config, SIZE);
+        directory.link(SIZE.nodes);
+        directory.memory.run_for(SPREAD + A_MOMENT);
+        directory
+    }
+
+    fn on(memory: Memory<DirectoryNode<RingNode>>, config: Config, size: Size) -> Directory {
+        let names = Arc::new(Names::new((0..size.items).map(name_of)));
+        let (ring, config) = (Arc::new(config.ring), Arc::new(config.store));
+        Directory { memory, ring, config, names, size }
+    }
+
+    fn link(&mut self, count: u32) {
+        let ring = sorted((0..count).map(|node| self.memory.peer(node)));
+        for node in 0..count {
+            self.put(node);
+            self.memory.with(node, |it, cx| {
+                it.with_router(cx, |ring_node, cx| ring_node.start_linked(cx, &ring));
+            });
+        }
+    }
+
     /// Puts a node into its place. It is not yet a member.
     pub fn put(&mut self, node: u32) {
-        let holdings = Holdings::new(Arc::clone(&self.names), items_of(node).into());
+        let holdings = Holdings::new(Arc::clone(&self.names), items_in(self.size, node).into());
         let (ring, config) = (Arc::clone(&self.ring), Arc::clone(&self.config));
         self.memory.put(node, |me, rng| {
             DirectoryNode::new(RingNode::new(me, ring, rng), holdings, config, rng)
@@ -188,7 +227,8 @@ impl Directory {
     /// Members that hold an item, in ascending order of identifiers.
     #[must_use]
     pub fn live_holders(&self, item: u32) -> Vec<Peer> {
-        let holds = |peer: &Peer| holders_of(item).any(|node| self.memory.peer(node) == *peer);
+        let holds =
+            |peer: &Peer| holders_in(self.size, item).any(|node| self.memory.peer(node) == *peer);
         self.ring().into_iter().filter(holds).collect()
     }
 
@@ -233,7 +273,7 @@ impl Directory {
     ///
     /// If not.
     pub fn assert_kept_exactly(&self) {
-        for item in 0..ITEMS {
+        for item in 0..self.size.items {
             let keepers = self.keepers(item);
             let holders = self.live_holders(item);
             for peer in self.ring() {
@@ -244,6 +284,22 @@ impl Directory {
         }
     }
 
+    /// Whether all nodes are members with the right neighbors, and the keepers of each item know its
+    /// holders and no others.
+    fn is_whole(&self) -> bool {
+        let ring = self.ring();
+        let next = ring.iter().cycle().skip(1);
+        ring.len() == self.size.nodes as usize
+            && ring.iter().zip(next).all(|(peer, next)| {
+                let node = self.memory.node(peer.address.slot.into()).map(DirectoryNode::router);
+                node.is_some_and(|it| it.successors().first() == Some(next))
+            })
+            && (0..self.size.items).all(|item| {
+                let holders = self.live_holders(item);
+                self.keepers(item).into_iter().all(|it| self.known_holders(it, item) == holders)
+            })
+    }
+
     /// Queries an item from every member at once, waits for `patience`, and checks that each finds
     /// all holders, or three if there are more, and fetches the item.
     ///
@@ -251,24 +307,44 @@ impl Directory {
     ///
     /// If not.
     pub fn assert_found(&mut self, item: u32, patience: Duration) {
-        let holders = self.live_holders(item);
-        let events = self.ask_all(query(Match::Exact, &name(item)), patience);
-        for (asker, events) in events {
-            let Some(Event::Items(items::Event::Found(found))) = events.first() else {
-                panic!("item {item}, asked at {asker}: {events:?}")
-            };
-            let shown = holders.len().min(3);
-            assert!(usize::from(found.hits) == shown, "item {item}: {} hits", found.hits);
-            let Some(best) = found.best else {
-                assert!(holders.is_empty() && events.len() == 1, "nothing to fetch");
-                continue;
-            };
-            assert!(best.name == name_of(item) && holders.contains(&best.holder), "{best:?}");
-            let Some(Event::Items(items::Event::Fetched { bytes, .. })) = events.get(1) else {
-                panic!("{events:?}")
-            };
-            assert!(*bytes == ITEM_BYTES && events.len() == 2, "{events:?}");
+        let found = self.ask_all(query(Match::Exact, &name(item)), patience);
+        found.iter().for_each(|(asker, events)| self.assert_complete(item, *asker, events));
+    }
+
+    /// Queries one item from every member, every item from some, and checks as
+    /// [`assert_found`](Self::assert_found).
+    ///
+    /// # Panics
+    ///
+    /// If one does not find what it should.
+    pub fn assert_all_found_by_some(&mut self) {
+        let (items, names) = (self.size.items, self.names());
+        let query = |node: u32| Query { how: Match::Exact, text: names[(node % items) as usize] };
+        for (asker, events) in self.ask_each(query, A_MOMENT) {
+            self.assert_complete(asker % items, asker, &events);
         }
+    }
+
+    fn assert_complete(&self, item: u32, asker: u32, events: &[Event]) {
+        let holders = self.live_holders(item);
+        let Some(Event::Items(items::Event::Found(found))) = events.first() else {
+            panic!("item {item}, asked at {asker}: {events:?}")
+        };
+        let shown = holders.len().min(3);
+        assert!(usize::from(found.hits) == shown, "item {item}: {} hits", found.hits);
+        let Some(best) = found.best else {
+            assert!(holders.is_empty() && events.len() == 1, "nothing to fetch");
+            return;
+        };
+        assert!(best.name == name_of(item) && holders.contains(&best.holder), "{best:?}");
+        let Some(Event::Items(items::Event::Fetched { bytes, .. })) = events.get(1) else {
+            panic!("{events:?}")
+        };
+        assert!(*bytes == ITEM_BYTES && events.len() == 2, "{events:?}");
+    }
+
+    fn names(&self) -> Vec<Text> {
+        (0..self.size.items).map(name_of).collect()
     }
 
     /// Sends the same query from every member at once, waits for `patience`, and returns each
@@ -278,16 +354,34 @@ impl Directory {
     ///
     /// If a member cannot ask, or if there is any other event.
     pub fn ask_all(&mut self, query: Query, patience: Duration) -> Vec<(u32, Vec<Event>)> {
+        self.ask_each(|_| query, patience)
+    }
+
+    fn ask_each(
+        &mut self,
+        query: impl Fn(u32) -> Query,
+        patience: Duration,
+    ) -> Vec<(u32, Vec<Event>)> {
         self.memory.events().for_each(drop);
         let askers: Vec<u32> = self.ring().iter().map(|peer| peer.address.slot.into()).collect();
         for &node in &askers {
-            let begun = self.memory.with(node, |it, cx| it.ask(cx, query, node.into()));
+            let begun = self.memory.with(node, |it, cx| it.ask(cx, query(node), node.into()));
             assert!(begun == Some(true), "a member accepts a query");
         }
         self.memory.run_for(patience);
-        let is_death =
-            |event: &Event| matches!(event, Event::Router(ring::Event::DeclaredDead { .. }));
-        let events: Vec<_> = self.memory.events().filter(|(_, it)| !is_death(it)).collect();
+        // Verdicts about departures, some of which are refuted only now; what strangers send to keys; and
+        // fetches of a script, which take long.
+        let is_beside = |event: &Event| {
+            use ring::Event::{DeclaredDead, Received, Refuted};
+            match event {
+                Event::Router(event) => {
+                    matches!(event, DeclaredDead { .. } | Refuted { .. } | Received { .. })
+                }
+                Event::Items(event) => token_of(event) == Some(OF_SCRIPT),
+                Event::LookupEnded(_) => false,
+            }
+        };
+        let events: Vec<_> = self.memory.events().filter(|(_, it)| !is_beside(it)).collect();
         let is_its = |(who, event): &(u32, Event)| matches!(event, Event::Items(event) if token_of(event) == Some(u64::from(*who)));
         assert!(events.iter().all(is_its), "{events:?}");
         let told = |node: u32| {
@@ -303,18 +397,18 @@ impl Directory {
     ///
     /// If queries and their ends differ in number, or if an index exceeds its limits.
     pub fn play(&mut self, script: &[u8], genuine: &[(Address, Vec<u8>)]) {
-        let nodes: Vec<Peer> = (0..NODES).map(|node| self.memory.peer(node)).collect();
+        let nodes: Vec<Peer> = (0..self.size.nodes).map(|node| self.memory.peer(node)).collect();
         let stranger = Address::new([127, 0, 0, 2], 9, 0);
         let forge = Forge { ring: &nodes, stranger, genuine };
         let (mut script, mut datagram) = (Script::new(script), Vec::with_capacity(16 * 1024));
         let (mut asked, mut ended) = (0, 0);
-        let names: Vec<Text> = (0..ITEMS).map(name_of).collect();
+        let names = self.names();
         while !script.is_over() {
             if script.below(8) == 0 {
                 let how = Match::ALL[script.below(4)];
                 let query = Query { how, text: names[script.below(names.len())] };
-                let node = script.below(NODES as usize) as u32;
-                let begun = self.memory.with(node, |it, cx| it.ask(cx, query, 1));
+                let node = script.below(nodes.len()) as u32;
+                let begun = self.memory.with(node, |it, cx| it.ask(cx, query, OF_SCRIPT));
                 asked += u64::from(begun == Some(true));
             }
             let from = forge.datagram::<directory::Directory<Ring>>(&mut script, &mut datagram);
@@ -322,11 +416,15 @@ impl Directory {
             self.memory.run_for(DELAY * script.below(20) as u32);
             ended += self.ends();
         }
-        self.memory.run_for(DEADLINE * 2);
-        ended += self.ends();
+        // Until all have ended, and no longer than that may take.
+        let end = self.memory.now() + DEADLINE * 2;
+        while ended < asked && self.memory.now() < end {
+            self.memory.run_for(A_MOMENT);
+            ended += self.ends();
+        }
         assert!(asked == ended, "{asked} queries, {ended} ends");
         let limits = self.config.responder.limits;
-        for node in (0..NODES).filter_map(|node| self.memory.node(node)) {
+        for node in self.memory.nodes() {
             let index = node.index();
             assert!(
                 index.len() <= limits.entries as usize && index.names() <= limits.names as usize
@@ -337,7 +435,7 @@ impl Directory {
     }
 
     /// Number of queries that have ended since the last call.
-    fn ends(&mut self) -> u64 {
+    pub fn ends(&mut self) -> u64 {
         let is_end = |(_, event): &(u32, Event)| {
             use items::Event::{Found, NotFound};
             matches!(event, Event::Items(Found(_) | NotFound { .. }))
@@ -350,8 +448,8 @@ impl Directory {
         let end = self.memory.now() + duration;
         let mut sent = Vec::new();
         while self.memory.now() < end {
-            let node = self.memory.rng().below(NODES.into()) as u32;
-            let item = self.memory.rng().below(ITEMS.into()) as u32;
+            let node = self.memory.rng().below(self.size.nodes.into()) as u32;
+            let item = self.memory.rng().below(self.size.items.into()) as u32;
             let query = query(Match::Exact, &name(item));
             self.memory.with(node, |it, cx| it.ask(cx, query, 0));
             for _ in 0..100 {
@@ -361,6 +459,24 @@ impl Directory {
         }
         self.memory.events().for_each(drop);
         sent
+    }
+
+    /// Waits until the ring has healed and everything is published again, but no longer than that may
+    /// take.
+    pub fn heal_early(&mut self) {
+        let end = self.memory.now() + HEALING + REFRESH;
+        while !self.is_whole() && self.memory.now() < end {
+            self.memory.run_for(A_MOMENT * 10);
+        }
+    }
+
+    /// Checks that every item is found; see [`assert_found`](Self::assert_found).
+    ///
+    /// # Panics
+    ///
+    /// If one is not.
+    pub fn assert_all_found(&mut self) {
+        (0..self.size.items).for_each(|item| self.assert_found(item, A_MOMENT));
     }
 }
 
@@ -377,7 +493,8 @@ pub fn attack(config: Config, script: &[u8], seed: u64) {
     *stored.memory.rng() = Rng::new(seed, 1);
     stored.play(script, &genuine);
     stored.memory.run_for(HEALING + REFRESH);
-    (0..ITEMS).for_each(|item| stored.assert_found(item, A_MOMENT));
+    assert_eq!(stored.ends(), 0, "no query ends twice");
+    stored.assert_all_found();
 }
 
 /// The name of an item. No name is part of another.
@@ -400,13 +517,21 @@ pub fn key_of(item: u32) -> Id {
 
 /// The holders of an item: one to five nodes.
 pub fn holders_of(item: u32) -> impl Iterator<Item = u32> {
-    (0..=item % 5).map(move |copy| (item * 7 + copy * 5) % NODES)
+    holders_in(Size { nodes: NODES, items: ITEMS }, item)
 }
 
 /// The items that a node holds.
 #[must_use]
 pub fn items_of(node: u32) -> Vec<u32> {
-    (0..ITEMS).filter(|&item| holders_of(item).any(|holder| holder == node)).collect()
+    items_in(Size { nodes: NODES, items: ITEMS }, node)
+}
+
+fn holders_in(size: Size, item: u32) -> impl Iterator<Item = u32> {
+    (0..=item % 5).map(move |copy| (item * 7 + copy * 5) % size.nodes)
+}
+
+fn items_in(size: Size, node: u32) -> Vec<u32> {
+    (0..size.items).filter(|&item| holders_in(size, item).any(|holder| holder == node)).collect()
 }
 
 /// Number of all references, without copies.

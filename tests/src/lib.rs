@@ -7,6 +7,7 @@ pub mod central;
 pub mod directory;
 pub mod flooding;
 pub mod forge;
+pub mod fuzz;
 pub mod linearizable;
 pub mod lossy_ring;
 pub mod ring;

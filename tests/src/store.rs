@@ -64,6 +64,11 @@ pub fn put(key: Id) -> Write {
     }
 }
 
+fn ring_config(nodes: u32, successors: u8) -> RingConfig {
+    let shape = Shape::for_ring(1, nodes as usize, successors.into());
+    RingConfig { shape, successors, deadline: DEADLINE, ..RingConfig::default() }
+}
+
 /// A ring of nodes that store values.
 #[derive(Debug)]
 pub struct StoreRing {
@@ -73,6 +78,8 @@ pub struct StoreRing {
     config: Arc<StoreConfig>,
     /// Whether the clocks and the secrets of the nodes differ.
     is_skewed: bool,
+    /// The number of nodes at the start.
+    nodes: u32,
 }
 
 impl StoreRing {
@@ -86,24 +93,51 @@ impl StoreRing {
     /// and so do their secrets: nodes seldom know the cookie that they need.
     #[must_use]
     pub fn with_clocks(count: u32, config: StoreConfig, seed: u64, is_skewed: bool) -> StoreRing {
-        let shape = Shape::for_ring(1, NODES as usize, SUCCESSORS.into());
-        let ring = RingConfig {
-            shape,
-            successors: SUCCESSORS,
-            deadline: DEADLINE,
-            ..RingConfig::default()
-        };
         let memory = Memory::new(PLACES as usize, seed);
-        let mut store =
-            StoreRing { memory, ring: Arc::new(ring), config: Arc::new(config), is_skewed };
-        let ring = sorted((0..count).map(|node| store.memory.peer(node)));
+        let ring = ring_config(NODES, SUCCESSORS);
+        let mut store = StoreRing {
+            memory,
+            ring: Arc::new(ring),
+            config: Arc::new(config),
+            is_skewed,
+            nodes: NODES,
+        };
+        store.link(count);
+        store
+    }
+
+    /// Links few nodes with small tables to a ring.
+    #[must_use]
+    pub fn small(seed: u64) -> StoreRing {
+        const NODES: u32 = 8;
+        const SUCCESSORS: u8 = 4;
+        const REQUESTS: usize = 1024;
+        let config = StoreConfig {
+            limits: StoreLimits { items: 48, bytes: 8_000 },
+            provided: Some(StoreLimits { items: 8, bytes: 2_000 }),
+            references_per_key: 8,
+            in_progress: 8,
+            ..config()
+        };
+        let mut store = StoreRing {
+            memory: Memory::with_requests(NODES as usize, REQUESTS, seed),
+            ring: Arc::new(ring_config(NODES, SUCCESSORS)),
+            config: Arc::new(config),
+            is_skewed: false,
+            nodes: NODES,
+        };
+        store.link(NODES);
+        store
+    }
+
+    fn link(&mut self, count: u32) {
+        let ring = sorted((0..count).map(|node| self.memory.peer(node)));
         for node in 0..count {
-            store.insert(node);
-            store.memory.with(node, |it, cx| {
+            self.insert(node);
+            self.memory.with(node, |it, cx| {
                 it.with_router(cx, |ring_node, cx| ring_node.start_linked(cx, &ring));
             });
         }
-        store
     }
 
     /// Puts a node into its place. It is not yet a member.
@@ -325,7 +359,7 @@ impl StoreRing {
     ///
     /// If operations and their ends differ in number, or if a table exceeds its limits.
     pub fn play(&mut self, script: &[u8], genuine: &[(Address, Vec<u8>)]) {
-        let nodes: Vec<Peer> = (0..NODES).map(|node| self.memory.peer(node)).collect();
+        let nodes: Vec<Peer> = (0..self.nodes).map(|node| self.memory.peer(node)).collect();
         let stranger = Address::new([127, 0, 0, 2], 9, 0);
         let forge = Forge { ring: &nodes, stranger, genuine };
         let (mut script, mut datagram) = (Script::new(script), Vec::with_capacity(16 * 1024));
@@ -333,7 +367,7 @@ impl StoreRing {
         let keys: Vec<Id> = (0..8).map(|number| Id::of_name(&[number])).collect();
         while !script.is_over() {
             if script.below(4) == 0 {
-                let node = script.below(NODES as usize) as u32;
+                let node = script.below(nodes.len()) as u32;
                 begun += u64::from(self.begin_any(node, &keys, &mut script));
             }
             let from = forge.datagram::<Stored<Ring>>(&mut script, &mut datagram);
@@ -341,8 +375,12 @@ impl StoreRing {
             self.memory.run_for(DELAY * script.below(20) as u32);
             ended += self.ends();
         }
-        self.memory.run_for(DEADLINE + A_MOMENT);
-        ended += self.ends();
+        // Until all have ended, and no longer than that may take.
+        let end = self.memory.now() + DEADLINE + A_MOMENT;
+        while ended < begun && self.memory.now() < end {
+            self.memory.run_for(A_MOMENT);
+            ended += self.ends();
+        }
         assert!(begun == ended, "{begun} operations, {ended} ends");
         let limits = self.config.limits;
         for node in self.memory.nodes() {
@@ -373,7 +411,7 @@ impl StoreRing {
         while self.memory.now() < end {
             let mut script = [0; 8];
             self.memory.rng().fill(&mut script);
-            let node = self.memory.rng().below(NODES.into()) as u32;
+            let node = self.memory.rng().below(self.nodes.into()) as u32;
             begun += u64::from(self.begin_any(node, &keys, &mut Script::new(&script)));
             for _ in 0..100 {
                 sent.extend(self.memory.in_flight().map(|it| (it.from, it.bytes.to_vec())));
@@ -388,6 +426,96 @@ impl StoreRing {
         }
         assert!(begun == ended, "{begun} operations, {ended} ends");
         sent
+    }
+
+    /// Waits until the ring has healed, but no longer than that may take.
+    pub fn heal_early(&mut self) {
+        let end = self.memory.now() + HEALING * 2;
+        while !self.is_whole() && self.memory.now() < end {
+            self.memory.run_for(A_MOMENT * 5);
+        }
+    }
+
+    /// Whether all nodes are members with the right neighbors and have all items of their ranges.
+    fn is_whole(&self) -> bool {
+        let ring = self.ring();
+        let next = ring.iter().cycle().skip(1);
+        ring.len() == self.nodes as usize
+            && ring.iter().zip(next).all(|(peer, next)| {
+                let node = self.memory.node(peer.address.slot.into());
+                node.is_some_and(|it| {
+                    it.is_ready() && it.is_idle() && it.router().successors().first() == Some(next)
+                })
+            })
+    }
+
+    /// Checks that all nodes are members, and that so many values can be written and read.
+    ///
+    /// # Panics
+    ///
+    /// If not.
+    pub fn assert_works(&mut self, values: u32) {
+        const VALUE: &[u8] = b"written after the attack";
+        assert_eq!(self.ring().len(), self.nodes as usize, "all are members");
+        let keys = keys(values);
+        self.fill(&keys, VALUE);
+        for (node, &key) in (0..self.nodes).cycle().step_by(7).zip(&keys) {
+            assert_eq!(self.value(node, key).as_deref(), Some(VALUE));
+        }
+    }
+
+    /// As [`assert_works`](Self::assert_works), with one value for each node, all written at once and then
+    /// read at once.
+    ///
+    /// # Panics
+    ///
+    /// As [`assert_works`](Self::assert_works).
+    pub fn assert_works_at_once(&mut self) {
+        assert_eq!(self.ring().len(), self.nodes as usize, "all are members");
+        self.memory.events().for_each(drop);
+        let keys: Vec<Id> = (0..self.nodes).map(|node| Id::of_name(&[node as u8, 1])).collect();
+        let first = u64::MAX - u64::from(self.nodes);
+        for (node, &key) in (0..).zip(&keys) {
+            assert!(self.write(node, &put(key), &[node as u8; 40], first + u64::from(node)));
+        }
+        let written = self.ends_of(first, |event, _| {
+            matches!(event, Event::Wrote(end) if matches!(end.outcome, WriteOutcome::Done { .. }))
+        });
+        assert_eq!(written, self.nodes, "all values are written");
+        for (node, &key) in (0..).zip(&keys) {
+            let reader = (node * 3 + 1) % self.nodes;
+            assert!(self.read(reader, key, first + u64::from(node)));
+        }
+        let read = self.ends_of(first, |event, value| match event {
+            Event::Read(end) => {
+                let node = (end.token - first) as u8;
+                matches!(end.outcome, ReadOutcome::Found { .. }) && *value == [node; 40]
+            }
+            _ => false,
+        });
+        assert_eq!(read, self.nodes, "all values are read");
+    }
+
+    /// Waits for the ends of one operation at each node, with tokens from `first`. Returns how many ends
+    /// are as they should be.
+    fn ends_of(&mut self, first: u64, is_right: impl Fn(&Event, &[u8]) -> bool) -> u32 {
+        let end = self.memory.now() + DEADLINE + A_MOMENT;
+        let (mut ended, mut right) = (0, 0);
+        while ended < self.nodes && self.memory.now() < end {
+            self.memory.run_for(Duration::from_millis(2));
+            for (_, event, value) in self.memory.reports() {
+                let token = match event {
+                    Event::Wrote(end) => end.token,
+                    Event::Read(end) => end.token,
+                    _ => 0,
+                };
+                if token >= first {
+                    ended += 1;
+                    right += u32::from(is_right(&event, value));
+                }
+            }
+        }
+        right
     }
 
     /// Checks that the keepers of each key hold one version of it, and returns how many other nodes
@@ -422,12 +550,8 @@ pub fn attack(script: &[u8], seed: u64) {
     *store.memory.rng() = Rng::new(seed, 1);
     store.play(script, &genuine);
     store.memory.run_for(HEALING * 2);
-    assert_eq!(store.ring().len(), NODES as usize, "all are members");
-    let keys = keys(20);
-    store.fill(&keys, b"written after the attack");
-    for (node, &key) in (0..NODES).cycle().step_by(7).zip(&keys) {
-        assert_eq!(store.value(node, key).as_deref(), Some(&b"written after the attack"[..]));
-    }
+    assert_eq!(store.ends(), 0, "no operation ends twice");
+    store.assert_works(20);
 }
 
 /// Distinct keys.

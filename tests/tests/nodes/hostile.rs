@@ -14,6 +14,7 @@ use hopwise_kernel::ring::protocol::{BUDGET_SPENT, FOREIGN_ID, NOT_OWNER};
 use hopwise_kernel::ring::{Event, IdRule, Message, Ring, RingCodec, RingConfig, RingNode};
 use hopwise_kernel::{Address, Codec, Distance, Id, Peer, Peers, Rng};
 use hopwise_tests::forge::{Forge, Script, is_refused_or_exact};
+use hopwise_tests::fuzz;
 use hopwise_tests::ring::Tables;
 use hopwise_tests::{Attack, LinkedRing};
 use proptest::collection::vec;
@@ -39,6 +40,11 @@ proptest! {
     fn a_ring_under_attack_keeps_its_laws(script in vec(any::<u8>(), 0..4096)) {
         let mut attack = Attack::new();
         attack.play(&script);
+    }
+
+    #[test]
+    fn a_small_ring_under_attack_keeps_its_laws(script in vec(any::<u8>(), 0..512)) {
+        fuzz::ring(&script);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod amplification;
 mod central;
 mod checker;
+mod clones;
 mod directory;
 mod full_view;
 mod gnutella;
