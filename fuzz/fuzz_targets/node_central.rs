@@ -4,4 +4,6 @@
 use hopwise_tests::fuzz::central;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|script: &[u8]| central(script));
+fuzz_target!(|script: &[u8]| {
+    central(script);
+});

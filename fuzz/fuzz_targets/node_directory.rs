@@ -4,4 +4,6 @@
 use hopwise_tests::fuzz::directory;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|script: &[u8]| directory(script));
+fuzz_target!(|script: &[u8]| {
+    directory(script);
+});

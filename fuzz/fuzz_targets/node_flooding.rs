@@ -4,4 +4,6 @@
 use hopwise_tests::fuzz::flooding;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|script: &[u8]| flooding(script));
+fuzz_target!(|script: &[u8]| {
+    flooding(script);
+});

@@ -4,4 +4,6 @@
 use hopwise_tests::fuzz::ring;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|script: &[u8]| ring(script));
+fuzz_target!(|script: &[u8]| {
+    ring(script);
+});

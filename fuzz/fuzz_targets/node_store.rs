@@ -4,4 +4,6 @@
 use hopwise_tests::fuzz::store;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|script: &[u8]| store(script));
+fuzz_target!(|script: &[u8]| {
+    store(script);
+});

@@ -252,7 +252,7 @@ impl Central {
             if !recorded.publishes_with_a_seen_cookie(&datagram) {
                 self.memory.inject_bytes(from, nodes[0].address, &datagram);
             }
-            self.memory.run_for(DELAY * script.below(20) as u32);
+            self.memory.run_for(script.pause());
         }
         self.memory.run_for(A_MOMENT);
         assert_eq!(self.memory.events().count(), 0);

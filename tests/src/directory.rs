@@ -156,9 +156,8 @@ impl Directory {
         let mut config = config();
         config.ring.shape = Shape::for_ring(1, SIZE.nodes as usize, SUCCESSORS.into());
         config.ring.successors = SUCCESSORS;
-        config.store.responder.limits =
-            IndexLimits { names: 16, entries: 40, entries_per_name: 10 };
-        config.store.words = Some(WordLimits { references: 40, per_word: 20 });
+        config.store.responder.limits = IndexLimits { names: 6, entries: 16, entries_per_name: 6 };
+        config.store.words = Some(WordLimits { references: 32, per_word: 11 });
         let memory = Memory::with_requests(SIZE.nodes as usize, REQUESTS, seed);
         let mut directory = Directory::on(memory, config, SIZE);
         directory.link(SIZE.nodes);
@@ -413,7 +412,7 @@ impl Directory {
             }
             let from = forge.datagram::<directory::Directory<Ring>>(&mut script, &mut datagram);
             self.memory.inject_bytes(from, nodes[0].address, &datagram);
-            self.memory.run_for(DELAY * script.below(20) as u32);
+            self.memory.run_for(script.pause());
             ended += self.ends();
         }
         // Until all have ended, and no longer than that may take.

@@ -192,7 +192,7 @@ impl Flooding {
                 attacked.messages += messages.count() as u64;
             }
             self.memory.inject_bytes(from, nodes[0].address, &datagram);
-            self.memory.run_for(DELAY * script.below(20) as u32);
+            self.memory.run_for(script.pause());
             let most = self.memory.nodes().map(FloodNode::entries).max();
             let allowed = usize::from(self.config.max_neighbors);
             assert!(most <= Some(allowed), "no more neighbors than allowed");

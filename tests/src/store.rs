@@ -372,7 +372,7 @@ impl StoreRing {
             }
             let from = forge.datagram::<Stored<Ring>>(&mut script, &mut datagram);
             self.memory.inject_bytes(from, nodes[0].address, &datagram);
-            self.memory.run_for(DELAY * script.below(20) as u32);
+            self.memory.run_for(script.pause());
             ended += self.ends();
         }
         // Until all have ended, and no longer than that may take.

@@ -2,6 +2,10 @@
 //!
 //! **Invariant:** any bytes are a valid script.
 
+use std::time::Duration;
+
+use hopwise_kernel::drive::memory::DELAY;
+
 /// Bytes that determine a test's random choices. Reads past the end return zeros.
 #[derive(Clone, Copy, Debug)]
 pub struct Script<'a> {
@@ -38,6 +42,15 @@ impl<'a> Script<'a> {
         let wide = bound > 256;
         let number = u16::from_be_bytes([if wide { self.byte() } else { 0 }, self.byte()]);
         usize::from(number) % bound
+    }
+
+    /// Reads how long to wait before the next datagram: mostly a few [`DELAY`]s, and sometimes up to 4 s, so
+    /// that timeouts pass.
+    pub fn pause(&mut self) -> Duration {
+        match self.byte() {
+            byte @ 0xf0.. => DELAY * (1 << (byte & 0x0f).min(13)),
+            byte => DELAY * u32::from(byte % 20),
+        }
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
