@@ -303,7 +303,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Memory<N, C> {
 
     /// Allocates now what would otherwise be allocated when it is first needed.
     pub fn make_room(&mut self) {
-        self.outside.spare.resize_with(ROOM, || Vec::with_capacity(DATAGRAM_BYTES));
+        self.outside.spare.resize_with(ROOM, new_buffer);
         self.outside.reports.make_room(ROOM * MAX_PAYLOAD);
     }
 
@@ -426,6 +426,11 @@ fn is_inside<C: Codec>(to: Address) -> bool {
     }
 }
 
+/// A buffer with room for any datagram, so that it never grows.
+fn new_buffer() -> Vec<u8> {
+    Vec::with_capacity(DATAGRAM_BYTES)
+}
+
 /// Everything outside the nodes.
 #[derive(Debug)]
 struct Outside<P: Protocol, C> {
@@ -460,7 +465,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> Clone for Outside<P, C> {
         self.timers.clone_from(&source.timers);
         self.reports.clone_from(&source.reports);
         for datagram in &source.in_flight {
-            let mut bytes = self.spare.pop().unwrap_or_default();
+            let mut bytes = self.spare.pop().unwrap_or_else(new_buffer);
             bytes.clone_from(&datagram.bytes);
             self.in_flight.push_back(InFlight { bytes, ..*datagram });
         }
@@ -489,7 +494,7 @@ impl<P: Protocol, C: Codec<Protocol = P>> Outside<P, C> {
             return;
         }
         let length = write(self.codec, &mut self.room);
-        let mut bytes = self.spare.pop().unwrap_or_default();
+        let mut bytes = self.spare.pop().unwrap_or_else(new_buffer);
         bytes.clear();
         bytes.extend_from_slice(&self.room[..length]);
         self.counters.datagrams += 1;
