@@ -32,7 +32,7 @@ use crate::measure::provenance::{Build, Machine};
 use crate::measure::{EngineError, Observers};
 use crate::report::files;
 use crate::report::units::micros;
-use crate::scenario::{Engine, FaultKind, count_of};
+use crate::scenario::{Engine, count_of};
 
 /// The most runs in one campaign.
 pub const SEEDS_MAX: u64 = 1_000_000;
@@ -199,7 +199,7 @@ impl Document {
             seeds: [seeds.0.start, seeds.0.end],
             ran: 0,
             check: Check::default(),
-            faults: fault_words(scenario).map(|word| (word.to_owned(), 0)).collect(),
+            faults: scenario.fault_words().map(|word| (joined(word).to_owned(), 0)).collect(),
             failing: Vec::new(),
         }
     }
@@ -223,7 +223,7 @@ impl Document {
         self.failing.last()
     }
 
-    /// The kinds of faults that never struck, though all runs ended.
+    /// The kinds of faults that never struck.
     fn idle_faults(&self) -> Vec<&str> {
         self.faults
             .iter()
@@ -235,8 +235,12 @@ impl Document {
     fn summary(&self) -> String {
         let Document { seeds: [from, to], ran, simulated_s, wall_s, check, failing, .. } = self;
         let stopped = if self.interrupted { ", interrupted" } else { "" };
+        let exact = match check.exact {
+            0 => String::new(),
+            exact => format!(", {exact} had to end with an exact ring"),
+        };
         format!(
-            "{ran} of {} seeds run, {} failed{stopped}: {} violations, {} explained by node failures; \
+            "{ran} of {} seeds run, {} failed{stopped}: {} violations, {} explained by node failures{exact}; \
              {simulated_s:.0} s simulated in {}\n",
             to - from,
             failing.len(),
@@ -306,17 +310,16 @@ fn run_one(
     Ok(Ran { exit, simulated_s, check: outcome.check.unwrap_or_default(), strikes, failing })
 }
 
-/// The words of the kinds of faults that a scenario has.
-fn fault_words(scenario: &Scenario) -> impl Iterator<Item = &'static str> {
-    let kinds = scenario.faults.iter().map(|fault| fault.kind);
-    kinds.flat_map(|kind| FaultKind::WORDS.iter().filter(move |word| kind.may_be(word)).copied())
+/// The word under which faults of a kind are counted. A node that returns joins.
+fn joined(word: &'static str) -> &'static str {
+    if word == "return" { "join" } else { word }
 }
 
-/// How often each kind of fault struck in a run.
+/// How often each kind of fault struck in a run. Churn counts, too.
 fn strikes(outcome: &Outcome) -> BTreeMap<String, u64> {
     let mut strikes = outcome.engine.disturbances.clone();
     let Membership { joins, leaves, crashes, .. } = outcome.membership;
-    let of_members = [("join", joins), ("return", joins), ("leave", leaves), ("crash", crashes)];
+    let of_members = [("join", joins), ("leave", leaves), ("crash", crashes)];
     strikes.extend(of_members.map(|(kind, count)| (kind.to_owned(), count)));
     strikes
 }

@@ -141,12 +141,17 @@ impl Disturbances {
     #[must_use]
     pub fn paused_until(&self, id: Id, now: Time) -> Option<Time> {
         let is_pause = |it: &Disturbance| it.kind == DisturbanceKind::Pause && it.strikes(id);
-        let (number, pause) = self.at(now, Duration::ZERO).find(|(_, it)| is_pause(it))?;
-        self.count(number);
-        Some(self.phase_from() + pause.until)
+        let (first, _) = self.at(now, Duration::ZERO).find(|(_, it)| is_pause(it))?;
+        self.count(first);
+        // Pauses may overlap.
+        let mut until = now;
+        while let Some((_, pause)) = self.at(until, Duration::ZERO).find(|(_, it)| is_pause(it)) {
+            until = self.phase_from() + pause.until;
+        }
+        Some(until)
     }
 
-    /// What the clock of the node with this identifier shows at `now`, when the node is called.
+    /// What the clock of node `id` shows at `now`, when the node is called.
     #[must_use]
     pub fn clock(&self, id: Id, now: Time) -> Time {
         let is_wrong =
@@ -156,7 +161,7 @@ impl Disturbances {
         Time::from_ns((now.as_ns() as i64 + self.clock_error_ns(id, now)) as u64)
     }
 
-    /// How far that clock is ahead at `now`, in nanoseconds.
+    /// How far the clock of node `id` is ahead at `now`, in nanoseconds.
     fn clock_error_ns(&self, id: Id, now: Time) -> i64 {
         let begin = self.phase_from();
         if now < begin {
@@ -175,13 +180,13 @@ impl Disturbances {
         self.all.iter().map(error).sum()
     }
 
-    /// When that clock shows `shown` at the earliest. Not before `now`.
+    /// When the clock of node `id` shows `shown`, at the earliest. Not before `now`.
     #[must_use]
     pub fn when_clock_shows(&self, id: Id, shown: Time, now: Time) -> Time {
         if shown == Time::NEVER {
             return shown;
         }
-        // Clocks differ by a tenth at most, so each step leaves a tenth of the error.
+        // Clocks differ by a half at most, so each step leaves half of the error or less.
         let mut at = shown.max(now);
         for _ in 0..CLOCK_STEPS {
             let next = shown.as_ns() as i64 - self.clock_error_ns(id, at);
@@ -209,14 +214,14 @@ impl Disturbances {
         let begin = self.phase_from();
         let time = if now < begin { None } else { Some(now.since(begin)) };
         let is_at = move |(_, it): &(usize, &Disturbance)| {
-            time.is_some_and(|time| it.at <= time && time < it.until + slack)
+            time.is_some_and(|time| it.at <= time && time < it.until.saturating_add(slack))
         };
         self.all.iter().enumerate().filter(is_at)
     }
 }
 
-/// Steps until a time on a clock is known to a nanosecond. An hour has 3.6 · 10^12.
-const CLOCK_STEPS: usize = 16;
+/// Steps until a time on a clock is known to a nanosecond. An hour has 2^42 of them.
+const CLOCK_STEPS: usize = 44;
 
 impl Disturbance {
     /// Whether it strikes the node with this identifier.
@@ -242,9 +247,7 @@ impl Disturbance {
                 other => other,
             },
             DisturbanceKind::Corrupt if happens(self.fraction, rng) => match transit {
-                Transit::Once(delay) | Transit::Twice(delay, _) => {
-                    Transit::Corrupt(delay, rng.below(u64::MAX))
-                }
+                Transit::Once(delay) => Transit::Corrupt(delay, rng.below(u64::MAX)),
                 other => other,
             },
             _ => transit,

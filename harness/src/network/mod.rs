@@ -28,7 +28,8 @@
 //! as columns. A delay of 0 from a host to itself means that none is stated: two nodes on that host
 //! then have the least delay. All numbers are in `unit`.
 //!
-//! **Invariant:** no clock and no state; the same seed, pair and [`Rng`] give the same transit.
+//! **Invariant:** no clock; the same seed, pair and [`Rng`] give the same transit, and within the same
+//! disturbances the same fate.
 
 mod delays;
 mod disturbances;

@@ -1,6 +1,6 @@
 //! The fate of a message in a network that is simulated or emulated.
 //!
-//! **Invariant:** no randomness: who draws the fate brings it.
+//! **Invariant:** draws nothing: the caller supplies the fate.
 
 use core::time::Duration;
 

@@ -61,7 +61,7 @@ impl Emulation {
         Emulation { transit: Box::new(transit), clock, slab, due, pushed: 0 }
     }
 
-    /// As [`Outbox::push`], but the message meets its fate.
+    /// As [`Outbox::push`], but applies the fate of the message.
     pub(crate) fn push(
         &mut self,
         counters: &mut Counters,

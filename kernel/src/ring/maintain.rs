@@ -108,7 +108,10 @@ impl RingNode {
         cookie: Cookie,
         cookies: u8,
     ) -> bool {
-        let wait = self.probe_timeout(cx, to, 0);
+        let mut wait = self.probe_timeout(cx, to, 0);
+        if reason == NeighborsReason::Candidate && cookies == 0 {
+            wait = self.wait_for_stranger(to, wait);
+        }
         let kind = Kind::Neighbors { reason, cookie, cookies };
         let Some(request) = cx.request(to, 0, kind, wait) else {
             self.stabilizing &= reason != NeighborsReason::Stabilize;

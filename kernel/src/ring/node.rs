@@ -334,7 +334,10 @@ impl RingNode {
         if to.address == self.me.address {
             return false;
         }
-        let wait = self.probe_timeout(cx, to, 0);
+        let mut wait = self.probe_timeout(cx, to, 0);
+        if probe == Probe::Rectify {
+            wait = self.wait_for_stranger(to, wait);
+        }
         // What anyone can send in the name of `to` must not take more than the share of one source.
         let source = match probe {
             Probe::Rectify | Probe::Leaving(_) => Source::of(to.address),

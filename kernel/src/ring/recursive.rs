@@ -320,7 +320,7 @@ pub(super) fn origin_of(cx: &Context<'_, Ring>, lookup: RequestId) -> Option<Pen
     }
 }
 
-/// Removes and returns it.
+/// Removes and returns the lookup that [`origin_of`] finds.
 pub(super) fn take_origin(cx: &mut Context<'_, Ring>, lookup: RequestId) -> Option<PendingLookup> {
     let pending = origin_of(cx, lookup)?;
     cx.cancel(cx.requests.find(lookup)?);

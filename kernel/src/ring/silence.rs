@@ -6,6 +6,8 @@
 //! **Invariant:** the number of attempts depends on the kind of request and on observed loss alone.
 //! Attempts of one request follow each other with growing pauses.
 
+use core::time::Duration;
+
 use crate::base::Peer;
 use crate::node::{Confidence, Context, MAX_ATTEMPTS, RequestHandle};
 use crate::ring::message::Message;
@@ -18,6 +20,8 @@ const LIGHT_ATTEMPTS: u8 = 3;
 /// Attempts at a request to a node that has not answered yet. It may never have sent what led to the request, and
 /// must not get more than was sent in its name.
 const ATTEMPTS_AT_STRANGERS: u8 = 1;
+/// The wait for its answer, in timeouts of an attempt that is repeated.
+const PATIENCE_WITH_STRANGERS: u32 = 4;
 /// A node that has heard from nobody meanwhile doubts itself: it takes this many times as many
 /// attempts to declare a peer dead (Dadgar et al., *Lifeguard*, DSN 2018).
 const SELF_DOUBT: u8 = 3;
@@ -56,6 +60,12 @@ impl RingNode {
         {
             self.ping(cx, next, Probe::NextSuccessor);
         }
+    }
+
+    /// How long a request to `to` waits that is not repeated if `to` is a stranger: longer then, because some
+    /// answers are late.
+    pub(super) fn wait_for_stranger(&self, to: Peer, wait: Duration) -> Duration {
+        if self.knows_destination(to) { wait } else { wait * PATIENCE_WITH_STRANGERS }
     }
 
     /// The number of attempts of `request` in all, before a conclusion is drawn.

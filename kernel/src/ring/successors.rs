@@ -13,8 +13,8 @@ use crate::base::{Address, Distance, Id, Peer, Peers};
 /// The successor list of one node.
 #[derive(Clone, Debug)]
 pub struct SuccessorList {
-    /// Room for r entries, of which the first `len` are in use. The other places hold entries that were
-    /// removed, the latest first.
+    /// Room for r entries, of which the first `len` are in use. The other places hold former
+    /// entries, those that were removed last first.
     peers: Box<[Peer]>,
     len: u8,
 }

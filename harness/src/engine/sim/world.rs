@@ -132,14 +132,15 @@ impl<S: System> SimWorld<S> {
     fn post_corrupt(
         &mut self,
         delay: Duration,
-        (from, to): (Peer, Peer),
+        (from, envelope): (Peer, Envelope),
+        to: Peer,
         bit: u64,
         message: &MessageOf<'_, ProtocolOf<S>>,
     ) -> bool {
         let mut wire = self.corrupter.take().unwrap_or_else(Wire::new);
         let posted = wire.corrupt(from, to, bit, message).is_some_and(|(from, to, message)| {
             let place = place_of(to.address).filter(|&place| place < self.partition.places);
-            let envelope = Envelope { from, lookup: 0, to_prefix: to.id.prefix() };
+            let envelope = Envelope { from, to_prefix: to.id.prefix(), ..envelope };
             place.is_some_and(|place| {
                 self.post(place, delay, envelope, &message);
                 true
@@ -217,7 +218,8 @@ impl<S: System> World<ProtocolOf<S>> for SimWorld<S> {
                 self.post(place, first, envelope, message);
                 self.post(place, second, envelope, message);
             }
-            Transit::Corrupt(delay, bit) if self.post_corrupt(delay, (from, to), bit, message) => {}
+            Transit::Corrupt(delay, bit)
+                if self.post_corrupt(delay, (from, envelope), to, bit, message) => {}
             Transit::Lost | Transit::Corrupt(..) => {
                 self.next_sequence();
                 self.counters.lost += 1;

@@ -142,7 +142,7 @@ impl Runner for UdpEngine {
                     Shard::new(sockets, node_capacity, REQUESTS, datagram, clock, rng)?;
                 if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
-                    // Delays neither depend on the hosts, nor are messages duplicated.
+                    // Delays do not depend on the hosts.
                     shard.emulate(move |from, to| {
                         let (from, to) = ((from.id, 0), (to.id, 0));
                         network.fate(from, to, clock.now(), &mut rng)

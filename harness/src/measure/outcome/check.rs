@@ -18,6 +18,9 @@ pub struct Check {
     pub episodes: u64,
     /// The longest such episode, in seconds.
     pub longest_s: f64,
+    /// Runs at whose end the ring had to be exact, because nothing had disturbed it for long enough.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub exact: u64,
     /// The first violation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<Finding>,
@@ -41,8 +44,13 @@ impl Check {
         self.violations += other.violations;
         self.beyond_promise += other.beyond_promise;
         self.episodes += other.episodes;
+        self.exact += other.exact;
         self.longest_s = self.longest_s.max(other.longest_s);
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl fmt::Display for Finding {

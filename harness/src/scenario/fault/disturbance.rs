@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::impossible::{Verdict, require, require_that};
-use crate::scenario::{Engine, Scenario};
+use crate::scenario::{Engine, FaultKind, Scenario};
 
 /// What a disturbance does.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -45,19 +45,8 @@ pub enum Direction {
     Out,
 }
 
-/// The kinds of faults that last.
-pub(super) const LASTING: &[&str] = &[
-    "partition",
-    "clog",
-    "loss",
-    "delay",
-    "duplicate",
-    "reorder",
-    "corrupt",
-    "pause",
-    "clock",
-    "swarm",
-];
+/// The words for the kinds of faults that last.
+pub(super) const LASTING: &[&str] = FaultKind::WORDS.split_at(4).1;
 /// The kinds with which messages arrive late.
 pub(super) const LATE: &[&str] = &["delay", "duplicate", "reorder"];
 /// How late, by default.

@@ -2,7 +2,7 @@
 //!
 //! In TOML each is a `[[fault]]` table, [`FaultForm`].
 //!
-//! **Invariant:** from a fault to its form and back is the identity.
+//! **Invariant:** a scenario whose faults make no sense is refused before anything runs.
 
 mod disturbance;
 mod form;
@@ -92,22 +92,7 @@ pub(super) const KEYS: &[Key] = &[
     .only_with("kind", &["crash", "leave", "join", "return"]),
     Key::word(
         "fault.kind",
-        &[
-            "crash",
-            "leave",
-            "join",
-            "return",
-            "partition",
-            "clog",
-            "loss",
-            "delay",
-            "duplicate",
-            "reorder",
-            "corrupt",
-            "pause",
-            "clock",
-            "swarm",
-        ],
+        &FaultKind::WORDS,
         "What happens. crash: nodes stop without notice. leave: they leave, announced. join: new \
          nodes join. return: nodes that earlier faults crashed come back. The others last until the \
          time until. partition: messages between some nodes and the others are lost. clog: messages \
@@ -173,6 +158,7 @@ pub(super) fn check(all: &Scenario, has_server: bool) -> Verdict {
     let nodes = u64::from(all.nodes) - u64::from(has_server);
     let plan = FaultPlan::new(&all.faults, nodes);
     (0..all.faults.len()).try_for_each(|index| check_one(all, index, &plan))?;
+    check_clocks(&all.faults)?;
     check_threads(all, &plan)
 }
 
@@ -290,8 +276,8 @@ impl Fault {
 }
 
 impl FaultKind {
-    /// The words for kinds of faults in a scenario, but for swarms, which consist of all others.
-    pub const WORDS: [&str; 13] = [
+    /// The words for kinds of faults in a scenario: first those that strike at once, then those that last.
+    pub const WORDS: [&str; 14] = [
         "crash",
         "leave",
         "join",
@@ -305,18 +291,19 @@ impl FaultKind {
         "corrupt",
         "pause",
         "clock",
+        "swarm",
     ];
 
-    /// Whether it is of the kind that this word names, or may bring such a fault about.
+    /// The word for it.
     #[must_use]
-    pub fn may_be(self, word: &str) -> bool {
+    pub fn word(self) -> &'static str {
         match self {
-            FaultKind::Crash(_) => word == "crash",
-            FaultKind::Leave => word == "leave",
-            FaultKind::Join => word == "join",
-            FaultKind::Return => word == "return",
-            FaultKind::Disturbance(kind) => word == kind.word(),
-            FaultKind::Swarm => true,
+            FaultKind::Crash(_) => "crash",
+            FaultKind::Leave => "leave",
+            FaultKind::Join => "join",
+            FaultKind::Return => "return",
+            FaultKind::Disturbance(kind) => kind.word(),
+            FaultKind::Swarm => "swarm",
         }
     }
 
@@ -327,7 +314,38 @@ impl FaultKind {
     }
 }
 
+/// The greatest share by which the clocks of nodes differ, by all faults together.
+const ALL_DRIFT_MAX: f64 = 0.5;
+
+/// Checks that clocks do not run too fast or too slow if several faults disturb them at a time.
+fn check_clocks(faults: &[Fault]) -> Verdict {
+    let mut all = 0.0;
+    for (index, fault) in faults.iter().enumerate() {
+        all += match fault.kind {
+            FaultKind::Disturbance(DisturbanceKind::Clock(drift)) => drift,
+            FaultKind::Swarm => swarm::DRIFT_MAX,
+            _ => 0.0,
+        };
+        require_that(all <= ALL_DRIFT_MAX, &format!("fault.{index}.kind"), || {
+            format!(
+                "another kind: with this one the clocks of nodes could differ by over {ALL_DRIFT_MAX}"
+            )
+        })?;
+    }
+    Ok(())
+}
+
 impl Scenario {
+    /// The words of the kinds of faults that can strike in this scenario.
+    pub(crate) fn fault_words(&self) -> impl Iterator<Item = &'static str> {
+        let kinds = self.faults.iter().map(|fault| fault.kind);
+        let of = |kind: FaultKind| match kind {
+            FaultKind::Swarm => swarm::kinds(self).map(FaultKind::word).collect(),
+            kind => vec![kind.word()],
+        };
+        kinds.flat_map(of)
+    }
+
     /// Nodes that join in faults of a network of so many `nodes`, at most.
     pub(crate) fn joining_in_faults(&self, nodes: u64) -> u64 {
         plan::joining(&self.faults, nodes)

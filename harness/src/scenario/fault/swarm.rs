@@ -13,12 +13,16 @@ use hopwise_kernel::Rng;
 use super::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Target};
 use crate::scenario::Scenario;
 
-/// A kind takes place up to so many times in a swarm.
+/// The most episodes of one kind in a swarm.
 const EPISODES_MAX: u64 = 3;
 /// The shortest and the longest episode, as parts of the length of the swarm.
 const LENGTHS: (f64, f64) = (0.01, 0.25);
-/// The number of kinds.
-const KINDS: u64 = 13;
+/// The number of kinds, without the swarm itself.
+const KINDS: u64 = FaultKind::WORDS.len() as u64 - 1;
+/// The greatest share by which a clock runs faster or slower in an episode.
+const EPISODE_DRIFT_MAX: f64 = 0.1;
+/// The same of all episodes together.
+pub(super) const DRIFT_MAX: f64 = EPISODE_DRIFT_MAX * EPISODES_MAX as f64;
 /// Numbers the random stream of the first swarm.
 const STREAM: u64 = 0x7377_6172_6d00;
 
@@ -36,11 +40,31 @@ impl Scenario {
                 _ => faults.push(fault.clone()),
             }
         }
-        faults.retain(|fault| match fault.kind {
-            FaultKind::Disturbance(kind) => kind.is_possible(self),
-            _ => true,
-        });
+        faults.retain(|fault| is_possible(fault.kind, self));
         Scenario { faults, ..self.clone() }
+    }
+}
+
+/// The kinds that a swarm of `scenario` may consist of.
+pub(super) fn kinds(scenario: &Scenario) -> impl Iterator<Item = FaultKind> {
+    let (mut rng, fault) = (
+        Rng::new(0, 0),
+        Fault {
+            at: Duration::ZERO,
+            over: Duration::ZERO,
+            kind: FaultKind::Swarm,
+            amount: Amount::Fraction(1.0),
+        },
+    );
+    (0..KINDS)
+        .map(move |number| Draw { rng: &mut rng, fault: &fault }.kind(number).0)
+        .filter(|&kind| is_possible(kind, scenario))
+}
+
+fn is_possible(kind: FaultKind, scenario: &Scenario) -> bool {
+    match kind {
+        FaultKind::Disturbance(kind) => kind.is_possible(scenario),
+        _ => true,
     }
 }
 
@@ -75,7 +99,7 @@ impl Draw<'_> {
     /// The kind of this number, with its settings, and the share of nodes, messages or links it strikes.
     fn kind(&mut self, number: u64) -> (FaultKind, f64) {
         let by = Duration::from_secs_f64(self.between(0.01, 1.0));
-        let drift = self.between(0.005, 0.1);
+        let drift = self.between(0.005, EPISODE_DRIFT_MAX);
         let lasting = FaultKind::Disturbance;
         match number {
             0 => (FaultKind::Crash(Target::Random), self.between(0.02, 0.3)),

@@ -63,8 +63,11 @@ pub struct RingChecker {
     members: Vec<Option<Seen>>,
     member_count: usize,
     disturbances: Disturbances,
-    /// Whether messages are lost while nothing is disturbed, so that live nodes can be declared dead.
+    /// Whether live nodes can be declared dead while nothing is disturbed: messages are lost, or are later than
+    /// any bound that nodes know.
     is_lossy: bool,
+    /// By place: since when a node is there that is no member.
+    outside_since: Vec<Option<Time>>,
     /// The longest time a list is in flight.
     flight_time: Duration,
     /// Recently replaced lists, their members, and when they were replaced.
@@ -77,8 +80,8 @@ pub struct RingChecker {
     has_departures: bool,
     /// When a member joined or departed last.
     changed_at: Time,
-    /// Whether more members departed than the protocol promises to survive, and the invariant has not held
-    /// since.
+    /// Whether as many members as a list has entries departed within the quiet time, and the invariant has not
+    /// held since.
     is_beyond_repair: bool,
     now: Time,
     state: State,
@@ -134,7 +137,11 @@ impl RingChecker {
             members: vec![None; places as usize],
             member_count: 0,
             disturbances: network.disturbances().clone(),
-            is_lossy: network.loss() > 0.0,
+            is_lossy: match scenario.network.timeout {
+                Timeout::Fixed(_) => regime != Regime::ExactDetection,
+                Timeout::Adaptive => network.loss() > 0.0 || greatest_delay.is_none(),
+            },
+            outside_since: vec![None; places as usize],
             flight_time: greatest_delay.unwrap_or_default(),
             replaced: VecDeque::new(),
             changed: None,
@@ -173,7 +180,11 @@ impl Checker<RingNode> for RingChecker {
     fn look(&mut self, now: Time, place: u32, node: Option<&RingNode>) {
         let seen = &mut self.members[place as usize];
         match (&mut *seen, node.filter(|node| node.is_member())) {
-            (None, None) => return,
+            (None, None) => {
+                let since = &mut self.outside_since[place as usize];
+                *since = node.map(|_| since.unwrap_or(now));
+                return;
+            }
             (Some(Seen { id, list }), Some(node)) => {
                 if *list == node.successors() {
                     return;
@@ -191,6 +202,7 @@ impl Checker<RingNode> for RingChecker {
             (None, Some(node)) => {
                 let id = node.peer().id;
                 *seen = Some(Seen { id, list: node.successors().to_vec() });
+                self.outside_since[place as usize] = None;
                 self.member_count += 1;
                 self.invariant.join(id, ids_of(node));
                 self.restart_quiet_time(now);
@@ -204,6 +216,7 @@ impl Checker<RingNode> for RingChecker {
                 self.has_departures = true;
                 self.departures.push_back(now);
                 self.forget_departures(now);
+                self.is_beyond_repair |= self.departures.len() >= self.successors;
                 self.restart_quiet_time(now);
             }
         }
@@ -218,12 +231,13 @@ impl Checker<RingNode> for RingChecker {
         if let State::Broken { since, .. } = self.state {
             self.end_episode(since);
         }
-        if let Some(quiet) = self.quiet_time
-            && self.must_be_exact(quiet)
-            && let Some(wrong) = self.inexact(nodes)
-        {
-            let quiet = quiet.as_secs_f64();
-            self.fail(now, &format!("{wrong}, although nothing disturbed the ring for {quiet} s"));
+        if let Some(quiet) = self.quiet_time.filter(|&quiet| self.must_be_exact(quiet)) {
+            self.found.exact += 1;
+            if let Some(wrong) = self.inexact(nodes, quiet) {
+                let quiet = quiet.as_secs_f64();
+                let why = format!("{wrong}, although nothing disturbed the ring for {quiet} s");
+                self.fail(now, &why);
+            }
         }
         self.found
     }
@@ -239,16 +253,24 @@ impl RingChecker {
     }
 
     /// What one of the `nodes` has instead of what it has in the exact ring, if there is such a node.
-    fn inexact(&self, nodes: &mut dyn Iterator<Item = &RingNode>) -> Option<String> {
+    fn inexact(
+        &self,
+        nodes: &mut dyn Iterator<Item = &RingNode>,
+        quiet: Duration,
+    ) -> Option<String> {
+        if self.outside_since.iter().flatten().any(|&since| self.now.since(since) >= quiet) {
+            return Some("a node has not joined".to_owned());
+        }
         let ring: BTreeSet<Id> = self.members.iter().flatten().map(|member| member.id).collect();
-        nodes.map(|node| self.inexact_table(node, &ring)).find(Option::is_some).flatten()
+        nodes
+            .filter(|node| node.is_member())
+            .map(|node| self.inexact_table(node, &ring))
+            .find(Option::is_some)
+            .flatten()
     }
 
     fn inexact_table(&self, node: &RingNode, ring: &BTreeSet<Id>) -> Option<String> {
         let id = node.peer().id;
-        if !node.is_member() {
-            return Some(format!("node {id} has not joined"));
-        }
         let after = ring.range((Bound::Excluded(id), Bound::Unbounded));
         let others = after.chain(ring.range(..id)).copied();
         let before = others.clone().next_back().unwrap_or(id);
@@ -279,15 +301,13 @@ impl RingChecker {
     fn update(&mut self, departed: bool) {
         let is_whole = self.member_count > self.successors;
         match (self.state, self.invariant.violation()) {
-            (State::Unarmed, None) if is_whole => {
+            (State::Unarmed, Some(_)) => {}
+            (state, None) if is_whole => {
+                if let State::Broken { since, .. } = state {
+                    self.end_episode(since);
+                }
                 self.state = State::Holds;
                 self.is_beyond_repair = false;
-            }
-            (State::Unarmed, _) => {}
-            (State::Holds, None) if is_whole => {}
-            (State::Broken { since, .. }, None) if is_whole => {
-                self.end_episode(since);
-                self.state = State::Holds;
             }
             (_, None) => self.state = State::Unarmed,
             (state, Some(violation)) => self.handle_violation(state, violation, departed),
@@ -303,9 +323,7 @@ impl RingChecker {
         };
         let slack = self.quiet_time.unwrap_or_default();
         let is_disturbed = self.disturbances.disturb(self.now, slack);
-        let is_excused = is_new && self.is_excused(violation, departed);
-        self.is_beyond_repair |= is_excused;
-        if is_disturbed || is_excused {
+        if is_disturbed || is_new && self.is_excused(violation, departed) {
             self.found.beyond_promise += 1;
             self.state = State::Unarmed;
             return;

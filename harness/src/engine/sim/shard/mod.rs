@@ -537,7 +537,8 @@ impl<S: System> Shard<S> {
                 });
             }
             Command::Depart { graceful } => {
-                if graceful {
+                // A paused node cannot announce it.
+                if graceful && !self.is_paused(place) {
                     self.with(place, |system, node, cx| system.leave(node, cx));
                 }
                 while let Some(handle) = self.requests.abandon_one(place) {

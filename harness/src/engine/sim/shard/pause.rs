@@ -1,7 +1,7 @@
 //! Nodes that are paused: their events wait until the pause is over.
 //!
 //! Messages come first then, in the order in which they arrived, as they would lie at a socket. Then come
-//! the timers. Only the director does not wait: a paused node can crash.
+//! the timers and the questions. What the director does to a node does not wait: a paused node can crash.
 //!
 //! **Invariant:** no event of a paused node is lost.
 
@@ -20,6 +20,13 @@ impl<S: System> Shard<S> {
     #[inline]
     pub(super) fn put_off(&mut self, key: Key, batch: &BatchOf<S>) -> bool {
         self.world.network.disturbances().strike_nodes() && self.put_off_if_paused(key, batch)
+    }
+
+    /// Whether the node in `place` is paused.
+    pub(super) fn is_paused(&self, place: u32) -> bool {
+        let disturbances = self.world.network.disturbances();
+        let is_it = |id| disturbances.paused_until(id, self.world.now).is_some();
+        disturbances.strike_nodes() && self.node(place).is_some_and(|node| is_it(node.peer().id))
     }
 
     fn put_off_if_paused(&mut self, key: Key, batch: &BatchOf<S>) -> bool {
