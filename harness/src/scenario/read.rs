@@ -219,7 +219,13 @@ impl Schema {
             // Reading the types later reports the wrong type of the chooser, a better message.
             Some(_) => return Ok(()),
         };
-        if choice.words.contains(&chosen) {
+        // A wrong word is reported later, too.
+        let is_wrong =
+            self.find_key(&without_indices(&chooser)).is_some_and(|key| match key.kind {
+                Kind::Word(words) => !chosen.is_empty() && !words.contains(&chosen),
+                _ => false,
+            });
+        if is_wrong || choice.words.contains(&chosen) {
             return Ok(());
         }
         let words = choice.words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>();

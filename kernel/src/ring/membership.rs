@@ -7,7 +7,7 @@
 //! that is said to leave, and removes it only if it does not answer.
 //!
 //! **Invariant:** a node becomes a member only when it has a live successor list. An announced departure
-//! without proof changes no table.
+//! without proof changes no table by itself.
 
 use core::mem;
 use core::time::Duration;

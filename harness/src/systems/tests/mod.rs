@@ -400,6 +400,7 @@ fn every_disturbance_reads_back_and_refuses_what_makes_no_sense() {
         ("clock", ", drift = 0.2", &[], "write a number above 0 and at most 0.1"),
         ("loss", ", by = \"1s\"", &[], "fault.0.by"),
         ("loss", ", over = \"1s\"", &[], "fault.0.over"),
+        ("clok", "", &[], "fault.0.kind = \"clok\" is not accepted"),
         ("pause", "", &[("engine", "udp")], "write another kind, or engine = \"sim\""),
         ("pause", "", &[("network.node_rate", "100")], "leave out network.node_rate"),
     ] {
