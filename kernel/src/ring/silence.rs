@@ -17,10 +17,11 @@ use crate::ring::request::{Kind, NeighborsReason, Probe, Request};
 
 /// Attempts at a request after which no peer is declared dead.
 const LIGHT_ATTEMPTS: u8 = 3;
-/// Attempts at a request to a node that has not answered yet. It may never have sent what led to the request, and
-/// must not get more than was sent in its name.
-const ATTEMPTS_AT_STRANGERS: u8 = 1;
-/// The wait for its answer, in timeouts of an attempt that is repeated.
+/// A request to a node that has not answered yet is sent once: the node may never have sent what led to the
+/// request, and must not get more than was sent in its name. But if this many attempts or more are needed
+/// to reach a live node, such a request is repeated. Otherwise nobody would find a new neighbor in time.
+const MUCH_LOSS: u8 = 3;
+/// The wait for the answer to a request that is sent once, in timeouts of an attempt that is repeated.
 const PATIENCE_WITH_STRANGERS: u32 = 4;
 /// A node that has heard from nobody meanwhile doubts itself: it takes this many times as many
 /// attempts to declare a peer dead (Dadgar et al., *Lifeguard*, DSN 2018).
@@ -62,10 +63,15 @@ impl RingNode {
         }
     }
 
-    /// How long a request to `to` waits that is not repeated if `to` is a stranger: longer then, because some
-    /// answers are late.
+    /// How long the first attempt of a request to `to` waits, instead of `wait`: longer if it is the only one,
+    /// because some answers are late.
     pub(super) fn wait_for_stranger(&self, to: Peer, wait: Duration) -> Duration {
-        if self.knows_destination(to) { wait } else { wait * PATIENCE_WITH_STRANGERS }
+        if self.is_asked_once(to) { wait * PATIENCE_WITH_STRANGERS } else { wait }
+    }
+
+    /// Whether a request to `to` that a stranger may have caused is sent once.
+    fn is_asked_once(&self, to: Peer) -> bool {
+        self.loss.attempts(Confidence::GoOn) < MUCH_LOSS && !self.knows_destination(to)
     }
 
     /// The number of attempts of `request` in all, before a conclusion is drawn.
@@ -82,9 +88,9 @@ impl RingNode {
             }
             Kind::Probe(Probe::Rectify)
             | Kind::Neighbors { reason: NeighborsReason::Candidate, cookies: 0, .. }
-                if !self.knows_destination(request.to) =>
+                if self.is_asked_once(request.to) =>
             {
-                ATTEMPTS_AT_STRANGERS
+                1
             }
             Kind::Probe(Probe::Rectify | Probe::Finger | Probe::Departed)
             | Kind::Neighbors {
