@@ -14,9 +14,9 @@ use crate::node::requests::RequestId;
 pub struct Cookie(pub u64);
 
 impl Cookie {
-    /// The number that proves a departure to the node with which the sender shares this cookie. No node
-    /// sends it for any other reason: a node that is asked for a cookie does not tell it, because cookies
-    /// are odd and these numbers are even. `None` if this is no cookie.
+    /// The number that proves a departure to the node with which the sender shares this cookie. No other
+    /// message contains it: a node that is asked for a cookie sends the cookie, which is odd, and these
+    /// numbers are even. `None` if this is no cookie.
     #[must_use]
     pub const fn departure(self) -> Option<RequestId> {
         if self.0 == 0 { None } else { Some(RequestId(!self.0)) }

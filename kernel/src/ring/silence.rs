@@ -18,8 +18,8 @@ use crate::ring::request::{Kind, NeighborsReason, Probe, Request};
 /// Attempts at a request after which no peer is declared dead.
 const LIGHT_ATTEMPTS: u8 = 3;
 /// A request to a node that has not answered yet is sent once: the node may never have sent what led to the
-/// request, and must not get more than was sent in its name. But if this many attempts or more are needed
-/// to reach a live node, such a request is repeated. Otherwise nobody would find a new neighbor in time.
+/// request, and must not get more than was sent in its name. Where so much is lost that a live node
+/// must be asked this often, the request is repeated: otherwise nodes find new neighbors too late.
 const MUCH_LOSS: u8 = 3;
 /// The wait for the answer to a request that is sent once, in timeouts of an attempt that is repeated.
 const PATIENCE_WITH_STRANGERS: u32 = 4;

@@ -36,8 +36,8 @@ impl<C: Codec> Wire<C> {
         Some((envelope.sender(from.address.socket()), message))
     }
 
-    /// Encodes `message`, flips a bit and decodes what is left of it: with the sender, and to whom it is
-    /// addressed. `None` if that is no message.
+    /// Encodes `message`, flips a bit and decodes the result. Returns the sender, the receiver and the message
+    /// that the bytes then name. `None` if they are not a valid message.
     pub(super) fn corrupt(
         &mut self,
         from: Peer,

@@ -1,8 +1,8 @@
 //! Swarms: a random mix of faults, drawn anew for each seed.
 //!
 //! Mixes differ in which kinds take part, how often, how strongly and for how long. So a campaign of many
-//! seeds tries combinations that nobody would write down. The idea is that of swarm testing (Groce et al.,
-//! ISSTA 2012) and of the simulators of FoundationDB and TigerBeetle.
+//! seeds tries combinations that are not written in any scenario. This is swarm testing (Groce et al., ISSTA
+//! 2012); the simulators of FoundationDB and TigerBeetle work in the same way.
 //!
 //! **Invariant:** the same seed gives the same faults, all within the time of the swarm.
 
