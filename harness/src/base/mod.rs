@@ -8,6 +8,7 @@ pub(crate) mod hash;
 pub(crate) mod nanoseconds;
 pub(crate) mod random;
 pub(crate) mod sampling;
+pub(crate) mod skip;
 pub(crate) mod text_file;
 pub mod wall_clock;
 pub(crate) mod whole_file;

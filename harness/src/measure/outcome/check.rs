@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::skip::is_zero;
+
 /// What checking the system's invariant after every event found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Check {
@@ -47,10 +49,6 @@ impl Check {
         self.exact += other.exact;
         self.longest_s = self.longest_s.max(other.longest_s);
     }
-}
-
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl fmt::Display for Finding {

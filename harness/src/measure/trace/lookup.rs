@@ -9,6 +9,7 @@ use hopwise_kernel::{Id, Time};
 use serde::{Deserialize, Serialize};
 
 use super::{Ended, Step, StepKind};
+use crate::base::skip::is_zero;
 
 /// What a lookup did and what happened to it. Identifiers have 40 hexadecimal digits.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
@@ -137,8 +138,4 @@ fn whole_ids(steps: &[Step], ended: Option<&Ended>) -> BTreeMap<u64, Id> {
     let named = steps.iter().flat_map(|step| step.peer.into_iter().chain([step.node]));
     let is_whole = |id: &Id| *id != Id::from_parts(id.prefix(), Id::ZERO.tail());
     named.chain(known).filter(is_whole).map(|id| (id.prefix(), id)).collect()
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }

@@ -35,7 +35,7 @@ impl Scenario {
             match (fault.kind, fault.amount) {
                 (FaultKind::Swarm, Amount::Fraction(share)) => {
                     let mut rng = Rng::new(self.seed, STREAM + number);
-                    faults.extend(Draw { rng: &mut rng, fault }.all(share));
+                    faults.extend(draw(fault, share, &mut rng));
                 }
                 _ => faults.push(fault.clone()),
             }
@@ -47,17 +47,10 @@ impl Scenario {
 
 /// The kinds that a swarm of `scenario` may consist of.
 pub(super) fn kinds(scenario: &Scenario) -> impl Iterator<Item = FaultKind> {
-    let (mut rng, fault) = (
-        Rng::new(0, 0),
-        Fault {
-            at: Duration::ZERO,
-            over: Duration::ZERO,
-            kind: FaultKind::Swarm,
-            amount: Amount::Fraction(1.0),
-        },
-    );
+    // Settings are drawn, too, and do not matter here.
+    let mut rng = Rng::new(0, 0);
     (0..KINDS)
-        .map(move |number| Draw { rng: &mut rng, fault: &fault }.kind(number).0)
+        .map(move |number| draw_kind(number, &mut rng).0)
         .filter(|&kind| is_possible(kind, scenario))
 }
 
@@ -68,71 +61,62 @@ fn is_possible(kind: FaultKind, scenario: &Scenario) -> bool {
     }
 }
 
-/// Draws what a swarm consists of.
-struct Draw<'a> {
-    rng: &'a mut Rng,
-    fault: &'a Fault,
+/// Draws the faults of `swarm`. Each kind takes part with a probability of `share`.
+fn draw(swarm: &Fault, share: f64, rng: &mut Rng) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for number in 0..KINDS {
+        if rng.unit() >= share {
+            continue;
+        }
+        for _ in 0..=rng.below(EPISODES_MAX) {
+            let (kind, strength) = draw_kind(number, rng);
+            let (at, over) = draw_episode(swarm, rng);
+            faults.push(Fault { at, over, kind, amount: Amount::Fraction(strength) });
+        }
+    }
+    // Only what has crashed can return.
+    let first = faults.iter().filter(|it| matches!(it.kind, FaultKind::Crash(_))).map(|it| it.at);
+    let first_crash = first.min().unwrap_or(Duration::MAX);
+    faults.retain(|it| it.kind != FaultKind::Return || it.at > first_crash);
+    faults
 }
 
-impl Draw<'_> {
-    /// Its faults. Each kind takes part with a probability of `share`.
-    fn all(mut self, share: f64) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for number in 0..KINDS {
-            if self.rng.unit() >= share {
-                continue;
-            }
-            for _ in 0..=self.rng.below(EPISODES_MAX) {
-                let (kind, strength) = self.kind(number);
-                let (at, over) = self.episode();
-                faults.push(Fault { at, over, kind, amount: Amount::Fraction(strength) });
-            }
+/// The kind of this number, with its settings, and the share of nodes, messages or links it strikes.
+fn draw_kind(number: u64, rng: &mut Rng) -> (FaultKind, f64) {
+    let by = Duration::from_secs_f64(between(0.01, 1.0, rng));
+    let drift = between(0.005, EPISODE_DRIFT_MAX, rng);
+    let lasting = FaultKind::Disturbance;
+    match number {
+        0 => (FaultKind::Crash(Target::Random), between(0.02, 0.3, rng)),
+        1 => (FaultKind::Leave, between(0.02, 0.3, rng)),
+        2 => (FaultKind::Join, between(0.02, 0.3, rng)),
+        3 => (FaultKind::Return, between(0.1, 1.0, rng)),
+        4 => {
+            let directions = [Direction::Both, Direction::In, Direction::Out];
+            let direction = directions[rng.below(3) as usize];
+            (lasting(DisturbanceKind::Partition(direction)), between(0.02, 0.5, rng))
         }
-        // Only what has crashed can return.
-        let first =
-            faults.iter().filter(|it| matches!(it.kind, FaultKind::Crash(_))).map(|it| it.at);
-        let first_crash = first.min().unwrap_or(Duration::MAX);
-        faults.retain(|it| it.kind != FaultKind::Return || it.at > first_crash);
-        faults
+        5 => (lasting(DisturbanceKind::Clog), between(0.01, 0.3, rng)),
+        6 => (lasting(DisturbanceKind::Loss), between(0.01, 0.5, rng)),
+        7 => (lasting(DisturbanceKind::Delay(by)), between(0.05, 1.0, rng)),
+        8 => (lasting(DisturbanceKind::Duplicate(by)), between(0.01, 0.5, rng)),
+        9 => (lasting(DisturbanceKind::Reorder(by)), between(0.01, 1.0, rng)),
+        10 => (lasting(DisturbanceKind::Corrupt), between(0.001, 0.1, rng)),
+        11 => (lasting(DisturbanceKind::Pause), between(0.02, 0.3, rng)),
+        _ => (lasting(DisturbanceKind::Clock(drift)), between(0.05, 1.0, rng)),
     }
+}
 
-    /// The kind of this number, with its settings, and the share of nodes, messages or links it strikes.
-    fn kind(&mut self, number: u64) -> (FaultKind, f64) {
-        let by = Duration::from_secs_f64(self.between(0.01, 1.0));
-        let drift = self.between(0.005, EPISODE_DRIFT_MAX);
-        let lasting = FaultKind::Disturbance;
-        match number {
-            0 => (FaultKind::Crash(Target::Random), self.between(0.02, 0.3)),
-            1 => (FaultKind::Leave, self.between(0.02, 0.3)),
-            2 => (FaultKind::Join, self.between(0.02, 0.3)),
-            3 => (FaultKind::Return, self.between(0.1, 1.0)),
-            4 => {
-                let directions = [Direction::Both, Direction::In, Direction::Out];
-                let direction = directions[self.rng.below(3) as usize];
-                (lasting(DisturbanceKind::Partition(direction)), self.between(0.02, 0.5))
-            }
-            5 => (lasting(DisturbanceKind::Clog), self.between(0.01, 0.3)),
-            6 => (lasting(DisturbanceKind::Loss), self.between(0.01, 0.5)),
-            7 => (lasting(DisturbanceKind::Delay(by)), self.between(0.05, 1.0)),
-            8 => (lasting(DisturbanceKind::Duplicate(by)), self.between(0.01, 0.5)),
-            9 => (lasting(DisturbanceKind::Reorder(by)), self.between(0.01, 1.0)),
-            10 => (lasting(DisturbanceKind::Corrupt), self.between(0.001, 0.1)),
-            11 => (lasting(DisturbanceKind::Pause), self.between(0.02, 0.3)),
-            _ => (lasting(DisturbanceKind::Clock(drift)), self.between(0.05, 1.0)),
-        }
-    }
+/// When an episode begins and how long it lasts.
+fn draw_episode(swarm: &Fault, rng: &mut Rng) -> (Duration, Duration) {
+    let Fault { at, over, .. } = *swarm;
+    let length = over.mul_f64(between(LENGTHS.0, LENGTHS.1, rng));
+    (at + (over - length).mul_f64(rng.unit()), length)
+}
 
-    /// When an episode begins and how long it lasts.
-    fn episode(&mut self) -> (Duration, Duration) {
-        let Fault { at, over, .. } = *self.fault;
-        let length = over.mul_f64(self.between(LENGTHS.0, LENGTHS.1));
-        (at + (over - length).mul_f64(self.rng.unit()), length)
-    }
-
-    /// A number between these, of which each order of magnitude is as likely.
-    fn between(&mut self, least: f64, most: f64) -> f64 {
-        least * (most / least).powf(self.rng.unit())
-    }
+/// A number between these, of which each order of magnitude is as likely.
+fn between(least: f64, most: f64, rng: &mut Rng) -> f64 {
+    least * (most / least).powf(rng.unit())
 }
 
 #[cfg(test)]
