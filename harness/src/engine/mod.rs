@@ -4,6 +4,7 @@
 //! [`Measured`]. It prints nothing and writes no file.
 
 mod interruption;
+mod lies;
 mod memory;
 mod planned_nodes;
 pub mod sim;

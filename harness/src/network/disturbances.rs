@@ -16,7 +16,7 @@ use hopwise_kernel::{Id, Rng, Time};
 
 use super::{Transit, happens};
 use crate::Scenario;
-use crate::scenario::{Amount, Direction, DisturbanceKind, Fault, FaultKind};
+use crate::scenario::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Lie};
 
 /// All disturbances of a run. Copies share the start of the measured phase, and the counts.
 #[derive(Clone, Debug)]
@@ -24,6 +24,7 @@ pub struct Disturbances {
     all: Arc<[Disturbance]>,
     shared: Arc<Shared>,
     strikes_nodes: bool,
+    has_liars: bool,
 }
 
 #[derive(Debug)]
@@ -55,7 +56,9 @@ impl FromIterator<Disturbance> for Disturbances {
         let strikes = all.iter().map(|_| AtomicU64::new(0)).collect();
         let phase_from = AtomicU64::new(Time::NEVER.as_ns());
         let strikes_nodes = all.iter().any(|it| it.kind.strikes_nodes());
-        Disturbances { all, shared: Arc::new(Shared { phase_from, strikes }), strikes_nodes }
+        let has_liars = all.iter().any(|it| matches!(it.kind, DisturbanceKind::Malicious(_)));
+        let shared = Arc::new(Shared { phase_from, strikes });
+        Disturbances { all, shared, strikes_nodes, has_liars }
     }
 }
 
@@ -94,8 +97,26 @@ impl Disturbances {
         self.strikes_nodes
     }
 
-    /// The kinds, with how often each struck: a message, an event of a paused node, or a call of a node
-    /// whose clock runs fast or slow.
+    /// Whether any node is ever malicious.
+    #[inline]
+    #[must_use]
+    pub fn have_liars(&self) -> bool {
+        self.has_liars
+    }
+
+    /// How the node with this identifier lies at `now`, if it does.
+    #[must_use]
+    pub fn liar(&self, id: Id, now: Time) -> Option<Liar<'_>> {
+        self.at(now, Duration::ZERO).find_map(|(number, it)| match it.kind {
+            DisturbanceKind::Malicious(lie) if it.strikes(id) => {
+                Some(Liar { lie: it.choose(lie, id), number, all: self })
+            }
+            _ => None,
+        })
+    }
+
+    /// The kinds, with how often each struck: a message, an event of a paused node, a call of a node
+    /// whose clock runs fast or slow, or a lie.
     pub fn strikes(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.shared.strikes.iter().map(|count| count.load(Ordering::Relaxed));
         self.all.iter().map(|it| it.kind.word()).zip(counts)
@@ -220,6 +241,28 @@ impl Disturbances {
     }
 }
 
+/// A malicious node.
+#[derive(Clone, Copy, Debug)]
+pub struct Liar<'a> {
+    /// How it lies: not [`Lie::Mix`].
+    pub lie: Lie,
+    number: usize,
+    all: &'a Disturbances,
+}
+
+impl Liar<'_> {
+    /// Whether the node with this identifier is an accomplice.
+    #[must_use]
+    pub fn is_accomplice(&self, id: Id) -> bool {
+        self.all.all[self.number].strikes(id)
+    }
+
+    /// Counts a lie of it.
+    pub fn count(&self) {
+        self.all.count(self.number);
+    }
+}
+
 /// Steps until a time on a clock is known to a nanosecond. An hour has 2^42 of them.
 const CLOCK_STEPS: usize = 44;
 
@@ -228,6 +271,15 @@ impl Disturbance {
     #[must_use]
     pub fn strikes(&self, id: Id) -> bool {
         unit(self.salt ^ id.prefix()) < self.fraction
+    }
+
+    /// The way in which the node with this identifier lies.
+    fn choose(&self, lie: Lie, id: Id) -> Lie {
+        const WAYS: [Lie; 4] = [Lie::Drop, Lie::Misroute, Lie::Claim, Lie::Dead];
+        match lie {
+            Lie::Mix => WAYS[(mix(!self.salt ^ id.prefix()) % WAYS.len() as u64) as usize],
+            one => one,
+        }
     }
 
     fn change(&self, transit: Transit, from: Id, to: Id, rng: &mut Rng) -> Transit {

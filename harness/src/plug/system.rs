@@ -4,7 +4,7 @@
 
 use std::fmt::Debug;
 
-use hopwise_kernel::node::EventOf;
+use hopwise_kernel::node::{EventOf, MessageOf};
 use hopwise_kernel::store::{Hosts, StoreCounts};
 use hopwise_kernel::{Codec, Context, Id, Node, Peer, Rng, Time};
 
@@ -16,7 +16,7 @@ use crate::measure::health::Neighborhood;
 use crate::measure::stored::Contents;
 use crate::network::Network;
 use crate::plan::Model;
-use crate::scenario::{Section, Start};
+use crate::scenario::{Lie, Section, Start};
 use crate::workload::Workload;
 
 /// The protocol of a system's nodes.
@@ -57,6 +57,9 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     /// Whether its nodes form a ring. If so, [`neighborhood`](System::neighborhood) tells of each
     /// member, nodes report whom they declare dead, and the outcome has figures of both.
     const IS_RING: bool = false;
+
+    /// Whether its nodes can be malicious. If so, [`lie`](System::lie) is theirs.
+    const CAN_LIE: bool = false;
 
     /// Whether its nodes store values. If so, [`store_counts`](System::store_counts) and
     /// [`add_stored`](System::add_stored) tell of them.
@@ -180,6 +183,21 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
         question: QuestionOf<Self>,
         token: u64,
     ) -> bool;
+
+    /// Lets the malicious `node` handle a message. Returns whether it has told a lie; otherwise it handles the
+    /// message as any other node. `is_accomplice` tells whether a node is malicious. Called only if nodes
+    /// [can lie](System::CAN_LIE).
+    fn lie(
+        &self,
+        _lie: Lie,
+        _node: &Self::Node,
+        _cx: &mut Context<'_, ProtocolOf<Self>>,
+        _from: Peer,
+        _message: &MessageOf<'_, ProtocolOf<Self>>,
+        _is_accomplice: &dyn Fn(Id) -> bool,
+    ) -> bool {
+        false
+    }
 
     /// Converts an event for the director; `None` if the director does not need it. `payload`
     /// belongs to the event.

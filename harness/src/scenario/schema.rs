@@ -30,6 +30,8 @@ pub struct SystemSchema {
     pub has_server: bool,
     /// Whether its invariant can be checked.
     pub has_checker: bool,
+    /// Whether its nodes can be malicious.
+    pub can_lie: bool,
 }
 
 impl SystemSchema {
@@ -276,7 +278,7 @@ impl Schema {
         profile::check(scenario)?;
         scenario.phases.check(scenario)?;
         scenario.expect.check(scenario)?;
-        fault::check(scenario, system.has_server)
+        fault::check(scenario, system)
     }
 
     fn all_sections(&self) -> impl Iterator<Item = &SectionType> {

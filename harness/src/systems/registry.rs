@@ -60,6 +60,7 @@ impl<S: System> AnySystem for Registered<S> {
             workload: S::Workload::NAME,
             has_server: S::HAS_SERVER,
             has_checker: S::Checker::EXISTS,
+            can_lie: S::CAN_LIE,
         }
     }
 

@@ -26,7 +26,7 @@ use mio::{Events, Interest, Poll, Registry, Token};
 use crate::base::{Address, Peer, Rng, Time};
 use crate::codec::Codec;
 use crate::drive::{Counters, Due, QueueDelay, Reports, Tap, Timers, Transit};
-use crate::node::{Context, DropReason, EventOf, Node, Protocol, RequestTables, World};
+use crate::node::{Context, DropReason, EventOf, MessageOf, Node, Protocol, RequestTables, World};
 use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::batch::Batch;
 use crate::reactor::budget::Budget;
@@ -60,6 +60,20 @@ const EVENT_CAPACITY: usize = 4096;
 pub trait Application<N: Node, C> {
     /// Handles an event of a node.
     fn on_event(&mut self, now: Time, node: u32, event: EventOf<N::Protocol>, payload: &[u8]);
+
+    /// Handles a message in the place of `node`. Returns false if the node is to handle it.
+    ///
+    /// By default, nodes handle all their messages.
+    #[inline(always)]
+    fn intercept(
+        &mut self,
+        _node: &mut N,
+        _cx: &mut Context<'_, N::Protocol>,
+        _from: Peer,
+        _message: &MessageOf<'_, N::Protocol>,
+    ) -> bool {
+        false
+    }
 
     /// Called once per turn. May act on the nodes. Returns the latest time of the next call.
     fn turn(&mut self, shard: &mut Shard<N, C>) -> Turn;
@@ -378,7 +392,8 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 longest = longest.max(wait);
                 let is_too_old = self.delay.is_too_old(now, wait);
                 for index in 0..count {
-                    self.handle_datagram(now, socket, inbox.received(index), is_too_old);
+                    let datagram = inbox.received(index);
+                    self.handle_datagram(now, socket, datagram, is_too_old, application);
                 }
                 self.deliver_events(application);
                 drained = count < most;
@@ -402,6 +417,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         socket: usize,
         datagram: Option<(Address, &[u8])>,
         is_too_old: bool,
+        application: &mut impl Application<N, C>,
     ) {
         let Some((from, bytes)) = datagram else {
             self.world.counters.oversized += 1;
@@ -444,7 +460,9 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                     let taken = is_meant
                         .then(|| {
                             self.with_at(now, node, |node, cx| {
-                                node.handle_message(cx, sender, message);
+                                if !application.intercept(node, cx, sender, &message) {
+                                    node.handle_message(cx, sender, message);
+                                }
                             })
                         })
                         .flatten();

@@ -64,6 +64,9 @@ pub struct RingConfig {
     /// Whether later lookups, too, avoid a contact that did not answer. If false, only the lookup
     /// that found it does.
     pub remember_failures: bool,
+    /// The most first hops through which a lookup with doubtful answers goes, 1 …
+    /// [`MAX_FIRST_HOPS`](crate::ring::doubts::MAX_FIRST_HOPS); 1: every answer is believed.
+    pub first_hops: u8,
     /// How long to wait for a reply.
     pub timeout: TimeoutPolicy,
     /// A lookup without an answer fails after this time.
@@ -86,6 +89,7 @@ impl Default for RingConfig {
             stabilize: Some(Duration::from_secs(1)),
             fix_fingers: Some(Duration::from_secs(1)),
             remember_failures: true,
+            first_hops: 1,
             timeout: TimeoutPolicy::Adaptive,
             deadline: Duration::from_secs(10),
             #[cfg(feature = "defects")]

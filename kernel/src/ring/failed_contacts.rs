@@ -8,16 +8,23 @@
 
 use crate::base::Id;
 
+/// Contacts that a lookup remembers.
 const CAPACITY: usize = 4;
 
-/// The most recent contacts of a lookup that did not answer.
+/// The most recent contacts of a lookup that did not answer, `N` at most.
 ///
 /// Keeps 31 bits of each identifier. It does not use the top bits, which neighbors share. One live
 /// node in 2^29 is skipped by mistake; the lookup then takes another route.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct FailedContacts([u32; CAPACITY]);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FailedContacts<const N: usize = CAPACITY>([u32; N]);
 
-impl FailedContacts {
+impl<const N: usize> Default for FailedContacts<N> {
+    fn default() -> Self {
+        FailedContacts([0; N])
+    }
+}
+
+impl<const N: usize> FailedContacts<N> {
     /// Remembers that the node with this identifier did not answer.
     pub fn insert(&mut self, id: Id) {
         self.0.rotate_right(1);
@@ -28,6 +35,15 @@ impl FailedContacts {
     #[must_use]
     pub fn contains(&self, id: Id) -> bool {
         self.0.contains(&fingerprint(id))
+    }
+
+    /// The same contacts, with room for more.
+    #[must_use]
+    pub fn widened<const M: usize>(&self) -> FailedContacts<M> {
+        const { assert!(M >= N) };
+        let mut wide = FailedContacts::default();
+        wide.0[..N].copy_from_slice(&self.0);
+        wide
     }
 }
 
@@ -46,7 +62,7 @@ mod tests {
     #[test]
     fn only_the_latest_are_remembered() {
         let mut rng = crate::Rng::new(5, 0);
-        let (mut failed, mut twin) = (FailedContacts::default(), Vec::new());
+        let (mut failed, mut twin) = (<FailedContacts>::default(), Vec::new());
         for _ in 0..100 {
             let (stranger, next) = (Id::random(&mut rng), Id::random(&mut rng));
             assert!(!failed.contains(stranger));

@@ -11,7 +11,7 @@ use crate::ring::message::{Message, Stage, Step};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
 use crate::ring::recursive::MAX_BACKWARD;
-use crate::ring::request::{Iteration, Kind, PendingLookup, Request};
+use crate::ring::request::{Chance, Iteration, Kind, PendingLookup, Request};
 use crate::ring::steps::{Answer, Route, Wanted};
 
 impl RingNode {
@@ -23,7 +23,18 @@ impl RingNode {
         budget: u8,
     ) -> Iteration {
         let (previous, limit, previous_stage) = (self.me, pending.key, Stage::Route);
-        Iteration { pending, previous, previous_stage, limit, hops: 0, stage, budget, backward: 0 }
+        let (hops, backward, chance) = (0, 0, Chance::First);
+        Iteration {
+            pending,
+            previous,
+            previous_stage,
+            limit,
+            hops,
+            stage,
+            budget,
+            backward,
+            chance,
+        }
     }
 
     /// Asks `to` for the next step.
@@ -189,11 +200,15 @@ impl RingNode {
                         stage,
                         budget,
                         backward,
+                        chance: match iteration.chance {
+                            Chance::Second => Chance::Last,
+                            Chance::First | Chance::Last => Chance::First,
+                        },
                     };
                     self.ask(cx, next, iteration)
                 }
             }
-            _ => self.retry_later(cx, pending),
+            _ => self.goes_elsewhere(cx, pending) || self.retry_later(cx, pending),
         };
         if !started {
             self.fail_lookup(cx, pending);
@@ -222,8 +237,17 @@ impl RingNode {
         to: Peer,
         iteration: Iteration,
     ) {
-        let Iteration { pending, previous, previous_stage, hops, stage, budget, backward, .. } =
-            iteration;
+        let Iteration {
+            pending,
+            previous,
+            previous_stage,
+            hops,
+            stage,
+            budget,
+            backward,
+            chance,
+            ..
+        } = iteration;
         // If the deadline cut the wait short, the timeout proves nothing.
         if cx.now < pending.deadline {
             self.suspect(cx, to);
@@ -232,6 +256,8 @@ impl RingNode {
         pending.failed.insert(to.id);
         let started = if cx.now >= pending.deadline || budget <= 1 {
             false
+        } else if chance == Chance::Last && self.goes_elsewhere(cx, pending) {
+            true
         } else if previous != self.me {
             // Asks the previous hop for another node. If that fails too, starts again from here.
             let is_owner_rule = self.rule(pending.purpose) == AnswerRule::Owner;
@@ -245,6 +271,7 @@ impl RingNode {
                 stage: if is_owner_rule { previous_stage } else { stage },
                 budget: budget - 1,
                 backward,
+                chance: Chance::Second,
             };
             self.request_step(cx, previous, again)
         } else {

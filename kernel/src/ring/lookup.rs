@@ -32,6 +32,7 @@ use core::time::Duration;
 use crate::base::{Id, Peer, Time};
 use crate::node::{Context, DropReason, LookupDone, PayloadHandle, RequestId, Source};
 use crate::ring::config::{AnswerRule, LookupMode};
+use crate::ring::doubts::DoubtNumber;
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
 use crate::ring::message::{MAX_HOP_BUDGET, Purpose, Stage};
@@ -88,7 +89,9 @@ impl RingNode {
             return false;
         }
         let failed = FailedContacts::default();
-        let pending = PendingLookup { token, key, purpose, deadline, timeouts: 0, failed, payload };
+        let (timeouts, doubt) = (0, DoubtNumber::default());
+        let pending =
+            PendingLookup { token, key, purpose, deadline, timeouts, failed, payload, doubt };
         self.start_lookup(cx, pending, 0, None)
     }
 
@@ -103,6 +106,7 @@ impl RingNode {
     ) -> bool {
         let PendingLookup { key, purpose, .. } = pending;
         let first = match self.route_pending(cx, &pending, key) {
+            Route::Stuck if self.has_answer(&pending) => return false,
             // Each attempt goes another way, as long as there is one.
             Route::Stuck => self.route(cx, purpose, key, key, Stage::Route),
             route => route,
@@ -112,12 +116,15 @@ impl RingNode {
             self.finish_lookup(cx, pending, self.me, answer);
             return true;
         }
+        if let Route::Next(next, Stage::Route) = first
+            && self.notes_first_hops()
+        {
+            pending.failed.insert(next.id);
+            self.note_first_hop(&pending, next.id);
+        }
         if let (Route::Next(next, stage), LookupMode::Iterative) = (first, self.config.lookup) {
             let first = self.first_iteration(pending, stage, MAX_HOP_BUDGET);
             return self.request_step(cx, next, first);
-        }
-        if let Route::Next(next, Stage::Route) = first {
-            pending.failed.insert(next.id);
         }
         let wait = self.restart_wait(cx, &pending, attempts);
         let Some(lookup) = self.register_origin(cx, pending, attempts, wait, name) else {
@@ -129,7 +136,8 @@ impl RingNode {
         true
     }
 
-    /// How long the origin waits for an answer after `attempts` unanswered ones.
+    /// How long the origin waits for an answer after `attempts` unanswered ones. If nodes may lie, silence
+    /// tells nothing of the load, so the wait does not grow while there are other first hops.
     pub(super) fn restart_wait(
         &self,
         cx: &Context<'_, Ring>,
@@ -137,12 +145,27 @@ impl RingNode {
         attempts: u8,
     ) -> Duration {
         let restart = (self.hop_timeout(cx, 0) * RESTART_HOP_TIMEOUTS).max(MIN_RESTART)
-            * (1 << attempts.min(MAX_RESTART_DOUBLINGS));
+            * (1 << attempts.saturating_sub(self.config.first_hops - 1).min(MAX_RESTART_DOUBLINGS));
         restart.min(pending.deadline.since(cx.now))
     }
 
     /// Ends a lookup of this node with the answer of `responder`.
     pub(super) fn finish_lookup(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        pending: PendingLookup,
+        responder: Peer,
+        answer: Answer,
+    ) {
+        if let Some(believed) = self.believed(cx, pending, answer) {
+            // An earlier answer is believed only if it came from the owner that it names.
+            let is_earlier = believed.owner != answer.owner;
+            let responder = if is_earlier { believed.owner } else { responder };
+            self.end_lookup(cx, pending, responder, believed);
+        }
+    }
+
+    fn end_lookup(
         &mut self,
         cx: &mut Context<'_, Ring>,
         pending: PendingLookup,
@@ -157,6 +180,7 @@ impl RingNode {
                 let done = LookupDone { token, key, owner, hops, timeouts, under_suspicion };
                 cx.report(Event::LookupDone(done));
             }
+            Purpose::FixFingers if self.refutes(cx, &pending, owner) => self.on_finger_failed(cx),
             Purpose::FixFingers => {
                 self.on_finger_found(cx, pending.token as usize, owner, owner == responder);
             }
@@ -171,6 +195,12 @@ impl RingNode {
     }
 
     pub(super) fn fail_lookup(&mut self, cx: &mut Context<'_, Ring>, pending: PendingLookup) {
+        if self.try_other_first_hop(cx, pending) {
+            return;
+        }
+        if let Some(answer) = self.end_doubt(&pending) {
+            return self.end_lookup(cx, pending, answer.owner, answer);
+        }
         if let Some(handle) = pending.payload {
             cx.requests.free_payload(handle);
             cx.report(Event::SendFailed { token: pending.token });
@@ -301,7 +331,8 @@ impl RingNode {
             match self.route(cx, pending.purpose, pending.key, limit, Stage::Route) {
                 Route::Next(next, stage)
                     if !stage.is_owner()
-                        && pending.failed.contains(next.id)
+                        && (pending.failed.contains(next.id)
+                            || self.has_tried(pending, next.id))
                         && next.id != limit =>
                 {
                     limit = next.id;

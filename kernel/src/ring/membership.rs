@@ -16,6 +16,7 @@ use crate::base::{Id, Peer, Peers, Time};
 use crate::node::{Context, Cookie, DropReason, MAX_BOOTSTRAPS, RequestId};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
+use crate::ring::doubts::DoubtNumber;
 use crate::ring::event::Event;
 use crate::ring::failed_contacts::FailedContacts;
 use crate::ring::message::{HANDED_OVER, Message, Purpose, Stage};
@@ -110,6 +111,7 @@ impl RingNode {
         patience: Duration,
     ) -> bool {
         let pending = PendingLookup {
+            doubt: DoubtNumber::default(),
             token,
             key,
             purpose: Purpose::Join,

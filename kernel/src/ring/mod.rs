@@ -31,6 +31,7 @@ pub mod visit;
 pub mod wire;
 
 mod delivery;
+pub mod doubts;
 mod failed_contacts;
 mod fix_fingers;
 mod instant;

@@ -16,6 +16,7 @@ use crate::node::{
     PeerRoundTrips, RequestHandle, RequestId, RoundTrips, Router, Secret, Source, TimeoutPolicy,
 };
 use crate::ring::config::RingConfig;
+use crate::ring::doubts::Doubts;
 use crate::ring::event::Event;
 use crate::ring::fingers::FingerTable;
 use crate::ring::instant::Instant;
@@ -88,6 +89,8 @@ pub struct RingNode {
     pub(crate) is_pair: bool,
     /// Contacts that may be on the other side of a partition.
     pub(crate) lost: LostContacts,
+    /// `None` if every answer is believed.
+    pub(super) doubts: Option<Doubts>,
     /// A finger refresh is in flight.
     pub(crate) fixing: bool,
     /// The first round of finger refreshes after a join is running, without pauses.
@@ -96,7 +99,7 @@ pub struct RingNode {
 
 // Simulations have a million nodes.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<RingNode>() <= 336);
+const _: () = assert!(size_of::<RingNode>() <= 344);
 
 /// The membership state of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -142,6 +145,7 @@ impl RingNode {
             rounds_to_join: 0,
             is_pair: false,
             lost: LostContacts::default(),
+            doubts: (config.first_hops > 1).then(Doubts::new),
             fixing: false,
             initial_fill: false,
             config,
@@ -198,7 +202,8 @@ impl RingNode {
     /// shared.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.fingers.heap_bytes() + self.successors.heap_bytes()
+        let doubts = self.doubts.as_ref().map_or(0, Doubts::heap_bytes);
+        size_of::<Self>() + self.fingers.heap_bytes() + self.successors.heap_bytes() + doubts
     }
 
     pub(crate) fn send(&self, cx: &mut Context<'_, Ring>, to: Peer, message: &Message<'_>) {

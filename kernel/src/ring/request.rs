@@ -4,6 +4,7 @@
 
 use crate::base::{Id, Peer, Time};
 use crate::node::{Cookie, PayloadHandle, RequestKind};
+use crate::ring::doubts::DoubtNumber;
 use crate::ring::failed_contacts::FailedContacts;
 use crate::ring::message::{Lookup, Purpose, Stage};
 
@@ -125,6 +126,8 @@ pub struct PendingLookup {
     pub failed: FailedContacts,
     /// The payload for the owner, if the lookup is part of a delivery.
     pub payload: Option<PayloadHandle>,
+    /// Its [doubt](crate::ring::doubts), if it is in one.
+    pub doubt: DoubtNumber,
 }
 
 /// The state of an iterative lookup.
@@ -147,6 +150,20 @@ pub struct Iteration {
     pub budget: u8,
     /// Steps so far from a node that was asked as the owner back to its predecessor.
     pub backward: u8,
+    /// Whether the previous hop has named silent contacts.
+    pub chance: Chance,
+}
+
+/// How often the hop before has named a silent contact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Chance {
+    /// Never.
+    #[default]
+    First,
+    /// Once, and it is asked again now.
+    Second,
+    /// Once, and has named the current hop instead.
+    Last,
 }
 
 /// A node's visit to a ring of which it is not a member; see [`visit`](crate::ring::visit).

@@ -34,6 +34,12 @@ impl SuccessorList {
         &self.peers[..self.len.into()]
     }
 
+    /// Whether there are as many entries as there is room for.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.peers().len() == self.peers.len()
+    }
+
     /// The first successor.
     #[inline]
     #[must_use]

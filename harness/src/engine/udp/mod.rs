@@ -140,6 +140,7 @@ impl Runner for UdpEngine {
                 let datagram = scenario.udp.datagram as usize;
                 let mut shard: Shard<S::Node, S::Codec> =
                     Shard::new(sockets, node_capacity, REQUESTS, datagram, clock, rng)?;
+                let disturbances = network.disturbances().clone();
                 if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
                     // Delays do not depend on the hosts.
@@ -166,7 +167,15 @@ impl Runner for UdpEngine {
                 };
                 let director = Director::new(&scenario, part, setup);
                 let nodes = scenario.nodes as usize * per_host.count() as usize;
-                let mut driver = ShardDriver::new(shared, index, system, director, nodes, per_host);
+                let mut driver = ShardDriver::new(
+                    shared,
+                    index,
+                    system,
+                    disturbances,
+                    director,
+                    nodes,
+                    per_host,
+                );
                 if let Some(feed) = feed {
                     driver.feed(feed);
                 }

@@ -8,19 +8,21 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hopwise_kernel::drive::Counters;
-use hopwise_kernel::node::EventOf;
+use hopwise_kernel::node::{EventOf, MessageOf};
 use hopwise_kernel::reactor::{Application, Shard, Turn};
-use hopwise_kernel::{Address, Codec, Node, Peer, Time};
+use hopwise_kernel::{Address, Codec, Context, Node, Peer, Time};
 
 use super::scan::Scan;
 use super::shared::{ShardStatus, Shared};
 use crate::churn::{NodesPerHost, Share};
 use crate::director::{Director, NodeControl};
+use crate::engine::lies;
 use crate::engine::store_work::StoreWork;
 use crate::engine::totals::{LookupCosts, Sums, Tables, ring_at_end, sent};
 use crate::live::Feed;
 use crate::live::feed::{NodeTables, ShardFeed};
 use crate::measure::stored::Contents;
+use crate::network::Disturbances;
 use crate::plug::{ProtocolOf, QuestionOf, System};
 use crate::workload::Workload;
 use crate::workload::judge::Record;
@@ -35,6 +37,7 @@ pub(super) struct ShardDriver<S: System> {
     shared: Arc<Shared<S::Workload>>,
     shard: usize,
     system: S,
+    disturbances: Disturbances,
     director: Director<S::Workload>,
     records: Vec<Record<S::Workload>>,
     unjudged: u64,
@@ -62,6 +65,7 @@ impl<S: System> ShardDriver<S> {
         shared: Arc<Shared<S::Workload>>,
         shard: usize,
         system: S,
+        disturbances: Disturbances,
         director: Director<S::Workload>,
         nodes: usize,
         per_host: NodesPerHost,
@@ -70,6 +74,7 @@ impl<S: System> ShardDriver<S> {
             shared,
             shard,
             system,
+            disturbances,
             director,
             records: Vec::with_capacity(BATCH),
             unjudged: 0,
@@ -265,6 +270,19 @@ impl<S: System> ShardDriver<S> {
 }
 
 impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
+    #[inline]
+    fn intercept(
+        &mut self,
+        node: &mut S::Node,
+        cx: &mut Context<'_, ProtocolOf<S>>,
+        from: Peer,
+        message: &MessageOf<'_, ProtocolOf<S>>,
+    ) -> bool {
+        S::CAN_LIE
+            && self.disturbances.have_liars()
+            && lies::tell(&self.disturbances, &self.system, node, cx, from, message)
+    }
+
     fn on_event(&mut self, now: Time, node: u32, event: EventOf<ProtocolOf<S>>, payload: &[u8]) {
         if let Some(event) = S::node_event(event, payload) {
             self.director.on_event(now, node, event);

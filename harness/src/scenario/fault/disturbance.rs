@@ -30,6 +30,25 @@ pub enum DisturbanceKind {
     Pause,
     /// The clocks of the nodes it strikes run faster or slower by up to this share.
     Clock(f64),
+    /// The nodes it strikes lie about lookups.
+    Malicious(Lie),
+}
+
+/// How a malicious node lies about the lookups that reach it. Malicious nodes know each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lie {
+    /// It does nothing, and says that it has passed them on.
+    Drop,
+    /// It passes them on to a node of its tables, at random.
+    Misroute,
+    /// It names the malicious node that is nearest to the key as the owner, which agrees.
+    Claim,
+    /// It names nodes that do not exist.
+    Dead,
+    /// Each node lies in one of these ways.
+    #[default]
+    Mix,
 }
 
 /// Which messages a partition keeps from arriving.
@@ -68,6 +87,7 @@ impl DisturbanceKind {
             DisturbanceKind::Corrupt => "corrupt",
             DisturbanceKind::Pause => "pause",
             DisturbanceKind::Clock(_) => "clock",
+            DisturbanceKind::Malicious(_) => "malicious",
         }
     }
 
@@ -77,7 +97,7 @@ impl DisturbanceKind {
         matches!(self, DisturbanceKind::Pause | DisturbanceKind::Clock(_))
     }
 
-    /// Whether the engine of a scenario can bring it about: nodes can only be disturbed in the simulator,
+    /// Whether the engine of a scenario can bring it about: nodes can only be stopped in the simulator,
     /// and those that serve messages at a rate cannot be paused.
     pub(super) fn is_possible(self, all: &Scenario) -> bool {
         let has_rate = all.network.node_rate.is_some();

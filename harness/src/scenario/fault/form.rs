@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::disturbance::{BY, DRIFT_MAX};
-use super::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Target};
+use super::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Lie, Target};
 use crate::scenario::duration;
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -26,6 +26,7 @@ enum FaultWord {
     Corrupt,
     Pause,
     Clock,
+    Malicious,
     Swarm,
 }
 
@@ -48,6 +49,8 @@ pub(super) struct FaultForm {
     by: Option<Duration>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drift: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lie: Option<Lie>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fraction: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,6 +77,9 @@ impl From<FaultForm> for Fault {
             FaultWord::Reorder => lasting(DisturbanceKind::Reorder(by)),
             FaultWord::Corrupt => lasting(DisturbanceKind::Corrupt),
             FaultWord::Pause => lasting(DisturbanceKind::Pause),
+            FaultWord::Malicious => {
+                lasting(DisturbanceKind::Malicious(form.lie.unwrap_or_default()))
+            }
             FaultWord::Clock => lasting(DisturbanceKind::Clock(form.drift.unwrap_or(DRIFT_MAX))),
         };
         let over = if kind.lasts() { until.saturating_sub(at) } else { over };
@@ -84,7 +90,8 @@ impl From<FaultForm> for Fault {
 
 impl From<Fault> for FaultForm {
     fn from(Fault { at, over, kind, amount }: Fault) -> FaultForm {
-        let (mut target, mut direction, mut by, mut drift) = (None, None, None, None);
+        let (mut target, mut direction, mut by, mut drift, mut lie) =
+            (None, None, None, None, None);
         let word = match kind {
             FaultKind::Crash(whom) => {
                 target = Some(whom);
@@ -119,6 +126,10 @@ impl From<Fault> for FaultForm {
                     drift = Some(share);
                     FaultWord::Clock
                 }
+                DisturbanceKind::Malicious(how) => {
+                    lie = Some(how);
+                    FaultWord::Malicious
+                }
             },
         };
         let (over, until) =
@@ -127,6 +138,18 @@ impl From<Fault> for FaultForm {
             Amount::Fraction(fraction) => (Some(fraction), None),
             Amount::Count(count) => (None, Some(count)),
         };
-        FaultForm { at, over, until, kind: word, target, direction, by, drift, fraction, count }
+        FaultForm {
+            at,
+            over,
+            until,
+            kind: word,
+            target,
+            direction,
+            by,
+            drift,
+            lie,
+            fraction,
+            count,
+        }
     }
 }

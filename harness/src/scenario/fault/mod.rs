@@ -13,11 +13,12 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::disturbance::{Direction, DisturbanceKind};
+pub use self::disturbance::{Direction, DisturbanceKind, Lie};
 use self::form::FaultForm;
 use self::plan::FaultPlan;
 use super::impossible::{Verdict, is_share, require, require_or_adapt, require_that};
 use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
+use super::schema::SystemSchema;
 use super::{ChurnModel, Engine, Measure, POPULATION_MAX, Scenario, duration};
 
 /// Something that goes wrong at a stated time.
@@ -98,7 +99,8 @@ pub(super) const KEYS: &[Key] = &[
          time until. partition: messages between some nodes and the others are lost. clog: messages \
          from one node to another are lost. loss, delay, duplicate, reorder, corrupt: this happens to \
          some messages. pause: nodes stop and then go on. clock: clocks of nodes run fast or slow. \
-         swarm: a random mix of all of these, drawn anew for each seed.",
+         malicious: nodes lie about lookups; only of rings without items and values. swarm: a random \
+         mix of all but malicious ones, drawn anew for each seed.",
     ),
     Key::duration(
         "fault.until",
@@ -126,6 +128,15 @@ pub(super) const KEYS: &[Key] = &[
     )
     .only_with("kind", &["clock"]),
     Key::word(
+        "fault.lie",
+        &["drop", "misroute", "claim", "dead", "mix"],
+        "How malicious nodes lie about lookups that reach them. They know each other, and keep up their \
+         places in the ring. drop: they do nothing and say that they passed them on. misroute: they pass \
+         them on to any node. claim: they name the malicious node nearest to the key as its owner. dead: \
+         they name nodes that do not exist. mix: each in one of these ways.",
+    )
+    .only_with("kind", &["malicious"]),
+    Key::word(
         "fault.target",
         &["random", "busiest"],
         "Which nodes crash: random ones, or the one that received the most messages.",
@@ -134,7 +145,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::share(
         "fault.fraction",
         "Share of the nodes that are alive when the fault begins. kind = return: share of the \
-         nodes that faults crashed and that have not come back. partition, pause, clock: the \
+         nodes that faults crashed and that have not come back. partition, pause, clock, malicious: the \
          probability with which a node is struck; clog: a pair of nodes; loss, delay, duplicate, \
          reorder, corrupt: a message. swarm: the probability with which a kind takes part.",
     ),
@@ -152,10 +163,11 @@ pub(super) const ALTERNATIVES: &[&[&str]] = &[&["fault.fraction", "fault.count"]
 pub(super) const REQUIRED: [(&[&str], &str); 2] =
     [(&["kind"], "kind"), (&["fraction", "count"], "fraction or count")];
 
-/// Checks all faults of a scenario. `has_server` says whether one of its nodes serves all others: only a
-/// crash of the busiest node can hit that one.
-pub(super) fn check(all: &Scenario, has_server: bool) -> Verdict {
-    let nodes = u64::from(all.nodes) - u64::from(has_server);
+/// Checks all faults of a scenario of this `system`. If one of its nodes serves all others, only a crash of
+/// the busiest node can hit that one.
+pub(super) fn check(all: &Scenario, system: &SystemSchema) -> Verdict {
+    let nodes = u64::from(all.nodes) - u64::from(system.has_server);
+    check_lies(&all.faults, system.can_lie)?;
     let plan = FaultPlan::new(&all.faults, nodes);
     (0..all.faults.len()).try_for_each(|index| check_one(all, index, &plan))?;
     check_clocks(&all.faults)?;
@@ -195,6 +207,19 @@ fn check_one(all: &Scenario, index: usize, plan: &FaultPlan) -> Verdict {
         })?;
     }
     Ok(())
+}
+
+/// Checks that the nodes of the system can lie if they are to.
+fn check_lies(faults: &[Fault], can_lie: bool) -> Verdict {
+    let lies =
+        |fault: &Fault| matches!(fault.kind, FaultKind::Disturbance(DisturbanceKind::Malicious(_)));
+    let first = faults.iter().position(lies).filter(|_| !can_lie);
+    first.map_or(Ok(()), |index| {
+        require_that(false, &format!("fault.{index}.kind"), || {
+            "another kind, or system = \"ring\" without items and values: only its nodes can lie"
+                .to_owned()
+        })
+    })
 }
 
 /// Checks a fault that lasts.
@@ -277,7 +302,7 @@ impl Fault {
 
 impl FaultKind {
     /// The words for kinds of faults in a scenario: first those that strike at once, then those that last.
-    pub const WORDS: [&str; 14] = [
+    pub const WORDS: [&str; 15] = [
         "crash",
         "leave",
         "join",
@@ -291,6 +316,7 @@ impl FaultKind {
         "corrupt",
         "pause",
         "clock",
+        "malicious",
         "swarm",
     ];
 
@@ -355,6 +381,19 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::{SectionType, Udp};
+
+    fn system() -> SystemSchema {
+        let (name, section, workload) = ("none", SectionType::of::<Udp>(), "keys");
+        SystemSchema {
+            name,
+            section,
+            workload,
+            has_server: false,
+            has_checker: false,
+            can_lie: false,
+        }
+    }
 
     /// With a look at all others for each, this would not end.
     #[test]
@@ -368,9 +407,9 @@ mod tests {
         };
         let mut all = Scenario { engine: Engine::Sim, ..Scenario::general("none") };
         all.faults = (0..1_000_000).map(fault).collect();
-        assert_eq!(check(&all, false), Ok(()));
+        assert_eq!(check(&all, &system()), Ok(()));
         all.faults[999_999].amount = Amount::Count(5_000_000);
-        let wrong = check(&all, false).expect_err("there are fewer nodes");
+        let wrong = check(&all, &system()).expect_err("there are fewer nodes");
         assert_eq!(wrong.path, "fault.999999.count");
     }
 

@@ -17,8 +17,8 @@ use crate::scenario::Scenario;
 const EPISODES_MAX: u64 = 3;
 /// The shortest and the longest episode, as parts of the length of the swarm.
 const LENGTHS: (f64, f64) = (0.01, 0.25);
-/// The number of kinds, without the swarm itself.
-const KINDS: u64 = FaultKind::WORDS.len() as u64 - 1;
+/// The number of kinds, without malicious nodes, which break what a ring promises, and the swarm itself.
+const KINDS: u64 = FaultKind::WORDS.len() as u64 - 2;
 /// The greatest share by which a clock runs faster or slower in an episode.
 const EPISODE_DRIFT_MAX: f64 = 0.1;
 /// The same of all episodes together.

@@ -6,6 +6,7 @@ mod checker;
 #[cfg(feature = "defects")]
 mod defects;
 pub mod invariant;
+mod liar;
 mod model;
 mod neighborhood;
 mod section;
@@ -13,7 +14,7 @@ mod section;
 use std::sync::Arc;
 
 use hopwise_kernel::ring::fingers::Shape;
-use hopwise_kernel::ring::{self as kernel, Event, Ring as RingProtocol, RingCodec};
+use hopwise_kernel::ring::{self as kernel, Event, Message, Ring as RingProtocol, RingCodec};
 use hopwise_kernel::ring::{RingConfig, RingNode};
 use hopwise_kernel::{Context, Id, Peer, Rng};
 
@@ -35,7 +36,7 @@ use crate::measure::growth::{Figure, Law};
 use crate::network::Network;
 use crate::plan::Model;
 use crate::plug::{Halves, Neighborhood, NodeEvent, Placing, Setting, System};
-use crate::scenario::Start;
+use crate::scenario::{Lie, Start};
 use crate::workload::KeyWorkload;
 
 /// The distributed hash table of the kernel's ring.
@@ -54,6 +55,7 @@ impl System for RingSystem {
 
     const NAME: &'static str = "ring";
     const IS_RING: bool = true;
+    const CAN_LIE: bool = true;
     // Wehrle, Götz and Rieche, Distributed Hash Tables, 2005.
     const GROWTH: &'static [(Figure, Law)] =
         &[(Figure::StateMean, Law::Logarithmic), (Figure::MessagesPerQuery, Law::Logarithmic)];
@@ -151,6 +153,18 @@ impl System for RingSystem {
         node.lookup(cx, key, token)
     }
 
+    fn lie(
+        &self,
+        lie: Lie,
+        node: &RingNode,
+        cx: &mut Context<'_, RingProtocol>,
+        from: Peer,
+        message: &Message<'_>,
+        is_accomplice: &dyn Fn(Id) -> bool,
+    ) -> bool {
+        liar::Liar { node, is_accomplice }.lie(lie, cx, from, message)
+    }
+
     #[inline]
     fn node_event(event: Event, _payload: &[u8]) -> Option<NodeEvent<Id>> {
         match event {
@@ -217,6 +231,7 @@ pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
         stabilize: ring.stabilize,
         fix_fingers: ring.fix_fingers,
         remember_failures: ring.remember_failures,
+        first_hops: ring.first_hops as u8,
         timeout: items::timeout(scenario),
         deadline: scenario.workload.deadline,
         #[cfg(feature = "defects")]

@@ -4,6 +4,7 @@
 
 use core::time::Duration;
 
+use hopwise_kernel::ring::doubts::MAX_FIRST_HOPS;
 use hopwise_kernel::ring::wire::max_successors;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,8 @@ pub struct Ring {
     pub fix_fingers: Option<Duration>,
     /// Whether later lookups also avoid a contact that did not answer.
     pub remember_failures: bool,
+    /// The most first hops of a lookup with doubtful answers, 1 … 16.
+    pub first_hops: u32,
     /// Number of nodes that keep an item or a reference to it: the owner and its successors,
     /// 1 … 16.
     pub replicas: u32,
@@ -57,6 +60,7 @@ impl Default for Ring {
             stabilize: Some(Duration::from_secs(1)),
             fix_fingers: Some(Duration::from_secs(1)),
             remember_failures: true,
+            first_hops: 1,
             replicas: 3,
             place: Place::Random,
             place_samples: 8,
@@ -161,6 +165,13 @@ impl Section for Ring {
             "Later lookups, not only the current one, avoid a contact that did not answer.",
         ),
         Key::integer(
+            "ring.first_hops",
+            "a whole number from 1 to 16; 1 unless ring.answer = \"owner\"",
+            "Defence against malicious nodes: an answer is doubtful if its owner lies unusually far behind \
+             the key. Such a lookup starts again, through so many first hops at most, and the answer nearest \
+             to the key counts. 1: every answer is believed.",
+        ),
+        Key::integer(
             "ring.replicas",
             "a whole number from 1 to 16",
             "With items: nodes that keep references to an item: its owner and its successors.",
@@ -212,6 +223,11 @@ impl Section for Ring {
         require(is_period(self.stabilize), "ring.stabilize")?;
         require(is_period(self.fix_fingers), "ring.fix_fingers")?;
         require((1..=SAMPLES_MAX).contains(&self.place_samples), "ring.place_samples")?;
+        require((1..=u32::from(MAX_FIRST_HOPS)).contains(&self.first_hops), "ring.first_hops")?;
+        let owners_answer = self.answer == AnswerRule::Owner;
+        require_that(self.first_hops == 1 || owners_answer, "ring.first_hops", || {
+            "1, or ring.answer = \"owner\": only an owner's own answer can be weighed".to_owned()
+        })?;
         let stores = all.store.is_some();
         require_that(self.place != Place::SplitFullest || stores, "ring.place", || {
             "\"random\" or \"split-largest\", or add a section [store]: only nodes that store values can \

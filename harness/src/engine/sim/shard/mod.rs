@@ -32,6 +32,7 @@ use super::wire::Wire;
 use super::world::SimWorld;
 use crate::Scenario;
 use crate::engine::interruption::Interruption;
+use crate::engine::lies;
 use crate::engine::store_work::StoreWork;
 use crate::engine::totals::Tables;
 use crate::live::Feed;
@@ -490,16 +491,31 @@ impl<S: System> Shard<S> {
         let Envelope { from, lookup, to_prefix } = in_flight.envelope;
         self.world.lookup = lookup;
         let Some(mut wire) = self.wire.take() else {
-            self.with(place, |_, node, cx| node.handle_message(cx, from, message));
-            return;
+            return self.handle_message(place, from, message);
         };
         match wire.pass(from, address_of(place), to_prefix, &message) {
-            Some((from, message)) => {
-                self.with(place, |_, node, cx| node.handle_message(cx, from, message));
-            }
+            Some((from, message)) => self.handle_message(place, from, message),
             None => self.world.counters.lost += 1,
         }
         self.wire = Some(wire);
+    }
+
+    #[inline(always)]
+    fn handle_message(&mut self, place: u32, from: Peer, message: MessageOf<'_, ProtocolOf<S>>) {
+        if S::CAN_LIE && self.world.network.disturbances().have_liars() {
+            return self.handle_or_lie(place, from, message);
+        }
+        self.with(place, |_, node, cx| node.handle_message(cx, from, message));
+    }
+
+    #[cold]
+    fn handle_or_lie(&mut self, place: u32, from: Peer, message: MessageOf<'_, ProtocolOf<S>>) {
+        let disturbances = self.world.network.disturbances().clone();
+        self.with(place, |system, node, cx| {
+            if !lies::tell(&disturbances, system, node, cx, from, &message) {
+                node.handle_message(cx, from, message);
+            }
+        });
     }
 
     /// Lets a request time out. Returns false if it was answered before.

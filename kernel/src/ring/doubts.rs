@@ -1,0 +1,260 @@
+//! Defence against nodes that lie about who owns a key: redundant routing.
+//!
+//! A node that lies can answer a lookup as if it owned the key. No node can prove what it owns. But owners
+//! are about as dense everywhere, so an answer is *doubtful* if the arc from the key to the answering node is
+//! much longer than those between the successors of this node, or if this node knows another one in between.
+//! A doubtful lookup starts again through another first hop, up to
+//! [`first_hops`](crate::ring::RingConfig::first_hops) in all. The answer nearest to the key counts: nodes
+//! answer from their own addresses, so only the owner can be nearest.
+//!
+//! These are the failure test and the redundant routing of Castro, Druschel, Ganesh, Rowstron and Wallach,
+//! *Secure routing for structured peer-to-peer overlay networks*, OSDI 2002, with the paths one after the other.
+//! They hold as long as nodes cannot choose their identifiers: see [`IdRule`](crate::ring::IdRule).
+//!
+//! **Invariant:** a doubtful lookup ends by its deadline, with an answer if there was one.
+
+use alloc::boxed::Box;
+use core::num::NonZeroU8;
+
+use crate::base::{Id, Peer, Time};
+use crate::node::Context;
+use crate::ring::config::{AnswerRule, LookupMode};
+use crate::ring::failed_contacts::FailedContacts;
+use crate::ring::message::Purpose;
+use crate::ring::node::RingNode;
+use crate::ring::protocol::Ring;
+use crate::ring::request::PendingLookup;
+use crate::ring::steps::Answer;
+
+/// The most first hops of a lookup.
+pub const MAX_FIRST_HOPS: u8 = 16;
+/// An answer is doubtful if the owner lies farther behind the key than so many mean distances between
+/// successors. One honest answer in e² is farther away, and costs further lookups.
+const LIKELY_DISTANCES: u64 = 2;
+/// Lookups of one node that can be doubtful at a time. The answers of others are believed.
+const CAPACITY: usize = 16;
+
+/// The lookups of a node that had doubtful answers or ran into a node that does not help.
+#[derive(Clone, Debug)]
+pub(super) struct Doubts(Box<[Doubt; CAPACITY]>);
+
+/// The number of an entry of [`Doubts`], as a lookup keeps it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DoubtNumber(Option<NonZeroU8>);
+
+impl DoubtNumber {
+    fn index(self) -> Option<usize> {
+        Some(usize::from(self.0?.get()) - 1)
+    }
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Doubt {
+    is_used: bool,
+    /// The answer nearest to the key.
+    best: Option<Answer>,
+    /// The first hops so far.
+    tried: FailedContacts<{ MAX_FIRST_HOPS as usize }>,
+    /// First hops that may still be tried.
+    left: u8,
+    /// The deadline of the lookup.
+    deadline: Time,
+}
+
+impl Doubts {
+    pub(super) fn new() -> Doubts {
+        Doubts(Box::new([Doubt::default(); CAPACITY]))
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.0)
+    }
+
+    fn enter(&mut self, doubt: Doubt) -> DoubtNumber {
+        let free = self.0.iter().position(|it| !it.is_used);
+        let number = free.map(|at| {
+            self.0[at] = doubt;
+            at as u8 + 1
+        });
+        DoubtNumber(number.and_then(NonZeroU8::new))
+    }
+
+    fn at(&self, number: DoubtNumber) -> Option<&Doubt> {
+        self.0.get(number.index()?)
+    }
+
+    fn get(&mut self, number: DoubtNumber) -> Option<&mut Doubt> {
+        self.0.get_mut(number.index()?)
+    }
+
+    /// Whether the lookup with this number has tried the first hop `id`.
+    fn has_tried(&self, number: DoubtNumber, id: Id) -> bool {
+        self.at(number).is_some_and(|doubt| doubt.tried.contains(id))
+    }
+
+    /// Ends a doubt. Returns the best answer.
+    fn end(&mut self, number: DoubtNumber) -> Option<Answer> {
+        let doubt = self.get(number)?;
+        doubt.is_used = false;
+        doubt.best
+    }
+}
+
+impl RingNode {
+    /// What a lookup with this `answer` is to report; `None` if it started again.
+    #[inline]
+    pub(super) fn believed(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        pending: PendingLookup,
+        answer: Answer,
+    ) -> Option<Answer> {
+        let is_own = answer.owner.address == self.me.address;
+        if self.doubts.is_none() || is_own || !self.can_doubt(pending.purpose) {
+            return Some(answer);
+        }
+        self.believed_or_doubted(cx, pending, answer)
+    }
+
+    fn can_doubt(&self, purpose: Purpose) -> bool {
+        purpose != Purpose::Join && self.rule(purpose) == AnswerRule::Owner
+    }
+
+    fn believed_or_doubted(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        mut pending: PendingLookup,
+        answer: Answer,
+    ) -> Option<Answer> {
+        let behind_key = |answer: &Answer| pending.key.distance_to(answer.owner.id);
+        let before = self.doubts.as_mut()?.get(pending.doubt).and_then(|doubt| doubt.best);
+        let best = before.into_iter().chain([answer]).min_by_key(behind_key)?;
+        if !self.is_doubtful(cx, pending.key, best.owner) || !self.is_in_doubt(cx, &mut pending) {
+            self.end_doubt(&pending);
+            return Some(best);
+        }
+        if let Some(doubt) = self.doubts.as_mut()?.get(pending.doubt) {
+            doubt.best = Some(best);
+        }
+        match self.try_other_first_hop(cx, pending) {
+            true => None,
+            false => self.end_doubt(&pending),
+        }
+    }
+
+    /// Whether `owner` is unlikely to own `key`.
+    fn is_doubtful(&self, cx: &Context<'_, Ring>, key: Id, owner: Peer) -> bool {
+        let list = self.successors.peers();
+        if self.successors.covers(self.me.id, key)
+            && list.get(self.successors.count_before(self.me.id, key)) == Some(&owner)
+        {
+            return false;
+        }
+        if self.knows_nearer(cx, key, owner) {
+            return true;
+        }
+        let Some(last) = self.successors.last().filter(|_| self.successors.is_full()) else {
+            return false; // A small ring: this node knows all others.
+        };
+        let mean = self.me.id.distance_to(last.id).prefix() / list.len() as u64;
+        key.distance_to(owner.id).prefix() > mean.saturating_mul(LIKELY_DISTANCES)
+    }
+
+    /// Whether this node knows another one between `key` and `owner`, which it does not suspect.
+    fn knows_nearer(&self, cx: &Context<'_, Ring>, key: Id, owner: Peer) -> bool {
+        let is_nearer = |peer: Peer| {
+            key.distance_to(peer.id) < key.distance_to(owner.id) && !self.avoids(cx, peer)
+        };
+        let fingers = self.fingers.entries().map(|(_, finger)| finger);
+        let list = self.successors.peers().iter().copied();
+        fingers.chain(list).chain(self.predecessor).any(is_nearer)
+    }
+
+    /// Whether this node knows better than to believe that `owner` is what was looked up.
+    pub(super) fn refutes(
+        &self,
+        cx: &Context<'_, Ring>,
+        pending: &PendingLookup,
+        owner: Peer,
+    ) -> bool {
+        self.doubts.is_some() && self.knows_nearer(cx, pending.key, owner)
+    }
+
+    /// Whether `pending` is in doubt, or is from now on: not if too many lookups are.
+    fn is_in_doubt(&mut self, cx: &Context<'_, Ring>, pending: &mut PendingLookup) -> bool {
+        if pending.doubt == DoubtNumber::default()
+            && let Some(doubts) = &mut self.doubts
+        {
+            let (deadline, left) = (pending.deadline, self.config.first_hops - 1);
+            let tried = pending.failed.widened();
+            pending.doubt =
+                doubts.enter(Doubt { is_used: true, best: None, tried, left, deadline });
+        }
+        pending.doubt != DoubtNumber::default() && cx.now < pending.deadline
+    }
+
+    /// Starts a doubtful lookup again, through a first hop that it has not tried. Returns false if there is none.
+    pub(super) fn try_other_first_hop(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        mut pending: PendingLookup,
+    ) -> bool {
+        let wait = self.restart_wait(cx, &pending, 0);
+        let Some(doubt) = self.doubts.as_mut().and_then(|it| it.get(pending.doubt)) else {
+            return false;
+        };
+        if doubt.left == 0 || cx.now >= doubt.deadline {
+            return false;
+        }
+        doubt.left -= 1;
+        // If there is an answer already, the lookup does not wait long for another one.
+        pending.deadline = match doubt.best {
+            Some(_) => doubt.deadline.min(cx.now + wait),
+            None => doubt.deadline,
+        };
+        self.start_lookup(cx, pending, 0, None)
+    }
+
+    /// As [`try_other_first_hop`](Self::try_other_first_hop), for a lookup that a node on the way does not help,
+    /// with or without doubts before. Always returns false without the defence.
+    pub(super) fn goes_elsewhere(
+        &mut self,
+        cx: &mut Context<'_, Ring>,
+        mut pending: PendingLookup,
+    ) -> bool {
+        self.doubts.is_some()
+            && self.can_doubt(pending.purpose)
+            && self.is_in_doubt(cx, &mut pending)
+            && self.try_other_first_hop(cx, pending)
+    }
+
+    /// Whether a lookup remembers its first hops.
+    #[inline]
+    pub(super) fn notes_first_hops(&self) -> bool {
+        self.config.lookup == LookupMode::Recursive || self.doubts.is_some()
+    }
+
+    /// Whether a doubtful lookup has had an answer.
+    pub(super) fn has_answer(&self, pending: &PendingLookup) -> bool {
+        let doubt = self.doubts.as_ref().and_then(|it| it.at(pending.doubt));
+        doubt.is_some_and(|doubt| doubt.best.is_some())
+    }
+
+    /// Ends the doubt about a lookup. Returns the best answer that it had.
+    pub(super) fn end_doubt(&mut self, pending: &PendingLookup) -> Option<Answer> {
+        self.doubts.as_mut()?.end(pending.doubt)
+    }
+
+    /// Remembers that a doubtful lookup takes this first hop.
+    pub(super) fn note_first_hop(&mut self, pending: &PendingLookup, hop: Id) {
+        if let Some(doubt) = self.doubts.as_mut().and_then(|it| it.get(pending.doubt)) {
+            doubt.tried.insert(hop);
+        }
+    }
+
+    /// Whether a doubtful lookup has taken this first hop.
+    pub(super) fn has_tried(&self, pending: &PendingLookup, hop: Id) -> bool {
+        self.doubts.as_ref().is_some_and(|it| it.has_tried(pending.doubt, hop))
+    }
+}
