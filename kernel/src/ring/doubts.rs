@@ -163,8 +163,11 @@ impl RingNode {
 
     /// Whether this node knows another one between `key` and `owner`, which it does not suspect.
     fn knows_nearer(&self, cx: &Context<'_, Ring>, key: Id, owner: Peer) -> bool {
+        // The finger table keeps only a part of each identifier.
         let is_nearer = |peer: Peer| {
-            key.distance_to(peer.id) < key.distance_to(owner.id) && !self.avoids(cx, peer)
+            key.distance_to(peer.id) < key.distance_to(owner.id)
+                && !peer.is_same_destination(owner)
+                && !self.avoids(cx, peer)
         };
         let fingers = self.fingers.entries().map(|(_, finger)| finger);
         let list = self.successors.peers().iter().copied();
