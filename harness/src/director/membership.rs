@@ -218,7 +218,10 @@ impl<W: Workload> Director<W> {
         {
             self.to_join.pop();
             let is_choosing = id.is_none() && self.chooses_place;
-            let id = id.unwrap_or_else(|| Id::random(&mut self.rng));
+            let id = match self.binds_ids {
+                true => Peer::of_address(nodes.address_of(place)).id,
+                false => id.unwrap_or_else(|| Id::random(&mut self.rng)),
+            };
             self.set_ids(place, id);
             if let Some(schedule) = &mut self.schedule
                 && let Some(node) = trace_node.or_else(|| schedule.next_initial())

@@ -107,6 +107,7 @@ pub struct Director<W: Workload> {
     retry: Vec<u32>,
     /// Whether nodes that join with new identifiers choose these.
     chooses_place: bool,
+    binds_ids: bool,
     /// The places of nodes that have chosen their identifiers, and these.
     chosen: Vec<(u32, Id)>,
     /// The places of nodes that departed in the last turn.
@@ -204,6 +205,7 @@ impl<W: Workload> Director<W> {
             joining: FixedHashMap::default(),
             retry: Vec::new(),
             chooses_place: setup.chooses_place,
+            binds_ids: setup.binds_ids,
             chosen: Vec::new(),
             departed: Vec::new(),
             lookups: Lookups::new(node_places),

@@ -34,6 +34,8 @@ pub struct Setup<'a, W> {
     pub has_server: bool,
     /// Whether nodes that join with new identifiers choose these.
     pub chooses_place: bool,
+    /// Whether the identifier of a node belongs to its address.
+    pub binds_ids: bool,
     /// How many lookups are admitted. The director admits fewer if they take too long. `None`: any
     /// number, because nodes are never busy.
     pub admitted: Option<Admitted>,

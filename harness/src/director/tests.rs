@@ -44,6 +44,7 @@ fn director_of(scenario: &Scenario, share: Share) -> Director<KeyWorkload> {
         workload,
         has_server: false,
         chooses_place: false,
+        binds_ids: false,
         admitted: None,
         starts_per_turn: STARTS_PER_TURN,
         knows_costs: false,

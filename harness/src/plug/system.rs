@@ -152,10 +152,16 @@ pub trait System: Clone + Debug + Send + Sync + 'static {
     ) {
     }
 
+    /// Whether identifiers [belong to addresses](Peer::of_address), so that none is chosen or drawn. Each host
+    /// then runs one node.
+    fn binds_ids(_scenario: &Scenario) -> bool {
+        false
+    }
+
     /// The identifiers of `count` members at the start, as if they had arrived one after the other, in this
     /// order.
     ///
-    /// By default they are drawn at random.
+    /// By default they are drawn at random. Not called if the system [binds](System::binds_ids) them.
     ///
     /// # Errors
     ///

@@ -26,7 +26,7 @@ macro_rules! named {
 }
 
 /// Those that come with Hopwise, in the order they are listed.
-pub const BUILT_IN: [Named; 30] = named![
+pub const BUILT_IN: [Named; 31] = named![
     "default",
     "steady",
     "churn-light",
@@ -45,6 +45,7 @@ pub const BUILT_IN: [Named; 30] = named![
     "dht-comparison",
     "check",
     "swarm",
+    "malicious",
     "napster",
     "gnutella",
     "compare",

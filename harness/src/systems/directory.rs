@@ -112,6 +112,10 @@ where
         S::placing(scenario)
     }
 
+    fn binds_ids(scenario: &Scenario) -> bool {
+        S::binds_ids(scenario)
+    }
+
     fn choose_place(
         &self,
         node: &mut Self::Node,

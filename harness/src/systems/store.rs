@@ -169,6 +169,10 @@ where
         S::placing(scenario)
     }
 
+    fn binds_ids(scenario: &Scenario) -> bool {
+        S::binds_ids(scenario)
+    }
+
     fn choose_place(
         &self,
         node: &mut Self::Node,

@@ -128,6 +128,7 @@ impl<'a> Run<'a> {
             workload: workload.clone(),
             has_server: false,
             chooses_place: false,
+            binds_ids: false,
             admitted: Some(Admitted::up_to(ADMITTED_MAX, options.connections)),
             starts_per_turn: STARTS_PER_TURN,
             knows_costs: false,

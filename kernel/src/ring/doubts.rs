@@ -84,37 +84,24 @@ impl Doubts {
         self.0.get(number.index()?)
     }
 
-    fn get(&mut self, number: DoubtNumber) -> Option<&mut Doubt> {
+    fn at_mut(&mut self, number: DoubtNumber) -> Option<&mut Doubt> {
         self.0.get_mut(number.index()?)
-    }
-
-    /// Whether the lookup with this number has tried the first hop `id`.
-    fn has_tried(&self, number: DoubtNumber, id: Id) -> bool {
-        self.at(number).is_some_and(|doubt| doubt.tried.contains(id))
-    }
-
-    /// Ends a doubt. Returns the best answer.
-    fn end(&mut self, number: DoubtNumber) -> Option<Answer> {
-        let doubt = self.get(number)?;
-        doubt.is_used = false;
-        doubt.best
     }
 }
 
 impl RingNode {
-    /// What a lookup with this `answer` is to report; `None` if it started again.
+    /// What a lookup with this `answer` is to report, and the lookup without doubt; `None` if it started again.
     #[inline]
     pub(super) fn believed(
         &mut self,
         cx: &mut Context<'_, Ring>,
         pending: PendingLookup,
         answer: Answer,
-    ) -> Option<Answer> {
-        let is_own = answer.owner.address == self.me.address;
-        if self.doubts.is_none() || is_own || !self.can_doubt(pending.purpose) {
-            return Some(answer);
+    ) -> Option<(PendingLookup, Answer)> {
+        match self.doubts {
+            None => Some((pending, answer)),
+            Some(_) => self.believed_or_doubted(cx, pending, answer),
         }
-        self.believed_or_doubted(cx, pending, answer)
     }
 
     fn can_doubt(&self, purpose: Purpose) -> bool {
@@ -126,21 +113,24 @@ impl RingNode {
         cx: &mut Context<'_, Ring>,
         mut pending: PendingLookup,
         answer: Answer,
-    ) -> Option<Answer> {
+    ) -> Option<(PendingLookup, Answer)> {
         let behind_key = |answer: &Answer| pending.key.distance_to(answer.owner.id);
-        let before = self.doubts.as_mut()?.get(pending.doubt).and_then(|doubt| doubt.best);
+        let before = self.doubt(&pending).and_then(|doubt| doubt.best);
         let best = before.into_iter().chain([answer]).min_by_key(behind_key)?;
-        if !self.is_doubtful(cx, pending.key, best.owner) || !self.is_in_doubt(cx, &mut pending) {
-            self.end_doubt(&pending);
-            return Some(best);
+        if self.can_doubt(pending.purpose)
+            && best.owner.address != self.me.address
+            && self.is_doubtful(cx, pending.key, best.owner)
+            && self.is_in_doubt(cx, &mut pending)
+        {
+            if let Some(doubt) = self.doubt_mut(&pending) {
+                doubt.best = Some(best);
+            }
+            if self.try_other_first_hop(cx, pending) {
+                return None;
+            }
         }
-        if let Some(doubt) = self.doubts.as_mut()?.get(pending.doubt) {
-            doubt.best = Some(best);
-        }
-        match self.try_other_first_hop(cx, pending) {
-            true => None,
-            false => self.end_doubt(&pending),
-        }
+        self.end_doubt(&mut pending);
+        Some((pending, best))
     }
 
     /// Whether `owner` is unlikely to own `key`.
@@ -204,9 +194,7 @@ impl RingNode {
         mut pending: PendingLookup,
     ) -> bool {
         let wait = self.restart_wait(cx, &pending, 0);
-        let Some(doubt) = self.doubts.as_mut().and_then(|it| it.get(pending.doubt)) else {
-            return false;
-        };
+        let Some(doubt) = self.doubt_mut(&pending) else { return false };
         if doubt.left == 0 || cx.now >= doubt.deadline {
             return false;
         }
@@ -240,24 +228,35 @@ impl RingNode {
 
     /// Whether a doubtful lookup has had an answer.
     pub(super) fn has_answer(&self, pending: &PendingLookup) -> bool {
-        let doubt = self.doubts.as_ref().and_then(|it| it.at(pending.doubt));
-        doubt.is_some_and(|doubt| doubt.best.is_some())
+        self.doubt(pending).is_some_and(|doubt| doubt.best.is_some())
     }
 
     /// Ends the doubt about a lookup. Returns the best answer that it had.
-    pub(super) fn end_doubt(&mut self, pending: &PendingLookup) -> Option<Answer> {
-        self.doubts.as_mut()?.end(pending.doubt)
+    pub(super) fn end_doubt(&mut self, pending: &mut PendingLookup) -> Option<Answer> {
+        let doubt = self.doubt_mut(pending)?;
+        doubt.is_used = false;
+        let (best, deadline) = (doubt.best, doubt.deadline);
+        (pending.doubt, pending.deadline) = (DoubtNumber::default(), deadline);
+        best
     }
 
     /// Remembers that a doubtful lookup takes this first hop.
     pub(super) fn note_first_hop(&mut self, pending: &PendingLookup, hop: Id) {
-        if let Some(doubt) = self.doubts.as_mut().and_then(|it| it.get(pending.doubt)) {
+        if let Some(doubt) = self.doubt_mut(pending) {
             doubt.tried.insert(hop);
         }
     }
 
     /// Whether a doubtful lookup has taken this first hop.
     pub(super) fn has_tried(&self, pending: &PendingLookup, hop: Id) -> bool {
-        self.doubts.as_ref().is_some_and(|it| it.has_tried(pending.doubt, hop))
+        self.doubt(pending).is_some_and(|doubt| doubt.tried.contains(hop))
+    }
+
+    fn doubt(&self, pending: &PendingLookup) -> Option<&Doubt> {
+        self.doubts.as_ref()?.at(pending.doubt)
+    }
+
+    fn doubt_mut(&mut self, pending: &PendingLookup) -> Option<&mut Doubt> {
+        self.doubts.as_mut()?.at_mut(pending.doubt)
     }
 }

@@ -157,7 +157,7 @@ impl RingNode {
         responder: Peer,
         answer: Answer,
     ) {
-        if let Some(believed) = self.believed(cx, pending, answer) {
+        if let Some((pending, believed)) = self.believed(cx, pending, answer) {
             // An earlier answer is believed only if it came from the owner that it names.
             let is_earlier = believed.owner != answer.owner;
             let responder = if is_earlier { believed.owner } else { responder };
@@ -194,11 +194,11 @@ impl RingNode {
         }
     }
 
-    pub(super) fn fail_lookup(&mut self, cx: &mut Context<'_, Ring>, pending: PendingLookup) {
+    pub(super) fn fail_lookup(&mut self, cx: &mut Context<'_, Ring>, mut pending: PendingLookup) {
         if self.try_other_first_hop(cx, pending) {
             return;
         }
-        if let Some(answer) = self.end_doubt(&pending) {
+        if let Some(answer) = self.end_doubt(&mut pending) {
             return self.end_lookup(cx, pending, answer.owner, answer);
         }
         if let Some(handle) = pending.payload {

@@ -90,6 +90,7 @@ fn directors(
             workload: KeyWorkload::new(scenario, &[]).expect("a key workload needs no data"),
             has_server: false,
             chooses_place: false,
+            binds_ids: false,
             admitted: None,
             starts_per_turn: usize::MAX,
             knows_costs: false,

@@ -10,6 +10,7 @@ mod events;
 mod health;
 mod interrupts;
 mod load;
+mod malicious;
 mod partitions;
 mod place;
 mod program;

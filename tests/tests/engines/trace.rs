@@ -85,6 +85,7 @@ fn director(trace: &str, extra: &str) -> (Director<KeyWorkload>, Vec<Peer>) {
             workload,
             has_server: false,
             chooses_place: false,
+            binds_ids: false,
             admitted: None,
             starts_per_turn: usize::MAX,
             knows_costs: false,

@@ -153,11 +153,12 @@ pub(crate) fn simulate<S: System>(
         .with_nodes_per_host(per_host, S::successors(scenario));
     let members = initial_members::<S>(scenario, &workload, hosts_at_start, per_host);
     let members = members.map_err(EngineError::Request)?;
-    let mut firsts = Vec::new(); // For hosts that are nodes, it would be a copy of the members.
-    if !per_host.is_one() {
+    let are_in_places = per_host.is_one() && !S::binds_ids(scenario);
+    let mut firsts = Vec::new(); // For nodes in the places of their ranks, it would be a copy of the members.
+    if !are_in_places {
         firsts = first_nodes(&members, per_host);
     }
-    let firsts = if per_host.is_one() { &members[..] } else { &firsts };
+    let firsts = if are_in_places { &members[..] } else { &firsts };
     let setting = Setting {
         scenario,
         most_nodes: most_nodes * per_host.count() as usize,
@@ -191,6 +192,7 @@ pub(crate) fn simulate<S: System>(
         workload: workload.clone(),
         has_server: S::HAS_SERVER,
         chooses_place: S::placing(scenario).is_some(),
+        binds_ids: S::binds_ids(scenario),
         admitted: scenario.network.node_rate.map(|_| Admitted::up_to(ADMITTED_MAX, places)),
         starts_per_turn: usize::MAX,
         knows_costs: true,
@@ -326,14 +328,20 @@ fn lookups_in_flight(scenario: &Scenario, network: &Network, per_host: NodesPerH
     per_s * (hops * delay).min(scenario.workload.deadline.as_secs_f64())
 }
 
-/// The nodes of so many hosts at the start, sorted by identifier. If each host runs one node, nodes are in
-/// the places of their ranks.
+/// The nodes of so many hosts at the start, sorted by identifier. If each host runs one node, whose identifier
+/// is free, nodes are in the places of their ranks.
 fn initial_members<S: System>(
     scenario: &Scenario,
     workload: &S::Workload,
     hosts: usize,
     per_host: NodesPerHost,
 ) -> Result<Arc<Vec<Peer>>, String> {
+    if S::binds_ids(scenario) {
+        let mut members: Vec<Peer> =
+            (0..hosts as u32).map(|place| Peer::of_address(address_of(place))).collect();
+        members.sort_unstable_by_key(|peer| peer.id);
+        return Ok(Arc::new(members));
+    }
     let mut rng = Rng::new(scenario.seed, 0);
     let mut ids = S::initial_ids(scenario, workload, hosts, &mut rng)?;
     ids.sort_unstable();

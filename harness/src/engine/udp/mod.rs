@@ -93,7 +93,8 @@ impl Runner for UdpEngine {
             .with_nodes_per_host(per_host, S::successors(scenario));
         let count = S::members_at_start(scenario);
         let ids = S::initial_ids(scenario, &workload, count, &mut rng);
-        let (members, shares) = plan.initial_members(ids.map_err(EngineError::Request)?);
+        let (members, shares) =
+            plan.initial_members(ids.map_err(EngineError::Request)?, S::binds_ids(scenario));
         let setting = Setting {
             scenario,
             most_nodes,
@@ -159,6 +160,7 @@ impl Runner for UdpEngine {
                     workload,
                     has_server: S::HAS_SERVER,
                     chooses_place: S::placing(&scenario).is_some(),
+                    binds_ids: S::binds_ids(&scenario),
                     admitted: Some(Admitted::up_to(REQUESTS / REQUESTS_PER_LOOKUP, capacity)),
                     starts_per_turn: STARTS_PER_TURN,
                     knows_costs: false,
@@ -288,15 +290,18 @@ impl Plan {
         Ok(Plan { threads, per_host, sockets, capacity, most_nodes })
     }
 
-    /// Distributes the hosts at the start, whose first nodes have these identifiers. Returns all nodes,
-    /// sorted by identifier, and those of each shard, by place.
-    fn initial_members(&self, ids: Vec<Id>) -> (Vec<Peer>, Vec<Vec<Peer>>) {
+    /// Distributes the hosts at the start, whose first nodes have these identifiers, or those that belong to
+    /// their addresses. Returns all nodes, sorted by identifier, and those of each shard, by place.
+    fn initial_members(&self, ids: Vec<Id>, binds_ids: bool) -> (Vec<Peer>, Vec<Vec<Peer>>) {
         let (count, mut ids) = (ids.len(), ids.into_iter());
         let mut shares = Vec::new();
         for (shard, sockets) in self.sockets.iter().enumerate() {
             let part = Share { index: shard, of: self.threads }.part(count);
             let nodes = ids.by_ref().take(part).flat_map(|id| self.per_host.ids(id));
-            let peer = |(place, id)| Peer { id, address: sockets.address_of(place) };
+            let peer = |(place, id)| {
+                let address = sockets.address_of(place);
+                if binds_ids { Peer::of_address(address) } else { Peer { id, address } }
+            };
             shares.push((0..).zip(nodes).map(peer).collect::<Vec<Peer>>());
         }
         let mut all: Vec<Peer> = shares.concat();

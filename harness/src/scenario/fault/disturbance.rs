@@ -44,9 +44,12 @@ pub enum Lie {
     Misroute,
     /// It names the malicious node that is nearest to the key as the owner, which agrees.
     Claim,
+    /// As the owner it names itself, under an identifier made up for the key. Iterative lookups ask it under the
+    /// identifier that they know, so to them it lies as with [`Lie::Claim`].
+    Forge,
     /// It names nodes that do not exist.
     Dead,
-    /// Each node lies in one of these ways.
+    /// Each node lies in one of these ways, without forging identifiers.
     #[default]
     Mix,
 }

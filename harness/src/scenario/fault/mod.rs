@@ -129,11 +129,13 @@ pub(super) const KEYS: &[Key] = &[
     .only_with("kind", &["clock"]),
     Key::word(
         "fault.lie",
-        &["drop", "misroute", "claim", "dead", "mix"],
+        &["drop", "misroute", "claim", "forge", "dead", "mix"],
         "How malicious nodes lie about lookups that reach them. They know each other, and keep up their \
          places in the ring. drop: they do nothing and say that they passed them on. misroute: they pass \
-         them on to any node. claim: they name the malicious node nearest to the key as its owner. dead: \
-         they name nodes that do not exist. mix: each in one of these ways.",
+         them on to any node. claim: they name the malicious node nearest to the key as its owner. \
+         forge: they claim it for themselves under a made-up identifier (recursive lookups), against which \
+         ring.ids = \"address\" helps. dead: they name nodes that do not exist. mix: each in one of these \
+         ways, without forge.",
     )
     .only_with("kind", &["malicious"]),
     Key::word(

@@ -3,7 +3,7 @@
 //! Malicious nodes know each other and work together. They keep up their places in the ring like any other
 //! node, because that is how lookups reach them. Their own lookups are honest.
 //!
-//! **Invariant:** a node lies only in messages that it may send under its own identifier and address.
+//! **Invariant:** a node lies only in messages from its own address.
 
 use hopwise_kernel::base::Distance;
 use hopwise_kernel::node::RequestId;
@@ -40,7 +40,7 @@ impl Liar<'_> {
                     Lie::Drop => return true,
                     Lie::Misroute => (Step::Next(self.any_contact(cx)), Stage::Route),
                     Lie::Dead => (Step::Next(self.nobody(cx, key)), Stage::OwnerExact),
-                    Lie::Claim | Lie::Mix => match self.nearest_accomplice(key) {
+                    Lie::Claim | Lie::Forge | Lie::Mix => match self.nearest_accomplice(key) {
                         Some(nearer) => (Step::Next(nearer), Stage::OwnerExact),
                         None => (Step::Owner(self.node.peer()), Stage::Owner),
                     },
@@ -71,12 +71,19 @@ impl Liar<'_> {
             }
             (Lie::Dead, _) => {
                 let nobody = self.nobody(cx, lookup.key);
-                self.name(cx, lookup, nobody);
+                self.name(cx, self.node.peer(), lookup, nobody);
+            }
+            (Lie::Forge, _) => {
+                let id = lookup.key.add(Distance::multiple_of_power(1, 0));
+                let forged = Peer { id, address: self.node.peer().address };
+                self.name(cx, forged, lookup, forged);
             }
             (Lie::Claim | Lie::Mix, Some(nearer)) => {
                 self.pass_on(cx, lookup, nearer, Stage::OwnerExact);
             }
-            (Lie::Claim | Lie::Mix, None) => self.name(cx, lookup, self.node.peer()),
+            (Lie::Claim | Lie::Mix, None) => {
+                self.name(cx, self.node.peer(), lookup, self.node.peer());
+            }
         }
     }
 
@@ -91,12 +98,12 @@ impl Liar<'_> {
         }
     }
 
-    /// Names `owner` to the origin of `lookup`.
-    fn name(&self, cx: &mut Context<'_, RingProtocol>, lookup: Lookup, owner: Peer) {
+    /// Names `owner` to the origin of `lookup`, in a message from `sender`.
+    fn name(&self, cx: &mut Context<'_, RingProtocol>, sender: Peer, lookup: Lookup, owner: Peer) {
         let Lookup { lookup, purpose, origin, hops, timeouts, .. } = lookup;
         let under_suspicion = false;
         let answer = Message::Answer { lookup, purpose, owner, under_suspicion, hops, timeouts };
-        cx.world.send(self.node.peer(), origin, &answer);
+        cx.world.send(sender, origin, &answer);
     }
 
     /// The accomplice in this node's tables that is nearest behind `key`, if it is nearer than this node.

@@ -21,7 +21,7 @@ use hopwise_kernel::{Context, Id, Peer, Rng};
 pub use self::checker::RingChecker;
 #[cfg(feature = "defects")]
 pub use self::defects::run_with_defect;
-pub use self::section::{AnswerRule, LookupMode, Place, Ring};
+pub use self::section::{AnswerRule, IdRule, LookupMode, Place, Ring};
 
 pub(crate) use self::neighborhood::neighborhood;
 
@@ -113,6 +113,10 @@ impl System for RingSystem {
 
     fn placing(scenario: &Scenario) -> Option<Placing> {
         section::placing(scenario)
+    }
+
+    fn binds_ids(scenario: &Scenario) -> bool {
+        scenario.section::<Ring>().ids == IdRule::Address
     }
 
     fn choose_place(
@@ -218,7 +222,10 @@ pub(super) fn config(scenario: &Scenario, nodes: usize) -> RingConfig {
     let ring = scenario.section::<Ring>();
     RingConfig {
         shape: Shape::for_ring(ring.base.trailing_zeros(), nodes, ring.successors as usize),
-        ids: kernel::IdRule::Any,
+        ids: match ring.ids {
+            IdRule::Random => kernel::IdRule::Any,
+            IdRule::Address => kernel::IdRule::OfAddress,
+        },
         successors: ring.successors as u8,
         lookup: match ring.lookup {
             LookupMode::Recursive => kernel::LookupMode::Recursive,

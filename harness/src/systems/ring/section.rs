@@ -25,6 +25,8 @@ pub struct Ring {
     pub base: u32,
     /// Length of the successor list (r); fewer than nodes.
     pub successors: u32,
+    /// Where identifiers come from.
+    pub ids: IdRule,
     /// Which node contacts the next hop.
     pub lookup: LookupMode,
     /// Which node answers a lookup.
@@ -55,6 +57,7 @@ impl Default for Ring {
         Ring {
             base: 2,
             successors: 16,
+            ids: IdRule::Random,
             lookup: LookupMode::Recursive,
             answer: AnswerRule::Owner,
             stabilize: Some(Duration::from_secs(1)),
@@ -67,6 +70,16 @@ impl Default for Ring {
             virtual_nodes: 1,
         }
     }
+}
+
+/// Where identifiers come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdRule {
+    /// They are drawn at random.
+    Random,
+    /// Each belongs to an address, so that no node can choose its own.
+    Address,
 }
 
 /// Which node contacts the next hop of a lookup.
@@ -133,6 +146,14 @@ impl Section for Ring {
             "ring.successors",
             "a whole number, at least 1 and less than nodes",
             "Length of the successor list (r). The ring survives r - 1 neighbouring failures.",
+        ),
+        Key::word(
+            "ring.ids",
+            &["random", "address"],
+            "Where identifiers come from. random: they are drawn. address: each is the SHA-1 of the node's \
+             IP address, port and slot, so that no node can choose its place. Nodes drop messages from others. \
+             A node that joins has the identifier of the address that is free, whatever churn.rejoin says; the \
+             simulator's addresses are the same with every seed.",
         ),
         Key::word(
             "ring.lookup",
@@ -222,6 +243,14 @@ impl Section for Ring {
         let is_period = |period: Option<Duration>| period.is_none_or(|it| it >= PERIOD_MIN);
         require(is_period(self.stabilize), "ring.stabilize")?;
         require(is_period(self.fix_fingers), "ring.fix_fingers")?;
+        let is_bound = self.ids == IdRule::Address;
+        require_that(!is_bound || self.place == Place::Random, "ring.ids", || {
+            "\"random\", or ring.place = \"random\": an identifier that belongs to an address cannot be chosen"
+                .to_owned()
+        })?;
+        require_that(!is_bound || self.virtual_nodes == 1, "ring.ids", || {
+            "\"random\", or ring.virtual_nodes = 1: one identifier belongs to an address".to_owned()
+        })?;
         require((1..=SAMPLES_MAX).contains(&self.place_samples), "ring.place_samples")?;
         require((1..=u32::from(MAX_FIRST_HOPS)).contains(&self.first_hops), "ring.first_hops")?;
         let owners_answer = self.answer == AnswerRule::Owner;
