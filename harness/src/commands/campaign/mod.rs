@@ -23,7 +23,7 @@ use std::path::Path;
 
 use self::document::{Document, Failing};
 use self::failure::Failure;
-use self::runner::{FailedSeed, Runner, SeedRun, write_scenario};
+use self::runner::{FailedSeed, Runner, SHRUNK, SeedRun, write_scenario};
 pub use self::seeds::{SEEDS_MAX, Seeds};
 use self::shrink::RUNS_MAX;
 use self::shrunk_seed::ShrunkSeed;
@@ -45,8 +45,6 @@ use crate::scenario::Engine;
 
 /// The most seeds that are shrunk: the first that failed. Each takes up to [`RUNS_MAX`] runs.
 const SHRUNK_MAX: usize = 4;
-/// The file of a smaller scenario.
-const SHRUNK: &str = "shrunk.toml";
 
 /// Runs `scenario` once with each of `seeds`, several at a time, judges each run by `assertions`, shrinks the
 /// first that fail, and writes the results as `options` say.

@@ -20,6 +20,9 @@ use crate::measure::Observers;
 use crate::measure::outcome::replay_command;
 use crate::report::files;
 
+/// The file of a smaller scenario in the folder of a failing seed.
+pub(super) const SHRUNK: &str = "shrunk.toml";
+
 /// What all runs of a campaign have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Runner<'a> {
@@ -81,6 +84,8 @@ impl Runner<'_> {
                 return SeedRun { ran: None, failed: Some(FailedSeed::without_files(failure)) };
             }
         };
+        // An earlier campaign in the same folder may have left one.
+        let written = written.and_then(|()| remove_if_there(&folder.join(SHRUNK)));
         let failed = match written {
             Ok(()) => {
                 let program = self.env.program.name;
@@ -123,6 +128,16 @@ impl Runner<'_> {
     /// Whether the user wants no more runs.
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupts.load(Ordering::Relaxed) > 0
+    }
+}
+
+fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(io::Error::new(
+            cause.kind(),
+            format!("cannot remove {}, which an earlier run wrote: {cause}", file.display()),
+        )),
+        _ => Ok(()),
     }
 }
 
