@@ -32,8 +32,8 @@ pub struct Run {
     scenario: Option<String>,
     #[command(flatten)]
     values: RunValues,
-    /// Run once with each seed from A to B - 1 and list the seeds that fail; simulator only. --json
-    /// then lists the failing seeds, and only their results are kept
+    /// Run once with each seed from A to B - 1 and list the seeds that fail; simulator only. The scenarios of
+    /// the first ones are then shrunk. --json lists the failing seeds, and only their results are kept
     #[arg(long, value_name = "A..B", conflicts_with = "seed")]
     seeds: Option<Seeds>,
     /// Write all that happens to a CSV file: who joined and departed, and each lookup of the measured

@@ -6,6 +6,7 @@ pub(crate) mod cpu_time;
 pub(crate) mod descriptors;
 pub(crate) mod hash;
 pub(crate) mod nanoseconds;
+pub(crate) mod quiet_panics;
 pub(crate) mod random;
 pub(crate) mod sampling;
 pub(crate) mod skip;

@@ -22,6 +22,8 @@ pub struct Assertions {
 /// What a figure must be.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Assertion {
+    /// The assertion as it was written.
+    text: String,
     figure: String,
     bound: Bound,
 }
@@ -34,7 +36,8 @@ impl FromStr for Assertion {
             "write FIGURE<VALUE, or with <=, >, >= or =, such as 'latency.p99<50ms'".to_owned()
         })?;
         let unit = figures::unit_of(name).ok_or_else(|| unknown(name))?;
-        Ok(Assertion { figure: name.to_owned(), bound: Bound::parse(bound, unit)? })
+        let bound = Bound::parse(bound, unit)?;
+        Ok(Assertion { text: text.to_owned(), figure: name.to_owned(), bound })
     }
 }
 
@@ -50,6 +53,11 @@ pub(crate) fn unknown(name: &str) -> String {
 }
 
 impl Assertions {
+    /// The arguments that say the same, each after a space.
+    pub(crate) fn arguments(&self) -> String {
+        self.all.iter().map(|assertion| format!(" --assert '{}'", assertion.text)).collect()
+    }
+
     /// Judges a run, and adds the verdicts to its expectations.
     pub(crate) fn judge(&self, outcome: &mut Outcome) {
         let figures: Vec<Figure> = outcome.figures().collect();
@@ -70,7 +78,7 @@ impl Assertions {
 
 impl Assertion {
     fn judge(&self, figures: &[Figure]) -> Expectation {
-        let Assertion { figure: name, bound } = self;
+        let Assertion { figure: name, bound, .. } = self;
         let value = figures.iter().find(|it| it.name == *name).map(|it| it.value);
         let got = value.map_or_else(
             || Expectation::NOTHING_MEASURED.to_owned(),

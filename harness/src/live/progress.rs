@@ -53,10 +53,25 @@ impl Progress {
     }
 
     fn of_runs_on(target: ProgressDrawTarget, runs: usize) -> Progress {
-        let style = style("{prefix:<8} {bar:16} {pos}/{len}  {wide_msg}");
-        let progress = Progress::with_style(target, runs as u64, style, Duration::ZERO);
-        progress.bar.set_prefix("runs");
+        let progress = Progress::counting(target, "runs", runs);
         progress.count(0, 0);
+        progress
+    }
+
+    /// The line of so many seeds that are shrunk, which [`shrunk`](Progress::shrunk) moves. Shows nothing if
+    /// `quiet` or if standard error is not a terminal.
+    #[must_use]
+    pub fn of_shrinking(quiet: bool, seeds: usize) -> Progress {
+        let progress = Progress::counting(target(quiet), "shrink", seeds);
+        progress.shrunk(0, 0);
+        progress
+    }
+
+    /// A line that counts up to `length`.
+    fn counting(target: ProgressDrawTarget, prefix: &'static str, length: usize) -> Progress {
+        let style = style("{prefix:<8} {bar:16} {pos}/{len}  {wide_msg}");
+        let progress = Progress::with_style(target, length as u64, style, Duration::ZERO);
+        progress.bar.set_prefix(prefix);
         progress
     }
 
@@ -120,6 +135,12 @@ impl Progress {
     pub fn count(&self, done: usize, failing: usize) {
         self.bar.set_message(format!("{failing} failing"));
         self.bar.set_position(done as u64);
+    }
+
+    /// Shows that `seeds` of the seeds are shrunk, in so many `runs`.
+    pub fn shrunk(&self, seeds: usize, runs: u32) {
+        self.bar.set_message(format!("{runs} runs"));
+        self.bar.set_position(seeds as u64);
     }
 
     /// Hides the line while `print` runs.

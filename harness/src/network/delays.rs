@@ -70,6 +70,17 @@ impl Delays {
         }
     }
 
+    /// The delay from host `from` to host `to`; `None` if it is drawn for each message.
+    pub(super) fn of_pair_ns(&self, from: u32, to: u32) -> Option<u64> {
+        match self {
+            Delays::Constant { .. } | Delays::Uniform { .. } | Delays::Exponential { .. } => None,
+            Delays::Euclidean(square) => Some(square.delay_ns(from, to)),
+            Delays::King(king) => Some(king.delay_ns(from, to)),
+            Delays::Coordinates(coordinates, _) => Some(coordinates.delay_ns(from, to)),
+            Delays::Matrix(matrix, _) => Some(matrix.delay_ns(from, to)),
+        }
+    }
+
     /// The least delay of this model.
     pub(super) fn least_ns(&self) -> u64 {
         match self {

@@ -24,6 +24,7 @@ pub struct Disturbances {
     all: Arc<[Disturbance]>,
     shared: Arc<Shared>,
     strikes_nodes: bool,
+    depend_on_distances: bool,
     has_liars: bool,
 }
 
@@ -50,15 +51,29 @@ pub struct Disturbance {
     pub salt: u64,
 }
 
+/// The way of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// The sender.
+    pub from: Id,
+    /// The receiver.
+    pub to: Id,
+    /// How far apart they are: see [`Network::distance`](super::Network::distance). Any, if no disturbance
+    /// [depends on it](Disturbances::depend_on_distances).
+    pub distance: Duration,
+}
+
 impl FromIterator<Disturbance> for Disturbances {
     fn from_iter<I: IntoIterator<Item = Disturbance>>(all: I) -> Disturbances {
         let all: Arc<[Disturbance]> = all.into_iter().collect();
         let strikes = all.iter().map(|_| AtomicU64::new(0)).collect();
         let phase_from = AtomicU64::new(Time::NEVER.as_ns());
         let strikes_nodes = all.iter().any(|it| it.kind.strikes_nodes());
+        let depend_on_distances =
+            all.iter().any(|it| matches!(it.kind, DisturbanceKind::Beyond(_)));
         let has_liars = all.iter().any(|it| matches!(it.kind, DisturbanceKind::Malicious(_)));
         let shared = Arc::new(Shared { phase_from, strikes });
-        Disturbances { all, shared, strikes_nodes, has_liars }
+        Disturbances { all, shared, strikes_nodes, depend_on_distances, has_liars }
     }
 }
 
@@ -87,7 +102,14 @@ impl Disturbances {
 
     /// Those that divide the network.
     pub fn partitions(&self) -> impl Iterator<Item = &Disturbance> {
-        self.all.iter().filter(|it| matches!(it.kind, DisturbanceKind::Partition(_)))
+        self.all.iter().filter(|it| it.kind.is_partition())
+    }
+
+    /// Whether any depends on the distances of nodes.
+    #[inline]
+    #[must_use]
+    pub fn depend_on_distances(&self) -> bool {
+        self.depend_on_distances
     }
 
     /// Whether any strikes nodes themselves, not only their messages.
@@ -133,29 +155,40 @@ impl Disturbances {
         self.at(now, slack).next().is_some()
     }
 
-    /// What becomes of a message that is sent at `now` and would have the fate `transit`.
+    /// What becomes of a message that is sent over `link` at `now` and would have the fate `transit`.
     #[inline]
     #[must_use]
-    pub fn change(&self, transit: Transit, from: Id, to: Id, now: Time, rng: &mut Rng) -> Transit {
-        if self.all.is_empty() { transit } else { self.change_any(transit, from, to, now, rng) }
+    pub fn change(&self, transit: Transit, link: Link, now: Time, rng: &mut Rng) -> Transit {
+        if self.all.is_empty() { transit } else { self.change_any(transit, link, now, rng) }
     }
 
-    fn change_any(
-        &self,
-        mut transit: Transit,
-        from: Id,
-        to: Id,
-        now: Time,
-        rng: &mut Rng,
-    ) -> Transit {
+    fn change_any(&self, mut transit: Transit, link: Link, now: Time, rng: &mut Rng) -> Transit {
         for (number, it) in self.at(now, Duration::ZERO) {
-            let changed = it.change(transit, from, to, rng);
+            let changed = it.change(transit, link, rng);
             if changed != transit {
                 self.count(number);
                 transit = changed;
             }
         }
         transit
+    }
+
+    /// What becomes of a message that is sent at `now` to node `to` and has the fate `transit`: if the node is
+    /// paused when it would arrive, it arrives when the pause is over.
+    #[must_use]
+    pub fn hold(&self, transit: Transit, to: Id, now: Time) -> Transit {
+        if !self.strikes_nodes {
+            return transit;
+        }
+        let held = |delay: Duration| {
+            self.paused_until(to, now + delay).map_or(delay, |until| until.since(now))
+        };
+        match transit {
+            Transit::Once(delay) => Transit::Once(held(delay)),
+            Transit::Twice(first, second) => Transit::Twice(held(first), held(second)),
+            Transit::Corrupt(delay, bit) => Transit::Corrupt(held(delay), bit),
+            Transit::Lost => Transit::Lost,
+        }
     }
 
     /// Until when the node with this identifier is paused at `now`, if it is.
@@ -282,12 +315,34 @@ impl Disturbance {
         }
     }
 
-    fn change(&self, transit: Transit, from: Id, to: Id, rng: &mut Rng) -> Transit {
+    /// The group of the node with this identifier, if it divides the network: of a partition with two sides,
+    /// 1 for the nodes that it strikes.
+    #[must_use]
+    pub fn group(&self, id: Id) -> usize {
+        match self.kind {
+            DisturbanceKind::Groups(groups) => groups.group_at(unit(self.salt ^ id.prefix())),
+            _ => usize::from(self.strikes(id)),
+        }
+    }
+
+    /// The number of groups.
+    #[must_use]
+    pub fn group_count(&self) -> usize {
+        match self.kind {
+            DisturbanceKind::Groups(groups) => groups.count(),
+            _ => 2,
+        }
+    }
+
+    fn change(&self, transit: Transit, link: Link, rng: &mut Rng) -> Transit {
+        let Link { from, to, distance } = link;
         let up_to = |by: Duration, rng: &mut Rng| by.mul_f64(rng.unit());
         match self.kind {
             DisturbanceKind::Partition(direction) if self.separates(direction, from, to) => {
                 Transit::Lost
             }
+            DisturbanceKind::Groups(_) if self.group(from) != self.group(to) => Transit::Lost,
+            DisturbanceKind::Beyond(most) if distance > most => Transit::Lost,
             DisturbanceKind::Clog if self.clogs(from, to) => Transit::Lost,
             DisturbanceKind::Loss if happens(self.fraction, rng) => Transit::Lost,
             DisturbanceKind::Delay(by) if happens(self.fraction, rng) => transit.later(by),

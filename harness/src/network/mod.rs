@@ -42,7 +42,7 @@ use core::time::Duration;
 pub use hopwise_kernel::drive::Transit;
 use hopwise_kernel::{Id, Rng, Time};
 
-pub use self::disturbances::{Disturbance, Disturbances};
+pub use self::disturbances::{Disturbance, Disturbances, Link};
 
 use self::delays::Delays;
 use crate::base::nanoseconds::as_ns;
@@ -150,7 +150,21 @@ impl Network {
     #[inline]
     pub fn fate(&self, from: (Id, u32), to: (Id, u32), now: Time, rng: &mut Rng) -> Transit {
         let transit = self.transit(from.1, to.1, rng);
-        self.disturbances.change(transit, from.0, to.0, now, rng)
+        let is_needed = self.disturbances.depend_on_distances();
+        let distance = if is_needed { self.distance(from.1, to.1) } else { Duration::ZERO };
+        self.disturbances.change(transit, Link { from: from.0, to: to.0, distance }, now, rng)
+    }
+
+    /// The one-way delay between two hosts, the longer of both ways. Zero from a host to itself, and if hosts
+    /// do not determine delays.
+    #[must_use]
+    pub fn distance(&self, host: u32, other: u32) -> Duration {
+        if host == other {
+            return Duration::ZERO;
+        }
+        let delay = |from, to| self.delays.of_pair_ns(from, to);
+        let longest_ns = delay(host, other).max(delay(other, host));
+        Duration::from_nanos(longest_ns.map_or(0, |ns| ns.max(self.least_ns)))
     }
 
     /// The same without disturbances. Delays saturate at [`u64::MAX`] nanoseconds.

@@ -11,7 +11,7 @@ use proptest::prelude::{
 };
 
 use super::*;
-use crate::scenario::{DelayUnit, Direction, DisturbanceKind, HostFile, Reuse};
+use crate::scenario::{DelayUnit, Direction, DisturbanceKind, Groups, HostFile, Reuse};
 
 const DRAWS: usize = 100_000;
 const MS: Duration = Duration::from_millis(1);
@@ -420,6 +420,85 @@ proptest! {
     }
 }
 
+fn link(from: Id, to: Id) -> Link {
+    Link { from, to, distance: Duration::ZERO }
+}
+
+/// A disturbance of the first second.
+fn at_once(kind: DisturbanceKind) -> Disturbances {
+    let (at, until) = (Duration::ZERO, Duration::from_secs(1));
+    let all = Disturbances::from_iter([Disturbance { at, until, kind, fraction: 1.0, salt: 5 }]);
+    all.begin_phase(Time::ZERO);
+    all
+}
+
+#[test]
+fn nodes_of_a_group_reach_each_other_and_no_others() {
+    let groups = Groups::try_from(vec![0.5, 0.2]).expect("a third group is left");
+    let disturbances = at_once(DisturbanceKind::Groups(groups));
+    let partition = disturbances.partitions().next().expect("it is one");
+    let ids: Vec<Id> = (0..2000_u64).map(|it| Id::of_name(&it.to_be_bytes())).collect();
+    let mut counts = [0.0; 3];
+    ids.iter().for_each(|&id| counts[partition.group(id)] += 1.0 / ids.len() as f64);
+    for (count, share) in counts.into_iter().zip([0.5, 0.2, 0.3]) {
+        assert!((count - share).abs() < 0.03, "{counts:?}");
+    }
+    let mut rng = Rng::new(1, 0);
+    for (&from, &to) in ids.iter().zip(&ids[1..]) {
+        let fate = disturbances.change(Transit::Once(MS), link(from, to), Time::ZERO, &mut rng);
+        let is_lost = partition.group(from) != partition.group(to);
+        assert_eq!(fate == Transit::Lost, is_lost);
+    }
+}
+
+#[test]
+fn a_partition_by_distance_loses_what_is_sent_farther() {
+    // From host 0 to host 2 it is near, and back it is far.
+    with_file("far", "0 2 3\n3 0 4\n9 6 0\n", |path| {
+        let network = network(Latency::Matrix(hosts(path)));
+        let network = network.with_disturbances(at_once(DisturbanceKind::Beyond(6 * MS)));
+        let mut rng = Rng::new(1, 0);
+        let id = |host: u32| Id::of_name(&host.to_be_bytes());
+        let pairs = (0..3).flat_map(|from| (0..3).map(move |to| (from, to)));
+        let mut distances = Vec::new();
+        for (from, to) in pairs {
+            assert_eq!(network.distance(from, to), network.distance(to, from));
+            let fate = network.fate((id(from), from), (id(to), to), Time::ZERO, &mut rng);
+            assert_eq!(fate == Transit::Lost, network.distance(from, to) > 6 * MS);
+            distances.push(network.distance(from, to));
+        }
+        distances.sort_unstable();
+        let wanted = [0, 0, 0, 3, 3, 6, 6, 9, 9].map(|ms| ms * MS);
+        assert_eq!(distances, wanted, "hosts are dealt to nodes in any order");
+    });
+}
+
+#[test]
+fn messages_wait_for_a_paused_node() {
+    let second = Duration::from_secs(1);
+    let pause = |at: u32, until: u32| {
+        let (at, until, kind) = (at * second, until * second, DisturbanceKind::Pause);
+        Disturbance { at, until, kind, fraction: 1.0, salt: 1 }
+    };
+    let pauses = Disturbances::from_iter([pause(1, 3), pause(2, 5)]);
+    pauses.begin_phase(Time::ZERO);
+    let id = Id::of_name(b"a node");
+    let held = |at_ms: u64, delay_ms: u32| {
+        let transit = Transit::Once(delay_ms * MS);
+        once(pauses.hold(transit, id, Time::from_ns(at_ms * 1_000_000)))
+    };
+    assert_eq!(held(500, 100), 100 * MS);
+    assert_eq!(held(500, 500), 4500 * MS, "it would arrive as the first pause begins");
+    assert_eq!(held(1500, 0), 3500 * MS, "pauses may overlap");
+    assert_eq!(held(4990, 20), 20 * MS, "the last pause is over by then");
+    let twice = Transit::Twice(MS, 2 * second);
+    let now = Time::from_ns(500_000_000);
+    assert_eq!(pauses.hold(twice, id, now), Transit::Twice(MS, 4500 * MS));
+    assert_eq!(pauses.hold(Transit::Lost, id, now), Transit::Lost);
+    let clocks = clocks(0.1, 1);
+    assert_eq!(clocks.hold(Transit::Once(MS), id, now), Transit::Once(MS));
+}
+
 #[test]
 fn disturbances_strike_as_often_as_they_say_while_they_last() {
     let second = Duration::from_secs(1);
@@ -432,7 +511,8 @@ fn disturbances_strike_as_often_as_they_say_while_they_last() {
         let mut rng = Rng::new(3, 0);
         let ids: Vec<Id> = (0..100_u64).map(|it| Id::of_name(&it.to_be_bytes())).collect();
         let pairs = ids.iter().flat_map(|&from| ids.iter().map(move |&to| (from, to)));
-        let fate = |(from, to)| disturbances.change(once, from, to, Time::ZERO + at, &mut rng);
+        let fate =
+            |(from, to)| disturbances.change(once, link(from, to), Time::ZERO + at, &mut rng);
         let fates: Vec<Transit> = pairs.filter(|(from, to)| from != to).map(fate).collect();
         let changed = fates.iter().filter(|fate| **fate != once).count();
         assert_eq!(disturbances.strikes().map(|(_, count)| count).sum::<u64>(), changed as u64);

@@ -25,12 +25,14 @@ use crate::measure::trace::Traces;
 
 /// The file of the whole outcome.
 pub const OUTCOME: &str = "outcome.json";
+/// The file of the scenario.
+pub(crate) const SCENARIO: &str = "scenario.toml";
 /// The file of the time series.
 pub(crate) const SERIES: &str = "series.csv";
 /// The file of traces of lookups, if some were traced.
 pub(crate) const TRACES: &str = "traces.json";
 /// The files of a result, in the order in which they appear.
-pub const NAMES: [&str; 4] = ["scenario.toml", "latency.hgrm", SERIES, OUTCOME];
+pub const NAMES: [&str; 4] = [SCENARIO, "latency.hgrm", SERIES, OUTCOME];
 
 /// Writes all files into `dir`. Creates `dir` if it is missing and replaces files of earlier runs.
 /// Nothing is replaced unless all files can be written. `outcome.json` comes last: where it is, the

@@ -43,6 +43,8 @@ pub enum Kind {
     Integer,
     /// Any number.
     Number,
+    /// A list of numbers.
+    Numbers,
     /// A number, or a multiple such as `"3x"`.
     Rate,
     /// A duration with its unit.

@@ -95,6 +95,20 @@ pub enum Reuse {
 }
 
 impl Latency {
+    /// Whether each pair of hosts has its own delay, which does not change.
+    pub(super) fn is_of_pairs(&self) -> bool {
+        match self {
+            Latency::None
+            | Latency::Constant { .. }
+            | Latency::Uniform { .. }
+            | Latency::Exponential { .. } => false,
+            Latency::Euclidean { .. }
+            | Latency::King
+            | Latency::Coordinates(_)
+            | Latency::Matrix(_) => true,
+        }
+    }
+
     pub(super) fn check(&self) -> Verdict {
         match self {
             Latency::Uniform { min, max } => {

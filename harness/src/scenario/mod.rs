@@ -49,7 +49,7 @@ use toml::{Table, Value};
 pub use self::adapt::{Adaptation, Adaptations};
 pub use self::churn::{Churn, ChurnModel, ChurnStart, Rejoin};
 pub use self::error::ScenarioError;
-pub use self::fault::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Lie, Target};
+pub use self::fault::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Groups, Lie, Target};
 use self::impossible::Verdict;
 pub use self::impossible::{Impossible, is_share, require, require_or_adapt, require_that};
 pub use self::items::{Items, Publish, Replication};

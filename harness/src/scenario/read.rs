@@ -184,7 +184,11 @@ impl Schema {
             return Err(self.unknown(path, value));
         };
         // Serde accepts a list in place of a table, as the values of its keys in order.
-        let may_be_list = key.kind == Kind::Tables && key.path == path;
+        let may_be_list = match key.kind {
+            Kind::Tables => key.path == path,
+            Kind::Numbers => last(path) == key.name(),
+            _ => false,
+        };
         if value.is_array() && !may_be_list {
             return Err(Problem::not_accepted(path, Some(value), &self.accepted(key)));
         }
@@ -201,9 +205,9 @@ impl Schema {
 
     fn check_detail(&self, entry: &Entry<'_>, keys: &KnownKeys, tree: &Value) -> Verdict {
         let Entry { path, value, .. } = entry;
-        let Some(choice) = keys.key(entry).and_then(|key| key.detail_of.as_ref()) else {
-            return Ok(());
-        };
+        // A number in a list is judged with its list.
+        let key = keys.key(entry).filter(|key| last(path) == key.name());
+        let Some(choice) = key.and_then(|key| key.detail_of.as_ref()) else { return Ok(()) };
         let chooser = join(parent(path), choice.name);
         let default;
         let chosen = match at(tree, &chooser) {

@@ -9,7 +9,7 @@ use super::divided::DividedTruth;
 use super::{Population, Workload};
 use crate::Scenario;
 use crate::base::sampling::draw;
-use crate::network::Disturbances;
+use crate::network::{Disturbances, Network};
 use crate::scenario::Keys;
 
 /// The most keys of a population that are listed: hashing them takes a few seconds.
@@ -20,6 +20,8 @@ const MOST_LISTED: u64 = 10_000_000;
 pub struct KeyWorkload {
     keys: KeySource,
     disturbances: Disturbances,
+    /// Knows how far apart nodes are, if a partition depends on that.
+    network: Option<Network>,
 }
 
 impl Workload for KeyWorkload {
@@ -33,7 +35,9 @@ impl Workload for KeyWorkload {
 
     fn new(scenario: &Scenario, _without: &[u32]) -> Result<KeyWorkload, String> {
         let disturbances = Disturbances::new(scenario);
-        Ok(KeyWorkload { keys: KeySource::new(scenario.workload.keys), disturbances })
+        let network = || Network::new(&scenario.network, scenario.seed);
+        let network = disturbances.depend_on_distances().then(network).transpose()?;
+        Ok(KeyWorkload { keys: KeySource::new(scenario.workload.keys), disturbances, network })
     }
 
     fn population(&self) -> Option<Population<'_>> {
@@ -49,7 +53,7 @@ impl Workload for KeyWorkload {
     }
 
     fn truth(&self, members: impl Iterator<Item = (Id, u32)>, at: Time) -> DividedTruth {
-        DividedTruth::new(members.map(|(id, _)| id), at, &self.disturbances)
+        DividedTruth::new(members, at, &self.disturbances, self.network.as_ref())
     }
 }
 

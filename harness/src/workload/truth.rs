@@ -131,6 +131,19 @@ impl OwnerTruth {
         {
             return true;
         }
+        self.judge_among(key, named, issued, answered, |_| true)
+    }
+
+    /// As [`judge`](OwnerTruth::judge), among the members that `counts` holds for. `named` counts.
+    #[must_use]
+    pub fn judge_among(
+        &self,
+        key: Id,
+        named: Id,
+        issued: Time,
+        answered: Time,
+        counts: impl Fn(Id) -> bool,
+    ) -> bool {
         // The instants at which no node visited so far was live, so the next one may be the owner.
         let mut unowned: Spans = SmallVec::from_buf([issued..=answered]);
         for (id, life) in self.lifetimes_from(key) {
@@ -138,7 +151,9 @@ impl OwnerTruth {
                 let owns = |life: Lifetime| unowned.iter().any(|span| life.meets(span));
                 return self.lifetimes_of(named).any(owns);
             }
-            life.take_from(&mut unowned);
+            if counts(id) {
+                life.take_from(&mut unowned);
+            }
             if unowned.is_empty() {
                 return false;
             }

@@ -31,6 +31,7 @@ use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::batch::Batch;
 use crate::reactor::budget::Budget;
 use crate::reactor::clock::Clock;
+use crate::reactor::disturbed::{DisturbNodes, Disturbed};
 use crate::reactor::emulation::Emulation;
 use crate::reactor::lag::Lag;
 use crate::reactor::outbox::Outbox;
@@ -156,6 +157,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 lag: Lag::default(),
                 budget: Budget::default(),
                 tap: None,
+                disturbed: None,
             },
             clock,
             datagram_bytes,
@@ -173,6 +175,12 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
     pub fn emulate(&mut self, transit: impl FnMut(Peer, Peer) -> Transit + 'static) {
         let emulation = Emulation::new(transit, self.clock, self.datagram_bytes, C::HEADER_BYTES);
         self.world.emulation = Some(emulation);
+    }
+
+    /// Lets `by` disturb the nodes from now on: their timers, and the times at which they are called. What
+    /// happens to messages is up to the [emulated](Shard::emulate) network.
+    pub fn disturb_nodes(&mut self, by: impl DisturbNodes + 'static) {
+        self.world.disturbed = Some(Disturbed::new(Box::new(by)));
     }
 
     /// Seals all datagrams with this key from now on, and accepts only those that are sealed with it.
@@ -357,6 +365,10 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         command: impl FnOnce(&mut N, &mut Context<'_, N::Protocol>) -> T,
     ) -> Option<T> {
         let it = self.slots.get_mut(node as usize)?.node.as_mut()?;
+        let now = match &mut self.world.disturbed {
+            None => now,
+            Some(disturbed) => disturbed.call(it.peer().id, now),
+        };
         let mut cx = Context {
             now,
             node,
@@ -485,10 +497,18 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             let Some(due) = self.world.timers.expire(until) else { break };
             match due {
                 Due::Node(node) => {
+                    if let Some(until) = self.hold_timers(node, now) {
+                        self.world.timers.arm_node(node, until);
+                        continue;
+                    }
                     self.with_at(now, node, |node, cx| node.handle_timeout(cx));
                 }
                 Due::Request(handle) => {
                     let Some(node) = self.requests.node_of(handle) else { continue };
+                    if let Some(until) = self.hold_timers(node, now) {
+                        self.world.timers.arm_request(handle, until);
+                        continue;
+                    }
                     self.world.counters.timeouts +=
                         u64::from(self.requests.is_silent_contact(handle));
                     self.with_at(now, node, |node, cx| node.handle_request_timeout(cx, handle));
@@ -499,6 +519,13 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             }
         }
         self.deliver_events(application);
+    }
+
+    /// Until when the timers of this node wait, if it is paused.
+    fn hold_timers(&mut self, node: u32, now: Time) -> Option<Time> {
+        let disturbed = self.world.disturbed.as_mut()?;
+        let id = self.slots.get(node as usize)?.node.as_ref()?.peer().id;
+        disturbed.hold_timers(id, now)
     }
 
     fn deliver_events(&mut self, application: &mut impl Application<N, C>) {

@@ -10,6 +10,7 @@ use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope};
 use crate::drive::{Counters, Reports, Tap, Timers};
 use crate::node::{DropReason, MessageOf, Protocol, RequestHandle, World};
 use crate::reactor::budget::Budget;
+use crate::reactor::disturbed::Disturbed;
 use crate::reactor::emulation::Emulation;
 use crate::reactor::lag::Lag;
 use crate::reactor::outbox::Outbox;
@@ -35,6 +36,8 @@ pub(super) struct ShardWorld<P: Protocol, C> {
     pub(super) budget: Budget,
     /// A tap on the messages, if there is one, and the time of the current turn.
     pub(super) tap: Option<(Tap, Time)>,
+    /// What disturbs the nodes, if anything does.
+    pub(super) disturbed: Option<Disturbed>,
 }
 
 impl<P: Protocol, C: Codec<Protocol = P>> ShardWorld<P, C> {
@@ -45,6 +48,15 @@ impl<P: Protocol, C: Codec<Protocol = P>> ShardWorld<P, C> {
         }
         self.outbox.push_due_probes(&self.sockets, &mut self.counters);
         self.outbox.flush(&self.sockets, &mut self.counters);
+    }
+
+    /// When the clock of the node that is called shows `at`.
+    #[inline]
+    fn when_clock_shows(&mut self, at: Time) -> Time {
+        match &mut self.disturbed {
+            None => at,
+            Some(disturbed) => disturbed.when_clock_shows(at),
+        }
     }
 
     /// The time of the next timer or delayed message.
@@ -85,10 +97,12 @@ impl<P: Protocol, C: Codec<Protocol = P>> World<P> for ShardWorld<P, C> {
     }
 
     fn arm_node(&mut self, node: u32, at: Time) {
+        let at = self.when_clock_shows(at);
         self.timers.arm_node(node, at);
     }
 
     fn arm_request(&mut self, request: RequestHandle, at: Time) {
+        let at = self.when_clock_shows(at);
         self.timers.arm_request(request, at);
     }
 

@@ -4,6 +4,7 @@
 //! **Invariant:** no test depends on another test's state.
 
 mod carry;
+mod disturbed;
 mod draw;
 mod drive;
 mod fingers;

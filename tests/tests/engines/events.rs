@@ -139,12 +139,12 @@ fn assert_recomputed(measured: &Measured, rows: &Rows, scenario: &Scenario, what
         let partitions = Disturbances::new(scenario);
         let is_right = |row: &BTreeMap<String, String>| {
             let (issued, answered) = (number(row, "issued_ns"), number(row, "time_ns"));
-            let named_is_apart = |it: &Disturbance| is_apart(it, &row["answer"]);
+            let of_named = |it: &Disturbance| group_of(it, &row["answer"]);
             owned(&lives, row, issued..=answered, |_| true)
                 || partitions.partitions().any(|it| {
                     let (begin, end) = (from + as_ns(it.at), from + as_ns(it.until));
                     let divided = issued.max(begin)..=answered.min(end);
-                    owned(&lives, row, divided, |node| is_apart(it, node) == named_is_apart(it))
+                    owned(&lives, row, divided, |node| group_of(it, node) == of_named(it))
                 })
         };
         let wrong = answered.iter().filter(|row| !is_right(row)).count() as u64;
@@ -176,10 +176,10 @@ fn owned(
     })
 }
 
-/// Whether the node with this identifier is apart from the others.
-fn is_apart(partition: &Disturbance, id: &str) -> bool {
+/// The group of the node with this identifier.
+fn group_of(partition: &Disturbance, id: &str) -> usize {
     let prefix = u64::from_str_radix(&id[..16], 16).expect("it is hexadecimal");
-    partition.strikes(Id::from_parts(prefix, Id::ZERO.tail()))
+    partition.group(Id::from_parts(prefix, Id::ZERO.tail()))
 }
 
 fn as_ns(time: Duration) -> u64 {

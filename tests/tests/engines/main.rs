@@ -15,6 +15,7 @@ mod partitions;
 mod place;
 mod program;
 mod running;
+mod shrink;
 mod sim;
 mod stationary;
 mod store;

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** figures of the simulator are exact; over UDP, only what holds on any machine is asserted.
 
+use std::thread;
+
 use hopwise_harness::measure::Measured;
 use hopwise_harness::measure::outcome::Rings;
 
@@ -57,11 +59,50 @@ fn one_way_partitions_heal_too() {
 }
 
 #[test]
+fn groups_answer_for_themselves_and_merge() {
+    for seed in [1, 2] {
+        let partition = divided("groups = [0.34, 0.33, 0.33]");
+        let measured = run_seed(&format!("{SIMULATED}{partition}"), seed);
+        assert_eq!(rings(&measured).last, 1, "seed {seed}");
+        assert!(rings(&measured).max >= 3, "seed {seed}: there were three rings");
+        let metrics = &measured.metrics;
+        let correct = metrics.correct as f64 / metrics.issued as f64;
+        assert!(correct > 0.95, "seed {seed}: {correct}");
+    }
+}
+
+/// In a square with sides of 100 ms, corners cannot reach each other, and the middle reaches all.
+#[test]
+fn far_nodes_cannot_reach_each_other_for_a_while() {
+    let far = "engine = \"sim\"\nnetwork.latency = { model = \"euclidean\", side = \"100ms\" }\n";
+    for threads in [1, 2] {
+        let toml = format!("{far}threads = {threads}\n{}", divided("beyond = \"70ms\""));
+        let measured = run_seed(&toml, 1);
+        assert_eq!(rings(&measured).last, 1);
+        let strikes = measured.disturbances.iter().find(|it| it.0 == "partition");
+        assert!(strikes.is_some_and(|it| it.1 > 1000), "{strikes:?}");
+        let metrics = &measured.metrics;
+        let correct = metrics.correct as f64 / metrics.issued as f64;
+        assert!(correct > 0.9, "{correct}");
+        let whole = run_seed(&toml.replace("70ms", "10s"), 1);
+        assert_eq!(whole.disturbances, [("partition", 0)], "no node is so far away");
+        assert_eq!((whole.metrics.incorrect, whole.metrics.failed), (0, 0));
+    }
+}
+
+#[test]
 fn over_udp_there_is_one_ring_in_the_end() {
-    let partition = divided("fraction = 0.5").replace("\"40s\"", "\"25s\"").replace("80s", "50s");
-    let measured = run_seed(&partition, 1);
-    assert_eq!(rings(&measured).last, 1);
-    assert!(rings(&measured).max >= 2, "it was divided");
+    let ends_whole = |rest: &str, count: u64| {
+        let partition = divided(rest).replace("\"40s\"", "\"25s\"").replace("80s", "50s");
+        let measured = run_seed(&partition, 1);
+        assert_eq!(rings(&measured).last, 1, "{rest}");
+        assert!(rings(&measured).max >= count, "{rest}: it was divided");
+    };
+    // Each takes as long as it takes on a clock.
+    thread::scope(|scope| {
+        scope.spawn(|| ends_whole("fraction = 0.5", 2));
+        ends_whole("groups = [0.4, 0.3]", 3);
+    });
 }
 
 #[test]

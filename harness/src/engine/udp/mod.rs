@@ -12,6 +12,7 @@
 
 mod calibrate;
 mod control;
+mod disturbed_nodes;
 mod scan;
 mod shard_driver;
 mod shard_end;
@@ -28,6 +29,7 @@ use hopwise_kernel::store::Hosts;
 use hopwise_kernel::{Id, Peer, Protocol, Rng};
 
 use self::control::{Control, assemble};
+use self::disturbed_nodes::DisturbedNodes;
 use self::shard_driver::ShardDriver;
 use self::shard_end::Conduct;
 use self::shared::Shared;
@@ -141,14 +143,19 @@ impl Runner for UdpEngine {
                 let datagram = scenario.udp.datagram as usize;
                 let mut shard: Shard<S::Node, S::Codec> =
                     Shard::new(sockets, node_capacity, REQUESTS, datagram, clock, rng)?;
-                let disturbances = network.disturbances().clone();
                 if !network.is_perfect() {
                     let mut rng = Rng::new(scenario.seed, 16 * index as u64 + 6);
                     // Delays do not depend on the hosts.
+                    let network = network.clone();
                     shard.emulate(move |from, to| {
-                        let (from, to) = ((from.id, 0), (to.id, 0));
-                        network.fate(from, to, clock.now(), &mut rng)
+                        let (now, from, to) = (clock.now(), (from.id, 0), (to.id, 0));
+                        let transit = network.fate(from, to, now, &mut rng);
+                        network.disturbances().hold(transit, to.0, now)
                     });
+                }
+                let disturbances = network.disturbances();
+                if disturbances.strike_nodes() {
+                    shard.disturb_nodes(DisturbedNodes(disturbances.clone()));
                 }
                 let setup = Setup {
                     places: capacity,
@@ -169,15 +176,8 @@ impl Runner for UdpEngine {
                 };
                 let director = Director::new(&scenario, part, setup);
                 let nodes = scenario.nodes as usize * per_host.count() as usize;
-                let mut driver = ShardDriver::new(
-                    shared,
-                    index,
-                    system,
-                    disturbances,
-                    director,
-                    nodes,
-                    per_host,
-                );
+                let mut driver = ShardDriver::new(shared, index, system, director, nodes, per_host);
+                driver.disturb(disturbances.clone());
                 if let Some(feed) = feed {
                     driver.feed(feed);
                 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use hopwise_kernel::drive::Counters;
 use hopwise_kernel::node::{EventOf, MessageOf};
 use hopwise_kernel::reactor::{Application, Shard, Turn};
-use hopwise_kernel::{Address, Codec, Context, Node, Peer, Time};
+use hopwise_kernel::{Address, Codec, Context, Id, Node, Peer, Time};
 
+use super::disturbed_nodes::{WaitingQuestion, WaitingQuestions};
 use super::scan::Scan;
 use super::shared::{ShardStatus, Shared};
 use crate::churn::{NodesPerHost, Share};
@@ -23,7 +24,7 @@ use crate::live::Feed;
 use crate::live::feed::{NodeTables, ShardFeed};
 use crate::measure::stored::Contents;
 use crate::network::Disturbances;
-use crate::plug::{ProtocolOf, QuestionOf, System};
+use crate::plug::{NodeEvent, ProtocolOf, QuestionOf, System};
 use crate::workload::Workload;
 use crate::workload::judge::Record;
 
@@ -37,7 +38,6 @@ pub(super) struct ShardDriver<S: System> {
     shared: Arc<Shared<S::Workload>>,
     shard: usize,
     system: S,
-    disturbances: Disturbances,
     director: Director<S::Workload>,
     records: Vec<Record<S::Workload>>,
     unjudged: u64,
@@ -55,6 +55,8 @@ pub(super) struct ShardDriver<S: System> {
     messages_max: u64,
     store_work: StoreWork,
     scan: Scan,
+    disturbances: Disturbances,
+    waiting: WaitingQuestions<QuestionOf<S>>,
     /// Its part in the feed of a live page, if there is one.
     feed: Option<ShardFeed>,
 }
@@ -65,7 +67,6 @@ impl<S: System> ShardDriver<S> {
         shared: Arc<Shared<S::Workload>>,
         shard: usize,
         system: S,
-        disturbances: Disturbances,
         director: Director<S::Workload>,
         nodes: usize,
         per_host: NodesPerHost,
@@ -74,7 +75,6 @@ impl<S: System> ShardDriver<S> {
             shared,
             shard,
             system,
-            disturbances,
             director,
             records: Vec::with_capacity(BATCH),
             unjudged: 0,
@@ -88,6 +88,8 @@ impl<S: System> ShardDriver<S> {
             messages_max: 0,
             store_work: StoreWork::default(),
             scan: Scan::new::<S>(nodes),
+            disturbances: Disturbances::from_iter([]),
+            waiting: WaitingQuestions::new(),
             feed: None,
         }
     }
@@ -95,6 +97,11 @@ impl<S: System> ShardDriver<S> {
     /// Feeds a live page from here on.
     pub(super) fn feed(&mut self, feed: Arc<Feed>) {
         self.feed = Some(ShardFeed::new(feed));
+    }
+
+    /// Disturbs nodes from here on.
+    pub(super) fn disturb(&mut self, disturbances: Disturbances) {
+        self.disturbances = disturbances;
     }
 
     /// Builds this shard's `own` nodes of the `members` at the start.
@@ -221,6 +228,21 @@ impl<S: System> ShardDriver<S> {
         });
     }
 
+    /// Asks the nodes whose pauses are over what was to be asked meanwhile.
+    fn ask_waiting(&mut self, shard: &mut Shard<S::Node, S::Codec>, now: Time) {
+        for waiting in self.waiting.take_due(now) {
+            let WaitingQuestion { place, id, question, token, .. } = waiting;
+            if shard.node(place).is_none_or(|node| node.peer().id != id) {
+                continue; // It crashed, and its lookups ended with it.
+            }
+            let system = &self.system;
+            let started = shard.with(place, |node, cx| system.ask(node, cx, question, token));
+            if started != Some(true) {
+                self.director.on_event(now, place, NodeEvent::Refused { token });
+            }
+        }
+    }
+
     fn is_measuring(&self) -> bool {
         self.at_from.is_some() && self.at_to.is_none()
     }
@@ -297,6 +319,7 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
         } else if self.shared.calibrate_from() != Time::NEVER {
             self.director.calibrate(self.shared.calibrate_from());
         }
+        self.ask_waiting(shard, now);
         let share = self.share();
         let mut replaced_max = 0;
         let mut nodes = ReactorNodes {
@@ -307,6 +330,8 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
             per_host: self.per_host,
             replaced_max: &mut replaced_max,
             store_work: &mut self.store_work,
+            disturbances: &self.disturbances,
+            waiting: &mut self.waiting,
         };
         self.director.turn(&mut nodes, now, now);
         if self.is_measuring() {
@@ -329,6 +354,7 @@ impl<S: System> Application<S::Node, S::Codec> for ShardDriver<S> {
             return Turn::Stop;
         }
         let own = self.flush_at.min(self.second_at).min(self.scan.next_due());
+        let own = own.min(self.waiting.next_due());
         Turn::Until(self.director.next_due().min(own))
     }
 }
@@ -352,6 +378,19 @@ struct ReactorNodes<'a, S: System> {
     /// Messages of the busiest replaced host.
     replaced_max: &'a mut u64,
     store_work: &'a mut StoreWork,
+    disturbances: &'a Disturbances,
+    waiting: &'a mut WaitingQuestions<QuestionOf<S>>,
+}
+
+impl<S: System> ReactorNodes<'_, S> {
+    /// The node in this place and the end of its pause, if it is paused.
+    fn pause_of(&self, place: u32) -> Option<(Id, Time)> {
+        if !self.disturbances.strike_nodes() {
+            return None;
+        }
+        let id = self.shard.node(place)?.peer().id;
+        Some((id, self.disturbances.paused_until(id, self.shard.now())?))
+    }
 }
 
 impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
@@ -378,7 +417,8 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
     }
 
     fn depart(&mut self, _at: Time, place: u32, graceful: bool) {
-        if graceful {
+        // A paused node cannot announce it.
+        if graceful && self.pause_of(place).is_none() {
             self.shard.with(place, |node, cx| self.system.leave(node, cx));
         }
         self.store_work.depart(self.system, self.shard.node(place));
@@ -400,6 +440,10 @@ impl<S: System> NodeControl<QuestionOf<S>> for ReactorNodes<'_, S> {
         token: u64,
         _number: u32,
     ) -> bool {
+        if let Some((id, at)) = self.pause_of(place) {
+            self.waiting.add(WaitingQuestion { at, place, id, question, token });
+            return true;
+        }
         let started = self.shard.with(place, |node, cx| self.system.ask(node, cx, question, token));
         started == Some(true)
     }

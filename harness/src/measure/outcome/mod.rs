@@ -259,9 +259,14 @@ impl Outcome {
 /// It works in any working directory.
 #[must_use]
 pub fn replay_command(program: &str, folder: &Path) -> String {
-    let file = folder.join("scenario.toml");
+    run_command(program, &folder.join("scenario.toml"))
+}
+
+/// The command line of `program` that runs the scenario in `file`. It works in any working directory.
+#[must_use]
+pub fn run_command(program: &str, file: &Path) -> String {
     // Without a working directory, the path stays relative.
-    let file = absolute(&file).unwrap_or(file).display().to_string();
+    let file = absolute(file).unwrap_or_else(|_| file.to_owned()).display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+=,@%:".contains(c);
     if file.chars().all(is_plain) {
         format!("{program} run {file}")

@@ -43,6 +43,7 @@ pub(super) fn document(campaign: &Campaign) -> Document {
             head: ["Seed", "Status", "Why", "Command"].map(str::to_owned).to_vec(),
             rows: campaign.failing.iter().map(row).collect(),
         });
+        failing.tables.extend(shrunk(&campaign.failing));
         sections.push(failing);
     }
     let mut scenario = Section::new("scenario", "Scenario");
@@ -59,4 +60,26 @@ pub(super) fn document(campaign: &Campaign) -> Document {
     }
     let origins = origins::origins(&campaign.origin);
     Document { title: format!("Campaign of {name}"), lead, sections, origins }
+}
+
+/// The smaller scenarios that fail in the same way, if there are some.
+fn shrunk(failing: &[Failing]) -> Option<Table> {
+    let row = |it: &Failing| {
+        let shrunk = it.shrunk.as_ref()?;
+        let length = match (shrunk.measure_s, shrunk.lookups) {
+            (Some(measure_s), _) => micros(measure_s * 1e6),
+            (None, lookups) => format!("{} lookups", count(lookups.unwrap_or_default())),
+        };
+        Some(vec![
+            Cell::Number(it.seed.to_string()),
+            Cell::Number(count(shrunk.nodes.into())),
+            Cell::Number(count(shrunk.faults)),
+            Cell::Text(length),
+            Cell::Text(shrunk.replay.clone()),
+        ])
+    };
+    let rows: Vec<_> = failing.iter().filter_map(row).collect();
+    let head = ["Seed", "Nodes", "Faults", "Length", "Command"].map(str::to_owned).to_vec();
+    let caption = "Smaller scenarios that fail in the same way".to_owned();
+    (!rows.is_empty()).then_some(Table { caption, head, rows })
 }

@@ -149,9 +149,18 @@ pub(super) fn fault_of(fault: &Table, kind: &str) -> String {
         (_, Some(1)) if is_busiest => return format!("{kind} of the busiest node"),
         (Some(share), _) => format!("{} of the nodes", percent(share)),
         (None, Some(nodes)) => format!("{} nodes", count(nodes.unsigned_abs())),
-        (None, None) => return kind.to_owned(),
+        (None, None) => return partition(fault, kind).unwrap_or_else(|| kind.to_owned()),
     };
     format!("{kind} of {who}")
+}
+
+/// `partition into groups of 50 %, 30 %`, `partition beyond 30ms`.
+fn partition(fault: &Table, kind: &str) -> Option<String> {
+    if let Some(beyond) = fault.get("beyond") {
+        return Some(format!("{kind} beyond {}", plain(beyond)));
+    }
+    let shares = fault.get("groups")?.as_array()?.iter().filter_map(Value::as_float);
+    Some(format!("{kind} into groups of {}", shares.map(percent).collect::<Vec<_>>().join(", ")))
 }
 
 /// A value without quotation marks, and a number without digits that say nothing.

@@ -28,4 +28,18 @@ pub(crate) struct Failing {
     pub(crate) reason: String,
     #[serde(default)]
     pub(crate) replay: Option<String>,
+    #[serde(default)]
+    pub(crate) shrunk: Option<Shrunk>,
+}
+
+/// A smaller scenario that fails in the same way.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Shrunk {
+    pub(crate) nodes: u32,
+    pub(crate) faults: u64,
+    #[serde(default)]
+    pub(crate) measure_s: Option<f64>,
+    #[serde(default)]
+    pub(crate) lookups: Option<u64>,
+    pub(crate) replay: String,
 }

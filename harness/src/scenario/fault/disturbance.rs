@@ -6,14 +6,19 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Groups;
 use crate::scenario::impossible::{Verdict, require, require_that};
-use crate::scenario::{Engine, FaultKind, Scenario};
+use crate::scenario::{FaultKind, Scenario};
 
 /// What a disturbance does.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum DisturbanceKind {
     /// Messages between the nodes it strikes and the others are lost.
     Partition(Direction),
+    /// Messages between nodes of different groups are lost.
+    Groups(Groups),
+    /// Messages between nodes that are farther apart than this one-way delay are lost.
+    Beyond(Duration),
     /// Messages from one node to another are lost. It strikes ordered pairs of nodes.
     Clog,
     /// The messages it strikes are lost.
@@ -81,7 +86,9 @@ impl DisturbanceKind {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            DisturbanceKind::Partition(_) => "partition",
+            DisturbanceKind::Partition(_)
+            | DisturbanceKind::Groups(_)
+            | DisturbanceKind::Beyond(_) => "partition",
             DisturbanceKind::Clog => "clog",
             DisturbanceKind::Loss => "loss",
             DisturbanceKind::Delay(_) => "delay",
@@ -94,29 +101,27 @@ impl DisturbanceKind {
         }
     }
 
+    /// Whether it divides the network.
+    #[must_use]
+    pub fn is_partition(self) -> bool {
+        self.word() == "partition"
+    }
+
     /// Whether it strikes nodes themselves, not only their messages.
     #[must_use]
     pub fn strikes_nodes(self) -> bool {
         matches!(self, DisturbanceKind::Pause | DisturbanceKind::Clock(_))
     }
 
-    /// Whether the engine of a scenario can bring it about: nodes can only be stopped in the simulator,
-    /// and those that serve messages at a rate cannot be paused.
+    /// Whether it is possible in a scenario: nodes that serve messages at a rate cannot be paused.
     pub(super) fn is_possible(self, all: &Scenario) -> bool {
-        let has_rate = all.network.node_rate.is_some();
-        !self.strikes_nodes()
-            || all.engine == Engine::Sim && !(has_rate && self == DisturbanceKind::Pause)
+        self != DisturbanceKind::Pause || all.network.node_rate.is_none()
     }
 
     /// Checks it in a scenario.
     pub(super) fn check(self, all: &Scenario, path: &impl Fn(&str) -> String) -> Verdict {
-        require_that(self.is_possible(all), &path("kind"), || match all.engine {
-            Engine::Udp => {
-                "another kind, or engine = \"sim\": nodes are only disturbed there".to_owned()
-            }
-            Engine::Sim => {
-                "another kind, or leave out network.node_rate: such nodes cannot pause".to_owned()
-            }
+        require_that(self.is_possible(all), &path("kind"), || {
+            "another kind, or leave out network.node_rate: such nodes cannot pause".to_owned()
         })?;
         match self {
             DisturbanceKind::Delay(by)
@@ -124,6 +129,14 @@ impl DisturbanceKind {
             | DisturbanceKind::Reorder(by) => require(!by.is_zero(), &path("by")),
             DisturbanceKind::Clock(drift) => {
                 require(drift > 0.0 && drift <= DRIFT_MAX, &path("drift"))
+            }
+            DisturbanceKind::Beyond(delay) => {
+                require(!delay.is_zero(), &path("beyond"))?;
+                require_that(all.network.latency.is_of_pairs(), &path("beyond"), || {
+                    "fraction or groups instead, or a network.latency.model in which each pair of \
+                     hosts has its own delay: \"euclidean\", \"king\", \"coordinates\" or \"matrix\""
+                        .to_owned()
+                })
             }
             _ => Ok(()),
         }

@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::disturbance::{BY, DRIFT_MAX};
-use super::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Lie, Target};
+use super::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Groups, Lie, Target};
 use crate::scenario::duration;
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -45,6 +45,10 @@ pub(super) struct FaultForm {
     target: Option<Target>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     direction: Option<Direction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    groups: Option<Groups>,
+    #[serde(default, with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    beyond: Option<Duration>,
     #[serde(default, with = "duration::optional", skip_serializing_if = "Option::is_none")]
     by: Option<Duration>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,9 +71,11 @@ impl From<FaultForm> for Fault {
             FaultWord::Join => FaultKind::Join,
             FaultWord::Return => FaultKind::Return,
             FaultWord::Swarm => FaultKind::Swarm,
-            FaultWord::Partition => {
-                lasting(DisturbanceKind::Partition(form.direction.unwrap_or_default()))
-            }
+            FaultWord::Partition => lasting(match (form.groups, form.beyond) {
+                (Some(groups), _) => DisturbanceKind::Groups(groups),
+                (None, Some(delay)) => DisturbanceKind::Beyond(delay),
+                (None, None) => DisturbanceKind::Partition(form.direction.unwrap_or_default()),
+            }),
             FaultWord::Clog => lasting(DisturbanceKind::Clog),
             FaultWord::Loss => lasting(DisturbanceKind::Loss),
             FaultWord::Delay => lasting(DisturbanceKind::Delay(by)),
@@ -83,15 +89,23 @@ impl From<FaultForm> for Fault {
             FaultWord::Clock => lasting(DisturbanceKind::Clock(form.drift.unwrap_or(DRIFT_MAX))),
         };
         let over = if kind.lasts() { until.saturating_sub(at) } else { over };
-        let amount = fraction.map_or(Amount::Count(count.unwrap_or_default()), Amount::Fraction);
+        let amount = match (kind, fraction) {
+            // All nodes are in a group, and all have distances.
+            (
+                FaultKind::Disturbance(DisturbanceKind::Groups(_) | DisturbanceKind::Beyond(_)),
+                _,
+            ) => Amount::Fraction(1.0),
+            (_, Some(fraction)) => Amount::Fraction(fraction),
+            (_, None) => Amount::Count(count.unwrap_or_default()),
+        };
         Fault { at, over, kind, amount }
     }
 }
 
 impl From<Fault> for FaultForm {
     fn from(Fault { at, over, kind, amount }: Fault) -> FaultForm {
-        let (mut target, mut direction, mut by, mut drift, mut lie) =
-            (None, None, None, None, None);
+        let (mut target, mut direction, mut by, mut drift) = (None, None, None, None);
+        let (mut groups, mut beyond, mut lie) = (None, None, None);
         let word = match kind {
             FaultKind::Crash(whom) => {
                 target = Some(whom);
@@ -104,6 +118,14 @@ impl From<Fault> for FaultForm {
             FaultKind::Disturbance(kind) => match kind {
                 DisturbanceKind::Partition(which) => {
                     direction = Some(which);
+                    FaultWord::Partition
+                }
+                DisturbanceKind::Groups(shares) => {
+                    groups = Some(shares);
+                    FaultWord::Partition
+                }
+                DisturbanceKind::Beyond(delay) => {
+                    beyond = Some(delay);
                     FaultWord::Partition
                 }
                 DisturbanceKind::Clog => FaultWord::Clog,
@@ -135,16 +157,20 @@ impl From<Fault> for FaultForm {
         let (over, until) =
             if kind.lasts() { (Duration::ZERO, at + over) } else { (over, Duration::ZERO) };
         let (fraction, count) = match amount {
+            Amount::Fraction(_) if groups.is_some() || beyond.is_some() => (None, None),
             Amount::Fraction(fraction) => (Some(fraction), None),
             Amount::Count(count) => (None, Some(count)),
         };
+        let kind = word;
         FaultForm {
             at,
             over,
             until,
-            kind: word,
+            kind,
             target,
             direction,
+            groups,
+            beyond,
             by,
             drift,
             lie,

@@ -6,6 +6,7 @@
 
 mod disturbance;
 mod form;
+mod groups;
 mod plan;
 mod swarm;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::disturbance::{Direction, DisturbanceKind, Lie};
 use self::form::FaultForm;
+pub use self::groups::Groups;
 use self::plan::FaultPlan;
 use super::impossible::{Verdict, is_share, require, require_or_adapt, require_that};
 use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
@@ -115,6 +117,22 @@ pub(super) const KEYS: &[Key] = &[
          them, or only those from them.",
     )
     .only_with("kind", &["partition"]),
+    Key::new(
+        "fault.groups",
+        Kind::Numbers,
+        groups::ACCEPTED,
+        "Instead of fraction: a partition into several groups, each with this share of the nodes; the \
+         others are one more group. Messages between nodes of different groups are lost.",
+    )
+    .only_with("kind", &["partition"]),
+    Key::duration(
+        "fault.beyond",
+        DURATION_ABOVE_ZERO,
+        "Instead of fraction: a partition by distance. Messages between nodes are lost if the one-way \
+         delay from one of them to the other is longer. Only with a network.latency.model in which each \
+         pair of hosts has its own delay.",
+    )
+    .only_with("kind", &["partition"]),
     Key::duration(
         "fault.by",
         DURATION_ABOVE_ZERO,
@@ -159,11 +177,14 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 /// Groups of keys of which at most one may be written.
-pub(super) const ALTERNATIVES: &[&[&str]] = &[&["fault.fraction", "fault.count"]];
+pub(super) const ALTERNATIVES: &[&[&str]] = &[
+    &["fault.fraction", "fault.count", "fault.groups", "fault.beyond"],
+    &["fault.direction", "fault.groups", "fault.beyond"],
+];
 
 /// Keys without a default: of each group one must be written. With what to call the group.
 pub(super) const REQUIRED: [(&[&str], &str); 2] =
-    [(&["kind"], "kind"), (&["fraction", "count"], "fraction or count")];
+    [(&["kind"], "kind"), (&["fraction", "count", "groups", "beyond"], "fraction or count")];
 
 /// Checks all faults of a scenario of this `system`. If one of its nodes serves all others, only a crash of
 /// the busiest node can hit that one.

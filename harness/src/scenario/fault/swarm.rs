@@ -145,10 +145,7 @@ mod tests {
             _ => None,
         });
         assert_eq!(words.collect::<BTreeSet<_>>().len(), 9);
-        let over_udp = (1..100).flat_map(|seed| of_engine(Engine::Udp, seed));
-        let strikes_nodes =
-            |it: Fault| matches!(it.kind, FaultKind::Disturbance(kind) if kind.strikes_nodes());
-        assert!(!over_udp.into_iter().any(strikes_nodes));
+        assert_eq!(of_engine(Engine::Udp, 1), of(1));
         assert!(
             [FaultKind::Leave, FaultKind::Join, FaultKind::Return]
                 .iter()

@@ -207,6 +207,16 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
         "in",
         &[("fault.0.kind", "partition"), ("fault.0.fraction", "0.5"), ("fault.0.until", "4s")],
     ),
+    ("fault.0.groups", "[0.5, 0.3]", &[("fault.0.kind", "partition"), ("fault.0.until", "4s")]),
+    (
+        "fault.0.beyond",
+        "30ms",
+        &[
+            ("network.latency.model", "king"),
+            ("fault.0.kind", "partition"),
+            ("fault.0.until", "4s"),
+        ],
+    ),
     (
         "fault.0.by",
         "300ms",
@@ -259,6 +269,7 @@ fn a_value_of_another_type_is_refused_with_the_types_own_words() {
             Kind::Boolean => &["3", "a-word"],
             Kind::Integer => &["2.5", "a-word", "true"],
             Kind::Number => &["a-word", "true", "{}"],
+            Kind::Numbers => &["3", "a-word", "[true]", "[[1, 2]]", "[-1]"],
             Kind::Rate => &["a-word", "x", "3 x", "-3x", "infx", "true", "{}"],
             Kind::Duration => &["3", "a-word", "true"],
         };
@@ -376,9 +387,37 @@ fn partitions_say_when_they_end_and_whom_they_strike() {
         ("fraction = 0.5, until = \"10s\"", "write \"9s\" at most"),
         ("count = 5, until = \"2s\"", "write fraction instead"),
         ("fraction = 2.0, until = \"2s\"", "fault.0.fraction"),
+        ("until = \"2s\"", "fault.0 lacks fraction or count"),
+        ("groups = [0.7, 0.4], until = \"2s\"", "write a list of 1 to 8 numbers above 0"),
+        ("groups = [], until = \"2s\"", "fault.0.groups = [] is not accepted"),
+        ("groups = [0.5], fraction = 0.5, until = \"2s\"", "write one of them"),
+        ("groups = [0.5], direction = \"in\", until = \"2s\"", "write one of them"),
+        ("beyond = \"30ms\", until = \"2s\"", "write fraction or groups instead, or a network"),
+        ("beyond = \"0s\", until = \"2s\"", "write a duration above zero"),
     ] {
         let refused = partition(rest).expect_err(rest).to_string();
         assert!(refused.contains(wanted), "{rest}: {refused}");
+    }
+}
+
+#[test]
+fn partitions_into_groups_and_by_distance_read_back() {
+    let partition = |rest: &str| {
+        let fault = format!("[{{ kind = \"partition\", until = \"3s\", {rest} }}]");
+        with(&[("fault", &fault), ("network.latency.model", "king")]).expect("it is whole")
+    };
+    let FaultKind::Disturbance(DisturbanceKind::Groups(groups)) =
+        partition("groups = [0.34, 0.33, 0.33]").faults[0].kind
+    else {
+        panic!("another kind")
+    };
+    assert_eq!(groups.count(), 3);
+    let beyond = FaultKind::Disturbance(DisturbanceKind::Beyond(Duration::from_millis(30)));
+    assert_eq!(partition("beyond = \"30ms\"").faults[0].kind, beyond);
+    for rest in ["groups = [0.34, 0.33, 0.33]", "groups = [1]", "beyond = \"30ms\""] {
+        let scenario = partition(rest);
+        assert_eq!(scenario.faults[0].kind.word(), "partition");
+        assert_reads_back(&scenario);
     }
 }
 
@@ -403,7 +442,6 @@ fn every_disturbance_reads_back_and_refuses_what_makes_no_sense() {
         ("loss", ", by = \"1s\"", &[], "fault.0.by"),
         ("loss", ", over = \"1s\"", &[], "fault.0.over"),
         ("clok", "", &[], "fault.0.kind = \"clok\" is not accepted"),
-        ("pause", "", &[("engine", "udp")], "write another kind, or engine = \"sim\""),
         ("pause", "", &[("network.node_rate", "100")], "leave out network.node_rate"),
     ] {
         let refused = disturb(kind, rest, more).expect_err(kind).to_string();
