@@ -23,7 +23,7 @@ fn at(ns: u64) -> Time {
 fn scenario(text: &str) -> Scenario {
     let section = SectionType::of::<()>();
     let (name, workload) = ("none", KeyWorkload::NAME);
-    let system = SystemSchema { name, section, workload, has_server: false, has_checker: false };
+    let system = SystemSchema::plain(name, section, workload);
     let schema = Schema::new(vec![system], Vec::new(), "none");
     assert_eq!(<()>::NAME, "");
     schema.from_toml(text, "test", &[]).expect("the scenario is valid")

@@ -208,8 +208,7 @@ mod tests {
     fn scenario(text: &str) -> Scenario {
         let section = SectionType::of::<()>();
         let (name, workload) = ("none", KeyWorkload::NAME);
-        let system =
-            SystemSchema { name, section, workload, has_server: false, has_checker: false };
+        let system = SystemSchema::plain(name, section, workload);
         let schema = Schema::new(vec![system], Vec::new(), "none");
         schema.from_toml(text, "test", &[]).expect("the scenario is valid")
     }

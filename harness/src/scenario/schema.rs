@@ -35,6 +35,17 @@ pub struct SystemSchema {
 }
 
 impl SystemSchema {
+    /// A system without anything special, for tests.
+    #[cfg(test)]
+    pub(crate) fn plain(
+        name: &'static str,
+        section: SectionType,
+        workload: &'static str,
+    ) -> SystemSchema {
+        let (has_server, has_checker, can_lie) = (false, false, false);
+        SystemSchema { name, section, workload, has_server, has_checker, can_lie }
+    }
+
     /// What its nodes are asked for.
     #[must_use]
     pub fn subject(&self) -> Subject {

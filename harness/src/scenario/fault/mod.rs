@@ -407,15 +407,7 @@ mod tests {
     use crate::scenario::{SectionType, Udp};
 
     fn system() -> SystemSchema {
-        let (name, section, workload) = ("none", SectionType::of::<Udp>(), "keys");
-        SystemSchema {
-            name,
-            section,
-            workload,
-            has_server: false,
-            has_checker: false,
-            can_lie: false,
-        }
+        SystemSchema::plain("none", SectionType::of::<Udp>(), "keys")
     }
 
     /// With a look at all others for each, this would not end.

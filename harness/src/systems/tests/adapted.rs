@@ -29,15 +29,18 @@ fn every_scenario_runs_with_few_nodes_and_for_a_few_seconds() {
             for system in schema().system_names() {
                 for duration in ["1s", "5s", "7min"] {
                     let set = [("nodes", nodes), ("system", system), ("phases.measure", duration)];
-                    // Only the ring comes with a checker.
-                    let is_checked = ["check", "swarm"].contains(&scenario.name);
-                    let is_refused = is_checked && system != "ring";
-                    match named(scenario.name, &set) {
-                        Ok(scenario) if !is_refused => assert_settled(&scenario),
-                        Err(error) if is_refused => {
-                            assert!(error.to_string().starts_with("check = true"), "{error}");
+                    // Only the ring comes with a checker, and only its nodes can lie.
+                    let refused = match scenario.name {
+                        "check" | "swarm" if system != "ring" => Some("check = true"),
+                        "malicious" if system != "ring" => Some("fault.0.kind = \"malicious\""),
+                        _ => None,
+                    };
+                    match (named(scenario.name, &set), refused) {
+                        (Ok(scenario), None) => assert_settled(&scenario),
+                        (Err(error), Some(what)) => {
+                            assert!(error.to_string().starts_with(what), "{error}");
                         }
-                        other => panic!("{} with {set:?}: {other:?}", scenario.name),
+                        (other, _) => panic!("{} with {set:?}: {other:?}", scenario.name),
                     }
                 }
             }

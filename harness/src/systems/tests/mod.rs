@@ -232,6 +232,11 @@ const EXAMPLES: &[(&str, &str, Pairs)] = &[
             ("fault.0.until", "4s"),
         ],
     ),
+    (
+        "fault.0.lie",
+        "claim",
+        &[("fault.0.kind", "malicious"), ("fault.0.fraction", "0.5"), ("fault.0.until", "4s")],
+    ),
     ("fault.0.target", "busiest", &[("fault.0.kind", "crash"), ("fault.0.count", "1")]),
     ("fault.0.fraction", "0.5", &[("fault.0.kind", "leave")]),
     ("fault.0.count", "5", &[("fault.0.kind", "crash")]),
