@@ -23,10 +23,9 @@ use crate::base::rng::mix;
 use crate::base::{Address, Rng, Time};
 use crate::codec::Probe;
 
-/// Places in a set, sets, and sets in which a socket may lie.
+/// Places in a set, and sets. A socket may lie in two of them.
 const WAYS: usize = 4;
 const SETS: usize = 256;
-const CHOICES: usize = 2;
 /// The time between two probes of one socket.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// After an answer, datagrams in an older version say nothing for this time: some are on their way, and the
@@ -185,7 +184,6 @@ impl Versions {
     fn places(&self, socket: u64) -> impl Iterator<Item = (usize, usize)> + use<> {
         let mixed = mix(socket ^ self.secret);
         let sets = [mixed as u32, (mixed >> 32) as u32].map(|half| half as usize % SETS);
-        const { assert!(CHOICES == 2 && SETS.is_power_of_two()) };
         sets.into_iter().flat_map(|set| (0..WAYS).map(move |way| (set, way)))
     }
 
