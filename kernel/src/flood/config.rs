@@ -40,7 +40,8 @@ pub struct FloodConfig {
     /// How long a peer remembers a search, to recognize repetitions and to route hits back. Must be
     /// longer than queries take.
     pub remember: Duration,
-    /// Maximum number of searches that are remembered at a time.
+    /// Maximum number of searches that are remembered at a time: at least twice as many as are expected; see
+    /// [`seen`](crate::flood::seen).
     pub max_searches: u32,
     /// Mean time between two pings of all neighbors; `None` turns off all repair.
     pub ping: Option<Duration>,

@@ -33,7 +33,7 @@ pub const SEAL_BYTES: usize = size_of::<Trailer>();
 pub const MIN_SECRET_BYTES: usize = 16;
 /// The most by which the clocks of two processes may differ, with the time that a datagram takes.
 const MAX_AGE: Duration = Duration::from_secs(30);
-/// Sockets that a receiver hears from, at most.
+/// Sockets that a receiver hears from within [`MAX_AGE`], at most.
 const MAX_SOCKETS: usize = 1024;
 /// Numbers before the highest one that may still arrive.
 const WINDOW: u64 = 64;
@@ -121,21 +121,17 @@ impl Seal {
             return Err(WireError::Forged);
         }
         let oldest = time_of_day_us().saturating_sub(MAX_AGE.as_micros() as u64);
-        if number < oldest || !self.is_first(from, number) {
+        if number < oldest || !self.is_first(from, number, oldest) {
             return Err(WireError::Replayed);
         }
         Ok(datagram)
     }
 
     /// Whether this number arrives from `socket` for the first time, as far as is known. Notes that it
-    /// has arrived.
-    fn is_first(&mut self, socket: Address, number: u64) -> bool {
+    /// has arrived. Numbers below `oldest` are refused anyway.
+    fn is_first(&mut self, socket: Address, number: u64, oldest: u64) -> bool {
         let Some(heard) = self.heard.iter_mut().find(|it| it.socket == socket) else {
-            let has_room = self.heard.len() < MAX_SOCKETS;
-            if has_room {
-                self.heard.push(Heard { socket, highest: number, window: 1 });
-            }
-            return has_room;
+            return self.add(Heard { socket, highest: number, window: 1 }, oldest);
         };
         if number > heard.highest {
             let ahead = number - heard.highest;
@@ -149,6 +145,17 @@ impl Seal {
             heard.window |= 1 << behind;
         }
         is_first
+    }
+
+    /// Adds a socket. If there are [`MAX_SOCKETS`], it takes the place of one that has been silent for so long
+    /// that nothing it has sent is accepted any more. Returns false if there is none.
+    fn add(&mut self, new: Heard, oldest: u64) -> bool {
+        if self.heard.len() < MAX_SOCKETS {
+            self.heard.push(new);
+            return true;
+        }
+        let silent = self.heard.iter_mut().find(|it| it.highest < oldest);
+        silent.map(|it| *it = new).is_some()
     }
 
     fn tag(&self, from: Address, to: Address, number: u64, datagram: &[u8]) -> [u8; 16] {
@@ -207,6 +214,33 @@ mod tests {
         for datagram in &all {
             assert_eq!(receiver.open(A, B, datagram), Err(WireError::Replayed));
         }
+    }
+
+    #[test]
+    fn a_million_sockets_leave_the_memory_as_it_is() {
+        let (mut sender, mut stranger, mut receiver) =
+            (seal(&[1; 32]), seal(&[2; 32]), seal(&[1; 32]));
+        let (places, from) = (receiver.heard.as_ptr(), |ip| Address { ip, ..A });
+        let forged = sealed(&mut stranger, b"a message");
+        for ip in 0..1_000_000 {
+            assert_eq!(receiver.open(from(ip), B, &forged), Err(WireError::Forged));
+        }
+        assert!(receiver.heard.is_empty(), "without the key, nothing is kept");
+        // With the key, a socket is heard once there is a place for it.
+        let now = time_of_day_us();
+        for ip in 0..10_000 {
+            let has_room = receiver.is_first(from(ip), now, now - 1);
+            assert_eq!(has_room, ip < MAX_SOCKETS as u32);
+            assert!(!receiver.is_first(from(ip), now, now - 1), "not twice");
+        }
+        assert_eq!((receiver.heard.len(), receiver.heard.as_ptr()), (MAX_SOCKETS, places));
+        // Sockets that are silent for long leave their places. What they sent is too old.
+        let later = now + 2;
+        for ip in 10_000..10_000 + MAX_SOCKETS as u32 {
+            assert!(receiver.is_first(from(ip), later, later - 1));
+        }
+        assert_eq!((receiver.heard.len(), receiver.heard.as_ptr()), (MAX_SOCKETS, places));
+        assert_eq!(receiver.open(A, B, &sealed(&mut sender, b"new")), Err(WireError::Replayed));
     }
 
     #[test]

@@ -10,6 +10,9 @@
 //!                  └─older datagram──┘
 //! ```
 //!
+//! An entry lies in one of two sets, so that sockets in use rarely take each other's places: with 256 sockets less
+//! than one in 10,000 is forgotten and asked again, with 512 less than one in 250.
+//!
 //! **Invariant:** the table has a fixed size. Only what is sent adds an entry. A datagram with a forged source
 //! can make a socket be written to in the oldest version, no more. At most [`PROBES_PER_S`] probes are sent in a
 //! second.
@@ -20,7 +23,7 @@ use crate::base::rng::mix;
 use crate::base::{Address, Rng, Time};
 use crate::codec::Probe;
 
-/// Places for sockets that may stand for each other, and sets of these.
+/// Places in a set, and sets. A socket may lie in two of them.
 const WAYS: usize = 4;
 const SETS: usize = 256;
 /// The time between two probes of one socket.
@@ -177,31 +180,36 @@ impl Versions {
         }
     }
 
-    fn set(&self, socket: u64) -> usize {
-        mix(socket ^ self.secret) as usize % SETS
+    /// The places in which a socket may lie, each as a set and a place in it.
+    fn places(&self, socket: u64) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let mixed = mix(socket ^ self.secret);
+        let sets = [mixed as u32, (mixed >> 32) as u32].map(|half| half as usize % SETS);
+        sets.into_iter().flat_map(|set| (0..WAYS).map(move |way| (set, way)))
     }
 
     fn entry(&mut self, socket: u64) -> Option<&mut Entry> {
-        let set = self.set(socket);
-        self.sets[set].iter_mut().find(|entry| entry.socket == socket)
+        let (set, way) =
+            self.places(socket).find(|&(set, way)| self.sets[set][way].socket == socket)?;
+        Some(&mut self.sets[set][way])
     }
 
     /// The entry of a socket. A new one takes the place of the one that was used least recently, of those
     /// that are written to in an old version, if there are any.
     fn entry_or_new(&mut self, socket: u64) -> &mut Entry {
-        let set = self.set(socket);
-        let newest = self.newest;
-        let ways = &mut self.sets[set];
-        let at = match ways.iter().position(|entry| entry.socket == socket) {
-            Some(at) => at,
+        let is_it = |&(set, way): &(usize, usize)| self.sets[set][way].socket == socket;
+        let (set, way) = match self.places(socket).find(is_it) {
+            Some(place) => place,
             None => {
-                let rank = |at: &usize| (ways[*at].reads >= newest, ways[*at].used_at);
-                let at = (0..WAYS).min_by_key(rank).unwrap_or(0);
-                ways[at] = Entry { socket, ..EMPTY };
-                at
+                let rank = |&(set, way): &(usize, usize)| {
+                    let entry = &self.sets[set][way];
+                    (entry.reads >= self.newest, entry.used_at)
+                };
+                let (set, way) = self.places(socket).min_by_key(rank).unwrap_or_default();
+                self.sets[set][way] = Entry { socket, ..EMPTY };
+                (set, way)
             }
         };
-        &mut ways[at]
+        &mut self.sets[set][way]
     }
 }
 
@@ -315,5 +323,52 @@ mod tests {
             }
         }
         assert!(probes <= PROBES_PER_S, "{probes}");
+    }
+
+    /// Writes to so many sockets in turns. Returns the share of those in use that are not found again.
+    fn forgotten(sockets: u32, secrets: u64) -> f64 {
+        let mut forgotten = 0;
+        for secret in 0..secrets {
+            let mut versions = Versions::new(OLD, NEW, Rng::new(secret, 0));
+            for turn in 1..4 {
+                versions.time_is(Time::ZERO + PROBE_EVERY * turn);
+                for ip in 0..sockets {
+                    let to = Address { ip, ..socket(1) };
+                    let is_known = versions.entry(to.socket().to_bits()).is_some();
+                    forgotten += u64::from(turn == 3 && !is_known);
+                    versions.version_for(0, to);
+                    versions.due.clear();
+                }
+            }
+        }
+        forgotten as f64 / f64::from(sockets) / secrets as f64
+    }
+
+    /// With one set of four for each socket, 0.8 % are forgotten at a quarter and 6 % at half.
+    #[test]
+    fn a_quarter_full_the_table_forgets_next_to_no_socket() {
+        let [quarter, half] = [256, 512].map(|sockets| forgotten(sockets, 100));
+        assert!(quarter < 1e-4 && half < 4e-3, "{quarter} and {half}");
+    }
+
+    #[test]
+    fn a_million_sockets_leave_the_memory_as_it_is() {
+        let mut versions = versions();
+        let places = (versions.sets.as_ptr(), versions.due.as_ptr(), versions.due.capacity());
+        (1..=8).for_each(|port| learn(&mut versions, socket(port)));
+        for ip in 0..1_000_000 {
+            // Each gets a reply.
+            let from = Address { ip, ..socket(9) };
+            versions.on_datagram(from, OLD);
+            assert_eq!(versions.version_for(0, from), OLD);
+            if ip % 1000 == 0 {
+                for port in 1..=8 {
+                    assert_eq!(versions.version_for(0, socket(port)), NEW, "it stays known");
+                }
+            }
+        }
+        let after = (versions.sets.as_ptr(), versions.due.as_ptr(), versions.due.capacity());
+        assert_eq!(places, after);
+        assert!(versions.due.len() <= PROBES_PER_S as usize);
     }
 }

@@ -9,6 +9,7 @@ mod clones;
 mod directory;
 mod full_view;
 mod gnutella;
+mod heavy_source;
 mod hostile;
 mod indirect;
 mod last_node;

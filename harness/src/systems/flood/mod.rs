@@ -191,18 +191,21 @@ fn graph(scenario: &Scenario, members: usize) -> Result<(Graph, Option<String>),
 }
 
 /// Warns if peers may have to remember more searches than they have room for. A search can be in
-/// twenty places: in a memory that is half full, one in some thousands finds them all taken.
+/// twenty places: in a memory that is half full, one in some thousands finds them all taken; see
+/// [`flood::seen`].
 fn crowding(scenario: &Scenario) -> Option<String> {
     const FULL: f64 = 0.5;
     let rate_per_s = scenario.workload.peak_per_s(scenario.nodes)?;
-    let flood = scenario.section::<Flood>();
-    let searches = rate_per_s * flood.remember.as_secs_f64();
-    let reaches_most = flood.strategy != Strategy::RandomWalk;
-    (reaches_most && searches > FULL * f64::from(flood.remember_room)).then(|| {
+    let section = scenario.section::<Flood>();
+    // On average, a search is remembered for half of the resolution longer.
+    let remembered = section.remember + flood::seen::RESOLUTION / 2;
+    let searches = rate_per_s * remembered.as_secs_f64();
+    let reaches_most = section.strategy != Strategy::RandomWalk;
+    (reaches_most && searches > FULL * f64::from(section.remember_room)).then(|| {
         format!(
-            "{searches:.0} searches start within flood.remember = {:?}; a peer that all of them reach \
-             drops many, because flood.remember_room = {} should be at least twice as many",
-            flood.remember, flood.remember_room,
+            "{searches:.0} searches are remembered at a time with flood.remember = {:?}; a peer that all of \
+             them reach drops many, because flood.remember_room = {} should be at least twice as many",
+            section.remember, section.remember_room,
         )
     })
 }

@@ -3,6 +3,8 @@
 //!
 //! **Invariant:** each test counts only its own thread's allocations.
 
+mod spoofed;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
@@ -299,6 +301,14 @@ fn a_store_allocates_nothing() {
     assert_eq!(COUNT.take(), 0, "heap allocations of a store");
     assert!(done > 30_000 && arrived > 15, "{done} done, {arrived} arrived");
     assert_counting_works();
+}
+
+/// The number of heap allocations of this thread in `run`.
+fn allocations_in(run: impl FnOnce()) -> u64 {
+    COUNTING.set(true);
+    run();
+    COUNTING.set(false);
+    COUNT.take()
 }
 
 /// Asserts that the allocator counts; otherwise, a count of zero would mean nothing.
