@@ -286,9 +286,12 @@ impl RingNode {
             }
             return;
         }
+        let is_farther = |predecessor: Peer| !candidate.id.is_between(predecessor.id, self.me.id);
+        #[cfg(feature = "defects")]
+        let is_farther = |it: Peer| is_farther(it) && !self.has(Defect::AnyNotifier);
         match self.predecessor {
             Some(predecessor) if predecessor == candidate => self.predecessor_heard = cx.now.into(),
-            Some(predecessor) if !candidate.id.is_between(predecessor.id, self.me.id) => {
+            Some(predecessor) if is_farther(predecessor) => {
                 self.probe_predecessor(cx, Some(candidate));
             }
             _ if answered => self.adopt_predecessor(cx, candidate),
@@ -421,12 +424,22 @@ impl RingNode {
         if self.successors.remove(peer) {
             self.update_finger_boundary();
         }
+        #[cfg(feature = "defects")]
+        if was_first
+            && self.has(Defect::TwoDropped)
+            && let Some(next) = self.successors.first()
+        {
+            self.successors.remove(next);
+            self.update_finger_boundary();
+        }
         if was_first {
             self.first_round_trips = PeerRoundTrips::default();
             // The next one does not wait for what this one was asked last.
             self.stabilizing = false;
         }
         let was_pair = mem::take(&mut self.is_pair);
+        #[cfg(feature = "defects")]
+        let was_pair = was_pair || self.has(Defect::CutOffOwnsAll);
         if self.is_isolated() {
             self.successors.keep_fallback(peer);
             if was_pair && self.is_member() {

@@ -60,6 +60,8 @@ mod commit;
 pub mod config;
 mod copies;
 pub mod counts;
+#[cfg(feature = "defects")]
+pub mod defect;
 pub mod event;
 mod holders;
 mod indirect;
@@ -89,6 +91,8 @@ pub mod wire;
 
 pub use config::{Hosts, MAX_REPLICAS, StoreConfig, StoreLimits};
 pub use counts::StoreCounts;
+#[cfg(feature = "defects")]
+pub use defect::StoreDefect;
 pub use event::Event;
 pub use holders::is_holder;
 pub use message::{Message, MessageWith};
