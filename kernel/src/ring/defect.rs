@@ -26,12 +26,12 @@ pub enum Defect {
     /// A notified node adopts every sender that answers, nearer or not. Rule, rectify: adopt n if it lies
     /// between the predecessor and this node, otherwise only if the predecessor is dead.
     AnyNotifier,
-    /// A node that has lost all contacts takes itself for the last one, and owns every key. Rule, the last node:
-    /// it is alone only if both nodes of a pair had noticed that they know no third one.
-    CutOffOwnsAll,
-    /// A fixed number of unanswered attempts makes a peer dead. Rule, failure detector: as many as the
-    /// loss observed requires.
-    LossIgnored,
+    /// A node that removes a dead peer from its list removes the node that uses the same address by now. Rule,
+    /// stabilize: drop the dead node, which is an address and an identifier.
+    AddressIsNode,
+    /// A node that has heard from nobody since it asked draws the same conclusion as any other. Rule, failure
+    /// detector: such a node doubts itself, and asks more often before it declares a peer dead.
+    NoSelfDoubt,
     /// A peer that answers after it was declared dead stays dead until the suspicion ends by itself. Rule, failure
     /// detector: a reply ends the suspicion.
     AnsweredStaysDead,
@@ -48,8 +48,8 @@ impl Defect {
         Defect::StalePosition,
         Defect::TwoDropped,
         Defect::AnyNotifier,
-        Defect::CutOffOwnsAll,
-        Defect::LossIgnored,
+        Defect::AddressIsNode,
+        Defect::NoSelfDoubt,
         Defect::AnsweredStaysDead,
     ];
 }

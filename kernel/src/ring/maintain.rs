@@ -421,7 +421,14 @@ impl RingNode {
         self.predecessor.take_if(|predecessor| predecessor.is_same_destination(peer));
         let was_first =
             self.successors.first().is_some_and(|first| first.is_same_destination(peer));
-        if self.successors.remove(peer) {
+        #[cfg(feature = "defects")]
+        let listed = match self.successors.peers().iter().find(|it| it.address == peer.address) {
+            Some(&listed) if self.has(Defect::AddressIsNode) => listed,
+            _ => peer,
+        };
+        #[cfg(not(feature = "defects"))]
+        let listed = peer;
+        if self.successors.remove(listed) {
             self.update_finger_boundary();
         }
         #[cfg(feature = "defects")]
@@ -438,8 +445,6 @@ impl RingNode {
             self.stabilizing = false;
         }
         let was_pair = mem::take(&mut self.is_pair);
-        #[cfg(feature = "defects")]
-        let was_pair = was_pair || self.has(Defect::CutOffOwnsAll);
         if self.is_isolated() {
             self.successors.keep_fallback(peer);
             if was_pair && self.is_member() {

@@ -84,9 +84,9 @@ impl RingNode {
             )
             | Kind::Neighbors { reason: NeighborsReason::Stabilize, .. } => {
                 let needed = self.loss.attempts(Confidence::Declare);
-                #[cfg(feature = "defects")]
-                let needed = if self.has(Defect::LossIgnored) { LIGHT_ATTEMPTS } else { needed };
                 let doubts_itself = !self.heard.is_after(request.sent_at);
+                #[cfg(feature = "defects")]
+                let doubts_itself = doubts_itself && !self.has(Defect::NoSelfDoubt);
                 let factor = if doubts_itself { SELF_DOUBT } else { 1 };
                 needed.saturating_mul(factor).min(MAX_ATTEMPTS)
             }

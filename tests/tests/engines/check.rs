@@ -66,12 +66,30 @@ fn first_violation(toml: &str, seeds: impl Iterator<Item = u64>) -> Option<Strin
 }
 
 fn assert_caught(defect: Defect) {
+    assert_caught_in(defect, &scenario(SMALL, &[]));
+}
+
+/// Asserts that one of the first seeds shows the defect, and that the correct protocol passes with all
+/// seeds up to that one.
+fn assert_caught_in(defect: Defect, scenario: &Scenario) {
     let caught = (1..=SEEDS).find_map(|seed| {
-        let measured = run_with_defect(&seeded(SMALL, seed), defect).expect("the scenario runs");
-        let first = check(simulation(measured)).first?;
-        Some(format!("seed {seed}: {first}"))
+        let scenario = Scenario { seed, ..scenario.clone() };
+        let measured = run_with_defect(&scenario, defect).expect("the scenario runs");
+        Some((seed, check(simulation(measured)).first?))
     });
-    println!("{defect:?}: {}", caught.expect("none of the seeds shows the defect"));
+    let (last, first) = caught.expect("none of the seeds shows the defect");
+    println!("{defect:?}: seed {last}: {first}");
+    for seed in 1..=last {
+        let right = check(run(&Scenario { seed, ..scenario.clone() }));
+        assert_eq!((right.violations, right.first), (0, None), "seed {seed}");
+    }
+}
+
+/// Churn so fast that there are barely enough principals, and addresses are soon used again.
+fn fast() -> Scenario {
+    let set = [("churn.joins_per_s", "1"), ("churn.departures_per_s", "1")];
+    let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Registry::built_in().load("check", &set).expect("it is built in")
 }
 
 #[test]
@@ -122,6 +140,26 @@ fn rectifying_without_asking_is_caught() {
 #[test]
 fn accepting_a_stale_reply_is_caught() {
     assert_caught(Defect::StaleReply);
+}
+
+#[test]
+fn joining_at_an_old_position_is_caught() {
+    assert_caught(Defect::StalePosition);
+}
+
+#[test]
+fn dropping_two_entries_is_caught() {
+    assert_caught(Defect::TwoDropped);
+}
+
+#[test]
+fn adopting_any_notifier_is_caught() {
+    assert_caught(Defect::AnyNotifier);
+}
+
+#[test]
+fn taking_an_address_for_a_node_is_caught() {
+    assert_caught_in(Defect::AddressIsNode, &fast());
 }
 
 #[test]

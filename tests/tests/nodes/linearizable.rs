@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hopwise_kernel::store::{
-    Change, Condition, Lifetime, Name, ReadOutcome, Refusal, StoreConfig, Version, Write,
-    WriteOutcome,
+    Change, Condition, Lifetime, Name, ReadOutcome, Refusal, StoreConfig, StoreDefect, Version,
+    Write, WriteOutcome,
 };
 use hopwise_kernel::{Id, Node, Rng, Time};
 use hopwise_tests::StoreRing;
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 8;
 
 /// What happens in a trial.
 #[derive(Clone, Copy, Debug)]
-struct Plan {
+pub(crate) struct Plan {
     seed: u64,
     /// Nodes at the start.
     nodes: u32,
@@ -42,13 +42,24 @@ struct Plan {
     popular: Option<u32>,
     /// Whether values stay with their writers, while the store keeps references.
     by_reference: bool,
-    /// Whether messages are lost and doubled, and nodes are stopped, from time to time.
-    faults: bool,
+    faults: Faults,
+    /// A deliberate defect of the nodes.
+    defect: Option<StoreDefect>,
+}
+
+/// What disturbs the nodes from time to time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Faults {
+    None,
+    /// Messages are lost and doubled, never for so long that a live node is taken for dead.
+    Messages,
+    /// The same, and nodes are stopped.
+    MessagesAndNodes,
 }
 
 impl Plan {
     /// A plan of this seed, without faults of the network.
-    fn of(seed: u64) -> Plan {
+    pub(crate) fn of(seed: u64) -> Plan {
         let mut rng = Rng::new(seed, 7);
         let is_small = rng.below(4) == 0;
         Plan {
@@ -63,8 +74,14 @@ impl Plan {
             is_skewed: rng.below(3) == 0,
             popular: [None, Some(1), Some(3), Some(20)][rng.below(4) as usize],
             by_reference: false,
-            faults: false,
+            faults: Faults::None,
+            defect: None,
         }
+    }
+
+    /// A plan of this seed for nodes that may have a defect.
+    pub(crate) fn with(seed: u64, faults: Faults, defect: Option<StoreDefect>) -> Plan {
+        Plan { faults, defect, ..Plan::of(seed) }
     }
 }
 
@@ -137,7 +154,7 @@ impl Trial {
                     self.busy_until = self.store.memory.now() + busy;
                 }
             }
-            if self.plan.faults {
+            if self.plan.faults != Faults::None {
                 self.disturb();
             }
         }
@@ -300,7 +317,8 @@ impl Trial {
             assert_eq!(it.client, node, "it ends where it began");
             let took = now - it.invoked;
             // A node may be stopped meanwhile, and the test looks at the ends from time to time.
-            let grace = Duration::from_millis(if self.plan.faults { 3_500 } else { 320 });
+            let grace =
+                Duration::from_millis(if self.plan.faults == Faults::None { 320 } else { 3_500 });
             let limit = (DEADLINE + grace).as_nanos() as u64;
             assert!(took <= limit, "{:?} took {took} ns", it.action);
             let Some(end) = end else { continue };
@@ -423,7 +441,7 @@ impl Trial {
                 self.store.memory.set_copies(2);
                 Duration::from_micros(self.rng.below(2_000_000))
             }
-            2 => {
+            2 if self.plan.faults == Faults::MessagesAndNodes => {
                 let node = self.any_member();
                 self.store.memory.stop(Some(node));
                 Duration::from_micros(self.rng.below(3_000_000))
@@ -499,14 +517,16 @@ impl Trial {
     }
 }
 
-fn trial(plan: Plan) -> usize {
+/// Runs a trial, and panics if the store breaks a promise. Returns the number of operations.
+pub(crate) fn trial(plan: Plan) -> usize {
     let repair = Some(Duration::from_secs(2));
     let provided = by_reference().provided.filter(|_| plan.by_reference);
     let popular_reads_per_s = plan.popular;
-    let config = StoreConfig { repair, popular_reads_per_s, provided, ..config() };
+    let defect = plan.defect;
+    let config = StoreConfig { repair, popular_reads_per_s, provided, defect, ..config() };
     let mut trial = Trial::new(plan, config);
     trial.run();
-    if !plan.faults {
+    if plan.faults != Faults::MessagesAndNodes {
         trial.check();
     } else if plan.failures == 0 {
         trial.check_kept();
@@ -555,7 +575,7 @@ fn each_key_is_linearizable_if_values_stay_with_their_writers() {
 #[test]
 fn lost_and_doubled_messages_leave_all_copies_equal() {
     for seed in 0..6 {
-        trial(Plan { faults: true, ..Plan::of(seed) });
+        trial(Plan { faults: Faults::MessagesAndNodes, ..Plan::of(seed) });
     }
 }
 
@@ -566,7 +586,11 @@ fn campaign() {
     let seeds = std::env::var("SEEDS").unwrap_or_else(|_| "0..100".into());
     let (from, to) = seeds.split_once("..").expect("a range");
     let (from, to): (u64, u64) = (from.parse().expect("a number"), to.parse().expect("a number"));
-    let faults = std::env::var("FAULTS").is_ok();
+    let faults = match std::env::var("FAULTS").as_deref() {
+        Ok("messages") => Faults::Messages,
+        Ok(_) => Faults::MessagesAndNodes,
+        Err(_) => Faults::None,
+    };
     let mut failed = Vec::new();
     let mut operations = 0;
     for seed in from..to {

@@ -16,6 +16,7 @@ mod linearizable;
 mod merge;
 mod overlay;
 mod place;
+mod planted;
 mod ring;
 mod store;
 mod words;
