@@ -60,8 +60,10 @@ impl<R: Router> StoreNode<R> {
         while let Some(at) = self.owner.round_of(item) {
             let Round { acked, failed, .. } = self.owner.rounds[at];
             #[cfg(feature = "defects")]
-            let acked = if self.has(StoreDefect::OneHolderSuffices) && acked & all != 0 {
-                acked | failed
+            let acked = if self.has(StoreDefect::MajoritySuffices)
+                && (acked & all).count_ones() * 2 >= all.count_ones()
+            {
+                all
             } else {
                 acked
             };

@@ -5,9 +5,9 @@
 /// A deliberate violation of the store's promises.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StoreDefect {
-    /// A round commits once every holder has taken the version or has failed to, and one has it. Rule, commit: once
-    /// all holders have it or a later one.
-    OneHolderSuffices,
+    /// A round commits once a majority of the copies exists, the owner's among them. Rule, commit: once all holders
+    /// have the version or a later one.
+    MajoritySuffices,
     /// An arrival ends once the first source has sent what it has. Rule, arrival: once all holders have, so long as
     /// none had every write that was acknowledged.
     FirstSourceSuffices,
@@ -22,7 +22,7 @@ pub enum StoreDefect {
 impl StoreDefect {
     /// All defects.
     pub const ALL: [StoreDefect; 4] = [
-        StoreDefect::OneHolderSuffices,
+        StoreDefect::MajoritySuffices,
         StoreDefect::FirstSourceSuffices,
         StoreDefect::DeletionsPurged,
         StoreDefect::RepeatedWrite,

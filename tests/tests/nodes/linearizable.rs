@@ -369,6 +369,10 @@ impl Trial {
             1 if may_fail => {
                 let node = self.any_member();
                 self.collect();
+                // What a node hands over when it leaves is sent once, and may get lost.
+                if self.plan.faults == Faults::Messages && !self.may_crash(node) {
+                    return;
+                }
                 self.store.leave(node);
                 self.collect();
                 self.forget(node);
@@ -432,7 +436,8 @@ impl Trial {
         }
         self.store.memory.set_copies(1);
         self.store.memory.stop(None);
-        let pause = match self.rng.below(60) {
+        let seldom = if self.plan.faults == Faults::Messages { 8 } else { 60 };
+        let pause = match self.rng.below(seldom) {
             0 => {
                 self.store.memory.set_copies(0);
                 Duration::from_micros(self.rng.below(50_000))

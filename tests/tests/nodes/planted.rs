@@ -98,8 +98,8 @@ fn assert_detector_defect_is_found(defect: Defect) {
 }
 
 #[test]
-fn one_holder_is_not_enough() {
-    assert_store_defect_is_found(Faults::Messages, StoreDefect::OneHolderSuffices);
+fn a_majority_of_copies_is_not_enough() {
+    assert_store_defect_is_found(Faults::Messages, StoreDefect::MajoritySuffices);
 }
 
 #[test]
