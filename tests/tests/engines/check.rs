@@ -152,7 +152,7 @@ fn adopting_any_notifier_is_caught() {
 
 #[test]
 fn taking_an_address_for_a_node_is_caught() {
-    let busy = [("churn.joins_per_s", "0.4"), ("churn.departures_per_s", "0.4"), ("nodes", "16")];
+    let busy = [("churn.joins_per_s", "0.2"), ("churn.departures_per_s", "0.2"), ("nodes", "16")];
     let scenario = scenario(SMALL, &busy);
     let last = assert_caught_in(Defect::AddressIsNode, &scenario);
     let right = check(run(&Scenario { seed: last, ..scenario }));
