@@ -82,12 +82,19 @@ impl Plan {
         }
     }
 
-    /// A plan of this seed for nodes that may have a defect. If messages are lost, no value is popular: a holder
-    /// that is cut off while a node joins goes on to answer reads, which can be stale (seeds 7, 11, 19 and 25).
-    pub(crate) fn with(seed: u64, faults: Faults, defect: Option<StoreDefect>) -> Plan {
-        let plan = Plan::of(seed);
-        let popular = plan.popular.filter(|_| faults == Faults::None);
-        Plan { faults, defect, popular, ..plan }
+    /// The same plan for nodes with a defect, or without one.
+    pub(crate) fn with_defect(self, defect: Option<StoreDefect>) -> Plan {
+        Plan { defect, ..self }
+    }
+
+    /// The same plan with these faults.
+    pub(crate) fn with_faults(self, faults: Faults) -> Plan {
+        Plan { faults, ..self }
+    }
+
+    /// The same plan, but no value is popular.
+    pub(crate) fn without_popular_values(self) -> Plan {
+        Plan { popular: None, ..self }
     }
 }
 
