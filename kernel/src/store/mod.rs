@@ -27,6 +27,7 @@
 //! copies     copies in messages                    strays     ceded parts and stray copies return
 //! indirect   values that stay with their writers; their table: provided; what the store keeps: reference
 //! place      chooses a place by the items of nodes; its state: choice
+//! defect     deliberate defects, for tests
 //! ```
 //!
 //! # What is promised
