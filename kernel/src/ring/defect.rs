@@ -17,15 +17,39 @@ pub enum Defect {
     UnprobedPredecessor,
     /// A node handles a reply to a request that is no longer in flight.
     StaleReply,
+    /// A joining node takes the list of the node that answered for its position, although another node has
+    /// joined there meanwhile. Rule, join: between(m, j, first successor of m).
+    StalePosition,
+    /// A node that drops its dead first successor drops the next entry, too. Rule, stabilize: drop it, close
+    /// up, go on with the next one.
+    TwoDropped,
+    /// A notified node adopts every sender that answers, nearer or not. Rule, rectify: adopt n if it lies
+    /// between the predecessor and this node, otherwise only if the predecessor is dead.
+    AnyNotifier,
+    /// A node that removes a dead peer from its list removes the node that uses the same address by now. Rule,
+    /// stabilize: drop the dead node, which is an address and an identifier.
+    AddressIsNode,
+    /// A node that has heard from nobody since it asked draws the same conclusion as any other. Rule, failure
+    /// detector: such a node doubts itself, and asks more often before it declares a peer dead.
+    NoSelfDoubt,
+    /// A peer that answers after it was declared dead stays dead until the suspicion ends by itself. Rule, failure
+    /// detector: a reply ends the suspicion.
+    AnsweredStaysDead,
 }
 
 impl Defect {
     /// All defects.
-    pub const ALL: [Defect; 5] = [
+    pub const ALL: [Defect; 11] = [
         Defect::SelfAsSuccessor,
         Defect::UnprobedSuccessor,
         Defect::FirstEntryOnly,
         Defect::UnprobedPredecessor,
         Defect::StaleReply,
+        Defect::StalePosition,
+        Defect::TwoDropped,
+        Defect::AnyNotifier,
+        Defect::AddressIsNode,
+        Defect::NoSelfDoubt,
+        Defect::AnsweredStaysDead,
     ];
 }

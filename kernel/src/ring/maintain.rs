@@ -286,9 +286,12 @@ impl RingNode {
             }
             return;
         }
+        let is_farther = |predecessor: Peer| !candidate.id.is_between(predecessor.id, self.me.id);
+        #[cfg(feature = "defects")]
+        let is_farther = |it: Peer| is_farther(it) && !self.has(Defect::AnyNotifier);
         match self.predecessor {
             Some(predecessor) if predecessor == candidate => self.predecessor_heard = cx.now.into(),
-            Some(predecessor) if !candidate.id.is_between(predecessor.id, self.me.id) => {
+            Some(predecessor) if is_farther(predecessor) => {
                 self.probe_predecessor(cx, Some(candidate));
             }
             _ if answered => self.adopt_predecessor(cx, candidate),
@@ -418,7 +421,22 @@ impl RingNode {
         self.predecessor.take_if(|predecessor| predecessor.is_same_destination(peer));
         let was_first =
             self.successors.first().is_some_and(|first| first.is_same_destination(peer));
-        if self.successors.remove(peer) {
+        #[cfg(feature = "defects")]
+        let listed = match self.successors.peers().iter().find(|it| it.address == peer.address) {
+            Some(&listed) if self.has(Defect::AddressIsNode) => listed,
+            _ => peer,
+        };
+        #[cfg(not(feature = "defects"))]
+        let listed = peer;
+        if self.successors.remove(listed) {
+            self.update_finger_boundary();
+        }
+        #[cfg(feature = "defects")]
+        if was_first
+            && self.has(Defect::TwoDropped)
+            && let Some(next) = self.successors.first()
+        {
+            self.successors.remove(next);
             self.update_finger_boundary();
         }
         if was_first {

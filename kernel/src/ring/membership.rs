@@ -234,7 +234,10 @@ impl RingNode {
         let list = if list.at(0) == Some(self.me) { list.skip_first() } else { list };
         let first = list.at(0).unwrap_or(m);
         let is_position = |first: Id| me.is_between(m.id, first);
-        if first != m && !is_position(first.id) {
+        let is_elsewhere = first != m && !is_position(first.id);
+        #[cfg(feature = "defects")]
+        let is_elsewhere = is_elsewhere && !self.has(Defect::StalePosition);
+        if is_elsewhere {
             // Another node has joined in between: the position is further on.
             if first.id.is_between(m.id, me) {
                 self.request_neighbors(cx, first, NeighborsReason::Join, cookie, 0);

@@ -270,7 +270,12 @@ impl RingNode {
 
     /// `peer` has proved that it is alive.
     pub(crate) fn note_alive(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
-        if self.suspects.remove(self.secret, peer, cx.now) == Some(Verdict::Dead) {
+        #[cfg(feature = "defects")]
+        let stays_dead = self.has(crate::ring::Defect::AnsweredStaysDead)
+            && self.suspects.is_dead(self.secret, peer, cx.now);
+        #[cfg(not(feature = "defects"))]
+        let stays_dead = false;
+        if !stays_dead && self.suspects.remove(self.secret, peer, cx.now) == Some(Verdict::Dead) {
             cx.report(Event::Refuted { peer });
         }
         if self.predecessor.is_some_and(|predecessor| predecessor.is_same_destination(peer)) {

@@ -10,6 +10,8 @@ use core::time::Duration;
 
 use crate::base::Peer;
 use crate::node::{Confidence, Context, MAX_ATTEMPTS, RequestHandle};
+#[cfg(feature = "defects")]
+use crate::ring::Defect;
 use crate::ring::message::Message;
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
@@ -83,6 +85,8 @@ impl RingNode {
             | Kind::Neighbors { reason: NeighborsReason::Stabilize, .. } => {
                 let needed = self.loss.attempts(Confidence::Declare);
                 let doubts_itself = !self.heard.is_after(request.sent_at);
+                #[cfg(feature = "defects")]
+                let doubts_itself = doubts_itself && !self.has(Defect::NoSelfDoubt);
                 let factor = if doubts_itself { SELF_DOUBT } else { 1 };
                 needed.saturating_mul(factor).min(MAX_ATTEMPTS)
             }

@@ -28,6 +28,8 @@ use core::time::Duration;
 
 use crate::base::{Id, Peer};
 use crate::node::{RequestId, Router};
+#[cfg(feature = "defects")]
+use crate::store::StoreDefect;
 use crate::store::arrival::{Had, LONGEST_ARRIVAL, Source, State};
 use crate::store::event::Event;
 use crate::store::message::{MessageWith, Progress};
@@ -95,6 +97,12 @@ impl<R: Router> StoreNode<R> {
     /// Whether each source has sent what it had, or is not waited for.
     fn is_answered(&self) -> bool {
         let had = self.arrival.had;
+        #[cfg(feature = "defects")]
+        if self.has(StoreDefect::FirstSourceSuffices)
+            && self.arrival.sources.iter().any(|it| it.state == State::Done)
+        {
+            return true;
+        }
         had == Had::AllAsOwner
             || self.arrival.sources.iter().all(|it| match it.state {
                 State::Done => true,

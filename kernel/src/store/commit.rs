@@ -14,6 +14,8 @@
 
 use crate::base::{Peer, Time};
 use crate::node::Router;
+#[cfg(feature = "defects")]
+use crate::store::StoreDefect;
 use crate::store::holders::{HolderSet, Holders};
 use crate::store::message::Answer;
 use crate::store::node::{Cx, StoreNode};
@@ -57,6 +59,14 @@ impl<R: Router> StoreNode<R> {
         let all = self.holders.all();
         while let Some(at) = self.owner.round_of(item) {
             let Round { acked, failed, .. } = self.owner.rounds[at];
+            #[cfg(feature = "defects")]
+            let acked = if self.has(StoreDefect::MajoritySuffices)
+                && (acked & all).count_ones() * 2 >= all.count_ones()
+            {
+                all
+            } else {
+                acked
+            };
             if acked & all == all && cx.now < self.popular.exposed_until() {
                 self.owner.sweep_at = self.owner.sweep_at.min(self.popular.exposed_until());
                 return;

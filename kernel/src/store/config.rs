@@ -47,6 +47,9 @@ pub struct StoreConfig {
     pub start_us: u64,
     /// The secret behind the cookies of the nodes of one process.
     pub secret: Secret,
+    /// A deliberate defect, for tests.
+    #[cfg(feature = "defects")]
+    pub defect: Option<crate::store::StoreDefect>,
 }
 
 /// The room for items of one node.
@@ -124,6 +127,8 @@ impl Default for StoreConfig {
             repair_bytes_per_s: 1 << 20,
             start_us: 0,
             secret: Secret::default(),
+            #[cfg(feature = "defects")]
+            defect: None,
         }
     }
 }

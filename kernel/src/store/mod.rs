@@ -27,6 +27,7 @@
 //! copies     copies in messages                    strays     ceded parts and stray copies return
 //! indirect   values that stay with their writers; their table: provided; what the store keeps: reference
 //! place      chooses a place by the items of nodes; its state: choice
+//! defect     deliberate defects, for tests
 //! ```
 //!
 //! # What is promised
@@ -60,6 +61,8 @@ mod commit;
 pub mod config;
 mod copies;
 pub mod counts;
+#[cfg(feature = "defects")]
+pub mod defect;
 pub mod event;
 mod holders;
 mod indirect;
@@ -89,6 +92,8 @@ pub mod wire;
 
 pub use config::{Hosts, MAX_REPLICAS, StoreConfig, StoreLimits};
 pub use counts::StoreCounts;
+#[cfg(feature = "defects")]
+pub use defect::StoreDefect;
 pub use event::Event;
 pub use holders::is_holder;
 pub use message::{Message, MessageWith};

@@ -305,6 +305,11 @@ impl<R: Router> StoreNode<R> {
         }
     }
 
+    #[cfg(feature = "defects")]
+    pub(super) fn has(&self, defect: crate::store::StoreDefect) -> bool {
+        self.config.defect == Some(defect)
+    }
+
     /// The node is no member any more: its neighbors have not accepted it.
     fn end_membership(&mut self, cx: &mut Cx<'_, R>) {
         self.end_all_rounds(cx);

@@ -12,6 +12,8 @@ use core::time::Duration;
 
 use crate::base::{Address, Id, Peer, Time};
 use crate::node::{RequestId, Router};
+#[cfg(feature = "defects")]
+use crate::store::StoreDefect;
 use crate::store::message::{Answer, Found, MessageWith, Question};
 use crate::store::node::{Cx, StoreNode};
 use crate::store::operation::{
@@ -79,6 +81,10 @@ impl<R: Router> StoreNode<R> {
         request: RequestId,
         age: Duration,
     ) -> Option<Answer> {
+        #[cfg(feature = "defects")]
+        if self.has(StoreDefect::RepeatedWrite) {
+            return None;
+        }
         let is_it = |peer: Peer, id: RequestId| peer == client && id.is_same_request(request);
         if self.owner.waiting.iter().any(|it| is_it(it.client, it.request)) {
             return Some(Answer::InProgress);

@@ -21,6 +21,8 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::base::{Peer, Time};
 use crate::node::{MessageOf, RequestId, Router};
+#[cfg(feature = "defects")]
+use crate::store::StoreDefect;
 use crate::store::arrival::LONGEST_ARRIVAL;
 use crate::store::message::{Difference, MessageWith, Progress};
 use crate::store::node::{Cx, StoreNode};
@@ -69,6 +71,10 @@ impl<R: Router> StoreNode<R> {
         let pause = if self.arrival.unclaimed(cx.now).is_some() { UNCLAIMED } else { period };
         self.repairs.due = cx.now + cx.rng.jitter(pause.min(period));
         self.table.purge(self.clock.wall_us(cx.now));
+        #[cfg(feature = "defects")]
+        if self.has(StoreDefect::DeletionsPurged) {
+            self.table.remove_if(|item| item.body.deleted && !item.in_round);
+        }
         if let Some(range) = self.arrival.complete_range() {
             let holders = self.holders;
             for &holder in holders.peers() {

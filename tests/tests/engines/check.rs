@@ -19,6 +19,9 @@ use hopwise_kernel::ring::Defect;
 /// Seeds within which each defect must be caught.
 const SEEDS: u64 = 500;
 
+/// The correct protocol is run with so many seeds.
+const CORRECT: u64 = 60;
+
 /// A small ring with short successor lists, which shows defects soonest.
 const SMALL: &str = "
     engine = \"sim\"
@@ -66,17 +69,25 @@ fn first_violation(toml: &str, seeds: impl Iterator<Item = u64>) -> Option<Strin
 }
 
 fn assert_caught(defect: Defect) {
+    let last = assert_caught_in(defect, &scenario(SMALL, &[]));
+    assert!(last <= CORRECT, "the correct protocol must pass with this seed, too");
+}
+
+/// Asserts that one of the first seeds shows the defect. Returns that seed.
+fn assert_caught_in(defect: Defect, scenario: &Scenario) -> u64 {
     let caught = (1..=SEEDS).find_map(|seed| {
-        let measured = run_with_defect(&seeded(SMALL, seed), defect).expect("the scenario runs");
-        let first = check(simulation(measured)).first?;
-        Some(format!("seed {seed}: {first}"))
+        let scenario = Scenario { seed, ..scenario.clone() };
+        let measured = run_with_defect(&scenario, defect).expect("the scenario runs");
+        Some((seed, check(simulation(measured)).first?))
     });
-    println!("{defect:?}: {}", caught.expect("none of the seeds shows the defect"));
+    let (last, first) = caught.expect("none of the seeds shows the defect");
+    println!("{defect:?}: seed {last}: {first}");
+    last
 }
 
 #[test]
 fn the_correct_protocol_has_no_violations() {
-    assert_eq!(first_violation(SMALL, 1..=60), None);
+    assert_eq!(first_violation(SMALL, 1..=CORRECT), None);
     let of_64 = Registry::built_in().load("check", &[]).expect("it is built in").to_toml();
     assert_eq!(first_violation(&of_64, 1..=4), None);
 }
@@ -122,6 +133,30 @@ fn rectifying_without_asking_is_caught() {
 #[test]
 fn accepting_a_stale_reply_is_caught() {
     assert_caught(Defect::StaleReply);
+}
+
+#[test]
+fn joining_at_an_old_position_is_caught() {
+    assert_caught(Defect::StalePosition);
+}
+
+#[test]
+fn dropping_two_entries_is_caught() {
+    assert_caught(Defect::TwoDropped);
+}
+
+#[test]
+fn adopting_any_notifier_is_caught() {
+    assert_caught(Defect::AnyNotifier);
+}
+
+#[test]
+fn taking_an_address_for_a_node_is_caught() {
+    let busy = [("churn.joins_per_s", "0.2"), ("churn.departures_per_s", "0.2"), ("nodes", "16")];
+    let scenario = scenario(SMALL, &busy);
+    let last = assert_caught_in(Defect::AddressIsNode, &scenario);
+    let right = check(run(&Scenario { seed: last, ..scenario }));
+    assert_eq!((right.violations, right.first), (0, None));
 }
 
 #[test]

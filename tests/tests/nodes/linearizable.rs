@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hopwise_kernel::store::{
-    Change, Condition, Lifetime, Name, ReadOutcome, Refusal, StoreConfig, Version, Write,
-    WriteOutcome,
+    Change, Condition, Lifetime, Name, ReadOutcome, Refusal, StoreConfig, StoreDefect, Version,
+    Write, WriteOutcome,
 };
 use hopwise_kernel::{Id, Node, Rng, Time};
 use hopwise_tests::StoreRing;
@@ -17,12 +17,15 @@ use hopwise_tests::store::{DEADLINE, Event, HEALING, PLACES, by_reference, confi
 
 /// Time after failures in which copies are mended, before the next failures.
 const MENDING: Duration = Duration::from_secs(20);
+/// If only messages are disturbed, they get through for so long in between: so one of the attempts to reach a
+/// live node does.
+const CALM: Duration = Duration::from_millis(200);
 /// Operations of one trial on one key that are in progress at a time, at most.
 const AT_ONCE: usize = 8;
 
 /// What happens in a trial.
 #[derive(Clone, Copy, Debug)]
-struct Plan {
+pub(crate) struct Plan {
     seed: u64,
     /// Nodes at the start.
     nodes: u32,
@@ -42,13 +45,24 @@ struct Plan {
     popular: Option<u32>,
     /// Whether values stay with their writers, while the store keeps references.
     by_reference: bool,
-    /// Whether messages are lost and doubled, and nodes are stopped, from time to time.
-    faults: bool,
+    faults: Faults,
+    /// A deliberate defect of the nodes.
+    defect: Option<StoreDefect>,
+}
+
+/// What disturbs the nodes from time to time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Faults {
+    None,
+    /// Messages are lost and doubled, never for so long that a live node is taken for dead.
+    Messages,
+    /// The same, and nodes are stopped.
+    MessagesAndNodes,
 }
 
 impl Plan {
     /// A plan of this seed, without faults of the network.
-    fn of(seed: u64) -> Plan {
+    pub(crate) fn of(seed: u64) -> Plan {
         let mut rng = Rng::new(seed, 7);
         let is_small = rng.below(4) == 0;
         Plan {
@@ -63,8 +77,24 @@ impl Plan {
             is_skewed: rng.below(3) == 0,
             popular: [None, Some(1), Some(3), Some(20)][rng.below(4) as usize],
             by_reference: false,
-            faults: false,
+            faults: Faults::None,
+            defect: None,
         }
+    }
+
+    /// The same plan for nodes with a defect, or without one.
+    pub(crate) fn with_defect(self, defect: Option<StoreDefect>) -> Plan {
+        Plan { defect, ..self }
+    }
+
+    /// The same plan with these faults.
+    pub(crate) fn with_faults(self, faults: Faults) -> Plan {
+        Plan { faults, ..self }
+    }
+
+    /// The same plan, but no value is popular.
+    pub(crate) fn without_popular_values(self) -> Plan {
+        Plan { popular: None, ..self }
     }
 }
 
@@ -137,7 +167,7 @@ impl Trial {
                     self.busy_until = self.store.memory.now() + busy;
                 }
             }
-            if self.plan.faults {
+            if self.plan.faults != Faults::None {
                 self.disturb();
             }
         }
@@ -300,7 +330,8 @@ impl Trial {
             assert_eq!(it.client, node, "it ends where it began");
             let took = now - it.invoked;
             // A node may be stopped meanwhile, and the test looks at the ends from time to time.
-            let grace = Duration::from_millis(if self.plan.faults { 3_500 } else { 320 });
+            let grace =
+                Duration::from_millis(if self.plan.faults == Faults::None { 320 } else { 3_500 });
             let limit = (DEADLINE + grace).as_nanos() as u64;
             assert!(took <= limit, "{:?} took {took} ns", it.action);
             let Some(end) = end else { continue };
@@ -351,6 +382,10 @@ impl Trial {
             1 if may_fail => {
                 let node = self.any_member();
                 self.collect();
+                // What a node hands over when it leaves is sent once, and may get lost.
+                if self.plan.faults == Faults::Messages && !self.may_crash(node) {
+                    return;
+                }
                 self.store.leave(node);
                 self.collect();
                 self.forget(node);
@@ -414,7 +449,18 @@ impl Trial {
         }
         self.store.memory.set_copies(1);
         self.store.memory.stop(None);
-        let pause = match self.rng.below(60) {
+        let (is_calm, seldom) = match self.plan.faults {
+            Faults::Messages => (now < self.disturbed_until + CALM, 8),
+            Faults::None | Faults::MessagesAndNodes => (false, 60),
+        };
+        if is_calm {
+            return;
+        }
+        let pause = match self.rng.below(seldom) {
+            0 if self.plan.faults == Faults::Messages => {
+                self.lose();
+                Duration::ZERO
+            }
             0 => {
                 self.store.memory.set_copies(0);
                 Duration::from_micros(self.rng.below(50_000))
@@ -423,14 +469,27 @@ impl Trial {
                 self.store.memory.set_copies(2);
                 Duration::from_micros(self.rng.below(2_000_000))
             }
-            2 => {
+            2 if self.plan.faults == Faults::MessagesAndNodes => {
                 let node = self.any_member();
                 self.store.memory.stop(Some(node));
                 Duration::from_micros(self.rng.below(3_000_000))
             }
             _ => return,
         };
-        self.disturbed_until = now + pause;
+        self.disturbed_until = self.store.memory.now() + pause;
+    }
+
+    /// Loses all messages, or those to a third of the places, for a moment in which operations begin, too.
+    fn lose(&mut self) {
+        const LOST: [fn(u32, u32) -> bool; 4] =
+            [|_, _| true, |_, to| to % 3 == 0, |_, to| to % 3 == 1, |_, to| to % 3 == 2];
+        self.store.memory.set_cut(Some(LOST[self.rng.below(4) as usize]));
+        for _ in 0..3 {
+            self.begin_one();
+            self.store.memory.run_for(Duration::from_micros(self.rng.below(16_000)));
+            self.collect();
+        }
+        self.store.memory.set_cut(None);
     }
 
     /// Panics if a key is not linearizable.
@@ -499,14 +558,16 @@ impl Trial {
     }
 }
 
-fn trial(plan: Plan) -> usize {
+/// Runs a trial, and panics if the store breaks a promise. Returns the number of operations.
+pub(crate) fn trial(plan: Plan) -> usize {
     let repair = Some(Duration::from_secs(2));
     let provided = by_reference().provided.filter(|_| plan.by_reference);
     let popular_reads_per_s = plan.popular;
-    let config = StoreConfig { repair, popular_reads_per_s, provided, ..config() };
+    let defect = plan.defect;
+    let config = StoreConfig { repair, popular_reads_per_s, provided, defect, ..config() };
     let mut trial = Trial::new(plan, config);
     trial.run();
-    if !plan.faults {
+    if plan.faults != Faults::MessagesAndNodes {
         trial.check();
     } else if plan.failures == 0 {
         trial.check_kept();
@@ -555,7 +616,7 @@ fn each_key_is_linearizable_if_values_stay_with_their_writers() {
 #[test]
 fn lost_and_doubled_messages_leave_all_copies_equal() {
     for seed in 0..6 {
-        trial(Plan { faults: true, ..Plan::of(seed) });
+        trial(Plan { faults: Faults::MessagesAndNodes, ..Plan::of(seed) });
     }
 }
 
@@ -566,7 +627,11 @@ fn campaign() {
     let seeds = std::env::var("SEEDS").unwrap_or_else(|_| "0..100".into());
     let (from, to) = seeds.split_once("..").expect("a range");
     let (from, to): (u64, u64) = (from.parse().expect("a number"), to.parse().expect("a number"));
-    let faults = std::env::var("FAULTS").is_ok();
+    let faults = match std::env::var("FAULTS").as_deref() {
+        Ok("messages") => Faults::Messages,
+        Ok(_) => Faults::MessagesAndNodes,
+        Err(_) => Faults::None,
+    };
     let mut failed = Vec::new();
     let mut operations = 0;
     for seed in from..to {

@@ -17,6 +17,7 @@ mod linearizable;
 mod merge;
 mod overlay;
 mod place;
+mod planted;
 mod ring;
 mod store;
 mod words;

@@ -15,10 +15,10 @@
 //! must be exact, if for the quiet time no member joined or departed and nothing was disturbed, and if no
 //! message is lost otherwise. Everything else counts:
 //!
-//! | regime | the invariant breaks | a member is still skipped after the quiet time |
-//! |---|---|---|
-//! | exact detection | violation | violation |
-//! | suspicion | violation if it is not repaired within the quiet time | |
+//! | regime | the invariant breaks | a member is still skipped after the quiet time | a live predecessor gives way to one that is not nearer |
+//! |---|---|---|---|
+//! | exact detection | violation | violation | violation |
+//! | suspicion | violation if it is not repaired within the quiet time | | |
 //!
 //! The quiet time is [`ROUNDS`] rounds of stabilize, two more for each entry of a list, because
 //! news travels back one member per round, and the time to detect some dead peers. Several
@@ -96,6 +96,7 @@ struct Seen {
     id: Id,
     /// Its successor list: hardly any event changes it, and comparing it costs no search.
     list: Vec<Peer>,
+    predecessor: Option<Peer>,
 }
 
 /// The state of the invariant.
@@ -178,6 +179,7 @@ impl Checker<RingNode> for RingChecker {
 
     #[inline]
     fn look(&mut self, now: Time, place: u32, node: Option<&RingNode>) {
+        self.check_rectified(now, place, node);
         let seen = &mut self.members[place as usize];
         match (&mut *seen, node.filter(|node| node.is_member())) {
             (None, None) => {
@@ -185,7 +187,7 @@ impl Checker<RingNode> for RingChecker {
                 *since = node.map(|_| since.unwrap_or(now));
                 return;
             }
-            (Some(Seen { id, list }), Some(node)) => {
+            (Some(Seen { id, list, .. }), Some(node)) => {
                 if *list == node.successors() {
                     return;
                 }
@@ -201,7 +203,8 @@ impl Checker<RingNode> for RingChecker {
             }
             (None, Some(node)) => {
                 let id = node.peer().id;
-                *seen = Some(Seen { id, list: node.successors().to_vec() });
+                let (list, predecessor) = (node.successors().to_vec(), node.predecessor());
+                *seen = Some(Seen { id, list, predecessor });
                 self.outside_since[place as usize] = None;
                 self.member_count += 1;
                 self.invariant.join(id, ids_of(node));
@@ -244,6 +247,29 @@ impl Checker<RingNode> for RingChecker {
 }
 
 impl RingChecker {
+    /// Checks the rule of rectify: a node gives up a predecessor that lives only for one that lies nearer.
+    #[inline]
+    fn check_rectified(&mut self, now: Time, place: u32, node: Option<&RingNode>) {
+        let (Some(seen), Some(node)) = (&mut self.members[place as usize], node) else { return };
+        if seen.predecessor == node.predecessor() {
+            return;
+        }
+        let before = mem::replace(&mut seen.predecessor, node.predecessor());
+        let (Some(before), Some(after)) = (before, seen.predecessor) else { return };
+        let id = seen.id;
+        let is_member = |it: &Seen| it.id == before.id && it.id != id;
+        let is_live = self.members.iter().flatten().any(is_member);
+        let slack = self.quiet_time.unwrap_or_default();
+        if is_live
+            && !after.id.is_between(before.id, id)
+            && self.regime == Regime::ExactDetection
+            && !self.disturbances.disturb(now, slack)
+        {
+            let (before, after) = (before.id, after.id);
+            self.fail(now, &format!("node {id} gave up its live predecessor {before} for {after}"));
+        }
+    }
+
     /// Whether the ring must be exact after so long without a disturbance.
     fn must_be_exact(&self, quiet: Duration) -> bool {
         !self.is_lossy
