@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** 64 bits. Two of a million different states have one digest with a probability of 3 in 10^8.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::discriminant;
 
@@ -17,19 +17,8 @@ use hopwise_kernel::{Node, Peer};
 
 use super::state::{Message, State};
 
-/// Fields of a node that decide what it does, besides those that its methods tell. They are private to
-/// the kernel, so their text is taken.
-const FIELDS: [&str; 6] = [
-    " phase: ",
-    " suspects: ",
-    " stabilizing: ",
-    " probing_predecessor: ",
-    " probing_candidate: ",
-    " is_pair: ",
-];
-
-/// The digest of a node's own state. `text` is a buffer.
-pub(crate) fn of_node(node: &RingNode, text: &mut String) -> u64 {
+/// The digest of a node's own state.
+pub(crate) fn of_node(node: &RingNode) -> u64 {
     let mut hasher = DefaultHasher::new();
     node.peer().hash(&mut hasher);
     node.predecessor().hash(&mut hasher);
@@ -37,17 +26,44 @@ pub(crate) fn of_node(node: &RingNode, text: &mut String) -> u64 {
     for (slot, finger) in node.fingers().entries() {
         (slot, finger).hash(&mut hasher);
     }
-    text.clear();
-    write!(text, "{node:?}").expect("text can be written to a string");
-    let mut rest = text.as_str();
-    for field in FIELDS {
-        let at = rest.find(field).expect("a node has the field") + field.len();
-        rest = &rest[at..];
-        let end = if field == FIELDS[1] { "}" } else { "," };
-        let end = rest.find(end).expect("a field ends");
-        rest[..end].hash(&mut hasher);
+    let mut fields = PrivateFields { hasher, is_hashed: false, count: 0 };
+    // Ends at the field after the last one that is needed.
+    let _ = write!(fields, "{node:?}");
+    assert_eq!(fields.count, HASHED.len(), "a node has these fields");
+    fields.hasher.finish()
+}
+
+/// Fields that decide what a node does, besides those that its methods tell. They are private to the kernel, so
+/// their text is hashed.
+const HASHED: [&str; 6] =
+    ["phase", "suspects", "stabilizing", "probing_predecessor", "probing_candidate", "is_pair"];
+/// The fields that follow them.
+const NOT_HASHED: [&str; 3] = ["predecessor", "round_trips", "predecessor_silence"];
+/// The field after all of them.
+const LAST: &str = "lost";
+
+/// Hashes fields out of a node's text, of which each name is a piece of its own.
+struct PrivateFields {
+    hasher: DefaultHasher,
+    is_hashed: bool,
+    count: usize,
+}
+
+impl Write for PrivateFields {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        if HASHED.contains(&piece) {
+            self.is_hashed = true;
+            self.count += 1;
+        } else if NOT_HASHED.contains(&piece) {
+            self.is_hashed = false;
+        } else if piece == LAST {
+            return Err(fmt::Error);
+        }
+        if self.is_hashed {
+            piece.hash(&mut self.hasher);
+        }
+        Ok(())
     }
-    hasher.finish()
 }
 
 /// The digest of a request, without its number.
@@ -102,15 +118,14 @@ pub(crate) fn of_state(state: &State, what_is_left: bool) -> u64 {
         add(place.digest);
         place.requests.iter().for_each(|it| add(it.digest.rotate_left(1)));
     }
-    let members = state.member_bits();
     for it in &state.flying {
         let asker = if it.is_reply() { it.to } else { it.from };
         let request = it.number().and_then(|number| state.request(asker, number));
         let belongs_to = request.map_or(0, |it| it.digest);
-        let joined_since = u64::from(members & !it.members);
+        // An outdated list is judged by the members at the time when it was sent.
         let is_list = matches!(it.message, Message::NeighborsReply { .. });
-        let joined_since = if is_list { joined_since } else { 0 };
-        add(it.digest ^ mix(belongs_to ^ 1) ^ joined_since.rotate_left(56));
+        let members = if is_list { u64::from(it.members) } else { 0 };
+        add(it.digest ^ mix(belongs_to ^ 1) ^ members.rotate_left(56));
     }
     let left = [
         state.to_join,

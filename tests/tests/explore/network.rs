@@ -17,9 +17,7 @@
 use std::rc::Rc;
 
 use hopwise_kernel::base::rng::mix;
-use hopwise_kernel::node::{
-    Cookie, DropReason, RequestHandle, RequestId, RequestTables, Requests,
-};
+use hopwise_kernel::node::{Cookie, DropReason, RequestHandle, RequestId, RequestTables, Requests};
 use hopwise_kernel::ring::message::Purpose;
 use hopwise_kernel::ring::request::{Kind, Probe};
 use hopwise_kernel::ring::{Event, Ring, RingNode};
@@ -27,7 +25,7 @@ use hopwise_kernel::{Context, Node, Peer, Peers, Rng, Time, World};
 
 use super::digest;
 use super::promise::{self, Promise, Verdict};
-use super::setup::Setup;
+use super::setup::{ANY_ROUNDS, AtOnce, Setup};
 use super::state::{Action, Flying, Message, Pending, Place, State, is_reply, number_of};
 
 /// Requests of one node in flight, at most.
@@ -46,7 +44,6 @@ pub(crate) struct Network {
     cookies: Vec<Vec<Cookie>>,
     /// The requests of the node that is called.
     requests: Requests<Kind>,
-    text: String,
     promise: Promise,
     /// Joins that nodes have given up.
     pub(crate) joins_given_up: u64,
@@ -63,7 +60,6 @@ impl Network {
             peers,
             cookies: vec![vec![Cookie::default(); count]; count],
             requests: Requests::new(REQUESTS),
-            text: String::new(),
             promise: Promise::default(),
             joins_given_up: 0,
             wrongly_dead: None,
@@ -92,7 +88,7 @@ impl Network {
             let mut rng = Rng::light(at as u64);
             let node = RingNode::new(peer, config, &mut rng);
             self.learn_cookies(at, node.clone());
-            let digest = digest::of_node(&node, &mut self.text);
+            let digest = digest::of_node(&node);
             state.places[at] = Some(Rc::new(Place { node, requests: Vec::new(), digest }));
             if self.setup.is_member(at) {
                 self.call(&mut state, at, |node, cx| node.start_linked(cx, &ring));
@@ -142,7 +138,7 @@ impl Network {
             }
             Action::Expire { place, index } => self.expire(&mut state, place, index),
             Action::Round(place) => {
-                state.rounds_left -= 1;
+                state.rounds_left -= u8::from(state.rounds_left != ANY_ROUNDS);
                 self.round(&mut state, place);
             }
             Action::Join { place, via } => {
@@ -173,7 +169,13 @@ impl Network {
 
     /// The timer of the member at `place` fires.
     pub(crate) fn round(&mut self, state: &mut State, place: usize) {
-        self.call(state, place, RingNode::handle_timeout);
+        self.call(state, place, |node, cx| {
+            // A node counts rounds until its successor has adopted it. That is left out.
+            if let Some(&first) = node.successors().first() {
+                node.handle_message(cx, first, hopwise_kernel::ring::Message::Adopted);
+            }
+            node.handle_timeout(cx);
+        });
     }
 
     fn deliver(&mut self, state: &mut State, message: &Flying) {
@@ -230,7 +232,7 @@ impl Network {
             let digest = known.map_or_else(|| digest::of_request(&request), |it| it.digest);
             requests.push(Pending { request, digest });
         }
-        let digest = digest::of_node(&node, &mut self.text);
+        let digest = digest::of_node(&node);
         state.places[place] = Some(Rc::new(Place { node, requests, digest }));
         let dead = sent.declared_dead.filter(|peer| state.places[at(*peer)].is_some());
         self.wrongly_dead = self.wrongly_dead.or(dead);
@@ -274,9 +276,7 @@ impl Network {
             }
             (
                 &Message::Ping { request },
-                Some(Kind::Probe(
-                    Probe::Predecessor(None) | Probe::Suspect | Probe::NextSuccessor,
-                )),
+                Some(Kind::Probe(Probe::Predecessor(None) | Probe::Suspect | Probe::NextSuccessor)),
             ) if lives => {
                 return self.hand_over(state, to, from, Message::Pong { request });
             }
@@ -286,19 +286,25 @@ impl Network {
                     let reply = Message::CookieReply { request, purpose, cookie: valid };
                     return self.hand_over(state, to, from, reply);
                 }
+                if self.setup.at_once >= AtOnce::Requests {
+                    return self.hand_over(state, from, to, message);
+                }
             }
             (Message::Ack { .. } | Message::Adopted, _) => {
                 return self.hand_over(state, from, to, message);
             }
             (Message::Lookup { .. } | Message::Answer { .. }, _)
-                if lives && self.setup.lookups_at_once =>
+                if lives && self.setup.at_once >= AtOnce::Lookups =>
             {
+                return self.hand_over(state, from, to, message);
+            }
+            (Message::Ping { .. }, _) if lives && self.setup.at_once >= AtOnce::Requests => {
                 return self.hand_over(state, from, to, message);
             }
             _ => {}
         }
         if lives {
-            let flying = new_flying(state, from, to, message);
+            let flying = self.flying(state, from, to, message);
             // A message without a number that is in flight already tells nothing new.
             let is_same = |it: &Rc<Flying>| it.digest == flying.digest && it.number().is_none();
             if flying.number().is_some() || !state.flying.iter().any(is_same) {
@@ -307,9 +313,15 @@ impl Network {
         }
     }
 
+    fn flying(&self, state: &State, from: usize, to: usize, message: Message) -> Flying {
+        let digest = digest::of_message(from, to, &message);
+        let sender = self.peers[from].id;
+        Flying { from, to, sender, message, members: state.member_bits(), digest }
+    }
+
     /// Delivers a message that never was in flight.
     fn hand_over(&mut self, state: &mut State, from: usize, to: usize, message: Message) {
-        let flying = new_flying(state, from, to, message);
+        let flying = self.flying(state, from, to, message);
         self.deliver(state, &flying);
     }
 
@@ -376,12 +388,7 @@ struct Sent {
 }
 
 impl World<Ring> for Sent {
-    fn send(
-        &mut self,
-        _from: Peer,
-        to: Peer,
-        message: &hopwise_kernel::ring::Message<'_>,
-    ) {
+    fn send(&mut self, _from: Peer, to: Peer, message: &hopwise_kernel::ring::Message<'_>) {
         let owned = message.map((), |(), list| list.iter().collect(), |(), bytes| bytes.to_vec());
         self.messages.push((to, owned));
     }
@@ -403,11 +410,6 @@ impl World<Ring> for Sent {
     fn count_drop(&mut self, reason: DropReason) {
         assert_ne!(reason, DropReason::Overload, "there is room for the requests");
     }
-}
-
-fn new_flying(state: &State, from: usize, to: usize, message: Message) -> Flying {
-    let digest = digest::of_message(from, to, &message);
-    Flying { from, to, message, members: state.member_bits(), digest }
 }
 
 fn borrow(message: &Message) -> hopwise_kernel::ring::Message<'_> {

@@ -4,9 +4,10 @@
 //! skipped by no list. Members fail only so that r + 1 such members are left. A member may lose its last live
 //! entry only if r members fail before lists are full again; other failures are explored whatever they do.
 //!
-//! *The excuse.* Zave's proof assumes that a list arrives at once. Here it is in flight, and a member that
-//! joined meanwhile is not in it. If that alone leaves too few unskipped members, the search does not go on
-//! from there, and counts it.
+//! *The excuse.* Zave's proof assumes that a list arrives at once. Here it is in flight. Meanwhile a member may
+//! join that it skips, or one may fail that was needed beside one that it skips. If the receiver then skips a
+//! member as the list did, and too few unskipped ones are left, the search does not go on from there, and counts
+//! it.
 //!
 //! **Invariant:** only looks.
 
@@ -66,7 +67,7 @@ impl Promise {
             None => Verdict::Kept,
             Some(broken @ Violation::NoLiveSuccessor { .. }) => lost_all(state, broken),
             Some(broken) => match arrived {
-                Some(arrived) if is_older_than_a_join(state, arrived) => Verdict::BeyondPromise,
+                Some(arrived) if is_outdated(state, arrived) => Verdict::BeyondPromise,
                 _ => Verdict::Broken(broken.to_string()),
             },
         }
@@ -81,39 +82,38 @@ fn lost_all(state: &State, broken: Violation) -> Verdict {
     }
 }
 
-/// Whether the receiver of `arrived` now skips a member that joined while the list was in flight.
-fn is_older_than_a_join(state: &State, arrived: &Flying) -> bool {
+/// Whether the receiver of `arrived` now skips a member because the list that arrived skipped it, and since that
+/// was sent the member has joined or another one has failed.
+fn is_outdated(state: &State, arrived: &Flying) -> bool {
     let Message::NeighborsReply { successors, .. } = &arrived.message else { return false };
     let Some(receiver) = &state.places[arrived.to] else { return false };
-    let sender = sender_id(receiver.node.successors(), arrived);
-    let in_flight: Vec<(Id, Id)> = sender
-        .map(|sender| pairs(sender, &ids(successors).collect::<Vec<_>>()).collect())
-        .unwrap_or_default();
-    let own = ids(receiver.node.successors()).collect::<Vec<_>>();
-    let members = state.members().filter(|(at, _)| arrived.members & 1 << at == 0);
-    let late: Vec<Id> = members.map(|(_, place)| place.node.peer().id).collect();
-    pairs(receiver.node.peer().id, &own)
-        .filter(|pair| in_flight.contains(pair))
-        .any(|(from, to)| late.iter().any(|id| id.is_between(from, to)))
+    let has_failed = arrived.members & !state.member_bits() != 0;
+    let skips = |owner: Id, list: &[Peer], id: Id| {
+        let list: Vec<Id> = ids(list).collect();
+        pairs(owner, &list).any(|(from, to)| id.is_between(from, to))
+    };
+    state.members().any(|(at, member)| {
+        let id = member.node.peer().id;
+        let has_joined = arrived.members & 1 << at == 0;
+        (has_joined || has_failed)
+            && skips(arrived.sender, successors, id)
+            && skips(receiver.node.peer().id, receiver.node.successors(), id)
+    })
 }
 
-fn sender_id(list: &[Peer], arrived: &Flying) -> Option<Id> {
-    list.iter().find(|peer| usize::from(peer.address.slot) == arrived.from).map(|peer| peer.id)
-}
-
-/// Whether all lists of members, also those in flight, are full of live members.
+/// Whether all lists of members, and those in flight with their senders, are full of live members.
 pub(crate) fn lists_are_full(state: &State) -> bool {
     let others = state.members().count() - 1;
     let is_live = |peer: &Peer| state.is_member(peer.address.slot.into());
-    let in_flight = state.flying.iter().filter_map(|it| match &it.message {
-        Message::NeighborsReply { successors, .. } => Some(successors.as_slice()),
-        _ => None,
-    });
-    state
-        .members()
-        .map(|(_, place)| place.node.successors())
-        .chain(in_flight)
-        .all(|list| list.len() >= SUCCESSORS.min(others) && list.iter().all(is_live))
+    let is_full = |list: &[Peer]| list.len() >= SUCCESSORS.min(others) && list.iter().all(is_live);
+    let is_full_in_flight = |it: &Flying| match &it.message {
+        Message::NeighborsReply { successors, .. } => {
+            state.is_member(it.from) && is_full(successors)
+        }
+        _ => true,
+    };
+    state.members().all(|(_, place)| is_full(place.node.successors()))
+        && state.flying.iter().all(|it| is_full_in_flight(it))
 }
 
 /// What a member has instead of what it has in the exact ring.

@@ -12,6 +12,8 @@ use hopwise_kernel::{Address, Id, Peer};
 pub(crate) const SUCCESSORS: usize = 2;
 /// The most nodes of a ring, joining ones included: their identifiers differ in the top three bits.
 const MAX_NODES: usize = 8;
+/// Members may begin any number of rounds, but none while a request for neighbors of the last one is in flight.
+pub(crate) const ANY_ROUNDS: u8 = u8::MAX;
 /// The timer of a node is always due: the search decides when it fires.
 const PERIOD: Duration = Duration::from_nanos(1);
 
@@ -22,20 +24,32 @@ pub(crate) struct Setup {
     pub(crate) ring: &'static str,
     /// Nodes that may fail.
     pub(crate) failures: u8,
-    /// Rounds of stabilize that members may begin, all together, besides those that follow from messages.
+    /// Rounds of stabilize that members may begin, all together, or [`ANY_ROUNDS`].
     pub(crate) rounds: u8,
     /// Messages that may arrive twice.
     pub(crate) repeats: u8,
-    /// Whether the lookup of a join reaches its end in the step in which the join begins.
-    pub(crate) lookups_at_once: bool,
+    /// What arrives at once, when it is sent.
+    pub(crate) at_once: AtOnce,
     /// A deliberate defect of all nodes.
     pub(crate) defect: Option<Defect>,
+}
+
+/// The messages that arrive in the step in which they are sent, if their receiver lives. The others arrive in
+/// every order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum AtOnce {
+    /// None.
+    Nothing,
+    /// The lookup of a join, on its way and back.
+    Lookups,
+    /// Besides lookups, pings and requests for neighbors. The replies do not.
+    Requests,
 }
 
 impl Setup {
     /// `ring` with these failures and rounds. No message is repeated, no node has a defect.
     pub(crate) const fn of(ring: &'static str, failures: u8, rounds: u8) -> Setup {
-        Setup { ring, failures, rounds, repeats: 0, lookups_at_once: true, defect: None }
+        Setup { ring, failures, rounds, repeats: 0, at_once: AtOnce::Lookups, defect: None }
     }
 
     /// The nodes, by place: clockwise.

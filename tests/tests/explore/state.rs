@@ -5,10 +5,12 @@
 use std::rc::Rc;
 
 use hopwise_kernel::node::RequestId;
+use hopwise_kernel::ring::RingNode;
 use hopwise_kernel::ring::message::MessageWith;
 use hopwise_kernel::ring::request::{Kind, NeighborsReason, Request};
-use hopwise_kernel::ring::RingNode;
-use hopwise_kernel::Peer;
+use hopwise_kernel::{Id, Peer};
+
+use super::setup::ANY_ROUNDS;
 
 /// A message that owns its list.
 pub(crate) type Message = MessageWith<Vec<Peer>, Vec<u8>>;
@@ -53,6 +55,8 @@ pub(crate) struct Pending {
 pub(crate) struct Flying {
     pub(crate) from: usize,
     pub(crate) to: usize,
+    /// The identifier of the sender.
+    pub(crate) sender: Id,
     pub(crate) message: Message,
     /// The members at the time when it was sent, as bits.
     pub(crate) members: u8,
@@ -141,13 +145,15 @@ impl State {
         }
         actions.extend(self.expired());
         if self.rounds_left > 0 {
-            let idle = self.members().filter(|(_, place)| !place.is_stabilizing());
+            let overlap = self.rounds_left != ANY_ROUNDS;
+            let idle = self.members().filter(|(_, place)| !place.is_stabilizing(overlap));
             actions.extend(idle.map(|(at, _)| Action::Round(at)));
         }
         let to_join = (0..self.places.len()).filter(|at| self.to_join & 1 << at != 0);
-        actions.extend(to_join.flat_map(|place| {
-            self.members().map(move |(via, _)| Action::Join { place, via })
-        }));
+        actions.extend(
+            to_join
+                .flat_map(|place| self.members().map(move |(via, _)| Action::Join { place, via })),
+        );
         if self.failures_left > 0 {
             actions.extend(self.members().map(|(at, _)| Action::Fail(at)));
         }
@@ -156,11 +162,12 @@ impl State {
 }
 
 impl Place {
-    fn is_stabilizing(&self) -> bool {
-        let asks = |kind: &Kind| {
-            matches!(kind, Kind::Neighbors { reason: NeighborsReason::Stabilize, .. })
-        };
-        self.requests.iter().any(|it| asks(&it.request.kind))
+    /// Whether a round of stabilize is in progress. If rounds may `overlap`, only its first request counts.
+    fn is_stabilizing(&self, overlap: bool) -> bool {
+        self.requests.iter().any(|it| match it.request.kind {
+            Kind::Neighbors { reason, .. } => reason == NeighborsReason::Stabilize || !overlap,
+            _ => false,
+        })
     }
 }
 
