@@ -124,7 +124,8 @@ impl State {
             let mut all = self.live().flat_map(|(_, place)| &place.requests);
             all.any(|it| matches!(it.request.kind, Kind::Forward { lookup, .. } if lookup.lookup.is_same_request(id)))
         };
-        !has_message && !(matches!(pending.request.kind, Kind::Origin(_)) && is_forwarded())
+        let is_origin = matches!(pending.request.kind, Kind::Origin(_));
+        !(has_message || is_origin && is_forwarded())
     }
 
     /// The requests that have timed out.
