@@ -38,7 +38,7 @@ const CAPACITY: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Doubts(Box<[Doubt; CAPACITY]>);
 
-/// The number of an entry of [`Doubts`], as a lookup keeps it.
+/// The number of a lookup among those of its node that are in doubt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DoubtNumber(Option<NonZeroU8>);
 

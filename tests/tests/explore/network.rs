@@ -326,8 +326,8 @@ impl Network {
     }
 
     /// Lets everything in flight arrive in order, and requests time out, until nothing is in flight.
-    /// Returns what breaks the promise meanwhile.
-    fn settle(&mut self, state: &mut State) -> Option<String> {
+    /// Returns what breaks the promise meanwhile, unless it `is_excused`; it is from the first excuse on.
+    fn settle(&mut self, state: &mut State, is_excused: &mut bool) -> Option<String> {
         for _ in 0..STEPS_TO_REST {
             let next = if state.flying.is_empty() {
                 state.expired().next()
@@ -342,7 +342,8 @@ impl Network {
             *state = next;
             match verdict {
                 Verdict::Kept => {}
-                Verdict::BeyondPromise => return None,
+                Verdict::BeyondPromise => *is_excused = true,
+                Verdict::Broken(_) if *is_excused => {}
                 Verdict::Broken(broken) => return Some(broken),
             }
         }
@@ -350,10 +351,10 @@ impl Network {
     }
 
     /// Lets all members stabilize in turn until the ring is exact. Returns after how many rounds it is, or
-    /// what is still wrong after [`ROUNDS_TO_EXACT`].
-    pub(crate) fn heal(&mut self, state: &State) -> Result<u32, String> {
+    /// what is still wrong after [`ROUNDS_TO_EXACT`]. Until then the promise is kept, unless it `is_excused`.
+    pub(crate) fn heal(&mut self, state: &State, mut is_excused: bool) -> Result<u32, String> {
         let mut state = state.clone();
-        if let Some(broken) = self.settle(&mut state) {
+        if let Some(broken) = self.settle(&mut state, &mut is_excused) {
             return Err(broken);
         }
         for round in 0..=ROUNDS_TO_EXACT {
@@ -364,7 +365,7 @@ impl Network {
             for place in 0..state.places.len() {
                 if state.is_member(place) {
                     self.round(&mut state, place);
-                    if let Some(broken) = self.settle(&mut state) {
+                    if let Some(broken) = self.settle(&mut state, &mut is_excused) {
                         return Err(broken);
                     }
                 }

@@ -1,8 +1,8 @@
 //! Searches the states that can be reached.
 //!
 //! *Depth first* visits all of them, and remembers their digests; *breadth first* finds the shortest way to a
-//! finding. A *walk* takes random steps to an end. Wherever nothing is in flight, the ring must heal: become
-//! exact in some rounds of stabilize.
+//! finding. A *walk* takes random steps to an end. Wherever nothing is in flight, and
+//! after every excused step, the ring must heal: become exact in some rounds of stabilize.
 //!
 //! **Invariant:** everything follows from the setup and the seed. The number of states is bounded.
 
@@ -79,6 +79,8 @@ struct Search {
     setup: Setup,
     network: Network,
     at_rest: HashSet<u64>,
+    /// States after which the promise does not hold.
+    excused: HashSet<u64>,
     report: Report,
 }
 
@@ -158,7 +160,8 @@ pub(crate) fn walk(setup: Setup, seeds: std::ops::Range<u64>) -> Report {
 impl Search {
     fn new(setup: Setup) -> Search {
         let network = Network::new(setup);
-        Search { setup, network, at_rest: HashSet::new(), report: Report::default() }
+        let (at_rest, excused) = (HashSet::new(), HashSet::new());
+        Search { setup, network, at_rest, excused, report: Report::default() }
     }
 
     /// The state after a step, from which the search goes on.
@@ -170,6 +173,9 @@ impl Search {
             Verdict::Kept => Some(after),
             Verdict::BeyondPromise => {
                 self.report.beyond_promise += 1;
+                if self.excused.insert(digest::of_state(&after, false)) {
+                    self.heal(&after, true, Some(&longer(way, action)));
+                }
                 None
             }
             Verdict::Broken(broken) => {
@@ -182,14 +188,16 @@ impl Search {
     /// Whether the ring heals from this state, in which nothing is in flight.
     fn heals(&mut self, state: &State, way: Option<&Rc<Way>>) -> bool {
         if self.at_rest.insert(digest::of_state(state, false)) {
-            match self.network.heal(state) {
-                Ok(rounds) => {
-                    self.report.rounds_to_exact = self.report.rounds_to_exact.max(rounds);
-                }
-                Err(broken) => self.find(broken, way),
-            }
+            self.heal(state, false, way);
         }
         self.report.finding.is_none()
+    }
+
+    fn heal(&mut self, state: &State, is_excused: bool, way: Option<&Rc<Way>>) {
+        match self.network.heal(state, is_excused) {
+            Ok(rounds) => self.report.rounds_to_exact = self.report.rounds_to_exact.max(rounds),
+            Err(broken) => self.find(broken, way),
+        }
     }
 
     fn find(&mut self, broken: String, way: Option<&Rc<Way>>) {

@@ -387,11 +387,13 @@ impl RingChecker {
     }
 
     /// Whether the list that changed last skips a member as a recently replaced list did, which may
-    /// have been in flight.
+    /// have been in flight: to a node that stabilizes, or to one that has joined after the node that had it.
     fn skipped_in_flight(&self) -> bool {
         let Some(id) = self.changed else { return false };
-        let held_lately = |pair: (Id, Id)| {
-            self.replaced.iter().any(|(_, by, list)| pairs(*by, list).any(|held| held == pair))
+        let held_lately = |(from, to): (Id, Id)| {
+            let is_it =
+                |held: (Id, Id)| held.1 == to && (held.0 == from || from.is_between(held.0, to));
+            self.replaced.iter().any(|(_, by, list)| pairs(*by, list).any(is_it))
         };
         let skips = |(from, to): (Id, Id)| {
             self.members.iter().flatten().any(|member| member.id.is_between(from, to))
