@@ -228,7 +228,8 @@ fn paths(
             "mod" if tokens.get(at + 2).is_some_and(|token| token == "{") => {
                 inline.push((tokens[at + 1].clone(), depth));
             }
-            "use" => {
+            // Not the bound `use<…>` of a type.
+            "use" if tokens.get(at + 1).is_none_or(|token| token != "<") => {
                 let is_public = at > 0 && (tokens[at - 1] == "pub" || tokens[at - 1] == ")");
                 let mut leaves = Vec::new();
                 at = use_tree(tokens, at + 1, &mut Vec::new(), &mut leaves);

@@ -289,7 +289,7 @@ impl Schema {
         profile::check(scenario)?;
         scenario.phases.check(scenario)?;
         scenario.expect.check(scenario)?;
-        fault::check(scenario, system)
+        fault::check(scenario, system.has_server, system.can_lie)
     }
 
     fn all_sections(&self) -> impl Iterator<Item = &SectionType> {

@@ -131,7 +131,7 @@ pub trait Codec: Copy + Default + Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The first reason found to reject the datagram.
-    #[inline]
+    #[inline(always)]
     fn parse<'b>(&self, datagram: &'b [u8]) -> Result<Messages<'b, Self>, WireError> {
         let (codec, messages) = self.read_header(datagram)?;
         if messages.is_empty() {

@@ -20,7 +20,6 @@ pub use self::groups::Groups;
 use self::plan::FaultPlan;
 use super::impossible::{Verdict, is_share, require, require_or_adapt, require_that};
 use super::key::{DURATION, DURATION_ABOVE_ZERO, Key, Kind};
-use super::schema::SystemSchema;
 use super::{ChurnModel, Engine, Measure, POPULATION_MAX, Scenario, duration};
 
 /// Something that goes wrong at a stated time.
@@ -186,11 +185,11 @@ pub(super) const ALTERNATIVES: &[&[&str]] = &[
 pub(super) const REQUIRED: [(&[&str], &str); 2] =
     [(&["kind"], "kind"), (&["fraction", "count", "groups", "beyond"], "fraction or count")];
 
-/// Checks all faults of a scenario of this `system`. If one of its nodes serves all others, only a crash of
-/// the busiest node can hit that one.
-pub(super) fn check(all: &Scenario, system: &SystemSchema) -> Verdict {
-    let nodes = u64::from(all.nodes) - u64::from(system.has_server);
-    check_lies(&all.faults, system.can_lie)?;
+/// Checks all faults of a scenario. `has_server` says whether one of its nodes serves all others: only a
+/// crash of the busiest node can hit that one. `can_lie`: whether its nodes can be malicious.
+pub(super) fn check(all: &Scenario, has_server: bool, can_lie: bool) -> Verdict {
+    let nodes = u64::from(all.nodes) - u64::from(has_server);
+    check_lies(&all.faults, can_lie)?;
     let plan = FaultPlan::new(&all.faults, nodes);
     (0..all.faults.len()).try_for_each(|index| check_one(all, index, &plan))?;
     check_clocks(&all.faults)?;
@@ -404,11 +403,6 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{SectionType, Udp};
-
-    fn system() -> SystemSchema {
-        SystemSchema::plain("none", SectionType::of::<Udp>(), "keys")
-    }
 
     /// With a look at all others for each, this would not end.
     #[test]
@@ -422,9 +416,9 @@ mod tests {
         };
         let mut all = Scenario { engine: Engine::Sim, ..Scenario::general("none") };
         all.faults = (0..1_000_000).map(fault).collect();
-        assert_eq!(check(&all, &system()), Ok(()));
+        assert_eq!(check(&all, false, false), Ok(()));
         all.faults[999_999].amount = Amount::Count(5_000_000);
-        let wrong = check(&all, &system()).expect_err("there are fewer nodes");
+        let wrong = check(&all, false, false).expect_err("there are fewer nodes");
         assert_eq!(wrong.path, "fault.999999.count");
     }
 
