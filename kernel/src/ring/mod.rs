@@ -18,6 +18,7 @@
 pub mod config;
 #[cfg(feature = "defects")]
 pub mod defect;
+pub mod doubts;
 pub mod event;
 pub mod fingers;
 pub mod message;
@@ -31,7 +32,6 @@ pub mod visit;
 pub mod wire;
 
 mod delivery;
-pub mod doubts;
 mod failed_contacts;
 mod fix_fingers;
 mod instant;
@@ -43,6 +43,7 @@ mod maintain;
 mod membership;
 mod merge;
 mod recursive;
+mod redundant_routing;
 mod silence;
 mod steps;
 
