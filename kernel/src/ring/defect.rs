@@ -29,7 +29,7 @@ pub enum Defect {
     /// A node that removes a dead peer from its list removes the node that uses the same address by now. Rule,
     /// stabilize: drop the dead node, which is an address and an identifier.
     AddressIsNode,
-    /// A node that has heard from nobody since it asked draws the same conclusion as any other. Rule, failure
+    /// A node that has received no message since its request counts missing replies like any other. Rule, failure
     /// detector: such a node doubts itself, and asks more often before it declares a peer dead.
     NoSelfDoubt,
     /// A peer that answers after it was declared dead stays dead until the suspicion ends by itself. Rule, failure

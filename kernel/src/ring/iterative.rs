@@ -148,7 +148,7 @@ impl RingNode {
         stage: Stage,
         under_suspicion: bool,
     ) {
-        let Iteration { pending, hops, budget, backward, .. } = iteration;
+        let Iteration { mut pending, hops, budget, backward, .. } = iteration;
         let rule = self.rule(pending.purpose);
         let counts = rule == AnswerRule::Owner || !iteration.stage.is_owner();
         let now_hops = hops.saturating_add(u8::from(counts));
@@ -208,7 +208,7 @@ impl RingNode {
                     self.ask(cx, next, iteration)
                 }
             }
-            _ => self.goes_elsewhere(cx, pending) || self.retry_later(cx, pending),
+            _ => self.goes_elsewhere(cx, &mut pending) || self.retry_later(cx, pending),
         };
         if !started {
             self.fail_lookup(cx, pending);
@@ -256,7 +256,7 @@ impl RingNode {
         pending.failed.insert(to.id);
         let started = if cx.now >= pending.deadline || budget <= 1 {
             false
-        } else if chance == Chance::Last && self.goes_elsewhere(cx, pending) {
+        } else if chance == Chance::Last && self.goes_elsewhere(cx, &mut pending) {
             true
         } else if previous != self.me {
             // Asks the previous hop for another node. If that fails too, starts again from here.

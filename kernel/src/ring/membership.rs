@@ -111,7 +111,6 @@ impl RingNode {
         patience: Duration,
     ) -> bool {
         let pending = PendingLookup {
-            doubt: DoubtNumber::default(),
             token,
             key,
             purpose: Purpose::Join,
@@ -119,6 +118,7 @@ impl RingNode {
             timeouts: 0,
             failed: FailedContacts::default(),
             payload: None,
+            doubt: DoubtNumber::default(),
         };
         let Some(lookup) = self.register_origin(cx, pending, 0, patience, None) else {
             return false;

@@ -146,16 +146,17 @@ impl RingNode {
     }
 
     /// As [`try_other_first_hop`](Self::try_other_first_hop), for a lookup that a node on the way does not help,
-    /// with or without doubts before. Always returns false without the defence.
+    /// with or without doubts before. From then on it is in doubt, also if this returns false, so that its end
+    /// ends the doubt. Always returns false without the defence.
     pub(super) fn goes_elsewhere(
         &mut self,
         cx: &mut Context<'_, Ring>,
-        mut pending: PendingLookup,
+        pending: &mut PendingLookup,
     ) -> bool {
         self.doubts.is_some()
             && self.can_doubt(pending.purpose)
-            && self.is_in_doubt(cx, &mut pending)
-            && self.try_other_first_hop(cx, pending)
+            && self.is_in_doubt(cx, pending)
+            && self.try_other_first_hop(cx, *pending)
     }
 
     /// Whether a lookup remembers its first hops.

@@ -13,7 +13,7 @@
 //! answer can come any more.
 //!
 //! *What is not.* Lost messages and live nodes that are taken for dead. Fingers are not refreshed; lookups are
-//! those of joins alone. Nobody leaves with an announcement, and no failed node comes back. Suspicion does not
+//! those of joins alone. No node announces that it leaves, and no failed node comes back. Suspicion does not
 //! expire, lost contacts are not asked, and a join is given up only when a node on its way has failed. A
 //! message without a number (a notification, an introduction) is in flight once at most from one node to another.
 //! A node joins through one bootstrap. Which messages [arrive at once](setup::AtOnce) is a bound of each setup.

@@ -14,9 +14,9 @@ pub(super) const TICK: Duration = Duration::from_millis(100);
 /// The length of a measured phase in whole units.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Length {
-    /// So many of this time.
+    /// A number of these units of time.
     Lasting(u64, Duration),
-    /// So many lookups.
+    /// A number of lookups.
     Lookups(u64),
 }
 
@@ -43,7 +43,7 @@ impl Length {
         }
     }
 
-    /// So many of the same units.
+    /// Another number of the same units.
     pub(super) fn with_units(self, units: u64) -> Length {
         match self {
             Length::Lasting(_, unit) => Length::Lasting(units, unit),
