@@ -1,9 +1,10 @@
 //! Rounds of copies, which make writes durable.
 //!
 //! ```text
-//! Write ──▶ owner   body: version 2 ── Copy ──▶ each holder          reads see version 1
+//! Write ──▶ owner   body: version 2 ── Copy ──▶ each holder
 //! Write ──▶ owner   queued: version 3, waits for the round
-//!                   ◀─ Copied ─ all holders: version 2 is committed   reads see version 2
+//! Read  ──▶ owner   waits for the round
+//!                   ◀─ Copied ─ all holders: version 2 is committed, and the read sees it
 //!                   body: version 3 ── Copy ──▶ each holder           …
 //! ```
 //!
@@ -20,18 +21,19 @@ use crate::store::holders::{HolderSet, Holders};
 use crate::store::message::Answer;
 use crate::store::node::{Cx, StoreNode};
 use crate::store::request::{CopyRequest, Kind};
-use crate::store::rounds::{Before, Pending, Round, SWEEP, Waiting};
+use crate::store::rounds::{Pending, Round, SWEEP, Waiting};
 use crate::store::table::{Body, ItemHandle};
 use crate::store::version::Version;
 
 impl<R: Router> StoreNode<R> {
     /// Copies the body of an item to all holders. [`check_round`](Self::check_round) must follow.
-    pub(super) fn begin_round(&mut self, cx: &mut Cx<'_, R>, item: ItemHandle, before: Before) {
+    pub(super) fn begin_round(&mut self, cx: &mut Cx<'_, R>, item: ItemHandle) {
         let Some(it) = self.table.at_mut(item) else { return };
         it.in_round = true;
         it.settled = false;
         let copy = CopyRequest { item, number: it.body.version.number };
-        self.owner.rounds.push(Round { item, before, queued: None, acked: 0, failed: 0 });
+        let began_at = cx.now;
+        self.owner.rounds.push(Round { item, began_at, queued: None, acked: 0, failed: 0 });
         self.copy_to(cx, copy, self.holders.all());
     }
 
@@ -67,10 +69,12 @@ impl<R: Router> StoreNode<R> {
             } else {
                 acked
             };
-            if acked & all == all && cx.now < self.popular.exposed_until() {
-                self.owner.sweep_at = self.owner.sweep_at.min(self.popular.exposed_until());
-                return;
-            } else if acked & all == all {
+            if acked & all == all {
+                let exposed_until = self.exposed_until(cx.now, at);
+                if cx.now < exposed_until {
+                    self.owner.sweep_at = self.owner.sweep_at.min(exposed_until);
+                    return;
+                }
                 self.commit(cx, at);
             } else if (acked | failed) & all == all {
                 return self.fail_round(cx, at);
@@ -82,16 +86,13 @@ impl<R: Router> StoreNode<R> {
 
     /// All holders have the version of the round.
     fn commit(&mut self, cx: &mut Cx<'_, R>, at: usize) {
-        let Round { item: handle, before, queued, .. } = self.owner.rounds.swap_remove(at);
-        if let Before::Committed(old) = before {
-            self.table.free(old.value);
-        }
+        let Round { item: handle, queued, .. } = self.owner.rounds.swap_remove(at);
         let Some(item) = self.table.at_mut(handle) else { return };
         (item.settled, item.in_round) = (true, false);
         let committed = item.body;
         if let Some(next) = queued {
             item.body = next;
-            self.begin_round(cx, handle, Before::Committed(committed));
+            self.begin_round(cx, handle);
         } else {
             self.grant(cx, handle);
         }
@@ -103,14 +104,14 @@ impl<R: Router> StoreNode<R> {
                 Pending::Value => (Answer::Absent, Some(committed)),
             },
         );
+        if queued.is_some() {
+            self.table.free(committed.value);
+        }
     }
 
     /// Some holder cannot take the version of the round. Its fate is unknown.
     fn fail_round(&mut self, cx: &mut Cx<'_, R>, at: usize) {
-        let Round { item: handle, before, queued, acked, .. } = self.owner.rounds.swap_remove(at);
-        if let Before::Committed(old) = before {
-            self.table.free(old.value);
-        }
+        let Round { item: handle, queued, acked, .. } = self.owner.rounds.swap_remove(at);
         if let Some(next) = queued {
             self.table.replace(handle, next);
         }
@@ -143,7 +144,7 @@ impl<R: Router> StoreNode<R> {
             self.owner.waiting.swap_remove(at);
             let Waiting { client, request, .. } = waiting;
             match answer(&waiting) {
-                (_, Some(body)) => self.answer_value(cx, client, request, Some(body)),
+                (_, Some(body)) => self.answer_value(cx, client, request, body),
                 (answer, None) => {
                     if !matches!(waiting.answer, Pending::Value) && answer != Answer::NotHere {
                         self.owner.answered.add(cx.now, client, request, answer);

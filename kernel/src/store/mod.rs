@@ -38,9 +38,8 @@
 //! its start and its end. A write that ends as [`Unknown`](WriteOutcome::Unknown) may have taken
 //! effect, or may do so later.
 //!
-//! A holder that is asked in place of an owner which some nodes do not reach may reveal a write before the
-//! owner has acknowledged it. Until it does, the owner answers reads with the version before: a client can read
-//! the new value and then the old one.
+//! A holder may be asked in place of an owner which some nodes do not reach, and then reveals a write before the owner
+//! has acknowledged it. So a read that meets a write at the owner waits until all holders have it.
 //!
 //! The owner of a popular value allows its holders to answer reads, too: each key stays linearizable.
 //!

@@ -434,7 +434,8 @@ impl<R: Router> StoreNode<R> {
         let retries = cx.own_requests().at(handle).map_or(0, |request| request.retries);
         let wait = match cx.own_requests().at(handle).map(|request| request.kind) {
             Some(Kind::Operation(operation)) => {
-                self.wait_for_answer(cx, &operation.question, retries.saturating_add(1))
+                let wait = self.wait_for_answer(cx, &operation.question, retries.saturating_add(1));
+                wait.min(operation.deadline.since(cx.now))
             }
             Some(Kind::Fetch(fetch)) => {
                 self.wait(cx, retries.saturating_add(1)).min(fetch.deadline.since(cx.now))

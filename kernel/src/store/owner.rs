@@ -20,7 +20,7 @@ use crate::store::operation::{
     Change, Condition, Lifetime, MAX_LISTED, MAX_VALUE, Name, Refusal, Write,
 };
 use crate::store::popular::TRANSIT;
-use crate::store::rounds::{Before, Pending, SWEEP, Waiting};
+use crate::store::rounds::{Pending, SWEEP, Waiting};
 use crate::store::table::{Body, ItemHandle};
 use crate::store::version::Version;
 
@@ -63,14 +63,15 @@ impl<R: Router> StoreNode<R> {
     /// Whether this node may answer reads of `key` for an owner that seems to be gone: it has every write
     /// that the owner has acknowledged.
     fn may_stand_in(&self, now: Time, key: Id, found: Found) -> bool {
+        let Some(owner) = self.repairs.owner_kept_for(key, now) else { return false };
+        // If others have joined between that owner and this node, writes may not come here any more.
+        let follows = |it: Peer| R::owns(key, self.me, it) || it.is_same_destination(owner);
         let predecessor = self.router.predecessor();
-        let is_heir = match found {
+        match found {
             Found::ByLookup => predecessor.is_none_or(|it| R::owns(key, self.me, it)),
-            Found::InPlaceOfOwner => true,
-            // Others may have joined in between, so that no write comes here any more.
+            Found::InPlaceOfOwner => predecessor.is_none_or(follows),
             Found::ByGuess => false,
-        };
-        is_heir && self.repairs.keeps_all(key, now)
+        }
     }
 
     /// The answer to an attempt at a write of which another attempt has arrived or may have arrived.
@@ -104,24 +105,14 @@ impl<R: Router> StoreNode<R> {
             return self.answer(cx, client, request, Answer::Absent, &[]);
         };
         let Some(&item) = self.table.at(handle) else { return };
-        let seen = match self.owner.round_of(handle) {
-            None if item.settled => {
-                if self.arrival.has(name.key) {
-                    self.spread_read(cx, client, request, handle);
-                }
-                Some(Some(item.body))
-            }
-            None => None,
-            Some(round) => match self.owner.rounds[round].before {
-                Before::Unknown => None,
-                Before::Absent => Some(None),
-                Before::Committed(body) => Some(Some(body)),
-            },
-        };
-        match seen {
-            Some(body) => self.answer_value(cx, client, request, body),
-            None => self.wait_for(cx, client, request, handle, Pending::Value),
+        if !item.settled {
+            // Not the version before: a holder that is asked in place of this node may have revealed this one.
+            return self.wait_for(cx, client, request, handle, Pending::Value);
         }
+        if self.arrival.has(name.key) {
+            self.spread_read(cx, client, request, handle);
+        }
+        self.answer_value(cx, client, request, item.body);
     }
 
     fn on_list(&mut self, cx: &mut Cx<'_, R>, client: Peer, request: RequestId, key: Id) {
@@ -256,7 +247,7 @@ impl<R: Router> StoreNode<R> {
                     self.table.insert(name, body)?
                 }
             };
-            self.begin_round(cx, handle, Before::Absent);
+            self.begin_round(cx, handle);
             return Some(handle);
         };
         if let Some(round) = self.owner.round_of(handle) {
@@ -265,15 +256,8 @@ impl<R: Router> StoreNode<R> {
             }
             return Some(handle);
         }
-        let item = self.table.at_mut(handle)?;
-        let old = core::mem::replace(&mut item.body, body);
-        let before = if core::mem::take(&mut item.settled) {
-            Before::Committed(old)
-        } else {
-            self.table.free(old.value);
-            Before::Unknown
-        };
-        self.begin_round(cx, handle, before);
+        self.table.replace(handle, body);
+        self.begin_round(cx, handle);
         Some(handle)
     }
 
@@ -295,7 +279,7 @@ impl<R: Router> StoreNode<R> {
     ) {
         let item = handle.and_then(|handle| Some((handle, *self.table.at(handle)?)));
         match item {
-            Some((handle, item)) if item.in_round || !item.settled => {
+            Some((handle, item)) if !item.settled => {
                 self.wait_for(cx, client, request, handle, Pending::Fact(answer));
             }
             _ => {
@@ -324,7 +308,7 @@ impl<R: Router> StoreNode<R> {
             self.push_waiting(cx, client, request, handle, newest.version.number, pending);
         }
         if self.owner.round_of(handle).is_none() {
-            self.begin_round(cx, handle, Before::Unknown);
+            self.begin_round(cx, handle);
         }
         self.check_round(cx, handle);
     }
@@ -348,12 +332,12 @@ impl<R: Router> StoreNode<R> {
         cx: &mut Cx<'_, R>,
         client: Peer,
         request: RequestId,
-        body: Option<Body>,
+        body: Body,
     ) {
         let wall_us = self.clock.wall_us(cx.now);
-        let Some(body) = body.filter(|body| body.is_present(wall_us)) else {
+        if !body.is_present(wall_us) {
             return self.answer(cx, client, request, Answer::Absent, &[]);
-        };
+        }
         let remaining_ms = body.expires_us.saturating_sub(wall_us) / 1000;
         let answer = Answer::Found { version: body.version, remaining_ms, tag: body.tag };
         let mut room = [0; MAX_VALUE];

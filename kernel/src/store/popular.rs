@@ -90,6 +90,11 @@ impl Popular {
             + self.assigned.capacity() * size_of::<Assigned>()
     }
 
+    /// Whether a value can be popular.
+    pub(super) const fn is_possible(&self) -> bool {
+        self.threshold > 0
+    }
+
     /// Counts a read at the owner of a value that `replicas` nodes keep. Returns whether the value is
     /// popular.
     ///
@@ -102,7 +107,7 @@ impl Popular {
         key: Id,
         replicas: u32,
     ) -> bool {
-        if self.threshold == 0 {
+        if !self.is_possible() {
             return false;
         }
         if now >= self.period_ends {

@@ -187,10 +187,12 @@ impl Repairs {
         self.wards.iter().any(|it| it.range.contains(key) && self.is_recent(it, now))
     }
 
-    /// Whether this node has every write under `key` that its owner has acknowledged.
-    pub(super) fn keeps_all(&self, key: Id, now: Time) -> bool {
-        let is_kept = |it: &Ward| it.is_complete && it.range.contains(key);
-        self.wards.iter().any(|it| is_kept(it) && self.is_recent(it, now))
+    /// The owner of `key` of which this node has every write that was acknowledged, as long as it is a holder.
+    pub(super) fn owner_kept_for(&self, key: Id, now: Time) -> Option<Peer> {
+        let is_kept =
+            |it: &&Ward| it.is_complete && it.range.contains(key) && self.is_recent(it, now);
+        let newest = self.wards.iter().filter(is_kept).max_by_key(|it| it.compared_at);
+        newest.map(|it| it.owner)
     }
 
     /// Whether this node has every write in `range` that its owners have acknowledged.

@@ -31,22 +31,11 @@ pub(super) struct Owner {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Round {
     pub(super) item: ItemHandle,
-    /// What reads see.
-    pub(super) before: Before,
+    pub(super) began_at: Time,
     pub(super) queued: Option<Body>,
     pub(super) acked: HolderSet,
     /// Holders that do not take the copy.
     pub(super) failed: HolderSet,
-}
-
-/// The committed version before a round.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Before {
-    /// The item was not settled.
-    Unknown,
-    /// There was no item.
-    Absent,
-    Committed(Body),
 }
 
 /// An operation that is answered when a version is committed.

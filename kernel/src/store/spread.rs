@@ -12,20 +12,22 @@
 //! have a copy, so no node answers for the version before. A node that holds a grant may be a holder no
 //! more, because others have joined: the owner commits no write before the grant is over. And a node that
 //! takes over a range hears from nodes that gave or hold grants only when these are over, and commits nothing
-//! before those that it holds itself are.
+//! before those that it holds itself are. A node that is asked in place of the owner does not know whom the owner
+//! has allowed to answer: it commits a version on which there may have been such grants only when they are over.
 //!
 //! **Invariant:** a grant names a committed version; it ends [`GRANT_LIFE`](super::popular) after it has
 //! arrived.
 
-use crate::base::{Id, Peer};
+use crate::base::{Id, Peer, Time};
 use crate::node::{Cookie, RequestId, Router};
 use crate::store::message::{MessageWith, Question};
 use crate::store::node::{Cx, StoreNode};
 use crate::store::operation::Name;
 use crate::store::popular::{GRANT_LIFE, TRANSIT};
 use crate::store::request::{Kind, Operation};
+use crate::store::rounds::Round;
 use crate::store::sum::Range;
-use crate::store::table::ItemHandle;
+use crate::store::table::{Item, ItemHandle};
 use crate::store::version::Version;
 
 impl<R: Router> StoreNode<R> {
@@ -61,7 +63,7 @@ impl<R: Router> StoreNode<R> {
         let skew = self.config.skew * 2 + GRANT_LIFE + TRANSIT;
         let skew_us = u64::try_from(skew.as_micros()).unwrap_or(u64::MAX);
         let is_alive = it.body.is_present(self.clock.wall_us(cx.now).saturating_add(skew_us));
-        if !is_alive || it.in_round || !it.settled {
+        if !is_alive || !it.settled {
             return false;
         }
         if self.popular.needs_grant(cx.now, item, version) {
@@ -105,12 +107,13 @@ impl<R: Router> StoreNode<R> {
         name: &Name,
     ) -> bool {
         let Some(item) = self.table.find(name) else { return false };
-        let Some(body) = self.table.at(item).map(|it| it.body) else { return false };
-        let may_answer = self.popular.may_answer(cx.now, item, body.version);
+        let Some(&Item { body, in_round, .. }) = self.table.at(item) else { return false };
+        // What is copied meanwhile is newer.
+        let may_answer = !in_round && self.popular.may_answer(cx.now, item, body.version);
         if may_answer {
             self.counts.reads += 1;
             self.counts.reads_as_holder += 1;
-            self.answer_value(cx, client, request, Some(body));
+            self.answer_value(cx, client, request, body);
         }
         may_answer
     }
@@ -119,6 +122,24 @@ impl<R: Router> StoreNode<R> {
     /// them.
     pub(super) fn has_grants(&self, cx: &Cx<'_, R>, range: Range, asker: Peer) -> bool {
         self.popular.is_answered_elsewhere(cx.now, |key| range.contains(key), asker)
+    }
+
+    /// Until when nodes may answer with an earlier version that do not take part in a round, although this
+    /// node may have all its replies. In the past if there are none.
+    pub(super) fn exposed_until(&self, now: Time, round: usize) -> Time {
+        let known = self.popular.exposed_until();
+        let Some(&Round { item, began_at, .. }) = self.owner.rounds.get(round) else {
+            return known;
+        };
+        let Some(item) = self.table.at(item) else { return known };
+        if !self.popular.is_possible() || self.arrival.has(item.name.key) {
+            return known;
+        }
+        // The owner has granted nothing since it wrote this version.
+        let life = GRANT_LIFE + TRANSIT;
+        let life_us = u64::try_from((life + self.config.skew).as_micros()).unwrap_or(u64::MAX);
+        let is_recent = item.body.version.number.saturating_add(life_us) >= self.clock.wall_us(now);
+        if is_recent { known.max(began_at + life) } else { known }
     }
 
     /// Handles the name of a holder, from the owner that was asked for a value.
