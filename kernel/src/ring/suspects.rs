@@ -49,8 +49,10 @@ pub enum Verdict {
 }
 
 impl Suspects {
-    /// Remembers that `peer` did not answer. `dead` means that it did not answer probes either.
+    /// Remembers that `peer` did not answer. `dead` means that it did not answer probes either; it stays so until it
+    /// answers.
     pub fn insert(&mut self, secret: Secret, peer: Peer, now: Time, dead: bool) {
+        let dead = dead || self.is_dead(secret, peer, now);
         let fingerprint = fingerprint(secret, peer);
         let index = self.position(fingerprint).unwrap_or(CAPACITY - 1);
         self.fingerprints[..=index].rotate_right(1);

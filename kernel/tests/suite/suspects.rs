@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hopwise_kernel::node::Secret;
-use hopwise_kernel::ring::suspects::{CAPACITY, RESOLUTION, SUSPICION, Suspects};
+use hopwise_kernel::ring::suspects::{CAPACITY, RESOLUTION, SUSPICION, Suspects, Verdict};
 use hopwise_kernel::{Address, Id, Peer, Rng, Time};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -66,6 +66,7 @@ impl Twins {
     }
 
     fn insert(&mut self, peer: Peer, dead: bool) {
+        let dead = dead || self.suspects.is_dead(self.secret, peer, self.now);
         self.suspects.insert(self.secret, peer, self.now, dead);
         self.entries.retain(|entry| entry.peer != peer);
         self.entries.push_front(Entry { peer, since: self.now, dead });
@@ -111,4 +112,16 @@ fn after_decades_no_peer_is_suspected() {
     let now = Time::ZERO + DAY * 366 * 40;
     suspects.insert(secret, peer_of(1), now, true);
     assert!(!suspects.contains(secret, peer_of(1), now));
+}
+
+#[test]
+fn a_dead_peer_that_is_silent_again_stays_dead() {
+    let (mut suspects, secret) = (Suspects::default(), Secret::random(&mut Rng::new(1, 0)));
+    let (now, peer) = (Time::ZERO, peer_of(1));
+    suspects.insert(secret, peer, now, true);
+    suspects.insert(secret, peer, now + RESOLUTION, false);
+    assert!(suspects.is_dead(secret, peer, now + RESOLUTION));
+    assert_eq!(suspects.remove(secret, peer, now + RESOLUTION), Some(Verdict::Dead));
+    suspects.insert(secret, peer, now + RESOLUTION, false);
+    assert!(!suspects.is_dead(secret, peer, now + RESOLUTION), "it has answered in between");
 }
