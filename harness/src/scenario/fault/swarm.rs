@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use hopwise_kernel::Rng;
 
-use super::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Target};
+use super::{Amount, Direction, DisturbanceKind, Fault, FaultKind, Groups, Target};
 use crate::scenario::Scenario;
 
 /// The most episodes of one kind in a swarm.
@@ -35,7 +35,8 @@ impl Scenario {
             match (fault.kind, fault.amount) {
                 (FaultKind::Swarm, Amount::Fraction(share)) => {
                     let mut rng = Rng::new(self.seed, STREAM + number);
-                    faults.extend(draw(fault, share, &mut rng));
+                    let has_distances = self.network.latency.is_of_pairs();
+                    faults.extend(draw(fault, share, has_distances, &mut rng));
                 }
                 _ => faults.push(fault.clone()),
             }
@@ -50,7 +51,7 @@ pub(super) fn kinds(scenario: &Scenario) -> impl Iterator<Item = FaultKind> {
     // Settings are drawn, too, and do not matter here.
     let mut rng = Rng::new(0, 0);
     (0..KINDS)
-        .map(move |number| draw_kind(number, &mut rng).0)
+        .map(move |number| draw_kind(number, false, &mut rng).0)
         .filter(|&kind| is_possible(kind, scenario))
 }
 
@@ -62,14 +63,14 @@ fn is_possible(kind: FaultKind, scenario: &Scenario) -> bool {
 }
 
 /// Draws the faults of `swarm`. Each kind takes part with a probability of `share`.
-fn draw(swarm: &Fault, share: f64, rng: &mut Rng) -> Vec<Fault> {
+fn draw(swarm: &Fault, share: f64, has_distances: bool, rng: &mut Rng) -> Vec<Fault> {
     let mut faults = Vec::new();
     for number in 0..KINDS {
         if rng.unit() >= share {
             continue;
         }
         for _ in 0..=rng.below(EPISODES_MAX) {
-            let (kind, strength) = draw_kind(number, rng);
+            let (kind, strength) = draw_kind(number, has_distances, rng);
             let (at, over) = draw_episode(swarm, rng);
             faults.push(Fault { at, over, kind, amount: Amount::Fraction(strength) });
         }
@@ -82,7 +83,7 @@ fn draw(swarm: &Fault, share: f64, rng: &mut Rng) -> Vec<Fault> {
 }
 
 /// The kind of this number, with its settings, and the share of nodes, messages or links it strikes.
-fn draw_kind(number: u64, rng: &mut Rng) -> (FaultKind, f64) {
+fn draw_kind(number: u64, has_distances: bool, rng: &mut Rng) -> (FaultKind, f64) {
     let by = Duration::from_secs_f64(between(0.01, 1.0, rng));
     let drift = between(0.005, EPISODE_DRIFT_MAX, rng);
     let lasting = FaultKind::Disturbance;
@@ -92,9 +93,8 @@ fn draw_kind(number: u64, rng: &mut Rng) -> (FaultKind, f64) {
         2 => (FaultKind::Join, between(0.02, 0.3, rng)),
         3 => (FaultKind::Return, between(0.1, 1.0, rng)),
         4 => {
-            let directions = [Direction::Both, Direction::In, Direction::Out];
-            let direction = directions[rng.below(3) as usize];
-            (lasting(DisturbanceKind::Partition(direction)), between(0.02, 0.5, rng))
+            let (kind, strength) = draw_partition(has_distances, rng);
+            (lasting(kind), strength)
         }
         5 => (lasting(DisturbanceKind::Clog), between(0.01, 0.3, rng)),
         6 => (lasting(DisturbanceKind::Loss), between(0.01, 0.5, rng)),
@@ -105,6 +105,26 @@ fn draw_kind(number: u64, rng: &mut Rng) -> (FaultKind, f64) {
         11 => (lasting(DisturbanceKind::Pause), between(0.02, 0.3, rng)),
         _ => (lasting(DisturbanceKind::Clock(drift)), between(0.05, 1.0, rng)),
     }
+}
+
+/// A partition, and the share of the nodes it strikes.
+fn draw_partition(has_distances: bool, rng: &mut Rng) -> (DisturbanceKind, f64) {
+    let strength = between(0.02, 0.5, rng);
+    match rng.below(if has_distances { 6 } else { 5 }) {
+        0 => (DisturbanceKind::Partition(Direction::Both), strength),
+        1 => (DisturbanceKind::Partition(Direction::In), strength),
+        2 => (DisturbanceKind::Partition(Direction::Out), strength),
+        3 | 4 => (DisturbanceKind::Groups(draw_groups(rng)), 1.0),
+        _ => (DisturbanceKind::Beyond(Duration::from_secs_f64(between(0.02, 0.2, rng))), 1.0),
+    }
+}
+
+fn draw_groups(rng: &mut Rng) -> Groups {
+    let sizes: Vec<f64> = (0..2 + rng.below(3)).map(|_| between(0.2, 1.0, rng)).collect();
+    let all: f64 = sizes.iter().sum();
+    // The last group is that of the other nodes.
+    let stated: Vec<f64> = sizes[1..].iter().map(|size| size / all).collect();
+    Groups::try_from(stated).expect("one to three shares that add up to less than 1")
 }
 
 /// When an episode begins and how long it lasts.
@@ -145,6 +165,17 @@ mod tests {
             _ => None,
         });
         assert_eq!(words.collect::<BTreeSet<_>>().len(), 9);
+        let groups = all.iter().filter_map(|it| match it.kind {
+            FaultKind::Disturbance(DisturbanceKind::Groups(groups)) => Some(groups.count()),
+            _ => None,
+        });
+        assert_eq!(groups.collect::<BTreeSet<_>>(), BTreeSet::from([2, 3, 4]));
+        let is_of_distance =
+            |it: &Fault| matches!(it.kind, FaultKind::Disturbance(DisturbanceKind::Beyond(_)));
+        assert!(!all.iter().any(is_of_distance), "the network has no distances");
+        let mut rng = Rng::new(1, 1);
+        let mut partitions = (0..50).map(|_| draw_partition(true, &mut rng).0);
+        assert!(partitions.any(|it| matches!(it, DisturbanceKind::Beyond(_))));
         assert_eq!(of_engine(Engine::Udp, 1), of(1));
         assert!(
             [FaultKind::Leave, FaultKind::Join, FaultKind::Return]
