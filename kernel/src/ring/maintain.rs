@@ -110,7 +110,7 @@ impl RingNode {
     ) -> bool {
         let mut wait = self.probe_timeout(cx, to, 0);
         if reason == NeighborsReason::Candidate && cookies == 0 {
-            wait = self.wait_for_stranger(to, wait);
+            wait = self.wait_for_stranger(cx, to, wait);
         }
         let kind = Kind::Neighbors { reason, cookie, cookies };
         let Some(request) = cx.request(to, 0, kind, wait) else {

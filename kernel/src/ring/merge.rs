@@ -25,6 +25,7 @@ use crate::ring::message::{Lookup, Message, Purpose};
 use crate::ring::node::RingNode;
 use crate::ring::protocol::Ring;
 use crate::ring::request::Request;
+use crate::ring::silence::FIRST_WAIT;
 
 /// How long a contact has to answer, in all.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -50,7 +51,7 @@ impl RingNode {
     /// Counts a round of stabilize, and asks a lost contact for this node's place if one is due.
     pub(super) fn ask_lost_contact(&mut self, cx: &mut Context<'_, Ring>) {
         if let Some(contact) = self.lost.count_round() {
-            let wait = self.probe_timeout(cx, contact, 0);
+            let wait = self.probe_timeout(cx, contact, 0).max(FIRST_WAIT);
             let patience = PATIENCE.max(wait * 2);
             self.look_up_through(cx, contact, contact.id.prefix(), self.me.id, wait, patience);
         }

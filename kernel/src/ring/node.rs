@@ -346,7 +346,7 @@ impl RingNode {
         }
         let mut wait = self.probe_timeout(cx, to, 0);
         if probe == Probe::Rectify {
-            wait = self.wait_for_stranger(to, wait);
+            wait = self.wait_for_stranger(cx, to, wait);
         }
         // What anyone can send in the name of `to` must not take more than the share of one source.
         let source = match probe {

@@ -9,7 +9,7 @@
 use core::time::Duration;
 
 use crate::base::Peer;
-use crate::node::{Confidence, Context, MAX_ATTEMPTS, RequestHandle};
+use crate::node::{Confidence, Context, MAX_ATTEMPTS, RequestHandle, TimeoutPolicy};
 #[cfg(feature = "defects")]
 use crate::ring::Defect;
 use crate::ring::message::Message;
@@ -25,6 +25,9 @@ const LIGHT_ATTEMPTS: u8 = 3;
 const MUCH_LOSS: u8 = 3;
 /// The wait for the answer to a request that is sent once, in timeouts of an attempt that is repeated.
 const PATIENCE_WITH_STRANGERS: u32 = 4;
+/// The least wait for the answer of a node of which no round trip is known: it may be farther away than all
+/// others. As of a first packet in TCP (RFC 6298).
+pub(super) const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// A node that has heard from nobody meanwhile doubts itself: it takes this many times as many
 /// attempts to declare a peer dead (Dadgar et al., *Lifeguard*, DSN 2018).
 const SELF_DOUBT: u8 = 3;
@@ -67,8 +70,20 @@ impl RingNode {
 
     /// How long the first attempt of a request to `to` waits, instead of `wait`: longer if it is the only one,
     /// because some answers are late.
-    pub(super) fn wait_for_stranger(&self, to: Peer, wait: Duration) -> Duration {
-        if self.is_asked_once(to) { wait * PATIENCE_WITH_STRANGERS } else { wait }
+    pub(super) fn wait_for_stranger(
+        &self,
+        cx: &Context<'_, Ring>,
+        to: Peer,
+        wait: Duration,
+    ) -> Duration {
+        if !self.is_asked_once(to) {
+            return wait;
+        }
+        let patience = wait * PATIENCE_WITH_STRANGERS;
+        // One that was silent lately is likely to be dead, and others wait meanwhile.
+        let is_measured = self.config.timeout == TimeoutPolicy::Adaptive
+            && !self.suspects.contains(self.secret, to, cx.now);
+        if is_measured { patience.max(FIRST_WAIT) } else { patience }
     }
 
     /// Whether a request to `to` that a stranger may have caused is sent once.

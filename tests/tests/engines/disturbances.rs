@@ -121,6 +121,24 @@ fn kinds_strike_over_udp_too() {
     }
 }
 
+/// Nodes that are far from each other are cut off for so long that each one knows only near nodes. The answers of the
+/// others then take many times as long as all those that it has measured, and once never counted.
+#[test]
+fn islands_of_near_nodes_become_one_ring() {
+    let latency = "network.latency = { model = \"euclidean\", side = \"150ms\", base = \"5ms\" }";
+    let uniform = SIMULATED.lines().find(|it| it.contains("latency")).expect("it has delays");
+    let fault = disturbed("partition", "beyond = \"25ms\"", "115s");
+    let toml = format!(
+        "{}check = true\n{fault}",
+        SIMULATED.replace(uniform, latency).replace("100s", "240s")
+    );
+    for seed in 1..=6 {
+        let check =
+            run_seed(&toml, seed).simulation.and_then(|it| it.check).expect("it was checked");
+        assert_eq!((check.violations, check.first, check.exact), (0, None, 1), "seed {seed}");
+    }
+}
+
 /// What their seeds made of them is written down: swarms are drawn in other ways by now.
 #[test]
 fn swarms_that_failed_before_pass() {
