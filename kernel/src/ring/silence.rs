@@ -26,8 +26,8 @@ const MUCH_LOSS: u8 = 3;
 /// The wait for the answer to a request that is sent once, in timeouts of an attempt that is repeated.
 const PATIENCE_WITH_STRANGERS: u32 = 4;
 /// The least wait for the answer of a node of which no round trip is known: it may be farther away than all
-/// others. As of a first packet in TCP (RFC 6298).
-pub(super) const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// others. TCP waits twice as long (RFC 6298), but here a neighbor waits meanwhile.
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// A node that has heard from nobody meanwhile doubts itself: it takes this many times as many
 /// attempts to declare a peer dead (Dadgar et al., *Lifeguard*, DSN 2018).
 const SELF_DOUBT: u8 = 3;
