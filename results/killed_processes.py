@@ -4,8 +4,8 @@
     results/killed_processes.py HOPWISE [--processes 10] [--nodes 200] [--minutes 30] [--seed 1] > FILE.csv
 
 Each minute one process, chosen by the seed, ends by SIGKILL; five seconds later it is started again at the same
-address and joins the others. At the end the report of the clients goes to standard error. It says how many values are
-missing or old; the status is 1 if there are any.
+address and joins the others. At the end the report of the clients goes to standard error. It says how many answers
+were wrong, and how many values are missing or old; the status is 1 if there are any.
 """
 import argparse
 import csv
@@ -39,6 +39,7 @@ def start(listen, join):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     ready = process.stdout.readline()
     if not ready.startswith("ready at "):
+        process.kill()
         sys.exit(f"{' '.join(command)}: {ready or 'no answer'}")
     return process, ready.removeprefix("ready at ").split(": ")[0]
 
@@ -92,4 +93,4 @@ lookups, store = outcome["lookups"], outcome["store"]
 summary = {"kills": kills} | {key: lookups[key] for key in ("issued", "correct", "incorrect", "failed")}
 summary |= {key: store[key] for key in ("reads", "writes", "failures", "durability")}
 print(json.dumps(summary, indent=1), file=sys.stderr)
-sys.exit(1 if store["durability"]["lost"] else 0)
+sys.exit(1 if clients.returncode or lookups["incorrect"] or store["durability"]["lost"] else 0)

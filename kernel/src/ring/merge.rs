@@ -51,6 +51,7 @@ impl RingNode {
     /// Counts a round of stabilize, and asks a lost contact for this node's place if one is due.
     pub(super) fn ask_lost_contact(&mut self, cx: &mut Context<'_, Ring>) {
         if let Some(contact) = self.lost.count_round() {
+            // Nobody waits for this one.
             let wait = self.probe_timeout(cx, contact, 0).max(FIRST_WAIT * 2);
             let patience = PATIENCE.max(wait * 2);
             self.look_up_through(cx, contact, contact.id.prefix(), self.me.id, wait, patience);

@@ -69,7 +69,7 @@ impl RingNode {
     }
 
     /// How long the first attempt of a request to `to` waits, instead of `wait`: longer if it is the only one,
-    /// because some answers are late.
+    /// because some answers are late, and no less than [`FIRST_WAIT`] if `to` may be far away.
     pub(super) fn wait_for_stranger(
         &self,
         cx: &Context<'_, Ring>,
@@ -80,10 +80,10 @@ impl RingNode {
             return wait;
         }
         let patience = wait * PATIENCE_WITH_STRANGERS;
-        // One that was silent lately is likely to be dead, and others wait meanwhile.
-        let is_measured = self.config.timeout == TimeoutPolicy::Adaptive
+        // One that was silent lately is likely to be dead.
+        let may_be_far = self.config.timeout == TimeoutPolicy::Adaptive
             && !self.suspects.contains(self.secret, to, cx.now);
-        if is_measured { patience.max(FIRST_WAIT) } else { patience }
+        if may_be_far { patience.max(FIRST_WAIT) } else { patience }
     }
 
     /// Whether a request to `to` that a stranger may have caused is sent once.

@@ -49,8 +49,8 @@ pub enum Verdict {
 }
 
 impl Suspects {
-    /// Remembers that `peer` did not answer. `dead` means that it did not answer probes either; it stays so until it
-    /// answers.
+    /// Remembers that `peer` did not answer. `dead` means that it did not answer probes either. While it is
+    /// suspected, it stays dead until it answers.
     pub fn insert(&mut self, secret: Secret, peer: Peer, now: Time, dead: bool) {
         let dead = dead || self.is_dead(secret, peer, now);
         let fingerprint = fingerprint(secret, peer);

@@ -38,8 +38,8 @@
 //! its start and its end. A write that ends as [`Unknown`](WriteOutcome::Unknown) may have taken
 //! effect, or may do so later.
 //!
-//! A holder may be asked in place of an owner which some nodes do not reach, and then reveals a write before the owner
-//! has acknowledged it. So a read that meets a write at the owner waits until all holders have it.
+//! A holder may be asked in place of an owner which some nodes do not reach. It may reveal a write before the owner
+//! has acknowledged it. So a read that meets a write at the owner waits until all holders have that.
 //!
 //! The owner of a popular value allows its holders to answer reads, too: each key stays linearizable.
 //!

@@ -299,14 +299,15 @@ impl<R: Router> StoreNode<R> {
         pending: Pending,
     ) {
         let Some(newest) = self.newest(handle) else { return };
+        let is_repeated = |it: &Waiting| it.client == client && it.request.is_same_request(request);
+        if self.owner.waiting.iter().any(is_repeated) {
+            return self.answer(cx, client, request, Answer::InProgress, &[]);
+        }
         if self.owner.is_full() {
             let answer = Answer::Refused(Refusal::Overloaded);
             return self.answer(cx, client, request, answer, &[]);
         }
-        let is_repeated = |it: &Waiting| it.client == client && it.request.is_same_request(request);
-        if !self.owner.waiting.iter().any(is_repeated) {
-            self.push_waiting(cx, client, request, handle, newest.version.number, pending);
-        }
+        self.push_waiting(cx, client, request, handle, newest.version.number, pending);
         if self.owner.round_of(handle).is_none() {
             self.begin_round(cx, handle);
         }

@@ -187,7 +187,8 @@ impl Repairs {
         self.wards.iter().any(|it| it.range.contains(key) && self.is_recent(it, now))
     }
 
-    /// The owner of `key` of which this node has every write that was acknowledged, as long as it is a holder.
+    /// The owner that compared `key` with this node last. This node has every write that it has acknowledged
+    /// since, unless others have joined in between.
     pub(super) fn owner_kept_for(&self, key: Id, now: Time) -> Option<Peer> {
         let is_kept =
             |it: &&Ward| it.is_complete && it.range.contains(key) && self.is_recent(it, now);

@@ -13,7 +13,7 @@
 //! more, because others have joined: the owner commits no write before the grant is over. And a node that
 //! takes over a range hears from nodes that gave or hold grants only when these are over, and commits nothing
 //! before those that it holds itself are. A node that is asked in place of the owner does not know whom the owner
-//! has allowed to answer: it commits a version on which there may have been such grants only when they are over.
+//! has allowed to answer. If there may be such grants, it commits nothing before they are over.
 //!
 //! **Invariant:** a grant names a committed version; it ends [`GRANT_LIFE`](super::popular) after it has
 //! arrived.
@@ -55,15 +55,15 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Tells all holders that they may answer for the committed version of an item, if it is popular.
-    /// Returns false if they must not: a clock that is slow would take the value for alive when others
-    /// do not.
+    /// Returns false if they must not: this node is not the owner, or a clock that is slow would take the value
+    /// for alive when others do not.
     pub(super) fn grant(&mut self, cx: &mut Cx<'_, R>, item: ItemHandle) -> bool {
         let Some(it) = self.table.at(item) else { return false };
         let (key, version) = (it.name.key, it.body.version);
         let skew = self.config.skew * 2 + GRANT_LIFE + TRANSIT;
         let skew_us = u64::try_from(skew.as_micros()).unwrap_or(u64::MAX);
         let is_alive = it.body.is_present(self.clock.wall_us(cx.now).saturating_add(skew_us));
-        if !is_alive || !it.settled {
+        if !is_alive || !it.settled || !self.arrival.has(key) {
             return false;
         }
         if self.popular.needs_grant(cx.now, item, version) {
@@ -108,7 +108,7 @@ impl<R: Router> StoreNode<R> {
     ) -> bool {
         let Some(item) = self.table.find(name) else { return false };
         let Some(&Item { body, in_round, .. }) = self.table.at(item) else { return false };
-        // What is copied meanwhile is newer.
+        // While one version is being copied, a newer one may be queued.
         let may_answer = !in_round && self.popular.may_answer(cx.now, item, body.version);
         if may_answer {
             self.counts.reads += 1;
@@ -124,8 +124,7 @@ impl<R: Router> StoreNode<R> {
         self.popular.is_answered_elsewhere(cx.now, |key| range.contains(key), asker)
     }
 
-    /// Until when nodes may answer with an earlier version that do not take part in a round, although this
-    /// node may have all its replies. In the past if there are none.
+    /// Until when nodes outside a round may answer with an earlier version. In the past if there are none.
     pub(super) fn exposed_until(&self, now: Time, round: usize) -> Time {
         let known = self.popular.exposed_until();
         let Some(&Round { item, began_at, .. }) = self.owner.rounds.get(round) else {

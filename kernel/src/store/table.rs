@@ -16,7 +16,7 @@ use crate::store::version::Version;
 
 /// No slot.
 const NONE: u32 = u32::MAX;
-/// Bodies of one item: what is committed, what is being copied, and what waits for that.
+/// Bodies of one item: what is being copied, what waits for that, and for a moment what takes its place.
 const BODIES: usize = 3;
 
 /// One version of an item.

@@ -66,8 +66,16 @@ impl Twins {
     }
 
     fn insert(&mut self, peer: Peer, dead: bool) {
-        let dead = dead || self.suspects.is_dead(self.secret, peer, self.now);
+        let was_dead = match self.entries.iter().find(|entry| entry.peer == peer) {
+            Some(entry) if self.now < entry.since + SUSPICION => entry.dead,
+            // Whether the suspicion is over is a matter of rounding.
+            Some(entry) if self.now < entry.since + SUSPICION + RESOLUTION => {
+                entry.dead && self.suspects.is_dead(self.secret, peer, self.now)
+            }
+            _ => false,
+        };
         self.suspects.insert(self.secret, peer, self.now, dead);
+        let dead = dead || was_dead;
         self.entries.retain(|entry| entry.peer != peer);
         self.entries.push_front(Entry { peer, since: self.now, dead });
         self.entries.truncate(CAPACITY);

@@ -59,8 +59,8 @@ fn count_rounds(threads: usize, shards: usize, rounds: u64) {
 #[test]
 fn each_round_runs_each_shard_once_in_any_order() {
     for (threads, shards) in [(2, 2), (2, 3), (3, 2), (3, 3)] {
-        shuttle::check_random(move || count_rounds(threads, shards, 3), 4_000);
-        shuttle::check_pct(move || count_rounds(threads, shards, 3), 4_000, 3);
+        shuttle::check_random(move || count_rounds(threads, shards, 3), 1_000);
+        shuttle::check_pct(move || count_rounds(threads, shards, 3), 1_000, 3);
     }
 }
 
@@ -81,7 +81,7 @@ fn a_shard_that_breaks_ends_the_round_in_any_order() {
         let end = catch_unwind(AssertUnwindSafe(|| run(2, 2, 1, work)));
         assert_eq!(end.unwrap_err().downcast_ref(), Some(&"a shard broke"));
     };
-    shuttle::check_random(breaks, 4_000);
+    shuttle::check_random(breaks, 1_000);
 }
 
 #[test]

@@ -595,8 +595,8 @@ fn each_key_is_linearizable_while_nodes_come_and_go() {
     // a lone node did not know that it was alone again when the first one that it took in crashed at once. In
     // 1252 and 1488, so many joined next to each other that one did not know the last owner of its range; in
     // 188, one relied on what the last owner had sent it, though others had owned the range since. In 1057 and
-    // 1266, a node would crash that alone holds a value. In 134, a node was asked in place of the owner that was a
-    // holder no more. In 166 and 546, a read ended after its deadline.
+    // 1266, a node would crash that alone holds a value. In 134, a node that was no longer a
+    // holder was asked in place of the owner. In 166 and 546, a read ended after its deadline.
     let operations: usize = (0..12)
         .chain([37, 56, 134, 166, 188, 200, 210, 546, 1057, 1252, 1266, 1488])
         .map(|seed| trial(Plan::of(seed)))
@@ -619,7 +619,7 @@ fn each_key_is_linearizable_while_messages_are_lost() {
     // In 7, 11, 19 and 25, a holder that was asked in place of the owner revealed a write, and then the owner
     // answered with the version before. In 14 and 17, a holder of a popular value that copied it on, because it
     // was asked in place of the owner, answered with that version for the owner although it had a newer one. In 48,
-    // a node was asked in place of the owner that was a holder no more.
+    // a node that was no longer a holder was asked in place of the owner.
     let operations: usize = [7, 11, 14, 17, 19, 25, 48]
         .into_iter()
         .map(|seed| trial(Plan::of(seed).with_faults(Faults::Messages)))
