@@ -31,6 +31,7 @@ pub(super) struct Owner {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Round {
     pub(super) item: ItemHandle,
+    /// When this node began it.
     pub(super) began_at: Time,
     pub(super) queued: Option<Body>,
     pub(super) acked: HolderSet,

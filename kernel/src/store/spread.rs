@@ -12,8 +12,9 @@
 //! have a copy, so no node answers for the version before. A node that holds a grant may be a holder no
 //! more, because others have joined: the owner commits no write before the grant is over. And a node that
 //! takes over a range hears from nodes that gave or hold grants only when these are over, and commits nothing
-//! before those that it holds itself are. A node that is asked in place of the owner does not know whom the owner
-//! has allowed to answer. If there may be such grants, it commits nothing before they are over.
+//! before those that it holds itself are. A holder that answers in place of the owner does not know
+//! which other nodes hold grants of that owner. If there may be such grants, the holder commits nothing before they
+//! are over.
 //!
 //! **Invariant:** a grant names a committed version; it ends [`GRANT_LIFE`](super::popular) after it has
 //! arrived.

@@ -1,8 +1,8 @@
 //! One round after the other, in which each shard runs once on one of several threads.
 //!
 //! The lead opens a round and takes part in it. A free thread takes a shard that no thread has taken in
-//! this round. The lead waits until all have ended. A thread that waits spins, and then sleeps; whoever ends
-//! its wait wakes it.
+//! this round. The lead waits until all have ended. A thread that waits spins, and then sleeps. The lead wakes helpers
+//! when it opens a round. The thread that ends the last shard of a round wakes the lead.
 //!
 //! `tests/tests/interleavings` compiles this file with other threads and atomics, and tries many orders of their
 //! steps.
