@@ -11,7 +11,7 @@ use crate::store::protocol::BAD_CLOCK;
 use crate::store::request::{CopyRequest, Kind};
 use crate::store::slab::Stored;
 use crate::store::table::{Body, ItemHandle};
-use crate::store::version::Version;
+use crate::store::version::{Version, us};
 
 impl<R: Router> StoreNode<R> {
     /// Sends the newest version of an item that may be copied; nothing if the item is gone.
@@ -55,7 +55,7 @@ impl<R: Router> StoreNode<R> {
     /// The latest time at which an item can expire that is written now, anywhere.
     fn latest_expiry_us(&self, now: Time) -> u64 {
         let longest = self.config.max_lifetime.saturating_add(self.config.skew * 3);
-        let longest_us = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+        let longest_us = us(longest);
         self.clock.wall_us(now).saturating_add(longest_us)
     }
 

@@ -27,7 +27,7 @@ use crate::store::repairs::Repairs;
 use crate::store::request::{Kind, Operation, Stage};
 use crate::store::rounds::Owner;
 use crate::store::table::{Body, Table};
-use crate::store::version::{Version, VersionClock};
+use crate::store::version::{Version, VersionClock, us};
 
 /// The context of a store node over a router `R`.
 pub(super) type Cx<'c, R> = Context<'c, Stored<<R as Node>::Protocol>>;
@@ -138,7 +138,7 @@ impl<R: Router> StoreNode<R> {
     /// Returns whether there was room.
     pub fn preload(&mut self, now: Time, name: Name, version: Version, value: &[u8]) -> bool {
         let Some(value) = self.table.keep(value) else { return false };
-        let lifetime_us = u64::try_from(self.config.lifetime.as_micros()).unwrap_or(u64::MAX);
+        let lifetime_us = us(self.config.lifetime);
         let expires_us = self.clock.wall_us(now).saturating_add(lifetime_us);
         let previous = Version::NONE;
         let body = Body { version, previous, expires_us, value, tag: 0, deleted: false };

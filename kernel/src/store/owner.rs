@@ -22,7 +22,7 @@ use crate::store::operation::{
 use crate::store::popular::TRANSIT;
 use crate::store::rounds::{Pending, SWEEP, Waiting};
 use crate::store::table::{Body, ItemHandle};
-use crate::store::version::Version;
+use crate::store::version::{Version, us};
 
 impl<R: Router> StoreNode<R> {
     /// Handles a question of `client`, which may be this node itself. The operation began `age` ago, at
@@ -381,7 +381,6 @@ impl<R: Router> StoreNode<R> {
     /// When an item expires that is written now. A deletion is kept until no copy of what it deletes is
     /// left, whatever the clocks.
     fn expiry(&self, wall_us: u64, write: &Write, present: Option<Body>) -> u64 {
-        let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let config = &self.config;
         if write.change == Change::Delete {
             let last = present.map_or(wall_us, |body| body.expires_us.max(wall_us));

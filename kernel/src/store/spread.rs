@@ -29,7 +29,7 @@ use crate::store::request::{Kind, Operation};
 use crate::store::rounds::Round;
 use crate::store::sum::Range;
 use crate::store::table::{Item, ItemHandle};
-use crate::store::version::Version;
+use crate::store::version::{Version, us};
 
 impl<R: Router> StoreNode<R> {
     /// Counts a read, which `client` has sent, of an item whose newest version is committed. If its value
@@ -62,7 +62,7 @@ impl<R: Router> StoreNode<R> {
         let Some(it) = self.table.at(item) else { return false };
         let (key, version) = (it.name.key, it.body.version);
         let skew = self.config.skew * 2 + GRANT_LIFE + TRANSIT;
-        let skew_us = u64::try_from(skew.as_micros()).unwrap_or(u64::MAX);
+        let skew_us = us(skew);
         let is_alive = it.body.is_present(self.clock.wall_us(cx.now).saturating_add(skew_us));
         if !is_alive || !it.settled || !self.arrival.has(key) {
             return false;
@@ -137,7 +137,7 @@ impl<R: Router> StoreNode<R> {
         }
         // The owner has granted nothing since it wrote this version.
         let life = GRANT_LIFE + TRANSIT;
-        let life_us = u64::try_from((life + self.config.skew).as_micros()).unwrap_or(u64::MAX);
+        let life_us = us(life + self.config.skew);
         let is_recent = item.body.version.number.saturating_add(life_us) >= self.clock.wall_us(now);
         if is_recent { known.max(began_at + life) } else { known }
     }

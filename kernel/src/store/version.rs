@@ -76,6 +76,7 @@ impl VersionClock {
     }
 }
 
-fn us(duration: Duration) -> u64 {
+/// A duration in microseconds, the unit of version numbers and of times of expiry.
+pub(super) fn us(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
