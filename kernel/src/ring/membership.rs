@@ -331,9 +331,14 @@ impl RingNode {
             |peer: Peer| peer == self.me || self.suspects.is_dead(self.secret, peer, cx.now);
         self.is_pair |=
             predecessor.is_none_or(is_me_or_gone) && successors.iter().all(is_me_or_gone);
+        let next = successors.at(0).filter(|_| was_first);
+        if let Some(next) = next.filter(|&it| it != self.me) {
+            // It knew them better than this node, which had them from it: they have left before it.
+            self.successors.remove_between(from.id, next.id);
+        }
         self.remove(cx, from);
         // The nodes named are asked before they are adopted: they may be dead.
-        if was_first && let Some(next) = successors.at(0) {
+        if let Some(next) = next {
             self.consider_successor(cx, next);
         }
         if was_predecessor && let Some(candidate) = predecessor {

@@ -119,6 +119,14 @@ impl SuccessorList {
         at.is_some()
     }
 
+    /// Removes the entries strictly between `after` and `before`.
+    pub(crate) fn remove_between(&mut self, after: Id, before: Id) {
+        let is_between = |peer: &&Peer| peer.id.is_between(after, before);
+        while let Some(&peer) = self.peers().iter().find(is_between) {
+            self.remove(peer);
+        }
+    }
+
     /// Keeps `peer` besides the removed entries of an empty list, as the latest.
     pub(crate) fn keep_fallback(&mut self, peer: Peer) {
         if self.len == 0 && !self.peers.contains(&peer) {

@@ -595,6 +595,31 @@ fn an_announced_departure_mends_the_gap_at_once() {
 }
 
 #[test]
+fn neighbors_that_leave_one_after_the_other_leave_no_gap() {
+    const NODES: u32 = 200;
+    for seed in 50..60 {
+        let mut memory = Memory::linked(NODES as usize, config(NODES as usize, 8), seed);
+        memory.run_for(Duration::from_secs(5));
+        for _ in 0..NODES / 2 {
+            let members = memory.members();
+            let leaving = members[memory.rng().below(members.len() as u64) as usize];
+            let leaving = u32::from(leaving.address.slot);
+            memory.with(leaving, |node, cx| node.leave(cx));
+            memory.remove(leaving);
+            memory.run_for(Duration::from_millis(5));
+        }
+        let ring = memory.members();
+        for (at, member) in ring.iter().enumerate() {
+            let node = memory.node(member.address.slot.into()).expect("a member");
+            let next = ring[(at + 1) % ring.len()];
+            let before = ring[(at + ring.len() - 1) % ring.len()];
+            assert_eq!(node.successors().first(), Some(&next), "seed {seed}");
+            assert_eq!(node.predecessor(), Some(before), "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn a_message_for_a_key_arrives_at_its_owner_once() {
     for lookup in MODES {
         let mut memory = Memory::linked(100, RingConfig { lookup, ..config(100, 8) }, 10);
