@@ -170,6 +170,10 @@ impl<R: Router> StoreNode<R> {
         let mine = self.table.sum(range, wall_us);
         if is_owner && range.to == from.id {
             self.repairs.add_ward(from, range, cx.now, mine == theirs);
+            if mine == theirs && self.arrival.arriving.is_some() {
+                // It may leave, and have sent what is missing.
+                self.continue_arrival(cx);
+            }
         }
         let is_short = |sum: Sum| sum.count as usize <= MAX_FINGERPRINTS;
         let mut sums = [0; MAX_SUMS_BYTES];
@@ -427,7 +431,8 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Sends to the next nodes what no other node may have, before this node leaves: everything unless all
-    /// holders have it, otherwise what is not settled.
+    /// holders have it, otherwise what is not settled. Then compares its range with theirs: a node to which
+    /// all items came knows that it has them all.
     pub(super) fn hand_over_all(&mut self, cx: &mut Cx<'_, R>) {
         let Some(range) = self.arrival.claimed_range() else { return };
         // The predecessor has just left: its range is this node's, too.
@@ -453,6 +458,15 @@ impl<R: Router> StoreNode<R> {
                     self.send_copy(cx, heir, id, copy);
                 }
             }
+        }
+        let Some(range) = self.arrival.complete_range() else { return };
+        let sum = self.table.sum(range, wall_us);
+        for &heir in &next[..heirs] {
+            let request = RequestId::first(cx.rng.next_u64());
+            let cookie = self.cookies.of(heir);
+            let message = MessageWith::Compare { request, cookie, range, sum, is_owner: true };
+            self.count_digest(&message);
+            self.send(cx, heir, &message);
         }
     }
 }

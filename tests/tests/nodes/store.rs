@@ -345,6 +345,38 @@ fn values_survive_announced_departures_of_all_but_one_node() {
     }
 }
 
+/// Of neighbors that leave one after the other, the last ones own the keys of all for a moment only. What they
+/// knew to be complete is not lost with them.
+#[test]
+fn a_node_that_joins_after_departures_has_its_range_soon() {
+    for seed in 40..80 {
+        let mut store = StoreRing::new(NODES, config(), seed);
+        let all = keys(200);
+        store.fill(&all, b"before");
+        store.memory.run_for(HEALING);
+        for _ in 0..NODES / 2 {
+            let ring = store.ring();
+            let leaving = ring[store.memory.rng().below(ring.len() as u64) as usize];
+            store.leave(leaving.address.slot.into());
+            store.memory.run_for(Duration::from_millis(50));
+        }
+        store.memory.run_for(Duration::from_millis(100));
+        let bootstrap = store.ring()[0].address.slot.into();
+        for node in NODES..PLACES {
+            store.insert(node);
+            store.join(node, bootstrap);
+        }
+        store.memory.run_for(Duration::from_secs(3));
+        let late: Vec<u32> = (store.ring().iter().map(|it| u32::from(it.address.slot)))
+            .filter(|&node| !store.memory.node(node).is_some_and(|it| it.is_ready()))
+            .collect();
+        assert_eq!(late, [0; 0], "seed {seed}: not ready");
+        for &key in &all {
+            assert_eq!(store.value(bootstrap, key).as_deref(), Some(&b"before"[..]), "seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn a_dead_nodes_items_are_copied_once() {
     const MEMBERS: u32 = 8;
