@@ -53,6 +53,11 @@ pub trait Router: Node {
     /// Tells the router that `peer` did not answer.
     fn suspect(&mut self, cx: &mut Context<'_, Self::Protocol>, peer: Peer);
 
+    /// Tells the router that `peer` has proved that it leaves the overlay.
+    fn remove_departed(&mut self, cx: &mut Context<'_, Self::Protocol>, peer: Peer) {
+        self.suspect(cx, peer);
+    }
+
     /// Finds the owners of `samples` random keys, through one of `bootstraps`, for a node that is not a
     /// member. Each of them is reported as the end of a lookup with the token 0. If there is none, a failed
     /// join is reported. Returns false if the router cannot do that.

@@ -606,6 +606,12 @@ impl Router for RingNode {
         RingNode::suspect(self, cx, peer);
     }
 
+    fn remove_departed(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
+        if self.is_member() && self.knows(peer) {
+            self.remove(cx, peer);
+        }
+    }
+
     fn sample(&mut self, cx: &mut Context<'_, Ring>, bootstraps: &[Peer], samples: u8) -> bool {
         self.visit(cx, bootstraps, samples, Aim::NameOwners);
         true

@@ -72,6 +72,8 @@ pub(super) struct Arrival {
     /// Whether it has still to report that it has arrived.
     pub(super) is_new: bool,
     pub(super) is_member: bool,
+    /// The node was a member, and has left.
+    pub(super) has_left: bool,
 }
 
 /// A part of the range that this node owned.
@@ -142,6 +144,7 @@ impl Arrival {
             member_since: Time::ZERO,
             is_new: false,
             is_member: false,
+            has_left: false,
         }
     }
 
@@ -179,6 +182,7 @@ impl Arrival {
     pub(super) fn update(&mut self, now: Time, me: Peer, predecessor: Option<Peer>) {
         if !self.is_member {
             (self.is_member, self.is_new, self.member_since) = (true, true, now);
+            self.has_left = false;
         }
         let before = core::mem::replace(&mut self.predecessor, predecessor);
         self.me = Some(me.id);

@@ -3,6 +3,8 @@
 //! **Invariant:** a copy changes nothing where a newer version is held.
 
 use crate::base::{Peer, Time};
+#[cfg(doc)]
+use crate::node::Cookie;
 use crate::node::{DropReason, RequestId, Router};
 use crate::store::message::{CopyOf, MessageWith};
 use crate::store::node::{Cx, StoreNode};
@@ -52,6 +54,16 @@ impl<R: Router> StoreNode<R> {
         self.send(cx, from, &MessageWith::Copied { request, held, version });
     }
 
+    /// Tells an owner that has sent a copy that this node has left, and keeps nothing any more. The owner need not
+    /// wait until the news comes from neighbor to neighbor. The number of the request
+    /// [proves](Cookie::departure) it.
+    pub(super) fn tell_departure(&self, cx: &mut Cx<'_, R>, owner: Peer) {
+        if let Some(request) = self.cookie_for(owner).departure() {
+            let version = Version::NONE;
+            self.send(cx, owner, &MessageWith::Copied { request, held: false, version });
+        }
+    }
+
     /// The latest time at which an item can expire that is written now, anywhere.
     fn latest_expiry_us(&self, now: Time) -> u64 {
         let longest = self.config.max_lifetime.saturating_add(self.config.skew * 3);
@@ -68,6 +80,9 @@ impl<R: Router> StoreNode<R> {
         held: bool,
         version: Version,
     ) {
+        if !held && self.cookies.of(from).departure() == Some(request) {
+            return self.route(cx, |router, cx| router.remove_departed(cx, from));
+        }
         let is_copy = |kind: &Kind| matches!(kind, Kind::Copy(_) | Kind::Push { .. });
         let Some(handle) = cx.find_request(request, from, is_copy) else { return };
         if !self.clock.observe(version.number, cx.now, self.config.skew) {

@@ -120,7 +120,8 @@ impl<R: Router> StoreNode<R> {
     }
 
     /// Ends what this node does as an owner, hands over what no other node has, and leaves by `command`,
-    /// which tells the router to leave.
+    /// which tells the router to leave. A driver that keeps the node for a while spares others some timeouts: it
+    /// still answers what was on its way to it.
     pub fn leave(
         &mut self,
         cx: &mut Cx<'_, R>,
@@ -130,6 +131,7 @@ impl<R: Router> StoreNode<R> {
         self.hand_over_all(cx);
         self.repairs.stop();
         self.arrival.reset();
+        self.arrival.has_left = true;
         self.route(cx, command);
         self.arm(cx);
     }
@@ -389,13 +391,22 @@ impl<R: Router> StoreNode<R> {
         cx.world.send(self.me, to, message);
     }
 
-    /// Whether a node that is not a member may handle `message`: it answers a census.
+    /// Whether a node that is not a member may handle `message`. One that chooses its place receives the census that
+    /// it has asked for. One that has left answers questions and copies that were on their way to it, and sends its
+    /// items to a node that owns them now.
     const fn is_awaited(&self, message: &MessageOver<'_, R>) -> bool {
-        let answers = matches!(
-            message,
-            MessageWith::Counted { .. } | MessageWith::CookieReply { topic: Topic::Census, .. }
-        );
-        answers && self.choice.is_some()
+        match message {
+            MessageWith::Counted { .. } | MessageWith::CookieReply { topic: Topic::Census, .. } => {
+                self.choice.is_some()
+            }
+            MessageWith::Ask { .. }
+            | MessageWith::Copy { .. }
+            | MessageWith::Sync { .. }
+            | MessageWith::Compared { .. }
+            | MessageWith::Copied { .. }
+            | MessageWith::CookieReply { .. } => self.arrival.has_left,
+            _ => false,
+        }
     }
 
     /// The secret cookie of the socket of `from`.
@@ -511,7 +522,10 @@ impl<R: Router> StoreNode<R> {
                 self.on_answer(cx, from, request, answer, value);
             }
             MessageWith::Copy { request, cookie, item, value } => {
-                if self.is_proven(cx, from, request, cookie, Topic::Copy) {
+                if !self.is_proven(cx, from, request, cookie, Topic::Copy) {
+                } else if self.arrival.has_left {
+                    self.tell_departure(cx, from);
+                } else {
                     self.on_copy(cx, from, request, &item, value);
                 }
             }

@@ -45,7 +45,7 @@ const BURST_ITEMS: usize = 32;
 impl<R: Router> StoreNode<R> {
     /// Does what is due: begins repairs, and continues those that may send.
     pub(super) fn run_repairs(&mut self, cx: &mut Cx<'_, R>) {
-        if !self.router.is_member() {
+        if !self.router.is_member() && !self.arrival.has_left {
             // Otherwise a timer that is due would expire again at once, for ever.
             return self.repairs.stop();
         }
@@ -403,7 +403,8 @@ impl<R: Router> StoreNode<R> {
             return self.send_synced(cx, from, request, Progress::Begun);
         }
         // Nodes that all wait for each other have nothing to wait for.
-        let may_have_all = self.arrival.has_arrived()
+        let may_have_all = self.arrival.has_left
+            || self.arrival.has_arrived()
             || cx.now.since(self.arrival.member_since()) > LONGEST_ARRIVAL;
         let is_begun = may_have_all
             && !self.arrival.must_wait(cx.now, from, range)
