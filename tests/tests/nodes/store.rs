@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use hopwise_kernel::ring::Ring;
+use hopwise_kernel::ring::{Ring, RingNode};
 use hopwise_kernel::store::{
     Change, Condition, Lifetime, MAX_VALUE, Name, ReadOutcome, Refusal, StoreConfig, StoreLimits,
     Stored, Version, Write, WriteOutcome,
@@ -374,6 +374,41 @@ fn a_node_that_joins_after_departures_has_its_range_soon() {
         for &key in &all {
             assert_eq!(store.value(bootstrap, key).as_deref(), Some(&b"before"[..]), "seed {seed}");
         }
+    }
+}
+
+/// Nodes that have left stay in their places for a while, as those of a server do.
+#[test]
+fn nodes_that_have_left_hold_nobody_up() {
+    const SOON: Duration = Duration::from_millis(30);
+    for seed in 80..120 {
+        let mut store = StoreRing::new(NODES, config(), seed);
+        let key = keys(1)[0];
+        let write = |store: &mut StoreRing, from: u32, value: &[u8]| {
+            store.memory.events().for_each(drop);
+            assert!(store.write(from, &put(key), value, 5), "seed {seed}");
+            store.memory.run_for(SOON);
+            let is_done = |event: &Event| matches!(event, Event::Wrote(it) if matches!(it.outcome, WriteOutcome::Done { .. }));
+            assert!(store.memory.events().any(|(_, event)| is_done(&event)), "seed {seed}");
+        };
+        write(&mut store, 0, b"a");
+        store.memory.run_for(HEALING);
+        // The owner still copies to a holder that has left. Only neighbors know that it has.
+        let keepers = store.keepers(key);
+        let from = (0..NODES).find(|node| !keepers.contains(node)).expect("others");
+        store.memory.with(keepers[2], |it, cx| it.leave(cx, RingNode::leave));
+        write(&mut store, from, b"b");
+        store.memory.run_for(HEALING);
+        // Others still take one for the owner that has left.
+        store.memory.with(keepers[0], |it, cx| it.leave(cx, RingNode::leave));
+        store.memory.run_for(SOON);
+        store.memory.events().for_each(drop);
+        assert!(store.read_from(from, keepers[0], key, 6), "seed {seed}");
+        store.memory.run_for(SOON);
+        let is_found = |event: &Event| matches!(event, Event::Read(it) if it.token == 6 && matches!(it.outcome, ReadOutcome::Found { .. }));
+        assert!(store.memory.events().any(|(_, event)| is_found(&event)), "seed {seed}");
+        write(&mut store, from, b"c");
+        assert_eq!(store.value(from, key).as_deref(), Some(&b"c"[..]), "seed {seed}");
     }
 }
 
