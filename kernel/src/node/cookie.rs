@@ -1,6 +1,6 @@
 //! Cookies: proof that a node receives messages at its claimed address.
 //!
-//! The issuer and the holder of a cookie share it with no other node. So either of them can prove to the
+//! The issuer and the holder of a cookie share it with no other process. So either of them can prove to the
 //! other that a message is its own, without a question: see [`Cookie::departure`].
 //!
 //! **Invariant:** a cookie is sent only by the node that issued it, and to it.

@@ -332,12 +332,14 @@ impl RingNode {
         self.is_pair |=
             predecessor.is_none_or(is_me_or_gone) && successors.iter().all(is_me_or_gone);
         let next = successors.at(0).filter(|_| was_first);
-        if let Some(next) = next.filter(|&it| it != self.me) {
-            // It knew them better than this node, which had them from it: they have left before it.
-            self.successors.remove_between(from.id, next.id);
+        let may_live = |&it: &Peer| !is_me_or_gone(it) && self.config.ids.allows(it);
+        if let Some(next) = next.filter(may_live) {
+            // `from` knows its successors better than this node, which learned them from `from`. So the nodes
+            // before `next` have left.
+            self.successors.skip_to(from, next);
         }
         self.remove(cx, from);
-        // The nodes named are asked before they are adopted: they may be dead.
+        // A node that is not in the list is asked before it is adopted: it may be dead.
         if let Some(next) = next {
             self.consider_successor(cx, next);
         }

@@ -607,7 +607,11 @@ impl Router for RingNode {
     }
 
     fn remove_departed(&mut self, cx: &mut Context<'_, Ring>, peer: Peer) {
-        if self.is_member() && self.knows(peer) {
+        // A neighbor announces its departure itself, and names the nodes that follow.
+        let is_neighbor = self.predecessor == Some(peer) || self.successors.first() == Some(peer);
+        if is_neighbor {
+            RingNode::suspect(self, cx, peer);
+        } else if self.is_member() && self.knows(peer) {
             self.remove(cx, peer);
         }
     }

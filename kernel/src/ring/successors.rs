@@ -119,11 +119,18 @@ impl SuccessorList {
         at.is_some()
     }
 
-    /// Removes the entries strictly between `after` and `before`.
-    pub(crate) fn remove_between(&mut self, after: Id, before: Id) {
-        let is_between = |peer: &&Peer| peer.id.is_between(after, before);
+    /// Removes the entries between the entry `from` and `next`. If none is left after `from`, `next` becomes the
+    /// last entry.
+    pub(crate) fn skip_to(&mut self, from: Peer, next: Peer) {
+        let is_between = |peer: &&Peer| peer.id.is_between(from.id, next.id);
         while let Some(&peer) = self.peers().iter().find(is_between) {
             self.remove(peer);
+        }
+        if self.last() == Some(from)
+            && let Some(place) = self.peers.get_mut(usize::from(self.len))
+        {
+            *place = next;
+            self.len += 1;
         }
     }
 

@@ -72,7 +72,7 @@ pub(super) struct Arrival {
     /// Whether it has still to report that it has arrived.
     pub(super) is_new: bool,
     pub(super) is_member: bool,
-    /// The node was a member, and has left.
+    /// The node was a member and has left. It still answers what was on its way to it.
     pub(super) has_left: bool,
 }
 
@@ -182,7 +182,6 @@ impl Arrival {
     pub(super) fn update(&mut self, now: Time, me: Peer, predecessor: Option<Peer>) {
         if !self.is_member {
             (self.is_member, self.is_new, self.member_since) = (true, true, now);
-            self.has_left = false;
         }
         let before = core::mem::replace(&mut self.predecessor, predecessor);
         self.me = Some(me.id);

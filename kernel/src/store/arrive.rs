@@ -114,7 +114,13 @@ impl<R: Router> StoreNode<R> {
     /// Whether the node that owned the range before is not waited for: it is gone, as one that is silent may
     /// be it, or it would have found this one by now. If not, this is asked again in time.
     fn is_settled(&mut self, cx: &Cx<'_, R>) -> bool {
-        let is_gone = self.arrival.sources.iter().any(|it| it.state == State::Silent);
+        let range = self.arrival.arriving.unwrap_or_default();
+        let is_gone = self.arrival.sources.iter().any(|it| match it.state {
+            State::Silent => true,
+            // It has left: an owner of a part would not have sent it.
+            State::Done => range.contains(it.peer.id),
+            State::New | State::Asked => false,
+        });
         if is_gone || self.arrival.has_lost_next {
             return true;
         }
@@ -153,6 +159,7 @@ impl<R: Router> StoreNode<R> {
         }
         self.popular.on_taken_over(|key| range.contains(key));
         self.arrival.end(range);
+        self.repairs.end_wards_within(range);
         self.repairs.soon(cx.now);
         if core::mem::take(&mut self.arrival.is_new) {
             let items = self.table.within(range).count() as u32;

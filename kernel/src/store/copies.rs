@@ -54,9 +54,9 @@ impl<R: Router> StoreNode<R> {
         self.send(cx, from, &MessageWith::Copied { request, held, version });
     }
 
-    /// Tells an owner that has sent a copy that this node has left, and keeps nothing any more. The owner need not
+    /// Tells an owner that has sent a copy that this node has left, and takes no copies any more. The owner need not
     /// wait until the news comes from neighbor to neighbor. The number of the request
-    /// [proves](Cookie::departure) it.
+    /// [proves](Cookie::departure) that the message comes from the process of this node.
     pub(super) fn tell_departure(&self, cx: &mut Cx<'_, R>, owner: Peer) {
         if let Some(request) = self.cookie_for(owner).departure() {
             let version = Version::NONE;

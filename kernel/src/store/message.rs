@@ -53,7 +53,8 @@ pub enum MessageWith<B, R> {
     },
     /// Reply to [`MessageWith::Copy`].
     Copied {
-        /// As in the request.
+        /// As in the request; the number that [proves a departure](crate::node::Cookie::departure) if the sender has
+        /// left.
         request: RequestId,
         /// Whether the sender has this version or a newer one.
         held: bool,

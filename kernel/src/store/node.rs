@@ -111,6 +111,7 @@ impl<R: Router> StoreNode<R> {
         command: impl FnOnce(&mut R, &mut Context<'_, R::Protocol>) -> T,
     ) -> T {
         let was_member = self.router.is_member();
+        self.arrival.has_left = false;
         let result = self.route(cx, command);
         if !was_member && self.router.is_member() {
             self.arrival.start_complete(self.me, self.router.predecessor());
@@ -645,7 +646,10 @@ impl<R: Router> StoreNode<R> {
             Kind::Census => request.retries + 1 >= ATTEMPTS,
             Kind::Copy(copy) if !self.is_copying(copy, request.to) => true,
             Kind::Push { item, .. } if self.table.at(item.item).is_none() => true,
-            _ => request.retries + 1 >= MOST_ATTEMPTS || !self.router.is_member(),
+            _ => {
+                let is_in_ring = self.router.is_member() || self.arrival.has_left;
+                request.retries + 1 >= MOST_ATTEMPTS || !is_in_ring
+            }
         };
         if !is_last {
             if let Some(Kind::Operation(operation)) = cx.requests.own_mut().kind_mut(handle) {

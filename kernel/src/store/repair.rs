@@ -171,7 +171,7 @@ impl<R: Router> StoreNode<R> {
         if is_owner && range.to == from.id {
             self.repairs.add_ward(from, range, cx.now, mine == theirs);
             if mine == theirs && self.arrival.arriving.is_some() {
-                // It may leave, and have sent what is missing.
+                // The sender may be about to leave, and may have sent what was missing.
                 self.continue_arrival(cx);
             }
         }
@@ -454,7 +454,7 @@ impl<R: Router> StoreNode<R> {
                 && let Some(copy) = self.copy_request(handle)
             {
                 for &heir in &next[..heirs] {
-                    // The node is gone when the reply arrives, so no request waits for it.
+                    // The node has left when the reply arrives, so no request waits for it.
                     let id = RequestId::first(cx.rng.next_u64());
                     self.send_copy(cx, heir, id, copy);
                 }

@@ -218,6 +218,13 @@ impl Repairs {
         Range { from: before.map_or(range.from, |it| it.range.from), ..range }
     }
 
+    /// This node has taken over `range`, so it may not get the writes of others to parts of it.
+    pub(super) fn end_wards_within(&mut self, range: Range) {
+        for ward in self.wards.iter_mut().filter(|it| range.contains(it.range.to)) {
+            ward.is_complete = false;
+        }
+    }
+
     pub(super) fn is_recent(&self, ward: &Ward, now: Time) -> bool {
         now.since(ward.compared_at) < self.period * STRAY_PERIODS
     }
