@@ -42,6 +42,9 @@ impl<R: Router> StoreNode<R> {
         item: &CopyOf,
         value: &[u8],
     ) {
+        if self.arrival.has_left {
+            return self.tell_departure(cx, from);
+        }
         let &CopyOf { name, version, previous, expires_us, tag, deleted } = item;
         if !self.clock.observe(version.number, cx.now, self.config.skew) {
             return cx.world.count_drop(BAD_CLOCK);

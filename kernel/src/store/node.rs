@@ -111,6 +111,7 @@ impl<R: Router> StoreNode<R> {
         command: impl FnOnce(&mut R, &mut Context<'_, R::Protocol>) -> T,
     ) -> T {
         let was_member = self.router.is_member();
+        // The node may join again.
         self.arrival.has_left = false;
         let result = self.route(cx, command);
         if !was_member && self.router.is_member() {
@@ -410,6 +411,11 @@ impl<R: Router> StoreNode<R> {
         }
     }
 
+    /// Whether the node may send its items to others: it is a member, or has left.
+    pub(super) fn may_repair(&self) -> bool {
+        self.router.is_member() || self.arrival.has_left
+    }
+
     /// The secret cookie of the socket of `from`.
     pub(super) fn cookie_for(&self, from: Peer) -> Cookie {
         self.config.secret.cookie_for(from.address.socket())
@@ -523,10 +529,7 @@ impl<R: Router> StoreNode<R> {
                 self.on_answer(cx, from, request, answer, value);
             }
             MessageWith::Copy { request, cookie, item, value } => {
-                if !self.is_proven(cx, from, request, cookie, Topic::Copy) {
-                } else if self.arrival.has_left {
-                    self.tell_departure(cx, from);
-                } else {
+                if self.is_proven(cx, from, request, cookie, Topic::Copy) {
                     self.on_copy(cx, from, request, &item, value);
                 }
             }
@@ -646,10 +649,7 @@ impl<R: Router> StoreNode<R> {
             Kind::Census => request.retries + 1 >= ATTEMPTS,
             Kind::Copy(copy) if !self.is_copying(copy, request.to) => true,
             Kind::Push { item, .. } if self.table.at(item.item).is_none() => true,
-            _ => {
-                let is_in_ring = self.router.is_member() || self.arrival.has_left;
-                request.retries + 1 >= MOST_ATTEMPTS || !is_in_ring
-            }
+            _ => request.retries + 1 >= MOST_ATTEMPTS || !self.may_repair(),
         };
         if !is_last {
             if let Some(Kind::Operation(operation)) = cx.requests.own_mut().kind_mut(handle) {

@@ -37,7 +37,7 @@ impl<R: Router> StoreNode<R> {
         value: &[u8],
     ) {
         let is_member = self.router.is_member();
-        let is_here = is_member && self.arrival.has(question.key());
+        let is_here = self.arrival.has(question.key()) && is_member;
         match question {
             Question::Write(write) => {
                 if let Some(answer) = self.answer_of_repeated(cx.now, client, request, age) {
@@ -48,13 +48,14 @@ impl<R: Router> StoreNode<R> {
                 }
                 self.on_write(cx, client, request, write, value);
             }
+            _ if !is_member => self.answer(cx, client, request, Answer::NotHere, &[]),
             &Question::Read { name, found }
-                if !is_here && is_member && self.may_stand_in(cx.now, name.key, found) =>
+                if !is_here && self.may_stand_in(cx.now, name.key, found) =>
             {
                 self.on_read(cx, client, request, &name);
             }
             Question::Read { name, .. }
-                if !is_here && is_member && self.answer_for_owner(cx, client, request, name) => {}
+                if !is_here && self.answer_for_owner(cx, client, request, name) => {}
             _ if !is_here => self.answer(cx, client, request, Answer::NotHere, &[]),
             Question::Read { name, .. } => self.on_read(cx, client, request, name),
             Question::List(key) => self.on_list(cx, client, request, *key),

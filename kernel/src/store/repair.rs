@@ -45,7 +45,7 @@ const BURST_ITEMS: usize = 32;
 impl<R: Router> StoreNode<R> {
     /// Does what is due: begins repairs, and continues those that may send.
     pub(super) fn run_repairs(&mut self, cx: &mut Cx<'_, R>) {
-        if !self.router.is_member() && !self.arrival.has_left {
+        if !self.may_repair() {
             // Otherwise a timer that is due would expire again at once, for ever.
             return self.repairs.stop();
         }
@@ -140,6 +140,19 @@ impl<R: Router> StoreNode<R> {
         let Repair { current: range, purpose, depth, .. } = self.repairs.running[at];
         let is_owner = purpose == Purpose::Holder && depth == 0;
         let sum = self.table.sum(range, self.clock.wall_us(cx.now));
+        self.send_sum(cx, to, request, range, sum, is_owner);
+    }
+
+    /// Asks `to` how its items in `range` differ from those of this node, which have this sum.
+    fn send_sum(
+        &mut self,
+        cx: &mut Cx<'_, R>,
+        to: Peer,
+        request: RequestId,
+        range: Range,
+        sum: Sum,
+        is_owner: bool,
+    ) {
         let cookie = self.cookies.of(to);
         let message = MessageWith::Compare { request, cookie, range, sum, is_owner };
         self.count_digest(&message);
@@ -464,10 +477,7 @@ impl<R: Router> StoreNode<R> {
         let sum = self.table.sum(range, wall_us);
         for &heir in &next[..heirs] {
             let request = RequestId::first(cx.rng.next_u64());
-            let cookie = self.cookies.of(heir);
-            let message = MessageWith::Compare { request, cookie, range, sum, is_owner: true };
-            self.count_digest(&message);
-            self.send(cx, heir, &message);
+            self.send_sum(cx, heir, request, range, sum, true);
         }
     }
 }
