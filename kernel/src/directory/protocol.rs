@@ -73,6 +73,15 @@ impl<P: Protocol> Protocol for Directory<P> {
     }
 
     #[inline]
+    fn origin(from: &Peer, message: &Message<'_, P>) -> Option<Peer> {
+        match message {
+            MessageWith::Router(message) => P::origin(from, message),
+            MessageWith::Items(message) => Items::origin(from, message),
+            _ => None,
+        }
+    }
+
+    #[inline]
     fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_, P>) -> Option<u64> {
         match message {
             MessageWith::Router(message) => P::lookup_of(from, to, message),

@@ -15,10 +15,12 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::time::Duration;
 
 use crate::base::{Address, Peer, Rng, Time};
 use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope, Framed};
 use crate::drive::counters::Counters;
+use crate::drive::deferred::{Deferred, When};
 use crate::drive::reports::Reports;
 use crate::drive::timers::{Due, Timers};
 use crate::node::{
@@ -45,6 +47,7 @@ pub struct Host<N: Node, C = Framed<<N as Node>::Protocol>> {
     requests: <N::Protocol as Protocol>::Requests,
     rng: Rng,
     world: HostWorld<N::Protocol, C>,
+    deferred: Deferred<N::Protocol>,
 }
 
 impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
@@ -62,7 +65,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
             reports: Reports::with_capacity(EVENTS),
             counters: Counters::default(),
         };
-        Host { node, requests, rng, world }
+        Host { node, requests, rng, world, deferred: Deferred::default() }
     }
 
     /// The node.
@@ -87,6 +90,38 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
         command(&mut self.node, &mut cx)
     }
 
+    /// Tells how long the datagrams that are [received](Self::receive) next have waited. If they have waited long,
+    /// requests of an origin that asks for far more than the others are not handled at once, but by
+    /// [`handle_deferred`](Self::handle_deferred).
+    pub fn record_wait(&mut self, wait: Duration) {
+        self.deferred.record_wait(wait);
+    }
+
+    /// The number of messages that wait for [`handle_deferred`](Self::handle_deferred).
+    #[must_use]
+    pub const fn deferred(&self) -> usize {
+        self.deferred.len()
+    }
+
+    /// Handles the next message that was deferred. Returns false if there is none. To be called while no datagram
+    /// waits.
+    pub fn handle_deferred(&mut self, now: Time) -> bool {
+        let Some(taken) = self.deferred.take_next(now) else { return false };
+        let mut cx = Context {
+            now,
+            node: NODE,
+            rng: &mut self.rng,
+            requests: &mut self.requests,
+            world: &mut self.world,
+        };
+        if taken.is_too_old {
+            cx.world.count_drop(DropReason::Overload);
+        } else {
+            self.node.handle_message(&mut cx, taken.from, taken.message);
+        }
+        true
+    }
+
     /// Handles a datagram that came from the socket at `from`. Invalid datagrams are rejected and
     /// counted.
     pub fn receive(&mut self, now: Time, from: Address, datagram: &[u8]) {
@@ -95,12 +130,16 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
             Err(reason) => return self.world.counters.refused[reason as usize] += 1,
         };
         for (envelope, message) in messages {
-            if envelope.is_for(self.node.peer().id) {
-                self.world.counters.received += 1;
-                let sender = envelope.sender(from);
-                self.with(now, |node, cx| node.handle_message(cx, sender, message));
-            } else {
+            if !envelope.is_for(self.node.peer().id) {
                 self.world.count_drop(DropReason::NoSuchNode);
+                continue;
+            }
+            self.world.counters.received += 1;
+            let sender = envelope.sender(from);
+            match self.deferred.when(now, NODE, &sender, &message) {
+                When::Now => self.with(now, |node, cx| node.handle_message(cx, sender, message)),
+                When::Later => {}
+                When::Never => self.world.count_drop(DropReason::Overload),
             }
         }
     }

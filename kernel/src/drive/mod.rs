@@ -1,9 +1,11 @@
-//! Building blocks of drivers: timers, counters and the delay of queues. And two drivers: [`Host`] for
+//! Building blocks of drivers: timers, counters, and what to drop from long queues. And two drivers: [`Host`] for
 //! one node in an event loop of one's own, [`Memory`] for tests.
 //!
 //! **Invariant:** no I/O, no clock.
 
 pub mod counters;
+pub mod deferred;
+pub mod fair_shares;
 pub mod host;
 pub mod memory;
 pub mod queue_delay;
@@ -14,6 +16,8 @@ pub mod transit;
 pub mod wheel;
 
 pub use counters::Counters;
+pub use deferred::Deferred;
+pub use fair_shares::FairShares;
 pub use host::Host;
 pub use memory::Memory;
 pub use queue_delay::QueueDelay;

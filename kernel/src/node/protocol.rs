@@ -49,6 +49,15 @@ pub trait Protocol: Copy + Debug + Send + Sync + 'static {
         false
     }
 
+    /// The peer that a message from `from` asks to work for, whether for the application or to maintain tables:
+    /// the origin of the lookup if the message names it, otherwise the sender. `None` if the message asks for
+    /// little work. The origin is not proven.
+    #[inline]
+    #[must_use]
+    fn origin(_from: &Peer, _message: &Self::Message<'_>) -> Option<Peer> {
+        None
+    }
+
     /// The lookup of the application that a message from `from` to `to` belongs to: a number that all
     /// messages of the lookup on the way to the owner and back have in common, and no other lookup has at
     /// the time. `None` if it belongs to none, or if messages do not tell. Only for viewers.

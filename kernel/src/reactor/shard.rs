@@ -12,9 +12,11 @@
 //!
 //! If datagrams wait too long, and not just for a moment ([`QueueDelay`]), the shard has more to do than
 //! it can. Old messages that ask for new work are then dropped, so that acknowledgements, answers and
-//! maintenance do not wait behind them.
+//! maintenance do not wait behind them. Earlier than that, requests of an origin that asks for far more than the
+//! others wait until all sockets have been read ([`Deferred`]).
 //!
-//! **Invariant:** the work of a turn is bounded by [`BATCHES_PER_SOCKET`] and [`TIMERS_PER_TURN`].
+//! **Invariant:** the work of a turn is bounded by [`BATCHES_PER_SOCKET`], [`TIMERS_PER_TURN`] and
+//! [`DEFERRED_PER_TURN`].
 
 use std::io;
 use std::time::Duration;
@@ -25,7 +27,8 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::base::{Address, Peer, Rng, Time};
 use crate::codec::Codec;
-use crate::drive::{Counters, Due, QueueDelay, Reports, Tap, Timers, Transit};
+use crate::drive::deferred::When;
+use crate::drive::{Counters, Deferred, Due, QueueDelay, Reports, Tap, Timers, Transit};
 use crate::node::{Context, DropReason, EventOf, MessageOf, Node, Protocol, RequestTables, World};
 use crate::reactor::alarm::{ALARM, Alarm};
 use crate::reactor::batch::Batch;
@@ -44,6 +47,8 @@ use crate::reactor::versions::Versions;
 pub const BATCHES_PER_SOCKET: usize = 4;
 /// Maximum number of timers fired per turn.
 pub const TIMERS_PER_TURN: usize = 4096;
+/// Maximum number of deferred messages handled per turn.
+pub const DEFERRED_PER_TURN: usize = 256;
 /// Timers are late by at most this much because of unread messages: whoever floods a socket must not
 /// stop them.
 pub const HELD_BACK_MAX: Duration = Duration::from_millis(250);
@@ -104,6 +109,8 @@ pub struct Shard<N: Node, C> {
     poll: Poll,
     inbox: Option<Batch>,
     delay: QueueDelay,
+    /// `None` while its messages are being handled.
+    deferred: Option<Box<Deferred<N::Protocol>>>,
     /// Sockets that may have unread datagrams.
     unread: Vec<usize>,
     is_unread: Vec<bool>,
@@ -164,6 +171,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             poll,
             inbox: Some(Batch::new(datagram_bytes)),
             delay: QueueDelay::default(),
+            deferred: Some(Box::default()),
             unread: Vec::with_capacity(socket_count),
             is_unread: vec![false; socket_count],
         })
@@ -314,7 +322,9 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         let mut all_read_at = self.clock.now();
         loop {
             let now = self.clock.now();
-            let wait = if self.unread.is_empty() { wake.since(now) } else { Duration::ZERO };
+            let is_idle =
+                self.unread.is_empty() && self.deferred.as_ref().is_none_or(|it| it.is_empty());
+            let wait = if is_idle { wake.since(now) } else { Duration::ZERO };
             if !wait.is_zero() && wake != Time::NEVER {
                 alarm.set(wait);
             }
@@ -343,6 +353,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             self.read_sockets(application);
             if self.unread.is_empty() {
                 all_read_at = before_reading;
+                self.handle_deferred(application);
             }
             let until = all_read_at.max(before_reading - HELD_BACK_MAX);
             self.fire_timers(until, application);
@@ -403,6 +414,9 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 let wait = inbox.first_arrived_at().map_or(Duration::ZERO, since);
                 longest = longest.max(wait);
                 let is_too_old = self.delay.is_too_old(now, wait);
+                if let Some(deferred) = &mut self.deferred {
+                    deferred.record_wait(wait);
+                }
                 for index in 0..count {
                     let datagram = inbox.received(index);
                     self.handle_datagram(now, socket, datagram, is_too_old, application);
@@ -469,25 +483,57 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                     let sender = envelope.sender(from);
                     let is_meant =
                         self.node(node).is_some_and(|node| envelope.is_for(node.peer().id));
-                    let taken = is_meant
-                        .then(|| {
-                            self.with_at(now, node, |node, cx| {
-                                if !application.intercept(node, cx, sender, &message) {
-                                    node.handle_message(cx, sender, message);
-                                }
-                            })
-                        })
-                        .flatten();
-                    match taken {
-                        Some(()) => {
-                            self.world.counters.received += 1;
-                            self.slots[node as usize].received += 1;
-                        }
-                        None => self.world.count_drop(DropReason::NoSuchNode),
+                    if !is_meant {
+                        self.world.count_drop(DropReason::NoSuchNode);
+                        continue;
+                    }
+                    let deferred = self.deferred.as_mut();
+                    match deferred.map_or(When::Now, |it| it.when(now, node, &sender, &message)) {
+                        When::Now => self.handle_message(now, node, sender, message, application),
+                        When::Later => {}
+                        When::Never => self.world.count_drop(DropReason::Overload),
                     }
                 }
             }
         }
+    }
+
+    fn handle_message(
+        &mut self,
+        now: Time,
+        node: u32,
+        from: Peer,
+        message: MessageOf<'_, N::Protocol>,
+        application: &mut impl Application<N, C>,
+    ) {
+        let taken = self.with_at(now, node, |node, cx| {
+            if !application.intercept(node, cx, from, &message) {
+                node.handle_message(cx, from, message);
+            }
+        });
+        match taken {
+            Some(()) => {
+                self.world.counters.received += 1;
+                self.slots[node as usize].received += 1;
+            }
+            None => self.world.count_drop(DropReason::NoSuchNode),
+        }
+    }
+
+    /// Handles messages that were deferred. To be called while no datagram waits.
+    fn handle_deferred(&mut self, application: &mut impl Application<N, C>) {
+        let Some(mut deferred) = self.deferred.take_if(|it| !it.is_empty()) else { return };
+        let now = self.clock.now();
+        for _ in 0..DEFERRED_PER_TURN {
+            let Some(taken) = deferred.take_next(now) else { break };
+            if taken.is_too_old {
+                self.world.count_drop(DropReason::Overload);
+            } else {
+                self.handle_message(now, taken.node, taken.from, taken.message, application);
+            }
+        }
+        self.deferred = Some(deferred);
+        self.deliver_events(application);
     }
 
     /// Fires the timers that were due by `until`.

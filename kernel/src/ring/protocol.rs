@@ -107,6 +107,15 @@ impl Protocol for Ring {
     }
 
     #[inline]
+    fn origin(from: &Peer, message: &Message<'_>) -> Option<Peer> {
+        match message {
+            Message::Lookup { lookup, .. } => Some(lookup.origin),
+            Message::FindNext { .. } => Some(*from),
+            _ => None,
+        }
+    }
+
+    #[inline]
     fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_>) -> Option<u64> {
         let (request, purpose, origin) = match message {
             Message::Lookup { lookup, .. } => (lookup.lookup, lookup.purpose, &lookup.origin),

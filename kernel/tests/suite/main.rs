@@ -4,6 +4,7 @@
 //! **Invariant:** no test depends on another test's state.
 
 mod carry;
+mod deferred;
 mod disturbed;
 mod draw;
 mod drive;

@@ -25,7 +25,7 @@ const PERIOD_MS: u64 = 10;
 /// How long a message takes. So long that many requests are in flight.
 const DELAY: Duration = Duration::from_millis(50);
 /// How long there is load.
-const LOAD_MS: u64 = 3_000;
+const LOAD_MS: u64 = 5_000;
 /// After that, all lookups end.
 const REST_MS: u64 = 1_500;
 /// Shorter than the load lasts, so that waiting for its end does not help.
@@ -59,8 +59,8 @@ struct Network {
     rng: Rng,
     /// Messages that a host handles in a tick.
     capacity: usize,
-    /// Messages that wait at each host, in the order of their arrival.
-    queues: Vec<VecDeque<(Address, Vec<u8>)>>,
+    /// Messages that wait at each host, in the order of their arrival, with its time.
+    queues: Vec<VecDeque<(Time, Address, Vec<u8>)>>,
     /// Messages for which a queue had no place.
     lost: u64,
     /// Honest lookups, and those that were answered right.
@@ -111,15 +111,26 @@ impl Network {
             let place = self.ring.iter().position(|peer| peer.address == to);
             let Some(place) = place else { continue };
             if self.queues[place].len() < QUEUE || self.capacity == usize::MAX {
-                self.queues[place].push_back((from, bytes));
+                self.queues[place].push_back((self.now, from, bytes));
             } else {
                 self.lost += 1;
             }
         }
         for (place, host) in self.hosts.iter_mut().enumerate() {
-            for _ in 0..self.capacity.min(self.queues[place].len()) {
-                let Some((from, bytes)) = self.queues[place].pop_front() else { break };
+            let mut left = self.capacity;
+            while left > 0 {
+                let Some((since, from, bytes)) = self.queues[place].pop_front() else {
+                    if !host.handle_deferred(self.now) {
+                        break;
+                    }
+                    left -= 1;
+                    continue;
+                };
+                let before = not_handled(host);
+                host.record_wait(self.now.since(since));
                 host.receive(self.now, from, &bytes);
+                // To defer a message takes hardly any time, as in a reactor: nothing is sent.
+                left -= usize::from(not_handled(host) == before);
             }
             if host.next_expiry() <= self.now {
                 host.expire(self.now);
@@ -208,6 +219,11 @@ impl Network {
     }
 }
 
+/// Messages that were deferred or dropped.
+fn not_handled(host: &Host<RingNode>) -> u64 {
+    host.deferred() as u64 + host.counters().dropped[DropReason::Overload.index()]
+}
+
 /// Asserts that of the lookups of the others at least 99 % are answered right. Returns the network.
 fn assert_others_succeed(
     lookup: LookupMode,
@@ -218,7 +234,7 @@ fn assert_others_succeed(
     let mut network = Network::new(lookup, capacity);
     let share = network.run(kind, victim);
     let case = format!("{lookup:?}, {kind:?} to {victim:?} with capacity {capacity}");
-    assert!(network.begun > 9_000 && share >= 0.99, "{case}: {share} of {}", network.begun);
+    assert!(network.begun > 15_000 && share >= 0.99, "{case}: {share} of {}", network.begun);
     network
 }
 
@@ -234,20 +250,21 @@ fn a_heavy_source_does_not_fill_the_table_of_requests() {
     }
 }
 
-/// The queue of one node is always full, because more arrives there than it can handle. Lookups go round it.
+/// More arrives at one node than it can handle. It refuses most lookups of the heavy source. Of other messages its queue
+/// is always full; lookups go round it.
 #[test]
 fn a_heavy_source_that_overloads_one_node_harms_no_lookup_of_others() {
     for kind in
         [Kind::Lookup, Kind::FindNext, Kind::Neighbors, Kind::Ping, Kind::Notify, Kind::Mixed]
     {
         let network = assert_others_succeed(LookupMode::Recursive, 5, kind, VICTIM);
-        assert!(network.lost > 1_000, "{kind:?}: {} messages find no place", network.lost);
+        let dropped = network.lost + network.dropped(DropReason::Overload);
+        assert!(dropped > 1_000, "{kind:?}: {dropped} messages are not handled");
     }
 }
 
 /// Spread over all nodes, the heavy source makes most of the load: without it, nodes handle about one message in a
-/// tick, with it more than three. It does harm where nodes cannot handle all of that, because nodes that forward
-/// its lookups make them their own.
+/// tick, with it more than three.
 #[test]
 fn a_heavy_source_within_the_capacity_of_all_nodes_harms_no_lookup_of_others() {
     for lookup in [LookupMode::Recursive, LookupMode::Iterative] {
@@ -255,5 +272,17 @@ fn a_heavy_source_within_the_capacity_of_all_nodes_harms_no_lookup_of_others() {
             let network = assert_others_succeed(lookup, 10, kind, None);
             assert_eq!(network.lost, 0);
         }
+    }
+}
+
+/// All nodes together cannot do the work that the heavy source asks for: they would have to handle more than three
+/// messages in a tick. If nodes did not defer its lookups while their queues are long, 34 to 54 % of all lookups would be
+/// answered.
+#[test]
+fn a_heavy_source_that_overloads_all_nodes_harms_no_lookup_of_others() {
+    for lookup in [LookupMode::Recursive, LookupMode::Iterative] {
+        let network = assert_others_succeed(lookup, 3, Kind::Lookup, None);
+        let refused = network.dropped(DropReason::Overload);
+        assert!(refused > 10_000, "{refused} lookups of the heavy source are refused");
     }
 }
