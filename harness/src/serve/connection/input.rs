@@ -7,9 +7,6 @@ use std::io::{self, Read};
 use crate::resp::{MAX_REQUEST, Parsed, ProtocolError, parse};
 use crate::serve::command;
 
-/// Bytes to read at a time.
-const CHUNK: usize = 16 << 10;
-
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Input {
@@ -26,23 +23,19 @@ impl Input {
         self.bytes.len() - self.parsed
     }
 
-    /// Reads once, as far as there is room.
-    pub(super) fn read(&mut self, from: &mut impl Read) -> io::Result<usize> {
-        self.compact();
-        let start = self.bytes.len();
-        let room = CHUNK.min(MAX_REQUEST - start);
-        self.bytes.resize(start + room, 0);
+    /// Reads once, as far as there is room, through `buffer`.
+    pub(super) fn read(&mut self, from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = buffer.len().min(MAX_REQUEST - self.len());
         let read = loop {
-            match from.read(&mut self.bytes[start..]) {
+            match from.read(&mut buffer[..room]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
+                other => break other?,
             }
         };
-        self.bytes.truncate(start + read.as_ref().copied().unwrap_or(0));
-        if self.bytes.is_empty() {
-            self.bytes = Vec::new();
-        }
-        read
+        self.bytes.drain(..self.parsed);
+        self.parsed = 0;
+        self.bytes.extend_from_slice(&buffer[..read]);
+        Ok(read)
     }
 
     /// Takes the next request.
@@ -64,21 +57,17 @@ impl Input {
         }
         Ok(parsed)
     }
-
-    fn compact(&mut self) {
-        self.bytes.drain(..self.parsed);
-        self.parsed = 0;
-    }
 }
 
 /// What a server reads from a client whose `bytes` arrive in pieces of at most `piece` bytes: each command or
 /// the error reply to it, and last the error after which the connection closes.
 #[must_use]
 pub fn commands_in(mut bytes: &[u8], piece: usize) -> Vec<String> {
-    let (mut input, mut read) = (Input::default(), Vec::new());
+    let piece = piece.clamp(1, bytes.len().max(1));
+    let (mut input, mut read, mut buffer) = (Input::default(), Vec::new(), vec![0; piece]);
     while !bytes.is_empty() {
-        let mut part = &bytes[..piece.clamp(1, bytes.len())];
-        let length = input.read(&mut part).unwrap_or(0);
+        let mut part = &bytes[..piece.min(bytes.len())];
+        let length = input.read(&mut part, &mut buffer).unwrap_or(0);
         bytes = &bytes[length..];
         loop {
             match input.next() {
@@ -110,7 +99,7 @@ mod tests {
             let (mut input, mut taken) = (Input::default(), Vec::new());
             for mut chunk in bytes.chunks(size) {
                 while !chunk.is_empty() {
-                    input.read(&mut chunk).expect("memory can be read");
+                    input.read(&mut chunk, &mut [0; 7]).expect("memory can be read");
                 }
                 while let Parsed::Request(request, _) = input.next().expect("they are right") {
                     taken.push(request.len());
@@ -126,7 +115,7 @@ mod tests {
         let mut input = Input::default();
         let mut endless = io::repeat(b'*');
         for _ in 0..100 {
-            input.read(&mut endless).expect("it can be read");
+            input.read(&mut endless, &mut [0; 16 << 10]).expect("it can be read");
         }
         assert_eq!(input.len(), MAX_REQUEST);
     }

@@ -105,13 +105,13 @@ impl Connection {
         }
     }
 
-    /// Reads what has arrived, as far as there is room. Returns how many bytes.
+    /// Reads what has arrived, as far as there is room in the connection and in `buffer`. Returns how many bytes.
     ///
     /// # Errors
     ///
     /// If the connection is broken.
-    pub(crate) fn read(&mut self) -> io::Result<usize> {
-        match self.input.read(&mut self.stream) {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.input.read(&mut self.stream, buffer) {
             Ok(0) => {
                 // The client sends no more. What it has asked is answered.
                 self.is_readable = false;

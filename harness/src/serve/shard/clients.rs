@@ -98,7 +98,9 @@ impl Server {
                 }
                 Ok(None) => {
                     *reads -= 1;
-                    let Ok(count) = connection.read() else { return Next::Broken };
+                    let Ok(count) = connection.read(&mut self.read_buffer) else {
+                        return Next::Broken;
+                    };
                     self.shared.users.user(connection.user).account.charge_in(count as u64);
                     self.shared.figures[self.index].add(Figure::BytesIn, count as u64);
                 }

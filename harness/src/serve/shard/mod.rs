@@ -63,6 +63,8 @@ const LISTENER: Token = Token(FIRST_APPLICATION_TOKEN.0 + 1);
 const FIRST_CONNECTION: usize = FIRST_APPLICATION_TOKEN.0 + 2;
 /// The most connections of a shard.
 const MAX_CONNECTIONS: usize = APPLICATION_TOKENS - 2;
+/// The most bytes to read at a time.
+const READ_BYTES: usize = 16 << 10;
 /// While more bytes than this wait for all clients of a shard, those that are behind ask for nothing new.
 const MAX_OUTPUT_OF_ALL: usize = 128 << 20;
 /// How long the shard waits for what it cannot be told of.
@@ -94,6 +96,8 @@ pub(crate) struct Server {
     joins: Joins,
     /// Bytes that wait for clients, as of their last flush.
     output_bytes: usize,
+    /// Through which the bytes of all connections are read.
+    read_buffer: Box<[u8]>,
     ledger: Ledger,
     /// Letters for which there was no room. While there are some, no command begins.
     unsent: VecDeque<(usize, Letter)>,
@@ -158,6 +162,7 @@ impl Server {
             owners: Owners::default(),
             joins,
             output_bytes: 0,
+            read_buffer: vec![0; READ_BYTES].into(),
             unsent: VecDeque::new(),
             receivers: Receivers::default(),
             crashes: Crashes::default(),
