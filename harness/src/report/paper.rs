@@ -26,6 +26,8 @@ const LABELS: f64 = 5.0;
 const NAMED: usize = 6;
 /// Letters of a name in the legend, at most.
 const NAME_LETTERS: usize = 28;
+/// Letters of the label of a mark, at most. They fit into the height of the figure.
+const MARK_LETTERS: usize = 32;
 /// The length of a dash and of the gap after it.
 const DASH: (i32, i32) = (4, 3);
 
@@ -69,6 +71,8 @@ fn draw_curves<'b>(curves: &'b Curves, backend: SVGBackend<'b>) -> Result<(), Bo
         .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.12))
         .draw()?;
+    // Pixels up to here are taken by the axis, by lines and by labels.
+    let mut taken = chart.plotting_area().get_x_axis_pixel_range().start;
     for mark in &curves.marks {
         let Some(at) = x.place(mark.x).filter(|at| x.range.contains(at)) else { continue };
         let ends = [(at, y.range.start), (at, y.range.end)];
@@ -78,13 +82,24 @@ fn draw_curves<'b>(curves: &'b Curves, backend: SVGBackend<'b>) -> Result<(), Bo
             let corners = [(at, y.range.start), (to, y.range.end)];
             chart.draw_series([Rectangle::new(corners, BLACK.mix(0.08).filled())])?;
         }
+        // The label is before the line, where curves are calm, or else behind it.
+        let top = (at, y.range.end);
+        let (pixel, _) = chart.plotting_area().map_coordinate(&top);
+        let ends = [pixel - 2, pixel + TEXT + 1].into_iter().find(|end| end - TEXT >= taken);
+        taken = ends.map_or(pixel, |end| end.max(pixel)) + 1;
+        if let Some(end) = ends.filter(|end| *end < SIZE.0 as i32) {
+            let font = (FONT, TEXT).into_font().transform(FontTransform::Rotate90);
+            let label = shortened(&mark.label, MARK_LETTERS);
+            let text = Text::new(label, (end - pixel, 3), font.color(&BLACK.mix(0.7)));
+            chart.draw_series([EmptyElement::at(top) + text])?;
+        }
     }
     for (place, series) in curves.series.iter().enumerate() {
         let color = palette::ALL[series.color % palette::ALL.len()];
         for part in band(series, &x, &y) {
             chart.draw_series([Polygon::new(part, color.mix(0.2))])?;
         }
-        let name = (place < NAMED).then(|| shortened(&series.name));
+        let name = (place < NAMED).then(|| shortened(&series.name, NAME_LETTERS));
         let dash = series.dashed;
         let mut is_named = false;
         for part in parts(series, &x, &y) {
@@ -285,11 +300,12 @@ fn short(value: f64) -> String {
     format!("{text}{unit}")
 }
 
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= NAME_LETTERS {
+/// The first `letters` letters of a name.
+fn shortened(name: &str, letters: usize) -> String {
+    if name.chars().count() <= letters {
         return name.to_owned();
     }
-    name.chars().take(NAME_LETTERS - 1).chain(['…']).collect()
+    name.chars().take(letters - 1).chain(['…']).collect()
 }
 
 /// The parts of a curve between missing values.
@@ -410,6 +426,7 @@ fn draw_heat<'b>(heat: &'b Heat, backend: SVGBackend<'b>) -> Result<(), Box<dyn 
 
 #[cfg(test)]
 mod tests {
+    use super::super::chart::Mark;
     use super::*;
 
     #[test]
@@ -420,5 +437,21 @@ mod tests {
         assert!(log_ticks(&(0.1..0.9), Scale::Log).len() >= 3);
         let texts = [0.0, 0.05, 0.002, 5.0, 250.0, 20_000.0, 3.5e6].map(short);
         assert_eq!(texts, ["0", "0.05", "2e-3", "5", "250", "20 k", "3.5 M"]);
+    }
+
+    /// The second mark has its label before its line, the first and the third behind it, and the fourth none.
+    #[test]
+    fn marks_have_labels_where_there_is_room() {
+        let points = [(0.0, Some(1.0)), (60.0, Some(2.0))];
+        let (x, y) = (Axis::time(), Axis::new("Lookups", "1/s", Scale::Linear));
+        let series = vec![Series::new("a", Style::Line, 0, points)];
+        let mark = |x, label: &str| Mark { x, to: None, label: label.to_owned() };
+        let marks =
+            vec![mark(1.0, "one"), mark(30.0, "two"), mark(31.0, "three"), mark(32.0, "four")];
+        let curves = Curves { marks, ..Curves::new("load", "Load", x, y, series) };
+        let drawing = svg(&Chart::Curves(curves)).expect("it can be drawn");
+        let has = |label: &str| drawing.lines().any(|line| line.trim() == label);
+        assert!(["one", "two", "three"].into_iter().all(has) && !has("four"), "{drawing}");
+        assert_eq!(drawing.matches("rotate(90").count(), 3, "{drawing}");
     }
 }

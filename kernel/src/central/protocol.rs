@@ -53,14 +53,6 @@ impl Protocol for Central {
         matches!(message, Message::Items(message) if Items::starts_work(message))
     }
 
-    #[inline]
-    fn origin(from: &Peer, message: &Message<'_>) -> Option<Peer> {
-        match message {
-            Message::Items(message) => Items::origin(from, message),
-            _ => None,
-        }
-    }
-
     fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_>) -> Option<u64> {
         match message {
             Message::Items(message) => Items::lookup_of(from, to, message),

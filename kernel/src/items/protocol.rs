@@ -71,11 +71,6 @@ impl Protocol for Items {
     }
 
     #[inline]
-    fn origin(from: &Peer, message: &Message<'_>) -> Option<Peer> {
-        matches!(message, Message::Find { .. }).then_some(*from)
-    }
-
-    #[inline]
     fn lookup_of(from: &Peer, to: &Peer, message: &Message<'_>) -> Option<u64> {
         match message {
             Message::Find { request, .. } => Some(request.lookup_from(from)),
