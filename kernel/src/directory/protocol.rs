@@ -6,7 +6,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::base::Peer;
+use crate::base::{Address, Peer};
 use crate::directory::event::Event;
 use crate::directory::message::{Message, MessageWith, ParkedMessage};
 use crate::items::{self, Items};
@@ -73,10 +73,9 @@ impl<P: Protocol> Protocol for Directory<P> {
     }
 
     #[inline]
-    fn origin(from: &Peer, message: &Message<'_, P>) -> Option<Peer> {
+    fn origin(from: &Peer, message: &Message<'_, P>) -> Option<Address> {
         match message {
             MessageWith::Router(message) => P::origin(from, message),
-            MessageWith::Items(message) => Items::origin(from, message),
             _ => None,
         }
     }

@@ -1,10 +1,12 @@
 //! Which origins ask for far more than the others.
 //!
 //! Nodes that forward a lookup send it under their own address, so its sender does not tell who asked. Work
-//! is therefore counted by [origin](crate::Protocol::origin). Slots of one socket count as one origin. An origin is
-//! heavy while it has [`TIMES`] times the mean of the others.
+//! is therefore counted by [origin](crate::Protocol::origin), and all nodes of one IP address are one origin: a host
+//! can open many sockets. An origin is heavy above [`HEAVY_FACTOR`] times the mean of the others. A sole origin is
+//! never heavy.
 //!
-//! The origin of a lookup is not proven: a source that names another origin each time is not found.
+//! The origin of a lookup is not proven. A source that names another origin in each lookup is not found, and one
+//! that names a victim makes the victim heavy.
 //!
 //! Counts are those of the heaviest origins, in a fixed table (Metwally, Agrawal and El Abbadi, *Efficient
 //! computation of frequent and top-k elements in data streams*, ICDT 2005). An origin is judged by what it
@@ -14,22 +16,22 @@
 
 use crate::base::Address;
 
-/// An origin is heavy above this many times the mean of the other origins. In a Chord ring, half of the
-/// lookups of one node pass its farthest finger, which is up to 13 times the mean of the nodes that use that
+/// An origin is heavy above this many times the mean of the other origins in the table. In a Chord ring, half of
+/// the lookups of one node pass its farthest finger, which is up to 12.4 times the mean of the nodes that use that
 /// finger (64 nodes).
-pub const TIMES: u64 = 16;
-/// The origins that are counted at a time. One with more than `TIMES / (ORIGINS + TIMES)` of the work is
-/// found, however many there are.
+pub const HEAVY_FACTOR: u64 = 16;
+/// The origins that are counted at a time. Beside more than that, an origin is heavy if it has more than
+/// `HEAVY_FACTOR / (ORIGINS - 1 + HEAVY_FACTOR)` of the work, a fifth.
 const ORIGINS: usize = 64;
 /// No origin is heavy before this much work has been counted.
 const SAMPLE: u32 = 64;
-/// All counts are halved when this much work has been counted, so old work is forgotten.
+/// Counts are halved when their sum reaches this, so old work is forgotten.
 const WINDOW: u32 = 4096;
 
 /// Work by origin.
 #[derive(Clone, Debug)]
-pub struct FairShares {
-    origins: [Share; ORIGINS],
+pub struct HeavyOrigins {
+    shares: [Share; ORIGINS],
     used: usize,
     /// The sum of all counts.
     total: u32,
@@ -37,64 +39,65 @@ pub struct FairShares {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Share {
-    socket: u64,
+    ip: u32,
     count: u32,
     /// The part of the count that may belong to origins which had this place before.
     uncertain: u32,
 }
 
-impl Default for FairShares {
-    fn default() -> FairShares {
-        FairShares { origins: [Share::default(); ORIGINS], used: 0, total: 0 }
+impl Default for HeavyOrigins {
+    fn default() -> HeavyOrigins {
+        HeavyOrigins { shares: [Share::default(); ORIGINS], used: 0, total: 0 }
     }
 }
 
-impl FairShares {
-    /// Counts a piece of work for `origin`. Returns false if `origin` is heavy.
-    pub fn count(&mut self, origin: Address) -> bool {
+impl HeavyOrigins {
+    /// Counts a piece of work for `origin`. Returns whether `origin` is heavy.
+    pub fn record(&mut self, origin: Address) -> bool {
         if self.total >= WINDOW {
             self.forget_half();
         }
         self.total += 1;
-        let share = self.share_of(origin.socket().to_bits());
+        let share = self.share_of(origin.ip);
         share.count += 1;
         let certain = share.count - share.uncertain;
         let others = u64::from(self.total - certain);
-        self.total < SAMPLE || u64::from(certain) * (self.used as u64 - 1) <= TIMES * others
+        self.total >= SAMPLE && u64::from(certain) * (self.used as u64 - 1) > HEAVY_FACTOR * others
     }
 
-    /// The share of `socket`. A new one takes the place of the smallest if there is no other.
-    fn share_of(&mut self, socket: u64) -> &mut Share {
-        let used = &self.origins[..self.used];
-        let at = match used.iter().position(|share| share.socket == socket) {
+    /// The share of the nodes at `ip`. In a full table, a new one replaces the smallest, and inherits its count as
+    /// uncertain.
+    fn share_of(&mut self, ip: u32) -> &mut Share {
+        let used = &self.shares[..self.used];
+        let at = match used.iter().position(|share| share.ip == ip) {
             Some(at) => at,
             None if self.used < ORIGINS => {
                 self.used += 1;
-                self.origins[self.used - 1] = Share { socket, count: 0, uncertain: 0 };
+                self.shares[self.used - 1] = Share { ip, count: 0, uncertain: 0 };
                 self.used - 1
             }
             None => {
                 let at = (0..ORIGINS).min_by_key(|&at| used[at].count).unwrap_or_default();
                 let count = used[at].count;
-                self.origins[at] = Share { socket, count, uncertain: count };
+                self.shares[at] = Share { ip, count, uncertain: count };
                 at
             }
         };
-        &mut self.origins[at]
+        &mut self.shares[at]
     }
 
     fn forget_half(&mut self) {
         let mut kept = 0;
         for at in 0..self.used {
-            let Share { socket, count, uncertain } = self.origins[at];
+            let Share { ip, count, uncertain } = self.shares[at];
             if count > 1 {
                 let (count, certain) = (count / 2, (count - uncertain) / 2);
-                self.origins[kept] = Share { socket, count, uncertain: count - certain };
+                self.shares[kept] = Share { ip, count, uncertain: count - certain };
                 kept += 1;
             }
         }
         self.used = kept;
-        self.total = self.origins[..kept].iter().map(|share| share.count).sum();
+        self.total = self.shares[..kept].iter().map(|share| share.count).sum();
     }
 }
 
@@ -107,78 +110,73 @@ mod tests {
         Address::new([10, 0, (number >> 8) as u8, number as u8], 4000, 0)
     }
 
-    /// Offers `work` pieces, of origins as `next` says. Returns how many of each kind are refused: of origin 0, and
-    /// of the others.
-    fn refused(work: u64, mut next: impl FnMut(&mut Rng) -> u64) -> (u64, u64) {
-        let (mut shares, mut rng) = (FairShares::default(), Rng::new(1, 0));
+    /// Records `work` pieces, of origins as `next` says. Returns how many are heavy: of origin 0, and of the others.
+    fn heavy(work: u64, mut next: impl FnMut(&mut Rng) -> u64) -> (u64, u64) {
+        let (mut origins, mut rng) = (HeavyOrigins::default(), Rng::new(1, 0));
         let (mut first, mut others) = (0, 0);
         for _ in 0..work {
             let from = next(&mut rng);
-            let is_refused = !shares.count(origin(from));
-            *(if from == 0 { &mut first } else { &mut others }) += u64::from(is_refused);
+            let is_heavy = origins.record(origin(from));
+            *(if from == 0 { &mut first } else { &mut others }) += u64::from(is_heavy);
         }
         (first, others)
     }
 
     #[test]
-    fn equal_origins_are_never_refused() {
+    fn equal_origins_are_never_heavy() {
         for origins in [1, 2, 3, 10, 63, 64, 65, 1000, 60_000] {
-            assert_eq!(refused(50_000, |rng| rng.below(origins)), (0, 0), "{origins} origins");
+            assert_eq!(heavy(50_000, |rng| rng.below(origins)), (0, 0), "{origins} origins");
         }
     }
 
-    /// In a Chord ring of `n` nodes, a node is the finger at half of the ring for one node, which sends it half of
-    /// its lookups, at a quarter for two, and so on.
+    /// In a Chord ring, a node is the finger at half of the ring for one node, which sends it half of its lookups, at a
+    /// quarter for two, and so on.
     #[test]
-    fn the_fingers_of_a_ring_do_not_look_like_a_heavy_origin() {
-        for bits in 2..=14 {
-            // Of each level, every node sends one in 2^level of its lookups through one of this level's fingers.
+    fn the_nodes_that_use_a_finger_are_not_heavy() {
+        for levels in 2..=14 {
+            // Level `l` has 2^l origins. Each sends one in 2^(l + 1) of its lookups through this node.
             let next = |rng: &mut Rng| {
-                let level = rng.below(bits);
+                let level = rng.below(levels);
                 (1 << level) - 1 + rng.below(1 << level)
             };
-            assert_eq!(refused(50_000, next), (0, 0), "{bits} fingers");
+            assert_eq!(heavy(50_000, next), (0, 0), "{levels} levels");
         }
     }
 
-    /// An origin with a hundred times the share of each other is refused nearly always, the others never.
     #[test]
-    fn a_heavy_origin_is_refused_and_no_other() {
+    fn an_origin_with_a_hundred_times_the_share_of_others_is_heavy() {
         for others in [1, 2, 8, 32, 100, 200] {
             let work = 50_000;
-            let (heavy, light) = refused(work, |rng| rng.below(100 + others).saturating_sub(99));
+            let (heavy, light) = heavy(work, |rng| rng.below(100 + others).saturating_sub(99));
             let sent = work * 100 / (100 + others);
             assert_eq!(light, 0, "{others} others");
             assert!(heavy > sent * 9 / 10, "{heavy} of {sent} beside {others} others");
         }
     }
 
-    /// What a host did long ago does not count.
     #[test]
     fn a_heavy_origin_that_stops_is_forgotten() {
-        let mut shares = FairShares::default();
-        let mut rng = Rng::new(1, 0);
+        let (mut origins, mut rng) = (HeavyOrigins::default(), Rng::new(1, 0));
         for _ in 0..100_000 {
-            shares.count(origin(rng.below(132).saturating_sub(99)));
+            origins.record(origin(rng.below(132).saturating_sub(99)));
         }
-        assert!(!shares.count(origin(0)));
+        assert!(origins.record(origin(0)));
         for _ in 0..30_000 {
-            shares.count(origin(1 + rng.below(32)));
+            origins.record(origin(1 + rng.below(32)));
         }
-        assert!(shares.count(origin(0)));
+        assert!(!origins.record(origin(0)));
     }
 
     #[test]
-    fn slots_of_a_socket_count_as_one_origin() {
-        let mut shares = FairShares::default();
-        let mut refused = 0;
+    fn all_nodes_of_a_host_are_one_origin() {
+        let (mut origins, mut heavy) = (HeavyOrigins::default(), 0);
         for number in 0..10_000_u64 {
-            let slot = Address::new([10, 9, 9, 9], 9, number as u16);
-            refused += u64::from(!shares.count(slot));
+            let node = Address::new([10, 9, 9, 9], number as u16, (number >> 8) as u16);
+            heavy += u64::from(origins.record(node));
             if number % 10 == 0 {
-                shares.count(origin(number / 10 % 30));
+                origins.record(origin(number / 10 % 30));
             }
         }
-        assert!(refused > 9_000, "{refused} of 10,000");
+        assert!(heavy > 9_000, "{heavy} of 10,000");
     }
 }

@@ -12,6 +12,7 @@
 //! **Invariant:** no I/O, no clock. Nothing is allocated once all queues have reached their
 //! longest; the datagram queue is never longer than [`MAX_DATAGRAMS`].
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -20,7 +21,7 @@ use core::time::Duration;
 use crate::base::{Address, Peer, Rng, Time};
 use crate::codec::{Codec, DATAGRAM_OVERHEAD_BYTES, Envelope, Framed};
 use crate::drive::counters::Counters;
-use crate::drive::deferred::{Deferred, When};
+use crate::drive::deferred::{Decision, Deferred};
 use crate::drive::reports::Reports;
 use crate::drive::timers::{Due, Timers};
 use crate::node::{
@@ -47,7 +48,8 @@ pub struct Host<N: Node, C = Framed<<N as Node>::Protocol>> {
     requests: <N::Protocol as Protocol>::Requests,
     rng: Rng,
     world: HostWorld<N::Protocol, C>,
-    deferred: Deferred<N::Protocol>,
+    /// Since a wait was first recorded.
+    deferred: Option<Box<Deferred<N::Protocol>>>,
 }
 
 impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
@@ -65,7 +67,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
             reports: Reports::with_capacity(EVENTS),
             counters: Counters::default(),
         };
-        Host { node, requests, rng, world, deferred: Deferred::default() }
+        Host { node, requests, rng, world, deferred: None }
     }
 
     /// The node.
@@ -90,23 +92,29 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
         command(&mut self.node, &mut cx)
     }
 
-    /// Tells how long the datagrams that are [received](Self::receive) next have waited. If they have waited long,
-    /// requests of an origin that asks for far more than the others are not handled at once, but by
-    /// [`handle_deferred`](Self::handle_deferred).
+    /// Records how long the datagrams that are [received](Self::receive) next have waited. While they wait long, lookups
+    /// of heavy origins are [`Deferred`], for [`handle_deferred`](Self::handle_deferred).
     pub fn record_wait(&mut self, wait: Duration) {
-        self.deferred.record_wait(wait);
+        self.deferred.get_or_insert_default().record_wait(wait);
     }
 
-    /// The number of messages that wait for [`handle_deferred`](Self::handle_deferred).
+    /// The number of messages that are deferred. No timer is due because of them.
     #[must_use]
-    pub const fn deferred(&self) -> usize {
-        self.deferred.len()
+    pub fn deferred_count(&self) -> usize {
+        self.deferred.as_ref().map_or(0, |deferred| deferred.len())
     }
 
-    /// Handles the next message that was deferred. Returns false if there is none. To be called while no datagram
-    /// waits.
+    /// Handles or drops the message that was deferred first. Returns false if there is none. To be called when no
+    /// datagram waits, and now and then while datagrams wait.
     pub fn handle_deferred(&mut self, now: Time) -> bool {
-        let Some(taken) = self.deferred.take_next(now) else { return false };
+        let Some(taken) = self.deferred.as_mut().and_then(|it| it.take_next(now)) else {
+            return false;
+        };
+        if taken.is_too_old {
+            self.world.count_drop(DropReason::Overload);
+            return true;
+        }
+        self.world.counters.received += 1;
         let mut cx = Context {
             now,
             node: NODE,
@@ -114,11 +122,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
             requests: &mut self.requests,
             world: &mut self.world,
         };
-        if taken.is_too_old {
-            cx.world.count_drop(DropReason::Overload);
-        } else {
-            self.node.handle_message(&mut cx, taken.from, taken.message);
-        }
+        self.node.handle_message(&mut cx, taken.from, taken.message);
         true
     }
 
@@ -130,16 +134,22 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
             Err(reason) => return self.world.counters.refused[reason as usize] += 1,
         };
         for (envelope, message) in messages {
-            if !envelope.is_for(self.node.peer().id) {
+            let me = self.node.peer();
+            if !envelope.is_for(me.id) {
                 self.world.count_drop(DropReason::NoSuchNode);
                 continue;
             }
-            self.world.counters.received += 1;
             let sender = envelope.sender(from);
-            match self.deferred.when(now, NODE, &sender, &message) {
-                When::Now => self.with(now, |node, cx| node.handle_message(cx, sender, message)),
-                When::Later => {}
-                When::Never => self.world.count_drop(DropReason::Overload),
+            let deferred = self.deferred.as_mut();
+            match deferred
+                .map_or(Decision::Handle, |it| it.offer(now, (NODE, me), sender, &message))
+            {
+                Decision::Handle => {
+                    self.world.counters.received += 1;
+                    self.with(now, |node, cx| node.handle_message(cx, sender, message));
+                }
+                Decision::Defer => {}
+                Decision::Drop => self.world.count_drop(DropReason::Overload),
             }
         }
     }

@@ -5,7 +5,7 @@
 
 pub mod counters;
 pub mod deferred;
-pub mod fair_shares;
+pub mod heavy_origins;
 pub mod host;
 pub mod memory;
 pub mod queue_delay;
@@ -17,7 +17,7 @@ pub mod wheel;
 
 pub use counters::Counters;
 pub use deferred::Deferred;
-pub use fair_shares::FairShares;
+pub use heavy_origins::HeavyOrigins;
 pub use host::Host;
 pub use memory::Memory;
 pub use queue_delay::QueueDelay;

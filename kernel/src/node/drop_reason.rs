@@ -16,7 +16,8 @@ pub enum DropReason {
     Unmatched,
     /// The receiver is not yet, or no longer, a member.
     NotMember,
-    /// A table is full: that of requests in flight, or the one that would store the message.
+    /// There is no room: in the table of requests in flight, in the table that would store the message, or in the
+    /// queue of the driver. Or the message has waited too long.
     Overload,
     /// Only neighbors may send this message, and the sender is in none of the receiver's tables.
     UnknownPeer,

@@ -4,7 +4,7 @@
 
 use core::fmt::Debug;
 
-use crate::base::Peer;
+use crate::base::{Address, Peer};
 use crate::node::arena::Arena;
 use crate::node::tables::RequestTables;
 
@@ -49,12 +49,11 @@ pub trait Protocol: Copy + Debug + Send + Sync + 'static {
         false
     }
 
-    /// The peer that a message from `from` asks to work for, whether for the application or to maintain tables:
-    /// the origin of the lookup if the message names it, otherwise the sender. `None` if the message asks for
-    /// little work. The origin is not proven.
+    /// The address of the origin, if the message is a step of a lookup, for the application or to maintain tables: the
+    /// one that the message names, otherwise the sender. It is not proven. Drivers defer lookups of heavy origins.
     #[inline]
     #[must_use]
-    fn origin(_from: &Peer, _message: &Self::Message<'_>) -> Option<Peer> {
+    fn origin(_from: &Peer, _message: &Self::Message<'_>) -> Option<Address> {
         None
     }
 

@@ -1,9 +1,9 @@
 //! A shard: the nodes of one core, and the loop that drives them.
 //!
 //! ```text
-//!        ┌──────────────── one turn ─────────────────┐
-//!   poll │ read sockets → fire timers → application → flush │ …
-//!        └───────────────────────────────────────────┘
+//!        ┌───────────────────────── one turn ─────────────────────────┐
+//!   poll │ read sockets → deferred → fire timers → application → flush │ …
+//!        └────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Timers fire up to the last time before which everything that had arrived was read. So a reply that
@@ -12,8 +12,8 @@
 //!
 //! If datagrams wait too long, and not just for a moment ([`QueueDelay`]), the shard has more to do than
 //! it can. Old messages that ask for new work are then dropped, so that acknowledgements, answers and
-//! maintenance do not wait behind them. Earlier than that, requests of an origin that asks for far more than the
-//! others wait until all sockets have been read ([`Deferred`]).
+//! maintenance do not wait behind them. Earlier than that, lookups of origins that ask for far more than the others
+//! are [`Deferred`].
 //!
 //! **Invariant:** the work of a turn is bounded by [`BATCHES_PER_SOCKET`], [`TIMERS_PER_TURN`] and
 //! [`DEFERRED_PER_TURN`].
@@ -27,7 +27,7 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::base::{Address, Peer, Rng, Time};
 use crate::codec::Codec;
-use crate::drive::deferred::When;
+use crate::drive::deferred::Decision;
 use crate::drive::{Counters, Deferred, Due, QueueDelay, Reports, Tap, Timers, Transit};
 use crate::node::{Context, DropReason, EventOf, MessageOf, Node, Protocol, RequestTables, World};
 use crate::reactor::alarm::{ALARM, Alarm};
@@ -49,6 +49,8 @@ pub const BATCHES_PER_SOCKET: usize = 4;
 pub const TIMERS_PER_TURN: usize = 4096;
 /// Maximum number of deferred messages handled per turn.
 pub const DEFERRED_PER_TURN: usize = 256;
+/// The same while datagrams wait.
+const DEFERRED_PER_BUSY_TURN: usize = 32;
 /// Timers are late by at most this much because of unread messages: whoever floods a socket must not
 /// stop them.
 pub const HELD_BACK_MAX: Duration = Duration::from_millis(250);
@@ -109,8 +111,6 @@ pub struct Shard<N: Node, C> {
     poll: Poll,
     inbox: Option<Batch>,
     delay: QueueDelay,
-    /// `None` while its messages are being handled.
-    deferred: Option<Box<Deferred<N::Protocol>>>,
     /// Sockets that may have unread datagrams.
     unread: Vec<usize>,
     is_unread: Vec<bool>,
@@ -171,7 +171,6 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             poll,
             inbox: Some(Batch::new(datagram_bytes)),
             delay: QueueDelay::default(),
-            deferred: Some(Box::default()),
             unread: Vec::with_capacity(socket_count),
             is_unread: vec![false; socket_count],
         })
@@ -320,10 +319,10 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         let mut events = Events::with_capacity(READY_PER_POLL);
         let mut wake = Time::ZERO;
         let mut all_read_at = self.clock.now();
+        let mut deferred = Deferred::default();
         loop {
             let now = self.clock.now();
-            let is_idle =
-                self.unread.is_empty() && self.deferred.as_ref().is_none_or(|it| it.is_empty());
+            let is_idle = self.unread.is_empty() && deferred.is_empty();
             let wait = if is_idle { wake.since(now) } else { Duration::ZERO };
             if !wait.is_zero() && wake != Time::NEVER {
                 alarm.set(wait);
@@ -350,11 +349,11 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
             if wake != Time::NEVER {
                 self.world.lag.record(before_reading, before_reading.since(wake.max(now)));
             }
-            self.read_sockets(application);
+            self.read_sockets(&mut deferred, application);
             if self.unread.is_empty() {
                 all_read_at = before_reading;
-                self.handle_deferred(application);
             }
+            self.handle_deferred(&mut deferred, application);
             let until = all_read_at.max(before_reading - HELD_BACK_MAX);
             self.fire_timers(until, application);
             let turn = application.turn(self);
@@ -399,7 +398,11 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         }
     }
 
-    fn read_sockets(&mut self, application: &mut impl Application<N, C>) {
+    fn read_sockets(
+        &mut self,
+        deferred: &mut Deferred<N::Protocol>,
+        application: &mut impl Application<N, C>,
+    ) {
         let Some(mut inbox) = self.inbox.take() else { return };
         let most = self.world.sockets.batch();
         let mut longest = Duration::ZERO;
@@ -414,12 +417,10 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                 let wait = inbox.first_arrived_at().map_or(Duration::ZERO, since);
                 longest = longest.max(wait);
                 let is_too_old = self.delay.is_too_old(now, wait);
-                if let Some(deferred) = &mut self.deferred {
-                    deferred.record_wait(wait);
-                }
+                deferred.record_wait(wait);
                 for index in 0..count {
                     let datagram = inbox.received(index);
-                    self.handle_datagram(now, socket, datagram, is_too_old, application);
+                    self.handle_datagram(now, socket, datagram, is_too_old, deferred, application);
                 }
                 self.deliver_events(application);
                 drained = count < most;
@@ -443,6 +444,7 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         socket: usize,
         datagram: Option<(Address, &[u8])>,
         is_too_old: bool,
+        deferred: &mut Deferred<N::Protocol>,
         application: &mut impl Application<N, C>,
     ) {
         let Some((from, bytes)) = datagram else {
@@ -481,17 +483,17 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
                     }
                     let node = self.world.sockets.node_at(socket, envelope.to_slot);
                     let sender = envelope.sender(from);
-                    let is_meant =
-                        self.node(node).is_some_and(|node| envelope.is_for(node.peer().id));
-                    if !is_meant {
+                    let meant = self.node(node).map(Node::peer).filter(|it| envelope.is_for(it.id));
+                    let Some(to) = meant else {
                         self.world.count_drop(DropReason::NoSuchNode);
                         continue;
-                    }
-                    let deferred = self.deferred.as_mut();
-                    match deferred.map_or(When::Now, |it| it.when(now, node, &sender, &message)) {
-                        When::Now => self.handle_message(now, node, sender, message, application),
-                        When::Later => {}
-                        When::Never => self.world.count_drop(DropReason::Overload),
+                    };
+                    match deferred.offer(now, (node, to), sender, &message) {
+                        Decision::Handle => {
+                            self.handle_message(now, node, sender, message, application);
+                        }
+                        Decision::Defer => {}
+                        Decision::Drop => self.world.count_drop(DropReason::Overload),
                     }
                 }
             }
@@ -520,19 +522,28 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Shard<N, C> {
         }
     }
 
-    /// Handles messages that were deferred. To be called while no datagram waits.
-    fn handle_deferred(&mut self, application: &mut impl Application<N, C>) {
-        let Some(mut deferred) = self.deferred.take_if(|it| !it.is_empty()) else { return };
+    /// Handles or drops deferred messages: a few while datagrams wait, otherwise more.
+    fn handle_deferred(
+        &mut self,
+        deferred: &mut Deferred<N::Protocol>,
+        application: &mut impl Application<N, C>,
+    ) {
+        if deferred.is_empty() {
+            return;
+        }
         let now = self.clock.now();
-        for _ in 0..DEFERRED_PER_TURN {
+        let is_busy = !self.unread.is_empty();
+        for _ in 0..if is_busy { DEFERRED_PER_BUSY_TURN } else { DEFERRED_PER_TURN } {
             let Some(taken) = deferred.take_next(now) else { break };
+            let is_there = |node: &N| node.peer().id.prefix() == taken.to_prefix;
             if taken.is_too_old {
                 self.world.count_drop(DropReason::Overload);
-            } else {
+            } else if self.node(taken.node).is_some_and(is_there) {
                 self.handle_message(now, taken.node, taken.from, taken.message, application);
+            } else {
+                self.world.count_drop(DropReason::NoSuchNode);
             }
         }
-        self.deferred = Some(deferred);
         self.deliver_events(application);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the class of a message depends on the message alone.
 
-use crate::base::Peer;
+use crate::base::{Address, Peer};
 use crate::node::{Arena, Class, DropReason, Protocol, Requests};
 use crate::ring::event::Event;
 use crate::ring::message::{Message, ParkedMessage, Purpose};
@@ -107,10 +107,10 @@ impl Protocol for Ring {
     }
 
     #[inline]
-    fn origin(from: &Peer, message: &Message<'_>) -> Option<Peer> {
+    fn origin(from: &Peer, message: &Message<'_>) -> Option<Address> {
         match message {
-            Message::Lookup { lookup, .. } => Some(lookup.origin),
-            Message::FindNext { .. } => Some(*from),
+            Message::Lookup { lookup, .. } => Some(lookup.origin.address),
+            Message::FindNext { .. } => Some(from.address),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::base::Peer;
+use crate::base::{Address, Peer};
 use crate::node::{
     Arena, Class, DropReason, EventOf, LayeredRequests, MAX_CLASSES, MAX_DROP_REASONS, MessageOf,
     OverRouter, Protocol, concat,
@@ -113,10 +113,9 @@ impl<P: Protocol> Protocol for Stored<P> {
     }
 
     #[inline]
-    fn origin(from: &Peer, message: &Message<'_, P>) -> Option<Peer> {
+    fn origin(from: &Peer, message: &Message<'_, P>) -> Option<Address> {
         match message {
             MessageWith::Router(message) => P::origin(from, message),
-            MessageWith::Ask { .. } => Some(*from),
             _ => None,
         }
     }

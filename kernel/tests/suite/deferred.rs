@@ -1,8 +1,8 @@
-//! A reactor whose datagrams have waited long handles the requests of a heavy origin after those of the others.
+//! A reactor whose datagrams have waited long handles the lookups of a heavy origin after those of the others.
 //!
 //! **Invariant:** all datagrams are in the socket's buffer before the reactor starts, so their order is known.
 
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use hopwise_kernel::{Address, Codec, Id, Peer, Rng, Time};
 /// Origins that ask once each. Few messages, so that they fit into any socket's buffer.
 const OTHERS: usize = 10;
 /// The requests of the heavy origin before those of the others, and after them.
-const FIRST: usize = 60;
-const THEN: usize = 120;
+const HEAVY_BEFORE: usize = 60;
+const HEAVY_AFTER: usize = 120;
 const PATIENCE: Duration = Duration::from_secs(10);
 const ATTEMPTS: usize = 50;
 
@@ -48,13 +48,14 @@ impl Application<RingNode, RingCodec> for Notes {
     }
 
     fn turn(&mut self, shard: &mut RingShard) -> Turn {
-        let is_over = self.senders.len() >= FIRST + THEN + 2 * OTHERS || shard.now() > self.end;
+        let is_over =
+            self.senders.len() >= HEAVY_BEFORE + HEAVY_AFTER + 2 * OTHERS || shard.now() > self.end;
         if is_over { Turn::Stop } else { Turn::Until(shard.now() + Duration::from_millis(1)) }
     }
 }
 
 #[test]
-fn a_reactor_handles_the_requests_of_a_heavy_origin_last() {
+fn a_reactor_handles_the_lookups_of_a_heavy_origin_last() {
     let any_port = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
     let sockets = Sockets::bind(Layout::PerCore, any_port, 1).expect("a free port");
     let (clock, rng) = (Clock::start(), Rng::new(1, 0));
@@ -65,11 +66,15 @@ fn a_reactor_handles_the_requests_of_a_heavy_origin_last() {
     shard.with(0, |node, cx| node.start_linked(cx, &[me]));
 
     let heavy = UdpSocket::bind(any_port).expect("a port");
-    let others: Vec<_> = (0..OTHERS).map(|_| UdpSocket::bind(any_port).expect("a port")).collect();
+    let other = |number| UdpSocket::bind((Ipv4Addr::new(127, 0, 1, number), 0)).expect("a port");
+    let others: Vec<_> = (1..=OTHERS as u8).map(other).collect();
     let all_others = || others.iter();
-    let order = (0..FIRST).map(|_| &heavy).chain(all_others()).chain((0..THEN).map(|_| &heavy));
+    let order = (0..HEAVY_BEFORE)
+        .map(|_| &heavy)
+        .chain(all_others())
+        .chain((0..HEAVY_AFTER).map(|_| &heavy));
     let order: Vec<_> = order.chain(all_others()).collect();
-    // The operating system may take a while until it notes when datagrams arrive.
+    // Waits are zero until the operating system stamps datagrams, so several attempts are allowed.
     for attempt in 1.. {
         for (number, socket) in (0..).zip(&order) {
             ask(socket, me, number);
@@ -78,7 +83,7 @@ fn a_reactor_handles_the_requests_of_a_heavy_origin_last() {
         let mut notes = Notes { senders: Vec::new(), end: shard.now() + PATIENCE };
         shard.run(&mut notes).expect("it polls");
         assert_eq!(notes.senders.len(), order.len(), "all are handled");
-        let last = &notes.senders[order.len() - THEN..];
+        let last = &notes.senders[order.len() - HEAVY_AFTER..];
         if last.iter().all(|&sender| sender == address_of(&heavy)) {
             break;
         }
@@ -100,6 +105,6 @@ fn ask(socket: &UdpSocket, node: Peer, number: u64) {
 }
 
 fn address_of(socket: &UdpSocket) -> Address {
-    let port = socket.local_addr().expect("a bound socket has an address").port();
-    Address::new(Ipv4Addr::LOCALHOST.octets(), port, 0)
+    let SocketAddr::V4(bound) = socket.local_addr().expect("it is bound") else { panic!("IPv6") };
+    Address::new(bound.ip().octets(), bound.port(), 0)
 }

@@ -56,9 +56,10 @@ struct Network {
     hosts: Vec<Host<RingNode>>,
     in_flight: VecDeque<(Time, Address, Address, Vec<u8>)>,
     now: Time,
+    ticks: u64,
     rng: Rng,
     /// Messages that a host handles in a tick.
-    capacity: usize,
+    capacity: u64,
     /// Messages that wait at each host, in the order of their arrival, with its time.
     queues: Vec<VecDeque<(Time, Address, Vec<u8>)>>,
     /// Messages for which a queue had no place.
@@ -69,7 +70,7 @@ struct Network {
 }
 
 impl Network {
-    fn new(lookup: LookupMode, capacity: usize) -> Network {
+    fn new(lookup: LookupMode, capacity: u64) -> Network {
         let mut rng = Rng::new(1, 0);
         let shape = Shape::for_ring(1, NODES, 4);
         let config = RingConfig {
@@ -94,6 +95,7 @@ impl Network {
             hosts: hosts.collect(),
             in_flight: VecDeque::new(),
             now: Time::ZERO,
+            ticks: 0,
             rng,
             capacity,
             queues: vec![VecDeque::new(); NODES],
@@ -107,30 +109,31 @@ impl Network {
     /// One tick: what has arrived is handled, and timers fire.
     fn tick(&mut self) {
         self.now = self.now + TICK;
+        self.ticks += 1;
         while let Some((_, from, to, bytes)) = self.in_flight.pop_front_if(|it| it.0 <= self.now) {
             let place = self.ring.iter().position(|peer| peer.address == to);
             let Some(place) = place else { continue };
-            if self.queues[place].len() < QUEUE || self.capacity == usize::MAX {
+            if self.queues[place].len() < QUEUE || self.capacity == u64::MAX {
                 self.queues[place].push_back((self.now, from, bytes));
             } else {
                 self.lost += 1;
             }
         }
         for (place, host) in self.hosts.iter_mut().enumerate() {
-            let mut left = self.capacity;
-            while left > 0 {
-                let Some((since, from, bytes)) = self.queues[place].pop_front() else {
-                    if !host.handle_deferred(self.now) {
-                        break;
-                    }
-                    left -= 1;
-                    continue;
-                };
-                let before = not_handled(host);
-                host.record_wait(self.now.since(since));
-                host.receive(self.now, from, &bytes);
-                // To defer a message takes hardly any time, as in a reactor: nothing is sent.
-                left -= usize::from(not_handled(host) == before);
+            // To defer or to drop a message takes hardly any time: nothing is sent.
+            let handled = |host: &Host<RingNode>| host.counters().received;
+            let end = handled(host).saturating_add(self.capacity);
+            // As in a reactor, deferred messages are also handled while others wait, but few.
+            if self.ticks.is_multiple_of(8) {
+                host.handle_deferred(self.now);
+            }
+            while handled(host) < end {
+                if let Some((since, from, bytes)) = self.queues[place].pop_front() {
+                    host.record_wait(self.now.since(since));
+                    host.receive(self.now, from, &bytes);
+                } else if !host.handle_deferred(self.now) {
+                    break;
+                }
             }
             if host.next_expiry() <= self.now {
                 host.expire(self.now);
@@ -219,15 +222,10 @@ impl Network {
     }
 }
 
-/// Messages that were deferred or dropped.
-fn not_handled(host: &Host<RingNode>) -> u64 {
-    host.deferred() as u64 + host.counters().dropped[DropReason::Overload.index()]
-}
-
 /// Asserts that of the lookups of the others at least 99 % are answered right. Returns the network.
 fn assert_others_succeed(
     lookup: LookupMode,
-    capacity: usize,
+    capacity: u64,
     kind: Kind,
     victim: Option<usize>,
 ) -> Network {
@@ -243,15 +241,15 @@ fn assert_others_succeed(
 #[test]
 fn a_heavy_source_does_not_fill_the_table_of_requests() {
     for lookup in [LookupMode::Recursive, LookupMode::Iterative] {
-        assert_others_succeed(lookup, usize::MAX, Kind::Lookup, None);
-        let network = assert_others_succeed(lookup, usize::MAX, Kind::Lookup, VICTIM);
+        assert_others_succeed(lookup, u64::MAX, Kind::Lookup, None);
+        let network = assert_others_succeed(lookup, u64::MAX, Kind::Lookup, VICTIM);
         let refused = network.dropped(DropReason::Overload);
         assert!(refused > 1_000, "{refused} lookups of the heavy source are refused");
     }
 }
 
-/// More arrives at one node than it can handle. It refuses most lookups of the heavy source. Of other messages its queue
-/// is always full; lookups go round it.
+/// More arrives at one node than it can handle. It drops most lookups of the heavy source. Other messages of that source
+/// fill its queue, and lookups go round it.
 #[test]
 fn a_heavy_source_that_overloads_one_node_harms_no_lookup_of_others() {
     for kind in
@@ -276,13 +274,12 @@ fn a_heavy_source_within_the_capacity_of_all_nodes_harms_no_lookup_of_others() {
 }
 
 /// All nodes together cannot do the work that the heavy source asks for: they would have to handle more than three
-/// messages in a tick. If nodes did not defer its lookups while their queues are long, 34 to 54 % of all lookups would be
-/// answered.
+/// messages in a tick. If nodes did not defer its lookups, 34 to 54 % of the honest lookups would be answered.
 #[test]
 fn a_heavy_source_that_overloads_all_nodes_harms_no_lookup_of_others() {
     for lookup in [LookupMode::Recursive, LookupMode::Iterative] {
         let network = assert_others_succeed(lookup, 3, Kind::Lookup, None);
-        let refused = network.dropped(DropReason::Overload);
-        assert!(refused > 10_000, "{refused} lookups of the heavy source are refused");
+        let dropped = network.dropped(DropReason::Overload);
+        assert!(dropped > 10_000, "{dropped} lookups of the heavy source are dropped");
     }
 }

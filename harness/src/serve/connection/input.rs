@@ -66,9 +66,7 @@ pub fn commands_in(mut bytes: &[u8], piece: usize) -> Vec<String> {
     let piece = piece.clamp(1, bytes.len().max(1));
     let (mut input, mut read, mut buffer) = (Input::default(), Vec::new(), vec![0; piece]);
     while !bytes.is_empty() {
-        let mut part = &bytes[..piece.min(bytes.len())];
-        let length = input.read(&mut part, &mut buffer).unwrap_or(0);
-        bytes = &bytes[length..];
+        let length = input.read(&mut bytes, &mut buffer).unwrap_or(0);
         loop {
             match input.next() {
                 Ok(Parsed::Request(request, _)) if request.is_empty() => {}

@@ -96,7 +96,7 @@ pub(crate) struct Server {
     joins: Joins,
     /// Bytes that wait for clients, as of their last flush.
     output_bytes: usize,
-    /// Through which the bytes of all connections are read.
+    /// The read buffer, shared by all connections.
     read_buffer: Box<[u8]>,
     ledger: Ledger,
     /// Letters for which there was no room. While there are some, no command begins.
