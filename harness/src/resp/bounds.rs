@@ -108,7 +108,7 @@ fn header(
     wrong: ProtocolError,
 ) -> Result<Option<(i64, usize)>, ProtocolError> {
     let rest = bytes.get(at + 1..).unwrap_or_default();
-    let line = &rest[..rest.len().min(MAX_DIGITS + 2)];
+    let line = &rest[..rest.len().min(MAX_DIGITS + 1)];
     let Some(end) = line.iter().position(|&byte| byte == b'\r') else {
         return if line.len() > MAX_DIGITS { Err(wrong) } else { Ok(None) };
     };
@@ -138,6 +138,17 @@ mod tests {
         assert_eq!(length(&[whole.as_slice(), b"*1"].concat()), Ok(Length::Complete(whole.len())));
         assert_eq!(length(b"*0\r\n"), Ok(Length::Complete(4)));
         assert_eq!(length(b"*-1\r\n"), Ok(Length::Complete(5)));
+    }
+
+    /// Whether or not its end has arrived.
+    #[test]
+    fn a_header_of_too_many_digits_is_refused() {
+        let header = |digits, end| format!("*{}{end}", "0".repeat(digits));
+        for end in ["", "\r", "\r\n"] {
+            let refused = Err(ProtocolError::ArrayLength);
+            assert_eq!(length(header(MAX_DIGITS + 1, end).as_bytes()), refused, "{end:?}");
+            assert_ne!(length(header(MAX_DIGITS, end).as_bytes()), refused, "{end:?}");
+        }
     }
 
     #[test]
