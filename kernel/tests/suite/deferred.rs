@@ -1,4 +1,4 @@
-//! A reactor whose datagrams have waited long handles the lookups of a heavy origin after those of the others.
+//! Lookups of heavy origins that are deferred: in the queue alone, and in a reactor.
 //!
 //! **Invariant:** all datagrams are in the socket's buffer before the reactor starts, so their order is known.
 
@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use hopwise_kernel::codec::Envelope;
-use hopwise_kernel::drive::deferred::WAIT_LONG;
+use hopwise_kernel::drive::deferred::{DEFERRED_MAX, Decision, Deferred, Taken, WAIT_LONG};
+use hopwise_kernel::drive::queue_delay::WAIT_MAX;
 use hopwise_kernel::node::{Context, RequestId};
 use hopwise_kernel::reactor::{Application, Clock, Layout, Shard, Sockets, Turn};
 use hopwise_kernel::ring::message::{Purpose, Stage};
@@ -21,6 +22,9 @@ const HEAVY_BEFORE: usize = 60;
 const HEAVY_AFTER: usize = 120;
 const PATIENCE: Duration = Duration::from_secs(10);
 const ATTEMPTS: usize = 50;
+
+/// A node and its slot.
+const NODE: (u32, Peer) = (7, Peer { id: Id::MAX, address: Address::new([10, 1, 1, 1], 1, 7) });
 
 type RingShard = Shard<RingNode, RingCodec>;
 
@@ -107,4 +111,102 @@ fn ask(socket: &UdpSocket, node: Peer, number: u64) {
 fn address_of(socket: &UdpSocket) -> Address {
     let SocketAddr::V4(bound) = socket.local_addr().expect("it is bound") else { panic!("IPv6") };
     Address::new(bound.ip().octets(), bound.port(), 0)
+}
+
+fn peer(number: u8) -> Peer {
+    Peer { id: Id::ZERO, address: Address::new([10, 0, 0, number], 4000, 0) }
+}
+
+fn request(number: u64) -> Message<'static> {
+    let (request, purpose, key) = (RequestId(number), Purpose::User, Id::ZERO);
+    Message::FindNext { request, purpose, key, limit: key, stage: Stage::Route }
+}
+
+/// Offers a request of `from`.
+fn offer(deferred: &mut Deferred<Ring>, from: u8, number: u64) -> Decision {
+    deferred.offer(Time::ZERO, NODE, peer(from), &request(number))
+}
+
+/// Datagrams wait long, and peer 0 asks a hundred times more often than each of the peers 1 to 9.
+fn with_heavy_peer() -> Deferred<Ring> {
+    let mut deferred = Deferred::default();
+    deferred.record_wait(WAIT_LONG * 2);
+    for number in 0..9_000 {
+        offer(&mut deferred, 0, number);
+        offer_of_others(&mut deferred, number);
+    }
+    while deferred.take_next(Time::ZERO).is_some() {}
+    deferred
+}
+
+/// After each twelfth request of peer 0 comes one of another peer.
+fn offer_of_others(deferred: &mut Deferred<Ring>, number: u64) {
+    if number.is_multiple_of(12) {
+        let other = 1 + (number / 12 % 9) as u8;
+        assert_eq!(offer(deferred, other, 0), Decision::Handle);
+    }
+}
+
+fn number_of(taken: Taken<'_, Ring>) -> u64 {
+    assert_eq!((taken.node, taken.to_prefix), (NODE.0, NODE.1.id.prefix()));
+    assert_eq!(taken.from, peer(0));
+    let Message::FindNext { request, .. } = taken.message else { panic!("another message") };
+    request.0
+}
+
+#[test]
+fn requests_of_a_heavy_origin_are_deferred_in_their_order() {
+    let mut deferred = with_heavy_peer();
+    for number in 0..3 {
+        assert_eq!(offer(&mut deferred, 0, number), Decision::Defer);
+        assert_eq!(offer(&mut deferred, 1, number), Decision::Handle);
+    }
+    assert_eq!(deferred.len(), 3);
+    let reply = Message::Pong { request: RequestId(1) };
+    assert_eq!(deferred.offer(Time::ZERO, NODE, peer(0), &reply), Decision::Handle);
+    // Later requests do not overtake those that are deferred.
+    deferred.record_wait(WAIT_LONG);
+    assert_eq!(offer(&mut deferred, 0, 3), Decision::Defer);
+    for number in 0..4 {
+        let taken = deferred.take_next(Time::ZERO).expect("it is deferred");
+        assert!(!taken.is_too_old);
+        assert_eq!(number_of(taken), number);
+    }
+    assert!(deferred.is_empty() && deferred.take_next(Time::ZERO).is_none());
+    assert_eq!(offer(&mut deferred, 0, 4), Decision::Handle, "datagrams do not wait long");
+}
+
+#[test]
+fn what_has_no_place_is_dropped_and_places_are_used_again() {
+    let mut deferred = with_heavy_peer();
+    let half = DEFERRED_MAX as u64 / 2;
+    for number in 0..half {
+        assert_eq!(offer(&mut deferred, 0, number), Decision::Defer);
+        offer_of_others(&mut deferred, number);
+    }
+    for round in 0..3 {
+        assert_eq!(offer(&mut deferred, 0, 0), Decision::Drop);
+        // One is taken, and the other half of the places can be used.
+        assert_eq!(number_of(deferred.take_next(Time::ZERO).expect("one")), round * half);
+        for number in 0..half {
+            let decision = offer(&mut deferred, 0, (round + 1) * half + number);
+            assert_eq!(decision, Decision::Defer);
+            offer_of_others(&mut deferred, number);
+        }
+        for number in 1..half {
+            let taken = deferred.take_next(Time::ZERO).expect("it is deferred");
+            assert_eq!(number_of(taken), round * half + number);
+        }
+    }
+}
+
+#[test]
+fn a_message_that_was_deferred_for_long_is_marked() {
+    let mut deferred = with_heavy_peer();
+    offer(&mut deferred, 0, 1);
+    offer(&mut deferred, 0, 2);
+    let end = Time::ZERO + WAIT_MAX;
+    assert!(!deferred.take_next(end).expect("the first").is_too_old);
+    let later = end + Duration::from_nanos(1);
+    assert!(deferred.take_next(later).expect("the second").is_too_old);
 }
