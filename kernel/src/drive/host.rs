@@ -93,37 +93,24 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
     }
 
     /// Records how long the datagrams that are [received](Self::receive) next have waited. While they wait long, lookups
-    /// of heavy origins are [`Deferred`], for [`handle_deferred`](Self::handle_deferred).
+    /// of heavy origins are [`Deferred`], for [`handle_deferred`](Self::handle_deferred). No timer is due because of them.
     pub fn record_wait(&mut self, wait: Duration) {
         self.deferred.get_or_insert_default().record_wait(wait);
-    }
-
-    /// The number of messages that are deferred. No timer is due because of them.
-    #[must_use]
-    pub fn deferred_count(&self) -> usize {
-        self.deferred.as_ref().map_or(0, |deferred| deferred.len())
     }
 
     /// Handles or drops the message that was deferred first. Returns false if there is none. To be called when no
     /// datagram waits, and now and then while datagrams wait.
     pub fn handle_deferred(&mut self, now: Time) -> bool {
-        let Some(taken) = self.deferred.as_mut().and_then(|it| it.take_next(now)) else {
-            return false;
-        };
-        if taken.is_too_old {
-            self.world.count_drop(DropReason::Overload);
-            return true;
+        let Some(mut deferred) = self.deferred.take() else { return false };
+        let taken = deferred.take_next(now);
+        let is_there = taken.is_some();
+        match taken {
+            Some(taken) if taken.is_too_old => self.world.count_drop(DropReason::Overload),
+            Some(taken) => self.handle(now, taken.from, taken.message),
+            None => {}
         }
-        self.world.counters.received += 1;
-        let mut cx = Context {
-            now,
-            node: NODE,
-            rng: &mut self.rng,
-            requests: &mut self.requests,
-            world: &mut self.world,
-        };
-        self.node.handle_message(&mut cx, taken.from, taken.message);
-        true
+        self.deferred = Some(deferred);
+        is_there
     }
 
     /// Handles a datagram that came from the socket at `from`. Invalid datagrams are rejected and
@@ -144,14 +131,16 @@ impl<N: Node, C: Codec<Protocol = N::Protocol>> Host<N, C> {
             match deferred
                 .map_or(Decision::Handle, |it| it.offer(now, (NODE, me), sender, &message))
             {
-                Decision::Handle => {
-                    self.world.counters.received += 1;
-                    self.with(now, |node, cx| node.handle_message(cx, sender, message));
-                }
+                Decision::Handle => self.handle(now, sender, message),
                 Decision::Defer => {}
                 Decision::Drop => self.world.count_drop(DropReason::Overload),
             }
         }
+    }
+
+    fn handle(&mut self, now: Time, from: Peer, message: MessageOf<'_, N::Protocol>) {
+        self.world.counters.received += 1;
+        self.with(now, |node, cx| node.handle_message(cx, from, message));
     }
 
     /// Fires the timers that are due at `now`, at most [`MAX_TIMERS`] of them.

@@ -161,7 +161,7 @@ fn hosts_with_several_nodes_run_over_udp() {
         ring = { virtual_nodes = 4, successors = 16 }
         store.population = 400
         workload.lookups_per_s = 500.0
-        phases = { warmup = \"500ms\", measure = \"5s\" }
+        phases = { warmup = \"500ms\", measure = \"8s\" }
         fault = [{ at = \"1s\", kind = \"crash\", count = 2 }]
     ";
     let measured = run(&[crash]);
@@ -175,6 +175,5 @@ fn hosts_with_several_nodes_run_over_udp() {
     let contents = &measured.values.as_ref().expect("it stores values").0;
     assert_eq!(contents.hosts.len(), 38, "each host once");
     let items: u64 = contents.hosts.iter().map(|host| host.items).sum();
-    // The two had 60 copies. On a busy machine a few may not be replaced yet.
-    assert!(items >= 3 * 400 - 10, "three copies of each: {items}");
+    assert!(items >= 3 * 400, "three copies of each: {items}");
 }
